@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of this folder share: the Lua faces of the C core. Internal to the module `cunnekt.core`.
+ *
+ * Rules: a userdata is created closed, with its metatable set, then opened. One idempotent closer serves close,
+ * __close and __gc. What is in flight is anchored by a registry reference until its delivery has returned.
+ */
+#ifndef CNK_BIND_H
+#define CNK_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "core/loop.h"
+
+/* The loop of this Lua state: made by luaopen_cunnekt_core, closed with the state. */
+struct cnk_loop *cnk_bind_loop(lua_State *L);
+
+/* The main thread of the state: callbacks run there, never on the coroutine that happened to register them. */
+lua_State *cnk_bind_main(lua_State *L);
+
+/* The one way from C into Lua: calls the function below `args` arguments in a protected call, with a traceback
+ * handler, and drops its results. An error goes to the function given to core.on_error, or to stderr. */
+void cnk_bind_call(lua_State *L, int args);
+
+/* References. cnk_bind_push_ref pushes what `*ref` holds, and clears it. */
+int cnk_bind_ref(lua_State *L, int index);
+void cnk_bind_unref(lua_State *L, int *ref);
+void cnk_bind_push_ref(lua_State *L, int *ref);
+
+/* Makes metatable `name` with __name, __index = methods, __gc and __close = closer; leaves nothing on the stack. */
+void cnk_bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction closer);
+
+/* Fields of the options table at `index`; absent or nil gives the default. The string stays owned by the table. */
+lua_Integer cnk_bind_opt_integer(lua_State *L, int index, const char *name, lua_Integer otherwise);
+const char *cnk_bind_opt_string(lua_State *L, int index, const char *name, const char *otherwise);
+bool cnk_bind_opt_boolean(lua_State *L, int index, const char *name);
+
+/* Each adds its functions to the module table on top of the stack. */
+void cnk_bind_open_loop(lua_State *L);
+void cnk_bind_open_digest(lua_State *L);
+void cnk_bind_open_file(lua_State *L);
+void cnk_bind_open_http(lua_State *L);
+void cnk_bind_open_listener(lua_State *L);
+void cnk_bind_open_json(lua_State *L);
+void cnk_bind_open_webhook(lua_State *L);
+
+#endif
