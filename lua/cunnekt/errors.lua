@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: MIT
+-- Expected failures: a table with a stable `kind`, which prints as a sentence. Misuse of a function is not one of
+-- these: it raises a string that names the function.
+
+local errors = {}
+
+---An expected failure, the second result of whatever could not do what was asked.
+---@class cunnekt.error
+---@field kind string one of: invalid auth rate_limited window_closed rejected http network tls timeout unknown_outcome cancelled too_large corrupt store
+---@field message string a sentence without the kind; never holds a key, a number or a message text
+---@field status? integer HTTP status of the answer
+---@field code? integer the provider's or Meta's error code
+---@field retryable? boolean whether the same call may succeed later
+---@field retry_after? number seconds the server asked to wait
+---@field sent? boolean whether the request may have reached the server
+---@field body? string the answer's body, shortened
+---@field raw? any the answer's decoded body
+---@field field? string the field that a check refused
+---@field limit? number the limit that it broke
+---@field length? integer the length it had
+local error_mt = { __name = "cunnekt.error" }
+
+function error_mt:__tostring()
+  local code = self.code and (" (code %s)"):format(self.code) or ""
+  return self.kind .. ": " .. self.message .. code
+end
+
+---Makes a failure.
+---@param kind string
+---@param message string
+---@param fields? table more fields of cunnekt.error; taken, not copied
+---@return cunnekt.error
+function errors.new(kind, message, fields)
+  local err = fields or {}
+  err.kind, err.message = kind, message
+  return setmetatable(err, error_mt)
+end
+
+---Whether a value is such a failure.
+---@param value any
+---@return boolean
+function errors.is(value)
+  return getmetatable(value) == error_mt
+end
+
+return errors

@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+-- Checks of option tables: an unknown key or a wrong type raises, naming the function, the option and what was meant.
+
+local options = {}
+
+-- Levenshtein distance, for short names; stops counting past `most`.
+local function distance(a, b, most)
+  if math.abs(#a - #b) > most then
+    return most + 1
+  end
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+    end
+  end
+  return row[#b]
+end
+
+---The nearest of some names to a mistyped one.
+---@param name string
+---@param candidates string[]
+---@return string? nearest nil when none is near
+function options.suggest(name, candidates)
+  local most = #name <= 3 and 1 or #name <= 6 and 2 or 3
+  local best, best_distance
+  for _, candidate in ipairs(candidates) do
+    local far = distance(name:lower(), candidate:lower(), most)
+    if far <= most and (not best_distance or far < best_distance) then
+      best, best_distance = candidate, far
+    end
+  end
+  return best
+end
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local articles = { integer = "an integer", boolean = "true or false" }
+
+local function is_of(value, kind)
+  if kind == "integer" then
+    return math.type(value) == "integer" or (type(value) == "number" and value == math.floor(value))
+  end
+  return kind == "any" or type(value) == kind
+end
+
+local function wanted(kind)
+  local words = {}
+  for one in kind:gmatch("[^|]+") do
+    words[#words + 1] = articles[one] or ("a " .. one)
+  end
+  return table.concat(words, " or ")
+end
+
+-- nil when the value fits, or what it must be.
+local function mismatch(value, kind)
+  if type(kind) == "table" then
+    for _, allowed in ipairs(kind) do
+      if value == allowed then
+        return nil
+      end
+    end
+    return ("one of: %s; got %s"):format(table.concat(kind, ", "), tostring(value))
+  end
+  for one in kind:gmatch("[^|]+") do
+    if is_of(value, one) then
+      return nil
+    end
+  end
+  return ("%s, got %s"):format(wanted(kind), type(value))
+end
+
+---Checks a table of options against what a function knows.
+---@param where string the function's name, for the message
+---@param opts table? nil counts as no options
+---@param spec table<string, string|string[]> name → "string", "number", "integer", "boolean", "table", "function", "any", several joined by "|", or a list of the values allowed
+---@param level? integer as in `error`; 3 by default: the caller of the function that calls this
+---@return table opts
+function options.check(where, opts, spec, level)
+  level = level or 3
+  if opts == nil then
+    return {}
+  end
+  if type(opts) ~= "table" then
+    error(("%s: options must be a table, got %s"):format(where, type(opts)), level)
+  end
+  for name, value in pairs(opts) do
+    local kind = spec[name]
+    if not kind then
+      local near = type(name) == "string" and options.suggest(name, sorted_keys(spec))
+      local hint = near and (" (did you mean '%s'?)"):format(near)
+        or (" (known: %s)"):format(table.concat(sorted_keys(spec), ", "))
+      error(("%s: unknown option '%s'%s"):format(where, tostring(name), hint), level)
+    end
+    local problem = mismatch(value, kind)
+    if problem then
+      error(("%s: option '%s' must be %s"):format(where, name, problem), level)
+    end
+  end
+  return opts
+end
+
+return options
