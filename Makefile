@@ -20,7 +20,7 @@ include make/install.mk
 # ---- what is built ----------------------------------------------------------------------------------------------
 CORE_SRC  := $(wildcard src/core/*.c src/store/*.c src/bind/*.c)
 HOST_SRC  := $(wildcard src/host/*.c)
-LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | sort)
+LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
 CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
 HOST_OBJ  := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embedded.o
 LUA_TREE  := $(LUA_SRC:lua/%=$(BUILD)/lua/%)
@@ -29,36 +29,60 @@ HOST      := $(BUILD)/bin/cunnekt
 
 # ---- how --------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wno-unused-parameter $(WERROR)
-OWN_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARNINGS) $(SANITIZE) -Isrc -MMD -MP
+OWN_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARNINGS) $(SANITIZE) -Isrc -MMD -MP
 CFLAGS   ?= -O2 -g
+
+COMPILE     = $(CC) $(OWN_CFLAGS) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+# A module takes Lua's symbols from the program that loads it, so the host exports them.
+ifeq ($(shell uname -s),Darwin)
+LINK_MODULE = $(CC) -bundle -undefined dynamic_lookup $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+LINK_HOST   = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+else
+LINK_MODULE = $(CC) -shared $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+LINK_HOST   = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-E
+endif
+HOST_LIBS   = $(CJSON_STATIC) $(LUA_LIBS) $(LIB_LIBS) -lm -ldl
 
 all: $(MODULE) $(LUA_TREE) $(HOST)
 
-$(BUILD)/obj/%.o: %.c | libraries
+# Two stamps, which change only when what they hold does: the commands, so that other flags build anew, and the list of
+# the Lua files, so that a removed one leaves the host and the module tree.
+define stamp
 	@mkdir -p $(@D)
-	$(CC) $(OWN_CFLAGS) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@printf '%s\n' $(1) | cmp -s - $@ || { $(2) printf '%s\n' $(1) > $@; }
+endef
+$(BUILD)/commands: libraries FORCE
+	$(call stamp,'$(COMPILE) $(HOST_CFLAGS) $(LINK_MODULE) $(LINK_HOST) $(HOST_LIBS)')
+$(BUILD)/sources: FORCE
+	$(call stamp,$(LUA_SRC),$(drop_stale))
+drop_stale = for f in $$(cd $(BUILD)/lua 2>/dev/null && find . -name '*.lua'); do test -e lua/$$f || rm $(BUILD)/lua/$$f; done;
 
-$(MODULE): $(CORE_OBJ)
+$(BUILD)/obj/src/host/main.o: OWN_CFLAGS += $(HOST_CFLAGS)
+$(BUILD)/obj/%.o: %.c $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANITIZE) $(CFLAGS) $(LDFLAGS) -o $@ $(CORE_OBJ) $(LIB_LIBS)
+	$(COMPILE) -c -o $@ $<
+
+$(MODULE): $(CORE_OBJ) $(BUILD)/commands
+	@mkdir -p $(@D)
+	$(LINK_MODULE) -o $@ $(CORE_OBJ) $(LIB_LIBS)
 
 $(BUILD)/lua/%.lua: lua/%.lua
 	@mkdir -p $(@D)
 	cp $< $@
 
-# The host's Lua files, as C arrays made from the files that the linters read.
-$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC)
+# The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
+$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(BUILD)/sources $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(LUA) src/host/embed.lua lua $(LUA_SRC) > $@.part
+	$(LUA) src/host/embed.lua $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) argparse.lua=argparse? > $@.part
 	mv $@.part $@
 
-$(BUILD)/obj/embedded.o: $(BUILD)/embedded.c | libraries
+$(BUILD)/obj/embedded.o: $(BUILD)/embedded.c
 	@mkdir -p $(@D)
-	$(CC) $(OWN_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
-$(HOST): $(HOST_OBJ) $(CORE_OBJ)
+$(HOST): $(HOST_OBJ) $(CORE_OBJ) $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $(HOST_OBJ) $(CORE_OBJ) $(CJSON_STATIC) $(LUA_LIBS) $(LIB_LIBS) -lm -ldl
+	$(LINK_HOST) -o $@ $(HOST_OBJ) $(CORE_OBJ) $(HOST_LIBS)
 
 env:
 	@echo 'export LUA_PATH="$(abspath $(BUILD))/lua/?.lua;$(abspath $(BUILD))/lua/?/init.lua;$${LUA_PATH:-;}"'
@@ -69,4 +93,5 @@ clean:
 	rm -rf build build-asan build-clang
 
 -include $(CORE_OBJ:.o=.d) $(HOST_OBJ:.o=.d)
-.PHONY: all env clean
+FORCE:
+.PHONY: all env clean FORCE

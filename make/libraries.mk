@@ -2,22 +2,25 @@
 # LUA_INCDIR comes from LuaRocks; otherwise the name of Lua's package differs by system.
 LUA_PC := $(shell for name in lua5.4 lua-5.4 lua54; do $(PKG_CONFIG) --exists $$name 2>/dev/null && echo $$name && break; done)
 LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(if $(LUA_PC),$(shell $(PKG_CONFIG) --cflags $(LUA_PC))))
-LUA_LIBS ?= $(if $(LUA_PC),$(shell $(PKG_CONFIG) --libs $(LUA_PC)),-llua5.4)
+LUA_LIBS ?= $(if $(LUA_PC),$(shell $(PKG_CONFIG) --libs $(LUA_PC)),$(LUA_LIBDIR:%=-L%) -llua5.4)
 
-# library, pkg-config name, Debian package
+# library, as pkg-config names it = Debian's package
 PACKAGES := libuv=libuv1-dev libcurl=libcurl4-openssl-dev libmicrohttpd=libmicrohttpd-dev libcrypto=libssl-dev
 PC_NAMES := $(foreach p,$(PACKAGES),$(firstword $(subst =, ,$(p))))
-LIB_CFLAGS = $(LUA_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(PC_NAMES) 2>/dev/null)
-LIB_LIBS   = $(shell $(PKG_CONFIG) --libs $(PC_NAMES) 2>/dev/null) -lpthread
+LIB_CFLAGS := $(LUA_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(PC_NAMES) 2>/dev/null)
+LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(PC_NAMES) 2>/dev/null) -lpthread
 
-# A static lua-cjson (Debian's lua-cjson-dev) goes into the host; elsewhere the host finds the one beside it.
-CJSON_STATIC := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir lua5.4-cjson 2>/dev/null)/liblua5.4-cjson.a)
-ifneq ($(CJSON_STATIC),)
-OWN_DEFINES += -DCNK_STATIC_CJSON
-endif
+# A static lua-cjson (Debian's lua-cjson-dev) goes into the host; elsewhere the host finds the one beside it. The compiler is
+# asked, for Debian's lua5.4-cjson.pc names a folder where the library is not.
+CJSON_STATIC := $(wildcard $(filter /%,$(shell $(CC) -print-file-name=liblua5.4-cjson.a 2>/dev/null)))
+HOST_CFLAGS  := $(if $(CJSON_STATIC),-DCNK_STATIC_CJSON)
 
+# One message for the first library that is missing, with the name of its package.
 libraries:
+	@command -v $(firstword $(CC)) >/dev/null || { echo "cunnekt: the compiler $(firstword $(CC)) is missing; on Debian: apt-get install gcc libc6-dev (or: make deps)" >&2; exit 2; }
+	@command -v $(firstword $(LUA)) >/dev/null || { echo "cunnekt: $(LUA) is missing; on Debian: apt-get install lua5.4 (or: make deps)" >&2; exit 2; }
+	@command -v $(firstword $(PKG_CONFIG)) >/dev/null || { echo "cunnekt: $(PKG_CONFIG) is missing; on Debian: apt-get install pkg-config (or: make deps)" >&2; exit 2; }
+	@test -n "$(LUA_INCDIR)$(LUA_PC)" || { echo "cunnekt: the headers of Lua 5.4 are missing; on Debian: apt-get install liblua5.4-dev (or: make deps)" >&2; exit 2; }
 	@for p in $(PACKAGES); do \
 	  $(PKG_CONFIG) --exists $${p%%=*} || { echo "cunnekt: the library $${p%%=*} is missing; on Debian: apt-get install $${p##*=} (or: make deps)" >&2; exit 2; }; done
-	@test -n "$(LUA_CFLAGS)" || { echo "cunnekt: the headers of Lua 5.4 are missing; on Debian: apt-get install liblua5.4-dev (or: make deps)" >&2; exit 2; }
 .PHONY: libraries

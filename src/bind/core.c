@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "bind/core.h"
+
 static const char loop_key = 0, on_error_key = 0;
 
 struct cnk_loop *cnk_bind_loop(lua_State *L)
@@ -147,7 +149,7 @@ static int on_error(lua_State *L)
   return 0;
 }
 
-LUAMOD_API int luaopen_cunnekt_core(lua_State *L)
+int luaopen_cunnekt_core(lua_State *L)
 {
   make_loop(L);
   luaL_newlib(L, ((const luaL_Reg[]){{"on_error", on_error}, {NULL, NULL}}));
