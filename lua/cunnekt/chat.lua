@@ -1,0 +1,182 @@
+-- SPDX-License-Identifier: MIT
+-- A conversation with one contact: its replies, its kept state and its service window. A message's reply_* are its
+-- chat's; both gather in the running turn.
+
+local build = require "cunnekt.build"
+local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
+local json = require "cunnekt.json"
+local options = require "cunnekt.options"
+local sent = require "cunnekt.sent"
+local turn = require "cunnekt.turn"
+
+local chat = {}
+
+-- Seconds for which free-form messages may follow a customer's last one: the provider's service window.
+local window_seconds = 24 * 60 * 60
+
+-- What a send may say about its delivery; the rest of its table is content.
+local delivery_spec = { unknown = { "hold", "resend", "fail" }, track = "table" }
+
+local chat_methods = {}
+
+---@class cunnekt.chat
+---@field contact string the conversation's key: the business number's id and the customer
+---@field to string the customer's number, or user id where there is none
+---@field state table kept for the conversation; changes hold with the turn
+local chat_mt = { __name = "cunnekt.chat" }
+
+function chat_mt.__index(self, key)
+  if key == "state" then
+    return self:_load_state()
+  end
+  return chat_methods[key]
+end
+
+function chat_mt.__newindex(self, key, value)
+  if key ~= "state" then
+    error(("a chat has no field '%s' to set; keep your own in chat.state"):format(tostring(key)), 2)
+  elseif type(value) ~= "table" then
+    error(("chat.state must be a table, got %s"):format(type(value)), 2)
+  end
+  self:_load_state()
+  rawset(self, "_state", value)
+end
+
+---@param bot table
+---@param contact string
+---@param to string?
+function chat.new(bot, contact, to)
+  return setmetatable({ _bot = bot, contact = contact, to = to }, chat_mt)
+end
+
+-- ---- state -----------------------------------------------------------------------------------------------------
+
+function chat_methods:_load_state()
+  local current = turn.current(self._bot)
+  -- Several chat objects may stand for one contact; within a turn the first one holds the state.
+  local holder = current and current.states[self.contact]
+  if holder and holder ~= self then
+    return holder:_load_state()
+  end
+  if not self._state then
+    local text = self._bot._store:state(self.contact)
+    rawset(self, "_state_text", text or false)
+    rawset(self, "_state", text and json.decode(text) or {})
+  end
+  if current then
+    current.states[self.contact] = self
+  end
+  return self._state
+end
+
+---The state as text, and whether it differs from what is kept. Raises when it holds what cannot be kept.
+function chat_methods:_encode_state()
+  local ok, text = pcall(json.encode, self._state)
+  if not ok then
+    error(errors.new("invalid", "chat.state cannot be kept: " .. tostring(text), { field = "state" }), 0)
+  end
+  if next(self._state) == nil and not self._state_text then
+    return text, false
+  end
+  return text, text ~= self._state_text
+end
+
+function chat_methods:_keep_state(text)
+  rawset(self, "_state_text", text)
+end
+
+function chat_methods:_forget_state()
+  rawset(self, "_state", nil)
+end
+
+-- ---- window ----------------------------------------------------------------------------------------------------
+
+---How long free-form messages may still be sent.
+---@return number seconds 0 when the window is closed, or the customer never wrote
+function chat_methods:window()
+  local opened = self._bot._store:last_inbound(self.contact)
+  return opened and math.max(0, opened + window_seconds - clock.now()) or 0
+end
+
+-- ---- replies ---------------------------------------------------------------------------------------------------
+
+-- Takes the delivery options out of the last argument, without touching the script's own table.
+local function split_delivery(where, args)
+  local last = args[args.n]
+  if type(last) ~= "table" then
+    return nil
+  end
+  local delivery, content
+  for name in pairs(delivery_spec) do
+    if last[name] ~= nil then
+      delivery = delivery or {}
+      delivery[name] = last[name]
+    end
+  end
+  if delivery then
+    content = {}
+    for key, value in pairs(last) do
+      if delivery[key] == nil then
+        content[key] = value
+      end
+    end
+    args[args.n] = next(content) ~= nil and content or nil
+    options.check(where, delivery, delivery_spec, 5)
+  end
+  return delivery
+end
+
+-- A customer whom this store has never heard may still have a window open; then the provider decides.
+local function check_window(self, payload)
+  if payload.templateid or not self._bot._store:last_inbound(self.contact) or self:window() > 0 then
+    return true
+  end
+  return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
+end
+
+---Adds a payload to the outbox of this contact.
+---@param payload table the provider's form, as cunnekt.build makes it
+---@param delivery table? unknown, track
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid or window_closed
+function chat_methods:_send(payload, delivery)
+  local bot = self._bot
+  local ready, err = bot:_before_send(payload, self)
+  if not ready then
+    return nil, err
+  end
+  local ok, window_err = check_window(self, ready)
+  if not ok then
+    return nil, window_err
+  end
+  local handle = sent.new(ready)
+  handle.track = delivery and delivery.track
+  local row = bot._outbox:new_row(self.contact, ready, handle, delivery)
+  return turn.within(bot, function(current)
+    current:send(row)
+    return handle
+  end)
+end
+
+local function add_reply(name)
+  local builder = build["send_" .. name]
+  local where = "reply_" .. name
+  chat_methods[where] = function(self, ...)
+    local args = table.pack(...)
+    local delivery = split_delivery(where, args)
+    local payload, err = builder(self.to, table.unpack(args, 1, args.n))
+    if not payload then
+      return nil, err
+    end
+    return self:_send(payload, delivery)
+  end
+end
+
+---Every kind of message, as `reply_<kind>` of a chat and of a message.
+chat.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
+for _, name in ipairs(chat.kinds) do
+  add_reply(name)
+end
+
+return chat

@@ -1,0 +1,56 @@
+-- SPDX-License-Identifier: MIT
+-- require "cunnekt": everything public, each part loaded when it is first used, so that a program that only sends does
+-- not load a bot.
+
+---@class cunnekt
+---@field version string
+---@field client fun(opts?: table): cunnekt.client makes a client, which sends
+---@field bot fun(opts?: table): cunnekt.bot makes a bot, which answers
+---@field build cunnekt.build makes payloads without sending them
+---@field http cunnekt.http
+---@field json cunnekt.json
+---@field webhook cunnekt.webhook
+local cunnekt = { version = "0.1.0" }
+
+local constructors = { client = "cunnekt.client", bot = "cunnekt.bot" }
+local parts = {
+  build = "cunnekt.build",
+  http = "cunnekt.http",
+  json = "cunnekt.json",
+  webhook = "cunnekt.webhook",
+}
+
+---Runs `fn` with waiting calls that yield, and returns when it has returned.
+---@param fn function
+---@param ... any its arguments
+---@return any ... what fn returns; raises what it raises
+function cunnekt.run(fn, ...)
+  return require("cunnekt.task").run(fn, ...)
+end
+
+---Starts `fn` beside the caller, inside cunnekt.run or the host.
+---@param fn function
+---@param ... any its arguments
+---@return cunnekt.task
+function cunnekt.spawn(fn, ...)
+  return require("cunnekt.task").spawn(fn, ...)
+end
+
+---Waits some seconds; other tasks go on.
+---@param seconds number
+function cunnekt.sleep(seconds)
+  require("cunnekt.task").sleep(seconds)
+end
+
+return setmetatable(cunnekt, {
+  __index = function(self, name)
+    local value
+    if constructors[name] then
+      value = require(constructors[name]).new
+    elseif parts[name] then
+      value = require(parts[name])
+    end
+    rawset(self, name, value)
+    return value
+  end,
+})

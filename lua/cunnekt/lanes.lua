@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- Work in lanes: one item of a lane at a time, in order; lanes in parallel, a bounded number at once. A contact is a
+-- lane, both for its events (inbox) and for its messages (outbox).
+
+local clock = require "cunnekt.clock"
+
+local lanes = {}
+
+local lanes_methods = {}
+local lanes_mt = { __index = lanes_methods, __name = "cunnekt.lanes" }
+
+---@class cunnekt.lanes
+---@param concurrency integer items under way at once
+---@param run fun(item: any, done: fun(pause?: number)) begins an item; `done()` ends it, `done(seconds)` gives it back to
+---the head of its lane for another try after a pause. `done` may be called before `run` returns.
+function lanes.new(concurrency, run)
+  return setmetatable({
+    _concurrency = concurrency,
+    _run = run,
+    _lanes = {},
+    _ready = { first = 1, last = 0 },
+    _active = 0,
+    _count = 0,
+    _is_stopped = false,
+  }, lanes_mt)
+end
+
+---How many items are waiting or under way.
+function lanes_methods:count()
+  return self._count
+end
+
+---How many items are under way now.
+function lanes_methods:active()
+  return self._active
+end
+
+local function push(list, value)
+  list.last = list.last + 1
+  list[list.last] = value
+end
+
+local start_ready
+
+-- The head of a lane is over, so the next of the lane may go.
+local function advance(self, lane)
+  lane[lane.first] = nil
+  lane.first = lane.first + 1
+  self._count = self._count - 1
+  if lane.first <= lane.last then
+    push(self._ready, lane)
+  else
+    self._lanes[lane.key] = nil
+  end
+end
+
+local function try_later(self, lane, pause)
+  if self._is_stopped then
+    return
+  end
+  lane.timer = clock.after(pause, function()
+    lane.timer = nil
+    push(self._ready, lane)
+    start_ready(self)
+  end)
+end
+
+local function start(self, lane)
+  self._active = self._active + 1
+  local is_over = false
+  self._run(lane[lane.first], function(pause)
+    if is_over then
+      return
+    end
+    is_over = true
+    self._active = self._active - 1
+    if pause then
+      try_later(self, lane, pause)
+    else
+      advance(self, lane)
+    end
+    start_ready(self)
+    if self._on_idle and (self._count == 0 or self._is_stopped and self._active == 0) then
+      self._on_idle()
+    end
+  end)
+end
+
+-- Items that end at once come back here; the loop serves them, so that the stack does not grow with the backlog.
+function start_ready(self)
+  if self._is_starting then
+    return
+  end
+  self._is_starting = true
+  local ready = self._ready
+  while ready.first <= ready.last and self._active < self._concurrency and not self._is_stopped do
+    local lane = ready[ready.first]
+    ready[ready.first] = nil
+    ready.first = ready.first + 1
+    start(self, lane)
+  end
+  self._is_starting = false
+end
+
+---Adds an item at the end of its lane, and starts it when its turn has come.
+---@param key string
+---@param item any
+function lanes_methods:push(key, item)
+  local lane = self._lanes[key]
+  if not lane then
+    lane = { key = key, first = 1, last = 0 }
+    self._lanes[key] = lane
+    push(self._ready, lane)
+  end
+  push(lane, item)
+  self._count = self._count + 1
+  start_ready(self)
+end
+
+---Starts nothing more; what is under way may end.
+function lanes_methods:stop()
+  self._is_stopped = true
+  for _, lane in pairs(self._lanes) do
+    if lane.timer then
+      lane.timer:close()
+      lane.timer = nil
+    end
+  end
+end
+
+---Calls `fn` each time that nothing is left to do (when stopped: that nothing is under way), and now if that is so.
+---@param fn fun()
+function lanes_methods:when_idle(fn)
+  self._on_idle = fn
+  if self._count == 0 or self._is_stopped and self._active == 0 then
+    fn()
+  end
+end
+
+return lanes

@@ -1,0 +1,164 @@
+-- SPDX-License-Identifier: MIT
+-- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not taken is
+-- tried again; an unknown outcome is settled by its policy. Statuses move the handles on.
+
+local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
+local lanes = require "cunnekt.lanes"
+local task = require "cunnekt.task"
+
+local outbox = {}
+
+-- Failures after which the message surely was not taken and may be taken later: it stays queued. A refused key is one:
+-- somebody will mend it, and the customers' answers must still be there.
+local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true, http = true }
+-- Seconds between tries of one message: doubling from the first to the longest.
+local first_pause, longest_pause = 1, 300
+-- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
+local most_early = 1000
+
+local outbox_methods = {}
+local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
+
+---@class cunnekt.outbox.row
+---@field id integer? the store gives it
+---@field contact string
+---@field payload table
+---@field unknown "hold"|"resend"|"fail"
+---@field track table?
+---@field handle cunnekt.sent
+---@field attempts integer
+
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`
+function outbox.new(options)
+  local self = setmetatable({
+    _store = options.store,
+    _client = options.client,
+    _unknown = options.unknown,
+    _on_failure = options.on_failure,
+    _by_message_id = setmetatable({}, { __mode = "v" }),
+    _early = {},
+    _early_count = 0,
+  }, outbox_mt)
+  self.lanes = lanes.new(options.concurrency, function(row, done)
+    self:_deliver(row, done)
+  end)
+  return self
+end
+
+---A row for a message that a turn gathers.
+---@param contact string
+---@param payload table
+---@param handle cunnekt.sent
+---@param delivery table? unknown, track
+---@return cunnekt.outbox.row
+function outbox_methods:new_row(contact, payload, handle, delivery)
+  return {
+    contact = contact,
+    payload = payload,
+    unknown = delivery and delivery.unknown or self._unknown,
+    track = delivery and delivery.track,
+    handle = handle,
+    attempts = 0,
+  }
+end
+
+---Queues rows that are stored already.
+---@param rows cunnekt.outbox.row[] in the order in which the script said them
+function outbox_methods:enqueue(rows)
+  for _, row in ipairs(rows) do
+    self.lanes:push(row.contact, row)
+  end
+end
+
+-- ---- one delivery ----------------------------------------------------------------------------------------------
+
+local function pause_seconds(row, err)
+  local backoff = math.min(longest_pause, first_pause * 2 ^ math.min(row.attempts - 1, 16))
+  return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
+end
+
+-- The end of a message that was not accepted.
+local function give_up(self, row, state, err, done)
+  row.handle:_advance(state, err)
+  self._store:settle(row, state, nil, err)
+  self._on_failure(err, row.handle)
+  done()
+end
+
+local function settle_failure(self, row, err, done)
+  if err.kind == "unknown_outcome" then
+    if row.unknown ~= "resend" then
+      return give_up(self, row, row.unknown == "fail" and "failed" or "unknown", err, done)
+    end
+  elseif not is_passing[err.kind] or err.retryable == false or err.sent then
+    return give_up(self, row, "rejected", err, done)
+  end
+  row.handle:_requeue(err)
+  done(pause_seconds(row, err))
+end
+
+local function settle_accepted(self, row, answer, done)
+  local handle = row.handle
+  handle.message_id = answer.message_id
+  self._store:settle(row, "accepted", answer.message_id)
+  handle:_advance("accepted")
+  if answer.message_id then
+    self._by_message_id[answer.message_id] = handle
+    self:_apply_early(answer.message_id)
+  end
+  done()
+end
+
+function outbox_methods:_deliver(row, done)
+  row.attempts = row.attempts + 1
+  row.handle:_advance("sending")
+  task.spawn(function()
+    local answer, err = self._client:deliver(row.payload)
+    if answer then
+      settle_accepted(self, row, answer, done)
+    else
+      settle_failure(self, row, err, done)
+    end
+  end)
+end
+
+-- ---- statuses --------------------------------------------------------------------------------------------------
+
+local function error_of(status)
+  if status.status ~= "failed" then
+    return nil
+  end
+  local first = status.errors and status.errors[1] or {}
+  return errors.new("rejected", first.title or first.message or "the provider reports a failure", { code = first.code })
+end
+
+---Applies a status to the message that it is about, and gives the status what the script tracks with it.
+---@param status table an event of kind "status"
+function outbox_methods:on_status(status)
+  local handle = status.id and self._by_message_id[status.id]
+  if handle then
+    handle:_advance(status.status, error_of(status))
+    status.track = handle.track
+  elseif status.id and self.lanes:active() > 0 and self._early_count < most_early then
+    local waiting = self._early[status.id] or {}
+    self._early[status.id] = waiting
+    waiting[#waiting + 1] = status
+    self._early_count = self._early_count + 1
+  end
+end
+
+function outbox_methods:_apply_early(message_id)
+  local waiting = self._early[message_id] or {}
+  self._early[message_id] = nil
+  self._early_count = self._early_count - #waiting
+  for _, status in ipairs(waiting) do
+    self:on_status(status)
+  end
+  -- Statuses of messages that others sent with the same number must not fill the list for ever.
+  if self.lanes:active() <= 1 then
+    self._early, self._early_count = {}, 0
+  end
+end
+
+return outbox

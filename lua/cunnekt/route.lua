@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: MIT
+-- Which handler an event goes to: the list that bot:on fills, its matchers, and the chain of bot:use around it.
+
+local options = require "cunnekt.options"
+
+local route = {}
+
+local message_types = {
+  "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
+  "contacts", "reaction", "order", "system", "unsupported",
+}
+local statuses = { "sent", "delivered", "read", "played", "failed" }
+local groups = { "message", "status", "error", "unknown", "any" }
+
+local known, is_message_type, is_status = {}, {}, {}
+for _, name in ipairs(message_types) do
+  known[#known + 1], is_message_type[name] = name, true
+end
+for _, name in ipairs(statuses) do
+  known[#known + 1], is_status[name] = name, true
+end
+table.move(groups, 1, #groups, #known + 1, known)
+
+---Every name that bot:on takes.
+route.names = known
+
+local is_known = {}
+for _, name in ipairs(known) do
+  is_known[name] = true
+end
+
+-- Whether a handler for `what` hears an event of this kind and type.
+local function hears(what, kind, type)
+  if what == "any" or what == kind or what == type then
+    return true
+  end
+  return false
+end
+
+-- What a string matcher is held against: the exact id of a reply, a pattern for everything that has words.
+local function matches_string(wanted, event)
+  local kind = event.type
+  if kind == "button" or kind == "list" then
+    return event.reply ~= nil and event.reply.id == wanted
+  elseif kind == "quick_reply" then
+    return event.payload == wanted
+  elseif event.kind == "status" then
+    return event.id == wanted
+  end
+  local words = event.text or (event.media and event.media.caption)
+  return words ~= nil and words:find(wanted) ~= nil
+end
+
+local function compile_list(list)
+  return function(event)
+    for _, wanted in ipairs(list) do
+      if matches_string(wanted, event) then
+        return true
+      end
+    end
+    return false
+  end
+end
+
+-- Replies and statuses are matched by their exact id, which need not be a pattern.
+local has_ids = { button = true, list = true, quick_reply = true, status = true }
+
+local function check_pattern(what, pattern, level)
+  if has_ids[what] or is_status[what] then
+    return
+  end
+  local ok, problem = pcall(string.find, "", pattern)
+  if not ok then
+    error(("bot:on: '%s' is not a Lua pattern: %s"):format(pattern, problem), level)
+  end
+end
+
+-- Turns what a script gave into a function of the event; `level` blames the script's line.
+local function compile_matcher(what, matcher, level)
+  local kind = type(matcher)
+  if kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
+    return matcher
+  elseif kind == "string" then
+    check_pattern(what, matcher, level + 1)
+    return function(event)
+      return matches_string(matcher, event)
+    end
+  elseif kind == "table" and #matcher > 0 then
+    for _, one in ipairs(matcher) do
+      if type(one) ~= "string" then
+        error(("bot:on: a list of matchers holds strings, got %s"):format(type(one)), level)
+      end
+      check_pattern(what, one, level + 1)
+    end
+    return compile_list(matcher)
+  end
+  error(("bot:on: a matcher is a string, a list of strings or a function, got %s"):format(kind), level)
+end
+
+local routes_methods = {}
+local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
+
+---@class cunnekt.routes
+---An empty list of handlers.
+function route.new()
+  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {} }, routes_mt)
+end
+
+---Adds a handler. `level` says whom a mistake is blamed on, as in `error`.
+---@param what string
+---@param matcher any nil: every such event
+---@param handler function
+---@param level integer
+---@return table entry what was added
+function routes_methods:add(what, matcher, handler, level)
+  if type(what) ~= "string" or not is_known[what] then
+    local near = type(what) == "string" and options.suggest(what, known)
+    local hint = near and (" (did you mean '%s'?)"):format(near) or ""
+    error(("bot:on: nothing is called '%s'%s"):format(tostring(what), hint), level)
+  end
+  if type(handler) ~= "function" then
+    error(("bot:on('%s'): the handler must be a function, got %s"):format(what, type(handler)), level)
+  end
+  local entry = { what = what, matcher = matcher ~= nil and compile_matcher(what, matcher, level + 1) or nil, run = handler }
+  table.insert(self._handlers, entry)
+  self._by_type = {}
+  return entry
+end
+
+---Wraps every handler: `fn(event, next)`; what it returns instead of calling `next` ends the event.
+---@param fn fun(event: table, next: fun(): any): any
+function routes_methods:wrap(fn)
+  table.insert(self._wrappers, fn)
+end
+
+-- The handlers that may hear this event, in the order of their registration; found once for each type.
+local function candidates(self, event)
+  local type = event.kind == "message" and event.type or event.status or event.kind
+  local key = event.kind .. ":" .. tostring(type)
+  local list = self._by_type[key]
+  if not list then
+    list = {}
+    for _, entry in ipairs(self._handlers) do
+      if hears(entry.what, event.kind, type) then
+        list[#list + 1] = entry
+      end
+    end
+    -- A status nobody has heard of must not make this table grow without end.
+    if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" then
+      self._by_type[key] = list
+    end
+  end
+  return list
+end
+
+---The handler that an event goes to first, if any.
+---@param event table
+---@return table? entry
+function routes_methods:find(event)
+  for _, entry in ipairs(candidates(self, event)) do
+    if not entry.matcher or entry.matcher(event) then
+      return entry
+    end
+  end
+  return nil
+end
+
+local function run_handlers(self, event)
+  for _, entry in ipairs(candidates(self, event)) do
+    if not entry.matcher or entry.matcher(event) then
+      local verdict = entry.run(event)
+      if verdict ~= "next" then
+        return verdict
+      end
+    end
+  end
+  return nil
+end
+
+---Runs an event through the wrappers to its handler. Raises what they raise.
+---@param event table
+function routes_methods:dispatch(event)
+  local wrappers = self._wrappers
+  local function go(n)
+    local wrapper = wrappers[n]
+    if not wrapper then
+      return run_handlers(self, event)
+    end
+    return wrapper(event, function()
+      return go(n + 1)
+    end)
+  end
+  return go(1)
+end
+
+return route

@@ -1,0 +1,155 @@
+-- SPDX-License-Identifier: MIT
+-- The turn: one event, or one run of a job, handled once and committed whole. While a handler runs, what it says and
+-- changes is only gathered here; the commit makes all of it true, or a failure makes none of it.
+--
+-- A handler that waits ends its turn there (`commit`), and what it does afterwards is gathered for the next commit.
+
+local errors = require "cunnekt.errors"
+local task = require "cunnekt.task"
+
+local turn = {}
+
+local turn_methods = {}
+local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
+
+---@class cunnekt.turn
+---@field bot table
+---@field record table? the inbox's record of the event; nil for a job, and once the event is finished
+---@field sends table[] outbox rows to be
+---@field values table<string, any> changes of bot.store
+---@field states table<string, table> contact → chat whose state was touched
+
+local function clear(self)
+  self.sends, self.values, self.states = {}, {}, {}
+end
+
+---A turn that nothing has happened in yet.
+---@param bot table
+---@param record table?
+function turn.new(bot, record)
+  local self = setmetatable({ bot = bot, record = record }, turn_mt)
+  clear(self)
+  return self
+end
+
+---The turn of the task that is running, if it belongs to this bot.
+---@param bot table
+---@return cunnekt.turn?
+function turn.current(bot)
+  local running = task.running()
+  local current = running and running.turn
+  return current and current.bot == bot and current or nil
+end
+
+-- Outside any turn an effect is a turn of its own.
+local function in_turn(bot, change)
+  local current = turn.current(bot)
+  if current then
+    return change(current)
+  end
+  local own = turn.new(bot, nil)
+  local result = change(own)
+  local ok, err = own:commit()
+  if not ok then
+    return nil, err
+  end
+  return result
+end
+turn.within = in_turn
+
+---Adds a message to what this turn will send.
+---@param row table see outbox.lua
+function turn_methods:send(row)
+  self.sends[#self.sends + 1] = row
+  row.handle._before_wait = function()
+    -- Only the turn that said the message can commit it; a handle may be waited on from elsewhere.
+    if turn.current(self.bot) == self then
+      local ok, err = self:commit()
+      if not ok then
+        error(err, 0)
+      end
+    end
+  end
+end
+
+-- The states that changed, as the store keeps them.
+local function encode_states(self)
+  local encoded = {}
+  for contact, chat in pairs(self.states) do
+    local text, is_changed = chat:_encode_state()
+    if is_changed then
+      encoded[contact] = text
+    end
+  end
+  return encoded
+end
+
+---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
+---outbox. Waits for the store.
+---@return boolean? ok
+---@return cunnekt.error? err kind store; then nothing of it holds
+function turn_methods:commit()
+  local states = encode_states(self)
+  if not self.record and #self.sends == 0 and next(self.values) == nil and next(states) == nil then
+    return true
+  end
+  local ok, err = self.bot._store:commit {
+    record = self.record,
+    sends = self.sends,
+    values = self.values,
+    states = states,
+  }
+  if not ok then
+    return nil, err
+  end
+  for contact, text in pairs(states) do
+    self.states[contact]:_keep_state(text)
+  end
+  self.record = nil
+  local sends = self.sends
+  clear(self)
+  self.bot._outbox:enqueue(sends)
+  return true
+end
+
+---Drops everything gathered since the last commit.
+function turn_methods:abandon()
+  for _, chat in pairs(self.states) do
+    chat:_forget_state()
+  end
+  for _, row in ipairs(self.sends) do
+    row.handle:_advance("dropped", errors.new("cancelled", "the handler failed before its turn was committed"))
+  end
+  clear(self)
+end
+
+local function with_traceback(failure)
+  if errors.is(failure) then
+    return failure
+  end
+  return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
+end
+
+---Runs `fn` as a turn in a task of its own.
+---@param bot table
+---@param record table?
+---@param fn function
+---@param on_end fun(err: cunnekt.error?, is_finished: boolean) `is_finished`: the event was committed before the failure, if any
+function turn.run(bot, record, fn, on_end)
+  local self = turn.new(bot, record)
+  local t = task.spawn(function()
+    task.running().turn = self
+    local ok, failure = xpcall(fn, with_traceback)
+    if ok then
+      local committed, err = self:commit()
+      failure = not committed and err or nil
+    end
+    if failure then
+      self:abandon()
+    end
+    on_end(failure, self.record == nil)
+  end)
+  return t
+end
+
+return turn
