@@ -1,0 +1,341 @@
+-- SPDX-License-Identifier: MIT
+-- The sandbox's own API, JSON under /control/: act as a customer, read what was sent, move the clock, break things.
+-- No key: the sandbox listens on the loopback. Each call is described at its function.
+local clock = require "cunnekt.clock"
+local core = require "cunnekt.core"
+local http = require "cunnekt.http"
+local json = require "cunnekt.json"
+local options = require "cunnekt.options"
+local samples = require "cunnekt.sandbox.samples"
+local state = require "cunnekt.sandbox.state"
+
+local control = {}
+
+local JSON = { "Content-Type: application/json" }
+
+-- At most so many messages in one answer, and at most so long a wait: under the time-outs of usual HTTP clients.
+local MOST = 1000
+local LONGEST_WAIT = 60
+
+local control_methods = {}
+local control_mt = { __index = control_methods, __name = "cunnekt.sandbox_control" }
+
+---@param opts { state: table, faults: table, webhooks: table, on_event: fun(event: table) }
+---@return table control
+function control.new(opts)
+  return setmetatable({
+    _state = opts.state,
+    _faults = opts.faults,
+    _webhooks = opts.webhooks,
+    _on_event = opts.on_event,
+    _polls = {},
+  }, control_mt)
+end
+
+local function answer(exchange, status, value)
+  exchange:answer(status, json.encode(value), JSON)
+end
+
+local function view(entry)
+  return {
+    n = entry.n, direction = entry.direction, contact = entry.contact, name = entry.name, id = entry.id, type = entry.type,
+    endpoint = entry.endpoint, payload = entry.payload, message = entry.message, statuses = json.array(entry.statuses),
+    webhook = entry.webhook, time = entry.time,
+    media = entry.file and { size = #entry.file.data, sha256 = entry.file.sha256, mime_type = entry.file.mime_type } or nil,
+  }
+end
+
+-- The title of a choice in the last buttons or list that the customer was sent; and the first choice, without an id.
+local function find_choice(entry, kind, id)
+  local payload = entry and entry.payload
+  if kind == "button" and payload and payload.type == "button" then
+    for _, button in ipairs(payload.buttons) do
+      if not id or button.reply.id == id then
+        return button.reply.id, button.reply.title
+      end
+    end
+  elseif kind == "list" and payload and payload.type == "list" then
+    for _, row in ipairs(payload.list) do
+      if not id or row.id == id then
+        return row.id, row.title, row.description
+      end
+    end
+  end
+end
+
+-- What a real customer's client would add: which message is answered, and the title of what was clicked.
+local function complete(self, kind, opts, contact)
+  local last = contact.last_sent and self._state:find(contact.last_sent)
+  local id, title, description = find_choice(last, kind, opts.id)
+  if id then
+    opts.id, opts.title = id, opts.title or opts.text or title
+    opts.description = opts.description or description
+  end
+  if kind == "button" or kind == "list" or kind == "quick_reply" or kind == "form" then
+    opts.context = opts.context or contact.last_sent
+  elseif kind == "reaction" then
+    opts.id = opts.id or contact.last_sent
+  end
+  opts.name = opts.name or contact.name
+  opts.timestamp = opts.timestamp or self._state:now()
+end
+
+local function outcome_answer(exchange, id)
+  return function(outcome)
+    answer(exchange, 200, { id = id, webhook = outcome })
+  end
+end
+
+---POST /control/messages: a customer writes. Fields: type, from, name, text, id, message_id, title, description,
+---context, data (base64), filename, mime_type, form, set, envelope, and wait = true to hear how the bot answered.
+function control_methods:post_message(exchange, request)
+  local o = request.json
+  local kind, waits, in_envelope = o.type or "text", o.wait, o.envelope
+  if not samples.is_message(kind) then
+    error(("there is no message type '%s'"):format(kind), 0)
+  end
+  o.type, o.wait, o.envelope = nil, nil, nil
+  o.data = o.data and (core.base64_decode(o.data) or error("field 'data' is not base64", 0))
+  o.from = o.from or samples.NUMBER
+  local number = state.key(o.from)
+  complete(self, kind, o, self._state:contact(number))
+  local body, about = samples.build(kind, o)
+  local message = type(body.messages) == "table" and body.messages[1] or {}
+  local entry = self._state:add {
+    direction = "in", contact = number, id = type(message.id) == "string" and message.id or about.id, type = kind,
+    name = o.name or "Asha", message = message, file = about.file,
+  }
+  if kind ~= "system" then
+    self._state:hear(number, entry.name)
+  end
+  self._on_event { kind = "in", entry = entry }
+  local waits_for_bot = waits and self._webhooks.url
+  local text = json.encode(in_envelope and samples.envelope(body) or body)
+  self._webhooks:message(entry, text, waits_for_bot and outcome_answer(exchange, entry.id))
+  if not waits_for_bot then
+    answer(exchange, 200, { id = entry.id })
+  end
+end
+
+-- What a reader asked for, as a function that gives the answer, or nil as long as there is none.
+local function reader(self, query)
+  local number = query.contact or query.to or query.from
+  local direction = query.direction or query.to and "out" or query.from and "in"
+  local contact = number and state.key(number)
+  local after = math.tointeger(tonumber(query.after or 0)) or 0
+  local limit = math.min(MOST, math.tointeger(tonumber(query.limit)) or MOST)
+  return function()
+    local found, last = {}, math.max(after, self._state.last)
+    for _, entry in ipairs(self._state:since(after, contact, math.huge)) do
+      if not direction or entry.direction == direction then
+        found[#found + 1] = view(entry)
+        if #found == limit then
+          last = entry.n
+          break
+        end
+      end
+    end
+    after = found[1] and after or last -- what did not fit is not read again
+    return { messages = json.array(found), last = last }, found[1] ~= nil
+  end
+end
+
+local function status_reader(self, query)
+  return function()
+    local entry = self._state:find(query.id)
+    local is_there = entry ~= nil and not query.status
+    for _, status in ipairs(entry and entry.statuses or {}) do
+      is_there = is_there or status.status == query.status
+    end
+    return { messages = json.array { entry and view(entry) }, last = self._state.last }, is_there
+  end
+end
+
+-- Answers when `read` finds something, or when the time is over.
+local function poll(self, exchange, read, seconds)
+  local result, is_there = read()
+  if is_there or seconds <= 0 then
+    return answer(exchange, 200, result)
+  end
+  local timer, on_change
+  local function finish(value)
+    self._state:unwatch(on_change)
+    self._polls[exchange] = nil
+    timer:close()
+    answer(exchange, 200, value)
+  end
+  on_change = function()
+    local value, has_come = read()
+    if has_come then
+      finish(value)
+    end
+  end
+  timer = clock.after(seconds, function()
+    finish((read()))
+  end)
+  self._polls[exchange] = function()
+    finish((read()))
+  end
+  self._state:watch(on_change)
+end
+
+---GET /control/messages?after=N&to=NUMBER|from=NUMBER|contact=NUMBER&limit=N&wait=SECONDS: what was said since; with
+---`wait`, answers when there is something. ?id=ID&status=STATUS&wait=SECONDS: one message, when it has that status.
+function control_methods:get_messages(exchange, request)
+  local query = request.query
+  local read = query.id and status_reader(self, query) or reader(self, query)
+  poll(self, exchange, read, math.min(LONGEST_WAIT, tonumber(query.wait) or 0))
+end
+
+---DELETE /control/messages: forgets messages, contacts, files, faults and what waits to be posted.
+function control_methods:delete_messages(exchange)
+  self._state:clear()
+  self._faults:clear()
+  self._webhooks:clear()
+  answer(exchange, 200, { last = self._state.last })
+end
+
+local STATUS = {
+  id = "string", status = "string", from = "string", code = "integer", errors = "table", set = "table", envelope = "boolean",
+  wait = "boolean",
+}
+
+---POST /control/statuses {id, status, code?, errors?, set?, wait?}: a status of a message, known or not.
+function control_methods:post_status(exchange, request)
+  local o = options.check("statuses", request.json, STATUS)
+  if not o.id or not o.status then
+    error("statuses: 'id' and 'status' are needed", 0)
+  end
+  local entry = self._state:find(o.id) or { id = o.id, contact = state.key(o.from or samples.NUMBER), statuses = {} }
+  local changes = o.set or {}
+  changes["statuses.0.errors"] = changes["statuses.0.errors"] or o.errors
+  local kind = o.status
+  if not samples.is_status(kind) then -- others may appear one day: the form of a plain one
+    kind, changes["statuses.0.status"] = "read", o.status
+  end
+  local body = samples.build(kind, {
+    id = o.id, from = entry.contact, code = o.code, timestamp = self._state:now(), set = changes, envelope = o.envelope,
+  })
+  local waits = o.wait and self._webhooks.url
+  self._webhooks:status(entry, o.status, {
+    body = json.encode(body), code = o.code, on_outcome = waits and outcome_answer(exchange, o.id) or nil,
+  })
+  if not waits then
+    answer(exchange, 200, { id = o.id })
+  end
+end
+
+---POST /control/clock {advance = seconds}: moves the sandbox's time on, and with it the service windows.
+function control_methods:post_clock(exchange, request)
+  local o = options.check("clock", request.json, { advance = "number" })
+  self._state:advance(o.advance or 0)
+  answer(exchange, 200, { now = self._state:now() })
+end
+
+local SETTINGS = { webhook = "string", open = "boolean", statuses = "boolean", read = "boolean", delay = "number" }
+
+---POST /control/settings {webhook, open, statuses, read, delay}: changes what `cunnekt sandbox` was started with.
+function control_methods:post_settings(exchange, request)
+  local o = options.check("settings", request.json, SETTINGS)
+  local webhooks = self._webhooks
+  if o.open ~= nil then
+    self._state.is_open = o.open
+  end
+  if o.webhook then
+    webhooks:aim(o.webhook ~= "" and o.webhook or nil)
+  end
+  for _, name in ipairs { "statuses", "read", "delay" } do
+    if o[name] ~= nil then
+      webhooks[name] = o[name]
+    end
+  end
+  self:get_state(exchange, { query = {} })
+end
+
+---GET /control/state?contact=NUMBER: counts, settings, and the window of a contact.
+function control_methods:get_state(exchange, request)
+  local webhooks, number = self._webhooks, request.query.contact
+  answer(exchange, 200, {
+    now = self._state:now(),
+    last = self._state.last,
+    messages = self._state.counts,
+    webhooks = { counts = webhooks.counts, waiting = webhooks.waiting, url = webhooks.url },
+    open = self._state.is_open,
+    statuses = webhooks.statuses,
+    read = webhooks.read,
+    delay = webhooks.delay,
+    faults = #self._faults:list(),
+    window = number and self._state:window(state.key(number)) or nil,
+  })
+end
+
+---POST /control/faults {kind, count, after, …}: see faults.lua.
+function control_methods:post_fault(exchange, request)
+  answer(exchange, 200, self._faults:add(request.json))
+end
+
+---GET /control/faults: those still to come.
+function control_methods:get_faults(exchange)
+  answer(exchange, 200, { faults = json.array(self._faults:list()) })
+end
+
+---DELETE /control/faults
+function control_methods:delete_faults(exchange)
+  self._faults:clear()
+  answer(exchange, 200, { faults = json.array {} })
+end
+
+local ROUTES = {
+  messages = { POST = "post_message", GET = "get_messages", DELETE = "delete_messages" },
+  statuses = { POST = "post_status" },
+  clock = { POST = "post_clock" },
+  settings = { POST = "post_settings" },
+  state = { GET = "get_state" },
+  faults = { POST = "post_fault", GET = "get_faults", DELETE = "delete_faults" },
+}
+
+local function read_request(method, query, body)
+  local request = { query = http.parse_query(query or "") }
+  if method == "POST" then
+    local value, err = json.decode(body or "")
+    if type(value) ~= "table" then
+      return nil, "the body must be a JSON object" .. (err and ": " .. err.message or "")
+    end
+    request.json = value
+  end
+  return request
+end
+
+---Answers a request under /control/.
+---@param exchange userdata
+---@param method string
+---@param name string what follows /control/
+---@param query string|nil
+---@param body string|nil
+function control_methods:handle(exchange, method, name, query, body)
+  local route = ROUTES[name]
+  if not route then
+    return answer(exchange, 404, { error = { message = "there is no such control call" } })
+  elseif not route[method] then
+    return answer(exchange, 405, { error = { message = "this control call does not take " .. method } })
+  end
+  local request, problem = read_request(method, query, body)
+  if not request then
+    return answer(exchange, 400, { error = { message = problem } })
+  end
+  -- Mistakes in the fields raise, as they do for any Lua caller; here they are the client's.
+  local ok, mistake = pcall(self[route[method]], self, exchange, request)
+  if not ok then
+    local sentence = tostring(mistake):gsub("^[^%s:]+:%d+: ", "") -- without our own line
+    answer(exchange, 400, { error = { message = sentence } })
+  end
+end
+
+---Answers everyone who still waits.
+function control_methods:close()
+  for _, finish in pairs(self._polls) do
+    finish()
+  end
+end
+
+return control

@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+-- Things that go wrong on purpose. A list of rules, each for the next `count` sends after the first `after`; decides
+-- only: api.lua and webhooks.lua do what the rule says.
+local options = require "cunnekt.options"
+
+local faults = {}
+
+-- kind → whether the message is taken all the same, when the rule does not say `accept`.
+local KINDS = {
+  status = false, -- answers with HTTP status `status` (500) and Meta's `code`, if given
+  delay = true, -- takes it at once, answers `seconds` later
+  slow = true, -- takes it and answers `seconds` later
+  drop = true, -- never answers; the connection ends after `seconds` (60)
+  reset = true, -- ends the connection at once, without an answer
+  garbage = true, -- answers 200 with something that is not JSON
+  empty = true, -- answers 200 with nothing
+  failed = true, -- takes it; its only status is failed, with `code` and `title`
+  reorder = true, -- takes it; its statuses come in reverse
+  duplicate = true, -- the next `count` webhooks are posted twice
+}
+
+local NAMES = {}
+for name in pairs(KINDS) do
+  NAMES[#NAMES + 1] = name
+end
+table.sort(NAMES)
+
+local RULE = {
+  kind = NAMES, count = "integer", after = "integer", status = "integer", code = "integer", title = "string",
+  seconds = "number", accept = "boolean", retry_after = "integer", to = "string",
+}
+
+local faults_methods = {}
+local faults_mt = { __index = faults_methods, __name = "cunnekt.sandbox_faults" }
+
+---@return table faults
+function faults.new()
+  return setmetatable({ _rules = {} }, faults_mt)
+end
+
+---Adds a rule. Raises when it makes no sense.
+---@param rule { kind: string, count: integer|nil, after: integer|nil, status: integer|nil, code: integer|nil, title: string|nil, seconds: number|nil, accept: boolean|nil, retry_after: integer|nil, to: string|nil }
+---@return table rule as it will be applied
+function faults_methods:add(rule)
+  options.check("faults", rule, RULE)
+  if not rule.kind then
+    error("faults: 'kind' is missing, one of: " .. table.concat(NAMES, ", "), 2)
+  end
+  local made = {
+    kind = rule.kind, count = rule.count or 1, after = rule.after or 0, status = rule.status, code = rule.code,
+    title = rule.title, retry_after = rule.retry_after, to = rule.to,
+    seconds = rule.seconds or (rule.kind == "drop" and 60 or 1),
+    accept = rule.accept,
+  }
+  if made.accept == nil then
+    made.accept = KINDS[rule.kind]
+  end
+  if made.kind == "status" then
+    made.status = made.status or 500
+  end
+  table.insert(self._rules, made)
+  return made
+end
+
+-- The first rule that is due, counted down.
+local function take(self, is_for_webhooks, contact)
+  for index, rule in ipairs(self._rules) do
+    if (rule.kind == "duplicate") == is_for_webhooks and (not rule.to or rule.to == contact) then
+      if rule.after > 0 then
+        rule.after = rule.after - 1
+      else
+        rule.count = rule.count - 1
+        if rule.count <= 0 then
+          table.remove(self._rules, index)
+        end
+        return rule
+      end
+    end
+  end
+  return nil
+end
+
+---The fault that hits this send, if any.
+---@param contact string
+---@return table|nil rule
+function faults_methods:for_send(contact)
+  return self._rules[1] and take(self, false, contact)
+end
+
+---How often more than once this webhook is posted.
+---@return integer
+function faults_methods:duplicates()
+  return self._rules[1] and take(self, true) and 1 or 0
+end
+
+---@return table[] rules that are still to come
+function faults_methods:list()
+  return self._rules
+end
+
+function faults_methods:clear()
+  self._rules = {}
+end
+
+return faults

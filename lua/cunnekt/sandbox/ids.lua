@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: MIT
+-- Message ids in WhatsApp's form: "wamid." and base64 over a number and some bytes. Unique for a process and very
+-- likely across processes.
+local core = require "cunnekt.core"
+
+local ids = {}
+
+local start = nil
+local counter = 0
+
+---The id of a message that a customer wrote. Its base64 often holds `+` and `/`, which a URL must not carry bare.
+---@param number string
+---@return string
+function ids.inbound(number)
+  return "wamid."
+    .. core.base64_encode(string.pack("<BBs1c4s1B", 0x1c, 0x18, number, "\x15\2\0\x12", core.random_bytes(20), 0))
+end
+
+---The id of a message that the business sent. Cheap, for it is made at every send.
+---@param number string
+---@return string
+function ids.outbound(number)
+  start = start or core.hex(core.random_bytes(4))
+  counter = counter + 1
+  return "wamid."
+    .. core.base64_encode(string.pack("<BBs1c4s1B", 0x1c, 0x18, number, "\x15\2\0\x11", ("%s%010X"):format(start, counter), 0))
+end
+
+---An opaque id as Meta gives conversations.
+---@return string
+function ids.conversation()
+  return core.hex(core.random_bytes(16))
+end
+
+return ids

@@ -1,0 +1,119 @@
+-- SPDX-License-Identifier: MIT
+-- A local Cunnekt: the provider's endpoints under /v1/, webhooks out to a bot, and a control API under /control/.
+-- For trying scripts and for tests; it reaches nobody. One call makes one sandbox; several can run side by side.
+local api = require "cunnekt.sandbox.api"
+local control = require "cunnekt.sandbox.control"
+local core = require "cunnekt.core"
+local errors = require "cunnekt.errors"
+local faults = require "cunnekt.sandbox.faults"
+local options = require "cunnekt.options"
+local samples = require "cunnekt.sandbox.samples"
+local state = require "cunnekt.sandbox.state"
+local webhooks = require "cunnekt.sandbox.webhooks"
+
+local sandbox = {}
+
+---@class cunnekt.sandbox_options
+---@field host string|nil where to listen (127.0.0.1)
+---@field port integer|nil (0: any free one)
+---@field api_key string|nil the only key that is right (any is)
+---@field webhook string|nil the bot's URL
+---@field app_secret string|nil signs the webhooks with it, as Meta does
+---@field open boolean|nil everyone's service window is open (only of those who wrote; the sample customer just has)
+---@field statuses boolean|nil post sent, delivered and read (true)
+---@field read boolean|nil the customer reads what comes (true)
+---@field delay number|nil seconds before each status (0)
+---@field retry number|nil seconds before a refused webhook is posted again, doubled each time (1)
+---@field history integer|nil messages remembered (10000)
+---@field on_event fun(event: table)|nil hears of what happens: `{kind = "in"|"out"|"status"|"refused"|"webhook_refused", …}`
+
+local OPTIONS = {
+  host = "string", port = "integer", api_key = "string", webhook = "string", app_secret = "string", open = "boolean",
+  statuses = "boolean", read = "boolean", delay = "number", retry = "number", history = "integer", on_event = "function",
+}
+
+local INDEX = [[
+A local Cunnekt, for trying scripts. POST /v1/sendnotification, POST /v1/sendreplymessage and GET /v1/getmediafile are
+the provider's; /control/messages, statuses, clock, settings, state and faults are the sandbox's own.
+]]
+
+local sandbox_methods = {}
+local sandbox_mt = { __index = sandbox_methods, __name = "cunnekt.sandbox" }
+
+local function route(self, exchange, method, path, query, body)
+  local area, name = path:match "^/(%w+)/([%w_]*)/?$"
+  if area == "v1" then
+    return self._api:handle(exchange, method, name, query, body)
+  elseif area == "control" then
+    return self._control:handle(exchange, method, name, query, body)
+  elseif path == "/" then
+    return exchange:answer(200, INDEX, { "Content-Type: text/plain; charset=utf-8" })
+  end
+  return exchange:answer(404, '{"error":{"message":"not found"}}', { "Content-Type: application/json" })
+end
+
+local function parts(self, o)
+  local on_event = o.on_event or function() end
+  self.state = state.new { history = o.history or 10000, is_open = o.open or false }
+  self._faults = faults.new()
+  self._webhooks = webhooks.new {
+    state = self.state,
+    faults = self._faults,
+    secret = o.app_secret,
+    statuses = o.statuses ~= false,
+    read = o.read ~= false,
+    delay = o.delay or 0,
+    retry = o.retry or 1,
+    on_event = on_event,
+  }
+  self._webhooks:aim(o.webhook)
+  local shared = { state = self.state, faults = self._faults, webhooks = self._webhooks, on_event = on_event }
+  self._control = control.new(shared)
+  shared.api_key = o.api_key
+  self._api = api.new(shared)
+end
+
+---Starts a sandbox.
+---@param opts cunnekt.sandbox_options|nil
+---@return cunnekt.sandbox|nil sandbox `{url, port, state}`; `url` is what comes before /v1 and /control
+---@return cunnekt.error|nil err kind network: the address cannot be listened on
+function sandbox.new(opts)
+  local o = options.check("sandbox.new", opts, OPTIONS)
+  local self = setmetatable({}, sandbox_mt)
+  parts(self, o)
+  -- The sample customer has just written, so that the provider's own examples, sent there, are taken.
+  self.state:hear(samples.NUMBER, "Asha")
+  local host = o.host or "127.0.0.1"
+  local listener, problem = core.listen({
+    host = host,
+    port = o.port or 0,
+    max_body = 32 * 1024 * 1024, -- the control API takes files, in base64
+    header_timeout_ms = 10000,
+    body_timeout_ms = 60000,
+    idle_timeout_ms = 120000,
+    max_connections = 4096,
+    max_per_address = 4096, -- everyone comes from the loopback
+  }, function(...)
+    route(self, ...)
+  end)
+  if not listener then
+    return nil, errors.new("network", ("cannot listen on %s:%d: %s"):format(host, o.port or 0, problem))
+  end
+  self._listener = listener
+  self.port = listener:port()
+  self.url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, self.port)
+  return self
+end
+
+---Stops listening and posting. Closing twice is fine.
+function sandbox_methods:close()
+  if self._listener then
+    self._control:close()
+    self._api:close()
+    self._webhooks:close()
+    self._listener:close()
+    self._listener = nil
+  end
+end
+
+return sandbox

@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: MIT
+-- Changing single fields of a sample webhook, by a path such as `messages.0.text.body`. Positions count from 0, as
+-- in the provider's JSON. A path that starts at no top field is meant within the first message or status.
+local json = require "cunnekt.json"
+
+local paths = {}
+
+local TOP = {
+  messaging_product = true, metadata = true, contacts = true, messages = true, statuses = true, errors = true, object = true,
+  entry = true,
+}
+
+local function split(path)
+  local steps = {}
+  for step in path:gsub("%[(%d+)%]", ".%1"):gmatch "[^.]+" do
+    steps[#steps + 1] = step:match "^%d+$" and math.tointeger(tonumber(step)) + 1 or step
+  end
+  return steps
+end
+
+-- Where the field lives: its parent table, made on the way when missing, and its key.
+local function locate(body, path)
+  local steps = split(path)
+  if #steps == 0 then
+    return nil
+  end
+  local at = body
+  if not TOP[steps[1]] then
+    local items = body.messages or body.statuses
+    at = items and items[1] or body
+  end
+  for index = 1, #steps - 1 do
+    local next_table = at[steps[index]]
+    if type(next_table) ~= "table" then
+      next_table = {}
+      at[steps[index]] = next_table
+    end
+    at = next_table
+  end
+  return at, steps[#steps]
+end
+
+-- Text that replaces a number or a boolean becomes one, so that `location.latitude=1.5` keeps the form.
+local function like(old, new)
+  if type(new) == "string" and type(old) == "number" and tonumber(new) then
+    return tonumber(new)
+  elseif type(new) == "string" and type(old) == "boolean" and (new == "true" or new == "false") then
+    return new == "true"
+  end
+  return new
+end
+
+---Sets one field; `json.null` takes it away.
+---@param body table a webhook body
+---@param path string
+---@param value any
+---@return boolean ok false when the path names nothing
+function paths.set(body, path, value)
+  local parent, key = locate(body, path)
+  if not parent then
+    return false
+  end
+  if value == json.null then
+    if math.type(key) == "integer" then
+      table.remove(parent, key)
+    else
+      parent[key] = nil
+    end
+  else
+    parent[key] = like(parent[key], value)
+  end
+  return true
+end
+
+---Sets several fields, in the order of their paths, so that the outcome never depends on chance.
+---@param body table a webhook body
+---@param changes table<string, any> path → value
+---@return table body the same one
+function paths.set_all(body, changes)
+  local names = {}
+  for path in pairs(changes) do
+    names[#names + 1] = path
+  end
+  table.sort(names)
+  for _, path in ipairs(names) do
+    paths.set(body, path, changes[path])
+  end
+  return body
+end
+
+return paths

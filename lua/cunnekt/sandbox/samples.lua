@@ -1,0 +1,266 @@
+-- SPDX-License-Identifier: MIT
+-- Webhook bodies in the provider's own form, one for every type of message and every status: Meta's `value` object,
+-- flattened, ids and timestamps as strings. The sandbox and `cunnekt trigger` post them; tests read them.
+-- Builds tables only: nothing here is sent, and nothing is remembered.
+local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
+local ids = require "cunnekt.sandbox.ids"
+local json = require "cunnekt.json"
+local media = require "cunnekt.sandbox.media"
+local options = require "cunnekt.options"
+local paths = require "cunnekt.sandbox.paths"
+
+local samples = {}
+
+---@class cunnekt.sample_options
+---@field from string|nil the customer's number (919999999999)
+---@field name string|nil the customer's profile name (Asha)
+---@field text string|nil what the customer wrote; a file's caption; a reply's title; a form's answers as JSON
+---@field id string|nil the id chosen, for button, list and quick_reply; the message meant, for reaction and statuses; else the message's own
+---@field message_id string|nil the message's own id (a new one)
+---@field title string|nil a reply's title
+---@field description string|nil a list row's description
+---@field context string|nil id of the message that is answered
+---@field data string|nil a file's bytes
+---@field filename string|nil
+---@field mime_type string|nil
+---@field form table|nil a form's answers
+---@field code integer|nil the code of a failure (131026)
+---@field conversation string|nil id of the conversation that a status belongs to
+---@field category string|nil what a status is billed as (utility)
+---@field timestamp number|nil Unix seconds (now)
+---@field set table<string, any>|nil fields to change, by path; json.null takes one away
+---@field envelope boolean|nil in Meta's envelope instead of flattened
+
+samples.NUMBER = "919999999999"
+samples.BUSINESS = "919873617805"
+samples.PHONE_NUMBER_ID = "123456789"
+
+---@type string[]
+samples.types = {
+  "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
+  "contacts", "reaction", "order", "system", "unsupported", "unknown",
+}
+
+---@type string[]
+samples.statuses = { "sent", "delivered", "read", "played", "failed" }
+
+local OPTIONS = {
+  from = "string", name = "string", text = "string", id = "string", message_id = "string", title = "string",
+  description = "string", context = "string", data = "string", filename = "string", mime_type = "string",
+  form = "table", code = "integer", category = "string", conversation = "string", timestamp = "number", set = "table", envelope = "boolean",
+}
+
+-- Each gives the wire type and its content. `file` is filled for the types that carry one.
+local CONTENT = {}
+
+function CONTENT.text(o)
+  return "text", { body = o.text or "hello" }
+end
+
+function CONTENT.button(o)
+  local id = o.id or "1"
+  return "interactive", { type = "button_reply", button_reply = { id = id, title = o.title or o.text or id } }
+end
+
+function CONTENT.list(o)
+  local id = o.id or "1"
+  local reply = { id = id, title = o.title or o.text or id, description = o.description }
+  return "interactive", { type = "list_reply", list_reply = reply }
+end
+
+function CONTENT.form(o)
+  local answers = o.form and json.encode(o.form) or o.text or '{"rating":"5","flow_token":"unused"}'
+  return "interactive", { type = "nfm_reply", nfm_reply = { name = "flow", body = "Sent", response_json = answers } }
+end
+
+function CONTENT.quick_reply(o)
+  local payload = o.id or "yes"
+  return "button", { payload = payload, text = o.title or o.text or payload }
+end
+
+local function file_content(kind)
+  return function(o, file)
+    local content = { mime_type = file.mime_type, sha256 = file.sha256, id = "1288177442071795", caption = o.text }
+    if kind == "document" then
+      content.filename = file.filename
+    elseif kind == "audio" then
+      content.voice, content.caption = true, nil
+    elseif kind == "sticker" then
+      content.animated, content.caption = false, nil
+    end
+    return kind, content
+  end
+end
+
+for _, kind in ipairs { "image", "video", "audio", "document", "sticker" } do
+  CONTENT[kind] = file_content(kind)
+end
+
+function CONTENT.location(o)
+  return "location", { latitude = 28.6139, longitude = 77.209, name = o.text or "Connaught Place", address = "New Delhi" }
+end
+
+function CONTENT.contacts(o)
+  local name = o.text or "Ravi Shah"
+  local person = {
+    name = { formatted_name = name, first_name = name },
+    phones = { { phone = "+919888888888", wa_id = "919888888888", type = "CELL" } },
+  }
+  return "contacts", { person }
+end
+
+function CONTENT.reaction(o)
+  return "reaction", { message_id = o.id or ids.outbound(samples.BUSINESS), emoji = o.text or "\u{1F44D}" }
+end
+
+function CONTENT.order(o)
+  local product = { product_retailer_id = "tea-250", quantity = 2, item_price = 120, currency = "INR" }
+  return "order", { catalog_id = "194836987003835", text = o.text, product_items = { product } }
+end
+
+function CONTENT.system(o)
+  local body = o.text or "User A changed from 919999999999 to 918888888888"
+  return "system", { body = body, wa_id = "918888888888", type = "user_changed_number" }
+end
+
+function CONTENT.unsupported()
+  return "unsupported", nil
+end
+
+-- A type that nobody has heard of yet: what receivers must survive.
+function CONTENT.unknown(o)
+  return "hologram", { note = o.text or "a message type of the future" }
+end
+
+-- Types whose `id` is about something else than the message itself.
+local OWN_ID = { button = false, list = false, quick_reply = false, reaction = false }
+
+local ANSWERS = { button = true, list = true, quick_reply = true, form = true }
+
+local function metadata()
+  return { display_phone_number = samples.BUSINESS, phone_number_id = samples.PHONE_NUMBER_ID }
+end
+
+local function seconds(o)
+  return ("%d"):format((o.timestamp or clock.now()) // 1)
+end
+
+local function add_context(message, kind, o)
+  if o.context or ANSWERS[kind] then
+    message.context = { from = samples.BUSINESS, id = o.context or ids.outbound(message.from) }
+  end
+end
+
+local function message_body(kind, o)
+  local from = o.from or samples.NUMBER
+  local file = media.is_media(kind) and media.file(kind, o) or nil
+  local wire_type, content = CONTENT[kind](o, file)
+  local message = {
+    from = from,
+    id = o.message_id or (OWN_ID[kind] == nil and o.id) or ids.inbound(from),
+    timestamp = seconds(o),
+    type = wire_type,
+    [wire_type] = content,
+  }
+  add_context(message, kind, o)
+  local body = { messaging_product = "whatsapp", metadata = metadata(), messages = { message } }
+  if kind == "unsupported" then
+    local details = { details = "Message type is currently not supported." }
+    message.errors = { { code = 131051, title = "Message type unknown", message = "Message type unknown", error_data = details } }
+  end
+  if kind ~= "system" then -- Meta leaves the contacts out there
+    body.contacts = { { profile = { name = o.name or "Asha" }, wa_id = from } }
+  end
+  return body, { id = message.id, from = from, file = file }
+end
+
+local FAILURES = {
+  [131026] = "Message undeliverable",
+  [131047] = "Re-engagement message",
+  [131049] = "Message not delivered to maintain healthy ecosystem engagement",
+  [131053] = "Media upload error",
+}
+
+local function add_price(status, o)
+  local category = o.category or "utility"
+  status.conversation = { id = o.conversation or ids.conversation(), origin = { type = category } }
+  status.pricing = { billable = true, pricing_model = "CBP", category = category }
+end
+
+local function status_body(kind, o)
+  local recipient = o.from or samples.NUMBER
+  local status = {
+    id = o.id or o.message_id or ids.outbound(recipient),
+    status = kind,
+    timestamp = seconds(o),
+    recipient_id = recipient,
+  }
+  if kind == "sent" then
+    add_price(status, o)
+    status.conversation.expiration_timestamp = ("%d"):format((o.timestamp or clock.now()) // 1 + 86400)
+  elseif kind == "delivered" then
+    add_price(status, o)
+  elseif kind == "failed" then
+    local code = o.code or 131026
+    local title = o.title or FAILURES[code] or "Something went wrong"
+    status.errors = { { code = code, title = title, message = title, error_data = { details = o.text or title } } }
+  end
+  return { messaging_product = "whatsapp", metadata = metadata(), statuses = { status } }, { id = status.id, from = recipient }
+end
+
+local STATUSES = {}
+for _, status in ipairs(samples.statuses) do
+  STATUSES[status] = true
+end
+
+---@param kind string
+---@return boolean
+function samples.is_message(kind)
+  return CONTENT[kind] ~= nil
+end
+
+---@param kind string
+---@return boolean
+function samples.is_status(kind)
+  return STATUSES[kind] == true
+end
+
+---A flattened body in Meta's envelope.
+---@param value table
+---@return table
+function samples.envelope(value)
+  local change = { field = "messages", value = value }
+  return { object = "whatsapp_business_account", entry = { { id = "102290129340398", changes = { change } } } }
+end
+
+---The webhook body of one message or status.
+---@param kind string one of samples.types, or of samples.statuses
+---@param opts cunnekt.sample_options|nil
+---@return table|nil body
+---@return table about `{id, from, file = {data, mime_type, filename, sha256}|nil}`; the error when there is no such type
+function samples.build(kind, opts)
+  local o = options.check("samples.build", opts, OPTIONS, 3)
+  local body, about
+  if CONTENT[kind] then
+    body, about = message_body(kind, o)
+  elseif STATUSES[kind] then
+    body, about = status_body(kind, o)
+  else
+    return nil, errors.new("invalid", ("there is no type '%s' of message or status"):format(kind), { field = "type" })
+  end
+  if o.set then
+    paths.set_all(body, o.set)
+  end
+  return o.envelope and samples.envelope(body) or body, about
+end
+
+---The body of a status, without the checks: the sandbox makes three of them for every message sent.
+---@param kind string one of samples.statuses
+---@param o cunnekt.sample_options not checked
+---@return table body
+function samples.status(kind, o)
+  return (status_body(kind, o))
+end
+
+return samples
