@@ -44,6 +44,7 @@ endif
 HOST_LIBS   = $(CJSON_STATIC) $(LUA_LIBS) $(LIB_LIBS) -lm -ldl
 
 all: $(MODULE) $(LUA_TREE) $(HOST)
+host: $(HOST)
 
 # Two stamps, which change only when what they hold does: the commands, so that other flags build anew, and the list of
 # the Lua files, so that a removed one leaves the host and the module tree.
@@ -90,8 +91,8 @@ env:
 	@echo 'export PATH="$(abspath $(BUILD))/bin:$$PATH"'
 
 clean:
-	rm -rf build build-asan build-clang
+	rm -rf build build-asan build-lint
 
 -include $(CORE_OBJ:.o=.d) $(HOST_OBJ:.o=.d)
 FORCE:
-.PHONY: all env clean FORCE
+.PHONY: all host env clean FORCE

@@ -1,0 +1,74 @@
+# Everything that checks the project. Each target sets up what it needs, so that it also runs on a fresh machine.
+
+# What the specs see. The host under test may be the sanitized one; modules for plain interpreters never are.
+SPEC ?= spec
+TEST_ENV = eval "$$($(MAKE) -s env)" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
+
+test: deps-test
+	@$(MAKE) --no-print-directory all
+	@$(TEST_ENV) && $(LUA) spec/support/busted.lua $(SPEC)
+
+# A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
+# collector that never rests.
+ASAN_BUILD := build-asan
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ASAN_HOST  := $(abspath $(ASAN_BUILD))/bin/cunnekt
+ASAN_ENV    = export CUNNEKT_HOST="$(ASAN_HOST)" \
+  ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1" \
+  LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" UBSAN_OPTIONS="print_stacktrace=1"
+
+asan: deps-test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
+	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua $(SPEC)
+	@echo "once more, with a collector that never rests"
+	@$(TEST_ENV) && $(ASAN_ENV) && CUNNEKT_TEST_GC=1 $(ASAN_HOST) run spec/support/busted.lua $(SPEC)
+
+demo: deps-build
+	@$(MAKE) --no-print-directory all
+	@$(TEST_ENV) && sh examples/demo.sh
+
+# ---- lint ---------------------------------------------------------------------------------------------------------
+C_FILES = $(shell find src -name '*.c' -o -name '*.h' | LC_ALL=C sort)
+
+lint: deps
+	@$(MAKE) --no-print-directory lint-lua lint-layers lint-format lint-warnings lint-cppcheck lint-tidy
+
+lint-lua:
+	luacheck -q lua spec examples src
+
+# Direction of requires and includes, length of files, annotations.
+lint-layers:
+	$(LUA) spec/lint/layers.lua
+
+lint-format:
+	clang-format --dry-run -Werror $(C_FILES)
+
+format:
+	clang-format -i $(C_FILES)
+
+# Both compilers, with warnings that stop.
+lint-warnings:
+	@$(MAKE) --no-print-directory BUILD=build-lint/gcc CC=gcc WERROR=-Werror all
+	@$(MAKE) --no-print-directory BUILD=build-lint/clang CC=clang WERROR=-Werror all
+
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppress=missingIncludeSystem -Isrc src
+
+lint-tidy:
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(C_FILES)) -- -std=c11 -D_GNU_SOURCE -Isrc $(LIB_CFLAGS)
+
+help:
+	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
+	@echo "make demo       plays a conversation between a script and a local Cunnekt"
+	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
+	@echo "make test       the specs; SPEC=spec/json_spec.lua runs one"
+	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
+	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, cppcheck, clang-tidy"
+	@echo "make format     formats the C files"
+	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
+	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
+	@echo "make clean"
+
+.PHONY: test asan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help

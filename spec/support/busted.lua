@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: MIT
+-- Runs busted with our settings: in a plain interpreter, `lua5.4 spec/support/busted.lua spec`, and inside our own host,
+-- `cunnekt run spec/support/busted.lua spec`, which is how the sanitized build is tested. Arguments are busted's own.
+
+local function run()
+  table.insert(arg, 1, "--helper=spec/support/leaks.lua")
+  require "busted.runner" { standalone = false, output = "spec/support/output.lua" }
+end
+
+-- A collector that never rests finds objects that are used after they should have been kept.
+if os.getenv "CUNNEKT_TEST_GC" then
+  collectgarbage("incremental", 0, 400)
+end
+
+if package.loaded["cunnekt.cli"] then
+  -- The host runs a script inside a task, where everything yields. A timer brings the specs to the main thread of the
+  -- state, where a spec stands in a plain interpreter as well.
+  require("cunnekt.core").timer(0, function()
+    local ok, failure = xpcall(run, debug.traceback)
+    if not ok then
+      io.stderr:write(tostring(failure), "\n")
+      os.exit(1, true)
+    end
+  end)
+else
+  run()
+end
