@@ -58,7 +58,7 @@ $(BUILD)/sources: FORCE
 	$(call stamp,$(LUA_SRC),$(drop_stale))
 drop_stale = for f in $$(cd $(BUILD)/lua 2>/dev/null && find . -name '*.lua'); do test -e lua/$$f || rm $(BUILD)/lua/$$f; done;
 
-$(BUILD)/obj/src/host/main.o: OWN_CFLAGS += $(HOST_CFLAGS)
+$(BUILD)/obj/src/host/main.o: private OWN_CFLAGS += $(HOST_CFLAGS)
 $(BUILD)/obj/%.o: %.c $(BUILD)/commands
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
