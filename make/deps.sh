@@ -6,13 +6,13 @@
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'END'
 cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewhere install these first:
-  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel
+  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel
           luarocks openssl procps-ng cppcheck clang clang-tools-extra
-  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev
+  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev
           luarocks5.4 openssl procps cppcheck clang clang-extra-tools
-  pacman  base-devel lua54 libuv curl libmicrohttpd openssl
+  pacman  base-devel lua54 libuv curl libmicrohttpd openssl sqlite
           luarocks procps-ng cppcheck clang
-  brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3
+  brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3 sqlite
           luarocks cppcheck llvm
 and then: luarocks --lua-version=5.4 install argparse lua-cjson busted luacheck (each by itself)
 END
