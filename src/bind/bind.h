@@ -39,6 +39,7 @@ bool cnk_bind_opt_boolean(lua_State *L, int index, const char *name);
 
 /* Each adds its functions to the module table on top of the stack. */
 void cnk_bind_open_loop(lua_State *L);
+void cnk_bind_open_stdin(lua_State *L);
 void cnk_bind_open_digest(lua_State *L);
 void cnk_bind_open_file(lua_State *L);
 void cnk_bind_open_http(lua_State *L);

@@ -154,6 +154,7 @@ int luaopen_cunnekt_core(lua_State *L)
   make_loop(L);
   luaL_newlib(L, ((const luaL_Reg[]){{"on_error", on_error}, {NULL, NULL}}));
   cnk_bind_open_loop(L);
+  cnk_bind_open_stdin(L);
   cnk_bind_open_json(L);
   cnk_bind_open_digest(L);
   /* The other bindings add themselves here, one line each. */

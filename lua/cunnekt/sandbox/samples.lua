@@ -111,7 +111,9 @@ function CONTENT.contacts(o)
 end
 
 function CONTENT.reaction(o)
-  return "reaction", { message_id = o.id or ids.outbound(samples.BUSINESS), emoji = o.text or "\u{1F44D}" }
+  local emoji = o.text or "\u{1F44D}"
+  -- A reaction that is taken back comes without an emoji.
+  return "reaction", { message_id = o.id or ids.outbound(o.from), emoji = emoji ~= "" and emoji or nil }
 end
 
 function CONTENT.order(o)
@@ -148,12 +150,12 @@ end
 
 local function add_context(message, kind, o)
   if o.context or ANSWERS[kind] then
-    message.context = { from = samples.BUSINESS, id = o.context or ids.outbound(message.from) }
+    message.context = { from = message.from, id = o.context or ids.outbound(message.from) }
   end
 end
 
 local function message_body(kind, o)
-  local from = o.from or samples.NUMBER
+  local from = o.from
   local file = media.is_media(kind) and media.file(kind, o) or nil
   local wire_type, content = CONTENT[kind](o, file)
   local message = {
@@ -189,7 +191,7 @@ local function add_price(status, o)
 end
 
 local function status_body(kind, o)
-  local recipient = o.from or samples.NUMBER
+  local recipient = o.from
   local status = {
     id = o.id or o.message_id or ids.outbound(recipient),
     status = kind,
@@ -241,6 +243,7 @@ end
 ---@return table about `{id, from, file = {data, mime_type, filename, sha256}|nil}`; the error when there is no such type
 function samples.build(kind, opts)
   local o = options.check("samples.build", opts, OPTIONS, 3)
+  o.from = o.from or samples.NUMBER
   local body, about
   if CONTENT[kind] then
     body, about = message_body(kind, o)
@@ -257,7 +260,7 @@ end
 
 ---The body of a status, without the checks: the sandbox makes three of them for every message sent.
 ---@param kind string one of samples.statuses
----@param o cunnekt.sample_options not checked
+---@param o cunnekt.sample_options not checked; `from` is needed
 ---@return table body
 function samples.status(kind, o)
   return (status_body(kind, o))
