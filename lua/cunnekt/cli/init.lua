@@ -1,8 +1,134 @@
 -- SPDX-License-Identifier: MIT
+-- The command line: finds the command and gives it its arguments. A command is a module `cunnekt.cli.<name>` with `help`,
+-- a page in the manner of man, and `run(args)`, which returns the exit code: 0 done, 1 failed, 2 not understood.
+
+local usage = require "cunnekt.cli.usage"
+
 local cli = {}
-function cli.main(argv)
-  print(table.concat(argv, " "))
-  print(require "cunnekt.core", require "cjson", require "argparse")
+
+-- Only what is shipped stands here, in the order of the help.
+local commands = {
+  { "run", "run a script" },
+  { "dev", "run a script against a local Cunnekt, without an account" },
+  { "sandbox", "run a local Cunnekt" },
+  { "send", "send one message" },
+  { "trigger", "act as a customer: post an event to a sandbox or a webhook" },
+  { "check", "look for mistakes in a script without running it" },
+}
+
+local HEAD = [[
+NAME
+       cunnekt - WhatsApp automation in Lua, through Cunnekt
+
+SYNOPSIS
+       cunnekt COMMAND [ARGUMENTS]
+       cunnekt -h | -V
+
+COMMANDS
+]]
+
+local TAIL = [[
+
+       cunnekt COMMAND -h explains a command.
+
+OPTIONS
+       -h, --help
+              Print this page.
+
+       -V, --version
+              Print the version.
+
+ENVIRONMENT
+       Settings come from a command's options, then from the environment, then
+       from the file cunnekt.conf.lua; cunnekt run -h names them.
+
+EXIT STATUS
+       0      done
+       1      failed: the script raised an error, a message was refused
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt dev bot.lua
+       CUNNEKT_API_KEY=… cunnekt run bot.lua
+       CUNNEKT_API_KEY=… cunnekt send text 919999999999 "Your order is on its way"
+]]
+
+local function names()
+  local list = {}
+  for i, command in ipairs(commands) do
+    list[i] = command[1]
+  end
+  return list
+end
+
+local function main_page()
+  local lines = {}
+  for i, command in ipairs(commands) do
+    lines[i] = ("       %-9s %s\n"):format(command[1], command[2])
+  end
+  return HEAD .. table.concat(lines) .. TAIL
+end
+
+local function version()
+  return ("cunnekt %s (%s)\n"):format(require("cunnekt").version, _VERSION)
+end
+
+local function find(name)
+  for _, command in ipairs(commands) do
+    if command[1] == name then
+      return require("cunnekt.cli." .. name)
+    end
+  end
+  return nil
+end
+
+-- Somebody who forgot the `run` of `cunnekt run bot.lua` most likely named a file.
+local function unknown(name)
+  if name:find "%.lua$" then
+    return usage.mistake(nil, ("unknown command '%s' (did you mean 'run %s'?)"):format(name, name))
+  end
+  return usage.mistake(nil, ("unknown command '%s'%s"):format(name, usage.hint(name, names())))
+end
+
+local function help(name)
+  local command = name and find(name)
+  if name and not command then
+    return unknown(name)
+  end
+  io.stdout:write(command and command.help or main_page())
   return 0
 end
+
+-- An option before any command.
+local function option(name)
+  if name == "-h" or name == "--help" then
+    return help()
+  elseif name == "-V" or name == "--version" then
+    io.stdout:write(version())
+    return 0
+  end
+  return usage.mistake(nil, ("unknown option '%s'%s"):format(name, usage.hint(name, { "--help", "--version" })))
+end
+
+---Runs a command line.
+---@param argv string[] as the global `arg`: [0] is the program
+---@return integer code the process's exit code
+function cli.main(argv)
+  local name = argv[1]
+  if not name then
+    return usage.mistake(nil, "a command is missing: one of " .. table.concat(names(), ", "))
+  elseif name == "help" then
+    return help(argv[2])
+  elseif name:find "^%-" then
+    return option(name)
+  end
+  local command = find(name)
+  if not command then
+    return unknown(name)
+  elseif argv[2] == "-h" or argv[2] == "--help" then
+    return help(name)
+  end
+  return command.run { table.unpack(argv, 2) }
+end
+
 return cli

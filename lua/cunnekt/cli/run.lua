@@ -1,0 +1,211 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and stays until its work is done.
+
+local core = require "cunnekt.core"
+local task = require "cunnekt.task"
+local usage = require "cunnekt.cli.usage"
+
+local run = {}
+
+run.help = [[
+NAME
+       cunnekt run - run a script
+
+SYNOPSIS
+       cunnekt run [OPTIONS] SCRIPT [ARGUMENTS]
+
+DESCRIPTION
+       Runs the Lua file SCRIPT; - reads it from standard input. ARGUMENTS reach
+       the script as ... and in the table arg. A bot that the script makes is
+       served until it is stopped, whether or not the script calls bot:run. A
+       script that makes no bot ends when its work is done.
+
+       require finds files beside the script, wherever it is run from.
+
+       SIGTERM or SIGINT stops a bot: it takes nothing new, finishes what is
+       under way, and exits with 0. A second one exits at once.
+
+OPTIONS
+       --listen HOST:PORT
+              Where webhooks come in (127.0.0.1:8080).
+
+       --webhook-path PATH
+              The path they come to (/webhook).
+
+       --base-url URL
+              Cunnekt's API (https://app2.cunnekt.com/v1).
+
+       --rate N, --pair-rate N
+              Messages a second, for the number (80) and for one contact (one in
+              6 s, with bursts to 45); 0 is no limit.
+
+       --store NAME
+              Where the bot keeps its state (sqlite:cunnekt.db).
+
+       --timeout S, --connect-timeout S, --retries N, --ca-file FILE,
+       --proxy URL, --mobile-format digits|plus, --default-country CODE
+              As the options of cunnekt.client.
+
+       --config FILE
+              Read these settings from FILE instead of cunnekt.conf.lua.
+
+ENVIRONMENT
+       CUNNEKT_API_KEY
+              The key of the API. It is never taken from the command line.
+
+       CUNNEKT_WEBHOOK_SECRET
+              Serves webhooks at /webhook/SECRET and nowhere else.
+
+       CUNNEKT_APP_SECRET
+              Checks the signature X-Hub-Signature-256 of each webhook.
+
+       CUNNEKT_VERIFY_TOKEN
+              Answers the GET handshake.
+
+       CUNNEKT_LISTEN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL, CUNNEKT_RATE,
+       CUNNEKT_PAIR_RATE, CUNNEKT_STORE
+              As the options of these names, which win.
+
+EXIT STATUS
+       0      the script ended, or its bot was stopped
+       1      the script raised an error: a traceback is on standard error
+       2      the command line was not understood, or SCRIPT cannot be read
+       Or what the script gives to os.exit.
+
+EXAMPLES
+       CUNNEKT_API_KEY=… cunnekt run bot.lua
+       cunnekt run --listen 0.0.0.0:8080 shop/bot.lua --verbose
+]]
+
+-- Splits the command line at SCRIPT: what follows is the script's own, whatever it looks like.
+local function split(args, flags)
+  local takes_value = {}
+  for _, flag in ipairs(flags) do
+    takes_value[flag] = true
+  end
+  local i = 1
+  while args[i] do
+    local word = args[i]
+    if word == "--" then
+      return { table.unpack(args, 1, i - 1) }, i + 1
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      return { table.unpack(args, 1, i - 1) }, i
+    end
+    i = i + (takes_value[word] and 2 or 1)
+  end
+  return args, i
+end
+
+-- The global `arg`, as the plain interpreter sets it: the script is 0, what stands before it has negative places.
+local function set_arg(program, before, script, rest)
+  local words = { [0] = script, table.unpack(rest) }
+  local place = -1
+  for i = #before, 1, -1 do
+    words[place] = before[i]
+    place = place - 1
+  end
+  words[place], words[place - 1] = "run", program
+  _G.arg = words
+end
+
+-- A script in another folder finds the files beside it; the user's own path comes first.
+local function add_script_folder(path)
+  local folder = path:match "^(.*)/[^/]*$" or "."
+  if folder == "" then
+    folder = "/"
+  end
+  package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
+end
+
+local function load_script(path)
+  if path == "-" then
+    return load(io.read "a", "=stdin", "t")
+  end
+  add_script_folder(path)
+  return loadfile(path, "t")
+end
+
+-- The traceback ends where the script begins: the frames below are the host's.
+local function traceback(failure)
+  if type(failure) ~= "string" then
+    local mt = getmetatable(failure)
+    failure = mt and mt.__tostring and tostring(failure) or ("(error object is a %s value)"):format(type(failure))
+  end
+  return (debug.traceback(failure, 2):gsub("\n%s*%[C%]: in function 'xpcall'.*$", ""))
+end
+
+local function complain(failure)
+  io.stderr:write("cunnekt: ", tostring(failure), "\n")
+  return 1
+end
+
+-- What a script leaves behind: bots to serve, and whatever else is still under way.
+local function finish()
+  local bot = package.loaded["cunnekt.bot"]
+  if bot then
+    bot.serve_unserved()
+  end
+  while core.step(true) do
+  end
+end
+
+-- A task that the script started and did not wait for fails loudly, and the process with it, at its end.
+local function watch_tasks()
+  local watch = { has_failed = false }
+  function task.on_failure(failure)
+    watch.has_failed = true
+    complain(failure)
+  end
+  return watch
+end
+
+---Runs a script to its end. `cunnekt dev` does so too.
+---@param path string "-" for standard input
+---@param args string[]
+---@return integer code 0; 1 when it raised an error, which is on stderr then
+function run.script(path, args)
+  local chunk, problem = load_script(path)
+  if not chunk then
+    return complain(problem)
+  end
+  local watch = watch_tasks()
+  local has_ended, ok, failure = pcall(task.run, function()
+    return xpcall(chunk, traceback, table.unpack(args))
+  end)
+  if not has_ended then
+    return complain(ok)
+  elseif not ok then
+    return complain(failure)
+  end
+  ok, failure = pcall(finish)
+  if not ok then
+    return complain(failure)
+  end
+  return watch.has_failed and 1 or 0
+end
+
+---@param args string[]
+---@return integer code
+function run.run(args)
+  local names = usage.setting_names()
+  local before, at = split(args, usage.setting_flags(names))
+  local parsed, code = usage.parse("run", run.help, function(parser)
+    usage.declare_settings(parser, names)
+  end, before)
+  if not parsed then
+    return code
+  end
+  local path, rest = args[at], { table.unpack(args, at + 1) }
+  if not path then
+    return usage.mistake("run", "a script is missing")
+  end
+  local problem = path ~= "-" and usage.unreadable(path)
+  code = problem and usage.mistake("run", problem) or usage.apply_settings("run", parsed, names)
+  if code then
+    return code
+  end
+  set_arg(arg[0], before, path, rest)
+  return run.script(path, rest)
+end
+
+return run

@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: MIT
+-- What the commands share: reading arguments with argparse, the settings among them, and saying on stderr what was not
+-- understood.
+
+local options = require "cunnekt.options"
+local settings = require "cunnekt.settings"
+
+local usage = {}
+
+---Says what was not understood.
+---@param command string? the command's name; nil: before any command
+---@param message string
+---@return integer code 2
+function usage.mistake(command, message)
+  local program = command and ("cunnekt " .. command) or "cunnekt"
+  io.stderr:write(("%s: %s\nTry '%s -h'.\n"):format(program, message, program))
+  return 2
+end
+
+---" (did you mean 'x'?)", or nothing.
+---@param name string
+---@param candidates string[]
+---@return string
+function usage.hint(name, candidates)
+  local near = options.suggest(name, candidates)
+  return near and (" (did you mean '%s'?)"):format(near) or ""
+end
+
+-- argparse puts its own question on a line of its own.
+local function joined(message)
+  return (message:gsub("\nDid you mean (.-)%?$", " (did you mean %1?)"))
+end
+
+-- A secret on a command line is visible to every user of the machine: it is no option, and the answer says what is.
+local function refused_secret(word)
+  local name = word:match "^%-%-([%a-]+)"
+  local setting = name and settings.known[name:gsub("-", "_")]
+  if setting and setting.is_secret then
+    return ("a secret does not belong on a command line; set %s instead of --%s"):format(setting.env, name)
+  end
+  return nil
+end
+
+---Reads a command's arguments. Prints the help or the mistake itself, and gives the exit code then.
+---@param command string the command's name
+---@param help string its page
+---@param define fun(parser: table) declares arguments and options on an argparse parser
+---@param args string[]
+---@return table? parsed nil when the command is over
+---@return integer? code the exit code then
+function usage.parse(command, help, define, args)
+  for _, word in ipairs(args) do
+    local refusal = refused_secret(word)
+    if word == "--" then
+      break
+    elseif word == "-h" or word == "--help" then
+      io.stdout:write(help)
+      return nil, 0
+    elseif refusal then
+      return nil, usage.mistake(command, refusal)
+    end
+  end
+  local parser = require "argparse"("cunnekt " .. command):add_help(false)
+  define(parser)
+  local ok, parsed = parser:pparse(args)
+  if not ok then
+    return nil, usage.mistake(command, joined(parsed))
+  end
+  return parsed
+end
+
+---Why a file cannot be read.
+---@param path string
+---@return string? problem nil when it can
+function usage.unreadable(path)
+  local file, problem = io.open(path, "r")
+  if not file then
+    return "cannot read " .. problem
+  end
+  -- A folder opens, but does not read.
+  local _, read_problem = file:read(0)
+  file:close()
+  return read_problem and ("cannot read %s: %s"):format(path, read_problem)
+end
+
+local function flag_of(name)
+  return "--" .. name:gsub("_", "-")
+end
+
+---The names of the settings that may stand on a command line, sorted.
+---@param is_client_only? boolean only those of cunnekt.client
+---@return string[]
+function usage.setting_names(is_client_only)
+  local names = {}
+  for name, setting in pairs(settings.known) do
+    if not setting.is_secret and (setting.is_client or not is_client_only) then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+---The options of these settings as they stand on a command line, and --config. Each takes one value.
+---@param names string[]
+---@return string[]
+function usage.setting_flags(names)
+  local flags = { "--config" }
+  for i, name in ipairs(names) do
+    flags[i + 1] = flag_of(name)
+  end
+  return flags
+end
+
+---Declares those options.
+---@param parser table argparse's
+---@param names string[]
+function usage.declare_settings(parser, names)
+  parser:option("--config"):target "config"
+  for _, name in ipairs(names) do
+    parser:option(flag_of(name)):target(name)
+  end
+end
+
+---Makes the settings that were given hold for the whole process.
+---@param command string
+---@param parsed table what usage.parse gave
+---@param names string[]
+---@return integer? code the exit code, when a value is wrong
+function usage.apply_settings(command, parsed, names)
+  local flags = {}
+  for _, name in ipairs(names) do
+    flags[name] = parsed[name]
+  end
+  local function no_environment() end
+  local ok, problem = pcall(settings.load, { flags = flags, conf_path = false, getenv = no_environment })
+  if not ok then
+    return usage.mistake(command, problem)
+  end
+  local problem_of_config = parsed.config and usage.unreadable(parsed.config)
+  if problem_of_config then
+    return usage.mistake(command, problem_of_config)
+  end
+  settings.set_host { flags = flags, conf_path = parsed.config }
+  return nil
+end
+
+return usage
