@@ -46,5 +46,6 @@ void cnk_bind_open_http(lua_State *L);
 void cnk_bind_open_listener(lua_State *L);
 void cnk_bind_open_json(lua_State *L);
 void cnk_bind_open_webhook(lua_State *L);
+void cnk_bind_open_store(lua_State *L);
 
 #endif

@@ -157,6 +157,7 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_stdin(L);
   cnk_bind_open_json(L);
   cnk_bind_open_digest(L);
+  cnk_bind_open_store(L);
   /* The other bindings add themselves here, one line each. */
   return 1;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What store.c and store_job.c share: the userdata of a store. Internal to the bindings. */
+#ifndef CNK_BIND_STORE_H
+#define CNK_BIND_STORE_H
+
+#include "bind.h"
+#include "store/sqlite.h"
+
+struct cnk_bind_store {
+  struct cnk_store *store;  /* NULL when closed */
+  struct cnk_job *building; /* kept here, so that an error while it is filled loses nothing */
+};
+
+/* The open store at index 1; raises for anything else. */
+struct cnk_bind_store *cnk_bind_check_store(lua_State *L);
+
+/* Methods: store:prepare(sql, options) and store:run(job, done). */
+int cnk_bind_store_prepare(lua_State *L);
+int cnk_bind_store_run(lua_State *L);
+
+#endif
