@@ -42,6 +42,9 @@ void cnk_loop_finish(struct cnk_loop *loop, struct cnk_done *done)
   else
     loop->done_head = done;
   loop->done_tail = done;
+  /* A timer that falls due before libuv waits must not wait along with it. */
+  if (loop->is_running)
+    uv_stop(&loop->uv);
 }
 
 static struct cnk_done *take_first(struct cnk_loop *loop)
@@ -95,7 +98,9 @@ void cnk_loop_disown(struct cnk_resource *resource)
 
 bool cnk_loop_step(struct cnk_loop *loop, bool wait, void *context)
 {
+  loop->is_running = true;
   bool is_alive = uv_run(&loop->uv, wait && !loop->done_head ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+  loop->is_running = false;
   /* Only what is queued now: work that finishes while it is delivered waits for the next step, so that sockets
    * and timers get their turn. A nested step may take our last one; then the queue is empty or newer. */
   bool has_delivered = false;

@@ -41,6 +41,7 @@ struct cnk_loop {
   struct cnk_resource resources; /* head of a ring */
   struct cnk_counts counts;
   bool is_open;
+  bool is_running; /* inside libuv */
 };
 
 /* Returns 0, or libuv's negative error number. */
