@@ -91,7 +91,7 @@ env:
 	@echo 'export PATH="$(abspath $(BUILD))/bin:$$PATH"'
 
 clean:
-	rm -rf build build-asan build-lint
+	rm -rf build build-asan build-lint build-rock
 
 -include $(CORE_OBJ:.o=.d) $(HOST_OBJ:.o=.d)
 FORCE:
