@@ -40,9 +40,10 @@ static void report(lua_State *L) /* takes the message on top of the stack */
       return;
     }
   }
+  lua_pop(L, 1); /* what is no function, or its error */
   const char *text = lua_tostring(L, -1);
   fprintf(stderr, "cunnekt: %s\n", text ? text : "error in a callback");
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }
 
 void cnk_bind_call(lua_State *L, int args)
@@ -154,9 +155,12 @@ int luaopen_cunnekt_core(lua_State *L)
   make_loop(L);
   luaL_newlib(L, ((const luaL_Reg[]){{"on_error", on_error}, {NULL, NULL}}));
   cnk_bind_open_loop(L);
+  cnk_bind_open_http(L);
   cnk_bind_open_stdin(L);
   cnk_bind_open_json(L);
+  cnk_bind_open_webhook(L);
   cnk_bind_open_digest(L);
+  cnk_bind_open_listener(L);
   cnk_bind_open_store(L);
   /* The other bindings add themselves here, one line each. */
   return 1;
