@@ -6,6 +6,8 @@
  * Where lua-cjson would lose something, a mark (see core/jsonscan.h) takes its place on the way through: a string
  * that begins with the byte FF, which no well-formed text holds.
  */
+#include "json.h"
+
 #include "bind.h"
 
 #include <math.h>
@@ -15,8 +17,6 @@
 
 #include "core/jsonscan.h"
 #include "core/utf8.h"
-
-#define ARRAY "cunnekt.json.array" /* the metatable of json.array, which json_mend gives to empty arrays */
 
 struct sink {
   lua_State *L;
@@ -72,7 +72,7 @@ static bool mend_string(lua_State *L)
     return false;
   if (text[1] == CNK_JSON_MARK_ARRAY) {
     lua_newtable(L);
-    luaL_setmetatable(L, ARRAY);
+    luaL_setmetatable(L, CNK_JSON_ARRAY);
   } else {
     lua_Number value = lua_stringtonumber(L, text + 2) ? lua_tonumber(L, -1) : HUGE_VAL;
     if (value - value != 0.0)
@@ -189,7 +189,7 @@ static bool is_marked_array(lua_State *L, int table)
 {
   if (!lua_getmetatable(L, table))
     return false;
-  luaL_getmetatable(L, ARRAY);
+  luaL_getmetatable(L, CNK_JSON_ARRAY);
   bool is_same = lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
   return is_same;
@@ -333,7 +333,7 @@ static int json_finish(lua_State *L)
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length), *end = text + length, *copied = text;
   lua_settop(L, 1);
-  if (!memchr(text, '\\', length) && !memchr(text, CNK_JSON_MARK, length))
+  if (!memchr(text, '\\', length) && !memchr(text, (unsigned char)CNK_JSON_MARK, length))
     return 1;
   luaL_Buffer buffer;
   luaL_buffinitsize(L, &buffer, length);
@@ -371,6 +371,6 @@ void cnk_bind_open_json(lua_State *L)
 {
   luaL_setfuncs(L, functions, 0);
   /* The metatable is a mark, not a class: json.lua gives it to the tables of json.array. */
-  luaL_newmetatable(L, ARRAY);
+  luaL_newmetatable(L, CNK_JSON_ARRAY);
   lua_setfield(L, -2, "json_array_mt");
 }

@@ -52,9 +52,8 @@ static bool is_digit(char c)
 /* Bytes that mean themselves in a string: all of ASCII but controls, the quote and the backslash. */
 #define ROW1 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 static const unsigned char is_plain[256] = {
-    [0x20] = 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* no quote */
-    [0x30] = ROW1, ROW1,
-    [0x50] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* no backslash */
+    [0x20] = 1,    1,    0,          1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,       /* no quote */
+    [0x30] = ROW1, ROW1, [0x50] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* no backslash */
     [0x60] = ROW1, ROW1,
 };
 
