@@ -66,6 +66,8 @@ function bot.new(opts)
     _routes = route.new(),
     _senders = {},
     _failure_hearers = {},
+    _versions = {},
+    _open_turns = 0,
     _is_stopping = false,
   }, bot_mt)
   self._store = assert(store.open(chosen.store))

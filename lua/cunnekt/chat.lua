@@ -59,6 +59,9 @@ function chat_methods:_load_state()
   if holder and holder ~= self then
     return holder:_load_state()
   end
+  if current then
+    current:note_read("state " .. self.contact)
+  end
   if not self._state then
     local text = self._bot._store:state(self.contact)
     rawset(self, "_state_text", text or false)
@@ -92,11 +95,22 @@ end
 
 -- ---- window ----------------------------------------------------------------------------------------------------
 
+-- When the customer last wrote: as it is kept, or the message that this very turn handles.
+local function last_inbound(self)
+  local kept = self._bot._store:last_inbound(self.contact)
+  local current = turn.current(self._bot)
+  local record = current and current.record
+  if record and record.contact == self.contact and record.inbound_at then
+    return math.max(kept or 0, record.inbound_at)
+  end
+  return kept
+end
+
 ---How long free-form messages may still be sent.
 ---@return number seconds 0 when the window is closed, or the customer never wrote
 function chat_methods:window()
-  local opened = self._bot._store:last_inbound(self.contact)
-  return opened and math.max(0, opened + window_seconds - clock.now()) or 0
+  local at = last_inbound(self)
+  return at and math.max(0, at + window_seconds - clock.now()) or 0
 end
 
 -- ---- replies ---------------------------------------------------------------------------------------------------
@@ -129,7 +143,7 @@ end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.
 local function check_window(self, payload)
-  if payload.templateid or not self._bot._store:last_inbound(self.contact) or self:window() > 0 then
+  if payload.templateid or not last_inbound(self) or self:window() > 0 then
     return true
   end
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- bot.store: values that all conversations share. Changes hold with the turn that made them; outside a turn, at once.
+-- Turns run side by side, so each remembers what it read: when another turn changed that first, it is run again.
 
-local errors = require "cunnekt.errors"
 local json = require "cunnekt.json"
 local turn = require "cunnekt.turn"
 
@@ -9,10 +9,6 @@ local keys = {}
 
 local keys_methods = {}
 local keys_mt = { __index = keys_methods, __name = "cunnekt.keys" }
-
--- Stands for "deleted" among a turn's changes.
-local gone = {}
-keys.gone = gone
 
 ---@class cunnekt.keys
 ---@param bot table
@@ -27,6 +23,9 @@ local function check_key(where, key)
 end
 
 local function encode(where, key, value)
+  if value == nil then
+    return turn.gone
+  end
   local ok, text = pcall(json.encode, value)
   if not ok then
     error(("%s('%s'): %s"):format(where, key, text), 3)
@@ -35,20 +34,16 @@ local function encode(where, key, value)
 end
 
 -- The text under a key: as this turn has changed it, or as it is kept.
-local function read(self, key)
-  local current = turn.current(self._bot)
-  local changed = current and current.values[key]
-  if changed == gone then
+local function read(current, key)
+  local changed = current.values[key]
+  if changed == turn.gone then
     return nil
   end
-  return changed or self._bot._store:value(key)
-end
-
-local function write(self, key, text)
-  return turn.within(self._bot, function(current)
-    current.values[key] = text
-    return true
-  end)
+  if changed then
+    return changed
+  end
+  current:note_read("value " .. key)
+  return current.bot._store:value(key)
 end
 
 ---The value under a key.
@@ -57,7 +52,7 @@ end
 ---@return any
 function keys_methods:get(key, otherwise)
   check_key("store:get", key)
-  local text = read(self, key)
+  local text = read(turn.current(self._bot) or turn.new(self._bot), key)
   if text == nil then
     return otherwise
   end
@@ -71,26 +66,50 @@ end
 ---@return cunnekt.error? err kind store, outside a turn only
 function keys_methods:set(key, value)
   check_key("store:set", key)
-  return write(self, key, value == nil and gone or encode("store:set", key, value))
+  local text = encode("store:set", key, value)
+  return turn.within(self._bot, function(current)
+    current.values[key] = text
+    return true
+  end)
+end
+
+---Keeps a value only where there is none: the first one gets the slot, the number, the seat.
+---@param key string
+---@param value any not nil
+---@return boolean is_first false when the key holds a value already
+---@return cunnekt.error? err kind store, outside a turn only
+function keys_methods:add(key, value)
+  check_key("store:add", key)
+  if value == nil then
+    error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
+  end
+  local text = encode("store:add", key, value)
+  return turn.within(self._bot, function(current)
+    if read(current, key) ~= nil then
+      return false
+    end
+    current.values[key] = text
+    return true
+  end)
 end
 
 ---Adds to a number, which is 0 where there is none.
 ---@param key string
 ---@param amount? number 1 by default
 ---@return number? sum
----@return cunnekt.error? err
-function keys_methods:add(key, amount)
-  check_key("store:add", key)
-  local sum = self:get(key, 0)
-  if type(sum) ~= "number" then
-    error(("store:add('%s'): the value is a %s, not a number"):format(key, type(sum)), 2)
-  end
-  sum = sum + (amount or 1)
-  local ok, err = write(self, key, encode("store:add", key, sum))
-  if not ok then
-    return nil, err
-  end
-  return sum
+---@return cunnekt.error? err kind store, outside a turn only
+function keys_methods:increment(key, amount)
+  check_key("store:increment", key)
+  return turn.within(self._bot, function(current)
+    local text = read(current, key)
+    local value = text and json.decode(text) or 0
+    if type(value) ~= "number" then
+      error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
+    end
+    value = value + (amount or 1)
+    current.values[key] = json.encode(value)
+    return value
+  end)
 end
 
 ---Deletes a key.
@@ -98,8 +117,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err
 function keys_methods:delete(key)
-  check_key("store:delete", key)
-  return write(self, key, gone)
+  return self:set(key, nil)
 end
 
 return keys

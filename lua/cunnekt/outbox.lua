@@ -9,9 +9,9 @@ local task = require "cunnekt.task"
 
 local outbox = {}
 
--- Failures after which the message surely was not taken and may be taken later: it stays queued. A refused key is one:
--- somebody will mend it, and the customers' answers must still be there.
-local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true, http = true }
+-- Failures that end: the message surely was not taken, and stays queued. A refused key or certificate is one of them:
+-- somebody will mend it, and the customers' answers must still be there then.
+local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
 -- Seconds between tries of one message: doubling from the first to the longest.
 local first_pause, longest_pause = 1, 300
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
@@ -91,7 +91,7 @@ local function settle_failure(self, row, err, done)
     if row.unknown ~= "resend" then
       return give_up(self, row, row.unknown == "fail" and "failed" or "unknown", err, done)
     end
-  elseif not is_passing[err.kind] or err.retryable == false or err.sent then
+  elseif not is_passing[err.kind] and not err.retryable then
     return give_up(self, row, "rejected", err, done)
   end
   row.handle:_requeue(err)

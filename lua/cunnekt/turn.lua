@@ -12,15 +12,19 @@ local turn = {}
 local turn_methods = {}
 local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
 
+-- Stands for "deleted" among the changed values.
+turn.gone = {}
+
 ---@class cunnekt.turn
 ---@field bot table
 ---@field record table? the inbox's record of the event; nil for a job, and once the event is finished
 ---@field sends table[] outbox rows to be
 ---@field values table<string, any> changes of bot.store
 ---@field states table<string, table> contact → chat whose state was touched
+---@field reads table<string, integer> what was read → its version then
 
 local function clear(self)
-  self.sends, self.values, self.states = {}, {}, {}
+  self.sends, self.values, self.states, self.reads = {}, {}, {}, {}
 end
 
 ---A turn that nothing has happened in yet.
@@ -41,21 +45,50 @@ function turn.current(bot)
   return current and current.bot == bot and current or nil
 end
 
--- Outside any turn an effect is a turn of its own.
-local function in_turn(bot, change)
-  local current = turn.current(bot)
-  if current then
-    return change(current)
+-- Turns that met another one are run again; so many meetings in a row mean a fault.
+local most_conflicts = 100
+
+-- ---- turns side by side ----------------------------------------------------------------------------------------
+
+---Remembers that this turn depends on something that other turns may change.
+---@param what string
+function turn_methods:note_read(what)
+  if self.reads[what] == nil then
+    self.reads[what] = self.bot._versions[what] or 0
   end
-  local own = turn.new(bot, nil)
-  local result = change(own)
-  local ok, err = own:commit()
-  if not ok then
-    return nil, err
-  end
-  return result
 end
-turn.within = in_turn
+
+local function has_conflict(self)
+  local versions = self.bot._versions
+  for what, version in pairs(self.reads) do
+    if (versions[what] or 0) ~= version then
+      return true
+    end
+  end
+  return false
+end
+
+-- Versions only matter to turns that are open now, so the table is emptied when none is.
+local function open_turn(bot)
+  bot._open_turns = bot._open_turns + 1
+end
+
+local function close_turn(bot)
+  bot._open_turns = bot._open_turns - 1
+  if bot._open_turns == 0 then
+    bot._versions = {}
+  end
+end
+
+local function note_changes(self, states)
+  local versions = self.bot._versions
+  for key in pairs(self.values) do
+    versions["value " .. key] = (versions["value " .. key] or 0) + 1
+  end
+  for contact in pairs(states) do
+    versions["state " .. contact] = (versions["state " .. contact] or 0) + 1
+  end
+end
 
 ---Adds a message to what this turn will send.
 ---@param row table see outbox.lua
@@ -87,12 +120,16 @@ end
 ---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
 ---outbox. Waits for the store.
 ---@return boolean? ok
----@return cunnekt.error? err kind store; then nothing of it holds
+---@return cunnekt.error? err kind store or conflict; then nothing of it holds
 function turn_methods:commit()
   local states = encode_states(self)
+  if has_conflict(self) then
+    return nil, errors.new("conflict", "another turn changed what this one had read")
+  end
   if not self.record and #self.sends == 0 and next(self.values) == nil and next(states) == nil then
     return true
   end
+  note_changes(self, states)
   local ok, err = self.bot._store:commit {
     record = self.record,
     sends = self.sends,
@@ -105,7 +142,7 @@ function turn_methods:commit()
   for contact, text in pairs(states) do
     self.states[contact]:_keep_state(text)
   end
-  self.record = nil
+  self.record, self.has_committed = nil, true
   local sends = self.sends
   clear(self)
   self.bot._outbox:enqueue(sends)
@@ -130,6 +167,49 @@ local function with_traceback(failure)
   return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
 end
 
+-- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
+local function run_until_committed(self, fn)
+  for _ = 1, most_conflicts do
+    local ok, failure = xpcall(fn, with_traceback)
+    if ok then
+      ok, failure = self:commit()
+    end
+    if ok then
+      return nil
+    end
+    local has_committed = self.has_committed
+    self:abandon()
+    if failure.kind ~= "conflict" or has_committed then
+      return failure
+    end
+  end
+  return errors.new("conflict", "other turns keep changing the same values")
+end
+
+---Makes a change in the running turn; outside any turn it is a turn of its own.
+---@param bot table
+---@param change fun(current: cunnekt.turn): any
+---@return any result what `change` returns
+---@return cunnekt.error? err kind store or conflict; only outside a turn
+function turn.within(bot, change)
+  local current = turn.current(bot)
+  if current then
+    return change(current)
+  end
+  local own, result = turn.new(bot, nil), nil
+  open_turn(bot)
+  local failure = run_until_committed(own, function()
+    result = change(own)
+  end)
+  close_turn(bot)
+  if failure and failure.kind == "handler" then
+    error(failure.message, 0)
+  elseif failure then
+    return nil, failure
+  end
+  return result
+end
+
 ---Runs `fn` as a turn in a task of its own.
 ---@param bot table
 ---@param record table?
@@ -137,19 +217,13 @@ end
 ---@param on_end fun(err: cunnekt.error?, is_finished: boolean) `is_finished`: the event was committed before the failure, if any
 function turn.run(bot, record, fn, on_end)
   local self = turn.new(bot, record)
-  local t = task.spawn(function()
+  task.spawn(function()
     task.running().turn = self
-    local ok, failure = xpcall(fn, with_traceback)
-    if ok then
-      local committed, err = self:commit()
-      failure = not committed and err or nil
-    end
-    if failure then
-      self:abandon()
-    end
+    open_turn(bot)
+    local failure = run_until_committed(self, fn)
+    close_turn(bot)
     on_end(failure, self.record == nil)
   end)
-  return t
 end
 
 return turn

@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: MIT
+-- The database's tables, and how an older one becomes a newer one. Payloads, keys and states are bytes (BLOB), never
+-- text that refuses a NUL. Rows that are finished are deleted in the commit that finishes them.
+
+local schema = {}
+
+-- Each entry brings a database from version i - 1 to version i; entries are only ever added.
+schema.migrations = {
+  {
+    -- Accepted events that are not finished, in the order of acceptance.
+    [[CREATE TABLE event (
+        seq INTEGER PRIMARY KEY,
+        contact BLOB NOT NULL,
+        body BLOB NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        due REAL NOT NULL DEFAULT 0)]],
+    -- Events that were given up, with why; until someone retries or drops them.
+    [[CREATE TABLE dead (
+        seq INTEGER PRIMARY KEY,
+        contact BLOB NOT NULL,
+        body BLOB NOT NULL,
+        attempts INTEGER NOT NULL,
+        error BLOB NOT NULL,
+        failed_at REAL NOT NULL)]],
+    -- What was accepted in the last days. `hash` is one half of a 128-bit digest, so that the table is keyed by an
+    -- integer; `rest` is the other half.
+    [[CREATE TABLE seen (
+        hash INTEGER PRIMARY KEY,
+        rest INTEGER NOT NULL,
+        day INTEGER NOT NULL)]],
+    [[CREATE TABLE conversation (
+        contact BLOB PRIMARY KEY,
+        state BLOB,
+        last_inbound REAL) WITHOUT ROWID]],
+    [[CREATE TABLE value (
+        key BLOB PRIMARY KEY,
+        value BLOB NOT NULL) WITHOUT ROWID]],
+    -- Messages to send, and those whose outcome is not good: queued, sending, unknown, rejected, failed.
+    [[CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY,
+        contact BLOB NOT NULL,
+        payload BLOB NOT NULL,
+        state BLOB NOT NULL,
+        unknown BLOB NOT NULL,
+        track BLOB,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        error BLOB,
+        message_id BLOB,
+        changed_at REAL NOT NULL)]],
+    -- Messages that were accepted, to be found by their statuses. `hash` as above, of the message id.
+    [[CREATE TABLE sent (
+        hash INTEGER PRIMARY KEY,
+        message_id BLOB NOT NULL,
+        contact BLOB NOT NULL,
+        track BLOB,
+        rank INTEGER NOT NULL,
+        day INTEGER NOT NULL)]],
+  },
+}
+
+---The version that this program reads and writes.
+schema.version = #schema.migrations
+
+---The statements that bring a database of some version to this program's.
+---@param version integer
+---@return string[]
+function schema.upgrade(version)
+  local statements = {}
+  for i = version + 1, #schema.migrations do
+    table.move(schema.migrations[i], 1, #schema.migrations[i], #statements + 1, statements)
+    statements[#statements + 1] = ("PRAGMA user_version = %d"):format(i)
+  end
+  return statements
+end
+
+return schema

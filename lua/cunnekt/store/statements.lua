@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- The SQL of the store: what is run often is compiled once.
+
+local statements = {}
+
+-- The highest event and message numbers ever given that still matter.
+statements.counters = [[SELECT
+    max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(seq) FROM dead), 0)),
+    coalesce((SELECT max(id) FROM outbox), 0)]]
+
+local put_event = "INSERT INTO event (seq, contact, body) VALUES (?, ?, ?)"
+
+-- name → text, or text and the options of core.store_open's prepare
+local texts = {
+  -- Changes a row unless the very same key was seen: another key with the same first half counts as new.
+  see = [[INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
+      ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE rest <> excluded.rest]],
+  put_event = { put_event, want = "changes" },
+  put_event_if_new = { put_event, want = "changes", if_changed = true },
+  delete_event = "DELETE FROM event WHERE seq = ?",
+  put_dead = [[INSERT INTO dead (error, failed_at, seq, contact, body, attempts)
+      SELECT ?, ?, seq, contact, body, attempts + 1 FROM event WHERE seq = ?]],
+
+  get_conversation = { "SELECT state, last_inbound FROM conversation WHERE contact = ?", want = "rows" },
+  note_inbound = [[INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
+      ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound)]],
+  put_state = [[INSERT INTO conversation (contact, state) VALUES (?, ?)
+      ON CONFLICT (contact) DO UPDATE SET state = excluded.state]],
+
+  get_value = { "SELECT value FROM value WHERE key = ?", want = "rows" },
+  put_value = [[INSERT INTO value (key, value) VALUES (?, ?)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value]],
+  delete_value = "DELETE FROM value WHERE key = ?",
+
+  put_outbox = [[INSERT INTO outbox (id, contact, payload, state, unknown, track, changed_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?)]],
+  change_outbox = "UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ?",
+  delete_outbox = "DELETE FROM outbox WHERE id = ?",
+  put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, day)
+      VALUES (?, ?, ?, ?, 0, ?)]],
+}
+
+---Compiles them for one database.
+---@param db userdata
+---@return table<string, integer>
+function statements.prepare(db)
+  local prepared = {}
+  for name, text in pairs(texts) do
+    if type(text) == "table" then
+      local options = {}
+      for key, value in pairs(text) do
+        if key ~= 1 then
+          options[key] = value
+        end
+      end
+      prepared[name] = db:prepare(text[1], options)
+    else
+      prepared[name] = db:prepare(text)
+    end
+  end
+  return prepared
+end
+
+return statements

@@ -1,0 +1,99 @@
+local clock = require "cunnekt.clock"
+local lanes = require "cunnekt.lanes"
+
+-- A runner that notes what starts, and lets the test end it.
+local function recorder()
+  local log = { started = {}, done = {} }
+  return log, function(item, done)
+    log.started[#log.started + 1] = item
+    log.done[item] = done
+  end
+end
+
+describe("lanes", function()
+  it("run the items of one lane one after the other, in order", function()
+    local log, run = recorder()
+    local it_ = lanes.new(10, run)
+    for _, item in ipairs { "a1", "a2", "a3" } do
+      it_:push("a", item)
+    end
+    assert.are.same({ "a1" }, log.started)
+    log.done.a1()
+    log.done.a2()
+    assert.are.same({ "a1", "a2", "a3" }, log.started)
+    assert.equal(1, it_:count())
+  end)
+
+  it("run different lanes side by side, up to the bound", function()
+    local log, run = recorder()
+    local it_ = lanes.new(2, run)
+    it_:push("a", "a1")
+    it_:push("b", "b1")
+    it_:push("c", "c1")
+    assert.are.same({ "a1", "b1" }, log.started)
+    log.done.b1()
+    assert.are.same({ "a1", "b1", "c1" }, log.started)
+  end)
+
+  it("give an item back to the head of its lane after a pause, while others go on", function()
+    local virtual = clock.virtual():install()
+    finally(function()
+      virtual:uninstall()
+    end)
+    local log, run = recorder()
+    local it_ = lanes.new(1, run)
+    it_:push("a", "a1")
+    it_:push("a", "a2")
+    it_:push("b", "b1")
+    log.done.a1(5)
+    assert.are.same({ "a1", "b1" }, log.started)
+    log.done.b1()
+    virtual:advance(4.9)
+    assert.equal(2, #log.started)
+    virtual:advance(0.2)
+    assert.are.same({ "a1", "b1", "a1" }, log.started)
+    log.done.a1()
+    assert.equal("a2", log.started[4])
+  end)
+
+  it("serve a long backlog of items that end at once without growing the stack", function()
+    local count = 0
+    local it_ = lanes.new(1, function(_, done)
+      count = count + 1
+      done()
+    end)
+    it_:push("a", "first")
+    for i = 1, 100000 do
+      it_:push("a", i)
+    end
+    assert.equal(100001, count)
+    assert.equal(0, it_:count())
+  end)
+
+  it("start nothing once stopped, and say when nothing is under way", function()
+    local log, run = recorder()
+    local it_ = lanes.new(1, run)
+    it_:push("a", "a1")
+    it_:push("b", "b1")
+    it_:stop()
+    local is_idle = false
+    it_:when_idle(function()
+      is_idle = true
+    end)
+    assert.is_false(is_idle)
+    log.done.a1()
+    assert.is_true(is_idle)
+    assert.are.same({ "a1" }, log.started)
+  end)
+
+  it("count an item that calls done twice once", function()
+    local log, run = recorder()
+    local it_ = lanes.new(2, run)
+    it_:push("a", "a1")
+    it_:push("b", "b1")
+    log.done.a1()
+    log.done.a1()
+    assert.equal(1, it_:count())
+    assert.equal(1, it_:active())
+  end)
+end)

@@ -1,0 +1,150 @@
+local core = require "cunnekt.core"
+local clock = require "cunnekt.clock"
+local task = require "cunnekt.task"
+
+local function later(seconds, ...)
+  local values = table.pack(...)
+  return task.await(function(done)
+    clock.after(seconds, function()
+      done(table.unpack(values, 1, values.n))
+    end)
+  end)
+end
+
+describe("task", function()
+  it("waits in the main program by stepping the loop", function()
+    assert.are.same({ 1, nil, 3 }, { later(0.001, 1, nil, 3) })
+  end)
+
+  it("lets other tasks go on while one waits", function()
+    local order = {}
+    task.run(function()
+      task.spawn(function()
+        later(0.002)
+        order[#order + 1] = "slow"
+      end)
+      later(0.001)
+      order[#order + 1] = "fast"
+      later(0.005)
+    end)
+    assert.are.same({ "fast", "slow" }, order)
+  end)
+
+  it("waits inside a coroutine that the script made itself", function()
+    local got
+    task.run(function()
+      local own = coroutine.wrap(function()
+        coroutine.yield(later(0.001, "inner"))
+      end)
+      got = own()
+    end)
+    assert.equal("inner", got)
+  end)
+
+  it("returns what was given at once, without a wait", function()
+    task.run(function()
+      assert.equal("now", task.await(function(done)
+        done "now"
+        done "again"
+      end))
+    end)
+  end)
+
+  it("raises in run what its function raised", function()
+    assert.error_matches(function()
+      task.run(function()
+        later(0.001)
+        error "broken"
+      end)
+    end, "broken")
+  end)
+
+  it("reports a task that failed while nobody waited for it, with its traceback", function()
+    local heard
+    local before = task.on_failure
+    task.on_failure = function(failure)
+      heard = failure
+    end
+    finally(function()
+      task.on_failure = before
+    end)
+    task.spawn(function()
+      error "lost"
+    end)
+    assert.matches("lost", heard)
+    assert.matches("traceback", heard)
+  end)
+
+  it("cancels what a task waits for, and runs its close variables", function()
+    local has_closed, was_cancelled = false, false
+    local t = task.spawn(function()
+      local guard <close> = setmetatable({}, {
+        __close = function()
+          has_closed = true
+        end,
+      })
+      task.await(function()
+        return function()
+          was_cancelled = true
+        end
+      end)
+      return guard
+    end)
+    task.cancel(t)
+    task.cancel(t)
+    assert.is_true(has_closed)
+    assert.is_true(was_cancelled)
+    assert.is_true(t.is_done)
+  end)
+
+  it("says so when it waits for what nothing can bring about", function()
+    assert.error_matches(function()
+      task.await(function() end)
+    end, "nothing under way")
+    assert.error_matches(function()
+      task.run(function()
+        task.await(function() end)
+      end)
+    end, "nothing under way")
+  end)
+
+  it("gives the results of a task to everyone who joins it", function()
+    task.run(function()
+      local t = task.spawn(function()
+        later(0.001)
+        return "result"
+      end)
+      assert.equal("result", task.join(t))
+      assert.equal("result", task.join(t))
+    end)
+  end)
+
+  it("keeps a timer that nobody holds, and drops one that was closed", function()
+    local fired = {}
+    core.timer(0.001, function()
+      fired[#fired + 1] = "kept"
+    end)
+    local closed = core.timer(0.001, function()
+      fired[#fired + 1] = "closed"
+    end)
+    closed:close()
+    closed:close()
+    collectgarbage()
+    collectgarbage()
+    later(0.005)
+    assert.are.same({ "kept" }, fired)
+    assert.equal(0, core.counts().timers)
+  end)
+
+  it("goes on after an error in a callback, and reports it", function()
+    local heard
+    core.on_error(function(message)
+      heard = message
+    end)
+    core.timer(0, function()
+      error "in a callback"
+    end)
+    later(0.002)
+    assert.matches("in a callback", heard)
+  end)
+end)
