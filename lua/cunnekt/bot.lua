@@ -41,8 +41,8 @@ local bot_spec = {
 -- Events handled at once, events that may wait, messages under way at once, and seconds to finish in at a stop.
 local defaults = { concurrency = 1000, queue = 100000, sends = 256, grace = 10, unknown = "hold" }
 
--- Bots that a script made and did not run; the host serves them.
-local unserved = {}
+-- Bots that a script made and did not run, which the host serves; and those that serve now.
+local unserved, serving = {}, {}
 
 local function split_options(opts)
   local own, script = {}, {}
@@ -267,6 +267,7 @@ function bot_methods:start()
     return nil, err
   end
   self._server = opened
+  serving[self] = true
   return self
 end
 
@@ -310,6 +311,7 @@ function bot_methods:stop(grace)
     self._server:close()
   end
   self._store:close()
+  serving[self] = nil
   if self._on_stopped then
     self._on_stopped(is_clean)
   end
@@ -350,6 +352,13 @@ function bot_methods:run()
   end)
   unwatch()
   return is_clean
+end
+
+---Begins to stop all bots that serve. For `cunnekt dev`.
+function bot.stop_all()
+  for one in pairs(serving) do
+    task.spawn(one.stop, one)
+  end
 end
 
 ---Runs the bots that a script made and did not run. For the host.

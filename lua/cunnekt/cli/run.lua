@@ -77,8 +77,12 @@ EXAMPLES
        cunnekt run --listen 0.0.0.0:8080 shop/bot.lua --verbose
 ]]
 
--- Splits the command line at SCRIPT: what follows is the script's own, whatever it looks like.
-local function split(args, flags)
+---Splits the command line at SCRIPT: what follows is the script's own, whatever it looks like.
+---@param args string[]
+---@param flags string[] the options that take a value
+---@return string[] before
+---@return integer at where SCRIPT stands
+function run.split(args, flags)
   local takes_value = {}
   for _, flag in ipairs(flags) do
     takes_value[flag] = true
@@ -96,15 +100,19 @@ local function split(args, flags)
   return args, i
 end
 
--- The global `arg`, as the plain interpreter sets it: the script is 0, what stands before it has negative places.
-local function set_arg(program, before, script, rest)
+---Sets the global `arg` as the plain interpreter does: the script is 0, what stands before it has negative places.
+---@param name string the command's
+---@param before string[] its options
+---@param script string
+---@param rest string[]
+function run.set_arg(name, before, script, rest)
   local words = { [0] = script, table.unpack(rest) }
   local place = -1
   for i = #before, 1, -1 do
     words[place] = before[i]
     place = place - 1
   end
-  words[place], words[place - 1] = "run", program
+  words[place], words[place - 1] = name, arg[0]
   _G.arg = words
 end
 
@@ -188,7 +196,7 @@ end
 ---@return integer code
 function run.run(args)
   local names = usage.setting_names()
-  local before, at = split(args, usage.setting_flags(names))
+  local before, at = run.split(args, usage.setting_flags(names))
   local parsed, code = usage.parse("run", run.help, function(parser)
     usage.declare_settings(parser, names)
   end, before)
@@ -204,7 +212,7 @@ function run.run(args)
   if code then
     return code
   end
-  set_arg(arg[0], before, path, rest)
+  run.set_arg("run", before, path, rest)
   return run.script(path, rest)
 end
 
