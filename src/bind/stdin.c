@@ -27,7 +27,7 @@ struct input {
   struct input **face; /* the userdata, as long as it points here */
   int callback;
   ssize_t length; /* of the chunk to deliver; 0 is the end */
-  bool is_stream, is_reading, is_shut;
+  bool is_stream, is_terminal, is_reading, is_shut;
   char chunk[CHUNK];
 };
 
@@ -142,12 +142,21 @@ static int check_close(lua_State *L)
   return 0;
 }
 
+/* handle:is_terminal(): whether a person types; false once the input has ended. */
+static int is_terminal(lua_State *L)
+{
+  struct input **face = luaL_checkudata(L, 1, STDIN);
+  lua_pushboolean(L, *face && (*face)->is_terminal);
+  return 1;
+}
+
 static void open_handle(struct input *input)
 {
   uv_handle_type type = uv_guess_handle(0);
   int status = UV_EINVAL;
   if (type == UV_TTY) {
     status = uv_tty_init(&input->loop->uv, &input->uv.tty, 0, 1);
+    input->is_terminal = status == 0;
   } else if (type == UV_NAMED_PIPE) {
     uv_pipe_init(&input->loop->uv, &input->uv.pipe, 0);
     (void)uv_pipe_open(&input->uv.pipe, 0);
@@ -187,7 +196,7 @@ static int open_stdin(lua_State *L)
 void cnk_bind_open_stdin(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"stdin", open_stdin}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", check_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", check_close}, {"is_terminal", is_terminal}, {NULL, NULL}};
   cnk_bind_class(L, STDIN, methods, collect);
   luaL_setfuncs(L, functions, 0);
 }

@@ -36,15 +36,6 @@ local function answer(exchange, status, value)
   exchange:answer(status, json.encode(value), JSON)
 end
 
-local function view(entry)
-  return {
-    n = entry.n, direction = entry.direction, contact = entry.contact, name = entry.name, id = entry.id, type = entry.type,
-    endpoint = entry.endpoint, payload = entry.payload, message = entry.message, statuses = json.array(entry.statuses),
-    webhook = entry.webhook, time = entry.time,
-    media = entry.file and { size = #entry.file.data, sha256 = entry.file.sha256, mime_type = entry.file.mime_type } or nil,
-  }
-end
-
 -- The title of a choice in the last buttons or list that the customer was sent; and the first choice, without an id.
 local function find_choice(entry, kind, id)
   local payload = entry and entry.payload
@@ -80,22 +71,16 @@ local function complete(self, kind, opts, contact)
   opts.timestamp = opts.timestamp or self._state:now()
 end
 
-local function outcome_answer(exchange, id)
-  return function(outcome)
-    answer(exchange, 200, { id = id, webhook = outcome })
-  end
-end
-
----POST /control/messages: a customer writes. Fields: type, from, name, text, id, message_id, title, description,
----context, data (base64), filename, mime_type, form, set, envelope, and wait = true to hear how the bot answered.
-function control_methods:post_message(exchange, request)
-  local o = request.json
-  local kind, waits, in_envelope = o.type or "text", o.wait, o.envelope
+---A customer writes: the message joins the transcript, and the bot gets its webhook. Raises when it makes no sense.
+---@param o table the fields of POST /control/messages, without `wait`; taken
+---@param on_outcome fun(outcome: table)|nil hears how the bot first answered
+---@return cunnekt.sandbox_entry entry
+function control_methods:say(o, on_outcome)
+  local kind, in_envelope = o.type or "text", o.envelope
   if not samples.is_message(kind) then
     error(("there is no message type '%s'"):format(kind), 0)
   end
-  o.type, o.wait, o.envelope = nil, nil, nil
-  o.data = o.data and (core.base64_decode(o.data) or error("field 'data' is not base64", 0))
+  o.type, o.envelope = nil, nil
   o.from = o.from or samples.NUMBER
   local number = state.key(o.from)
   complete(self, kind, o, self._state:contact(number))
@@ -109,11 +94,24 @@ function control_methods:post_message(exchange, request)
     self._state:hear(number, entry.name)
   end
   self._on_event { kind = "in", entry = entry }
-  local waits_for_bot = waits and self._webhooks.url
-  local text = json.encode(in_envelope and samples.envelope(body) or body)
-  self._webhooks:message(entry, text, waits_for_bot and outcome_answer(exchange, entry.id))
-  if not waits_for_bot then
-    answer(exchange, 200, { id = entry.id })
+  self._webhooks:message(entry, json.encode(in_envelope and samples.envelope(body) or body), on_outcome)
+  return entry
+end
+
+---POST /control/messages: a customer writes. Fields: type, from, name, text, id, message_id, title, description,
+---context, data (base64), filename, mime_type, form, set, envelope, and wait = true to hear how the bot answered.
+function control_methods:post_message(exchange, request)
+  local o = request.json
+  local waits = o.wait and self._webhooks.url
+  o.wait = nil
+  o.data = o.data and (core.base64_decode(o.data) or error("field 'data' is not base64", 0))
+  local id
+  local entry = self:say(o, waits and function(outcome)
+    answer(exchange, 200, { id = id, webhook = outcome })
+  end)
+  id = entry.id
+  if not waits then
+    answer(exchange, 200, { id = id })
   end
 end
 
@@ -128,7 +126,7 @@ local function reader(self, query)
     local found, last = {}, math.max(after, self._state.last)
     for _, entry in ipairs(self._state:since(after, contact, math.huge)) do
       if not direction or entry.direction == direction then
-        found[#found + 1] = view(entry)
+        found[#found + 1] = state.view(entry)
         if #found == limit then
           last = entry.n
           break
@@ -147,7 +145,7 @@ local function status_reader(self, query)
     for _, status in ipairs(entry and entry.statuses or {}) do
       is_there = is_there or status.status == query.status
     end
-    return { messages = json.array { entry and view(entry) }, last = self._state.last }, is_there
+    return { messages = json.array { entry and state.view(entry) }, last = self._state.last }, is_there
   end
 end
 
@@ -199,6 +197,12 @@ local STATUS = {
   id = "string", status = "string", from = "string", code = "integer", errors = "table", set = "table", envelope = "boolean",
   wait = "boolean",
 }
+
+local function outcome_answer(exchange, id)
+  return function(outcome)
+    answer(exchange, 200, { id = id, webhook = outcome })
+  end
+end
 
 ---POST /control/statuses {id, status, code?, errors?, set?, wait?}: a status of a message, known or not.
 function control_methods:post_status(exchange, request)

@@ -105,6 +105,30 @@ function sandbox.new(opts)
   return self
 end
 
+---Says where the bot is, or nil for nowhere.
+---@param url string|nil
+function sandbox_methods:aim(url)
+  self._webhooks:aim(url)
+end
+
+---A customer writes to the bot.
+---@param fields table those of POST /control/messages; `data` as bytes; taken
+---@return table|nil entry the message in the transcript
+---@return cunnekt.error|nil err kind invalid
+function sandbox_methods:say(fields)
+  local ok, entry = pcall(self._control.say, self._control, fields)
+  if not ok then
+    return nil, errors.new("invalid", tostring(entry))
+  end
+  return entry
+end
+
+---Whether webhooks wait to be posted, or to be posted again.
+---@return boolean
+function sandbox_methods:is_busy()
+  return self._webhooks.waiting > 0
+end
+
 ---Stops listening and posting. Closing twice is fine.
 function sandbox_methods:close()
   if self._listener then

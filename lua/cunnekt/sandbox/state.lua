@@ -3,6 +3,7 @@
 -- No network and no policy. Memory is bounded: messages live in a ring, files go with their message or when they
 -- weigh too much together, and contacts are forgotten a day after their window closed.
 local clock = require "cunnekt.clock"
+local json = require "cunnekt.json"
 
 local state = {}
 
@@ -65,6 +66,19 @@ end
 ---@param seconds number
 function state_methods:advance(seconds)
   self._offset = self._offset + seconds
+end
+
+---A message as the control API shows it: without the bytes of a file.
+---@param entry cunnekt.sandbox_entry
+---@return table view
+function state.view(entry)
+  local file = entry.file
+  return {
+    n = entry.n, direction = entry.direction, contact = entry.contact, name = entry.name, id = entry.id, type = entry.type,
+    endpoint = entry.endpoint, payload = entry.payload, message = entry.message, statuses = json.array(entry.statuses),
+    webhook = entry.webhook, time = entry.time,
+    media = file and { size = #file.data, sha256 = file.sha256, mime_type = file.mime_type } or nil,
+  }
 end
 
 -- Two generations: whoever was not heard of for two days is gone when the older one is dropped.

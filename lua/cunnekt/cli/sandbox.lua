@@ -1,0 +1,171 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt sandbox`: a local Cunnekt that runs until it is stopped, and shows what is said.
+
+local core = require "cunnekt.core"
+local sandbox = require "cunnekt.sandbox"
+local server = require "cunnekt.server"
+local settings = require "cunnekt.settings"
+local state = require "cunnekt.sandbox.state"
+local task = require "cunnekt.task"
+local transcript = require "cunnekt.sandbox.transcript"
+local usage = require "cunnekt.cli.usage"
+
+local command = {}
+
+command.help = [[
+NAME
+       cunnekt sandbox - run a local Cunnekt
+
+SYNOPSIS
+       cunnekt sandbox [--listen HOST:PORT] [--webhook URL] [OPTIONS]
+
+DESCRIPTION
+       Answers as Cunnekt does under http://HOST:PORT/v1: sendnotification,
+       sendreplymessage and getmediafile, with the same checks, message ids and
+       the 24-hour window. What customers write, and the statuses of what they
+       are sent, goes to the webhook URL of a bot; what the bot refuses is sent
+       again. Nobody is reached.
+
+       The customer 919999999999 has just written when it starts, so that the
+       provider's examples, sent to that number, are taken. Anybody else must
+       write first, see cunnekt trigger.
+
+       The first line on stdout says where it listens; then what is said.
+
+OPTIONS
+       --listen HOST:PORT
+              Where to listen (127.0.0.1:8025). Port 0 takes any free one.
+
+       --webhook URL
+              Where the bot takes its webhooks. Without one nothing is posted.
+
+       --open
+              Everybody's 24-hour window is open.
+
+       --no-statuses
+              Post no statuses.
+
+       --no-read
+              Messages are delivered, and never read.
+
+       --delay SECONDS
+              Wait before each status (0).
+
+       --history COUNT
+              Remember so many messages (10000).
+
+       --quiet
+              Do not show what is said.
+
+CONTROL
+       JSON under http://HOST:PORT/control, for tests and tools:
+
+       POST messages {type, from, name, text, id, …}  act as a customer
+       GET  messages?after=N&to=NUMBER&wait=SECONDS   read what was said
+       GET  messages?id=ID&status=STATUS&wait=SECONDS wait for a status
+       DELETE messages                                forget everything
+       POST statuses {id, status, code}               post a status
+       POST clock {advance: SECONDS}                  move its time on
+       POST settings {webhook, open, statuses, …}     change the options
+       GET  state?contact=NUMBER                      counts; a window
+       POST faults {kind, count, after, seconds, …}   break the next sends:
+              status delay slow drop reset garbage empty failed reorder
+              duplicate
+
+ENVIRONMENT
+       CUNNEKT_API_KEY     the only key that is taken; any, when it is not set
+       CUNNEKT_APP_SECRET  signs the webhooks, as Meta does
+
+EXAMPLES
+       cunnekt sandbox --webhook http://127.0.0.1:8080/webhook
+       CUNNEKT_API_KEY=any CUNNEKT_BASE_URL=http://127.0.0.1:8025/v1 \
+              cunnekt run bot.lua
+       cunnekt trigger text --text hi --sandbox http://127.0.0.1:8025
+]]
+
+local function define(parser)
+  parser:option("--listen"):default "127.0.0.1:8025"
+  parser:option "--webhook"
+  parser:flag "--open"
+  parser:flag "--no-statuses"
+  parser:flag "--no-read"
+  parser:option("--delay"):convert(tonumber):default "0"
+  parser:option("--history"):convert(math.tointeger):default "10000"
+  parser:flag "--quiet"
+end
+
+---What shows a sandbox's events on stdout, as `on_event` of sandbox.new.
+---@param business string what the bot is called
+---@return fun(event: table)
+function command.show(business)
+  return function(event)
+    if event.kind == "in" or event.kind == "out" then
+      print(transcript.format(state.view(event.entry), business))
+    elseif event.kind == "status" and event.status == "failed" then
+      print(("%s\u{2717} not delivered (%s)"):format((" "):rep(30), event.code or "no code"))
+    elseif event.kind == "refused" then
+      print(("%s\u{2717} refused: %s (code %d)"):format((" "):rep(30), event.message, event.code))
+    elseif event.kind == "webhook_refused" and event.attempts == 1 then
+      print(("-- the bot did not take a webhook: %s; trying again"):format(event.status or tostring(event.error)))
+    end
+  end
+end
+
+local function until_stopped()
+  local handles = {}
+  task.await(function(done)
+    for i, name in ipairs { "SIGINT", "SIGTERM" } do
+      handles[i] = core.signal(name, done)
+    end
+  end)
+  for _, handle in ipairs(handles) do
+    handle:close()
+  end
+end
+
+local function start(parsed, host, port)
+  return sandbox.new {
+    host = host,
+    port = port,
+    api_key = settings.environment "api_key",
+    app_secret = settings.environment "app_secret",
+    webhook = parsed.webhook,
+    open = parsed.open or false,
+    statuses = not parsed.no_statuses,
+    read = not parsed.no_read,
+    delay = parsed.delay,
+    history = parsed.history,
+    on_event = not parsed.quiet and command.show "bot" or nil,
+  }
+end
+
+---@param args string[]
+---@return integer code
+function command.run(args)
+  local parsed, code = usage.parse("sandbox", command.help, define, args)
+  if not parsed then
+    return code
+  end
+  local host, port = server.parse_address(parsed.listen)
+  if not host then
+    return usage.mistake("sandbox", port.message)
+  elseif parsed.history < 1 or parsed.delay < 0 then
+    return usage.mistake("sandbox", "--history must be at least 1, and --delay at least 0")
+  elseif parsed.webhook and not parsed.webhook:find "^https?://[^/%s]" then
+    return usage.mistake("sandbox", "--webhook must be a URL such as http://127.0.0.1:8080/webhook")
+  end
+  io.stdout:setvbuf "line"
+  local running, err = start(parsed, host, port)
+  if not running then
+    io.stderr:write(("cunnekt sandbox: %s\n"):format(err.message))
+    return 1
+  end
+  local keys = settings.environment "api_key" and "the key of CUNNEKT_API_KEY" or "any API key"
+  local target = parsed.webhook and "webhooks to " .. parsed.webhook or "no webhooks"
+  print(("cunnekt sandbox on %s/v1, %s, %s"):format(running.url, keys, target))
+  until_stopped()
+  running:close()
+  return 0
+end
+
+return command

@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: MIT
+-- What a person types as the customer in `cunnekt dev`: a line is a text, or a command that begins with a slash.
+
+local json = require "cunnekt.json"
+
+local typed = {}
+
+typed.help = [[
+A line is a text to the bot. Else:
+  /button ID    click a button         /list ID      choose a row
+  /reply ID     click a template's     /form JSON    send a form
+  /image FILE   send a file; also /document, /audio, /video, /sticker
+  /location     send a place           /react EMOJI  react to the last message
+  /help         this                   /quit         end
+Without ID the first choice is taken; without FILE a sample is sent.
+]]
+
+local CHOICES = { button = "button", list = "list", reply = "quick_reply" }
+local FILES = { image = true, document = true, audio = true, video = true, sticker = true }
+
+local function file_message(kind, path)
+  if path == "" then
+    return { type = kind }
+  end
+  local file, problem = io.open(path, "rb")
+  local data = file and file:read "a"
+  if file then
+    file:close()
+  end
+  if not data then
+    return nil, problem or ("cannot read " .. path)
+  end
+  return { type = kind, data = data, filename = path:match "[^/]+$" }
+end
+
+local function form_message(text)
+  if text == "" then
+    return { type = "form" }
+  end
+  local answers = json.decode(text)
+  if type(answers) ~= "table" then
+    return nil, "a form's answers are a JSON object, such as {\"rating\":\"5\"}"
+  end
+  return { type = "form", form = answers }
+end
+
+---Reads a line.
+---@param line string
+---@return table|"help"|"quit"|nil message fields for sandbox:say; nil for an empty line or a mistake
+---@return string|nil problem
+function typed.read(line)
+  local name, rest = line:match "^/(%a+)%s*(.-)%s*$"
+  if not name then
+    return line:find "%S" and { type = "text", text = line } or nil
+  elseif name == "help" or name == "quit" then
+    return name
+  elseif CHOICES[name] then
+    return { type = CHOICES[name], id = rest ~= "" and rest or nil }
+  elseif FILES[name] then
+    return file_message(name, rest)
+  elseif name == "form" then
+    return form_message(rest)
+  elseif name == "location" then
+    return { type = "location" }
+  elseif name == "react" then
+    return { type = "reaction", text = rest ~= "" and rest or nil }
+  end
+  return nil, ("there is no /%s; /help lists what there is"):format(name)
+end
+
+---Cuts what comes in into lines: the function made here takes chunks, and nil at the end.
+---@param on_line fun(line: string)
+---@return fun(chunk: string|nil)
+function typed.splitter(on_line)
+  local rest = ""
+  return function(chunk)
+    rest = rest .. (chunk or (rest ~= "" and "\n" or ""))
+    for line in rest:gmatch "([^\n]*)\n" do
+      on_line((line:gsub("\r$", "")))
+    end
+    rest = rest:match "[^\n]*$"
+  end
+end
+
+return typed
