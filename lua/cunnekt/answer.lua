@@ -252,7 +252,8 @@ local function read_text(status, headers, body)
   local doubt = is_doubtful(body)
   if doubt then
     local message = ("the provider answered with %s; the message may have been taken or not"):format(doubt)
-    return nil, errors.new("unknown_outcome", message, { status = status, retryable = false, body = shortened(body, BODY_KEPT) })
+    local fields = { status = status, retryable = false, body = shortened(body, BODY_KEPT) }
+    return nil, errors.new("unknown_outcome", message, fields)
   end
   return { status = status, body = body }
 end
@@ -298,7 +299,7 @@ end
 ---@return cunnekt.error? err
 function answer.read(status, headers, body)
   headers, body = headers or {}, body or ""
-  local raw = body:find "^%s*[{%[]" and json.decode(body) or nil
+  local raw = body:find "^[\xEF\xBB\xBF%s]*[{%[]" and json.decode(body) or nil
   if not object(raw) then
     return read_text(status, headers, body)
   end

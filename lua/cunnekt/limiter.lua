@@ -11,7 +11,7 @@ local limiter = {}
 
 -- ---- a map that forgets ---------------------------------------------------------------------------------------------
 
--- How many old entries are looked at for each one that is set: more than one, so that it ends.
+-- How many old entries are looked at for each question: more than the one that it may add, so that it ends.
 local SWEPT_AT_ONCE = 4
 
 -- Entries are set in `young`. Every `period` seconds young becomes old, once the old one has been swept: what still
@@ -51,12 +51,11 @@ function aging_methods:sweep(now)
   end
 end
 
-function aging_methods:set(key, value, now)
+function aging_methods:set(key, value)
   self.young[key] = value
   if self.old[key] ~= nil then
     self.old[key] = nil
   end
-  self:sweep(now)
 end
 
 function aging_methods:count()
@@ -132,7 +131,16 @@ local function penalty_wait(self, contact, now)
   return penalty and math.max(0, penalty.over - now) or 0
 end
 
+---How long WhatsApp takes nothing for a contact, after `penalise`.
+---@param contact string
+---@return number seconds
+function limiter_methods:penalty(contact)
+  return penalty_wait(self, contact, clock.monotonic())
+end
+
 local function pair_wait(self, contact, now)
+  self._pairs:sweep(now)
+  self._penalties:sweep(now)
   local full = self._pairs:get(contact) or now
   local wait = until_token(full, self._pair_interval, self._pair_burst, now)
   return math.max(wait, penalty_wait(self, contact, now)), full
@@ -140,7 +148,7 @@ end
 
 local function take_pair(self, contact, full, now)
   if self._pair_interval > 0 then
-    self._pairs:set(contact, math.max(full, now) + self._pair_interval, now)
+    self._pairs:set(contact, math.max(full, now) + self._pair_interval)
   end
 end
 
@@ -186,7 +194,7 @@ function limiter_methods:penalise(contact)
   local now = clock.monotonic()
   local penalty = self._penalties:get(contact) or { count = 0 }
   local wait = 4.0 ^ math.min(penalty.count, MOST_PENALTIES)
-  self._penalties:set(contact, { count = penalty.count + 1, over = now + wait }, now)
+  self._penalties:set(contact, { count = penalty.count + 1, over = now + wait })
   return wait
 end
 
@@ -194,7 +202,7 @@ end
 ---@param contact string
 function limiter_methods:forgive(contact)
   if self._penalties:get(contact) then
-    self._penalties:set(contact, nil, clock.monotonic())
+    self._penalties:set(contact, nil)
   end
 end
 
