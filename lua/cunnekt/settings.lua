@@ -183,7 +183,7 @@ local function read_conf(path)
   -- An empty environment: the file is data, written as Lua.
   local chunk, problem = loadfile(path, "t", {})
   if not chunk then
-    error(problem, 0)
+    error(problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem), 0)
   end
   local ok, conf = pcall(chunk)
   if not ok then
