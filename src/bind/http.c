@@ -139,12 +139,12 @@ static int read_request(lua_State *L)
 static struct cnk_text get_text(lua_State *L, const char *name)
 {
   struct cnk_text text = {0};
-  text.data = cnk_bind_opt_string(L, 1, name, NULL);
-  if (text.data) {
-    lua_getfield(L, 1, name);
+  int type = lua_getfield(L, 1, name);
+  if (type == LUA_TSTRING)
     text.data = lua_tolstring(L, -1, &text.size);
-    lua_pop(L, 1); /* the options own it */
-  }
+  else if (type != LUA_TNIL)
+    luaL_error(L, "field '%s' must be a string, got %s", name, luaL_typename(L, -1));
+  lua_pop(L, 1); /* the options own it */
   return text;
 }
 
