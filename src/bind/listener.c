@@ -39,6 +39,17 @@ static int drop_exchange(lua_State *L)
   return 0;
 }
 
+/* exchange:cut(): closes the connection without an answer. Nothing happens when it was answered. */
+static int exchange_cut(lua_State *L)
+{
+  struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  struct cnk_exchange *exchange = face->exchange;
+  face->exchange = NULL;
+  if (exchange)
+    cnk_exchange_cut(exchange);
+  return 0;
+}
+
 /* exchange:header(name) -> value, or nil: no such field, the exchange was answered, or the client has gone. */
 static int exchange_header(lua_State *L)
 {
@@ -258,6 +269,7 @@ static const luaL_Reg exchange_methods[] = {
     {"header", exchange_header},
     {"peer",   exchange_peer  },
     {"answer", exchange_answer},
+    {"cut",    exchange_cut   },
     {NULL,     NULL           },
 };
 

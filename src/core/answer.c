@@ -126,3 +126,11 @@ void cnk_exchange_drop(struct cnk_exchange *exchange)
   if (cnk_exchange_answer(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, 0, NULL, 0) == CNK_ANSWER_REFUSED)
     conclude(exchange, 0, NULL);
 }
+
+void cnk_exchange_cut(struct cnk_exchange *exchange)
+{
+  if (exchange->connection)
+    conclude(exchange, 0, NULL);
+  else
+    cnk_exchange_disown(exchange);
+}

@@ -76,4 +76,7 @@ enum cnk_answer cnk_exchange_answer(struct cnk_exchange *exchange, unsigned stat
 /* Answers 500, if anybody is still there, and releases the exchange. */
 void cnk_exchange_drop(struct cnk_exchange *exchange);
 
+/* Closes the connection without an answer, and releases the exchange: how a broken server looks to a client. */
+void cnk_exchange_cut(struct cnk_exchange *exchange);
+
 #endif

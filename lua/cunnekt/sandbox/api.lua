@@ -115,12 +115,12 @@ end
 
 function FAULTY.drop(self, fault, exchange)
   hold(self, exchange, fault.seconds, function()
-    exchange:drop()
+    exchange:cut()
   end)
 end
 
 function FAULTY.reset(_, _, exchange)
-  exchange:drop()
+  exchange:cut()
 end
 
 function FAULTY.garbage(_, _, exchange)
@@ -211,7 +211,7 @@ end
 function api_methods:close()
   for timer, exchange in pairs(self._held) do
     timer:close()
-    exchange:drop()
+    exchange:cut()
   end
   self._held = {}
 end
