@@ -36,10 +36,21 @@ local bot_spec = {
   queue = "integer",
   grace = "number",
   unknown = { "hold", "resend", "fail" },
+  attempts = "integer",
+  on_failure = { "wait", "pass" },
 }
 
--- Events handled at once, events that may wait, messages under way at once, and seconds to finish in at a stop.
-local defaults = { concurrency = 1000, queue = 100000, sends = 256, grace = 10, unknown = "hold" }
+-- Events handled at once, events that may wait, messages under way at once, seconds to finish in at a stop, turns of an
+-- event before it is set aside, and whether later events of the contact wait for one that is tried again.
+local defaults = {
+  concurrency = 1000,
+  queue = 100000,
+  sends = 256,
+  grace = 10,
+  unknown = "hold",
+  attempts = 5,
+  on_failure = "wait",
+}
 
 -- Bots that a script made and did not run, which the host serves; and those that serve now.
 local unserved, serving = {}, {}
@@ -54,7 +65,7 @@ local function split_options(opts)
 end
 
 ---Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold")
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"
 ---@return cunnekt.bot
 function bot.new(opts)
   local own, script = split_options(opts)
@@ -85,6 +96,12 @@ function bot.new(opts)
     store = self._store,
     concurrency = own.concurrency,
     capacity = own.queue,
+    has_to_wait = own.on_failure == "wait",
+    on_accepted = function(accepted)
+      if accepted.kind == "status" then
+        self._outbox:on_status(accepted)
+      end
+    end,
     run = function(record, done)
       self:_handle(record, done)
     end,
@@ -137,7 +154,7 @@ function bot_methods:before_send(fn)
 end
 
 ---Hears failures: of handlers (kind "handler", with `traceback`) and of messages.
----@param fn fun(err: cunnekt.error, about: table?) `about`: the event, or the handle of the message
+---@param fn fun(err: cunnekt.error, about: table?) `about`: the event, or the handle of the message. A handler's err has `attempts`, and `is_final` when it is not tried again
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
   check_function("bot:on_error", fn)
@@ -220,21 +237,61 @@ function bot_methods:_fail(err, about)
   end
 end
 
-function bot_methods:_handle(record, done)
-  local it = event.bind(self, record.contact, record.event)
-  self._phone_number_id = it.phone_number_id or self._phone_number_id
-  if it.kind == "status" then
-    self._outbox:on_status(it)
+-- Gives a status what the script kept with the message that it is about.
+local function add_track(self, status)
+  if status.id and self._routes:hears(status) then
+    local track = self._store:track_of(status.id)
+    status.track = track and next(track) ~= nil and track or nil
   end
+end
+
+function bot_methods:_handle(record, done)
+  local it
   turn.run(self, record, function()
-    self._routes:dispatch(it)
-  end, function(err)
+    local parsed, err = self._inbox:take(record)
     if err then
-      self:_fail(err, it)
-      self._store:fail(record, err)
+      error(err, 0)
+    elseif not parsed then
+      return -- dropped from the command line meanwhile
     end
-    done()
+    it = event.bind(self, record.contact, parsed)
+    self._phone_number_id = it.phone_number_id or self._phone_number_id
+    if it.kind == "status" then
+      add_track(self, it)
+    end
+    self._routes:dispatch(it)
+  end, function(err, is_finished)
+    if err then
+      self:_turn_failed(record, err, is_finished, it, done)
+    else
+      done()
+    end
   end)
+end
+
+-- Seconds before the next try of an event: a second, then four times longer each time, of which half is chance.
+local function retry_pause(attempts)
+  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
+end
+
+function bot_methods:_turn_failed(record, err, is_finished, it, done)
+  if err.kind == "store" and not is_finished then
+    -- The handler is not to blame: it runs again when the store can write.
+    log.warn("a turn could not be kept: %s", err.message)
+    return done(1)
+  end
+  record.attempts = record.attempts + 1
+  err.attempts = record.attempts
+  err.is_final = is_finished or record.attempts >= self._options.attempts
+  self:_fail(err, it)
+  if not err.is_final then
+    self._store:note_attempt(record)
+    return self._inbox:try_later(record, retry_pause(record.attempts), done)
+  end
+  if not is_finished then
+    self._store:bury(record, err)
+  end
+  done()
 end
 
 function bot_methods:_run_job(name, fn, done)
@@ -249,7 +306,24 @@ end
 
 -- ---- running -------------------------------------------------------------------------------------------------------
 
----Opens the webhook's address and begins to serve; returns at once.
+-- Takes up what an earlier run left behind.
+local function recover(self)
+  local events, err = self._inbox:recover()
+  if not events then
+    return nil, err
+  end
+  local messages
+  messages, err = self._outbox:recover()
+  if not messages then
+    return nil, err
+  end
+  if events + messages > 0 then
+    log.info("taking up %d events and %d messages from before", events, messages)
+  end
+  return true
+end
+
+---Takes up what an earlier run left behind, opens the webhook's address and begins to serve.
 ---@return cunnekt.bot? self
 ---@return cunnekt.error? err
 function bot_methods:start()
@@ -261,6 +335,10 @@ function bot_methods:start()
       table.remove(unserved, i)
       break
     end
+  end
+  local is_ready, problem = recover(self)
+  if not is_ready then
+    return nil, problem
   end
   local opened, err = server.open(self._settings, self._inbox)
   if not opened then

@@ -6,6 +6,9 @@ local webhook = require "cunnekt.webhook"
 
 local inbox = {}
 
+-- So many waiting events are kept in memory whole; of those beyond only the place in the store is.
+local most_in_memory = 2000
+
 local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 
@@ -13,17 +16,19 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@field seq integer the event's place in the order of acceptance; the store gives it
 ---@field contact string
 ---@field dedupe_key string? events with the same one are handled once
----@field body string a webhook body that holds this event alone, so that reading it back is parsing it again
----@field event table the parsed event
+---@field body string? a webhook body that holds this event alone, so that reading it back is parsing it again
+---@field event table? the parsed event; nil when it must be read again
 ---@field inbound_at number? when the customer wrote, for the service window
 ---@field attempts integer turns that failed so far
 
----@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `run(record, done)` runs a turn, see lanes.new
+---@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event)` hears each new event at once; `run(record, done)` runs a turn, see lanes.new
 function inbox.new(options)
   return setmetatable({
     lanes = lanes.new(options.concurrency, options.run),
     _store = options.store,
     _capacity = options.capacity,
+    _has_to_wait = options.has_to_wait,
+    _on_accepted = options.on_accepted,
     _accepting = 0,
   }, inbox_mt)
 end
@@ -34,13 +39,17 @@ function inbox_methods:has_room(count)
   return self.lanes:count() + self._accepting + count <= self._capacity
 end
 
+local function inbound_at(event)
+  return event.kind == "message" and event.timestamp or nil
+end
+
 local function record_of(event, body)
   return {
     contact = webhook.key(event),
     dedupe_key = webhook.dedupe_key(event),
     body = body,
     event = event,
-    inbound_at = event.kind == "message" and event.timestamp or nil,
+    inbound_at = inbound_at(event),
     attempts = 0,
   }
 end
@@ -49,8 +58,58 @@ end
 ---@param records cunnekt.inbox.record[] in the order of acceptance
 function inbox_methods:enqueue(records)
   for _, record in ipairs(records) do
+    if self.lanes:count() >= most_in_memory then
+      record.event, record.body = nil, nil
+    end
     self.lanes:push(record.contact, record)
   end
+end
+
+---The event of a record, for one turn: a handler may change it, so the next turn reads it anew. May wait.
+---@param record cunnekt.inbox.record
+---@return table? event nil when it is gone
+---@return cunnekt.error? err kind store
+function inbox_methods:take(record)
+  local event = record.event
+  record.event = nil
+  if event then
+    return event
+  end
+  local body, err = record.body, nil
+  if not body then
+    body, err = self._store:event_body(record.seq)
+  end
+  if not body then
+    return nil, err
+  end
+  event = webhook.parse(body)[1]
+  record.inbound_at = inbound_at(event)
+  return event
+end
+
+---Plans another turn of an event: the contact's other events wait for it, or pass it by.
+---@param record cunnekt.inbox.record
+---@param pause number seconds
+---@param done fun(pause?: number) of its turn
+function inbox_methods:try_later(record, pause, done)
+  if self._has_to_wait then
+    return done(pause)
+  end
+  -- A lane of its own, so that the next turn counts as waiting work like any other.
+  self.lanes:push_later(("retry %d"):format(record.seq), record, pause)
+  done()
+end
+
+---Queues the events that an earlier run accepted and did not finish. Waits.
+---@return integer? count
+---@return cunnekt.error? err kind store
+function inbox_methods:recover()
+  local records, err = self._store:pending()
+  if not records then
+    return nil, err
+  end
+  self:enqueue(records)
+  return #records
 end
 
 ---Stores the events of one body, then queues those that are new.
@@ -66,9 +125,10 @@ function inbox_methods:accept(events, body, done)
   self._store:accept(records, function(fresh, err)
     self._accepting = self._accepting - #records
     done(err)
-    if fresh then
-      self:enqueue(fresh)
+    for _, record in ipairs(fresh or {}) do
+      self._on_accepted(record.event)
     end
+    self:enqueue(fresh or {})
   end)
 end
 

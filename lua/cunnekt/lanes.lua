@@ -25,6 +25,13 @@ function lanes.new(concurrency, run)
   }, lanes_mt)
 end
 
+---Whether nothing of this lane is waiting or under way.
+---@param key string
+---@return boolean
+function lanes_methods:is_free(key)
+  return self._lanes[key] == nil
+end
+
 ---How many items are waiting or under way.
 function lanes_methods:count()
   return self._count
@@ -115,6 +122,17 @@ function lanes_methods:push(key, item)
   push(lane, item)
   self._count = self._count + 1
   start_ready(self)
+end
+
+---Adds an item to a lane of its own, to be started after a pause.
+---@param key string of a lane that is free
+---@param item any
+---@param pause number seconds
+function lanes_methods:push_later(key, item, pause)
+  local lane = { key = key, first = 1, last = 1, item }
+  self._lanes[key] = lane
+  self._count = self._count + 1
+  try_later(self, lane, pause)
 end
 
 ---Starts nothing more; what is under way may end.

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local lanes = require "cunnekt.lanes"
+local sent = require "cunnekt.sent"
 local task = require "cunnekt.task"
 
 local outbox = {}
@@ -71,6 +72,38 @@ function outbox_methods:enqueue(rows)
   end
 end
 
+---Notes which of a turn's rows leave as soon as the turn is committed: their commit says that they are being sent, and
+---spares them another one.
+---@param rows cunnekt.outbox.row[]
+function outbox_methods:mark(rows)
+  local has_first = {}
+  for _, row in ipairs(rows) do
+    row.is_marked = not has_first[row.contact] and self.lanes:is_free(row.contact)
+    has_first[row.contact] = true
+  end
+end
+
+---Takes up what an earlier run left: what was queued is sent; what was being sent has an outcome that nobody knows. Waits.
+---@return integer? count
+---@return cunnekt.error? err kind store
+function outbox_methods:recover()
+  local rows, err = self._store:outgoing()
+  if not rows then
+    return nil, err
+  end
+  for _, row in ipairs(rows) do
+    row.handle = sent.new(row.payload)
+    row.handle.track = row.track
+    local is_lost = row.state == "sending" and row.unknown ~= "resend"
+    if is_lost then
+      self:_give_up_lost(row)
+    else
+      self.lanes:push(row.contact, row)
+    end
+  end
+  return #rows
+end
+
 -- ---- one delivery ----------------------------------------------------------------------------------------------
 
 local function pause_seconds(row, err)
@@ -79,23 +112,32 @@ local function pause_seconds(row, err)
 end
 
 -- The end of a message that was not accepted.
-local function give_up(self, row, state, err, done)
+local function give_up(self, row, state, err)
   row.handle:_advance(state, err)
   self._store:settle(row, state, nil, err)
   self._on_failure(err, row.handle)
-  done()
 end
 
+local unknown_ends = { hold = "unknown", fail = "failed" }
+
 local function settle_failure(self, row, err, done)
-  if err.kind == "unknown_outcome" then
-    if row.unknown ~= "resend" then
-      return give_up(self, row, row.unknown == "fail" and "failed" or "unknown", err, done)
-    end
-  elseif not is_passing[err.kind] and not err.retryable then
-    return give_up(self, row, "rejected", err, done)
+  local is_unknown = err.kind == "unknown_outcome"
+  if is_unknown and unknown_ends[row.unknown] then
+    give_up(self, row, unknown_ends[row.unknown], err)
+    return done()
+  elseif not is_unknown and not is_passing[err.kind] and not err.retryable then
+    give_up(self, row, "rejected", err)
+    return done()
   end
   row.handle:_requeue(err)
+  row.is_marked = false
+  self._store:settle(row, "queued", nil, err)
   done(pause_seconds(row, err))
+end
+
+function outbox_methods:_give_up_lost(row)
+  local message = "the program ended while the message was being sent; it may have been taken or not"
+  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
 end
 
 local function settle_accepted(self, row, answer, done)
@@ -114,7 +156,16 @@ function outbox_methods:_deliver(row, done)
   row.attempts = row.attempts + 1
   row.handle:_advance("sending")
   task.spawn(function()
-    local answer, err = self._client:deliver(row.payload)
+    local answer, err
+    if not row.is_marked then
+      answer, err = self._store:mark_sending(row)
+      if not answer then
+        -- The disk is full, say. What cannot be noted is not sent.
+        row.handle:_requeue(err)
+        return done(pause_seconds(row, err))
+      end
+    end
+    answer, err = self._client:deliver(row.payload)
     if answer then
       settle_accepted(self, row, answer, done)
     else
@@ -133,13 +184,12 @@ local function error_of(status)
   return errors.new("rejected", first.title or first.message or "the provider reports a failure", { code = first.code })
 end
 
----Applies a status to the message that it is about, and gives the status what the script tracks with it.
+---Moves the handle of the message on that a status is about.
 ---@param status table an event of kind "status"
 function outbox_methods:on_status(status)
   local handle = status.id and self._by_message_id[status.id]
   if handle then
     handle:_advance(status.status, error_of(status))
-    status.track = handle.track
   elseif status.id and self.lanes:active() > 0 and self._early_count < most_early then
     local waiting = self._early[status.id] or {}
     self._early[status.id] = waiting

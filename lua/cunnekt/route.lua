@@ -153,16 +153,11 @@ local function candidates(self, event)
   return list
 end
 
----The handler that an event goes to first, if any.
+---Whether some handler may hear this event; its matcher is not asked.
 ---@param event table
----@return table? entry
-function routes_methods:find(event)
-  for _, entry in ipairs(candidates(self, event)) do
-    if not entry.matcher or entry.matcher(event) then
-      return entry
-    end
-  end
-  return nil
+---@return boolean
+function routes_methods:hears(event)
+  return #candidates(self, event) > 0
 end
 
 local function run_handlers(self, event)

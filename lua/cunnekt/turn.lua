@@ -130,6 +130,7 @@ function turn_methods:commit()
     return true
   end
   note_changes(self, states)
+  self.bot._outbox:mark(self.sends)
   local ok, err = self.bot._store:commit {
     record = self.record,
     sends = self.sends,

@@ -6,22 +6,26 @@ local cache = require "cunnekt.store.cache"
 local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
-local json = require "cunnekt.json"
 local log = require "cunnekt.log"
 local schema = require "cunnekt.store.schema"
 local statements = require "cunnekt.store.statements"
 local task = require "cunnekt.task"
-local turn = require "cunnekt.turn"
 
 local store = {}
 
 local store_methods = {}
 local store_mt = { __index = store_methods, __name = "cunnekt.store" }
 
--- Conversations kept in memory, and records in one job: a body of 3 MB may hold tens of thousands.
-local cached_conversations, records_in_a_job = 10000, 1000
+-- Conversations kept in memory.
+local cached_conversations = 10000
 -- Seconds between tries of a change that must not be forgotten while the disk is full.
 local settle_pause = 1
+
+for _, part in ipairs { "events", "turns", "messages" } do
+  for name, method in pairs(require("cunnekt.store." .. part)) do
+    store_methods[name] = method
+  end
+end
 
 -- ---- the database ------------------------------------------------------------------------------------------------
 
@@ -29,23 +33,43 @@ local function store_error(message, code)
   return errors.new("store", message, { code = code })
 end
 
----Runs a job and waits for its commit.
+---Hands a job to the database; calls back after its commit.
 ---@param job table[] list of statements, see core.store_open
+---@param done fun(results: table|boolean|nil, err: cunnekt.error?)
+function store_methods:_start(job, done)
+  local is_taken, message = self._db:run(job, function(results, problem, code)
+    done(results, not results and store_error(problem, code) or nil)
+  end)
+  if not is_taken then
+    done(nil, store_error(message, "busy"))
+  end
+end
+
+---Runs a job and waits for its commit.
+---@param job table[]
 ---@return table|boolean|nil results
 ---@return cunnekt.error? err kind store
 function store_methods:_run(job)
   return task.await(function(done)
-    local is_taken, message = self._db:run(job, function(results, problem, code)
-      if results then
-        done(results)
-      else
-        done(nil, store_error(problem, code))
+    self:_start(job, done)
+  end)
+end
+
+---Runs a job until it is committed: it says what has happened already, so it must not be dropped.
+---@param job table[]
+function store_methods:_insist(job)
+  local function try()
+    if self._is_closed then
+      return
+    end
+    self:_start(job, function(results, err)
+      if not results and not self._is_closed then
+        log.warn("the store cannot write (%s); trying again", err.message)
+        clock.after(settle_pause, try)
       end
     end)
-    if not is_taken then
-      done(nil, store_error(message, "busy"))
-    end
-  end)
+  end
+  try()
 end
 
 -- The file of a store's URL; nil and why when it is none that this program knows.
@@ -124,240 +148,6 @@ function store_methods:close()
   task.await(function(done)
     self._db:close(done)
   end)
-end
-
--- ---- events ------------------------------------------------------------------------------------------------------
-
--- Two halves of a digest: one is the key of a table, the other tells real duplicates from equal keys.
-local function digest_halves(key)
-  return string.unpack("<i8i8", core.sha256():update(key):digest())
-end
-
-local function today()
-  return math.floor(clock.now() / 86400)
-end
-
--- Appends what stores a record; returns the statement whose result tells whether the record was new.
-local function add_record(self, job, record, day)
-  local sql = self._sql
-  self._seq = self._seq + 1
-  record.seq = self._seq
-  if not record.dedupe_key then
-    job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body }
-    return #job
-  end
-  local hash, rest = digest_halves(record.dedupe_key)
-  job[#job + 1] = { sql.see, hash, rest, day }
-  job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body }
-  return #job
-end
-
-local function accept_some(self, records, first, last, done)
-  local job, tells, day = {}, {}, today()
-  for i = first, last do
-    tells[i] = add_record(self, job, records[i], day)
-  end
-  local is_taken, message = self._db:run(job, function(results, problem, code)
-    if not results then
-      return done(nil, store_error(problem, code))
-    end
-    local fresh = {}
-    for i = first, last do
-      local changes = results[tells[i]]
-      if changes and changes > 0 then
-        fresh[#fresh + 1] = records[i]
-      end
-    end
-    done(fresh)
-  end)
-  if not is_taken then
-    done(nil, store_error(message, "busy"))
-  end
-end
-
----Stores events; calls back after the commit.
----@param records cunnekt.inbox.record[] their `seq` is set
----@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before
-function store_methods:accept(records, done)
-  local fresh, missing, failure = {}, 0, nil
-  for first = 1, #records, records_in_a_job do
-    missing = missing + 1
-    accept_some(self, records, first, math.min(first + records_in_a_job - 1, #records), function(some, err)
-      failure = failure or err
-      table.move(some or {}, 1, #(some or {}), #fresh + 1, fresh)
-      missing = missing - 1
-      if missing == 0 then
-        -- What did get in is handled, whatever became of the rest: the sender repeats the body and finds it seen.
-        done(fresh, failure)
-      end
-    end)
-  end
-  if #records == 0 then
-    done({})
-  end
-end
-
----Sets a failed event aside.
----@param record cunnekt.inbox.record
----@param err cunnekt.error
-function store_methods:fail(record, err)
-  self:_insist {
-    { self._sql.put_dead, tostring(err.traceback or err), clock.now(), record.seq },
-    { self._sql.delete_event, record.seq },
-  }
-end
-
--- ---- a turn ------------------------------------------------------------------------------------------------------
-
-local function add_sends(self, job, sends)
-  local now = clock.now()
-  for _, row in ipairs(sends) do
-    self._outbox_id = self._outbox_id + 1
-    row.id = self._outbox_id
-    job[#job + 1] = {
-      self._sql.put_outbox,
-      row.id,
-      row.contact,
-      json.encode(row.payload),
-      "queued",
-      row.unknown,
-      row.track and json.encode(row.track) or nil,
-      now,
-    }
-  end
-end
-
-local function add_values(self, job, values)
-  for key, text in pairs(values) do
-    if text == turn.gone then
-      job[#job + 1] = { self._sql.delete_value, key }
-    else
-      job[#job + 1] = { self._sql.put_value, key, text }
-    end
-  end
-end
-
--- What was committed, for the conversations that are in memory.
-local function remember(self, change)
-  for contact, text in pairs(change.states) do
-    local known = self._conversations:get(contact)
-    if known then
-      known.state = text
-    end
-  end
-  local record = change.record
-  local known = record and record.inbound_at and self._conversations:get(record.contact)
-  if known then
-    known.last_inbound = math.max(known.last_inbound or 0, record.inbound_at)
-  end
-end
-
----Commits a turn: all of it or nothing. Waits.
----@param change table record?, sends, values, states; see turn.lua
----@return boolean|table|nil ok
----@return cunnekt.error? err kind store
-function store_methods:commit(change)
-  local job, record, sql = {}, change.record, self._sql
-  if record then
-    job[1] = { sql.delete_event, record.seq }
-    if record.inbound_at then
-      job[2] = { sql.note_inbound, record.contact, record.inbound_at }
-    end
-  end
-  for contact, text in pairs(change.states) do
-    job[#job + 1] = { sql.put_state, contact, text }
-  end
-  add_values(self, job, change.values)
-  add_sends(self, job, change.sends)
-  local ok, err = self:_run(job)
-  if not ok then
-    return nil, err
-  end
-  remember(self, change)
-  return true
-end
-
--- ---- conversations and values --------------------------------------------------------------------------------------
-
--- What is known of a conversation, from memory or from the database.
-local function conversation(self, contact)
-  local known = self._conversations:get(contact)
-  if known then
-    return known
-  end
-  local results = assert(self:_run { { self._sql.get_conversation, contact } })
-  local row = results[1][1] or {}
-  known = self._conversations:get(contact) or { state = row[1], last_inbound = row[2] }
-  self._conversations:put(contact, known)
-  return known
-end
-
----A conversation's kept state, as text. Waits; raises a cunnekt.error when the store cannot be read.
----@param contact string
----@return string?
-function store_methods:state(contact)
-  return conversation(self, contact).state
-end
-
----When the customer last wrote. Waits as `state` does.
----@param contact string
----@return number? seconds since 1970
-function store_methods:last_inbound(contact)
-  return conversation(self, contact).last_inbound
-end
-
----A shared value, as text. Waits as `state` does.
----@param key string
----@return string?
-function store_methods:value(key)
-  local results = assert(self:_run { { self._sql.get_value, key } })
-  local row = results[1][1]
-  return row and row[1]
-end
-
--- ---- messages ------------------------------------------------------------------------------------------------------
-
--- Runs a job until it is committed: it says what has happened already, so it must not be dropped.
-function store_methods:_insist(job)
-  local function try()
-    local function again(problem)
-      if not self._is_closed then
-        log.warn("the store cannot write (%s); trying again", problem)
-        clock.after(settle_pause, try)
-      end
-    end
-    if self._is_closed then
-      return
-    end
-    local is_taken, message = self._db:run(job, function(results, problem)
-      if not results then
-        again(problem)
-      end
-    end)
-    if not is_taken then
-      again(message)
-    end
-  end
-  try()
-end
-
----Notes what became of a message.
----@param row cunnekt.outbox.row
----@param state "accepted"|"rejected"|"failed"|"unknown"
----@param message_id string?
----@param err cunnekt.error?
-function store_methods:settle(row, state, message_id, err)
-  local sql, job = self._sql, nil
-  if state ~= "accepted" then
-    job = { { sql.change_outbox, state, row.attempts, tostring(err), clock.now(), row.id } }
-  else
-    job = { { sql.delete_outbox, row.id } }
-    if message_id then
-      local track = row.track and json.encode(row.track) or nil
-      job[2] = { sql.put_sent, (digest_halves(message_id)), message_id, row.contact, track, today() }
-    end
-  end
-  self:_insist(job)
 end
 
 return store

@@ -35,12 +35,12 @@ schema.migrations = {
     [[CREATE TABLE value (
         key BLOB PRIMARY KEY,
         value BLOB NOT NULL) WITHOUT ROWID]],
-    -- Messages to send, and those whose outcome is not good: queued, sending, unknown, rejected, failed.
+    -- Messages on their way, and those that came to no good end; store/messages.lua names the states.
     [[CREATE TABLE outbox (
         id INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
         payload BLOB NOT NULL,
-        state BLOB NOT NULL,
+        state INTEGER NOT NULL,
         unknown BLOB NOT NULL,
         track BLOB,
         attempts INTEGER NOT NULL DEFAULT 0,

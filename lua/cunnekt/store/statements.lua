@@ -18,8 +18,15 @@ local texts = {
   put_event = { put_event, want = "changes" },
   put_event_if_new = { put_event, want = "changes", if_changed = true },
   delete_event = "DELETE FROM event WHERE seq = ?",
+  get_body = { "SELECT body FROM event WHERE seq = ?", want = "rows" },
+  get_pending = {
+    "SELECT seq, contact, attempts FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+    want = "rows",
+    max_rows = 10000,
+  },
+  note_attempt = "UPDATE event SET attempts = ? WHERE seq = ?",
   put_dead = [[INSERT INTO dead (error, failed_at, seq, contact, body, attempts)
-      SELECT ?, ?, seq, contact, body, attempts + 1 FROM event WHERE seq = ?]],
+      SELECT ?1, ?3, seq, contact, body, ?2 FROM event WHERE seq = ?4]],
 
   get_conversation = { "SELECT state, last_inbound FROM conversation WHERE contact = ?", want = "rows" },
   note_inbound = [[INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
@@ -36,6 +43,13 @@ local texts = {
       VALUES (?, ?, ?, ?, ?, ?, ?)]],
   change_outbox = "UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ?",
   delete_outbox = "DELETE FROM outbox WHERE id = ?",
+  get_outgoing = {
+    [[SELECT id, contact, payload, state, unknown, track, attempts FROM outbox
+        WHERE id > ? AND state <= 1 ORDER BY id LIMIT ?]],
+    want = "rows",
+    max_rows = 10000,
+  },
+  get_sent = { "SELECT track FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
   put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, day)
       VALUES (?, ?, ?, ?, 0, ?)]],
 }

@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+-- The store's part for events: accepted, waiting, tried again, set aside.
+
+local clock = require "cunnekt.clock"
+local keys = require "cunnekt.store.keys"
+
+local events = {}
+
+-- Records in one job: a body of 3 MB may hold tens of thousands of events.
+local records_in_a_job = 1000
+-- Rows read at once when the waiting events are looked up at a start.
+local page = 10000
+
+-- Appends what stores a record; returns the statement whose result tells whether the record was new.
+local function add_record(self, job, record, day)
+  local sql = self._sql
+  self._seq = self._seq + 1
+  record.seq = self._seq
+  if not record.dedupe_key then
+    job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body }
+    return #job
+  end
+  local hash, rest = keys.halves(record.dedupe_key)
+  job[#job + 1] = { sql.see, hash, rest, day }
+  job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body }
+  return #job
+end
+
+local function accept_some(self, records, first, last, done)
+  local job, tells, day = {}, {}, keys.today()
+  for i = first, last do
+    tells[i] = add_record(self, job, records[i], day)
+  end
+  self:_start(job, function(results, err)
+    if not results then
+      return done(nil, err)
+    end
+    local fresh = {}
+    for i = first, last do
+      local changes = results[tells[i]]
+      if changes and changes > 0 then
+        fresh[#fresh + 1] = records[i]
+      end
+    end
+    done(fresh)
+  end)
+end
+
+---Stores events; calls back after the commit.
+---@param records cunnekt.inbox.record[] their `seq` is set
+---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before
+function events:accept(records, done)
+  local fresh, missing, failure = {}, 0, nil
+  for first = 1, #records, records_in_a_job do
+    missing = missing + 1
+    accept_some(self, records, first, math.min(first + records_in_a_job - 1, #records), function(some, err)
+      failure = failure or err
+      table.move(some or {}, 1, #(some or {}), #fresh + 1, fresh)
+      missing = missing - 1
+      if missing == 0 then
+        -- What did get in is handled, whatever became of the rest: the sender repeats the body and finds it seen.
+        done(fresh, failure)
+      end
+    end)
+  end
+  if #records == 0 then
+    done({})
+  end
+end
+
+---The body of a stored event. Waits.
+---@param seq integer
+---@return string? body nil when the event is gone
+---@return cunnekt.error? err kind store
+function events:event_body(seq)
+  local results, err = self:_run { { self._sql.get_body, seq } }
+  if not results then
+    return nil, err
+  end
+  return results[1][1] and results[1][1][1]
+end
+
+---The events that were accepted and not finished, in order, without their bodies. Waits.
+---@return cunnekt.inbox.record[]? records
+---@return cunnekt.error? err kind store
+function events:pending()
+  local records, after = {}, 0
+  repeat
+    local results, err = self:_run { { self._sql.get_pending, after, page } }
+    if not results then
+      return nil, err
+    end
+    for _, row in ipairs(results[1]) do
+      after = row[1]
+      records[#records + 1] = { seq = row[1], contact = row[2], attempts = row[3] }
+    end
+  until #results[1] < page
+  return records
+end
+
+---Notes that a turn of the event failed and will be tried again.
+---@param record cunnekt.inbox.record
+function events:note_attempt(record)
+  self:_insist { { self._sql.note_attempt, record.attempts, record.seq } }
+end
+
+---Sets an event aside that is tried no more.
+---@param record cunnekt.inbox.record
+---@param err cunnekt.error why
+function events:bury(record, err)
+  self:_insist {
+    { self._sql.put_dead, tostring(err.traceback or err), record.attempts, clock.now(), record.seq },
+    { self._sql.delete_event, record.seq },
+  }
+end
+
+return events

@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+-- The store's part for turns: what one changes, committed at once, and what it reads.
+
+local clock = require "cunnekt.clock"
+local json = require "cunnekt.json"
+local states = require("cunnekt.store.keys").message_states
+local turn = require "cunnekt.turn"
+
+local turns = {}
+
+local function add_sends(self, job, sends)
+  local now = clock.now()
+  for _, row in ipairs(sends) do
+    self._outbox_id = self._outbox_id + 1
+    row.id = self._outbox_id
+    job[#job + 1] = {
+      self._sql.put_outbox,
+      row.id,
+      row.contact,
+      json.encode(row.payload),
+      row.is_marked and states.sending or states.queued,
+      row.unknown,
+      row.track and json.encode(row.track) or nil,
+      now,
+    }
+  end
+end
+
+local function add_values(self, job, values)
+  for key, text in pairs(values) do
+    if text == turn.gone then
+      job[#job + 1] = { self._sql.delete_value, key }
+    else
+      job[#job + 1] = { self._sql.put_value, key, text }
+    end
+  end
+end
+
+-- What was committed, for the conversations that are in memory.
+local function remember(self, change)
+  for contact, text in pairs(change.states) do
+    local known = self._conversations:get(contact)
+    if known then
+      known.state = text
+    end
+  end
+  local record = change.record
+  local known = record and record.inbound_at and self._conversations:get(record.contact)
+  if known then
+    known.last_inbound = math.max(known.last_inbound or 0, record.inbound_at)
+  end
+end
+
+---Commits a turn: all of it or nothing. Waits.
+---@param change table record?, sends, values, states; see turn.lua
+---@return boolean|table|nil ok
+---@return cunnekt.error? err kind store
+function turns:commit(change)
+  local job, record, sql = {}, change.record, self._sql
+  if record then
+    job[1] = { sql.delete_event, record.seq }
+    if record.inbound_at then
+      job[2] = { sql.note_inbound, record.contact, record.inbound_at }
+    end
+  end
+  for contact, text in pairs(change.states) do
+    job[#job + 1] = { sql.put_state, contact, text }
+  end
+  add_values(self, job, change.values)
+  add_sends(self, job, change.sends)
+  local ok, err = self:_run(job)
+  if not ok then
+    return nil, err
+  end
+  remember(self, change)
+  return true
+end
+
+
+-- What is known of a conversation, from memory or from the database.
+local function conversation(self, contact)
+  local known = self._conversations:get(contact)
+  if known then
+    return known
+  end
+  local results = assert(self:_run { { self._sql.get_conversation, contact } })
+  local row = results[1][1] or {}
+  known = self._conversations:get(contact) or { state = row[1], last_inbound = row[2] }
+  self._conversations:put(contact, known)
+  return known
+end
+
+---A conversation's kept state, as text. Waits; raises a cunnekt.error when the store cannot be read.
+---@param contact string
+---@return string?
+function turns:state(contact)
+  return conversation(self, contact).state
+end
+
+---When the customer last wrote. Waits as `state` does.
+---@param contact string
+---@return number? seconds since 1970
+function turns:last_inbound(contact)
+  return conversation(self, contact).last_inbound
+end
+
+---A shared value, as text. Waits as `state` does.
+---@param key string
+---@return string?
+function turns:value(key)
+  local results = assert(self:_run { { self._sql.get_value, key } })
+  local row = results[1][1]
+  return row and row[1]
+end
+
+return turns
