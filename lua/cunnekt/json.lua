@@ -19,6 +19,7 @@ cjson.encode_max_depth(max_depth)
 cjson.encode_number_precision(14) -- what json_stage counts on
 cjson.encode_keep_buffer(true)
 
+---@class cunnekt.json
 local json = {}
 
 ---JSON's null, which no other value of Lua can stand for. It counts as true in a condition.

@@ -8,6 +8,7 @@ local json = require "cunnekt.json"
 
 local parse_webhook, decode = core.parse_webhook, json.decode
 
+---@class cunnekt.webhook
 local webhook = {}
 
 ---What a webhook tells, one table for each message, status or error in it. Fields that the webhook does not have, or
