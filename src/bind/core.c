@@ -160,6 +160,7 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_json(L);
   cnk_bind_open_webhook(L);
   cnk_bind_open_digest(L);
+  cnk_bind_open_file(L);
   cnk_bind_open_listener(L);
   cnk_bind_open_store(L);
   /* The other bindings add themselves here, one line each. */

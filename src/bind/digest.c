@@ -23,7 +23,8 @@ static int close_hash(lua_State *L)
 static struct hash *check_hash(lua_State *L)
 {
   struct hash *hash = luaL_checkudata(L, 1, HASH);
-  luaL_argcheck(L, hash->digest, 1, "the digest has been taken already");
+  if (!hash->digest)
+    luaL_error(L, "the digest has been taken already");
   return hash;
 }
 

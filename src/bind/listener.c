@@ -104,7 +104,8 @@ static int exchange_answer(lua_State *L)
   const char *body = luaL_optlstring(L, 3, "", &size);
   const char *fields[MAX_FIELDS];
   size_t count = check_fields(L, 4, fields);
-  luaL_argcheck(L, face->exchange, 1, "the exchange has been answered already");
+  if (!face->exchange)
+    return luaL_error(L, "the exchange has been answered already");
   luaL_argcheck(L, status >= 200 && status <= 599, 2, "must be from 200 to 599");
   enum cnk_answer answer = cnk_exchange_answer(face->exchange, (unsigned)status, body, size, fields, count);
   if (answer == CNK_ANSWER_REFUSED)
@@ -188,7 +189,8 @@ static int close_listener(lua_State *L)
 static struct cnk_listener *check_listener(lua_State *L)
 {
   struct listener *face = luaL_checkudata(L, 1, LISTENER);
-  luaL_argcheck(L, face->listener, 1, "the listener is closed");
+  if (!face->listener)
+    luaL_error(L, "the listener is closed");
   return face->listener;
 }
 

@@ -47,8 +47,8 @@ static struct MHD_Response *plain_response(struct cnk_listener *listener, unsign
   return listener->plain[i].response;
 }
 
-static struct MHD_Response *make_response(struct cnk_exchange *exchange, unsigned status, const void *body,
-                                          size_t size, const char *const *headers, size_t count, bool *is_kept)
+static struct MHD_Response *make_response(struct cnk_exchange *exchange, unsigned status, const void *body, size_t size,
+                                          const char *const *headers, size_t count, bool *is_kept)
 {
   bool must_close = exchange->listener->is_paused || exchange->head.is_chunked;
   *is_kept = false;

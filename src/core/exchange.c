@@ -75,8 +75,8 @@ static struct cnk_exchange *take_exchange(struct cnk_listener *listener)
     listener->free_count--;
     char *target = exchange->target, *body = exchange->body;
     size_t target_room = exchange->target_room, body_room = exchange->body_room;
-    *exchange = (struct cnk_exchange){
-        .target = target, .target_room = target_room, .body = body, .body_room = body_room};
+    *exchange =
+        (struct cnk_exchange){.target = target, .target_room = target_room, .body = body, .body_room = body_room};
   } else {
     exchange = calloc(1, sizeof *exchange);
     if (!exchange)
@@ -231,8 +231,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
       listener->waiting--;
     }
     return MHD_YES;
-  case PHASE_ANSWERED: /* without an answer that could be sent */
-    break;
+  case PHASE_ANSWERED: /* without an answer that could be sent */ break;
   }
   return MHD_NO;
 }

@@ -20,8 +20,8 @@ bool cnk_head_is_token(const char *text, size_t size)
   static const char marks[] = "!#$%&'*+-.^_`|~";
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
-    bool is_ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                 (c != '\0' && strchr(marks, c));
+    bool is_ok =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c));
     if (!is_ok)
       return false;
   }
@@ -158,8 +158,7 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
   struct check check = {0};
   bool is_measured = parses_in_place();
   if (is_measured) {
-    if (line->raw_target != line->method + method_size + 1 ||
-        line->version != line->raw_target + line->target_size + 1)
+    if (line->raw_target != line->method + method_size + 1 || line->version != line->raw_target + line->target_size + 1)
       return MHD_HTTP_BAD_REQUEST;
     check.next = line->version + strlen(line->version) + 2;
   }
@@ -167,8 +166,7 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
   if (check.is_bad)
     return MHD_HTTP_BAD_REQUEST;
   if (is_measured) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     if (!info || check.next + 2 != line->method + info->header_size)
       return MHD_HTTP_BAD_REQUEST;
   }

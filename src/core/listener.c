@@ -130,8 +130,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void deliver_flush(struct cnk_done *done, void *context)
 {
   (void)context;
-  struct cnk_listener *listener =
-      (struct cnk_listener *)(void *)((char *)done - offsetof(struct cnk_listener, flush));
+  struct cnk_listener *listener = (struct cnk_listener *)(void *)((char *)done - offsetof(struct cnk_listener, flush));
   if (listener->is_due)
     run(listener);
 }
@@ -184,7 +183,8 @@ static int open_socket(const struct cnk_listener_options *options, int *port, ch
   struct sockaddr_storage address = {0};
   socklen_t address_size;
   int on = 1, off = 0;
-  if (options->port < 0 || options->port > 65535 || !read_address(options->host, options->port, &address, &address_size)) {
+  if (options->port < 0 || options->port > 65535 ||
+      !read_address(options->host, options->port, &address, &address_size)) {
     snprintf(message, size, "cannot listen on %s:%d: not an IP address and a port", options->host, options->port);
     return -1;
   }
@@ -216,13 +216,13 @@ static size_t keep_escapes(void *closure, struct MHD_Connection *connection, cha
 static struct MHD_Daemon *start_daemon(struct cnk_listener *listener, int socket)
 {
   const struct cnk_listener_options *options = &listener->options;
-  return MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
-      MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-      (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
-      MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-      MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end,
-      listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
+  return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
+                          MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+                          options->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address,
+                          MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+                          cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end, listener,
+                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
