@@ -96,17 +96,13 @@ static bool has_null(lua_State *L, int at)
   return false;
 }
 
-/* Pushes a copy of the table at `at`; the nulls are left out, and lists close up. */
-static void push_without_nulls(lua_State *L, int at)
+static void push_without_nulls(lua_State *L, int at);
+
+static void copy_items(lua_State *L, int at, int copy)
 {
-  luaL_checkstack(L, 8, "too deep");
-  bool is_list = cnk_field_is_list(L, at);
   lua_Integer count = (lua_Integer)lua_rawlen(L, at), kept = 0;
-  lua_newtable(L);
-  int copy = lua_gettop(L);
-  if (is_list)
-    luaL_setmetatable(L, CNK_JSON_ARRAY);
-  for (lua_Integer n = 1; is_list && n <= count; n++) {
+  luaL_setmetatable(L, CNK_JSON_ARRAY); /* it may end up empty */
+  for (lua_Integer n = 1; n <= count; n++) {
     lua_rawgeti(L, at, n);
     if (lua_istable(L, -1))
       push_without_nulls(L, copy + 1);
@@ -114,15 +110,30 @@ static void push_without_nulls(lua_State *L, int at)
       lua_rawseti(L, copy, ++kept);
     lua_settop(L, copy);
   }
-  for (lua_pushnil(L); !is_list && lua_next(L, at); lua_settop(L, copy + 1)) {
+}
+
+static void copy_fields(lua_State *L, int at, int copy)
+{
+  for (lua_pushnil(L); lua_next(L, at); lua_settop(L, copy + 1)) {
     if (lua_islightuserdata(L, -1))
       continue;
     if (lua_istable(L, -1))
       push_without_nulls(L, copy + 2);
     lua_pushvalue(L, copy + 1);
-    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
     lua_rawset(L, copy);
   }
+}
+
+/* Pushes a copy of the table at `at`; the nulls are left out, and lists close up. */
+static void push_without_nulls(lua_State *L, int at)
+{
+  luaL_checkstack(L, 8, "too deep");
+  lua_newtable(L);
+  if (cnk_field_is_list(L, at))
+    copy_items(L, at, lua_gettop(L));
+  else
+    copy_fields(L, at, lua_gettop(L));
 }
 
 /* Pushes the table at `at`, itself when it holds no null. Scripts should not have to think of null. */
