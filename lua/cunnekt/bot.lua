@@ -30,8 +30,8 @@ local bot = {}
 local bot_methods = {}
 local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 
--- What cunnekt.bot takes besides the client's and the settings' names.
-local bot_spec = {
+---@type table<string, string|string[]> what cunnekt.bot takes besides the settings, for options.check
+bot.option_types = {
   concurrency = "integer",
   queue = "integer",
   grace = "number",
@@ -58,9 +58,9 @@ local unserved, serving = {}, {}
 local function split_options(opts)
   local own, script = {}, {}
   for name, value in pairs(opts or {}) do
-    (bot_spec[name] and own or script)[name] = value
+    (bot.option_types[name] and own or script)[name] = value
   end
-  options.check("cunnekt.bot", own, bot_spec, 4)
+  options.check("cunnekt.bot", own, bot.option_types, 4)
   return setmetatable(own, { __index = defaults }), script
 end
 
@@ -355,23 +355,21 @@ function bot_methods:address()
   return self._server and self._server:address()
 end
 
-local function wait_until_idle(self, deadline)
+-- Waits until nothing of these lanes is under way, or the deadline has come.
+local function wait_until_quiet(lanes, deadline)
   task.await(function(done)
     local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
-    local function check()
-      if self._inbox.lanes:count() == 0 and self._outbox.lanes:count() == 0 then
-        timer:close()
-        done()
-      end
-    end
-    self._outbox.lanes:when_idle(check)
-    self._inbox.lanes:when_idle(check)
+    lanes:when_quiet(function()
+      timer:close()
+      done()
+    end)
   end)
 end
 
----Stops: takes nothing new, finishes what is under way within the grace time, closes the store.
+---Stops: takes nothing new, finishes what is under way within the grace time, closes the store. What is not finished
+---stays in the store, for the next run.
 ---@param grace? number seconds; the option `grace` by default
----@return boolean is_clean everything that was accepted is finished
+---@return boolean is_clean nothing was cut off
 function bot_methods:stop(grace)
   if self._is_stopping then
     return false
@@ -381,15 +379,20 @@ function bot_methods:stop(grace)
   if self._server then
     self._server:pause()
   end
-  wait_until_idle(self, clock.monotonic() + (grace or self._options.grace))
-  local is_clean = self._inbox.lanes:count() == 0 and self._outbox.lanes:count() == 0
+  local deadline = clock.monotonic() + (grace or self._options.grace)
+  if self._store.is_kept then
+    self._inbox.lanes:stop()
+  end
+  -- Turns first, for they say more messages.
+  wait_until_quiet(self._inbox.lanes, deadline)
+  wait_until_quiet(self._outbox.lanes, deadline)
+  local is_clean = self._inbox.lanes:active() == 0 and self._outbox.lanes:active() == 0
   self._inbox.lanes:stop()
   self._outbox.lanes:stop()
   if self._server then
     self._server:close()
   end
   self._store:close()
-  serving[self] = nil
   if self._on_stopped then
     self._on_stopped(is_clean)
   end
