@@ -31,6 +31,17 @@ local function in_turn(answers)
   end
 end
 
+-- Until the end of the test.
+local function set_environment(variables)
+  local getenv = os.getenv
+  rawset(os, "getenv", function(name)
+    return variables[name]
+  end)
+  finally(function()
+    rawset(os, "getenv", getenv)
+  end)
+end
+
 local function meta_error(code)
   return json.encode { error = { message = "refused", code = code } }
 end
@@ -155,8 +166,8 @@ describe("a message that surely was not taken", function()
     assert.is_nil(sent)
     assert.are.same({ "http", 503, true, 4 }, { err.kind, err.status, err.retryable, err.attempts })
     assert.are.equal(4, #http_server.requests)
-    _, err = c:deliver({ mobile = NUMBER, type = "text", text = "Hi" }, { retries = 0 })
-    assert.are.equal(1, err.attempts)
+    local _, other = c:deliver({ mobile = NUMBER, type = "text", text = "Hi" }, { retries = 0 })
+    assert.are.equal(1, other.attempts)
   end)
 
   it("is sent again when nobody listens", function()
@@ -298,13 +309,7 @@ describe("the key", function()
   end)
 
   it("must be given, and be one", function()
-    local getenv = os.getenv
-    os.getenv = function(name)
-      return name ~= "CUNNEKT_API_KEY" and getenv(name) or nil
-    end
-    finally(function()
-      os.getenv = getenv
-    end)
+    set_environment {}
     assert.error_matches(function()
       client.new {}
     end, "no API key; put it into the environment variable CUNNEKT_API_KEY")
@@ -315,16 +320,10 @@ describe("the key", function()
   end)
 
   it("and the limits come from the environment", function()
-    local getenv = os.getenv
     local environment = { CUNNEKT_API_KEY = "from-env", CUNNEKT_RATE = "0", CUNNEKT_PAIR_RATE = "0" }
     http_server = server.new(in_turn { { 200, TAKEN } })
     environment.CUNNEKT_BASE_URL = http_server.url
-    os.getenv = function(name)
-      return environment[name]
-    end
-    finally(function()
-      os.getenv = getenv
-    end)
+    set_environment(environment)
     local c = client.new()
     for _ = 1, 100 do
       assert(c:send_text(NUMBER, "Hi"))

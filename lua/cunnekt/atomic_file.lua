@@ -67,15 +67,30 @@ function atomic_file.open(path)
   if not file then
     return refusal(path, "write", problem)
   end
-  return setmetatable({ _path = path, _folder = folder, _partial = partial, _file = file }, file_mt)
+  return setmetatable({ _path = path, _partial = partial, _file = file }, file_mt)
+end
+
+-- An operation on the open file, which does one at a time: when the task is cancelled meanwhile, `close` must wait.
+local function operate(self, start)
+  return wait_if_possible(function(done)
+    self._is_busy = true
+    start(function(...)
+      self._is_busy = false
+      if self._when_idle then
+        self._when_idle()
+      end
+      done(...)
+    end)
+  end)
 end
 
 ---@param data string
 ---@return true? ok
 ---@return cunnekt.error? err
 function file_methods:write(data)
-  local ok, message = wait_if_possible(function(done)
-    self._file:write(data, done)
+  local file = self._file
+  local ok, message = operate(self, function(done)
+    file:write(data, done)
   end)
   if not ok then
     return refusal(self._path, "write", message)
@@ -83,34 +98,19 @@ function file_methods:write(data)
   return true
 end
 
--- A rename is on the disk only when its folder is. Not every file system lets a folder be synced; then it is left.
-local function sync_folder(folder)
-  local handle = wait_if_possible(function(done)
-    core.open(folder, "r", done)
-  end)
-  if handle then
-    wait_if_possible(function(done)
-      handle:sync(done)
-    end)
-    wait_if_possible(function(done)
-      handle:close(done)
-    end)
-  end
-end
-
 ---Makes the file durable and gives it its name.
 ---@return true? ok
 ---@return cunnekt.error? err
 function file_methods:commit()
   local file = self._file
-  local ok, message = wait_if_possible(function(done)
+  local ok, message = operate(self, function(done)
     file:sync(done)
   end)
   if not ok then
     return refusal(self._path, "write", message)
   end
   self._file = nil
-  wait_if_possible(function(done)
+  operate(self, function(done)
     file:close(done)
   end)
   ok, message = wait_if_possible(function(done)
@@ -120,7 +120,6 @@ function file_methods:commit()
     return refusal(self._path, "write", message)
   end
   self._partial = nil
-  sync_folder(self._folder)
   return true
 end
 
@@ -135,10 +134,17 @@ function file_methods:close()
     local function remove()
       core.unlink(partial, done)
     end
-    if file then
-      file:close(remove)
+    local function finish()
+      if file then
+        file:close(remove)
+      else
+        remove()
+      end
+    end
+    if self._is_busy then
+      self._when_idle = finish
     else
-      remove()
+      finish()
     end
   end)
 end

@@ -21,6 +21,8 @@ local client = {}
 
 -- An answer to a send is a few hundred bytes.
 local LARGEST_ANSWER = 1024 * 1024
+-- A large file over a slow line takes its time; that something keeps coming is watched in download_source.lua.
+local LONGEST_DOWNLOAD = 3600
 -- Longer than this a call does not wait by itself: it fails with retry_after, and its caller decides.
 local LONGEST_PAUSE = 60
 -- Meta's "too many messages to this person" (see limiter.lua).
@@ -72,9 +74,10 @@ local function transport(chosen)
         max_bytes = LARGEST_ANSWER,
       }, true))
     end,
-    open = function(url, has_key, max_bytes, timeout)
-      return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = timeout }, has_key))
+    open = function(url, has_key, max_bytes)
+      return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = LONGEST_DOWNLOAD }, has_key))
     end,
+    timeout = chosen.timeout,
     -- A server may well repeat the key that it refuses.
     clean = function(err)
       err.message = without_key(err.message)

@@ -29,7 +29,8 @@ local LARGEST, LARGEST_IN_MEMORY = 100 * 1024 * 1024, 16 * 1024 * 1024
 ---@field mime_type? string as the server says
 ---@field status integer HTTP status
 
-local option_types = {
+---@type table<string, string> the options of client:download, for options.check
+download.option_types = {
   path = "string",
   sink = "function",
   sha256 = "string",
@@ -38,7 +39,7 @@ local option_types = {
 }
 
 local function check_options(message_id, opts)
-  opts = options.check("client:download", opts, option_types, 4)
+  opts = options.check("client:download", opts, download.option_types, 4)
   if type(message_id) ~= "string" then
     error("client:download: message_id must be a string, got " .. type(message_id), 3)
   elseif opts.path and opts.sink then
@@ -164,7 +165,9 @@ end
 ---@return cunnekt.error? err
 function download.run(client, message_id, opts)
   opts = check_options(message_id, opts)
-  if message_id == "" then
+  if opts.path and not opts.path:find "^[^%z]+$" then
+    return invalid("path", "path is empty or holds a zero byte")
+  elseif message_id == "" then
     return invalid("message_id", "message_id is empty; it is the id of the message that brought the media")
   end
   local wanted, err = wanted_digest(opts.sha256)

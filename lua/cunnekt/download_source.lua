@@ -3,6 +3,7 @@
 -- be read. It stores nothing. The API key goes to the provider's own origin only, never to where a link points.
 
 local answer = require "cunnekt.answer"
+local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
 local http = require "cunnekt.http"
@@ -51,6 +52,74 @@ end
 
 -- ---- opening --------------------------------------------------------------------------------------------------------
 
+-- A whole download may take long; what must not is waiting for the next of its bytes. `stop` is called when it does.
+local function watch(seconds, stop)
+  local watcher = { is_late = false }
+  local timer = clock.after(seconds, function()
+    watcher.is_late = true
+    stop()
+  end)
+  return setmetatable(watcher, {
+    __close = function()
+      timer:close()
+    end,
+  })
+end
+
+local function is_late(seconds)
+  local message = "nothing came for %g seconds"
+  return nil, errors.new("timeout", message:format(seconds), { retryable = true, sent = true })
+end
+
+-- A stream whose `read` fails when nothing comes.
+local timed_methods = {}
+local timed_mt = { __index = timed_methods }
+
+function timed_methods:read()
+  local watcher <close> = watch(self._seconds, function()
+    self._stream:close()
+  end)
+  local chunk, err = self._stream:read()
+  if watcher.is_late then
+    return is_late(self._seconds)
+  end
+  return chunk, err
+end
+
+function timed_methods:close()
+  self._stream:close()
+end
+
+-- Opens a stream in a task of its own, which is cancelled when the head of the answer does not come.
+local function open_in_time(client, url, has_key, max_bytes)
+  local stream, err
+  local opening = task.spawn(function()
+    stream, err = client._transport.open(url, has_key, max_bytes)
+  end)
+  local _ <close> = setmetatable({}, {
+    __close = function()
+      task.cancel(opening)
+    end,
+  })
+  local seconds = client._transport.timeout
+  local watcher <close> = watch(seconds, function()
+    task.cancel(opening)
+  end)
+  task.join(opening)
+  if watcher.is_late then
+    return is_late(seconds)
+  end
+  if not stream then
+    return nil, err
+  end
+  return setmetatable({
+    status = stream.status,
+    headers = stream.headers,
+    _stream = stream,
+    _seconds = seconds,
+  }, timed_mt)
+end
+
 local function read_all(stream, most)
   local chunks, size = {}, 0
   while true do
@@ -88,7 +157,7 @@ end
 -- A stream with any status below 400, or the error that the answer is.
 local function open_once(client, url, max_bytes)
   local has_key = origin(url) == origin(client.base_url)
-  local stream, err = client._transport.open(url, has_key, max_bytes)
+  local stream, err = open_in_time(client, url, has_key, max_bytes)
   if not stream then
     err.retryable = err.kind == "network" or err.kind == "timeout"
     return nil, client._transport.clean(err)
