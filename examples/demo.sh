@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Plays a conversation between examples/feedback.lua and a local Cunnekt: two processes, real sockets, free ports. A third,
+# demo_player.lua, is the customer, and checks what comes. Exits 0 when all of it came as expected; nothing is left running.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+host=${CUNNEKT_HOST:-cunnekt}
+folder=$(mktemp -d)
+pids=
+is_bot_up=
+
+finish() {
+  code=$?
+  trap - EXIT
+  for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+  for pid in $pids; do wait "$pid" 2>/dev/null || :; done
+  if [ "$code" -ne 0 ] && [ -n "$is_bot_up" ]; then cat <&4 >&2 || :; fi # what the bot had to say
+  rm -rf "$folder"
+  exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# The caller's own settings are none of the demo's business.
+unset CUNNEKT_WEBHOOK_PATH CUNNEKT_WEBHOOK_SECRET CUNNEKT_APP_SECRET CUNNEKT_VERIFY_TOKEN CUNNEKT_RATE CUNNEKT_PAIR_RATE
+export CUNNEKT_API_KEY=demo CUNNEKT_STORE=memory: CUNNEKT_LISTEN=127.0.0.1:0
+cd "$folder"
+
+# What a process says comes through a named pipe, so that reading the line with its address waits for it.
+address=
+await_address() { # PATTERN: sets address to what follows it on the first line that has it, read from standard input
+  while read -r line; do
+    case $line in *"$1"*)
+      address=${line#*"$1"}
+      address=${address%%[, ]*}
+      return 0 ;;
+    esac
+    echo "$line" >&2
+  done
+  echo "demo: a process ended before it said where it listens" >&2
+  return 1
+}
+
+mkfifo sandbox bot
+"$host" sandbox --quiet --listen 127.0.0.1:0 >sandbox &
+pids="$pids $!"
+exec 3<sandbox
+await_address "sandbox on " <&3
+sandbox=${address%/v1}
+
+CUNNEKT_BASE_URL=$sandbox/v1 "$host" run "$here/feedback.lua" 2>bot &
+pids="$pids $!"
+exec 4<bot
+is_bot_up=yes
+await_address "listening on " <&4
+
+"$host" run "$here/demo_player.lua" "$sandbox" "http://$address/webhook"
+
+cat <<END
+
+That was examples/feedback.lua. To talk to it yourself, in this terminal, without an account:
+
+  cunnekt dev examples/feedback.lua
+
+(first: eval "\$(make -s env)"). With an account, and its webhook set to this machine:
+
+  CUNNEKT_API_KEY=... cunnekt run examples/feedback.lua
+END

@@ -1,0 +1,6 @@
+-- Says back what it is told.
+-- SPDX-License-Identifier: MIT
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+
+bot:on("text", function(msg) msg:reply_text(msg.text) end)

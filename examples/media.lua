@@ -1,0 +1,18 @@
+-- Keeps every file that customers send, each in the customer's own folder, and sends a picture back.
+-- SPDX-License-Identifier: MIT
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+
+local function keep(msg)
+  local path = ("files/%s/%s"):format(msg.from or "unknown", msg.media.safe_filename)
+  local file, err = msg:download { path = path, sha256 = msg.media.sha256, max_bytes = 100 * 1024 * 1024 }
+  if not file then
+    print("not kept:", path, err)
+    return msg:reply_text "That did not reach us whole. Would you send it again?"
+  end
+  msg:reply_image("https://www.cunnekt.com/wp-content/themes/twentytwenty-child/images/wts_4.jpg", "We have it!")
+end
+
+for _, kind in ipairs { "image", "video", "audio", "document", "sticker" } do
+  bot:on(kind, keep)
+end
