@@ -435,6 +435,17 @@ function bot_methods:run()
   return is_clean
 end
 
+---Whether no bot that serves has anything to do. For `cunnekt dev`.
+---@return boolean
+function bot.is_idle()
+  for one in pairs(serving) do
+    if one._inbox.lanes:count() > 0 or one._outbox.lanes:count() > 0 then
+      return false
+    end
+  end
+  return true
+end
+
 ---Begins to stop all bots that serve. For `cunnekt dev`.
 function bot.stop_all()
   for one in pairs(serving) do

@@ -121,7 +121,8 @@ end
 
 ---Where it listens, as "host:port".
 function server_methods:address()
-  return self._listener:address()
+  local host = self._listener:address()
+  return ("%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, self._listener:port())
 end
 
 ---Takes no new connections; exchanges under way are answered.

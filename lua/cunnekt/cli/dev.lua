@@ -106,83 +106,151 @@ local function connect(box, values, sources)
   return ("http://%s%s"):format(listen, values.webhook_secret and "/webhook/…" or path)
 end
 
--- Bots end in their own time; the sandbox stays until no listener but its own is left, for they still answer it.
-local function close_after_bots(box)
-  if core.counts().listeners > 1 then
-    clock.after(0.05, function()
-      close_after_bots(box)
-    end)
-  else
-    box:close()
-  end
-end
+-- ---- the session: a sandbox, a person at the terminal, and their end -----------------------------------------------
 
--- Lets the bot take what was said before it is stopped; one that takes nothing is not waited for long.
-local function quit(box, input, patience)
-  patience = patience or 100
-  input:close()
-  if box:is_busy() and patience > 0 then
-    return clock.after(0.05, function()
-      quit(box, input, patience - 1)
-    end)
-  end
-  local bot = package.loaded["cunnekt.bot"]
-  if bot then
-    bot.stop_all()
-  end
-  close_after_bots(box)
-end
+local session_methods = {}
+local session_mt = { __index = session_methods }
 
--- What is typed goes to the script, as a customer's.
-local function listen_to_person(box, parsed, chat)
-  local has_spoken, is_terminal, input = false, false, nil
-  local split = typed.splitter(function(line)
-    local message, problem = typed.read(line)
-    if message == "quit" then
-      return quit(box, input)
-    elseif message == "help" then
-      return print(typed.help)
-    elseif message then
-      message.from, message.name, has_spoken = parsed.from, parsed.name, true
-      chat.is_echoed = is_terminal
-      local said, err = box:say(message)
-      chat.is_echoed = false
-      problem = not said and err.message or nil
-    end
-    if problem then
-      print(problem)
-    end
-  end)
-  input = core.stdin(function(chunk)
-    split(chunk)
-    -- An input that is empty from the start (a service, `</dev/null`) is nobody's wish to end.
-    if chunk == nil and (has_spoken or is_terminal) then
-      quit(box, input)
-    end
-  end)
-  is_terminal = input:is_terminal()
-  return input
-end
+local show_event = show "bot"
 
-local function watch_signals(box, input)
-  for _, name in ipairs { "SIGINT", "SIGTERM" } do
-    core.signal(name, function()
-      input:close()
-      close_after_bots(box)
-    end)
-  end
-end
-
--- Shows the chat; a terminal shows by itself what was typed there.
-local function make_chat()
-  local chat = { is_echoed = false }
-  local show_event = show "bot"
-  function chat.on_event(event)
-    if not (event.kind == "in" and chat.is_echoed) then
+local function new_session(parsed)
+  local self = setmetatable({ person = parsed, timers = {}, lines = {} }, session_mt)
+  function self.on_event(event)
+    -- A terminal shows by itself what was typed there.
+    if not (event.kind == "in" and self.is_echoed) then
       show_event(event)
     end
   end
-  return chat
+  return self
+end
+
+function session_methods:after(seconds, fn)
+  local timer
+  timer = clock.after(seconds, function()
+    self.timers[timer] = nil
+    fn()
+  end)
+  self.timers[timer] = true
+end
+
+function session_methods:close_input()
+  if self.input then
+    self.input:close()
+  end
+end
+
+function session_methods:close()
+  self:close_input()
+  for timer in pairs(self.timers) do
+    timer:close()
+  end
+  self.timers = {}
+  self.box:close()
+end
+
+-- Bots end in their own time; the sandbox stays until no listener but its own is left, for they still talk to it.
+function session_methods:close_after_bots()
+  if core.counts().listeners <= 1 then
+    return self:close()
+  end
+  self:after(0.05, function()
+    self:close_after_bots()
+  end)
+end
+
+-- Calls `fn` when everything that was said is answered. A bot that takes nothing is not waited for long.
+function session_methods:when_idle(fn, tries)
+  tries = tries or 500
+  local bot = package.loaded["cunnekt.bot"]
+  if tries == 0 or not self.box:is_busy() and (not bot or bot.is_idle()) then
+    return fn()
+  end
+  self:after(0.02, function()
+    self:when_idle(fn, tries - 1)
+  end)
+end
+
+function session_methods:quit()
+  self:close_input()
+  self:when_idle(function()
+    local bot = package.loaded["cunnekt.bot"]
+    if bot then
+      bot.stop_all()
+    end
+    self:close_after_bots()
+  end)
+end
+
+function session_methods:say(message)
+  message.from, message.name = self.person.from, self.person.name
+  self.is_echoed = self.is_terminal
+  local said, err = self.box:say(message)
+  self.is_echoed = false
+  return not said and err.message or nil
+end
+
+function session_methods:take_line(line)
+  local message, problem = typed.read(line)
+  if message == "quit" then
+    return self:quit()
+  elseif message == "help" then
+    return print(typed.help)
+  elseif message then
+    problem = self:say(message)
+  end
+  if problem then
+    print(problem)
+  end
+end
+
+-- A person reads an answer before the next line; lines from a pipe do so too.
+function session_methods:take_lines()
+  if self.is_taking then
+    return
+  end
+  local line = table.remove(self.lines, 1)
+  if line then
+    self:take_line(line)
+    self.is_taking = not self.is_terminal
+    if self.is_terminal then
+      return self:take_lines()
+    end
+    self:when_idle(function()
+      self.is_taking = false
+      self:take_lines()
+    end)
+  elseif self.has_ended then
+    self:quit()
+  end
+end
+
+-- Waits for the script's bot: what is said before would have to be posted again.
+function session_methods:listen_to_person()
+  if core.counts().listeners <= 1 then
+    return self:after(0.02, function()
+      self:listen_to_person()
+    end)
+  end
+  local split = typed.splitter(function(line)
+    self.lines[#self.lines + 1] = line
+    self.has_spoken = true
+  end)
+  self.input = core.stdin(function(chunk)
+    split(chunk)
+    -- An input that is empty from the start (a service, `</dev/null`) is nobody's wish to end.
+    self.has_ended = chunk == nil and (self.has_spoken or self.is_terminal)
+    self:take_lines()
+  end)
+  self.is_terminal = self.input:is_terminal()
+end
+
+local function watch_signals(session)
+  for _, name in ipairs { "SIGINT", "SIGTERM" } do
+    core.signal(name, function()
+      session:close_input()
+      session:close_after_bots()
+    end)
+  end
 end
 
 local function start(parsed, path, rest)
@@ -190,19 +258,19 @@ local function start(parsed, path, rest)
   if not ok then
     return usage.mistake("dev", values)
   end
-  local chat = make_chat()
-  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = chat.on_event })
+  local session = new_session(parsed)
+  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = session.on_event })
   if not box then
     return usage.mistake("dev", err.message)
   end
+  session.box = box
   local webhook = connect(box, values, sources)
   io.stdout:setvbuf "line"
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
-  local input = listen_to_person(box, parsed, chat)
-  watch_signals(box, input)
+  session:listen_to_person()
+  watch_signals(session)
   local code = run.script(path, rest)
-  input:close()
-  box:close()
+  session:close()
   return code
 end
 
