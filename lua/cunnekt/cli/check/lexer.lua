@@ -1,0 +1,119 @@
+-- SPDX-License-Identifier: MIT
+-- Cuts Lua 5.4 source into tokens. The source must compile: Lua's own compiler has looked at it before, so nothing is
+-- checked again here.
+
+local lexer = {}
+
+---@class cunnekt.check.token
+---@field kind "name"|"string"|"number"|"end"|string a keyword or an operator is its own kind
+---@field value? string of names and strings
+---@field line integer
+
+local keywords = {}
+for word in
+  ([[and break do else elseif end false for function goto if in local nil not or repeat return then true until while]])
+    :gmatch "%a+"
+do
+  keywords[word] = true
+end
+
+local operators = {}
+for word in ("... == ~= <= >= // :: << >> .."):gmatch "%S+" do
+  operators[word] = true
+end
+
+local function count_lines(text)
+  return select(2, text:gsub("\n", ""))
+end
+
+-- A long bracket at `at`: where it ends, or nil.
+local function long_bracket(source, at)
+  local level = source:match("^%[(=*)%[", at)
+  if not level then
+    return nil
+  end
+  return select(2, source:find("]" .. level .. "]", at, true))
+end
+
+local function skip_comment(source, at)
+  local long = long_bracket(source, at + 2)
+  return long and long + 1 or (source:find("\n", at, true) or #source + 1)
+end
+
+local function quoted_end(source, at)
+  local quote = source:sub(at, at)
+  local i = at + 1
+  while true do
+    i = source:find('[\\"\']', i)
+    local char = source:sub(i, i)
+    if char == quote then
+      return i
+    end
+    i = i + (char == "\\" and 2 or 1)
+  end
+end
+
+-- The value of a string as written: Lua itself reads it where it has escapes.
+local function string_value(written)
+  if written:find("\\", 1, true) or written:sub(1, 1) == "[" then
+    return load("return " .. written)()
+  end
+  return written:sub(2, -2)
+end
+
+local function number_end(source, at)
+  local last = select(2, source:find("^0[xX][%x.]*", at)) or select(2, source:find("^[%d.]+", at))
+  local exponent = source:find("^0[xX]", at) and "^[pP][+-]?%d+" or "^[eE][+-]?%d+"
+  return select(2, source:find(exponent, last + 1)) or last
+end
+
+local function operator_end(source, at)
+  for length = 3, 2, -1 do
+    if operators[source:sub(at, at + length - 1)] then
+      return at + length - 1
+    end
+  end
+  return at
+end
+
+-- The token at `at`: its kind, its value and its last byte.
+local function read(source, at)
+  local char = source:sub(at, at)
+  if char:find "[%a_]" then
+    local word = source:match("^[%w_]+", at)
+    return keywords[word] and word or "name", word, at + #word - 1
+  elseif source:find("^%.?%d", at) then
+    return "number", nil, number_end(source, at)
+  elseif char == '"' or char == "'" or source:find("^%[=*%[", at) then
+    local last = long_bracket(source, at) or quoted_end(source, at)
+    return "string", string_value(source:sub(at, last)), last
+  end
+  local last = operator_end(source, at)
+  return source:sub(at, last), nil, last
+end
+
+---@param source string
+---@return cunnekt.check.token[] tokens the last is of kind "end of file"
+function lexer.tokens(source)
+  local tokens, line = {}, 1
+  local at = source:sub(1, 1) == "#" and (source:find("\n", 1, true) or #source + 1) or 1
+  while true do
+    local blank = select(2, source:find("^%s+", at))
+    local is_comment = not blank and source:sub(at, at + 1) == "--"
+    if blank or is_comment then
+      local next_at = blank and blank + 1 or skip_comment(source, at)
+      line = line + count_lines(source:sub(at, next_at - 1))
+      at = next_at
+    elseif at > #source then
+      tokens[#tokens + 1] = { kind = "end of file", line = line }
+      return tokens
+    else
+      local kind, value, last = read(source, at)
+      tokens[#tokens + 1] = { kind = kind, value = value, line = line }
+      line = line + count_lines(source:sub(at, last))
+      at = last + 1
+    end
+  end
+end
+
+return lexer

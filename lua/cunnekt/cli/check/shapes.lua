@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- Which fields the tables have that a script gives to our functions, for `cunnekt check`. Options come from the modules'
+-- own lists; the contents of messages stand here, and a spec holds them against cunnekt.build.
+
+local shapes = {}
+
+---@class cunnekt.check.shape
+---@field fields table<string, true|cunnekt.check.shape> what a table may hold; `true`: anything
+---@field each? cunnekt.check.shape what each item of a list may hold
+
+local function fields(names, nested)
+  local shape = { fields = nested or {} }
+  for name in names:gmatch "%S+" do
+    shape.fields[name] = shape.fields[name] or true
+  end
+  return shape
+end
+
+local function list(names, nested)
+  return { each = fields(names, nested) }
+end
+
+-- What every send may say about its delivery, beside its contents or alone.
+local delivery = "unknown track fallback after mobile_format default_country"
+
+local header = fields "type text"
+
+---Contents by kind of message.
+shapes.contents = {
+  buttons = fields("header body buttons", { header = header, buttons = list "id title" }),
+  list = fields("header body list_title list", { header = header, list = list "id title description" }),
+  form = fields "body form_cta form_id",
+  cta_url = fields "body button_text button_url",
+  template = fields("header body buttons cards override_bot components", {
+    header = fields "type text image video document filename",
+    buttons = list "index type text payload",
+    cards = list("image video body buttons", { buttons = list "index type payload" }),
+  }),
+}
+
+---What may stand last in the other kinds: reply_text(text, {track = …}).
+shapes.delivery = fields(delivery)
+
+for _, shape in pairs(shapes.contents) do
+  for name in delivery:gmatch "%S+" do
+    shape.fields[name] = true
+  end
+end
+
+local function of_types(...)
+  local shape = { fields = {} }
+  for _, types in ipairs { ... } do
+    for name in pairs(types) do
+      shape.fields[name] = true
+    end
+  end
+  return shape
+end
+
+---Options of functions, by their path below the module, and of methods, by "class:method".
+---@return table<string, cunnekt.check.shape>
+function shapes.options()
+  local settings = require "cunnekt.settings"
+  local bot = require "cunnekt.bot"
+  local http = require "cunnekt.http"
+  local download = of_types(require("cunnekt.download").option_types)
+  local request = of_types(http.option_types)
+  return {
+    ["cunnekt.client"] = of_types(settings.client_types),
+    ["cunnekt.bot"] = of_types(settings.known, bot.option_types),
+    ["cunnekt.http.request"] = request,
+    ["cunnekt.http.stream"] = request,
+    ["cunnekt.http.get"] = request,
+    ["cunnekt.http.post"] = request,
+    ["cunnekt.message:download"] = download,
+    ["cunnekt.client:download"] = download,
+  }
+end
+
+---Where the table stands among a function's arguments, when it is not the last.
+shapes.place = { ["cunnekt.http.get"] = 2, ["cunnekt.http.post"] = 3, ["cunnekt.client:download"] = 2 }
+
+return shapes
