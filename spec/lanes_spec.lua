@@ -76,13 +76,13 @@ describe("lanes", function()
     it_:push("a", "a1")
     it_:push("b", "b1")
     it_:stop()
-    local is_idle = false
-    it_:when_idle(function()
-      is_idle = true
+    local is_quiet = false
+    it_:when_quiet(function()
+      is_quiet = true
     end)
-    assert.is_false(is_idle)
+    assert.is_false(is_quiet)
     log.done.a1()
-    assert.is_true(is_idle)
+    assert.is_true(is_quiet)
     assert.are.same({ "a1" }, log.started)
   end)
 

@@ -56,11 +56,16 @@ local defaults = {
 local unserved, serving = {}, {}
 
 local function split_options(opts)
-  local own, script = {}, {}
-  for name, value in pairs(opts or {}) do
+  local all, own, script = {}, {}, {}
+  for name, setting in pairs(settings.known) do
+    all[name] = setting.type
+  end
+  for name, kind in pairs(bot.option_types) do
+    all[name] = kind
+  end
+  for name, value in pairs(options.check("cunnekt.bot", opts, all, 4)) do
     (bot.option_types[name] and own or script)[name] = value
   end
-  options.check("cunnekt.bot", own, bot.option_types, 4)
   return setmetatable(own, { __index = defaults }), script
 end
 

@@ -87,8 +87,8 @@ local function start(self, lane)
       advance(self, lane)
     end
     start_ready(self)
-    if self._on_idle and (self._count == 0 or self._is_stopped and self._active == 0) then
-      self._on_idle()
+    if self._on_quiet and self._active == 0 then
+      self._on_quiet()
     end
   end)
 end
@@ -146,11 +146,12 @@ function lanes_methods:stop()
   end
 end
 
----Calls `fn` each time that nothing is left to do (when stopped: that nothing is under way), and now if that is so.
+---Calls `fn` each time that nothing is under way any more, and now if that is so. What waits for another try, or behind
+---it, is not under way.
 ---@param fn fun()
-function lanes_methods:when_idle(fn)
-  self._on_idle = fn
-  if self._count == 0 or self._is_stopped and self._active == 0 then
+function lanes_methods:when_quiet(fn)
+  self._on_quiet = fn
+  if self._active == 0 then
     fn()
   end
 end

@@ -127,7 +127,11 @@ function store.open(url, options)
   if not db then
     return nil, store_error(message)
   end
-  local self = setmetatable({ _db = db, _conversations = cache.new(cached_conversations) }, store_mt)
+  local self = setmetatable({
+    is_kept = path ~= ":memory:", -- whether it outlives the process
+    _db = db,
+    _conversations = cache.new(cached_conversations),
+  }, store_mt)
   for _, step in ipairs { migrate, read_counters } do
     local ok, problem = step(self)
     if not ok then
