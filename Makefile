@@ -16,6 +16,7 @@ include make/libraries.mk
 include make/deps.mk
 include make/check.mk
 include make/install.mk
+include make/fuzz.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
 CORE_SRC  := $(wildcard src/core/*.c src/store/*.c src/bind/*.c)
