@@ -46,6 +46,11 @@ OPTIONS
        --name NAME
               The customer's name (Asha).
 
+EXIT STATUS
+       0      the script ended, or was quit
+       1      the script raised an error: a traceback is on standard error
+       2      the command line was not understood, or SCRIPT cannot be read
+
 EXAMPLES
        cunnekt dev bot.lua
        printf 'hi\n/button bad\n' | cunnekt dev bot.lua

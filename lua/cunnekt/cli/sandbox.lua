@@ -76,6 +76,11 @@ ENVIRONMENT
        CUNNEKT_API_KEY     the only key that is taken; any, when it is not set
        CUNNEKT_APP_SECRET  signs the webhooks, as Meta does
 
+EXIT STATUS
+       0      it was stopped by SIGINT or SIGTERM
+       1      it could not listen
+       2      the command line was not understood
+
 EXAMPLES
        cunnekt sandbox --webhook http://127.0.0.1:8080/webhook
        CUNNEKT_API_KEY=any CUNNEKT_BASE_URL=http://127.0.0.1:8025/v1 \

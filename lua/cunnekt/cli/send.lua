@@ -21,10 +21,10 @@ SYNOPSIS
               --row ID=TITLE[|DESCRIPTION] … [--header TEXT]
        cunnekt send form TO --body TEXT --form-cta LABEL --form-id ID
        cunnekt send cta_url TO --body TEXT --button-text LABEL --button-url URL
-       cunnekt send template TO TEMPLATE_ID [--body VALUE …] [--header-text TEXT |
-              --header-image URL | --header-video URL | --header-document URL
-              [--filename NAME]] [--button TYPE=VALUE …] [--override-bot]
-              [--components JSON]
+       cunnekt send template TO TEMPLATE_ID [--body VALUE …]
+              [--header-text TEXT | --header-image URL | --header-video URL |
+              --header-document URL [--filename NAME]] [--button TYPE=VALUE …]
+              [--override-bot] [--components JSON]
        cunnekt send raw [TO] FILE
 
 DESCRIPTION
@@ -72,7 +72,7 @@ ENVIRONMENT
        CUNNEKT_BASE_URL  the API, when it is not https://app2.cunnekt.com/v1
 
 EXIT STATUS
-       0      the message was accepted; whether it arrives is told to the webhook
+       0      the message was accepted; the webhook is told whether it arrives
        1      it was not, or nobody knows (unknown_outcome); the reason is on
               standard error
        2      the command line was not understood
