@@ -96,6 +96,12 @@ function bot.new(opts)
     on_failure = function(err, handle)
       self:_fail(err, handle)
     end,
+    tell = function(row, outcome, err)
+      return self:_outcome_of(row, outcome, err)
+    end,
+    on_told = function(record)
+      self._inbox:enqueue { record }
+    end,
   }
   self._inbox = inbox.new {
     store = self._store,
@@ -297,6 +303,18 @@ function bot_methods:_turn_failed(record, err, is_finished, it, done)
     self._store:bury(record, err)
   end
   done()
+end
+
+-- The event that tells the script what became of a message; nil where no handler wants to know.
+function bot_methods:_outcome_of(row, outcome, err)
+  local told = { kind = "own", status = outcome }
+  if not self._routes:hears(told) then
+    return nil
+  end
+  told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
+  told.payload = row.payload
+  told.err = err and { kind = err.kind, message = err.message, code = err.code }
+  return inbox.own_record(row.contact, told)
 end
 
 function bot_methods:_run_job(name, fn, done)

@@ -128,7 +128,7 @@ end
 
 -- A URL as it may stand in a message or log: what may be secret (user, password, query) is left out.
 local function safe_url(url)
-  local scheme, authority, path = url:match "^(%a+://)([^/?#\\]*)([^?#%c]*)"
+  local scheme, authority, path = url:match "^([hH][tT][tT][pP][sS]?://)([^/?#\\]*)([^?#%c]*)"
   local host, port = (authority or ""):gsub("^.*@", ""):match "^([^:%[%]]+):?(%d*)$"
   if not host then
     host, port = (authority or ""):gsub("^.*@", ""):match "^(%[[%x:.]+%]):?(%d*)$"
@@ -158,8 +158,9 @@ local function wait(raw)
   return { status = status, headers = parse_headers(head), body = body }, request
 end
 
+-- Tail-called by its users, so that level 3 is who called them.
 local function send(where, opts)
-  local raw = raw_options(where, options.check(where, opts, http.option_types, 4), 4)
+  local raw = raw_options(where, options.check(where, opts, http.option_types, 3), 3)
   local answer, err = wait(raw)
   if not answer then
     return nil, err

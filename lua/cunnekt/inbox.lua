@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Events between the webhook's answer and their turns: stored first, then handled in order for each contact.
 
+local json = require "cunnekt.json"
 local lanes = require "cunnekt.lanes"
 local webhook = require "cunnekt.webhook"
 
@@ -37,6 +38,25 @@ end
 ---@param count integer
 function inbox_methods:has_room(count)
   return self.lanes:count() + self._accepting + count <= self._capacity
+end
+
+-- Events of our own are kept as JSON behind a byte that no webhook begins with.
+local own_mark = "\1"
+
+local function read_body(body)
+  if body:sub(1, 1) == own_mark then
+    return json.decode(body:sub(2))
+  end
+  return webhook.parse(body)[1]
+end
+
+---A record for an event of our own: what became of a message, or a window that closes.
+---@param contact string
+---@param event table kind "own", status, and what goes with it; must be fit for JSON
+---@return cunnekt.inbox.record
+function inbox.own_record(contact, event)
+  event.kind = "own"
+  return { contact = contact, body = own_mark .. json.encode(event), event = event, attempts = 0 }
 end
 
 local function inbound_at(event)
@@ -82,7 +102,7 @@ function inbox_methods:take(record)
   if not body then
     return nil, err
   end
-  event = webhook.parse(body)[1]
+  event = read_body(body)
   record.inbound_at = inbound_at(event)
   return event
 end

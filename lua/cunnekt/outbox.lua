@@ -30,13 +30,15 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field handle cunnekt.sent
 ---@field attempts integer
 
----@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
     _client = options.client,
     _unknown = options.unknown,
     _on_failure = options.on_failure,
+    _tell = options.tell,
+    _on_told = options.on_told,
     _by_message_id = setmetatable({}, { __mode = "v" }),
     _early = {},
     _early_count = 0,
@@ -111,10 +113,18 @@ local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
 end
 
+-- Stores what became of a message, together with the event that tells the script of it.
+local function settle(self, row, state, outcome, err)
+  local record = self._tell(row, outcome, err)
+  self._store:settle(row, state, row.handle.message_id, err, record, record and function()
+    self._on_told(record)
+  end)
+end
+
 -- The end of a message that was not accepted.
 local function give_up(self, row, state, err)
   row.handle:_advance(state, err)
-  self._store:settle(row, state, nil, err)
+  settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
   self._on_failure(err, row.handle)
 end
 
@@ -143,7 +153,7 @@ end
 local function settle_accepted(self, row, answer, done)
   local handle = row.handle
   handle.message_id = answer.message_id
-  self._store:settle(row, "accepted", answer.message_id)
+  settle(self, row, "accepted", "accepted")
   handle:_advance("accepted")
   if answer.message_id then
     self._by_message_id[answer.message_id] = handle

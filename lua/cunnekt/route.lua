@@ -10,6 +10,8 @@ local message_types = {
   "contacts", "reaction", "order", "system", "unsupported",
 }
 local statuses = { "sent", "delivered", "read", "played", "failed" }
+-- Events of our own: what became of a send, and a service window that ends soon.
+local own = { "accepted", "rejected", "unknown_outcome", "window_closing" }
 local groups = { "message", "status", "error", "unknown", "any" }
 
 local known, is_message_type, is_status = {}, {}, {}
@@ -19,6 +21,7 @@ end
 for _, name in ipairs(statuses) do
   known[#known + 1], is_status[name] = name, true
 end
+table.move(own, 1, #own, #known + 1, known)
 table.move(groups, 1, #groups, #known + 1, known)
 
 ---Every name that bot:on takes.
@@ -31,10 +34,7 @@ end
 
 -- Whether a handler for `what` hears an event of this kind and type.
 local function hears(what, kind, type)
-  if what == "any" or what == kind or what == type then
-    return true
-  end
-  return false
+  return what == type or (kind ~= "own" and (what == "any" or what == kind))
 end
 
 -- What a string matcher is held against: the exact id of a reply, a pattern for everything that has words.
@@ -146,7 +146,7 @@ local function candidates(self, event)
       end
     end
     -- A status nobody has heard of must not make this table grow without end.
-    if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" then
+    if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" or event.kind == "own" then
       self._by_type[key] = list
     end
   end

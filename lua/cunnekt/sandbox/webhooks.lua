@@ -105,14 +105,15 @@ local function body_of(self, job)
   }))
 end
 
+local function note(self, entry, status, code)
+  self._state:note_status(entry.id, status)
+  self._on_event { kind = "status", status = status, entry = entry, code = code }
+end
+
 local function note_first(self, job)
-  if job.is_noted then
-    return
-  end
-  job.is_noted = true
-  if job.status then
-    self._state:note_status(job.entry.id, job.status)
-    self._on_event { kind = "status", status = job.status, entry = job.entry, code = job.code }
+  if job.status and not job.is_noted then
+    job.is_noted = true
+    note(self, job.entry, job.status, job.code)
   end
 end
 
@@ -263,10 +264,16 @@ function webhooks_methods:announce(entry, fault)
   if fault and fault.kind == "failed" then
     return self:status(entry, "failed", { code = fault.code, title = fault.title, wait = self.delay })
   end
+  local is_instant = not self.url and self.delay == 0 -- a load test without a bot: nothing to queue
   for _, status in ipairs(fault and fault.kind == "reorder" and REVERSED or ORDER) do
-    if status ~= "read" or self.read then
+    if status == "read" and not self.read then
+      goto continue
+    elseif is_instant then
+      note(self, entry, status)
+    else
       self:status(entry, status, { wait = self.delay })
     end
+    ::continue::
   end
 end
 

@@ -68,6 +68,13 @@ function events:accept(records, done)
   end
 end
 
+---Appends to a job what stores an event of our own.
+---@param job table[]
+---@param record cunnekt.inbox.record its `seq` is set
+function events:add_own(job, record)
+  add_record(self, job, record)
+end
+
 ---The body of a stored event. Waits.
 ---@param seq integer
 ---@return string? body nil when the event is gone

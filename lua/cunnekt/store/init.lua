@@ -57,7 +57,8 @@ end
 
 ---Runs a job until it is committed: it says what has happened already, so it must not be dropped.
 ---@param job table[]
-function store_methods:_insist(job)
+---@param done? fun() called after the commit
+function store_methods:_insist(job, done)
   local function try()
     if self._is_closed then
       return
@@ -66,6 +67,8 @@ function store_methods:_insist(job)
       if not results and not self._is_closed then
         log.warn("the store cannot write (%s); trying again", err.message)
         clock.after(settle_pause, try)
+      elseif results and done then
+        done()
       end
     end)
   end

@@ -25,19 +25,24 @@ end
 ---@param state "accepted"|"queued"|"rejected"|"failed"|"unknown"
 ---@param message_id string?
 ---@param err cunnekt.error?
-function messages:settle(row, state, message_id, err)
-  local sql = self._sql
-  if state ~= "accepted" then
-    local why = err and tostring(err)
-    return self:_insist { { sql.change_outbox, states[state], row.attempts, why, clock.now(), row.id } }
+---@param record cunnekt.inbox.record? an event that tells the script, kept with it
+---@param done fun()? called after the commit
+function messages:settle(row, state, message_id, err, record, done)
+  local sql, job = self._sql, nil
+  if state == "accepted" then
+    job = { { sql.delete_outbox, row.id } }
+    if message_id then
+      local hash = keys.halves(message_id)
+      local track = row.track and json.encode(row.track) or nil
+      job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today() }
+    end
+  else
+    job = { { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id } }
   end
-  local job = { { sql.delete_outbox, row.id } }
-  if message_id then
-    local hash = keys.halves(message_id)
-    local track = row.track and json.encode(row.track) or nil
-    job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today() }
+  if record then
+    self:add_own(job, record)
   end
-  self:_insist(job)
+  self:_insist(job, done)
 end
 
 ---The messages that are on their way, in the order in which they were said. Waits.
