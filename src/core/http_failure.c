@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What went wrong, in the six kinds that callers tell apart. */
 #include <stdio.h>
+#include <string.h>
 
 #include "http_request.h"
 
@@ -56,11 +57,12 @@ static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
 
 /* libcurl's own sentence says more than the code does ("self-signed certificate"), but it may quote a proxy's URL with
  * its password, or the peer's bytes. So it is used for codes whose sentences name hosts, ports and times only. */
-static bool has_plain_message(CURLcode code, enum cnk_http_kind kind)
+static bool has_plain_message(CURLcode code, enum cnk_http_kind kind, const char *message)
 {
-  return kind == CNK_HTTP_TLS || kind == CNK_HTTP_TIMEOUT || code == CURLE_COULDNT_CONNECT ||
-         code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
-         code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+  bool is_plain = kind == CNK_HTTP_TLS || kind == CNK_HTTP_TIMEOUT || code == CURLE_COULDNT_CONNECT ||
+                  code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+                  code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+  return is_plain && !strstr(message, "://");
 }
 
 void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
@@ -79,7 +81,7 @@ void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
     break;
   }
   enum cnk_http_kind kind = kind_of(code, request->has_written);
-  const char *message = has_plain_message(code, kind) ? request->message : "";
+  const char *message = has_plain_message(code, kind, request->message) ? request->message : "";
   if (code == CURLE_UNSUPPORTED_PROTOCOL && request->has_written)
     message = "the answer is not HTTP";
   cnk_http_fail(request, kind, message[0] ? message : curl_easy_strerror(code));

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Connections kept open for reuse, all hosts together. */
-#define MAX_IDLE_CONNECTIONS 128
+/* Connections kept, all hosts together and busy ones included: beyond this libcurl closes one for each that becomes
+ * idle, so it must not be fewer than are usually busy. */
+#define MOST_CONNECTIONS 256
 
 /* A descriptor that libcurl wants watched.
  *
@@ -117,7 +118,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     return;
   }
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-  act(multi, fd, status < 0 ? CURL_CSELECT_ERR : flags);
+  act(multi, fd, status < 0 ? 0 : flags); /* 0: libcurl looks for itself, and reads what came before the error */
   socket = find(multi, fd); /* it may be gone */
   if (socket && socket->wanted)
     poll_wanted(socket);
@@ -223,7 +224,7 @@ bool cnk_multi_init(struct cnk_multi *multi, struct cnk_loop *loop)
   curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
   curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, note_timer);
   curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
-  curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long)MAX_IDLE_CONNECTIONS);
+  curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long)MOST_CONNECTIONS);
   uv_timer_init(&loop->uv, &multi->timer);
   uv_check_init(&loop->uv, &multi->keeper);
   uv_unref((uv_handle_t *)&multi->timer); /* the keeper alone decides whether the loop goes on */

@@ -1,0 +1,648 @@
+-- SPDX-License-Identifier: MIT
+-- HTTP out, against servers that behave and servers that don't (spec/support/fault_server.c lists the actions).
+
+local core = require "cunnekt.core"
+local clock = require "cunnekt.clock"
+local fault_server = require "spec.support.fault_server"
+local http = require "cunnekt.http"
+local json = require "cunnekt.json"
+local task = require "cunnekt.task"
+local tls_server = require "spec.support.tls_server"
+
+local server
+
+local function serve(...)
+  server = fault_server.start(nil, ...)
+  return server.url
+end
+
+-- Runs functions at the same time, until all have ended.
+local function all(functions)
+  task.run(function()
+    local tasks = {}
+    for i, fn in ipairs(functions) do
+      tasks[i] = task.spawn(fn)
+    end
+    for _, t in ipairs(tasks) do
+      task.join(t)
+    end
+  end)
+end
+
+local function times(count, fn)
+  local functions = {}
+  for i = 1, count do
+    functions[i] = function()
+      fn(i)
+    end
+  end
+  all(functions)
+end
+
+local function resident_bytes()
+  for line in io.lines "/proc/self/status" do
+    local kib = line:match "^VmRSS:%s*(%d+)"
+    if kib then
+      return math.tointeger(kib) * 1024
+    end
+  end
+end
+
+after_each(function()
+  if server then
+    server:close()
+    server = nil
+  end
+end)
+
+describe("http.request", function()
+  it("gives status, headers by lower-case name, and body", function()
+    local answer = assert(http.get(serve "status:429:7" .. "/v1/x?y=1"))
+    assert.are.equal(429, answer.status)
+    assert.are.equal("application/json", answer.headers["content-type"])
+    assert.are.equal("7", answer.headers["retry-after"])
+    assert.are.equal("wamid.fault", json.decode(answer.body).messages[1].id)
+    assert.are.equal("/v1/x?y=1", server:requests()[1].path)
+  end)
+
+  it("sends method, headers and body as they were given, and nothing uncalled for", function()
+    local answer = assert(http.request {
+      method = "PATCH",
+      url = serve "echo" .. "/p",
+      headers = { ["API-KEY"] = "k y", ["X-Empty"] = "", ["X-Two"] = { "a", "b" }, ["X-Number"] = 7 },
+      body = "some\0bytes\r\n",
+    })
+    local head, body = answer.body:match "^(.-\r\n)\r\n(.*)$"
+    assert.are.equal("some\0bytes\r\n", body)
+    assert.is_truthy(head:find("PATCH /p HTTP/1.1\r\n", 1, true))
+    for _, line in ipairs { "API-KEY: k y", "X-Empty:", "X-Two: a", "X-Two: b", "X-Number: 7", "Content-Length: 12" } do
+      assert.is_truthy(head:find("\r\n" .. line .. "\r\n", 1, true), line)
+    end
+    assert.is_nil(head:find "Expect")
+    assert.is_nil(head:find "Content%-Type")
+  end)
+
+  it("sends a value as JSON", function()
+    local answer = assert(http.post(serve "echo", nil, { json = { mobile = "919999999999" } }))
+    assert.is_truthy(answer.body:find("Content-Type: application/json\r\n", 1, true))
+    assert.are.equal('{"mobile":"919999999999"}', answer.body:match "\r\n\r\n(.*)$")
+  end)
+
+  it("sends an empty POST with a length, and HEAD without waiting for a body", function()
+    local url = serve("echo", "status:204")
+    assert.is_truthy(assert(http.post(url)).body:find("Content-Length: 0", 1, true))
+    assert.are.equal(204, assert(http.request { method = "HEAD", url = url, timeout = 5 }).status)
+  end)
+
+  it("uses a connection again, also for another path and another method", function()
+    local url = serve "ok"
+    for i = 1, 3 do
+      assert(http.post(url .. "/" .. i, "body"))
+      assert(http.get(url))
+    end
+    assert.are.same({ 6, 1 }, { server:count() })
+  end)
+
+  it("reads chunked answers, and keeps trailers out of the headers", function()
+    local answer = assert(http.get(serve "chunked:250001"))
+    assert.are.equal(250001, #answer.body)
+    assert.is_nil(answer.headers["x-late"])
+  end)
+
+  it("answers a thousand requests made at once, over a bounded number of connections", function()
+    local url, good = serve "ok", 0
+    times(1000, function(i)
+      local answer = assert(http.post(url .. "/" .. i % 7, ("body "):rep(i)))
+      good = good + (answer.status == 200 and 1 or 0)
+    end)
+    local requests, connections = server:count()
+    assert.are.same({ 1000, 1000 }, { good, requests })
+    assert.is_true(connections <= 256)
+  end)
+
+  it("raises for what is a mistake in the program, at its caller", function()
+    local function message(...)
+      return select(2, pcall(...))
+    end
+    assert.matches("http_spec.lua:%d+: http.request: unknown option 'tmeout' %(did you mean 'timeout'%?%)",
+      message(function() http.request { url = "http://x", tmeout = 1 } end))
+    assert.matches("http_spec.lua:%d+: http.post: option 'timeout' must be more than 0",
+      message(function() http.post("http://x", "", { timeout = 0 }) end))
+    assert.matches("http_spec.lua:%d+: http.get: header 'a' must be a string, got boolean",
+      message(function() http.get("http://x", { headers = { a = true } }) end))
+    assert.matches("http_spec.lua:%d+: http.request: option 'url' is missing",
+      message(function() http.request {} end))
+    assert.matches("http_spec.lua:%d+: http.stream: options 'json' and 'body' exclude each other",
+      message(function() http.stream { url = "http://x", json = 1, body = "1" } end))
+  end)
+
+  it("refuses what would break the request apart, and sends nothing", function()
+    local url = serve "ok"
+    local refused = {
+      { headers = { ["X-A"] = "a\r\nX-B: b" } },
+      { headers = { ["X-A"] = "a\nb" } },
+      { headers = { ["X-A"] = "a\0b" } },
+      { headers = { ["X-A\r\nX-B"] = "b" } },
+      { headers = { ["X A"] = "b" } },
+      { headers = { [""] = "b" } },
+      { headers = { ["Content-Length"] = "1" } },
+      { headers = { ["transfer-encoding"] = "chunked" } },
+      { method = "GET /x HTTP/1.1\r\nX: y\r\n\r\nGET" },
+      { method = "" },
+      { url = url .. "/a b" },
+      { url = url .. "/\r\nX: y" },
+      { url = url .. "/\0" },
+      { url = "ftp://127.0.0.1/" },
+      { url = "file:///etc/passwd" },
+      { url = "127.0.0.1" },
+      { url = "http://" },
+      { url = "http://127.0.0.1:port/" },
+    }
+    for i, opts in ipairs(refused) do
+      opts.url = opts.url or url
+      local answer, err = http.request(opts)
+      assert.is_nil(answer, i)
+      assert.are.same({ "invalid", false }, { err.kind, err.sent }, err.message)
+    end
+    assert.are.equal(0, (server:count()))
+  end)
+
+  it("names no key, password or query in its messages", function()
+    local headers = { ["API-KEY"] = "SECRET" }
+    local errs = {
+      select(2, http.get("http://me:SECRET@127.0.0.1:1/path?token=SECRET#SECRET", { headers = headers })),
+      select(2, http.get("http://me:SECRET/x@127.0.0.1:1/path", { headers = headers })),
+      select(2, http.get("http://127.0.0.1:1/", { proxy = "bogus://me:SECRET@127.0.0.1:1" })),
+      select(2, http.get("http://127.0.0.1:1/", { proxy = "http://me:SECRET@127.0.0.1:1" })),
+      select(2, http.get("SECRET://127.0.0.1:1/")),
+      select(2, http.get("http://127.0.0.1:1/", { headers = { ["API-KEY"] = "SECRET\n" } })),
+    }
+    assert.are.equal(6, #errs)
+    for _, err in ipairs(errs) do
+      assert.is_nil(tostring(err):find "SECRET", tostring(err))
+    end
+    assert.matches("^network: GET http://127.0.0.1:1/path: ", tostring(errs[1]))
+  end)
+end)
+
+describe("a failed request", function()
+  local outcomes = {
+    { "close", "network", true },
+    { "reset", "network", true },
+    { "cut", "network", true },
+    { "garbage", "network", true },
+    { "half-close", "network", true },
+    { "half-reset", "network", true },
+    { "half-stall", "timeout", true },
+    { "stall", "timeout", true },
+    { "deaf", "timeout", true },
+    { "drip:20", "timeout", true },
+    { "body:2000", "too_large", true },
+    { "chunked:2000", "too_large", true },
+    { "endless", "too_large", true },
+    { "head:200000", "too_large", true },
+  }
+  for _, outcome in ipairs(outcomes) do
+    local action, kind, sent = table.unpack(outcome)
+    it(("is of the kind %s after %s"):format(kind, action), function()
+      local url = serve(action, "ok")
+      local began = clock.monotonic()
+      local answer, err = http.post(url .. "/x", "body", { timeout = 0.2, max_bytes = 1999 })
+      assert.is_nil(answer)
+      assert.are.same({ kind, sent }, { err.kind, err.sent }, tostring(err))
+      assert.is_true(clock.monotonic() - began < 5)
+      assert.are.equal(200, assert(http.post(url, "body", { timeout = 5 })).status)
+    end)
+  end
+
+  it("was not sent when there was nobody to send it to", function()
+    local _, refused = http.post("http://127.0.0.1:1/", "body")
+    local _, unknown = http.post("http://nobody.invalid/", "body")
+    local _, bad_proxy = http.post("http://nobody.invalid/", "body", { proxy = "http://127.0.0.1:1" })
+    for _, err in ipairs { refused, unknown, bad_proxy } do
+      assert.are.same({ "network", false }, { err.kind, err.sent })
+    end
+  end)
+
+  it("was not sent when TLS did not come about", function()
+    local url = serve("stall", "garbage"):gsub("^http:", "https:")
+    local _, slow = http.post(url, "body", { connect_timeout = 0.1 })
+    assert.are.same({ "timeout", false }, { slow.kind, slow.sent })
+    server:close()
+    url = serve("garbage"):gsub("^http:", "https:")
+    local _, garbage = http.post(url, "\r\n\r\n", { timeout = 0.3 })
+    assert.is_false(garbage.sent)
+  end)
+
+  it("accepts exactly max_bytes", function()
+    local url = serve("body:2000", "chunked:2000", "body:0")
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal("", assert(http.get(url, { max_bytes = 0 })).body)
+  end)
+
+  it("keeps its deadline while it waits behind others", function()
+    local url = serve "stall"
+    local kinds = {}
+    local began = clock.monotonic()
+    times(600, function(i)
+      local _, err = http.post(url, "body", { timeout = i <= 256 and 1 or 0.2 })
+      local what = err.kind .. tostring(err.sent)
+      kinds[what] = (kinds[what] or 0) + 1
+    end)
+    assert.are.same({ timeouttrue = 256, timeoutfalse = 344 }, kinds)
+    assert.is_true(clock.monotonic() - began < 5)
+  end)
+end)
+
+-- libcurl writes a request again when a kept connection ends before the first byte of the answer. A server that took the
+-- request and died would see it twice; with messages, so would a customer.
+describe("a request on a connection that dies", function()
+  for _, action in ipairs { "close", "reset" } do
+    for name, body in pairs { small = "body", empty = "", none = false, large = ("0123456789"):rep(50000) } do
+      it(("is not written twice after %s (%s body)"):format(action, name), function()
+        local url = serve("ok", action, "ok")
+        assert(http.post(url, "first"))
+        local answer, err = http.post(url, body or nil)
+        assert.is_nil(answer)
+        assert.are.same({ "network", true }, { err.kind, err.sent })
+        assert.are.equal(2, (server:count()))
+      end)
+    end
+  end
+
+  it("is not written twice whatever its method, unless that is harmless", function()
+    for _, method in ipairs { "POST", "PUT", "PATCH", "DELETE", "SEND" } do
+      server = fault_server.start(nil, "ok", "close", "ok")
+      assert(http.get(server.url))
+      assert.is_nil((http.request { method = method, url = server.url }))
+      assert.are.equal(2, (server:count()))
+      server:close()
+    end
+    local url = serve("ok", "close", "ok")
+    assert(http.get(url))
+    assert.are.equal(200, assert(http.get(url)).status)
+  end)
+
+  it("is not written twice when a hundred of them meet it at once", function()
+    local url = serve "ok"
+    times(100, function()
+      assert(http.post(url, "warm up"))
+    end)
+    local closes = {}
+    for i = 1, 100 do
+      closes[i] = i % 2 == 0 and "close" or "ok"
+    end
+    local before = server:next(table.unpack(closes))
+    local failed = 0
+    times(100, function(i)
+      local answer, err = http.post(url, "body " .. i)
+      failed = failed + (answer and 0 or 1)
+      assert.is_true(answer ~= nil or err.sent)
+    end)
+    assert.are.equal(50, failed)
+    local seen = {}
+    for i, request in ipairs(server:requests()) do
+      if i > before then
+        assert.is_nil(seen[request.hash])
+        seen[request.hash] = true
+      end
+    end
+  end)
+
+  it("goes to a new connection when the old one was closed while idle", function()
+    local url = serve("ok-close", "ok")
+    assert(http.post(url, "body"))
+    server:count() -- by now the server has closed
+    core.step(false)
+    assert.are.equal(200, assert(http.post(url, "body")).status)
+    assert.are.same({ 2, 2 }, { server:count() })
+  end)
+
+  it("is read to its end when the server answers early", function()
+    local answer = assert(http.post(serve("early:413"), ("x"):rep(3000000)))
+    assert.are.equal(413, answer.status)
+  end)
+end)
+
+describe("redirects", function()
+  it("are answers like others, unless some are allowed", function()
+    local url = serve("redirect:/next", "echo")
+    local answer = assert(http.get(url))
+    assert.are.same({ 302, "/next", "Gone" }, { answer.status, answer.headers.location, answer.body })
+    assert.are.equal(1, (server:count()))
+  end)
+
+  it("are followed as often as allowed", function()
+    local url = serve("redirect:/b?c=d", "redirect:e", "echo")
+    local answer = assert(http.get(url .. "/a/x", { max_redirects = 2, headers = { ["API-KEY"] = "KEY" } }))
+    assert.matches("^GET /e HTTP/1.1", answer.body)
+    assert.is_truthy(answer.body:find("API-KEY: KEY", 1, true)) -- the same origin all the way
+    server:next("redirect:/b", "redirect:/c")
+    assert.are.equal(302, assert(http.get(url, { max_redirects = 1 })).status)
+    assert.are.equal("/b", server:requests()[5].path)
+  end)
+
+  it("don't take the headers to another origin", function()
+    local elsewhere <close> = fault_server.start(nil, "echo")
+    local url = serve("redirect:" .. elsewhere.url .. "/there", "ok")
+    local answer = assert(http.get(url, { max_redirects = 1, headers = { ["API-KEY"] = "KEY" } }))
+    assert.matches("^GET /there HTTP/1.1", answer.body)
+    assert.is_nil(answer.body:find "KEY")
+    -- Nor does the next request on that handle lose them.
+    server:next("echo")
+    assert.is_truthy(assert(http.get(url, { max_redirects = 1, headers = { ["API-KEY"] = "KEY" } })).body:find "KEY")
+  end)
+
+  it("are not followed by a POST, nor out of HTTP", function()
+    local url = serve("redirect:/b", "redirect:ftp://127.0.0.1/", "redirect:file:///etc/passwd", "redirect:http://[")
+    assert.are.equal(302, assert(http.post(url, "body", { max_redirects = 5 })).status)
+    for _ = 1, 3 do
+      assert.are.equal(302, assert(http.get(url, { max_redirects = 5 })).status)
+    end
+    assert.are.equal(4, (server:count()))
+  end)
+
+  it("are followed by streams too", function()
+    local stream <close> = assert(http.stream { url = serve("redirect:/b", "body:10"), max_redirects = 1 })
+    assert.are.same({ 200, 10 }, { stream.status, #stream:read() })
+    assert.is_nil(stream:read())
+  end)
+end)
+
+describe("TLS", function()
+  it("is refused when the certificate is not trusted, and accepted with its CA file", function()
+    local secure <close> = tls_server.start()
+    local answer, err = http.get(secure.url)
+    assert.is_nil(answer)
+    assert.are.same({ "tls", false }, { err.kind, err.sent })
+    assert.matches("self.signed", err.message)
+    assert.are.equal(200, assert(http.get(secure.url, { ca_file = secure.certificate })).status)
+    _, err = http.get(secure.url) -- also after a handle has trusted it
+    assert.are.equal("tls", err.kind)
+    _, err = http.get(secure.url, { ca_file = "/nonexistent/ca.pem" })
+    assert.are.same({ "tls", false }, { err.kind, err.sent })
+  end)
+
+  it("is refused when the certificate is for somebody else", function()
+    local secure <close> = tls_server.start "DNS:somebody.example"
+    local _, err = http.get(secure.url, { ca_file = secure.certificate })
+    assert.are.same({ "tls", false }, { err.kind, err.sent })
+  end)
+
+  it("is refused when the server does not speak it", function()
+    local url = serve("garbage"):gsub("^http:", "https:")
+    local raw, err = http.get(url, { timeout = 1 })
+    assert.is_nil(raw)
+    assert.is_false(err.sent)
+  end)
+end)
+
+describe("a proxy", function()
+  it("gets the request for the server", function()
+    local answer = assert(http.get("http://shop.invalid/path?q", { proxy = serve "ok" }))
+    assert.are.equal(200, answer.status)
+    assert.are.equal("http://shop.invalid/path?q", server:requests()[1].path)
+  end)
+
+  it("that refuses a tunnel fails the request, unsent", function()
+    local answer, err = http.post("https://shop.invalid/", "body", { proxy = serve "status:403" })
+    assert.is_nil(answer)
+    assert.are.same({ "network", false }, { err.kind, err.sent })
+    assert.are.equal("CONNECT", server:requests()[1].method)
+  end)
+end)
+
+describe("http.stream", function()
+  it("gives the head first and the body in pieces", function()
+    local stream = assert(http.stream { url = serve "chunked:300000" })
+    assert.are.equal(200, stream.status)
+    assert.are.equal("chunked", stream.headers["transfer-encoding"])
+    local size = 0
+    for chunk in stream.read, stream do
+      size = size + #chunk
+    end
+    assert.are.equal(300000, size)
+    assert.is_nil(stream:read()) -- and again
+    stream:close()
+  end)
+
+  it("does not take what nobody reads, and loses nothing of it", function()
+    local size = 60 * 1000 * 1000
+    local stream <close> = assert(http.stream { url = serve("body:" .. size), max_bytes = size })
+    local before = resident_bytes()
+    local until_then = clock.monotonic() + 0.3
+    local timer = core.timer(0.3, function() end)
+    while clock.monotonic() < until_then do
+      core.step(true)
+    end
+    timer:close()
+    assert.is_true(resident_bytes() - before < 8 * 1000 * 1000)
+    local seen, line = 0, ("0123456789abcdef"):rep(3) .. "0123456789abcde\n"
+    for chunk in stream.read, stream do
+      local at = seen % 64
+      assert.is_true(chunk == line:rep(#chunk // 64 + 2):sub(at + 1, at + #chunk))
+      seen = seen + #chunk
+    end
+    assert.are.equal(size, seen)
+  end)
+
+  it("fails in the middle as a request does", function()
+    for action, kind in pairs { ["half-reset"] = "network", ["half-stall"] = "timeout", endless = "too_large" } do
+      local stream <close> = assert(http.stream { url = serve(action), timeout = 0.2, max_bytes = 100000 })
+      local chunk, err
+      repeat
+        chunk, err = stream:read()
+      until not chunk
+      assert.are.same({ kind, true }, { err.kind, err.sent })
+      assert.are.equal(err, select(2, stream:read()))
+      server:close()
+    end
+  end)
+
+  it("fails before its head as a request does", function()
+    local stream, err = http.stream { url = serve "stall", timeout = 0.1 }
+    assert.is_nil(stream)
+    assert.are.same({ "timeout", true }, { err.kind, err.sent })
+  end)
+
+  it("ends when it is closed or forgotten", function()
+    local url = serve "endless"
+    local stream = assert(http.stream { url = url })
+    stream:read()
+    stream:close()
+    stream:close()
+    assert.are.equal("cancelled", select(2, stream:read()).kind)
+    for _ = 1, 20 do
+      assert(http.stream { url = url }):read()
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.are.equal(0, core.counts().requests)
+  end)
+
+  it("does not hold up other requests", function()
+    local url = serve "endless"
+    local streams = {}
+    for i = 1, 300 do
+      streams[i] = assert(http.stream { url = url })
+    end
+    server:next("ok", "ok")
+    assert.are.equal(200, assert(http.get(url, { timeout = 5 })).status)
+    for _, stream in ipairs(streams) do
+      stream:close()
+    end
+  end)
+end)
+
+describe("cancelling", function()
+  -- Starts a task, lets the loop go on for a while, and calls the task off.
+  local function cancel_after(seconds, fn)
+    task.run(function()
+      local t = task.spawn(fn)
+      task.sleep(seconds)
+      assert.is_false(t.is_done)
+      task.cancel(t)
+    end)
+    core.step(false)
+    assert.are.equal(0, core.counts().requests)
+  end
+
+  it("works in every phase", function()
+    local url = serve "stall"
+    local secure_url = url:gsub("^http:", "https:")
+    cancel_after(0, function() http.post(url, "body") end) -- before anything
+    cancel_after(0.02, function() http.post(url, "body") end) -- waiting for the answer
+    cancel_after(0.02, function() http.post(secure_url, "body") end) -- shaking hands
+    server:next("half-stall")
+    cancel_after(0.02, function() http.post(url, "body") end) -- amid the answer
+    server:next("deaf")
+    cancel_after(0.02, function() http.post(url, ("x"):rep(20000000)) end) -- amid the request
+    server:next("half-stall")
+    cancel_after(0.02, function() -- reading a stream
+      local stream <close> = assert(http.stream { url = url })
+      repeat until not stream:read()
+    end)
+  end)
+
+  it("tells the one who waits", function()
+    local kind, sent
+    local request = core.request({ url = serve "stall" }, function(_, ...)
+      kind, _, sent = ...
+    end)
+    request:close()
+    request:close()
+    assert.is_nil(kind) -- never from inside
+    core.step(false)
+    assert.are.same({ "cancelled", false }, { kind, sent })
+  end)
+
+  it("reaches those that wait their turn, and their places are taken", function()
+    local url = serve "stall"
+    local requests, kinds = {}, {}
+    for i = 1, 600 do
+      requests[i] = core.request({ url = url, method = "POST", body = "x" }, function(_, kind)
+        kinds[kind] = (kinds[kind] or 0) + 1
+      end)
+    end
+    for i = 600, 1, -1 do
+      requests[i]:close()
+    end
+    while core.counts().requests > 0 do
+      core.step(true)
+    end
+    assert.are.same({ cancelled = 600 }, kinds)
+    server:next("ok")
+    server:close()
+    assert.are.equal(200, assert(http.get(serve "ok")).status)
+  end)
+end)
+
+describe("core.request", function()
+  it("may be closed, repeated and stepped inside its own callback", function()
+    local url, depth, most = serve "ok", 0, 0
+    local function again(n)
+      local request
+      request = core.request({ url = url }, function(status)
+        assert(status == 200)
+        request:close()
+        depth = depth + 1
+        most = math.max(most, depth)
+        if n > 1 then
+          again(n - 1)
+          core.step(true)
+        end
+        depth = depth - 1
+      end)
+    end
+    again(20)
+    while core.counts().requests > 0 do
+      core.step(true)
+    end
+    assert.are.equal(0, depth)
+    assert.is_true(most >= 1)
+  end)
+
+  it("counts what is under way", function()
+    local url = serve "ok"
+    local left = 3
+    for _ = 1, 3 do
+      core.request({ url = url }, function()
+        left = left - 1
+      end)
+    end
+    assert.are.equal(3, core.counts().requests)
+    collectgarbage() -- nobody holds them, and they go on
+    while left > 0 do
+      core.step(true)
+    end
+    assert.are.equal(0, core.counts().requests)
+    assert.is_false(core.step(true)) -- kept connections keep nothing going
+  end)
+
+  it("leaves nothing behind at the end of a state, whatever is under way", function()
+    local url = serve("ok", "stall", "endless")
+    local script = ([[
+      local core = require "cunnekt.core"
+      local held = {}
+      local function go(opts, done) opts.url = "%s"; held[#held + 1] = core.request(opts, done or function() end) end
+      local first
+      go({}, function() first = true end)
+      while not first do core.step(true) end
+      go { method = "POST", body = "x" }
+      for _ = 1, 3 do core.step(false) end
+      go { stream = true }
+      for _ = 1, 300 do go {} end
+      setmetatable(held, { __gc = function() pcall(core.request, { url = "%s" }, print); core.step(false) end })
+      if ... then held = nil end
+    ]]):format(url, url)
+    local file = os.tmpname()
+    finally(function()
+      os.remove(file)
+    end)
+    local handle = assert(io.open(file, "w"))
+    handle:write(script)
+    handle:close()
+    assert.is_true(os.execute("lua5.4 " .. file))
+    assert.is_true(os.execute("lua5.4 " .. file .. " 1"))
+  end)
+end)
+
+describe("texts in URLs", function()
+  it("are encoded and decoded byte by byte", function()
+    local every = {}
+    for byte = 0, 255 do
+      every[#every + 1] = string.char(byte)
+    end
+    local text = table.concat(every)
+    assert.are.equal(text, http.url_decode(http.url_encode(text)))
+    assert.are.equal("wamid.A%2BB%2FC%3D%3D", http.url_encode "wamid.A+B/C==")
+    assert.are.equal("50%, a+b é", http.url_decode "50%, a+b %C3%A9")
+  end)
+
+  it("are read from a query", function()
+    assert.are.same({ a = "1 2", b = "", c = "x=y&z", [""] = "" }, http.parse_query "a=1+2&b&c=x%3Dy%26z&=&&")
+    assert.are.same({}, http.parse_query "")
+    assert.are.same({ a = "2" }, http.parse_query "a=1&a=2")
+  end)
+end)
