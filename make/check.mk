@@ -2,10 +2,19 @@
 
 # What the specs see. The host under test may be the sanitized one; modules for plain interpreters never are.
 SPEC ?= spec
-TEST_ENV = eval "$$($(MAKE) -s env)" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
+TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
+
+# What the specs need in C. Never sanitized: a sanitized host takes plain modules, a plain interpreter no other.
+TEST_MODULES := $(BUILD)/spec/rawclient.so
+
+$(BUILD)/spec/%.so: spec/support/%.c | libraries
+	@mkdir -p $(@D)
+	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+test-modules: $(TEST_MODULES)
 
 test: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all test-modules
 	@$(TEST_ENV) && $(LUA) spec/support/busted.lua $(SPEC)
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
@@ -18,7 +27,7 @@ ASAN_ENV    = export CUNNEKT_HOST="$(ASAN_HOST)" \
   LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" UBSAN_OPTIONS="print_stacktrace=1"
 
 asan: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all test-modules
 	@$(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
 	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua $(SPEC)
 	@echo "once more, with a collector that never rests"
@@ -71,4 +80,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test asan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help

@@ -101,7 +101,7 @@ static int make_folders(struct cnk_file_job *job)
     int error = make_folder(job->path);
     *at = '/';
     if (error)
-      return error;
+      return error == EEXIST ? ENOTDIR : error;
   }
   return make_folder(job->path);
 }

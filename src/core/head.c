@@ -87,7 +87,7 @@ static enum MHD_Result check_field(void *closure, enum MHD_ValueKind kind, const
 }
 
 /* Does this libmicrohttpd parse in place, as head.h describes? */
-static bool parses_in_place(void)
+bool cnk_head_is_measured(void)
 {
   static int answer = -1; /* several threads would find the same */
   if (answer < 0) {
@@ -156,7 +156,7 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
     return MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED;
 
   struct check check = {0};
-  bool is_measured = parses_in_place();
+  bool is_measured = cnk_head_is_measured();
   if (is_measured) {
     if (line->raw_target != line->method + method_size + 1 || line->version != line->raw_target + line->target_size + 1)
       return MHD_HTTP_BAD_REQUEST;

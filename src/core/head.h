@@ -40,6 +40,10 @@ struct cnk_head_line {
 unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head_line *line, size_t max_body,
                         struct cnk_head *head);
 
+/* Is this a libmicrohttpd whose line ends can be measured? Its own strictness is not wanted then: it adds nothing to
+ * ours, and refuses by sending two heads in a row, as it still does for a Content-Length that is no number. */
+bool cnk_head_is_measured(void);
+
 /* What field names may hold, and field values: no control character but tab. */
 bool cnk_head_is_token(const char *text, size_t size);
 bool cnk_head_is_text(const char *text, size_t size);

@@ -151,6 +151,8 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
       cnk_link_remove(&peer->link);
     free(peer);
     *context = NULL;
+    /* The library may have stopped accepting for want of room, and starts again only when it runs. */
+    listener->is_due = true;
     return;
   }
   int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -217,12 +219,13 @@ static struct MHD_Daemon *start_daemon(struct cnk_listener *listener, int socket
 {
   const struct cnk_listener_options *options = &listener->options;
   return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
-                          MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-                          options->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address,
-                          MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-                          cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end, listener,
-                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
+                          MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT,
+                          cnk_head_is_measured() ? 0 : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                          MHD_OPTION_CONNECTION_LIMIT, options->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                          options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+                          MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED,
+                          cnk_exchange_end, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+                          MHD_OPTION_END);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
