@@ -28,8 +28,9 @@ local function names_of(...)
   return names
 end
 
+-- Short names are near to too many others.
 local function hint(name, names)
-  local near = options.suggest(name, names)
+  local near = #name > 2 and options.suggest(name, names)
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 
@@ -62,13 +63,17 @@ local function find_undefined(notes, folder, report)
   if notes.is_dynamic then
     return
   end
+  local is_tested = {}
+  for _, read in ipairs(notes.reads) do
+    is_tested[read.name] = is_tested[read.name] or read.is_tested
+  end
   local function is_known(read)
     for _, names in ipairs(writes) do
       if names[read.name] ~= nil then
         return true
       end
     end
-    return read.is_tested and elsewhere[read.name]
+    return is_tested[read.name] and elsewhere[read.name]
   end
   for _, read in ipairs(notes.reads) do
     if not is_known(read) then

@@ -1,0 +1,212 @@
+-- SPDX-License-Identifier: MIT
+local process = require "spec.support.process"
+local build = require "cunnekt.build"
+local parser = require "cunnekt.cli.check.parser"
+local rules = require "cunnekt.cli.check.rules"
+local shapes = require "cunnekt.cli.check.shapes"
+
+-- The problems of a source as "line: message".
+local function problems(source)
+  assert(load(source))
+  local found = {}
+  for i, problem in ipairs(rules.check(source, "")) do
+    found[i] = ("%d: %s"):format(problem.line, problem.message)
+  end
+  return found
+end
+
+local HEAD = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot() '
+
+describe("cunnekt check", function()
+  describe("finds undefined globals", function()
+    it("that are called, read, or the base of an index", function()
+      assert.same({
+        "1: undefined global 'prnt' (did you mean 'print'?)",
+        "2: undefined global 'strng' (did you mean 'string'?)",
+        "3: undefined global 'somewhere'",
+      }, problems "prnt 'x'\nlocal x = strng.format('')\nsomewhere.else_ = x")
+    end)
+
+    it("where a local has gone out of scope", function()
+      assert.same({ "1: undefined global 'x'" }, problems "do local x = 1 end return x")
+      assert.same({ "1: undefined global 'i'" }, problems "for i = 1, 2 do end return i")
+      assert.same({ "1: undefined global 'f'" }, problems "local f = function() return f end")
+      assert.same({ "1: undefined global 'x'" }, problems "local x = x")
+    end)
+
+    it("that other versions of Lua have", function()
+      assert.same({ "1: undefined global 'unpack'" }, problems "print(unpack {})")
+    end)
+  end)
+
+  describe("takes as defined", function()
+    local fine = {
+      "a global that the script sets anywhere",
+      "function f() return later end later = 1 f()",
+      "one that is set through _G",
+      "_G.here = 1 print(here)",
+      "a parameter, also of a method, and self",
+      "local t = {} function t.a:b(c, ...) return self, c, ... end",
+      "a local function inside itself",
+      "local function f() return f end f()",
+      "a local of a repeat in its condition",
+      "repeat local x = 1 until x",
+      "labels, attributes and integer division",
+      "goto x local y <close> = nil ::x:: print(7 // 2, 1 << 2, ~1, 0x1p-3, 3e-2, .5)",
+      "names in comments and strings",
+      "--[==[ nothing ]==] print [[nothing]] -- nothing\nprint 'it\\'s \"nothing'",
+      "what asks for another version of Lua first",
+      "local unpack = table.unpack or unpack if jit then print(jit.version) end return unpack",
+      "anything, when the script handles _ENV or _G itself",
+      "setmetatable(_G, {__index = function(_, name) return name end}) print(anything)",
+      "a script that begins with #!",
+      "#!/usr/bin/env lua\nprint(arg[0])",
+    }
+    for i = 1, #fine, 2 do
+      it(fine[i], function()
+        assert.same({}, rules.check(fine[i + 1], ""))
+      end)
+    end
+  end)
+
+  it("knows the globals of the files that the script requires from beside itself", function()
+    local folder = process.folder()
+    process.write(folder.path .. "/shop.lua", "tax = 0.2")
+    local script = process.write(folder.path .. "/bot.lua", "require 'shop' print(tax)")
+    assert.equal(0, process.cunnekt({ "check", script }).code)
+  end)
+
+  describe("finds unknown options", function()
+    local cases = {
+      "cunnekt.bot { lissten = 'x' }", "cunnekt.bot: unknown option 'lissten' (did you mean 'listen'?)",
+      "cunnekt.client { retires = 1 }", "cunnekt.client: unknown option 'retires' (did you mean 'retries'?)",
+      "cunnekt.http.get('x', { timeot = 1 })",
+      "cunnekt.http.get: unknown option 'timeot' (did you mean 'timeout'?)",
+      "bot:on('document', function(m) m:download { pth = 'x' } end)",
+      "cunnekt.message:download: unknown option 'pth' (did you mean 'path'?)",
+      "bot:on('text', function(m) m:reply_buttons { boddy = 'x' } end)",
+      "reply_buttons: unknown option 'boddy' (did you mean 'body'?)",
+      "bot:on('text', function(m) m:reply_buttons { buttons = { { id = 'a', titel = 'b' } } } end)",
+      "reply_buttons: buttons: unknown option 'titel' (did you mean 'title'?)",
+      "bot:on('text', function(m) m:reply_text('x', { unknwon = 'hold' }) end)",
+      "reply_text: unknown option 'unknwon' (did you mean 'unknown'?)",
+      "cunnekt.client():send_template('91', 't', { header = { imge = 'x' } })",
+      "send_template: header: unknown option 'imge' (did you mean 'image'?)",
+      "cunnekt.build.send_list('91', { list_titel = 'x' })",
+      "send_list: unknown option 'list_titel' (did you mean 'list_title'?)",
+    }
+    for i = 1, #cases, 2 do
+      it("in " .. cases[i], function()
+        assert.same({ "1: " .. cases[i + 1] }, problems(HEAD .. cases[i]))
+      end)
+    end
+  end)
+
+  it("finds them in a table that has a name", function()
+    local source = HEAD .. "local o = { retires = 1 } cunnekt.client(o)"
+    assert.same({ "1: cunnekt.client: unknown option 'retires' (did you mean 'retries'?)" }, problems(source))
+  end)
+
+  it("finds unknown events, methods and functions", function()
+    assert.same({
+      "2: bot:on: unknown event 'txt' (did you mean 'text'?)",
+      "3: unknown method 'reply_txt' (did you mean 'reply_text'?)",
+      "4: cunnekt has no 'clinet' (did you mean 'client'?)",
+      "5: cunnekt.json has no 'encde' (did you mean 'encode'?)",
+    }, problems(HEAD .. [[
+
+      bot:on("txt", function(msg)
+        msg:reply_txt "hi"
+        cunnekt.clinet()
+        cunnekt.json.encde {}
+      end)]]))
+  end)
+
+  it("is silent about functions of the script's own that look like ours", function()
+    assert.same({}, problems [[
+      local mailer = {}
+      function mailer:send_text(spec) return spec end
+      mailer:send_text { subject = "x", sender = "y" }
+      local ftp = require "ftp"
+      ftp.new():download { anything = 1 }
+    ]])
+  end)
+
+  it("is silent about options that it cannot see", function()
+    assert.same({}, problems(HEAD .. "local o = { x = 1 } cunnekt.client(o.y) cunnekt.client { [o.x] = 1 }"))
+  end)
+
+  it("finds nothing wrong in our own sources", function()
+    local pipe = io.popen "find lua examples -name '*.lua'"
+    for path in pipe:lines() do
+      for _, problem in ipairs(rules.check(process.read(path), path:match "^.*/")) do
+        error(("%s:%d: %s"):format(path, problem.line, problem.message))
+      end
+    end
+    pipe:close()
+  end)
+
+  it("walks everything that Lua compiles on this machine", function()
+    local pipe = io.popen "find /usr/share/lua/5.4 -name '*.lua' 2>/dev/null"
+    for path in pipe:lines() do
+      local source = process.read(path)
+      if loadfile(path) then
+        assert.has_no.errors(function()
+          parser.walk(source)
+        end)
+      end
+    end
+    pipe:close()
+  end)
+
+  it("knows the same fields of messages as cunnekt.build", function()
+    local samples = {
+      buttons = { body = "b", buttons = { { id = "a", title = "t" } } },
+      list = { body = "b", list_title = "l", list = { { id = "a", title = "t" } } },
+      form = { body = "b", form_cta = "c", form_id = "f" },
+      cta_url = { body = "b", button_text = "t", button_url = "https://a.b" },
+    }
+    for kind, sample in pairs(samples) do
+      for field in pairs(sample) do
+        assert.truthy(shapes.contents[kind].fields[field], kind .. "." .. field)
+      end
+      assert(build["send_" .. kind]("919999999999", sample))
+      sample.no_such_field = 1
+      local _, err = build["send_" .. kind]("919999999999", sample)
+      for name in err.message:match("known: ([^)]*)"):gmatch "[%w_]+" do
+        assert.truthy(shapes.contents[kind].fields[name], kind .. "." .. name)
+      end
+    end
+  end)
+
+  describe("as a command", function()
+    local folder = process.folder()
+    local good = process.write(folder.path .. "/good.lua", HEAD .. "bot:run()")
+    local bad = process.write(folder.path .. "/bad.lua", "print(1)\nprnt(2)")
+
+    it("says so when there is nothing wrong", function()
+      local result = process.cunnekt { "check", good }
+      assert.equal(good .. ": no mistakes found\n", result.out)
+      assert.equal(0, result.code)
+    end)
+
+    it("names file and line, goes through all scripts, and exits with 1", function()
+      local result = process.cunnekt { "check", bad, good }
+      assert.matches("/bad.lua:2: undefined global 'prnt' %(did you mean 'print'%?%)\n.*/good.lua: no mistakes", result.out)
+      assert.equal(1, result.code)
+    end)
+
+    it("reports what does not compile", function()
+      local path = process.write(folder.path .. "/broken.lua", "local = 1")
+      local result = process.cunnekt { "check", path }
+      assert.matches("/broken.lua:1: <name> expected near '='", result.out)
+      assert.equal(1, result.code)
+    end)
+
+    it("runs nothing", function()
+      local mark = folder.path .. "/mark"
+      process.cunnekt { "check", process.write(folder.path .. "/acts.lua", ("io.open(%q, 'w')"):format(mark)) }
+      assert.is_nil(process.read(mark))
+    end)
+  end)
+end)
