@@ -205,8 +205,10 @@ static int start(lua_State *L, struct errand *errand)
 static struct file *check_file(lua_State *L)
 {
   struct file **face = luaL_checkudata(L, 1, FILE_CLASS);
-  if (!*face)
+  if (!*face) {
     luaL_error(L, "the file is closed");
+    return NULL; /* not reached */
+  }
   if ((*face)->errand)
     luaL_error(L, "the file is busy: it does one thing at a time");
   return *face;

@@ -17,12 +17,13 @@ static bool is_reserved(const char *name)
 static bool add_field(struct MHD_Response *response, const char *field)
 {
   char name[128];
-  size_t size = strcspn(field, ":");
-  if (size == 0 || size >= sizeof name || field[size] != ':')
+  const char *colon = strchr(field, ':');
+  if (!colon || (size_t)(colon - field) >= sizeof name)
     return false;
+  size_t size = (size_t)(colon - field);
   memcpy(name, field, size);
   name[size] = '\0';
-  const char *value = field + size + 1;
+  const char *value = colon + 1;
   value += strspn(value, " \t");
   if (!cnk_head_is_token(name, size) || !cnk_head_is_text(value, strlen(value)) || is_reserved(name))
     return false;
@@ -32,19 +33,21 @@ static bool add_field(struct MHD_Response *response, const char *field)
 /* An answer without body and fields is made once for each status, and belongs to the listener then. */
 static struct MHD_Response *plain_response(struct cnk_listener *listener, unsigned status, bool *is_kept)
 {
-  int i = 0;
-  for (; i < PLAIN_ANSWERS && listener->plain[i].response; i++)
-    if (listener->plain[i].status == status)
-      break;
-  if (i == PLAIN_ANSWERS || !listener->plain[i].response) {
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (!response || i == PLAIN_ANSWERS)
-      return response;
-    listener->plain[i].status = status;
-    listener->plain[i].response = response;
+  struct cnk_plain_answer *free_one = NULL;
+  for (int i = PLAIN_ANSWERS - 1; i >= 0; i--) {
+    struct cnk_plain_answer *plain = &listener->plain[i];
+    *is_kept = plain->response && plain->status == status;
+    if (*is_kept)
+      return plain->response;
+    if (!plain->response)
+      free_one = plain;
   }
-  *is_kept = true;
-  return listener->plain[i].response;
+  struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+  if (response && free_one) {
+    *free_one = (struct cnk_plain_answer){.status = status, .response = response};
+    *is_kept = true;
+  }
+  return response;
 }
 
 static struct MHD_Response *make_response(struct cnk_exchange *exchange, unsigned status, const void *body, size_t size,

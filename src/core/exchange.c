@@ -264,9 +264,10 @@ void cnk_exchange_wake(struct cnk_listener *listener)
 
 void cnk_exchange_let_go(struct cnk_listener *listener)
 {
-  while (listener->exchanges.next != &listener->exchanges) {
-    struct cnk_exchange *exchange = exchange_of(listener->exchanges.next);
-    cnk_link_remove(&exchange->link);
+  for (struct cnk_link *link = listener->exchanges.next, *next; link != &listener->exchanges; link = next) {
+    struct cnk_exchange *exchange = exchange_of(link);
+    next = link->next;
+    cnk_link_remove(link);
     exchange->listener = NULL;
     if (exchange->phase == PHASE_QUEUED) {
       cnk_loop_forget(exchange->loop, &exchange->done);

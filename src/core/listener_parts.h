@@ -62,6 +62,12 @@ struct cnk_exchange {
 
 #define PLAIN_ANSWERS 8
 
+/* Without body and fields, made once for each status. */
+struct cnk_plain_answer {
+  unsigned status;
+  struct MHD_Response *response; /* NULL: free */
+};
+
 struct cnk_listener {
   struct MHD_Daemon *daemon;
   struct cnk_loop *loop;
@@ -85,10 +91,7 @@ struct cnk_listener {
   bool has_queued;   /* since the run began, some request was queued for delivery */
   bool is_due;       /* the daemon must run soon, whatever epoll says */
   bool is_paused;
-  struct {
-    unsigned status;
-    struct MHD_Response *response;
-  } plain[PLAIN_ANSWERS]; /* answers without body and fields, made once for each status */
+  struct cnk_plain_answer plain[PLAIN_ANSWERS];
 };
 
 /* Links are zeros when in no list. */
