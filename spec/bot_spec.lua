@@ -369,6 +369,85 @@ describe("bot", function()
     assert.is_true(windows[2] > 86000 and windows[2] <= 86400)
   end)
 
+  it("joins quick texts of one contact into one turn", function()
+    local heard = {}
+    new_bot():on("text", function(msg)
+      heard[#heard + 1] = msg.text
+      msg:reply_text(tostring(#msg.joined))
+    end, { debounce = 0.1 })
+    start()
+    for _, text in ipairs { "I", "would like", "tea" } do
+      say(text)
+    end
+    say("other", "919000000001")
+    local list = wait_for_messages(2)
+    table.sort(heard)
+    assert.are.same({ "I\nwould like\ntea", "other" }, heard)
+    local counts = { list[1].payload.text, list[2].payload.text }
+    table.sort(counts)
+    assert.are.same({ "1", "3" }, counts)
+    wait_for(function()
+      return bot._inbox.lanes:count() == 0
+    end, "the statuses")
+  end)
+
+  it("holds a message until the one before it has arrived", function()
+    fake:close()
+    fake = assert(sandbox.new { delay = 0.05 })
+    new_bot():on("text", function(msg)
+      msg:reply_image("https://example.com/a.jpg", "picture")
+      msg:reply_text("caption", { after = "delivered" })
+    end)
+    start()
+    say "go"
+    local list = wait_for_messages(2)
+    local delivered
+    for _, status in ipairs(list[1].statuses) do
+      delivered = status.status == "delivered" and status.time or delivered
+    end
+    assert.is_true(delivered <= list[2].time)
+  end)
+
+  it("sends the fallback template when the window is closed", function()
+    new_bot():on("text", function(msg)
+      msg:reply_text("free", { fallback = { template_id = "tpl", body = { "a" } } })
+    end)
+    start()
+    local old = tostring(math.floor(clock.now()) - 25 * 3600)
+    assert(cunnekt.http.post(
+      "http://" .. bot:address() .. "/webhook",
+      body_of { type = "text", text = "old", set = { ["messages.0.timestamp"] = old } }
+    ))
+    assert.equal("tpl", wait_for_messages(1)[1].payload.templateid)
+  end)
+
+  it("tells of accepted and of rejected messages, with what was tracked", function()
+    local told = {}
+    new_bot():on("accepted", function(outcome)
+      told[#told + 1] = outcome
+    end)
+    bot:on("rejected", function(outcome)
+      told[#told + 1] = outcome
+    end)
+    bot:on_error(function() end)
+    bot:on("text", function(msg)
+      msg:reply_text("good", { track = { n = 1 } })
+      bot:chat("919000000099"):reply_text("nobody wrote from there", { track = { n = 2 } })
+    end)
+    start()
+    say "go"
+    wait_for(function()
+      return #told == 2
+    end, "both outcomes")
+    table.sort(told, function(a, b)
+      return a.track.n < b.track.n
+    end)
+    assert.equal("accepted", told[1].status)
+    assert.is_string(told[1].id)
+    assert.equal("rejected", told[2].status)
+    assert.equal("window_closed", told[2].err.kind)
+  end)
+
   it("answers a wrong request with what is wrong", function()
     new_bot { verify_token = "token" }
     start()

@@ -23,7 +23,7 @@ describe("routes", function()
   end
 
   local function on(what, matcher, handler)
-    routes:add(what, matcher, handler, 2)
+    routes:add(what, matcher, handler, nil, 2)
   end
 
   it("run the first handler that matches", function()

@@ -4,23 +4,15 @@
 
 local chat = require "cunnekt.chat"
 local client = require "cunnekt.client"
-local build = require "cunnekt.build"
-local clock = require "cunnekt.clock"
-local core = require "cunnekt.core"
-local errors = require "cunnekt.errors"
-local event = require "cunnekt.event"
 local inbox = require "cunnekt.inbox"
 local keys = require "cunnekt.keys"
-local log = require "cunnekt.log"
 local options = require "cunnekt.options"
 local outbox = require "cunnekt.outbox"
 local route = require "cunnekt.route"
+local serve = require "cunnekt.serve"
 local schedule = require "cunnekt.schedule"
-local server = require "cunnekt.server"
 local settings = require "cunnekt.settings"
 local store = require "cunnekt.store"
-local task = require "cunnekt.task"
-local turn = require "cunnekt.turn"
 
 local bot = {}
 
@@ -38,10 +30,12 @@ bot.option_types = {
   unknown = { "hold", "resend", "fail" },
   attempts = "integer",
   on_failure = { "wait", "pass" },
+  keep_days = "integer",
 }
 
 -- Events handled at once, events that may wait, messages under way at once, seconds to finish in at a stop, turns of an
--- event before it is set aside, and whether later events of the contact wait for one that is tried again.
+-- event before it is set aside, whether later events of the contact wait for one that is tried again, and days for which
+-- what was set aside is kept.
 local defaults = {
   concurrency = 1000,
   queue = 100000,
@@ -50,10 +44,14 @@ local defaults = {
   unknown = "hold",
   attempts = 5,
   on_failure = "wait",
+  keep_days = 30,
 }
 
--- Bots that a script made and did not run, which the host serves; and those that serve now.
-local unserved, serving = {}, {}
+for _, part in ipairs { "cunnekt.handle", "cunnekt.serve" } do
+  for name, method in pairs(require(part).methods) do
+    bot_methods[name] = method
+  end
+end
 
 local function split_options(opts)
   local all, own, script = {}, {}, {}
@@ -70,7 +68,7 @@ local function split_options(opts)
 end
 
 ---Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30)
 ---@return cunnekt.bot
 function bot.new(opts)
   local own, script = split_options(opts)
@@ -93,6 +91,7 @@ function bot.new(opts)
     client = self.client,
     concurrency = own.sends,
     unknown = own.unknown,
+    has_unknown = self._store:has_unknown(),
     on_failure = function(err, handle)
       self:_fail(err, handle)
     end,
@@ -120,7 +119,7 @@ function bot.new(opts)
   self._schedule = schedule.new(function(name, fn, done)
     self:_run_job(name, fn, done)
   end)
-  unserved[#unserved + 1] = self
+  serve.add(self)
   return self
 end
 
@@ -130,13 +129,14 @@ end
 ---@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
 ---@param matcher string|string[]|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, or a function; may be left out
 ---@param handler? fun(event: table): string?
+---@param opts? table debounce: seconds; texts of a contact that come within so long of each other are joined into one
 ---@return cunnekt.bot self
----@overload fun(self, what: string, handler: fun(event: table): string?): cunnekt.bot
-function bot_methods:on(what, matcher, handler)
-  if handler == nil then
-    matcher, handler = nil, matcher
+---@overload fun(self, what: string, handler: fun(event: table): string?, opts?: table): cunnekt.bot
+function bot_methods:on(what, matcher, handler, opts)
+  if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
+    matcher, handler, opts = nil, matcher, handler
   end
-  self._routes:add(what, matcher, handler, 3)
+  self._routes:add(what, matcher, handler, opts, 3)
   return self
 end
 
@@ -216,276 +216,13 @@ function bot_methods:chat(to, phone_number_id)
   return chat.new(self, ("%s:%s"):format(phone_number_id or self._phone_number_id or "", to), to)
 end
 
--- ---- what happens to an event --------------------------------------------------------------------------------------
-
----Lets the script see a message, and checks what it made of it.
-function bot_methods:_before_send(payload, to)
-  for _, fn in ipairs(self._senders) do
-    local verdict = fn(payload, to)
-    if verdict == false then
-      return nil, errors.new("cancelled", "before_send dropped the message")
-    end
-    payload = type(verdict) == "table" and verdict or payload
-  end
-  if #self._senders > 0 then
-    return build.send(payload)
-  end
-  return payload
-end
-
----Tells the script, or the log, of a failure.
-function bot_methods:_fail(err, about)
-  if #self._failure_hearers == 0 then
-    log.error("%s", err.traceback or tostring(err))
-  end
-  for _, fn in ipairs(self._failure_hearers) do
-    task.spawn(function()
-      local ok, problem = xpcall(fn, debug.traceback, err, about)
-      if not ok then
-        log.error("bot:on_error failed: %s", problem)
-      end
-    end)
-  end
-end
-
--- Gives a status what the script kept with the message that it is about.
-local function add_track(self, status)
-  if status.id and self._routes:hears(status) then
-    local track = self._store:track_of(status.id)
-    status.track = track and next(track) ~= nil and track or nil
-  end
-end
-
-function bot_methods:_handle(record, done)
-  local it
-  turn.run(self, record, function()
-    local parsed, err = self._inbox:take(record)
-    if err then
-      error(err, 0)
-    elseif not parsed then
-      return -- dropped from the command line meanwhile
-    end
-    it = event.bind(self, record.contact, parsed)
-    self._phone_number_id = it.phone_number_id or self._phone_number_id
-    if it.kind == "status" then
-      add_track(self, it)
-    end
-    self._routes:dispatch(it)
-  end, function(err, is_finished)
-    if err then
-      self:_turn_failed(record, err, is_finished, it, done)
-    else
-      done()
-    end
-  end)
-end
-
--- Seconds before the next try of an event: a second, then four times longer each time, of which half is chance.
-local function retry_pause(attempts)
-  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
-end
-
-function bot_methods:_turn_failed(record, err, is_finished, it, done)
-  if err.kind == "store" and not is_finished then
-    -- The handler is not to blame: it runs again when the store can write.
-    log.warn("a turn could not be kept: %s", err.message)
-    return done(1)
-  end
-  record.attempts = record.attempts + 1
-  err.attempts = record.attempts
-  err.is_final = is_finished or record.attempts >= self._options.attempts
-  self:_fail(err, it)
-  if not err.is_final then
-    self._store:note_attempt(record)
-    return self._inbox:try_later(record, retry_pause(record.attempts), done)
-  end
-  if not is_finished then
-    self._store:bury(record, err)
-  end
-  done()
-end
-
--- The event that tells the script what became of a message; nil where no handler wants to know.
-function bot_methods:_outcome_of(row, outcome, err)
-  local told = { kind = "own", status = outcome }
-  if not self._routes:hears(told) then
-    return nil
-  end
-  told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
-  told.payload = row.payload
-  told.err = err and { kind = err.kind, message = err.message, code = err.code }
-  return inbox.own_record(row.contact, told)
-end
-
-function bot_methods:_run_job(name, fn, done)
-  turn.run(self, nil, fn, function(err)
-    if err then
-      err.message = ("the job '%s' failed: %s"):format(name, err.message)
-      self:_fail(err, nil)
-    end
-    done()
-  end)
-end
-
--- ---- running -------------------------------------------------------------------------------------------------------
-
--- Takes up what an earlier run left behind.
-local function recover(self)
-  local events, err = self._inbox:recover()
-  if not events then
-    return nil, err
-  end
-  local messages
-  messages, err = self._outbox:recover()
-  if not messages then
-    return nil, err
-  end
-  if events + messages > 0 then
-    log.info("taking up %d events and %d messages from before", events, messages)
-  end
-  return true
-end
-
----Takes up what an earlier run left behind, opens the webhook's address and begins to serve.
----@return cunnekt.bot? self
----@return cunnekt.error? err
-function bot_methods:start()
-  if self._server then
-    return self
-  end
-  for i, other in ipairs(unserved) do
-    if other == self then
-      table.remove(unserved, i)
-      break
-    end
-  end
-  local is_ready, problem = recover(self)
-  if not is_ready then
-    return nil, problem
-  end
-  local opened, err = server.open(self._settings, self._inbox)
-  if not opened then
-    return nil, err
-  end
-  self._server = opened
-  serving[self] = true
-  return self
-end
-
----Where webhooks come in, as "host:port"; nil before `start`.
----@return string?
-function bot_methods:address()
-  return self._server and self._server:address()
-end
-
--- Waits until nothing of these lanes is under way, or the deadline has come.
-local function wait_until_quiet(lanes, deadline)
-  task.await(function(done)
-    local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
-    lanes:when_quiet(function()
-      timer:close()
-      done()
-    end)
-  end)
-end
-
----Stops: takes nothing new, finishes what is under way within the grace time, closes the store. What is not finished
----stays in the store, for the next run.
----@param grace? number seconds; the option `grace` by default
----@return boolean is_clean nothing was cut off
-function bot_methods:stop(grace)
-  if self._is_stopping then
-    return false
-  end
-  self._is_stopping = true
-  self._schedule:stop()
-  if self._server then
-    self._server:pause()
-  end
-  local deadline = clock.monotonic() + (grace or self._options.grace)
-  if self._store.is_kept then
-    self._inbox.lanes:stop()
-  end
-  -- Turns first, for they say more messages.
-  wait_until_quiet(self._inbox.lanes, deadline)
-  wait_until_quiet(self._outbox.lanes, deadline)
-  local is_clean = self._inbox.lanes:active() == 0 and self._outbox.lanes:active() == 0
-  self._inbox.lanes:stop()
-  self._outbox.lanes:stop()
-  if self._server then
-    self._server:close()
-  end
-  self._store:close()
-  if self._on_stopped then
-    self._on_stopped(is_clean)
-  end
-  return is_clean
-end
-
--- Stops at the first signal, and leaves at once at the second.
-local function watch_signals(self)
-  local handles = {}
-  local function on_signal()
-    if self._is_stopping then
-      os.exit(1, false)
-    end
-    log.info("stopping")
-    task.spawn(self.stop, self)
-  end
-  for i, name in ipairs { "SIGTERM", "SIGINT" } do
-    handles[i] = core.signal(name, on_signal)
-  end
-  return function()
-    for _, handle in ipairs(handles) do
-      handle:close()
-    end
-  end
-end
-
----Serves until stopped by SIGTERM, SIGINT or bot:stop.
----@return boolean is_clean
-function bot_methods:run()
-  local started, err = self:start()
-  if not started then
-    error(err, 2)
-  end
-  log.info("listening on %s", self:address())
-  local unwatch = watch_signals(self)
-  local is_clean = task.await(function(done)
-    self._on_stopped = done
-  end)
-  unwatch()
-  return is_clean
-end
-
 ---Whether no bot that serves has anything to do. For `cunnekt dev`.
----@return boolean
-function bot.is_idle()
-  for one in pairs(serving) do
-    if one._inbox.lanes:count() > 0 or one._outbox.lanes:count() > 0 then
-      return false
-    end
-  end
-  return true
-end
+bot.is_idle = serve.is_idle
 
 ---Begins to stop all bots that serve. For `cunnekt dev`.
-function bot.stop_all()
-  for one in pairs(serving) do
-    task.spawn(one.stop, one)
-  end
-end
+bot.stop_all = serve.stop_all
 
 ---Runs the bots that a script made and did not run. For the host.
-function bot.serve_unserved()
-  local running = {}
-  while unserved[1] do
-    local next_bot = table.remove(unserved, 1)
-    running[#running + 1] = task.spawn(next_bot.run, next_bot)
-  end
-  for _, t in ipairs(running) do
-    task.join(t)
-  end
-end
+bot.serve_unserved = serve.serve_unserved
 
 return bot

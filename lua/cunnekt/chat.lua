@@ -16,7 +16,12 @@ local chat = {}
 local window_seconds = 24 * 60 * 60
 
 -- What a send may say about its delivery; the rest of its table is content.
-local delivery_spec = { unknown = { "hold", "resend", "fail" }, track = "table" }
+local delivery_spec = {
+  unknown = { "hold", "resend", "fail" },
+  track = "table",
+  after = { "accepted", "delivered" },
+  fallback = "table",
+}
 
 local chat_methods = {}
 
@@ -106,6 +111,18 @@ local function last_inbound(self)
   return kept
 end
 
+---Asks for an event "window_closing" before the service window ends; once, counted from the customer's last message.
+---@param before? number seconds before the end; an hour by default
+function chat_methods:watch_window(before)
+  before = before or 3600
+  if type(before) ~= "number" or before <= 0 or before >= window_seconds then
+    error("chat:watch_window: seconds must be a number between 0 and 86400", 2)
+  end
+  turn.within(self._bot, function(current)
+    current.watches[self.contact] = before
+  end)
+end
+
 ---How long free-form messages may still be sent.
 ---@return number seconds 0 when the window is closed, or the customer never wrote
 function chat_methods:window()
@@ -142,31 +159,59 @@ local function split_delivery(where, args)
 end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.
-local function check_window(self, payload)
-  if payload.templateid or not last_inbound(self) or self:window() > 0 then
-    return true
+local function is_window_closed(self, payload)
+  return not payload.templateid and last_inbound(self) and self:window() == 0
+end
+
+-- The template that goes instead of a free-form message when the window is closed.
+local function build_fallback(self, fallback)
+  local message = {}
+  for name, value in pairs(fallback) do
+    message[name] = value
+  end
+  message.template_id = nil
+  if fallback.template_id == nil then
+    return nil, errors.new("invalid", "fallback.template_id is missing", { field = "fallback.template_id" })
+  end
+  return build.send_template(self.to, fallback.template_id, message)
+end
+
+-- The payload that goes now, and the one that goes when the provider finds the window closed.
+local function choose_payload(self, payload, delivery)
+  local fallback, err
+  if delivery and delivery.fallback then
+    fallback, err = build_fallback(self, delivery.fallback)
+    if not fallback then
+      return nil, err
+    end
+  end
+  if not is_window_closed(self, payload) then
+    return payload, fallback
+  elseif fallback then
+    return fallback
   end
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
 ---Adds a payload to the outbox of this contact.
 ---@param payload table the provider's form, as cunnekt.build makes it
----@param delivery table? unknown, track
+---@param delivery table? unknown: what becomes of it when its outcome is unknown; track: comes back with its statuses; after: waits until the message before it is "accepted" or "delivered"; fallback: {template_id=, …} goes when the window is closed
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid or window_closed
 function chat_methods:_send(payload, delivery)
   local bot = self._bot
-  local ready, err = bot:_before_send(payload, self)
+  local chosen, fallback = choose_payload(self, payload, delivery)
+  if not chosen then
+    return nil, fallback
+  end
+  local ready, err = bot:_before_send(chosen, self)
   if not ready then
     return nil, err
-  end
-  local ok, window_err = check_window(self, ready)
-  if not ok then
-    return nil, window_err
   end
   local handle = sent.new(ready)
   handle.track = delivery and delivery.track
   local row = bot._outbox:new_row(self.contact, ready, handle, delivery)
+  row.fallback = fallback
   return turn.within(bot, function(current)
     current:send(row)
     return handle

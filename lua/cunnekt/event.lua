@@ -11,14 +11,26 @@ local message_methods = {}
 ---@field chat cunnekt.chat
 local message_mt = { __name = "cunnekt.message" }
 
+local function find_chat(self)
+  local it = chat.new(self._bot, self._contact, self.from or self.user_id or self.recipient)
+  rawset(self, "chat", it)
+  return it
+end
+
 function message_mt.__index(self, key)
   if key == "chat" then
-    local it = chat.new(self._bot, self._contact, self.from or self.user_id)
-    rawset(self, "chat", it)
-    return it
+    return find_chat(self)
   end
   return message_methods[key]
 end
+
+-- Everything else that concerns one contact has the chat with it, and nothing more.
+local about_mt = {
+  __name = "cunnekt.event",
+  __index = function(self, key)
+    return key == "chat" and find_chat(self) or nil
+  end,
+}
 
 for _, name in ipairs(chat.kinds) do
   local where = "reply_" .. name
@@ -50,11 +62,8 @@ end
 ---@param parsed table taken
 ---@return table
 function event.bind(bot, contact, parsed)
-  if parsed.kind == "message" then
-    parsed._bot, parsed._contact = bot, contact
-    return setmetatable(parsed, message_mt)
-  end
-  return parsed
+  parsed._bot, parsed._contact = bot, contact
+  return setmetatable(parsed, parsed.kind == "message" and message_mt or about_mt)
 end
 
 return event

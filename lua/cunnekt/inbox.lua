@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Events between the webhook's answer and their turns: stored first, then handled in order for each contact.
 
+local clock = require "cunnekt.clock"
 local json = require "cunnekt.json"
 local lanes = require "cunnekt.lanes"
 local webhook = require "cunnekt.webhook"
@@ -21,6 +22,8 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@field event table? the parsed event; nil when it must be read again
 ---@field inbound_at number? when the customer wrote, for the service window
 ---@field attempts integer turns that failed so far
+---@field queued_at number on the steady clock
+---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
 ---@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event)` hears each new event at once; `run(record, done)` runs a turn, see lanes.new
 function inbox.new(options)
@@ -81,6 +84,7 @@ function inbox_methods:enqueue(records)
     if self.lanes:count() >= most_in_memory then
       record.event, record.body = nil, nil
     end
+    record.queued_at = clock.monotonic()
     self.lanes:push(record.contact, record)
   end
 end
@@ -107,6 +111,41 @@ function inbox_methods:take(record)
   return event
 end
 
+---Seconds until the contact of this record has been quiet for so long; 0 when it has.
+---@param record cunnekt.inbox.record
+---@param seconds number
+---@return number
+function inbox_methods:seconds_until_quiet(record, seconds)
+  local last = self.lanes:last(record.contact) or record
+  return math.max(0, (last.queued_at or 0) + seconds - clock.monotonic())
+end
+
+---Takes the texts that wait behind a text into its record, so that one turn handles and finishes them all. May wait.
+---@param record cunnekt.inbox.record
+---@param event table the record's event; its text grows, and `joined` lists the events in it
+---@param fits fun(event: table): boolean
+function inbox_methods:join(record, event, fits)
+  record.joined = record.joined or {}
+  local function is_like(other)
+    local parsed = self:take(other)
+    other.event = parsed
+    return parsed ~= nil and parsed.type == "text" and fits(parsed)
+  end
+  repeat
+    local other = self.lanes:take_second(record.contact, is_like)
+    record.joined[#record.joined + 1] = other
+  until not other
+  local texts, events = { event.text }, { event }
+  for _, other in ipairs(record.joined) do
+    local parsed = self:take(other)
+    if parsed then
+      texts[#texts + 1], events[#events + 1] = parsed.text, parsed
+      record.inbound_at = math.max(record.inbound_at or 0, other.inbound_at or 0)
+    end
+  end
+  event.text, event.joined = table.concat(texts, "\n"), events
+end
+
 ---Plans another turn of an event: the contact's other events wait for it, or pass it by.
 ---@param record cunnekt.inbox.record
 ---@param pause number seconds
@@ -118,18 +157,6 @@ function inbox_methods:try_later(record, pause, done)
   -- A lane of its own, so that the next turn counts as waiting work like any other.
   self.lanes:push_later(("retry %d"):format(record.seq), record, pause)
   done()
-end
-
----Queues the events that an earlier run accepted and did not finish. Waits.
----@return integer? count
----@return cunnekt.error? err kind store
-function inbox_methods:recover()
-  local records, err = self._store:pending()
-  if not records then
-    return nil, err
-  end
-  self:enqueue(records)
-  return #records
 end
 
 ---Stores the events of one body, then queues those that are new.

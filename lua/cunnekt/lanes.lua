@@ -32,6 +32,40 @@ function lanes_methods:is_free(key)
   return self._lanes[key] == nil
 end
 
+---The item of a lane that is under way or next.
+---@param key string
+---@return any? item
+function lanes_methods:head(key)
+  local lane = self._lanes[key]
+  return lane and lane[lane.first]
+end
+
+---Takes the item behind the head of a lane out, if `fits` says so.
+---@param key string
+---@param fits fun(item: any): boolean
+---@return any? item
+function lanes_methods:take_second(key, fits)
+  local lane = self._lanes[key]
+  local second = lane and lane[lane.first + 1]
+  if second == nil or not fits(second) then
+    return nil
+  end
+  -- The head moves up into the place of the second: the lane begins one later.
+  lane[lane.first + 1] = lane[lane.first]
+  lane[lane.first] = nil
+  lane.first = lane.first + 1
+  self._count = self._count - 1
+  return second
+end
+
+---The item at the end of a lane.
+---@param key string
+---@return any? item
+function lanes_methods:last(key)
+  local lane = self._lanes[key]
+  return lane and lane[lane.last]
+end
+
 ---How many items are waiting or under way.
 function lanes_methods:count()
   return self._count

@@ -2,6 +2,7 @@
 -- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not taken is
 -- tried again; an unknown outcome is settled by its policy. Statuses move the handles on.
 
+local cache = require "cunnekt.cache"
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local lanes = require "cunnekt.lanes"
@@ -15,6 +16,8 @@ local outbox = {}
 local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
 -- Seconds between tries of one message: doubling from the first to the longest.
 local first_pause, longest_pause = 1, 300
+-- For so many contacts the last message is remembered, for one that must not arrive before it.
+local remembered_contacts = 4096
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
 local most_early = 1000
 
@@ -27,10 +30,12 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field payload table
 ---@field unknown "hold"|"resend"|"fail"
 ---@field track table?
+---@field after "accepted"|"delivered"|nil what the message before it must have reached
+---@field fallback table? the payload that goes when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
 
----@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
@@ -39,6 +44,8 @@ function outbox.new(options)
     _on_failure = options.on_failure,
     _tell = options.tell,
     _on_told = options.on_told,
+    _has_unknown = options.has_unknown or false,
+    _last = cache.new(remembered_contacts),
     _by_message_id = setmetatable({}, { __mode = "v" }),
     _early = {},
     _early_count = 0,
@@ -53,7 +60,7 @@ end
 ---@param contact string
 ---@param payload table
 ---@param handle cunnekt.sent
----@param delivery table? unknown, track
+---@param delivery table? unknown, track, after
 ---@return cunnekt.outbox.row
 function outbox_methods:new_row(contact, payload, handle, delivery)
   return {
@@ -61,6 +68,7 @@ function outbox_methods:new_row(contact, payload, handle, delivery)
     payload = payload,
     unknown = delivery and delivery.unknown or self._unknown,
     track = delivery and delivery.track,
+    after = delivery and delivery.after,
     handle = handle,
     attempts = 0,
   }
@@ -85,14 +93,9 @@ function outbox_methods:mark(rows)
   end
 end
 
----Takes up what an earlier run left: what was queued is sent; what was being sent has an outcome that nobody knows. Waits.
----@return integer? count
----@return cunnekt.error? err kind store
-function outbox_methods:recover()
-  local rows, err = self._store:outgoing()
-  if not rows then
-    return nil, err
-  end
+---Takes up what an earlier run left: what was queued is sent; what was being sent has an outcome that nobody knows.
+---@param rows table[] as the store gives them
+function outbox_methods:recover(rows)
   for _, row in ipairs(rows) do
     row.handle = sent.new(row.payload)
     row.handle.track = row.track
@@ -103,7 +106,6 @@ function outbox_methods:recover()
       self.lanes:push(row.contact, row)
     end
   end
-  return #rows
 end
 
 -- ---- one delivery ----------------------------------------------------------------------------------------------
@@ -124,6 +126,7 @@ end
 -- The end of a message that was not accepted.
 local function give_up(self, row, state, err)
   row.handle:_advance(state, err)
+  self._has_unknown = self._has_unknown or state == "unknown"
   settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
   self._on_failure(err, row.handle)
 end
@@ -132,6 +135,13 @@ local unknown_ends = { hold = "unknown", fail = "failed" }
 
 local function settle_failure(self, row, err, done)
   local is_unknown = err.kind == "unknown_outcome"
+  if err.kind == "window_closed" and row.fallback then
+    -- The provider knows better than we when the customer wrote last.
+    row.payload, row.fallback = row.fallback, nil
+    row.handle.payload = row.payload
+    self._store:replace_payload(row)
+    return done(0)
+  end
   if is_unknown and unknown_ends[row.unknown] then
     give_up(self, row, unknown_ends[row.unknown], err)
     return done()
@@ -162,10 +172,23 @@ local function settle_accepted(self, row, answer, done)
   done()
 end
 
+-- Seconds for which a message waits for the one before it to arrive; then it goes all the same.
+local longest_follow = 60
+
+-- Waits until the message before this one has come far enough. "Accepted" it has, for a lane sends one at a time.
+local function wait_for_previous(self, row)
+  local previous = self._last:get(row.contact)
+  if row.after == "delivered" and previous and previous ~= row.handle then
+    previous:_wait_for("delivered", longest_follow)
+  end
+  self._last:put(row.contact, row.handle)
+end
+
 function outbox_methods:_deliver(row, done)
-  row.attempts = row.attempts + 1
-  row.handle:_advance("sending")
   task.spawn(function()
+    wait_for_previous(self, row)
+    row.attempts = row.attempts + 1
+    row.handle:_advance("sending")
     local answer, err
     if not row.is_marked then
       answer, err = self._store:mark_sending(row)
@@ -182,6 +205,38 @@ function outbox_methods:_deliver(row, done)
       settle_failure(self, row, err, done)
     end
   end)
+end
+
+-- ---- unknown outcomes that a status settles ----------------------------------------------------------------------
+
+-- Seconds by which the provider's clock and ours may differ, and for which a status may still settle a lost answer.
+local clock_slack, longest_doubt = 60, 3600
+
+---Whether some message may be held because its outcome is unknown.
+---@return boolean
+function outbox_methods:has_unknown()
+  return self._has_unknown
+end
+
+---Waits until the message that is under way to this contact, if any, has its answer.
+---@param contact string
+function outbox_methods:wait_for_answer(contact)
+  local row = self.lanes:head(contact)
+  if row then
+    row.handle:_wait_for("accepted", longest_follow)
+  end
+end
+
+---A status of a message that nobody knows settles the one message to that contact whose answer was lost: it was taken.
+---@param contact string
+---@param status table
+---@return table? track as store:track_of
+function outbox_methods:settle_by_status(contact, status)
+  if not self._has_unknown then
+    return nil
+  end
+  local at = status.timestamp or clock.now()
+  return self._store:settle_unknown(contact, status.id, at + clock_slack, at - longest_doubt)
 end
 
 -- ---- statuses --------------------------------------------------------------------------------------------------

@@ -110,9 +110,10 @@ end
 ---@param what string
 ---@param matcher any nil: every such event
 ---@param handler function
+---@param opts table? debounce: seconds of quiet after which the quick texts of a contact are handled as one
 ---@param level integer
 ---@return table entry what was added
-function routes_methods:add(what, matcher, handler, level)
+function routes_methods:add(what, matcher, handler, opts, level)
   if type(what) ~= "string" or not is_known[what] then
     local near = type(what) == "string" and options.suggest(what, known)
     local hint = near and (" (did you mean '%s'?)"):format(near) or ""
@@ -122,6 +123,14 @@ function routes_methods:add(what, matcher, handler, level)
     error(("bot:on('%s'): the handler must be a function, got %s"):format(what, type(handler)), level)
   end
   local entry = { what = what, matcher = matcher ~= nil and compile_matcher(what, matcher, level + 1) or nil, run = handler }
+  if opts ~= nil then
+    options.check("bot:on", opts, { debounce = "number" }, level + 1)
+    if opts.debounce and what ~= "text" and what ~= "message" and what ~= "any" then
+      error("bot:on: only texts can be joined, so debounce goes with 'text'", level)
+    end
+    entry.debounce = opts.debounce
+    self._has_debounce = true
+  end
   table.insert(self._handlers, entry)
   self._by_type = {}
   return entry
@@ -151,6 +160,21 @@ local function candidates(self, event)
     end
   end
   return list
+end
+
+---For how long a text waits for more of its kind: what the first handler that matches it asks for.
+---@param event table
+---@return number? seconds
+function routes_methods:debounce_of(event)
+  if not self._has_debounce or event.type ~= "text" then
+    return nil
+  end
+  for _, entry in ipairs(candidates(self, event)) do
+    if not entry.matcher or entry.matcher(event) then
+      return entry.debounce
+    end
+  end
+  return nil
 end
 
 ---Whether some handler may hear this event; its matcher is not asked.

@@ -90,8 +90,7 @@ end
 ---@return cunnekt.sent? self
 ---@return cunnekt.error? err kind timeout, rejected, unknown_outcome …
 function sent_methods:wait(wanted, timeout)
-  local level = waitable[wanted]
-  if not level then
+  if not waitable[wanted] then
     error(("sent:wait: '%s' is not one of: accepted, sent, delivered, read"):format(tostring(wanted)), 2)
   end
   if timeout ~= nil and type(timeout) ~= "number" then
@@ -100,7 +99,13 @@ function sent_methods:wait(wanted, timeout)
   if self._before_wait then
     self._before_wait()
   end
-  local deadline = clock.monotonic() + (timeout or 60)
+  return self:_wait_for(wanted, timeout or 60)
+end
+
+---Waits, whoever asks. For the outbox.
+function sent_methods:_wait_for(wanted, timeout)
+  local level = waitable[wanted]
+  local deadline = clock.monotonic() + timeout
   while not has_reached(self, level) do
     if is_end[self.state] or self.state == "unknown" then
       return nil, failure_of(self)

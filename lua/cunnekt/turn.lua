@@ -22,9 +22,10 @@ turn.gone = {}
 ---@field values table<string, any> changes of bot.store
 ---@field states table<string, table> contact → chat whose state was touched
 ---@field reads table<string, integer> what was read → its version then
+---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
 local function clear(self)
-  self.sends, self.values, self.states, self.reads = {}, {}, {}, {}
+  self.sends, self.values, self.states, self.reads, self.watches = {}, {}, {}, {}, {}
 end
 
 ---A turn that nothing has happened in yet.
@@ -126,7 +127,7 @@ function turn_methods:commit()
   if has_conflict(self) then
     return nil, errors.new("conflict", "another turn changed what this one had read")
   end
-  if not self.record and #self.sends == 0 and next(self.values) == nil and next(states) == nil then
+  if not self.record and #self.sends == 0 and not (next(self.values) or next(states) or next(self.watches)) then
     return true
   end
   note_changes(self, states)
@@ -136,6 +137,7 @@ function turn_methods:commit()
     sends = self.sends,
     values = self.values,
     states = states,
+    watches = self.watches,
   }
   if not ok then
     return nil, err

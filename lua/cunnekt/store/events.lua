@@ -75,6 +75,29 @@ function events:add_own(job, record)
   add_record(self, job, record)
 end
 
+---Stores an event for each watched window that ends soon, and watches it no more. Waits.
+---@param make fun(contact: string, ends_at: number): cunnekt.inbox.record
+---@return cunnekt.inbox.record[]? records
+---@return cunnekt.error? err kind store
+function events:closing_windows(make)
+  local results, err = self:_run { { self._sql.get_closing, clock.now() } }
+  if not results then
+    return nil, err
+  end
+  local records, job = {}, {}
+  for i, row in ipairs(results[1]) do
+    records[i] = make(row[1], row[2] + 86400)
+    job[#job + 1] = { self._sql.unwatch_window, row[1] }
+    self:add_own(job, records[i])
+  end
+  if #job == 0 then
+    return records
+  end
+  local ok
+  ok, err = self:_run(job)
+  return ok and records or nil, err
+end
+
 ---The body of a stored event. Waits.
 ---@param seq integer
 ---@return string? body nil when the event is gone
@@ -115,10 +138,12 @@ end
 ---@param record cunnekt.inbox.record
 ---@param err cunnekt.error why
 function events:bury(record, err)
-  self:_insist {
-    { self._sql.put_dead, tostring(err.traceback or err), record.attempts, clock.now(), record.seq },
-    { self._sql.delete_event, record.seq },
-  }
+  local job, why = {}, tostring(err.traceback or err)
+  for _, one in ipairs { record, table.unpack(record.joined or {}) } do
+    job[#job + 1] = { self._sql.put_dead, why, record.attempts, clock.now(), one.seq }
+    job[#job + 1] = { self._sql.delete_event, one.seq }
+  end
+  self:_insist(job)
 end
 
 return events

@@ -2,7 +2,7 @@
 -- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one job of the
 -- database's own thread, which commits whatever waits together. SQL is here and in store/schema.lua only.
 
-local cache = require "cunnekt.store.cache"
+local cache = require "cunnekt.cache"
 local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
@@ -21,7 +21,7 @@ local cached_conversations = 10000
 -- Seconds between tries of a change that must not be forgotten while the disk is full.
 local settle_pause = 1
 
-for _, part in ipairs { "events", "turns", "messages" } do
+for _, part in ipairs { "events", "turns", "messages", "clearing" } do
   for name, method in pairs(require("cunnekt.store." .. part)) do
     store_methods[name] = method
   end

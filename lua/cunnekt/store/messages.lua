@@ -20,6 +20,14 @@ function messages:mark_sending(row)
   return self:_run { { self._sql.change_outbox, states.sending, row.attempts, nil, clock.now(), row.id } }
 end
 
+---Puts the template that was given with a message in its place. Waits.
+---@param row cunnekt.outbox.row
+---@return boolean|table|nil ok
+---@return cunnekt.error? err kind store
+function messages:replace_payload(row)
+  return self:_run { { self._sql.change_payload, json.encode(row.payload), row.id } }
+end
+
 ---Notes what became of a message.
 ---@param row cunnekt.outbox.row
 ---@param state "accepted"|"queued"|"rejected"|"failed"|"unknown"
@@ -28,16 +36,16 @@ end
 ---@param record cunnekt.inbox.record? an event that tells the script, kept with it
 ---@param done fun()? called after the commit
 function messages:settle(row, state, message_id, err, record, done)
-  local sql, job = self._sql, nil
+  local sql, job = self._sql, {}
   if state == "accepted" then
-    job = { { sql.delete_outbox, row.id } }
+    job[1] = { sql.delete_outbox, row.id }
     if message_id then
       local hash = keys.halves(message_id)
       local track = row.track and json.encode(row.track) or nil
       job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today() }
     end
   else
-    job = { { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id } }
+    job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id }
   end
   if record then
     self:add_own(job, record)
@@ -65,10 +73,40 @@ function messages:outgoing()
         unknown = row[5],
         track = row[6] and json.decode(row[6]) or nil,
         attempts = row[7],
+        after = row[8],
+        fallback = row[9] and json.decode(row[9]) or nil,
       }
     end
   until #results[1] < page
   return rows
+end
+
+---Whether there are messages whose outcome is unknown. Waits.
+---@return boolean
+function messages:has_unknown()
+  local results = assert(self:_run { { self._sql.has_unknown, states.unknown } })
+  return results[1][1] ~= nil
+end
+
+---Takes the one message to a contact whose outcome is unknown for the one that a status is about. Waits.
+---@param contact string
+---@param message_id string
+---@param latest number the message must have been sent before that
+---@param earliest number and after that
+---@return table? track as track_of; nil when there is none, or more than one
+function messages:settle_unknown(contact, message_id, latest, earliest)
+  local sql = self._sql
+  local results = assert(self:_run { { sql.get_unknown, contact, states.unknown, earliest, latest } })
+  local rows = results[1]
+  if #rows ~= 1 then
+    return nil
+  end
+  local id, track = table.unpack(rows[1])
+  assert(self:_run {
+    { sql.delete_outbox, id },
+    { sql.put_sent, (keys.halves(message_id)), message_id, contact, track, keys.today() },
+  })
+  return track and json.decode(track) or {}
 end
 
 ---What was given with a message that the provider accepted. Waits.

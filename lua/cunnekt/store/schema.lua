@@ -31,7 +31,10 @@ schema.migrations = {
     [[CREATE TABLE conversation (
         contact BLOB PRIMARY KEY,
         state BLOB,
-        last_inbound REAL) WITHOUT ROWID]],
+        last_inbound REAL,
+        watch REAL) WITHOUT ROWID]],
+    -- Few conversations are watched; the others are not in this index.
+    "CREATE INDEX conversation_watch ON conversation (last_inbound) WHERE watch IS NOT NULL",
     [[CREATE TABLE value (
         key BLOB PRIMARY KEY,
         value BLOB NOT NULL) WITHOUT ROWID]],
@@ -43,10 +46,12 @@ schema.migrations = {
         state INTEGER NOT NULL,
         unknown BLOB NOT NULL,
         track BLOB,
+        follows BLOB,
+        fallback BLOB,
         attempts INTEGER NOT NULL DEFAULT 0,
         error BLOB,
-        message_id BLOB,
         changed_at REAL NOT NULL)]],
+    "CREATE INDEX outbox_ended ON outbox (contact) WHERE state > 1",
     -- Messages that were accepted, to be found by their statuses. `hash` as above, of the message id.
     [[CREATE TABLE sent (
         hash INTEGER PRIMARY KEY,

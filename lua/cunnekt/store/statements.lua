@@ -34,17 +34,47 @@ local texts = {
   put_state = [[INSERT INTO conversation (contact, state) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET state = excluded.state]],
 
+  watch_window = [[INSERT INTO conversation (contact, watch) VALUES (?, ?)
+      ON CONFLICT (contact) DO UPDATE SET watch = excluded.watch]],
+  -- The windows that end soon enough to tell of it.
+  get_closing = {
+    "SELECT contact, last_inbound FROM conversation WHERE watch IS NOT NULL AND last_inbound + 86400 - watch <= ? LIMIT 1000",
+    want = "rows",
+  },
+  unwatch_window = "UPDATE conversation SET watch = NULL WHERE contact = ?",
+
+  -- Old rows go a thousand at a time; `seen` is walked along its key, for it has no other index.
+  clear_seen = [[DELETE FROM seen WHERE hash IN
+      (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?]],
+  next_seen = {
+    "SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000)",
+    want = "rows",
+  },
+  clear_sent = "DELETE FROM sent WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?",
+  next_sent = {
+    "SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000)",
+    want = "rows",
+  },
+  clear_dead = "DELETE FROM dead WHERE failed_at < ?",
+  clear_outbox = "DELETE FROM outbox WHERE state > 1 AND changed_at < ?",
+
   get_value = { "SELECT value FROM value WHERE key = ?", want = "rows" },
   put_value = [[INSERT INTO value (key, value) VALUES (?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value]],
   delete_value = "DELETE FROM value WHERE key = ?",
 
-  put_outbox = [[INSERT INTO outbox (id, contact, payload, state, unknown, track, changed_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?)]],
+  put_outbox = [[INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallback, changed_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
+  change_payload = "UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?",
   change_outbox = "UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ?",
+  has_unknown = { "SELECT 1 FROM outbox WHERE state = ? LIMIT 1", want = "rows" },
+  get_unknown = {
+    [[SELECT id, track FROM outbox WHERE contact = ? AND state = ? AND state > 1 AND changed_at BETWEEN ? AND ? LIMIT 2]],
+    want = "rows",
+  },
   delete_outbox = "DELETE FROM outbox WHERE id = ?",
   get_outgoing = {
-    [[SELECT id, contact, payload, state, unknown, track, attempts FROM outbox
+    [[SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback FROM outbox
         WHERE id > ? AND state <= 1 ORDER BY id LIMIT ?]],
     want = "rows",
     max_rows = 10000,

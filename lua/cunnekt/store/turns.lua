@@ -21,6 +21,8 @@ local function add_sends(self, job, sends)
       row.is_marked and states.sending or states.queued,
       row.unknown,
       row.track and json.encode(row.track) or nil,
+      row.after,
+      row.fallback and json.encode(row.fallback) or nil,
       now,
     }
   end
@@ -59,12 +61,18 @@ function turns:commit(change)
   local job, record, sql = {}, change.record, self._sql
   if record then
     job[1] = { sql.delete_event, record.seq }
+    for _, other in ipairs(record.joined or {}) do
+      job[#job + 1] = { sql.delete_event, other.seq }
+    end
     if record.inbound_at then
-      job[2] = { sql.note_inbound, record.contact, record.inbound_at }
+      job[#job + 1] = { sql.note_inbound, record.contact, record.inbound_at }
     end
   end
   for contact, text in pairs(change.states) do
     job[#job + 1] = { sql.put_state, contact, text }
+  end
+  for contact, before in pairs(change.watches) do
+    job[#job + 1] = { sql.watch_window, contact, before }
   end
   add_values(self, job, change.values)
   add_sends(self, job, change.sends)

@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+-- A table that forgets what was not asked for in a while, in two halves: simple, and bounded.
+
+local cache = {}
+
+local cache_methods = {}
+local cache_mt = { __index = cache_methods, __name = "cunnekt.cache" }
+
+---@param capacity integer entries at most
+function cache.new(capacity)
+  return setmetatable({ _half = math.max(1, capacity // 2), _young = {}, _old = {}, _count = 0 }, cache_mt)
+end
+
+---@param key any
+---@return any value nil when it is not known
+function cache_methods:get(key)
+  local value = self._young[key]
+  if value == nil then
+    value = self._old[key]
+    if value ~= nil then
+      self:put(key, value)
+    end
+  end
+  return value
+end
+
+---@param key any
+---@param value any not nil
+function cache_methods:put(key, value)
+  if self._young[key] == nil then
+    self._count = self._count + 1
+  end
+  self._young[key] = value
+  if self._count >= self._half then
+    self._old, self._young, self._count = self._young, {}, 0
+  end
+end
+
+return cache

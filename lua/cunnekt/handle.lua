@@ -1,0 +1,154 @@
+-- SPDX-License-Identifier: MIT
+-- The bot's part for what happens: an event's turn, its failure and its next try, a job's run, a message that is about to
+-- leave. The methods are the bot's own; see bot.lua.
+
+local build = require "cunnekt.build"
+local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
+local event = require "cunnekt.event"
+local inbox = require "cunnekt.inbox"
+local log = require "cunnekt.log"
+local task = require "cunnekt.task"
+local turn = require "cunnekt.turn"
+
+local methods = {}
+
+---Lets the script see a message, and checks what it made of it.
+function methods:_before_send(payload, to)
+  for _, fn in ipairs(self._senders) do
+    local verdict = fn(payload, to)
+    if verdict == false then
+      return nil, errors.new("cancelled", "before_send dropped the message")
+    end
+    payload = type(verdict) == "table" and verdict or payload
+  end
+  if #self._senders > 0 then
+    return build.send(payload)
+  end
+  return payload
+end
+
+---Tells the script, or the log, of a failure.
+function methods:_fail(err, about)
+  if #self._failure_hearers == 0 then
+    log.error("%s", err.traceback or tostring(err))
+  end
+  for _, fn in ipairs(self._failure_hearers) do
+    task.spawn(function()
+      local ok, problem = xpcall(fn, debug.traceback, err, about)
+      if not ok then
+        log.error("bot:on_error failed: %s", problem)
+      end
+    end)
+  end
+end
+
+-- Gives a status what the script kept with the message that it is about.
+local function add_track(self, status, contact)
+  if not status.id or not (self._routes:hears(status) or self._outbox:has_unknown()) then
+    return
+  end
+  local track = self._store:track_of(status.id)
+  if not track then
+    -- The status may have overtaken the answer that brings the message's id, or the answer was lost.
+    self._outbox:wait_for_answer(contact)
+    track = self._store:track_of(status.id) or self._outbox:settle_by_status(contact, status)
+  end
+  status.track = track and next(track) ~= nil and track or nil
+end
+
+-- Seconds that this event has to wait for more texts of its contact; nil when it may be handled.
+local function wait_for_more(self, record)
+  local seconds = record.event and self._routes:debounce_of(record.event)
+  if not seconds then
+    return nil
+  end
+  local pause = self._inbox:seconds_until_quiet(record, seconds)
+  return pause > 0 and pause or nil
+end
+
+local function join_texts(self, record, it)
+  if self._routes:debounce_of(it) then
+    self._inbox:join(record, it, function(other)
+      return self._routes:debounce_of(other) ~= nil
+    end)
+  end
+end
+
+function methods:_handle(record, done)
+  local pause = wait_for_more(self, record)
+  if pause then
+    return done(pause)
+  end
+  local it
+  turn.run(self, record, function()
+    local parsed, err = self._inbox:take(record)
+    if err then
+      error(err, 0)
+    elseif not parsed then
+      return -- dropped from the command line meanwhile
+    end
+    join_texts(self, record, parsed)
+    it = event.bind(self, record.contact, parsed)
+    self._phone_number_id = it.phone_number_id or self._phone_number_id
+    if it.kind == "status" then
+      add_track(self, it, record.contact)
+    end
+    self._routes:dispatch(it)
+  end, function(err, is_finished)
+    if err then
+      self:_turn_failed(record, err, is_finished, it, done)
+    else
+      done()
+    end
+  end)
+end
+
+-- Seconds before the next try of an event: a second, then four times longer each time, of which half is chance.
+local function retry_pause(attempts)
+  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
+end
+
+function methods:_turn_failed(record, err, is_finished, it, done)
+  if err.kind == "store" and not is_finished then
+    -- The handler is not to blame: it runs again when the store can write.
+    log.warn("a turn could not be kept: %s", err.message)
+    return done(1)
+  end
+  record.attempts = record.attempts + 1
+  err.attempts = record.attempts
+  err.is_final = is_finished or record.attempts >= self._options.attempts
+  self:_fail(err, it)
+  if not err.is_final then
+    self._store:note_attempt(record)
+    return self._inbox:try_later(record, retry_pause(record.attempts), done)
+  end
+  if not is_finished then
+    self._store:bury(record, err)
+  end
+  done()
+end
+
+-- The event that tells the script what became of a message; nil where no handler wants to know.
+function methods:_outcome_of(row, outcome, err)
+  local told = { kind = "own", status = outcome }
+  if not self._routes:hears(told) then
+    return nil
+  end
+  told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
+  told.payload = row.payload
+  told.err = err and { kind = err.kind, message = err.message, code = err.code }
+  return inbox.own_record(row.contact, told)
+end
+
+function methods:_run_job(name, fn, done)
+  turn.run(self, nil, fn, function(err)
+    if err then
+      err.message = ("the job '%s' failed: %s"):format(name, err.message)
+      self:_fail(err, nil)
+    end
+    done()
+  end)
+end
+
+return { methods = methods }

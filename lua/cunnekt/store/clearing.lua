@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+-- The store's part for rows that are old enough to go. Each call is one small step, so that nobody waits behind it.
+
+local clock = require "cunnekt.clock"
+local keys = require "cunnekt.store.keys"
+
+local clearing = {}
+
+-- Meta repeats a webhook for 7 days, and statuses come no later.
+local days_seen = 8
+
+-- The walks along the two tables with random keys, one after the other.
+local walks = {
+  { clear = "clear_seen", look = "next_seen" },
+  { clear = "clear_sent", look = "next_sent" },
+}
+
+---Clears some rows away. Waits.
+---@param keep_days integer days for which events and messages that were set aside are kept
+---@return boolean? is_done the whole store has been gone through; nil when the store cannot be written
+---@return cunnekt.error? err
+function clearing:clear_old(keep_days)
+  local at = self._clearing or { walk = 1, hash = math.mininteger }
+  self._clearing = at
+  local walk, sql = walks[at.walk], self._sql
+  local results, err = self:_run {
+    { sql[walk.look], at.hash },
+    { sql[walk.clear], at.hash, keys.today() - days_seen },
+  }
+  if not results then
+    return nil, err
+  end
+  local last = results[1][1][1]
+  if last then
+    at.hash = last
+    return false
+  elseif at.walk < #walks then
+    at.walk, at.hash = at.walk + 1, math.mininteger
+    return false
+  end
+  self._clearing = nil
+  local before = clock.now() - keep_days * 86400
+  results, err = self:_run { { sql.clear_dead, before }, { sql.clear_outbox, before } }
+  return results and true or nil, err
+end
+
+return clearing
