@@ -117,6 +117,7 @@ describe("the rock #packaging", function()
 
   setup(function()
     tree = process.folder()
+    process.run { "rm", "-rf", "build-rock" }
     local built = process.run {
       "luarocks", "--lua-version=5.4", "--tree=" .. tree.path, "make", "--deps-mode=none",
       "rockspec/cunnekt-scm-1.rockspec", "CFLAGS=-O1 -fPIC -DCALLERS_OWN",
