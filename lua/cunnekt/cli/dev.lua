@@ -51,6 +51,11 @@ EXIT STATUS
        1      the script raised an error: a traceback is on standard error
        2      the command line was not understood, or SCRIPT cannot be read
 
+EXIT STATUS
+       0      ended by /quit, the end of the input, or a signal
+       1      the script raised an error: a traceback is on standard error
+       2      the command line was not understood
+
 EXAMPLES
        cunnekt dev bot.lua
        printf 'hi\n/button bad\n' | cunnekt dev bot.lua

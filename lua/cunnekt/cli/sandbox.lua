@@ -81,6 +81,11 @@ EXIT STATUS
        1      it could not listen
        2      the command line was not understood
 
+EXIT STATUS
+       0      stopped by SIGINT or SIGTERM
+       1      the address cannot be listened on
+       2      the command line was not understood
+
 EXAMPLES
        cunnekt sandbox --webhook http://127.0.0.1:8080/webhook
        CUNNEKT_API_KEY=any CUNNEKT_BASE_URL=http://127.0.0.1:8025/v1 \

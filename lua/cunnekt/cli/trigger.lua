@@ -61,7 +61,9 @@ ENVIRONMENT
        CUNNEKT_APP_SECRET  with --webhook: signs the event, as Meta does
 
 EXIT STATUS
-       0 the bot answered 2xx, 1 it did not, 2 a mistake on the command line
+       0      the bot answered 2xx
+       1      it did not
+       2      the command line was not understood
 
 EXAMPLES
        cunnekt trigger text --text hi --sandbox http://127.0.0.1:8025
