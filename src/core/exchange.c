@@ -158,13 +158,36 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
   return true;
 }
 
-/* In the middle of a body the library takes no answer, so the refusal goes out beside it. */
+/* A client that is cut off while it still writes sees a broken connection and never reads the refusal. So a body that
+ * is not absurdly large is read to its end, without being kept; the deadline of bodies holds for it as well. */
+#define DROPPED_MOST ((size_t)64 << 20)
+
+static bool may_drain(const struct cnk_exchange *exchange)
+{
+  return !MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) &&
+         exchange->head.content_length <= DROPPED_MOST;
+}
+
+static enum MHD_Result drop_body(struct cnk_exchange *exchange, size_t *size)
+{
+  exchange->dropped += *size;
+  *size = 0;
+  if (exchange->dropped <= DROPPED_MOST)
+    return MHD_YES;
+  /* In the middle of a body the library takes no answer, so the refusal goes out beside it. */
+  cnk_listener_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
+  return MHD_NO;
+}
+
 static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data, size_t *size)
 {
   struct cnk_listener *listener = exchange->listener;
-  bool is_too_much = *size > listener->options.max_body - exchange->body_size;
-  if (is_too_much || !reserve_body(exchange, *size)) {
-    cnk_listener_say(exchange->peer, is_too_much ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE);
+  if (*size > listener->options.max_body - exchange->body_size) {
+    exchange->phase = PHASE_DRAIN;
+    return drop_body(exchange, size);
+  }
+  if (!reserve_body(exchange, *size)) {
+    cnk_listener_say(exchange->peer, MHD_HTTP_SERVICE_UNAVAILABLE);
     return MHD_NO;
   }
   memcpy(exchange->body + exchange->body_size, data, *size);
@@ -212,7 +235,13 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
   case PHASE_HEAD:
     exchange->method = method;
     exchange->phase = PHASE_BODY;
+    exchange->dropped = 0;
     unsigned status = check_head(exchange, version);
+    if (status == MHD_HTTP_CONTENT_TOO_LARGE && may_drain(exchange)) {
+      exchange->phase = PHASE_DRAIN;
+      cnk_listener_expect(listener, exchange->peer, LIST_BODY);
+      return MHD_YES;
+    }
     if (status != 0)
       return refuse(exchange, connection, status);
     if (exchange->head.is_chunked || exchange->head.content_length > 0)
@@ -223,6 +252,8 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
       return take_body(exchange, data, size);
     queue(exchange);
     return MHD_YES;
+  case PHASE_DRAIN:
+    return *size > 0 ? drop_body(exchange, size) : refuse(exchange, connection, MHD_HTTP_CONTENT_TOO_LARGE);
   case PHASE_QUEUED:
   case PHASE_OUT:
     if (++exchange->asked >= ASKED_ENOUGH && !exchange->is_suspended) {

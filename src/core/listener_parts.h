@@ -36,6 +36,7 @@ struct cnk_peer {
 enum cnk_phase {
   PHASE_HEAD,    /* the request line is in */
   PHASE_BODY,    /* the head has been checked */
+  PHASE_DRAIN,   /* the body is too large: read to its end and dropped, then refused */
   PHASE_QUEUED,  /* complete, waiting for delivery */
   PHASE_OUT,     /* with the receiver */
   PHASE_ANSWERED /* or refused */
@@ -54,6 +55,7 @@ struct cnk_exchange {
   size_t target_size, target_room;
   char *body;
   size_t body_size, body_room;
+  size_t dropped; /* bytes of a body that is too large */
   struct cnk_head head;
   enum cnk_phase phase;
   int asked; /* how often the library has asked for the answer */
