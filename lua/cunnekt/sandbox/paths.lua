@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Changing single fields of a sample webhook, by a path such as `messages.0.text.body`. Positions count from 0, as
--- in the provider's JSON. A path that starts at no top field is meant within the first message or status.
+-- in the provider's JSON. A path that starts at no field of the body is meant within the first message or status.
 local json = require "cunnekt.json"
 
 local paths = {}
@@ -24,10 +24,12 @@ local function locate(body, path)
   if #steps == 0 then
     return nil
   end
-  local at = body
-  if not TOP[steps[1]] then
-    local items = body.messages or body.statuses
-    at = items and items[1] or body
+  local at, first = body, steps[1]
+  local items = body.messages or body.statuses
+  local item = items and items[1]
+  -- `errors` is a field of both: the one that is there is meant.
+  if item and body[first] == nil and (item[first] ~= nil or not TOP[first]) then
+    at = item
   end
   for index = 1, #steps - 1 do
     local next_table = at[steps[index]]
