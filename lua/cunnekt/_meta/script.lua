@@ -1,0 +1,172 @@
+---@meta
+-- SPDX-License-Identifier: MIT
+-- luacheck: ignore 212 241 431
+-- What scripts call and the sources make in a loop: the reply_* of a chat and of a message; and the classes that have no
+-- place of their own. Never loaded. spec/stubs_spec.lua holds it to the code.
+
+---@class cunnekt.build
+
+---@class cunnekt.virtual_clock
+
+---@class cunnekt.sandbox
+---@field url string what comes before /v1 and /control
+---@field port integer
+---@field state table
+
+---What a reply may say about its delivery, beside its content.
+---@class cunnekt.delivery
+---@field unknown? "hold"|"resend"|"fail" what becomes of it when nobody knows whether it was taken
+---@field track? table comes back with its statuses, as `status.track`
+
+---@class cunnekt.buttons_reply: cunnekt.buttons_message, cunnekt.delivery
+---@class cunnekt.list_reply: cunnekt.list_message, cunnekt.delivery
+---@class cunnekt.form_reply: cunnekt.form_message, cunnekt.delivery
+---@class cunnekt.cta_url_reply: cunnekt.cta_url_message, cunnekt.delivery
+---@class cunnekt.template_reply: cunnekt.template_message, cunnekt.delivery
+
+---@class cunnekt.chat
+local chat = {}
+
+---Replies with a template; these go out at any time.
+---@param template_id string as the dashboard shows it
+---@param message? cunnekt.template_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_template(template_id, message) end
+
+---Replies with a text.
+---@param text string at most 4096 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_text(text, delivery) end
+
+---Replies with reply buttons.
+---@param message cunnekt.buttons_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_buttons(message) end
+
+---Replies with a list to choose from.
+---@param message cunnekt.list_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_list(message) end
+
+---Replies with a form to fill in.
+---@param message cunnekt.form_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_form(message) end
+
+---Replies with an image.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_image(url, caption, delivery) end
+
+---Replies with a video.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_video(url, caption, delivery) end
+
+---Replies with a document.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_document(url, caption, delivery) end
+
+---Replies with audio.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_audio(url, caption, delivery) end
+
+---Replies with a button that opens a web page.
+---@param message cunnekt.cta_url_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function chat:reply_cta_url(message) end
+
+---An incoming message, as a handler gets it: the parsed one, with methods.
+---@class cunnekt.message: cunnekt.webhook.message
+local message = {}
+
+---Replies with a template; these go out at any time.
+---@param template_id string as the dashboard shows it
+---@param message? cunnekt.template_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_template(template_id, message) end
+
+---Replies with a text.
+---@param text string at most 4096 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_text(text, delivery) end
+
+---Replies with reply buttons.
+---@param message cunnekt.buttons_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_buttons(message) end
+
+---Replies with a list to choose from.
+---@param message cunnekt.list_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_list(message) end
+
+---Replies with a form to fill in.
+---@param message cunnekt.form_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_form(message) end
+
+---Replies with an image.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_image(url, caption, delivery) end
+
+---Replies with a video.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_video(url, caption, delivery) end
+
+---Replies with a document.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_document(url, caption, delivery) end
+
+---Replies with audio.
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@param delivery? cunnekt.delivery
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_audio(url, caption, delivery) end
+
+---Replies with a button that opens a web page.
+---@param message cunnekt.cta_url_reply
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid, window_closed or cancelled
+function message:reply_cta_url(message) end
