@@ -100,14 +100,9 @@ static void finish(struct link *link)
 {
   switch (link->then) {
   case THEN_CLOSE:
-  case THEN_RESET:
-    end(link, link->then == THEN_RESET);
-    return;
-  case THEN_STALL:
-    return;
-  case THEN_MORE:
-    add_filler(&link->out, 65536);
-    return;
+  case THEN_RESET: end(link, link->then == THEN_RESET); return;
+  case THEN_STALL: return;
+  case THEN_MORE: add_filler(&link->out, 65536); return;
   case THEN_NEXT:
     link->is_answering = false;
     link->action = NULL;
@@ -213,9 +208,26 @@ static void answer_half(struct link *link, enum then then)
   link->then = then;
 }
 
+/* ---- framing ----------------------------------------------------------------------------------------------------- */
+
+static size_t head_size(const struct bytes *in)
+{
+  const char *blank = in->size ? memmem(in->data, in->size, "\r\n\r\n", 4) : NULL;
+  return blank ? (size_t)(blank - in->data) + 4 : 0;
+}
+
+static long body_size(const struct bytes *in, size_t head) /* -1: not said */
+{
+  static const char name[] = "\ncontent-length:";
+  for (size_t i = 0; i + sizeof name < head; i++)
+    if (strncasecmp(in->data + i, name, sizeof name - 1) == 0)
+      return atol(in->data + i + sizeof name - 1);
+  return -1;
+}
+
 /* ---- upstream ---------------------------------------------------------------------------------------------------- */
 
-/* The request goes on with "Connection: close", so the end of the answer is the end of the connection. */
+/* The request goes on with "Connection: close": an answer without a length ends with the connection. */
 static void pass(struct link *link, size_t request_size)
 {
   struct sockaddr_in address = {.sin_family = AF_INET,
@@ -281,26 +293,14 @@ void link_upstream_ready(struct link *link, short events)
   ssize_t got = recv(link->upstream, part, sizeof part, 0);
   if (got > 0)
     bytes_add(&link->answer, part, (size_t)got);
-  else if (got == 0 || errno != EAGAIN)
+  size_t head = head_size(&link->answer);
+  long body = head > 0 ? body_size(&link->answer, head) : -1;
+  bool is_whole = body >= 0 && link->answer.size >= head + (size_t)body;
+  if (is_whole || got == 0 || (got < 0 && errno != EAGAIN))
     upstream_is_done(link);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
-
-static size_t head_size(const struct bytes *in)
-{
-  const char *blank = in->size ? memmem(in->data, in->size, "\r\n\r\n", 4) : NULL;
-  return blank ? (size_t)(blank - in->data) + 4 : 0;
-}
-
-static size_t body_size(const struct bytes *in, size_t head)
-{
-  static const char name[] = "\ncontent-length:";
-  for (size_t i = 0; i + sizeof name < head; i++)
-    if (strncasecmp(in->data + i, name, sizeof name - 1) == 0)
-      return (size_t)atol(in->data + i + sizeof name - 1);
-  return 0;
-}
 
 static void report(struct link *link, size_t head, size_t body)
 {
@@ -311,8 +311,8 @@ static void report(struct link *link, size_t head, size_t body)
   sscanf(link->in.data, "%31s %255s", method, path);
   server->requests++;
   if (server->log)
-    fprintf(server->log, "%d %s %s %zu %016llx %d %s\n", server->requests, method, path, body,
-            (unsigned long long)hash, link->number, link->action);
+    fprintf(server->log, "%d %s %s %zu %016llx %d %s\n", server->requests, method, path, body, (unsigned long long)hash,
+            link->number, link->action);
 }
 
 static bool is_named(const struct link *link, const char *name)
@@ -386,7 +386,8 @@ static void consider(struct link *link)
   size_t head = is_reading ? head_size(&link->in) : 0;
   if (head == 0)
     return;
-  size_t body = body_size(&link->in, head);
+  long length = body_size(&link->in, head);
+  size_t body = length > 0 ? (size_t)length : 0;
   if (is_named(link, "early") && !link->has_early) {
     answer_status(link, link->action + 6);
     link->has_early = true;

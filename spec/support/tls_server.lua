@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- An HTTPS server with a certificate of its own making for 127.0.0.1: `openssl s_server`, which answers any GET with a page
--- about the connection. The certificate is what a client has to trust.
+-- An HTTPS server with a certificate of its own making: `openssl s_server`, which answers any GET with a page about the
+-- connection. The certificate is what a client has to trust.
 
 local tls_server = {}
 
@@ -8,8 +8,8 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
-local make_certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
-  .. "-addext subjectAltName=%s -keyout %s/key.pem -out %s/cert.pem 2>/dev/null"
+local make_certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+  .. "-subj /CN=localhost -addext subjectAltName=%s -keyout %s/key.pem -out %s/cert.pem 2>/dev/null"
 
 local server_mt = { __index = {} }
 

@@ -80,14 +80,9 @@ static int push_arguments(lua_State *L, const struct cnk_http_event *event)
       lua_pushnil(L);
     lua_pushlstring(L, event->head.data, event->head.size);
     return 3;
-  case CNK_HTTP_CHUNK:
-    lua_pushlstring(L, event->body.data, event->body.size);
-    return 1;
-  case CNK_HTTP_END:
-    lua_pushnil(L);
-    return 1;
-  case CNK_HTTP_FAILURE:
-    break;
+  case CNK_HTTP_CHUNK: lua_pushlstring(L, event->body.data, event->body.size); return 1;
+  case CNK_HTTP_END: lua_pushnil(L); return 1;
+  case CNK_HTTP_FAILURE: break;
   }
   return push_failure(L, event);
 }

@@ -1,124 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The life of requests; see http_client.h. A request is in one of three rings: `waiting` for its turn, `live` from its
- * start until its last event was taken, or `idle`, kept with its prepared handle for the next request that looks alike.
- */
+/* The life of requests; see http_client.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "http_request.h"
-
-/* Prepared handles kept. Enough for what is usually under way at a time; each takes some ten kilobytes. */
-#define MOST_IDLE 128
-
-/* Buffers up to this size stay with an idle request. */
-#define KEPT_ROOM (16 * 1024)
-
-struct cnk_http_client {
-  struct cnk_multi multi;
-  struct cnk_loop *loop;
-  struct cnk_resource resource;
-  struct cnk_http_link waiting, live, idle; /* the newest idle one first */
-  size_t active, idle_count;                /* active: without streams */
-  struct cnk_buffer key;
-  uv_timer_t queue_timer; /* for the deadlines of those that wait */
-  int closing;
-};
-
-/* ---- rings ------------------------------------------------------------------------------------------------------- */
-
-static void make_ring(struct cnk_http_link *ring)
-{
-  ring->prev = ring->next = ring;
-}
-
-static void unlink_request(struct cnk_http_request *request)
-{
-  struct cnk_http_link *link = &request->link;
-  link->prev->next = link->next;
-  link->next->prev = link->prev;
-}
-
-/* Links it before `place`: at the end of the ring, when that is its head. */
-static void link_before(struct cnk_http_link *place, struct cnk_http_request *request)
-{
-  struct cnk_http_link *link = &request->link;
-  link->prev = place->prev;
-  link->next = place;
-  link->prev->next = link->next->prev = link;
-}
-
-static struct cnk_http_request *first_of(struct cnk_http_link *ring)
-{
-  return ring->next == ring ? NULL : (struct cnk_http_request *)ring->next;
-}
-
-/* ---- making, keeping and freeing requests ------------------------------------------------------------------------ */
-
-static void free_request(struct cnk_http_request *request)
-{
-  curl_easy_cleanup(request->easy);
-  curl_slist_free_all(request->headers);
-  free(request->redirect);
-  free(request->key.data);
-  free(request->head.data);
-  free(request->answer.data);
-  free(request);
-}
-
-static struct cnk_http_request *new_request(struct cnk_http_client *client)
-{
-  struct cnk_http_request *request = calloc(1, sizeof *request);
-  if (!request)
-    return NULL;
-  request->easy = curl_easy_init();
-  request->client = client;
-  request->loop = client->loop;
-  if (request->easy)
-    return request;
-  free(request);
-  return NULL;
-}
-
-/* An idle request whose handle is prepared as client->key says, else a new or the oldest one. Not linked anywhere. */
-static struct cnk_http_request *find_request(struct cnk_http_client *client)
-{
-  struct cnk_http_request *found = NULL;
-  for (struct cnk_http_link *at = client->idle.next; at != &client->idle && !found; at = at->next) {
-    struct cnk_http_request *request = (struct cnk_http_request *)at;
-    if (request->key.size == client->key.size && memcmp(request->key.data, client->key.data, client->key.size) == 0)
-      found = request;
-  }
-  if (!found && client->idle_count < MOST_IDLE)
-    return new_request(client);
-  if (!found)
-    found = (struct cnk_http_request *)client->idle.prev;
-  unlink_request(found);
-  client->idle_count--;
-  return found;
-}
-
-/* Takes a live request out of use. */
-static void recycle(struct cnk_http_request *request)
-{
-  struct cnk_http_client *client = request->client;
-  cnk_loop_forget(client->loop, &request->done);
-  if (request->slot)
-    *request->slot = NULL;
-  request->slot = NULL;
-  client->loop->counts.requests--;
-  unlink_request(request);
-  if (client->idle_count >= MOST_IDLE) {
-    free_request(request);
-    return;
-  }
-  cnk_http_forget_answer(request);
-  cnk_buffer_reset(&request->head, KEPT_ROOM);
-  cnk_buffer_reset(&request->answer, KEPT_ROOM);
-  request->body = (struct cnk_text){0};
-  link_before(client->idle.next, request);
-  client->idle_count++;
-}
 
 /* ---- transfers --------------------------------------------------------------------------------------------------- */
 
@@ -175,9 +60,9 @@ static void begin(struct cnk_http_request *request)
 static void begin_waiting(struct cnk_http_client *client)
 {
   struct cnk_http_request *request;
-  while (client->active < CNK_HTTP_MOST_ACTIVE && (request = first_of(&client->waiting))) {
-    unlink_request(request);
-    link_before(&client->live, request);
+  while (client->active < CNK_HTTP_MOST_ACTIVE && (request = cnk_http_first(&client->waiting))) {
+    cnk_http_unlink(request);
+    cnk_http_link_before(&client->live, request);
     begin(request);
   }
 }
@@ -221,8 +106,8 @@ static void on_queue_timer(uv_timer_t *timer)
     next = at->next;
     if (request->deadline == 0 || request->deadline > now)
       continue;
-    unlink_request(request);
-    link_before(&client->live, request);
+    cnk_http_unlink(request);
+    cnk_http_link_before(&client->live, request);
     cnk_http_fail(request, CNK_HTTP_TIMEOUT, "timed out while other requests were under way");
     settle(request);
   }
@@ -247,14 +132,13 @@ static void watch_queue(struct cnk_http_client *client)
 static void wait_for_turn(struct cnk_http_request *request)
 {
   struct cnk_http_client *client = request->client;
-  link_before(&client->waiting, request);
+  cnk_http_link_before(&client->waiting, request);
   if (request->deadline == 0)
     return;
   /* The timer may stand for somebody who waits no longer; it looks again when it fires. */
   double left_ms = (request->deadline - cnk_clock_monotonic()) * 1000.0 + 1.0;
   uv_update_time(&client->loop->uv);
-  if (!uv_is_active((uv_handle_t *)&client->queue_timer) ||
-      (double)uv_timer_get_due_in(&client->queue_timer) > left_ms)
+  if (!uv_is_active((uv_handle_t *)&client->queue_timer) || (double)uv_timer_get_due_in(&client->queue_timer) > left_ms)
     uv_timer_start(&client->queue_timer, on_queue_timer, left_ms > 1 ? (uint64_t)left_ms : 1, 0);
 }
 
@@ -299,7 +183,7 @@ static void deliver(struct cnk_done *done, void *context)
 void cnk_http_taken(struct cnk_http_request *request)
 {
   if (request->in_hand != CNK_HTTP_HEAD && request->in_hand != CNK_HTTP_CHUNK) {
-    recycle(request);
+    cnk_http_recycle(request);
     return;
   }
   if (request->in_hand == CNK_HTTP_CHUNK)
@@ -330,14 +214,14 @@ void cnk_http_cancel(struct cnk_http_request *request)
   bool is_due = !request->is_stream || !request->is_head_told || request->is_reading;
   end_transfer(request);
   if (is_due) {
-    unlink_request(request); /* it may have been waiting */
-    link_before(&client->live, request);
+    cnk_http_unlink(request); /* it may have been waiting */
+    cnk_http_link_before(&client->live, request);
     cnk_http_fail(request, CNK_HTTP_CANCELLED, "cancelled");
     request->answer.size = 0;
     request->is_head_over = false;
     settle(request);
   } else {
-    recycle(request);
+    cnk_http_recycle(request);
   }
   begin_waiting(client);
 }
@@ -378,13 +262,13 @@ static CURLcode ready_handle(struct cnk_http_request *request, const struct cnk_
   return code;
 }
 
-bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_options *options,
-                    cnk_http_event_fn *on_event, struct cnk_http_request **slot)
+bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_options *options, cnk_http_event_fn *on_event,
+                    struct cnk_http_request **slot)
 {
   const char *problem = cnk_http_check(options);
   if (!cnk_http_make_key(&client->key, options))
     return false;
-  struct cnk_http_request *request = find_request(client);
+  struct cnk_http_request *request = cnk_http_find(client);
   if (!request)
     return false;
   reset(request, options);
@@ -397,7 +281,7 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
     wait_for_turn(request);
     return true;
   }
-  link_before(&client->live, request);
+  cnk_http_link_before(&client->live, request);
   if (!problem && code == CURLE_OK) {
     begin(request);
     return true;
@@ -412,15 +296,15 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
 
 static void free_ring(struct cnk_http_client *client, struct cnk_http_link *ring)
 {
-  for (struct cnk_http_request *request; (request = first_of(ring));) {
+  for (struct cnk_http_request *request; (request = cnk_http_first(ring));) {
     end_transfer(request);
     cnk_loop_forget(client->loop, &request->done);
     if (request->slot) {
       *request->slot = NULL;
       client->loop->counts.requests--;
     }
-    unlink_request(request);
-    free_request(request);
+    cnk_http_unlink(request);
+    cnk_http_free(request);
   }
 }
 
@@ -466,9 +350,9 @@ struct cnk_http_client *cnk_http_client_new(struct cnk_loop *loop)
     return NULL;
   }
   client->loop = loop;
-  make_ring(&client->waiting);
-  make_ring(&client->live);
-  make_ring(&client->idle);
+  cnk_http_make_ring(&client->waiting);
+  cnk_http_make_ring(&client->live);
+  cnk_http_make_ring(&client->idle);
   uv_timer_init(&loop->uv, &client->queue_timer);
   uv_unref((uv_handle_t *)&client->queue_timer); /* somebody is being served while others wait */
   client->queue_timer.data = client;

@@ -20,7 +20,7 @@
 #define CNK_HTTP_MOST_ACTIVE 256
 
 /* Enough for any answer; curl and common servers refuse heads of this size too. */
-#define CNK_HTTP_MOST_HEAD (128 * 1024)
+#define CNK_HTTP_MOST_HEAD ((size_t)128 * 1024)
 
 struct cnk_http_client;
 struct cnk_http_request;
@@ -33,13 +33,13 @@ struct cnk_text {
 
 struct cnk_http_options {
   struct cnk_text method, url;
-  struct cnk_text ca_file, proxy;  /* no data: the system's certificates; the environment's proxy */
-  const struct cnk_text *headers;  /* each "Name: value" */
+  struct cnk_text ca_file, proxy; /* no data: the system's certificates; the environment's proxy */
+  const struct cnk_text *headers; /* each "Name: value" */
   size_t header_count;
-  struct cnk_text body;            /* no data: none */
-  long timeout_ms;                 /* until the answer is complete; 0: none */
-  long connect_timeout_ms;         /* name, connection and TLS; 0: libcurl's */
-  size_t max_bytes;                /* of the answer's body */
+  struct cnk_text body;    /* no data: none */
+  long timeout_ms;         /* until the answer is complete; 0: none */
+  long connect_timeout_ms; /* name, connection and TLS; 0: libcurl's */
+  size_t max_bytes;        /* of the answer's body */
   int max_redirects;
   bool is_stream;
 };
@@ -80,8 +80,8 @@ struct cnk_http_client *cnk_http_client_new(struct cnk_loop *loop);
 /* Starts a request and puts it into `*slot`, which becomes NULL again when the request is gone, by the last event or
  * with the loop. Copies the options but *borrows the body* until then. Options that cannot be used fail like anything
  * else, by an event. False when memory is out. */
-bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_options *options,
-                    cnk_http_event_fn *on_event, struct cnk_http_request **slot);
+bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_options *options, cnk_http_event_fn *on_event,
+                    struct cnk_http_request **slot);
 
 /* Asks a stream, after its head, for one CHUNK, END or FAILURE. Unread, a stream holds a bounded number of bytes and
  * its connection is not read. False when a read is under way already. */

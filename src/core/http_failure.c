@@ -27,8 +27,7 @@ void cnk_http_fail(struct cnk_http_request *request, enum cnk_http_kind kind, co
 static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
 {
   switch (code) {
-  case CURLE_OPERATION_TIMEDOUT:
-    return CNK_HTTP_TIMEOUT;
+  case CURLE_OPERATION_TIMEDOUT: return CNK_HTTP_TIMEOUT;
   case CURLE_SSL_CONNECT_ERROR:
   case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_ENGINE_NOTFOUND:
@@ -43,15 +42,12 @@ static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
   case CURLE_SSL_INVALIDCERTSTATUS:
   case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
   case CURLE_SSL_CLIENTCERT:
-  case CURLE_USE_SSL_FAILED:
-    return CNK_HTTP_TLS;
+  case CURLE_USE_SSL_FAILED: return CNK_HTTP_TLS;
   case CURLE_URL_MALFORMAT:
-  case CURLE_BAD_FUNCTION_ARGUMENT:
-    return CNK_HTTP_INVALID;
+  case CURLE_BAD_FUNCTION_ARGUMENT: return CNK_HTTP_INVALID;
   case CURLE_UNSUPPORTED_PROTOCOL: /* also libcurl's word for an answer that is not HTTP */
     return has_written ? CNK_HTTP_NETWORK : CNK_HTTP_INVALID;
-  default:
-    return CNK_HTTP_NETWORK;
+  default: return CNK_HTTP_NETWORK;
   }
 }
 
@@ -68,17 +64,12 @@ static bool has_plain_message(CURLcode code, enum cnk_http_kind kind, const char
 void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
 {
   switch (request->verdict) {
-  case CNK_HTTP_IS_TOO_LARGE:
-    cnk_http_fail(request, CNK_HTTP_TOO_LARGE, "the answer is larger than allowed");
-    return;
+  case CNK_HTTP_IS_TOO_LARGE: cnk_http_fail(request, CNK_HTTP_TOO_LARGE, "the answer is larger than allowed"); return;
   case CNK_HTTP_IS_RESENT:
     cnk_http_fail(request, CNK_HTTP_NETWORK, "the connection was lost before any answer");
     return;
-  case CNK_HTTP_OUT_OF_MEMORY:
-    cnk_http_fail(request, CNK_HTTP_NETWORK, "not enough memory");
-    return;
-  case CNK_HTTP_NO_VERDICT:
-    break;
+  case CNK_HTTP_OUT_OF_MEMORY: cnk_http_fail(request, CNK_HTTP_NETWORK, "not enough memory"); return;
+  case CNK_HTTP_NO_VERDICT: break;
   }
   enum cnk_http_kind kind = kind_of(code, request->has_written);
   const char *message = has_plain_message(code, kind, request->message) ? request->message : "";

@@ -119,7 +119,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   }
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
   act(multi, fd, status < 0 ? 0 : flags); /* 0: libcurl looks for itself, and reads what came before the error */
-  socket = find(multi, fd); /* it may be gone */
+  socket = find(multi, fd);               /* it may be gone */
   if (socket && socket->wanted)
     poll_wanted(socket);
 }

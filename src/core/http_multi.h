@@ -3,7 +3,7 @@
  * libcurl's multi interface on the loop: its sockets are polled and its timer kept by libuv. Knows nothing of HTTP.
  *
  * libcurl's socket and timer callbacks only record here; curl_multi_socket_action runs from libuv's callbacks, when
- * libcurl has returned. The struct belongs to the caller and must outlive cnk_multi_deinit until `on_closed` was called.
+ * libcurl has returned. The struct belongs to the caller, who keeps it until `on_closed` was called.
  */
 #ifndef CNK_HTTP_MULTI_H
 #define CNK_HTTP_MULTI_H

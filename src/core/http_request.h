@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The struct that http_client.c (life), http_setup.c (options to libcurl), http_transfer.c (libcurl's callbacks) and
- * http_redirect.c share. Internal to them.
+ * The structs that http_client.c (life), http_pool.c (reuse), http_setup.c (options to libcurl), http_transfer.c
+ * (libcurl's callbacks), http_redirect.c and http_failure.c share. Internal to them.
  */
 #ifndef CNK_HTTP_REQUEST_H
 #define CNK_HTTP_REQUEST_H
@@ -11,13 +11,26 @@
 #include "core/http_multi.h"
 
 /* What a stream holds unread before its connection is paused. */
-#define CNK_HTTP_STREAM_ROOM (64 * 1024)
+#define CNK_HTTP_STREAM_ROOM ((size_t)64 * 1024)
 
 enum cnk_http_verdict { CNK_HTTP_NO_VERDICT, CNK_HTTP_IS_TOO_LARGE, CNK_HTTP_IS_RESENT, CNK_HTTP_OUT_OF_MEMORY };
 
 /* A ring of requests; the head is a bare link. */
 struct cnk_http_link {
   struct cnk_http_link *prev, *next;
+};
+
+/* A request is in one of three rings: `waiting` for its turn, `live` from its start until its last event was taken, or
+ * `idle`, kept with its prepared handle for the next request that looks alike. */
+struct cnk_http_client {
+  struct cnk_multi multi;
+  struct cnk_loop *loop;
+  struct cnk_resource resource;
+  struct cnk_http_link waiting, live, idle; /* the newest idle one first */
+  size_t active, idle_count;                /* active: without streams */
+  struct cnk_buffer key;
+  uv_timer_t queue_timer; /* for the deadlines of those that wait */
+  int closing;
 };
 
 struct cnk_http_request {
@@ -54,8 +67,8 @@ struct cnk_http_request {
   enum cnk_http_verdict verdict;
 
   /* Where it stands. */
-  bool is_active;  /* added to the multi handle */
-  bool is_over;    /* nothing more will come */
+  bool is_active; /* added to the multi handle */
+  bool is_over;   /* nothing more will come */
   bool is_paused;
   bool is_head_told;
   bool is_reading;
@@ -65,6 +78,21 @@ struct cnk_http_request {
   enum cnk_http_kind kind;
   char message[CURL_ERROR_SIZE]; /* libcurl writes here too */
 };
+
+/* http_pool.c: rings. cnk_http_link_before puts a request at the end of a ring when `place` is the ring itself. */
+void cnk_http_make_ring(struct cnk_http_link *ring);
+void cnk_http_unlink(struct cnk_http_request *request);
+void cnk_http_link_before(struct cnk_http_link *place, struct cnk_http_request *request);
+struct cnk_http_request *cnk_http_first(struct cnk_http_link *ring);
+
+/* An idle request whose handle is prepared as client->key says, else a new or the oldest one; in no ring. NULL when
+ * memory is out. */
+struct cnk_http_request *cnk_http_find(struct cnk_http_client *client);
+
+/* Takes a live request out of use. */
+void cnk_http_recycle(struct cnk_http_request *request);
+
+void cnk_http_free(struct cnk_http_request *request);
 
 /* http_setup.c: why the options cannot be used, or NULL. The text is static. */
 const char *cnk_http_check(const struct cnk_http_options *options);

@@ -16,7 +16,7 @@
 static bool is_token(const char *data, size_t size)
 {
   for (size_t i = 0; i < size; i++)
-    if (!isalnum((unsigned char)data[i]) && !memchr("!#$%&'*+-.^_`|~", data[i], 15))
+    if (!isalnum((unsigned char)data[i]) && (data[i] == '\0' || !strchr("!#$%&'*+-.^_`|~", data[i])))
       return false;
   return size > 0;
 }
@@ -45,9 +45,7 @@ static const char *check_header(const struct cnk_text *header)
 
 static const char *check_url(const struct cnk_text *url)
 {
-  size_t scheme = strncasecmp(url->data, "https://", 8) == 0  ? 8
-                  : strncasecmp(url->data, "http://", 7) == 0 ? 7
-                                                              : 0;
+  size_t scheme = strncasecmp(url->data, "https://", 8) == 0 ? 8 : strncasecmp(url->data, "http://", 7) == 0 ? 7 : 0;
   if (scheme == 0 || url->size <= scheme)
     return "the URL must begin with http:// or https://";
   for (size_t i = 0; i < url->size; i++)

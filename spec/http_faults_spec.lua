@@ -1,0 +1,332 @@
+-- SPDX-License-Identifier: MIT
+-- HTTP out, when the other side or the caller gives up: what is told, and what is never done twice.
+-- spec/support/fault_server.c lists the actions of the server.
+
+local core = require "cunnekt.core"
+local clock = require "cunnekt.clock"
+local fault_server = require "spec.support.fault_server"
+local http = require "cunnekt.http"
+local task = require "cunnekt.task"
+
+local server
+
+local function serve(...)
+  server = fault_server.start(nil, ...)
+  return server.url
+end
+
+-- Runs functions at the same time, until all have ended.
+local function all(functions)
+  task.run(function()
+    local tasks = {}
+    for i, fn in ipairs(functions) do
+      tasks[i] = task.spawn(fn)
+    end
+    for _, t in ipairs(tasks) do
+      task.join(t)
+    end
+  end)
+end
+
+local function times(count, fn)
+  local functions = {}
+  for i = 1, count do
+    functions[i] = function()
+      fn(i)
+    end
+  end
+  all(functions)
+end
+
+after_each(function()
+  if server then
+    server:close()
+    server = nil
+  end
+end)
+
+describe("a failed request", function()
+  local outcomes = {
+    { "close", "network", true },
+    { "reset", "network", true },
+    { "cut", "network", true },
+    { "garbage", "network", true },
+    { "half-close", "network", true },
+    { "half-reset", "network", true },
+    { "half-stall", "timeout", true },
+    { "stall", "timeout", true },
+    { "deaf", "timeout", true },
+    { "drip:20", "timeout", true },
+    { "body:2000", "too_large", true },
+    { "chunked:2000", "too_large", true },
+    { "endless", "too_large", true },
+    { "head:200000", "too_large", true },
+  }
+  for _, outcome in ipairs(outcomes) do
+    local action, kind, sent = table.unpack(outcome)
+    it(("is of the kind %s after %s"):format(kind, action), function()
+      local url = serve(action, "ok")
+      local began = clock.monotonic()
+      local answer, err = http.post(url .. "/x", "body", { timeout = 0.2, max_bytes = 1999 })
+      assert.is_nil(answer)
+      assert.are.same({ kind, sent }, { err.kind, err.sent }, tostring(err))
+      assert.is_true(clock.monotonic() - began < 5)
+      assert.are.equal(200, assert(http.post(url, "body", { timeout = 5 })).status)
+    end)
+  end
+
+  it("was not sent when there was nobody to send it to", function()
+    local _, refused = http.post("http://127.0.0.1:1/", "body")
+    local _, unknown = http.post("http://nobody.invalid/", "body")
+    local _, bad_proxy = http.post("http://nobody.invalid/", "body", { proxy = "http://127.0.0.1:1" })
+    for _, err in ipairs { refused, unknown, bad_proxy } do
+      assert.are.same({ "network", false }, { err.kind, err.sent })
+    end
+  end)
+
+  it("was not sent when TLS did not come about", function()
+    local url = serve("stall", "garbage"):gsub("^http:", "https:")
+    local _, slow = http.post(url, "body", { connect_timeout = 0.1 })
+    assert.are.same({ "timeout", false }, { slow.kind, slow.sent })
+    server:close()
+    url = serve("garbage"):gsub("^http:", "https:")
+    local _, garbage = http.post(url, "\r\n\r\n", { timeout = 0.3 })
+    assert.is_false(garbage.sent)
+  end)
+
+  it("accepts exactly max_bytes", function()
+    local url = serve("body:2000", "chunked:2000", "body:0")
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal("", assert(http.get(url, { max_bytes = 0 })).body)
+  end)
+
+  it("keeps its deadline while it waits behind others", function()
+    local url = serve "stall"
+    local kinds = {}
+    local began = clock.monotonic()
+    times(600, function(i)
+      local _, err = http.post(url, "body", { timeout = i <= 256 and 1 or 0.2 })
+      local what = err.kind .. tostring(err.sent)
+      kinds[what] = (kinds[what] or 0) + 1
+    end)
+    assert.are.same({ timeouttrue = 256, timeoutfalse = 344 }, kinds)
+    assert.is_true(clock.monotonic() - began < 5)
+  end)
+end)
+
+-- libcurl by itself writes a request again when a kept connection ends before the first byte of the answer. A server
+-- that took the request and died would see it twice; with messages, so would a customer.
+describe("a request on a connection that dies", function()
+  for _, action in ipairs { "close", "reset" } do
+    for name, body in pairs { small = "body", empty = "", none = false, large = ("0123456789"):rep(50000) } do
+      it(("is not written twice after %s (%s body)"):format(action, name), function()
+        local url = serve("ok", action, "ok")
+        assert(http.post(url, "first"))
+        local answer, err = http.post(url, body or nil)
+        assert.is_nil(answer)
+        assert.are.same({ "network", true }, { err.kind, err.sent })
+        assert.are.equal(2, (server:count()))
+      end)
+    end
+  end
+
+  it("is not written twice whatever its method, unless that is harmless", function()
+    for _, method in ipairs { "POST", "PUT", "PATCH", "DELETE", "SEND" } do
+      server = fault_server.start(nil, "ok", "close", "ok")
+      assert(http.get(server.url))
+      assert.is_nil((http.request { method = method, url = server.url }))
+      assert.are.equal(2, (server:count()))
+      server:close()
+    end
+    local url = serve("ok", "close", "ok")
+    assert(http.get(url))
+    assert.are.equal(200, assert(http.get(url)).status)
+  end)
+
+  it("is not written twice when a hundred of them meet it at once", function()
+    local url = serve "ok"
+    times(100, function()
+      assert(http.post(url, "warm up"))
+    end)
+    local closes = {}
+    for i = 1, 100 do
+      closes[i] = i % 2 == 0 and "close" or "ok"
+    end
+    local before = server:next(table.unpack(closes))
+    local failed = 0
+    times(100, function(i)
+      local answer, err = http.post(url, "body " .. i)
+      failed = failed + (answer and 0 or 1)
+      assert.is_true(answer ~= nil or err.sent)
+    end)
+    assert.are.equal(50, failed)
+    local seen = {}
+    for i, request in ipairs(server:requests()) do
+      if i > before then
+        assert.is_nil(seen[request.hash])
+        seen[request.hash] = true
+      end
+    end
+  end)
+
+  it("goes to a new connection when the old one was closed while idle", function()
+    local url = serve("ok-close", "ok")
+    assert(http.post(url, "body"))
+    server:count() -- by now the server has closed
+    core.step(false)
+    assert.are.equal(200, assert(http.post(url, "body")).status)
+    assert.are.same({ 2, 2 }, { server:count() })
+  end)
+
+  it("reached the server once, when only its answer came too late or got lost", function()
+    local upstream <close> = fault_server.start(nil, "ok")
+    server = fault_server.start({ upstream = upstream.port }, "pass", "pass-late:300", "pass-lost", "pass")
+    assert.are.equal(200, assert(http.post(server.url, "1")).status)
+    local _, late = http.post(server.url, "2", { timeout = 0.1 })
+    assert.are.same({ "timeout", true }, { late.kind, late.sent })
+    local _, lost = http.post(server.url, "3")
+    assert.are.same({ "network", true }, { lost.kind, lost.sent })
+    assert.are.equal(200, assert(http.post(server.url, "4")).status)
+    assert.are.same({ 4, 4 }, { upstream:count() })
+  end)
+
+  it("is read to its end when the server answers early", function()
+    local answer = assert(http.post(serve("early:413"), ("x"):rep(3000000)))
+    assert.are.equal(413, answer.status)
+  end)
+end)
+
+describe("cancelling", function()
+  -- Starts a task, lets the loop go on for a while, and calls the task off.
+  local function cancel_after(seconds, fn)
+    task.run(function()
+      local t = task.spawn(fn)
+      task.sleep(seconds)
+      assert.is_false(t.is_done)
+      task.cancel(t)
+    end)
+    core.step(false)
+    assert.are.equal(0, core.counts().requests)
+  end
+
+  it("works in every phase", function()
+    local url = serve "stall"
+    local secure_url = url:gsub("^http:", "https:")
+    cancel_after(0, function() http.post(url, "body") end) -- before anything
+    cancel_after(0.02, function() http.post(url, "body") end) -- waiting for the answer
+    cancel_after(0.02, function() http.post(secure_url, "body") end) -- shaking hands
+    server:next("half-stall")
+    cancel_after(0.02, function() http.post(url, "body") end) -- amid the answer
+    server:next("deaf")
+    cancel_after(0.02, function() http.post(url, ("x"):rep(20000000)) end) -- amid the request
+    server:next("half-stall")
+    cancel_after(0.02, function() -- reading a stream
+      local stream <close> = assert(http.stream { url = url })
+      repeat until not stream:read()
+    end)
+  end)
+
+  it("tells the one who waits", function()
+    local kind, sent
+    local request = core.request({ url = serve "stall" }, function(_, ...)
+      kind, _, sent = ...
+    end)
+    request:close()
+    request:close()
+    assert.is_nil(kind) -- never from inside
+    core.step(false)
+    assert.are.same({ "cancelled", false }, { kind, sent })
+  end)
+
+  it("reaches those that wait their turn, and their places are taken", function()
+    local url = serve "stall"
+    local requests, kinds = {}, {}
+    for i = 1, 600 do
+      requests[i] = core.request({ url = url, method = "POST", body = "x" }, function(_, kind)
+        kinds[kind] = (kinds[kind] or 0) + 1
+      end)
+    end
+    for i = 600, 1, -1 do
+      requests[i]:close()
+    end
+    while core.counts().requests > 0 do
+      core.step(true)
+    end
+    assert.are.same({ cancelled = 600 }, kinds)
+    server:next("ok")
+    server:close()
+    assert.are.equal(200, assert(http.get(serve "ok")).status)
+  end)
+end)
+
+describe("core.request", function()
+  it("may be closed, repeated and stepped inside its own callback", function()
+    local url, depth, most = serve "ok", 0, 0
+    local function again(n)
+      local request
+      request = core.request({ url = url }, function(status)
+        assert(status == 200)
+        request:close()
+        depth = depth + 1
+        most = math.max(most, depth)
+        if n > 1 then
+          again(n - 1)
+          core.step(true)
+        end
+        depth = depth - 1
+      end)
+    end
+    again(20)
+    while core.counts().requests > 0 do
+      core.step(true)
+    end
+    assert.are.equal(0, depth)
+    assert.is_true(most >= 1)
+  end)
+
+  it("counts what is under way", function()
+    local url = serve "ok"
+    local left = 3
+    for _ = 1, 3 do
+      core.request({ url = url }, function()
+        left = left - 1
+      end)
+    end
+    assert.are.equal(3, core.counts().requests)
+    collectgarbage() -- nobody holds them, and they go on
+    while left > 0 do
+      core.step(true)
+    end
+    assert.are.equal(0, core.counts().requests)
+    assert.is_false(core.step(true)) -- kept connections keep nothing going
+  end)
+
+  it("leaves nothing behind at the end of a state, whatever is under way", function()
+    local url = serve("ok", "stall", "endless")
+    local script = ([[
+      local core = require "cunnekt.core"
+      local held = {}
+      local function go(opts, done) opts.url = "%s"; held[#held + 1] = core.request(opts, done or function() end) end
+      local first
+      go({}, function() first = true end)
+      while not first do core.step(true) end
+      go { method = "POST", body = "x" }
+      for _ = 1, 3 do core.step(false) end
+      go { stream = true }
+      for _ = 1, 300 do go {} end
+      setmetatable(held, { __gc = function() pcall(core.request, { url = "%s" }, print); core.step(false) end })
+      if ... then held = nil end
+    ]]):format(url, url)
+    local file = os.tmpname()
+    finally(function()
+      os.remove(file)
+    end)
+    local handle = assert(io.open(file, "w"))
+    handle:write(script)
+    handle:close()
+    local lua = os.getenv "CUNNEKT_LUA" or "lua5.4"
+    assert.is_true(os.execute(("%s %s"):format(lua, file)))
+    assert.is_true(os.execute(("%s %s 1"):format(lua, file)))
+  end)
+end)
