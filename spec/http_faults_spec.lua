@@ -144,6 +144,19 @@ describe("a request on a connection that dies", function()
     assert.are.equal(200, assert(http.get(url)).status)
   end)
 
+  it("is repeated every time when that is harmless", function()
+    local actions = { "ok" }
+    for _ = 1, 12 do
+      actions[#actions + 1] = "close"
+      actions[#actions + 1] = "ok"
+    end
+    local url = serve(table.unpack(actions))
+    for _ = 1, 13 do
+      assert.are.equal(200, assert(http.get(url)).status)
+    end
+    assert.are.equal(25, (server:count()))
+  end)
+
   it("is not written twice when a hundred of them meet it at once", function()
     local url = serve "ok"
     times(100, function()

@@ -79,8 +79,10 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
   }
   if (code == CURLE_OK && !request->is_head_over)
     code = CURLE_GOT_NOTHING;
-  if (code != CURLE_OK)
+  if (code != CURLE_OK) {
+    request->key.size = 0; /* what a failure leaves in a handle is libcurl's own business: begin with a clean one */
     cnk_http_explain(request, code);
+  }
   settle(request);
 }
 
@@ -239,7 +241,7 @@ static void reset(struct cnk_http_request *request, const struct cnk_http_option
   request->deadline = options->timeout_ms > 0 ? cnk_clock_monotonic() + (double)options->timeout_ms / 1000.0 : 0;
   request->redirects_left = options->max_redirects;
   request->is_stream = options->is_stream;
-  request->is_repeatable = has_verb || strcmp(options->method.data, "OPTIONS") == 0;
+  request->is_repeatable = cnk_http_is_repeatable(options);
   request->has_body = cnk_http_has_body(options);
   request->is_plain = has_verb && !options->body.data;
   request->head_seen = 0;

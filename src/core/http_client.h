@@ -3,9 +3,10 @@
  * HTTP requests over libcurl, on the loop. One client serves a loop, reuses connections and prepared handles, and runs
  * at most CNK_HTTP_MOST_ACTIVE exchanges at a time; the rest wait their turn, their deadlines running.
  *
- * A request that is not safe to repeat is written at most once, whatever happens to its connection. TLS certificates
- * are always verified. Redirects are followed for GET and HEAD without a body only, and never from https to http; the
- * caller's headers stay with the origin they were meant for.
+ * A request that is not safe to repeat (any but GET, HEAD and OPTIONS) is written at most once, whatever happens to its
+ * connection, and goes over HTTP/1.1; the others go over HTTP/2 where TLS offers it. TLS certificates are always
+ * verified. Redirects are followed for GET and HEAD without a body only, and never from https to http; the caller's
+ * headers stay with the origin they were meant for.
  */
 #ifndef CNK_HTTP_CLIENT_H
 #define CNK_HTTP_CLIENT_H

@@ -40,10 +40,11 @@ static bool make_slot(struct cnk_multi *multi, int fd)
   if ((size_t)fd < multi->socket_slots)
     return true;
   size_t slots = (size_t)fd + 64;
-  struct cnk_socket **sockets = realloc(multi->sockets, slots * sizeof *sockets);
+  struct cnk_socket **sockets = realloc(multi->sockets, slots * sizeof *sockets); // NOLINT(bugprone-sizeof-expression)
   if (!sockets)
     return false;
-  memset(sockets + multi->socket_slots, 0, (slots - multi->socket_slots) * sizeof *sockets);
+  for (size_t i = multi->socket_slots; i < slots; i++)
+    sockets[i] = NULL;
   multi->sockets = sockets;
   multi->socket_slots = slots;
   return true;

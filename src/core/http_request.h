@@ -100,6 +100,9 @@ const char *cnk_http_check(const struct cnk_http_options *options);
 /* Whether the request carries a body, be it of no bytes as in an empty POST. */
 bool cnk_http_has_body(const struct cnk_http_options *options);
 
+/* Whether the method alone promises that a second sending does no harm. */
+bool cnk_http_is_repeatable(const struct cnk_http_options *options);
+
 /* Writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
 bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options);
 
