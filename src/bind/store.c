@@ -167,12 +167,18 @@ static int read_stats(lua_State *L)
     const char *name;
     uint64_t value;
   } fields[] = {
-      {"queued", now.queued},           {"queued_bytes", now.queued_bytes},
-      {"jobs", now.jobs},               {"failed", now.failed},
-      {"batches", now.batches},         {"redone", now.redone},
-      {"checkpoints", now.checkpoints}, {"probes", now.probes},
-      {"wal_bytes", now.wal_bytes},     {"last_commit_us", now.last_commit_us},
-      {"max_commit_us", now.max_commit_us}, {"max_checkpoint_us", now.max_checkpoint_us},
+      {"queued",            now.queued           },
+      {"queued_bytes",      now.queued_bytes     },
+      {"jobs",              now.jobs             },
+      {"failed",            now.failed           },
+      {"batches",           now.batches          },
+      {"redone",            now.redone           },
+      {"checkpoints",       now.checkpoints      },
+      {"probes",            now.probes           },
+      {"wal_bytes",         now.wal_bytes        },
+      {"last_commit_us",    now.last_commit_us   },
+      {"max_commit_us",     now.max_commit_us    },
+      {"max_checkpoint_us", now.max_checkpoint_us},
   };
   int count = sizeof fields / sizeof *fields;
   lua_createtable(L, 0, count + 2);

@@ -131,18 +131,13 @@ static bool add_parameter(lua_State *L, struct cnk_job *job, int index)
   size_t size;
   const char *data;
   switch (lua_type(L, index)) {
-  case LUA_TNIL:
-    return cnk_job_null(job);
-  case LUA_TBOOLEAN:
-    return cnk_job_integer(job, lua_toboolean(L, index));
+  case LUA_TNIL: return cnk_job_null(job);
+  case LUA_TBOOLEAN: return cnk_job_integer(job, lua_toboolean(L, index));
   case LUA_TNUMBER:
     return lua_isinteger(L, index) ? cnk_job_integer(job, lua_tointeger(L, index))
                                    : cnk_job_real(job, lua_tonumber(L, index));
-  case LUA_TSTRING:
-    data = lua_tolstring(L, index, &size);
-    return cnk_job_bytes(job, data, size);
-  case LUA_TTABLE:
-    return add_ref(L, job, index);
+  case LUA_TSTRING: data = lua_tolstring(L, index, &size); return cnk_job_bytes(job, data, size);
+  case LUA_TTABLE: return add_ref(L, job, index);
   case LUA_TLIGHTUSERDATA: /* core.store_null, json.null */
     if (!lua_touserdata(L, index))
       return cnk_job_null(job);
@@ -208,17 +203,10 @@ static void build(lua_State *L, struct cnk_bind_store *face)
 static void push_value(lua_State *L, const struct cnk_value *value)
 {
   switch (value->kind) {
-  case CNK_VALUE_INTEGER:
-    lua_pushinteger(L, value->as.integer);
-    break;
-  case CNK_VALUE_REAL:
-    lua_pushnumber(L, value->as.real);
-    break;
-  case CNK_VALUE_BYTES:
-    lua_pushlstring(L, value->as.bytes.data, value->as.bytes.size);
-    break;
-  default:
-    lua_pushnil(L);
+  case CNK_VALUE_INTEGER: lua_pushinteger(L, value->as.integer); break;
+  case CNK_VALUE_REAL: lua_pushnumber(L, value->as.real); break;
+  case CNK_VALUE_BYTES: lua_pushlstring(L, value->as.bytes.data, value->as.bytes.size); break;
+  default: lua_pushnil(L);
   }
 }
 

@@ -15,14 +15,16 @@
 #include "store/internal.h"
 #include "store/lock.h"
 
-/* A step of half a megabyte delays a waiting batch by less than a sync does. */
-enum { STEP_PAGES = 128 };
+/* A step of half a megabyte delays a waiting batch by less than a sync does. A database that grows between two steps
+ * gets a longer one, or the copy would never end. */
+enum { STEP_PAGES = 128, STEP_PAGES_PER_NEW = 2 };
 
 struct cnk_backup {
   struct cnk_store_task *task;
   char *path, *part; /* the copy grows under the name `part` */
   sqlite3 *target;
   sqlite3_backup *copy;
+  int pages; /* of the database, at the last step */
   int status;
   char message[192];
 };
@@ -113,8 +115,8 @@ static bool begin(struct cnk_store *store, struct cnk_backup *backup)
   if (descriptor < 0)
     return !fail(backup, SQLITE_CANTOPEN, strerror(errno));
   close(descriptor);
-  int status = sqlite3_open_v2(backup->part, &backup->target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                               store->options.vfs);
+  int status =
+      sqlite3_open_v2(backup->part, &backup->target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store->options.vfs);
   /* The copy is synced once, when it is whole; until then it has no name that anybody would open. */
   if (status == SQLITE_OK)
     status = sqlite3_exec(backup->target, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL, NULL);
@@ -160,11 +162,25 @@ static bool finish(struct cnk_backup *backup)
   return true;
 }
 
+static int database_pages(struct cnk_store *store)
+{
+  sqlite3_stmt *count = NULL;
+  int pages = 0;
+  if (sqlite3_prepare_v2(store->db, "PRAGMA page_count", -1, &count, NULL) == SQLITE_OK &&
+      sqlite3_step(count) == SQLITE_ROW)
+    pages = sqlite3_column_int(count, 0);
+  sqlite3_finalize(count);
+  return pages;
+}
+
 bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup)
 {
   if (!backup->copy && !begin(store, backup))
     return true;
-  int status = sqlite3_backup_step(backup->copy, STEP_PAGES);
+  int before = backup->pages;
+  backup->pages = database_pages(store);
+  int grown = before && backup->pages > before ? backup->pages - before : 0;
+  int status = sqlite3_backup_step(backup->copy, STEP_PAGES + STEP_PAGES_PER_NEW * grown);
   if (status == SQLITE_DONE)
     return finish(backup);
   if (status == SQLITE_OK || status == SQLITE_BUSY || status == SQLITE_LOCKED)

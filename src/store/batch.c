@@ -31,10 +31,8 @@ static bool is_fault_of_all(struct cnk_store *store, int status)
   case SQLITE_NOTADB:
   case SQLITE_PROTOCOL:
   case SQLITE_BUSY:
-  case SQLITE_NOMEM:
-    return true;
-  default: /* Some errors end the transaction by themselves. */
-    return status > 0 && sqlite3_get_autocommit(store->db);
+  case SQLITE_NOMEM: return true;
+  default: /* Some errors end the transaction by themselves. */ return status > 0 && sqlite3_get_autocommit(store->db);
   }
 }
 
@@ -70,12 +68,8 @@ static int bind_all(sqlite3_stmt *compiled, const struct cnk_job *job, const str
     if (is_ref)
       resolve(job, &value);
     switch (value.kind) {
-    case CNK_VALUE_INTEGER:
-      status = sqlite3_bind_int64(compiled, i, value.as.integer);
-      break;
-    case CNK_VALUE_REAL:
-      status = sqlite3_bind_double(compiled, i, value.as.real);
-      break;
+    case CNK_VALUE_INTEGER: status = sqlite3_bind_int64(compiled, i, value.as.integer); break;
+    case CNK_VALUE_REAL: status = sqlite3_bind_double(compiled, i, value.as.real); break;
     case CNK_VALUE_BYTES: /* A value of an earlier statement may move while this one gives rows. */
       if (value.as.bytes.size == 0)
         status = sqlite3_bind_zeroblob(compiled, i, 0);
@@ -83,8 +77,7 @@ static int bind_all(sqlite3_stmt *compiled, const struct cnk_job *job, const str
         status = sqlite3_bind_blob64(compiled, i, value.as.bytes.data, value.as.bytes.size,
                                      is_ref ? SQLITE_TRANSIENT : SQLITE_STATIC);
       break;
-    default:
-      status = sqlite3_bind_null(compiled, i);
+    default: status = sqlite3_bind_null(compiled, i);
     }
   }
   return status;
@@ -102,9 +95,7 @@ static bool keep_column(struct cnk_job *job, sqlite3_stmt *compiled, int column)
     value.kind = CNK_VALUE_REAL;
     value.as.real = sqlite3_column_double(compiled, column);
     break;
-  case SQLITE_NULL:
-    value.kind = CNK_VALUE_NULL;
-    break;
+  case SQLITE_NULL: value.kind = CNK_VALUE_NULL; break;
   default: /* text and blobs are bytes */
     value.kind = CNK_VALUE_BYTES;
     value.as.bytes.data = sqlite3_column_blob(compiled, column);
@@ -241,6 +232,11 @@ static int run_together(struct cnk_store *store, struct cnk_job_list *batch)
 
 void cnk_batch_run(struct cnk_store *store, struct cnk_job_list *batch)
 {
+  if (!store->db) {
+    for (struct cnk_job *job = batch->head; job; job = job->next)
+      fail(job, SQLITE_IOERR, "the database could not be opened again after a failed sync");
+    return;
+  }
   int status = execute(store->begin);
   if (status == SQLITE_OK)
     status = run_together(store, batch);
@@ -260,6 +256,8 @@ void cnk_batch_run(struct cnk_store *store, struct cnk_job_list *batch)
 /* Writes the header page with the value that it has. */
 bool cnk_batch_probe(struct cnk_store *store)
 {
+  if (!store->db)
+    return false;
   sqlite3_stmt *read = NULL;
   char text[64] = "";
   int status = execute(store->begin);
@@ -274,6 +272,6 @@ bool cnk_batch_probe(struct cnk_store *store)
     status = execute(store->commit);
   roll_back(store);
   if (status == SQLITE_OK)
-    atomic_store(&store->is_writable, true);
+    atomic_store(&store->is_writable, true); /* a database in memory has no log to tell of it */
   return status == SQLITE_OK;
 }

@@ -46,13 +46,24 @@ static int compile_own(struct cnk_store *store)
     const char *text;
     sqlite3_stmt **statement;
   } own[] = {
-      {"BEGIN IMMEDIATE", &store->begin},   {"COMMIT", &store->commit},       {"ROLLBACK", &store->rollback},
-      {"SAVEPOINT job", &store->savepoint}, {"RELEASE job", &store->release}, {"ROLLBACK TO job", &store->undo},
+      {"BEGIN IMMEDIATE", &store->begin    },
+      {"COMMIT",          &store->commit   },
+      {"ROLLBACK",        &store->rollback },
+      {"SAVEPOINT job",   &store->savepoint},
+      {"RELEASE job",     &store->release  },
+      {"ROLLBACK TO job", &store->undo     },
   };
   int status = SQLITE_OK;
   for (size_t i = 0; i < sizeof own / sizeof *own && status == SQLITE_OK; i++)
     status = compile(store, own[i].text, own[i].statement);
   return status;
+}
+
+int cnk_connection_set_synchronous(struct cnk_store *store)
+{
+  char text[40];
+  snprintf(text, sizeof text, "PRAGMA synchronous=%d", store->options.synchronous);
+  return sqlite3_exec(store->db, text, NULL, NULL, NULL);
 }
 
 static int set_up(struct cnk_store *store)
@@ -71,11 +82,12 @@ static int set_up(struct cnk_store *store)
    * writes every page that becomes free. The page size counts only for a new database. */
   char text[512];
   snprintf(text, sizeof text,
-           "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=%d; PRAGMA wal_autocheckpoint=0;"
+           "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"
            "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT "; PRAGMA mmap_size=0; PRAGMA foreign_keys=OFF;"
            "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
-           store->options.synchronous, store->options.cache_kb);
-  return sqlite3_exec(db, text, NULL, NULL, NULL);
+           store->options.cache_kb);
+  int status = sqlite3_exec(db, text, NULL, NULL, NULL);
+  return status == SQLITE_OK ? cnk_connection_set_synchronous(store) : status;
 }
 
 static int read_mode(void *is_wal, int columns, char **values, char **names)
@@ -132,11 +144,15 @@ bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
   if (status != SQLITE_OK)
     return refuse(store, store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(status), message, size);
   sqlite3_wal_hook(store->db, on_commit, store);
+  if (!cnk_checkpoint_open(store))
+    return refuse(store, "it cannot be read a second time", message, size);
   return true;
 }
 
 void cnk_connection_close(struct cnk_store *store)
 {
+  if (!cnk_checkpoint_close(store)) /* then the log must not be removed */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   for (unsigned i = 0; i < CNK_STORE_SQL_MAX; i++) {
     sqlite3_finalize(store->statements[i]);
     store->statements[i] = NULL;
@@ -167,8 +183,8 @@ sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *
   const char *rest = NULL;
   store->is_compiling_job = true;
   /* With the final NUL counted, SQLite need not copy the text. */
-  int status = sqlite3_prepare_v3(store->db, entry->text, (int)entry->size + 1, SQLITE_PREPARE_PERSISTENT, &statement,
-                                  &rest);
+  int status =
+      sqlite3_prepare_v3(store->db, entry->text, (int)entry->size + 1, SQLITE_PREPARE_PERSISTENT, &statement, &rest);
   store->is_compiling_job = false;
   if (status != SQLITE_OK)
     return fail(job, status, sqlite3_errmsg(store->db));

@@ -25,6 +25,8 @@ struct cnk_store_sql {
   unsigned parameters;
 };
 
+enum cnk_sync_state { CNK_SYNC_IDLE, CNK_SYNC_WANTED, CNK_SYNC_DONE, CNK_SYNC_FAILED, CNK_SYNC_END };
+
 struct cnk_backup;
 
 struct cnk_store {
@@ -39,8 +41,8 @@ struct cnk_store {
   uv_prepare_t prepare; /* hands over what Lua gave since the last turn of the loop: one wake-up for all */
   uv_thread_t thread;
   struct cnk_job_list fresh;
-  struct cnk_job jobs;     /* ring of all jobs that are not spare */
-  struct cnk_job *spare;   /* for reuse */
+  struct cnk_job jobs;   /* ring of all jobs that are not spare */
+  struct cnk_job *spare; /* for reuse */
   unsigned spare_count, references, open_handles;
   uint64_t in_flight, in_flight_bytes;
   unsigned sql_count;
@@ -61,7 +63,14 @@ struct cnk_store {
   struct cnk_backup *backup_finished; /* to be delivered */
   bool is_closing, is_stopped;
 
+  enum cnk_sync_state sync;
+
   atomic_bool is_writable;
+
+  /* The syncing thread (sync.c); created and ended by the writer's side. */
+  uv_thread_t sync_thread;
+  uv_cond_t sync_wake;
+  sqlite3_file *sync_file; /* its own handle of the database, through the same VFS */
 
   /* Writer thread; the loop thread before it starts and after it has ended. */
   sqlite3 *db;
@@ -70,6 +79,13 @@ struct cnk_store {
   bool is_compiling_job; /* the authorizer refuses what would break a batch */
   int wal_pages;         /* in the log now, as the last commit told */
   int checkpoint_pages;  /* the next checkpoint begins beyond this */
+  sqlite3 *pin;          /* a reader that keeps the log from beginning anew; see checkpoint.c */
+  sqlite3_stmt *pin_begin, *pin_read, *pin_end;
+  bool is_pinned;   /* a round of checkpoints is under way */
+  bool is_whole;    /* its first step has copied the whole log, */
+  int copied_pages; /* which had so many pages */
+  bool is_broken;   /* a sync failed: only opening the database again helps */
+  uint64_t open_again_at;
   uint64_t redone, checkpoints, probes;
   uint32_t max_checkpoint_us;
 };
@@ -77,6 +93,7 @@ struct cnk_store {
 /* connection.c: opens store->db and sets it up; false with a sentence. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
+int cnk_connection_set_synchronous(struct cnk_store *store);
 /* The compiled statement of a job; NULL with job->status set. */
 sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql);
 
@@ -85,10 +102,20 @@ void cnk_batch_run(struct cnk_store *store, struct cnk_job_list *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
 bool cnk_batch_probe(struct cnk_store *store);
 
-/* checkpoint.c: keeps the log short: after a batch when it has grown long, and sooner while nothing is to be done. */
+/* checkpoint.c: keeps the log short. `open` needs the connection. */
+bool cnk_checkpoint_open(struct cnk_store *store);
+/* Before the connection closes. False: the database lacks what only the log holds, which must stay. */
+bool cnk_checkpoint_close(struct cnk_store *store);
 void cnk_checkpoint_after_batch(struct cnk_store *store);
 bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store);
 void cnk_checkpoint_idle(struct cnk_store *store);
+
+/* sync.c: a thread that syncs the database file while the writer goes on. All for the writer thread. */
+int cnk_sync_open(struct cnk_store *store);
+void cnk_sync_close(struct cnk_store *store);
+void cnk_sync_begin(struct cnk_store *store);
+/* CNK_SYNC_WANTED while it runs; any other answer is given once, and then it is idle. */
+enum cnk_sync_state cnk_sync_take(struct cnk_store *store, bool is_waiting);
 
 /* backup.c: one step of a backup; true when there is nothing left to do. */
 bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup);

@@ -92,8 +92,7 @@ bool cnk_value_write(struct cnk_buffer *buffer, const struct cnk_value *value)
   char *to = buffer->data + buffer->size;
   *to++ = (char)value->kind;
   switch (value->kind) {
-  case CNK_VALUE_NULL:
-    break;
+  case CNK_VALUE_NULL: break;
   case CNK_VALUE_INTEGER:
   case CNK_VALUE_REAL:
   case CNK_VALUE_REF:
@@ -159,7 +158,9 @@ bool cnk_job_real(struct cnk_job *job, double value)
 
 bool cnk_job_bytes(struct cnk_job *job, const char *data, size_t size)
 {
-  return add(job, &(struct cnk_value){.kind = CNK_VALUE_BYTES, .as.bytes = {.data = data, .size = size}});
+  return add(job, &(struct cnk_value){
+                      .kind = CNK_VALUE_BYTES, .as.bytes = {.data = data, .size = size}
+  });
 }
 
 bool cnk_job_ref(struct cnk_job *job, size_t statement, enum cnk_ref_kind kind)

@@ -17,7 +17,7 @@ const struct cnk_store_options cnk_store_defaults = {
     .synchronous = 2,
     .busy_ms = 2000,
     .cache_kb = 8192,
-    .wal_pages = 1000,
+    .wal_pages = 500,
     .queue_jobs = 1 << 17,
     .queue_bytes = (size_t)128 << 20,
 };
@@ -40,6 +40,7 @@ static void free_store(struct cnk_store *store)
   for (unsigned i = 0; i < store->sql_count; i++)
     free(store->sql[i].text);
   uv_cond_destroy(&store->wake);
+  uv_cond_destroy(&store->sync_wake);
   uv_mutex_destroy(&store->mutex);
   free((char *)store->options.path);
   free((char *)store->options.vfs);
@@ -278,6 +279,7 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
     return NULL;
   }
   uv_cond_init(&store->wake); /* cannot fail where libuv runs */
+  uv_cond_init(&store->sync_wake);
   return store;
 }
 

@@ -69,11 +69,20 @@ const char *cnk_store_code_name(int status)
     int status;
     const char *name;
   } names[] = {
-      {CNK_STORE_UNCHANGED, "unchanged"}, {CNK_STORE_TOO_MANY, "too_many"}, {CNK_STORE_CLOSED, "closed"},
-      {SQLITE_FULL, "full"},              {SQLITE_IOERR, "io"},             {SQLITE_CANTOPEN, "io"},
-      {SQLITE_READONLY, "read_only"},     {SQLITE_BUSY, "busy"},            {SQLITE_LOCKED, "busy"},
-      {SQLITE_CONSTRAINT, "constraint"},  {SQLITE_CORRUPT, "corrupt"},      {SQLITE_NOTADB, "corrupt"},
-      {SQLITE_NOMEM, "memory"},           {SQLITE_TOOBIG, "too_many"},
+      {CNK_STORE_UNCHANGED, "unchanged" },
+      {CNK_STORE_TOO_MANY,  "too_many"  },
+      {CNK_STORE_CLOSED,    "closed"    },
+      {SQLITE_FULL,         "full"      },
+      {SQLITE_IOERR,        "io"        },
+      {SQLITE_CANTOPEN,     "io"        },
+      {SQLITE_READONLY,     "read_only" },
+      {SQLITE_BUSY,         "busy"      },
+      {SQLITE_LOCKED,       "busy"      },
+      {SQLITE_CONSTRAINT,   "constraint"},
+      {SQLITE_CORRUPT,      "corrupt"   },
+      {SQLITE_NOTADB,       "corrupt"   },
+      {SQLITE_NOMEM,        "memory"    },
+      {SQLITE_TOOBIG,       "too_many"  },
   };
   int primary = status > 0 ? status & 0xff : status;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)

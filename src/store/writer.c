@@ -7,7 +7,8 @@
 /* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
 enum { BATCH_JOBS = 1024, BATCH_BYTES = 4 << 20 };
 /* How long without work is "idle"; how often a store that cannot write is tried. */
-enum { IDLE_MS = 50, PROBE_MS = 500 };
+#define IDLE_NS UINT64_C(50000000)
+#define PROBE_NS UINT64_C(500000000)
 
 enum turn { WORK, TICK, STOP };
 
@@ -19,12 +20,12 @@ static enum turn wait(struct cnk_store *store)
       return WORK;
     if (store->is_closing)
       return STOP;
-    if (store->backup)
+    if (store->backup || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
       return TICK;
-    bool is_broken = !atomic_load(&store->is_writable);
-    if (!is_broken && !cnk_checkpoint_is_wanted_idle(store))
+    bool is_ill = !atomic_load(&store->is_writable) || store->is_broken || !store->db;
+    if (!is_ill && !cnk_checkpoint_is_wanted_idle(store))
       uv_cond_wait(&store->wake, &store->mutex);
-    else if (uv_cond_timedwait(&store->wake, &store->mutex, (is_broken ? PROBE_MS : IDLE_MS) * UINT64_C(1000000)) != 0)
+    else if (uv_cond_timedwait(&store->wake, &store->mutex, is_ill ? PROBE_NS : IDLE_NS) != 0)
       return TICK;
   }
 }
@@ -33,7 +34,8 @@ static enum turn wait(struct cnk_store *store)
 static struct cnk_job_list take_batch(struct cnk_store *store)
 {
   struct cnk_job_list *queue = &store->queue, batch = {0};
-  while (queue->head && batch.count < BATCH_JOBS && (!batch.count || batch.bytes + queue->head->charged <= BATCH_BYTES)) {
+  while (queue->head && batch.count < BATCH_JOBS &&
+         (!batch.count || batch.bytes + queue->head->charged <= BATCH_BYTES)) {
     struct cnk_job *job = queue->head;
     queue->head = job->next;
     queue->count--;
@@ -103,12 +105,26 @@ static void back_up(struct cnk_store *store, struct cnk_backup *backup)
   uv_async_send(&store->async);
 }
 
+/* A failed sync of the database cannot be repeated, for the system forgets the pages that it could not write; but
+ * opening the database again copies them anew from the log. First something is written behind the end of the log: what
+ * a failed commit may have left there must not come to life. */
+static void open_again(struct cnk_store *store)
+{
+  char message[200];
+  if (uv_hrtime() < store->open_again_at || (store->db && !cnk_batch_probe(store)))
+    return;
+  store->open_again_at = uv_hrtime() + PROBE_NS;
+  cnk_connection_close(store);
+  if (!cnk_connection_open(store, message, sizeof message))
+    atomic_store(&store->is_writable, false);
+}
+
 static void tick(struct cnk_store *store)
 {
   if (!atomic_load(&store->is_writable)) {
     store->probes++;
     cnk_batch_probe(store);
-  } else if (cnk_checkpoint_is_wanted_idle(store)) {
+  } else {
     cnk_checkpoint_idle(store);
   }
   uv_mutex_lock(&store->mutex);
@@ -143,6 +159,8 @@ void cnk_writer_run(void *context)
       stop(store, backup);
       return;
     }
+    if (!backup && (store->is_broken || !store->db))
+      open_again(store);
     if (turn == WORK)
       work(store, &batch);
     else if (!backup)
