@@ -56,15 +56,18 @@ exec 4<bot
 is_bot_up=yes
 await_address "listening on " <&4
 
-"$host" run "$here/demo_player.lua" "$sandbox" "http://$address/webhook"
+# In the background, for a shell hears signals only while it waits so.
+"$host" run "$here/demo_player.lua" "$sandbox" "http://$address/webhook" &
+pids="$pids $!"
+wait $!
 
-cat <<END
-
+cat <<'END'
 That was examples/feedback.lua. To talk to it yourself, in this terminal, without an account:
 
+  eval "$(make -s env)"
   cunnekt dev examples/feedback.lua
 
-(first: eval "\$(make -s env)"). With an account, and its webhook set to this machine:
+With an account, and its webhook set to this machine:
 
   CUNNEKT_API_KEY=... cunnekt run examples/feedback.lua
 END

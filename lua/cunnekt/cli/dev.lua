@@ -69,10 +69,10 @@ local function define(parser)
   end
 end
 
--- An address that can be listened on: this one, or, when it was nobody's wish, any.
+-- An address that can be listened on, with its port: this one, or, when it was nobody's wish, any.
 local function free_address(address, is_wish)
   local host, port = server.parse_address(address)
-  if is_wish or not host then
+  if not host or is_wish and port ~= 0 then
     return address
   end
   for _, wanted in ipairs { port, 0 } do
@@ -101,9 +101,10 @@ local function open_sandbox(parsed, options)
 end
 
 -- Points the script at the sandbox and the sandbox at the script. What the user set stays, but for the API itself.
-local function connect(box, values, sources)
+local function connect(box, values, sources, folder)
   local listen = free_address(values.listen, sources.listen ~= "default")
   settings.set_host {
+    folder = folder,
     overrides = {
       api_key = "sandbox",
       base_url = box.url .. "/v1",
@@ -264,6 +265,8 @@ local function watch_signals(session)
 end
 
 local function start(parsed, path, rest)
+  local folder = run.folder_of(path)
+  settings.set_host { folder = folder }
   local ok, values, sources = pcall(settings.load)
   if not ok then
     return usage.mistake("dev", values)
@@ -274,7 +277,7 @@ local function start(parsed, path, rest)
     return usage.mistake("dev", err.message)
   end
   session.box = box
-  local webhook = connect(box, values, sources)
+  local webhook = connect(box, values, sources, folder)
   io.stdout:setvbuf "line"
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
   session:listen_to_person()

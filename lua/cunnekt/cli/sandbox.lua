@@ -116,7 +116,8 @@ function command.show(business)
     elseif event.kind == "refused" then
       print(("%s\u{2717} refused: %s (code %d)"):format((" "):rep(30), event.message, event.code))
     elseif event.kind == "webhook_refused" and event.attempts == 1 then
-      print(("-- the bot did not take a webhook: %s; trying again"):format(event.status or tostring(event.error)))
+      -- Not the error's own sentence: the URL in it may hold a secret.
+      print(("-- the bot did not take a webhook (%s); trying again"):format(event.status or event.error.kind))
     end
   end
 end
