@@ -1,5 +1,6 @@
--- Sends a template to a list of numbers and ends: a plain client, no bot. cunnekt run notify.lua TEMPLATE NUMBER …
+-- Sends a template to some numbers and ends: a plain client, no bot.
 -- SPDX-License-Identifier: MIT
+-- cunnekt run notify.lua TEMPLATE NUMBER …
 local cunnekt = require "cunnekt"
 local client = cunnekt.client()
 

@@ -195,8 +195,15 @@ static int open_stdin(lua_State *L)
 
 void cnk_bind_open_stdin(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"stdin", open_stdin}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", check_close}, {"is_terminal", is_terminal}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"stdin", open_stdin},
+      {NULL,    NULL      }
+  };
+  static const luaL_Reg methods[] = {
+      {"close",       check_close},
+      {"is_terminal", is_terminal},
+      {NULL,          NULL       }
+  };
   cnk_bind_class(L, STDIN, methods, collect);
   luaL_setfuncs(L, functions, 0);
 }

@@ -95,7 +95,7 @@ end
 
 local FAULTY = {}
 
-function FAULTY.status(self, fault, exchange)
+function FAULTY.status(_, fault, exchange)
   local headers = { JSON[1] }
   if fault.retry_after then
     headers[2] = ("Retry-After: %d"):format(fault.retry_after)

@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+-- Every example does what its first line says.
+
+local process = require "spec.support.process"
+local sandbox = require "cunnekt.sandbox"
+local server = require "spec.support.server"
+
+local function absolute(name)
+  local pipe = assert(io.popen "pwd")
+  local folder = pipe:read "l"
+  pipe:close()
+  return folder .. "/examples/" .. name
+end
+
+describe("the example", function()
+  local folder
+
+  before_each(function()
+    folder = process.folder()
+  end)
+
+  -- What a person sees who types these lines to the script.
+  local function talk(name, lines, env)
+    env = env or {}
+    env.CUNNEKT_LISTEN = "127.0.0.1:0"
+    local words = { process.host, "dev", "--sandbox", "127.0.0.1:0", absolute(name) }
+    local result = process.run(words, { stdin = lines, cwd = folder.path, env = env })
+    assert.equal(0, result.code, result.err)
+    return result.out
+  end
+
+  it("echo.lua says back what it is told", function()
+    local out = talk("echo.lua", "good morning\n")
+    local _, count = out:gsub("good morning", "")
+    assert.equal(2, count)
+  end)
+
+  it("menu.lua answers choices and remembers the last", function()
+    local out = talk("menu.lua", "again\n/list place\nagain\n")
+    assert.matches("What would you like to know%?", out)
+    local _, count = out:gsub("12 Janpath", "")
+    assert.equal(2, count)
+  end)
+
+  it("media.lua keeps what is sent, in the customer's folder", function()
+    process.write(folder.path .. "/list.txt", "tea, milk")
+    local out = talk("media.lua", "/document list.txt\n/document\n")
+    assert.matches("We have it!", out)
+    assert.equal("tea, milk", process.read(folder.path .. "/files/919999999999/list.txt"))
+    assert.matches("^%%PDF", process.read(folder.path .. "/files/919999999999/order.pdf"))
+  end)
+
+  it("crm.lua asks a CRM over HTTP", function()
+    local crm = server.new(function(request)
+      if request.path == "/orders/4711" then
+        return 200, '{"state":"on its way"}'
+      end
+      return 404, ""
+    end)
+    finally(crm.close)
+    local out = talk("crm.lua", "where is order 4711?\norder 1\n", { CRM_URL = crm.url })
+    assert.matches("Order 4711 is on its way", out)
+    assert.matches("There is no order 1%.", out)
+    out = talk("crm.lua", "order 4711\n", { CRM_URL = server.nobody() })
+    assert.matches("order book is closed", out)
+  end)
+
+  it("notify.lua sends a template to each number and ends", function()
+    local box = assert(sandbox.new())
+    finally(function()
+      box:close()
+    end)
+    local env = { CUNNEKT_API_KEY = "any", CUNNEKT_BASE_URL = box.url .. "/v1" }
+    local words = { process.host, "run", absolute "notify.lua", "sale", "919999999991", "919999999992" }
+    local result = process.run(words, { cwd = folder.path, env = env })
+    assert.equal(0, result.code, result.err)
+    assert.matches("919999999991\twamid.+\n919999999992\twamid", result.out)
+    assert.equal(2, box.state.counts.out)
+    result = process.run({ process.host, "run", absolute "notify.lua", "sale", "nobody" }, { cwd = folder.path, env = env })
+    assert.equal(1, result.code)
+  end)
+
+  it("feedback.lua is polite to both", function()
+    assert.matches("We are glad", talk("feedback.lua", "Hello\n/button good\n"))
+    assert.matches("went wrong", talk("feedback.lua", "hi\n/button bad\n"))
+  end)
+
+  it("of any name says in its first line what it shows", function()
+    local pipe = assert(io.popen "ls examples/*.lua")
+    for path in pipe:lines() do
+      assert.matches("^%-%- %u[^\n]+%.\n", process.read(path), 1, nil, path)
+    end
+    pipe:close()
+  end)
+end)
