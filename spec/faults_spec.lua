@@ -12,12 +12,16 @@ local NUMBER = "919999999999"
 describe("a fault of the sandbox", function()
   local box, bot, sender
 
+  local function make_client(timeout)
+    return client.new {
+      api_key = "any", base_url = box.url .. "/v1", retries = 0, rate = 0, pair_rate = 0, timeout = timeout,
+    }
+  end
+
   before_each(function()
     bot = bot_double.new()
     box = assert(sandbox.new { webhook = bot.url })
-    sender = client.new {
-      api_key = "any", base_url = box.url .. "/v1", retries = 0, rate = 0, pair_rate = 0, timeout = 0.3,
-    }
+    sender = make_client(30)
   end)
 
   after_each(function()
@@ -80,8 +84,8 @@ describe("a fault of the sandbox", function()
 
   for _, kind in ipairs { "drop", "reset", "slow", "delay" } do
     it(kind .. " leaves the client without an answer, and the message taken", function()
-      add { kind = kind, seconds = kind ~= "reset" and 0.6 or nil }
-      local sent, err = sender:send_text(NUMBER, "x")
+      add { kind = kind, seconds = kind ~= "reset" and 0.3 or nil }
+      local sent, err = make_client(0.1):send_text(NUMBER, "x")
       assert.is_nil(sent)
       assert.equal("unknown_outcome", err.kind)
       assert.same({ "sent", "delivered", "read" }, statuses(3))
