@@ -121,8 +121,12 @@ local function parse_headers(head)
   local headers = {}
   for name, value in head:gmatch "\n([^%s:]+):[ \t]*([^\r\n]*)" do
     name = name:lower()
-    value = value:match "^(.-)[ \t]*$"
-    headers[name] = headers[name] and (headers[name] .. ", " .. value) or value
+    local last = value:byte(-1)
+    if last == 32 or last == 9 then -- rare; from the end, for a head may be one long run of spaces
+      value = value:match ".*[^ \t]" or ""
+    end
+    local before = headers[name]
+    headers[name] = before and before .. ", " .. value or value
   end
   return headers
 end
