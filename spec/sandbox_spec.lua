@@ -297,7 +297,8 @@ describe("the sandbox's customer", function()
     for _, case in ipairs {
       { "messages", { txt = "x" }, "did you mean 'text'" }, { "messages", { type = "pigeon" }, "no message type 'pigeon'" },
       { "messages", { type = "image", data = "?" }, "base64" }, { "statuses", { id = "x" }, "'status'" },
-      { "faults", { kind = "dealy" }, "one of: " }, { "settings", { webhook = "nowhere" }, "http://" },
+      { "faults", { kind = "dealy" }, "one of: " }, { "faults", { kind = "status", status = 99 }, "200 to 599" },
+      { "settings", { webhook = "nowhere" }, "http://" },
       { "clock", { advance = "a day" }, "must be a number" },
     } do
       local status, body = call("POST", "/control/" .. case[1], case[2])

@@ -19,6 +19,9 @@ local KINDS = {
   duplicate = true, -- the next `count` webhooks are posted twice
 }
 
+-- What these do only makes sense with a message that was taken.
+local ALWAYS_TAKEN = { slow = true, failed = true, reorder = true }
+
 local NAMES = {}
 for name in pairs(KINDS) do
   NAMES[#NAMES + 1] = name
@@ -52,11 +55,14 @@ function faults_methods:add(rule)
     seconds = rule.seconds or (rule.kind == "drop" and 60 or 1),
     accept = rule.accept,
   }
-  if made.accept == nil then
+  if made.accept == nil or ALWAYS_TAKEN[rule.kind] then
     made.accept = KINDS[rule.kind]
   end
   if made.kind == "status" then
     made.status = made.status or 500
+    if made.status < 200 or made.status > 599 then
+      error("faults: 'status' must be from 200 to 599", 2)
+    end
   end
   table.insert(self._rules, made)
   return made
