@@ -41,7 +41,6 @@ local random = math.random
 local latencies, count, pending = {}, 0, 0
 local monotonic = core.monotonic
 local stop_at = monotonic() + seconds
-local submit_cpu, submits = 0, 0
 
 local function submit()
   local began = monotonic()
