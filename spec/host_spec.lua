@@ -50,6 +50,21 @@ describe("the host", function()
     assert.equal(0, result.code)
   end)
 
+  it("keeps a bot's database beside the script, whatever the working folder", function()
+    local elsewhere = process.folder()
+    script [[
+      local bot = require("cunnekt").bot { api_key = "key", listen = "127.0.0.1:0" }
+      bot:every(0.001, "stop", function()
+        if bot:address() then require("cunnekt.task").spawn(bot.stop, bot) end
+      end)
+      bot:run()
+    ]]
+    local result = process.cunnekt({ "run", folder.path .. "/script.lua" }, { cwd = elsewhere.path })
+    assert.equal(0, result.code, result.err)
+    assert.is_truthy(process.read(folder.path .. "/cunnekt.db"))
+    assert.is_nil(process.read(elsewhere.path .. "/cunnekt.db"))
+  end)
+
   it("keeps its own options from the script", function()
     local path = script "print(#arg, ...)"
     local result = process.cunnekt { "run", "--rate", "3", "--listen=127.0.0.1:0", path, "--rate" }

@@ -80,6 +80,20 @@ describe("settings", function()
     assert.are.same({ "http://127.0.0.1:1/v1", "k", 5 }, { values.base_url, values.api_key, values.rate })
   end)
 
+  it("put a store's file and cunnekt.conf.lua beside the script, and leave whole paths alone", function()
+    conf 'return { rate = 7 }'
+    settings.set_host { folder = folder }
+    local values = settings.load { getenv = getenv }
+    assert.are.equal("sqlite:" .. folder .. "/cunnekt.db", values.store)
+    assert.are.equal(7, values.rate)
+    environment = { CUNNEKT_STORE = "sqlite:data/shop.db" }
+    assert.are.equal("sqlite:" .. folder .. "/data/shop.db", load({}).store)
+    assert.are.equal("sqlite:/var/shop.db", load({ script = { store = "sqlite:/var/shop.db" } }).store)
+    assert.are.equal("memory:", load({ script = { store = "memory:" } }).store)
+    settings.set_host(nil)
+    assert.are.equal("sqlite:data/shop.db", load({}).store)
+  end)
+
   it("take every variable of the environment, and an empty one for none", function()
     environment = {
       CUNNEKT_API_KEY = " key\n",

@@ -228,6 +228,15 @@ local host = {}
 ---@field overrides? table<string, any> stand above all else: how `cunnekt dev` points a script at its sandbox
 ---@field flags? table<string, any> of the command line
 ---@field conf_path? string
+---@field folder? string the script's; cunnekt.conf.lua and a relative file of the store are there, not in the working folder
+
+local function beside_script(path)
+  local folder = host.folder
+  if not folder or path:find "^/" then
+    return path
+  end
+  return folder:gsub("/*$", "/", 1) .. path
+end
 
 ---Sets what holds for the whole process, for every later `settings.load`. For the command line, once, at its start.
 ---@param values? cunnekt.settings.host nil: nothing
@@ -238,7 +247,7 @@ end
 -- A program that only sends (`false`) does not run a file that happens to lie in its folder.
 local function conf_of(path)
   if path == nil or path == false then
-    path = host.conf_path or (path == nil and host.conf_path == nil and CONF)
+    path = host.conf_path or (path == nil and host.conf_path == nil and beside_script(CONF))
   end
   return path and read_conf(path) or {}
 end
@@ -267,6 +276,12 @@ local function found(name, layers, getenv)
   return default, default ~= nil and "default" or nil
 end
 
+-- The file of a store, wherever the host was started from.
+local function located(store)
+  local path = store and store:match "^sqlite:(.+)$"
+  return path and "sqlite:" .. beside_script(path) or store
+end
+
 ---Finds the value of every setting. Raises a sentence about the first that is wrong.
 ---@param opts? cunnekt.settings.load_options
 ---@return table<string, any> values
@@ -284,6 +299,7 @@ function settings.load(opts)
   for name in pairs(opts.names or settings.known) do
     values[name], sources[name] = found(name, layers, opts.getenv)
   end
+  values.store = located(values.store)
   return values, sources
 end
 

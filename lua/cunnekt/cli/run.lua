@@ -40,14 +40,16 @@ OPTIONS
               6 s, with bursts to 45); 0 is no limit.
 
        --store NAME
-              Where the bot keeps its state (sqlite:cunnekt.db).
+              Where the bot keeps its state: sqlite:FILE (sqlite:cunnekt.db), or
+              memory:. A relative FILE is beside the script.
 
        --timeout S, --connect-timeout S, --retries N, --ca-file FILE,
        --proxy URL, --mobile-format digits|plus, --default-country CODE
               As the options of cunnekt.client.
 
        --config FILE
-              Read these settings from FILE instead of cunnekt.conf.lua.
+              Read these settings from FILE instead of cunnekt.conf.lua beside
+              the script.
 
 ENVIRONMENT
        CUNNEKT_API_KEY
@@ -116,12 +118,17 @@ function run.set_arg(name, before, script, rest)
   _G.arg = words
 end
 
+---The folder of a script.
+---@param path string
+---@return string? folder nil: the working folder
+function run.folder_of(path)
+  local folder = path:match "^(.*)/[^/]*$"
+  return folder == "" and "/" or folder
+end
+
 -- A script in another folder finds the files beside it; the user's own path comes first.
 local function add_script_folder(path)
-  local folder = path:match "^(.*)/[^/]*$" or "."
-  if folder == "" then
-    folder = "/"
-  end
+  local folder = run.folder_of(path) or "."
   package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
 end
 
@@ -208,7 +215,7 @@ function run.run(args)
     return usage.mistake("run", "a script is missing")
   end
   local problem = path ~= "-" and usage.unreadable(path)
-  code = problem and usage.mistake("run", problem) or usage.apply_settings("run", parsed, names)
+  code = problem and usage.mistake("run", problem) or usage.apply_settings("run", parsed, names, run.folder_of(path))
   if code then
     return code
   end

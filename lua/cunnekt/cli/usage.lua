@@ -126,8 +126,9 @@ end
 ---@param command string
 ---@param parsed table what usage.parse gave
 ---@param names string[]
+---@param folder? string the script's, where the store and cunnekt.conf.lua are
 ---@return integer? code the exit code, when a value is wrong
-function usage.apply_settings(command, parsed, names)
+function usage.apply_settings(command, parsed, names, folder)
   local flags = {}
   for _, name in ipairs(names) do
     flags[name] = parsed[name]
@@ -141,7 +142,7 @@ function usage.apply_settings(command, parsed, names)
   if problem_of_config then
     return usage.mistake(command, problem_of_config)
   end
-  settings.set_host { flags = flags, conf_path = parsed.config }
+  settings.set_host { flags = flags, conf_path = parsed.config, folder = folder }
   return nil
 end
 
