@@ -21,7 +21,7 @@ process.host = absolute(os.getenv "CUNNEKT_HOST" or "build/bin/cunnekt")
 process.lua = os.getenv "CUNNEKT_LUA" or "lua5.4"
 
 -- Longest a program may take before it counts as stuck, in seconds.
-local PATIENCE = 300
+local PATIENCE = 60
 
 function process.quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
