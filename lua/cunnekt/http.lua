@@ -23,6 +23,7 @@ local http = {}
 ---@field max_bytes? integer of the answer's body; 16 MiB by default
 ---@field ca_file? string certificates (PEM) to trust, besides the system's
 ---@field proxy? string URL of a proxy; "" for none, whatever the environment says
+---@field unix? string path of a Unix socket to connect to, whatever host the URL names
 ---@field max_redirects? integer followed for GET and HEAD only; 0 by default
 
 ---@class cunnekt.http.answer
@@ -43,6 +44,7 @@ http.option_types = {
   max_bytes = "integer",
   ca_file = "string",
   proxy = "string",
+  unix = "string",
   max_redirects = "integer",
 }
 
@@ -112,6 +114,7 @@ local function raw_options(where, opts, level)
     max_redirects = whole(where, "max_redirects", opts.max_redirects or 0, level + 1),
     ca_file = opts.ca_file,
     proxy = opts.proxy,
+    unix = opts.unix,
   }
 end
 

@@ -183,6 +183,7 @@ static void get_options(lua_State *L, struct cnk_http_options *options, struct c
     luaL_error(L, "field 'url' is missing");
   options->ca_file = get_text(L, "ca_file");
   options->proxy = get_text(L, "proxy");
+  options->unix_path = get_text(L, "unix");
   options->body = get_text(L, "body");
   options->headers = headers;
   options->header_count = get_headers(L, headers);

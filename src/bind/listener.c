@@ -200,7 +200,7 @@ static int listener_port(lua_State *L)
   return 1;
 }
 
-/* listener:address() -> the host it was opened with */
+/* listener:address() -> the host or the Unix socket's path that it was opened with */
 static int listener_address(lua_State *L)
 {
   check_listener(L);
@@ -232,6 +232,7 @@ static int core_listen(lua_State *L)
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   const struct cnk_listener_options options = {
+      .unix_path = cnk_bind_opt_string(L, 1, "unix", NULL),
       .host = cnk_bind_opt_string(L, 1, "host", "127.0.0.1"),
       .port = (int)opt_number(L, "port", 0, 0),
       .max_body = (size_t)opt_number(L, "max_body", 4 << 20, 0), /* the provider's webhooks reach 3 MB */
@@ -244,7 +245,7 @@ static int core_listen(lua_State *L)
   struct listener *face = lua_newuserdatauv(L, sizeof *face, 1);
   *face = (struct listener){.self = LUA_NOREF, .callback = LUA_NOREF};
   luaL_setmetatable(L, LISTENER);
-  lua_pushstring(L, options.host);
+  lua_pushstring(L, options.unix_path ? options.unix_path : options.host);
   lua_setiuservalue(L, 3, 1);
   face->callback = cnk_bind_ref(L, 2);
   face->self = cnk_bind_ref(L, 3);

@@ -366,6 +366,8 @@ bool cnk_exchange_peer(const struct cnk_exchange *exchange, char *out, size_t si
     return false;
   const struct sockaddr *address =
       MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  if (address->sa_family == AF_UNIX)
+    return (size_t)snprintf(out, size, "unix") < size;
   if (address->sa_family == AF_INET)
     return uv_ip4_name((const struct sockaddr_in *)(const void *)address, out, size) == 0;
   if (uv_ip6_name((const struct sockaddr_in6 *)(const void *)address, out, size) != 0)

@@ -75,7 +75,7 @@ const char *cnk_http_check(const struct cnk_http_options *options)
   const char *problem = check_url(&options->url);
   for (size_t i = 0; i < options->header_count && !problem; i++)
     problem = check_header(&options->headers[i]);
-  if (!problem && (has_nul(&options->ca_file) || has_nul(&options->proxy)))
+  if (!problem && (has_nul(&options->ca_file) || has_nul(&options->proxy) || has_nul(&options->unix_path)))
     problem = "a file name or proxy holds a NUL";
   return problem;
 }
@@ -108,11 +108,12 @@ static bool add_text(struct cnk_buffer *key, const struct cnk_text *text)
 bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options)
 {
   char flags = (char)('0' + (options->body.data != NULL) + 2 * (options->ca_file.data != NULL) +
-                      4 * (options->proxy.data != NULL));
+                      4 * (options->proxy.data != NULL) + 8 * (options->unix_path.data != NULL));
   key->size = 0;
   bool is_made = cnk_buffer_add(key, &options->connect_timeout_ms, sizeof options->connect_timeout_ms) &&
                  cnk_buffer_add(key, &flags, 1) && add_text(key, &options->method) && add_text(key, &options->url) &&
-                 add_text(key, &options->ca_file) && add_text(key, &options->proxy);
+                 add_text(key, &options->ca_file) && add_text(key, &options->proxy) &&
+                 add_text(key, &options->unix_path);
   for (size_t i = 0; i < options->header_count && is_made; i++)
     is_made = add_text(key, &options->headers[i]);
   return is_made;
@@ -186,8 +187,10 @@ CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *mu
   SET(CURLOPT_MAXAGE_CONN, MOST_IDLE_SECONDS);
   if (options->ca_file.data)
     SET(CURLOPT_CAINFO, options->ca_file.data);
-  if (options->proxy.data)
-    SET(CURLOPT_PROXY, options->proxy.data);
+  if (options->proxy.data || options->unix_path.data) /* a socket of this machine is behind no proxy */
+    SET(CURLOPT_PROXY, options->proxy.data ? options->proxy.data : "");
+  if (options->unix_path.data)
+    SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_path.data);
 #undef SET
   if (code == CURLE_OK)
     code = set_method(easy, options);

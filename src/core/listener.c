@@ -180,7 +180,7 @@ static bool read_address(const char *host, int port, struct sockaddr_storage *ad
 }
 
 /* Returns a listening socket, or -1 with a message. We make it ourselves, for the library would not say what failed. */
-static int open_socket(const struct cnk_listener_options *options, int *port, char *message, size_t size)
+static int open_port(const struct cnk_listener_options *options, int *port, char *message, size_t size)
 {
   struct sockaddr_storage address = {0};
   socklen_t address_size;
@@ -206,6 +206,15 @@ static int open_socket(const struct cnk_listener_options *options, int *port, ch
   *port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
   return fd;
+}
+
+static int open_socket(const struct cnk_listener_options *options, struct cnk_local *local, int *port, char *message,
+                       size_t size)
+{
+  if (!options->unix_path)
+    return open_port(options, port, message, size);
+  *port = 0;
+  return cnk_local_listen(local, options->unix_path, BACKLOG, message, size);
 }
 
 /* Left as it is: routes are matched undecoded, and our own copy of the target must keep matching the library's. */
@@ -259,14 +268,16 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
                                        char *message, size_t size)
 {
   int port;
-  int socket = open_socket(options, &port, message, size);
+  struct cnk_local local = {0};
+  int socket = open_socket(options, &local, &port, message, size);
   if (socket < 0)
     return NULL;
   struct cnk_listener *listener = calloc(1, sizeof *listener);
   if (listener) {
     *listener = (struct cnk_listener){
         .loop = loop, .options = *options, .on_request = on_request, .on_shut = on_shut, .owner = owner, .port = port};
-    listener->options.host = NULL;
+    listener->local = local;
+    listener->options.host = listener->options.unix_path = NULL;
     listener->resource.shut = shut_resource;
     listener->flush.deliver = deliver_flush;
     listener->armed_until = UINT64_MAX;
@@ -276,9 +287,10 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
     listener->daemon = start_daemon(listener, socket);
   }
   if (!listener || !listener->daemon) {
-    snprintf(message, size, "cannot listen on %s:%d: no HTTP server could be made", options->host, options->port);
+    snprintf(message, size, "cannot listen: no HTTP server could be made");
     if (!listener) /* else the library has closed it */
       close(socket);
+    cnk_local_remove(&local);
     free(listener);
     return NULL;
   }
@@ -286,7 +298,7 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
   cnk_loop_own(loop, &listener->resource);
   start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
   if (listener->open_handles < 3 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
-    snprintf(message, size, "cannot listen on %s:%d: its events cannot be watched", options->host, options->port);
+    snprintf(message, size, "cannot listen: its events cannot be watched");
     cnk_listener_close(listener);
     return NULL;
   }
@@ -304,6 +316,7 @@ void cnk_listener_pause(struct cnk_listener *listener)
   if (listener->is_paused)
     return;
   listener->is_paused = true;
+  cnk_local_remove(&listener->local);
   int socket = MHD_quiesce_daemon(listener->daemon);
   if (socket >= 0)
     close(socket);
@@ -326,6 +339,7 @@ void cnk_listener_close(struct cnk_listener *listener)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
   listener->armed_until = 0; /* deadlines that begin from here on start no timer */
   cnk_exchange_wake(listener);
+  cnk_local_remove(&listener->local);
   MHD_stop_daemon(listener->daemon);
   cnk_exchange_let_go(listener);
   for (int i = 0; i < PLAIN_ANSWERS; i++)

@@ -7,6 +7,8 @@
  * bodies beyond the maximum (413, as soon as that is known), clients that are too slow (cut), too many connections
  * from one address (cut). At the maximum of connections in all, new ones wait in the system's queue.
  *
+ * A Unix socket that nobody listens on any more is replaced; anything else of that name is left alone.
+ *
  * A connection ends with its answer when the request was chunked: the library's chunk parser takes more than the
  * standard allows (bare LF, any extension), and what it might take for a following request is thus never read.
  */
@@ -22,6 +24,7 @@ struct cnk_exchange;
 
 /* All of them are copied. */
 struct cnk_listener_options {
+  const char *unix_path;      /* a Unix socket instead of host and port, for this user alone; NULL: none */
   const char *host;           /* an IPv4 or IPv6 address, or "localhost"; names are not looked up, that could block */
   int port;                   /* 0: any free one */
   size_t max_body;            /* bytes */
@@ -44,7 +47,7 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
 
 int cnk_listener_port(const struct cnk_listener *listener);
 
-/* Gives the port back. Idle connections are closed, the others with their answer. Idempotent. */
+/* Gives the port back, or takes the Unix socket away. Idle connections are closed, the others with their answer. Idempotent. */
 void cnk_listener_pause(struct cnk_listener *listener);
 
 /* Cuts everything; exchanges still out become gone. The listener must not be used again. */
@@ -59,7 +62,7 @@ const char *cnk_exchange_query(const struct cnk_exchange *exchange, size_t *size
 const char *cnk_exchange_body(const struct cnk_exchange *exchange, size_t *size);
 /* Of several fields with that name the first. NULL when there is none, and when the client has gone. */
 const char *cnk_exchange_header(const struct cnk_exchange *exchange, const char *name, size_t *size);
-/* Writes the client's address without its port. False when the client has gone. */
+/* Writes the client's address without its port; "unix" for a Unix socket. False when the client has gone. */
 bool cnk_exchange_peer(const struct cnk_exchange *exchange, char *out, size_t size);
 
 enum cnk_answer {

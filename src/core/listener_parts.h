@@ -17,6 +17,7 @@
 
 #include "head.h"
 #include "listener.h"
+#include "local.h"
 
 struct cnk_link {
   struct cnk_link *prev, *next;
@@ -73,7 +74,8 @@ struct cnk_plain_answer {
 struct cnk_listener {
   struct MHD_Daemon *daemon;
   struct cnk_loop *loop;
-  struct cnk_listener_options options; /* its host is not kept */
+  struct cnk_listener_options options; /* its host and path are not kept */
+  struct cnk_local local;              /* the Unix socket, if it is one */
   cnk_listener_request_fn on_request;
   cnk_listener_shut_fn on_shut;
   void *owner;

@@ -89,6 +89,7 @@ function stdin:is_terminal() end
 ---@field max_redirects? integer 0 by default
 ---@field ca_file? string PEM
 ---@field proxy? string URL; "": none
+---@field unix? string path of a Unix socket to connect to, whatever host the URL names
 ---@field stream? boolean the body is read by request:read
 
 ---Sends a request. An answer of any status is an answer; `sent` says whether a request without one may have been received.
@@ -112,6 +113,7 @@ function request:close() end
 ---@class cunnekt.core.listen_options
 ---@field host? string an address, not a name; "127.0.0.1" by default
 ---@field port? integer 0, the default: any free one
+---@field unix? string path of a Unix socket, in place of host and port: mode 0600, removed at the end
 ---@field max_body? integer bytes; 4 MiB by default; more is answered 413
 ---@field header_timeout_ms? integer 10,000 by default
 ---@field body_timeout_ms? integer 30,000 by default
@@ -129,10 +131,10 @@ function core.listen(options, on_request) end
 ---@class cunnekt.listener
 local listener = {}
 
----@return integer port
+---@return integer port 0 for a Unix socket
 function listener:port() end
 
----@return string host as it was given
+---@return string host as it was given, or the Unix socket's path
 function listener:address() end
 
 ---Gives the port back; what is under way is finished.
@@ -149,7 +151,7 @@ local exchange = {}
 ---@return string? value nil: no such field, or the exchange is over; of several the first
 function exchange:header(name) end
 
----@return string? address of the client, without its port; nil when the exchange is over
+---@return string? address of the client, without its port, or "unix"; nil when the exchange is over
 function exchange:peer() end
 
 ---Answers. Raises when it was answered already.
