@@ -47,5 +47,6 @@ void cnk_bind_open_listener(lua_State *L);
 void cnk_bind_open_json(lua_State *L);
 void cnk_bind_open_webhook(lua_State *L);
 void cnk_bind_open_store(lua_State *L);
+void cnk_bind_open_system(lua_State *L);
 
 #endif

@@ -163,6 +163,7 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_file(L);
   cnk_bind_open_listener(L);
   cnk_bind_open_store(L);
+  cnk_bind_open_system(L);
   /* The other bindings add themselves here, one line each. */
   return 1;
 }

@@ -249,6 +249,36 @@ function file:sync(fn) end
 ---@param fn? fun(ok: boolean?, message: string?)
 function file:close(fn) end
 
+-- ---- the machine: asked on the spot, so for the command line ------------------------------------------------------------
+
+---The working folder.
+---@return string? path
+---@return string? message
+function core.folder() end
+
+---@param path string links are followed
+---@return {size: integer, mode: integer, kind: "file"|"folder"|"socket"|"other"}? found mode: the permissions
+---@return string? message
+function core.stat(path) end
+
+---How much this user may still write to the file system that holds a path.
+---@param path string must exist
+---@return integer? bytes
+---@return string? message
+function core.disk_free(path) end
+
+---What this process takes of the machine's memory. Waits for no disk.
+---@return integer? bytes
+---@return string? message
+function core.memory() end
+
+---The C libraries in use.
+---@return table<string, string> versions by name
+function core.libraries() end
+
+---@return integer pid the number of this process
+function core.pid() end
+
 -- ---- JSON and webhooks: for json.lua and webhook.lua alone --------------------------------------------------------------
 
 ---@param text string

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua face of core/system.h: core.folder, stat, disk_free, memory, libraries, pid. */
+#include "bind.h"
+
+#include <limits.h>
+
+#include "core/system.h"
+
+static int push_failure(lua_State *L, int status)
+{
+  luaL_pushfail(L);
+  lua_pushstring(L, cnk_system_error(status));
+  return 2;
+}
+
+/* core.folder() -> the working folder, or nil and a message */
+static int folder(lua_State *L)
+{
+  char path[PATH_MAX];
+  int status = cnk_system_folder(path, sizeof path);
+  if (status != 0)
+    return push_failure(L, status);
+  lua_pushstring(L, path);
+  return 1;
+}
+
+/* core.stat(path) -> {size, mode, kind}, or nil and a message */
+static int stat_file(lua_State *L)
+{
+  struct cnk_system_file found;
+  int status = cnk_system_stat(luaL_checkstring(L, 1), &found);
+  if (status != 0)
+    return push_failure(L, status);
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, (lua_Integer)found.size);
+  lua_setfield(L, -2, "size");
+  lua_pushinteger(L, (lua_Integer)found.mode);
+  lua_setfield(L, -2, "mode");
+  lua_pushstring(L, found.kind);
+  lua_setfield(L, -2, "kind");
+  return 1;
+}
+
+/* core.disk_free(path) -> bytes, or nil and a message */
+static int disk_free(lua_State *L)
+{
+  uint64_t bytes = 0;
+  int status = cnk_system_disk_free(luaL_checkstring(L, 1), &bytes);
+  if (status != 0)
+    return push_failure(L, status);
+  lua_pushinteger(L, (lua_Integer)bytes);
+  return 1;
+}
+
+/* core.memory() -> bytes of this process in memory, or nil and a message */
+static int memory(lua_State *L)
+{
+  uint64_t bytes = 0;
+  int status = cnk_system_memory(&bytes);
+  if (status != 0)
+    return push_failure(L, status);
+  lua_pushinteger(L, (lua_Integer)bytes);
+  return 1;
+}
+
+/* core.libraries() -> {name = version} */
+static int libraries(lua_State *L)
+{
+  const char *name, *version;
+  lua_newtable(L);
+  for (int i = 0; (name = cnk_system_library(i, &version)); i++) {
+    lua_pushstring(L, version);
+    lua_setfield(L, -2, name);
+  }
+  return 1;
+}
+
+/* core.pid() -> the number of this process */
+static int pid(lua_State *L)
+{
+  lua_pushinteger(L, cnk_system_pid());
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"folder",    folder   },
+    {"stat",      stat_file},
+    {"disk_free", disk_free},
+    {"memory",    memory   },
+    {"libraries", libraries},
+    {"pid",       pid      },
+    {NULL,        NULL     },
+};
+
+void cnk_bind_open_system(lua_State *L)
+{
+  luaL_setfuncs(L, functions, 0);
+}
