@@ -44,7 +44,7 @@ describe("bot", function()
   end
 
   local function start()
-    assert(bot:start())
+    assert(bot:listen())
     fake:aim("http://" .. bot:address() .. "/webhook")
   end
 

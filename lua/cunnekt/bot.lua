@@ -4,6 +4,7 @@
 
 local chat = require "cunnekt.chat"
 local client = require "cunnekt.client"
+local dialog = require "cunnekt.dialog"
 local inbox = require "cunnekt.inbox"
 local keys = require "cunnekt.keys"
 local options = require "cunnekt.options"
@@ -80,6 +81,7 @@ function bot.new(opts)
     _routes = route.new(),
     _senders = {},
     _failure_hearers = {},
+    _globals = {},
     _versions = {},
     _open_turns = 0,
     _is_stopping = false,
@@ -102,6 +104,7 @@ function bot.new(opts)
       self._inbox:enqueue { record }
     end,
   }
+  self._dialogs = dialog.new(self)
   self._inbox = inbox.new {
     store = self._store,
     concurrency = own.concurrency,
@@ -136,7 +139,8 @@ function bot_methods:on(what, matcher, handler, opts)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
   end
-  self._routes:add(what, matcher, handler, opts, 3)
+  local entry = self._routes:add(what, matcher, handler, opts, 3)
+  self._dialogs:register(entry.name, handler, {})
   return self
 end
 
@@ -171,6 +175,78 @@ function bot_methods:on_error(fn)
   check_function("bot:on_error", fn)
   table.insert(self._failure_hearers, fn)
   return self
+end
+
+local dialog_spec = {
+  unexpected = { "interrupt", "ignore" },
+  on_change = { "keep", "restart" },
+  migrate = "function",
+}
+
+---Names a dialog: `fn(chat, args)` asks, waits and goes on, across restarts.
+---@param name string
+---@param fn fun(chat: cunnekt.chat, args: any): any
+---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default) or nowhere ("ignore"); on_change: when the code changed, dialogs go on with the old one ("keep", default) or "restart"; migrate: a function in the dialog's place
+---@return cunnekt.bot self
+function bot_methods:dialog(name, fn, opts)
+  if type(name) ~= "string" or name == "" or name:find("^%a+:") then
+    error("bot:dialog: the name must be a string without a colon", 2)
+  end
+  check_function("bot:dialog", fn)
+  opts = options.check("bot:dialog", opts, dialog_spec, 3)
+  self._dialogs:register(name, fn, {
+    is_dialog = true,
+    unexpected = opts.unexpected or "interrupt",
+    on_change = opts.migrate or opts.on_change or "keep",
+  })
+  return self
+end
+
+---A word that works everywhere, inside dialogs too, in capitals or not.
+---@param word string
+---@param fn fun(msg: cunnekt.message)
+---@return cunnekt.bot self
+function bot_methods:global(word, fn)
+  if type(word) ~= "string" or word == "" then
+    error("bot:global: the word must be a string", 2)
+  end
+  check_function("bot:global", fn)
+  local entry = { name = "global:" .. word:lower(), run = fn }
+  self._globals[word:lower()] = entry
+  self._dialogs:register(entry.name, fn, {})
+  return self
+end
+
+-- Stores an event of our own for a contact, and queues it.
+local function tell(self, contact, told)
+  local record = inbox.own_record(contact, told)
+  local ok, err = self._store:put_own(record)
+  if not ok then
+    return nil, err
+  end
+  self._inbox:enqueue { record }
+  return true
+end
+
+---Begins a dialog with a contact that has not written just now; durable once this returns.
+---@param to string the customer's number
+---@param name string
+---@param args? any what JSON can hold
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function bot_methods:start(to, name, args)
+  local it = self:chat(to)
+  return tell(self, it.contact, { status = "dialog_start", name = name, to = to, args = args })
+end
+
+---Sends a signal to the dialog of a contact that waits for it with chat:wait{signal = name}.
+---@param to string the customer's number
+---@param name string
+---@param value? any what JSON can hold
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function bot_methods:signal(to, name, value)
+  return tell(self, self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
 end
 
 local function check_job(where, seconds, name, fn)

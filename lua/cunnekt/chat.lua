@@ -7,10 +7,13 @@ local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local json = require "cunnekt.json"
 local options = require "cunnekt.options"
+local run = require "cunnekt.dialog.run"
 local sent = require "cunnekt.sent"
 local turn = require "cunnekt.turn"
 
 local chat = {}
+
+local asking = require "cunnekt.dialog.asking"
 
 -- Seconds for which free-form messages may follow a customer's last one: the provider's service window.
 local window_seconds = 24 * 60 * 60
@@ -24,6 +27,9 @@ local delivery_spec = {
 }
 
 local chat_methods = {}
+for name, method in pairs(asking.methods) do
+  chat_methods[name] = method
+end
 
 ---@class cunnekt.chat
 ---@field contact string the conversation's key: the business number's id and the customer
@@ -57,23 +63,46 @@ end
 
 -- ---- state -----------------------------------------------------------------------------------------------------
 
+-- The text of the state as the store has it now; a run learns it once in each of its turns.
+local function read_state(self)
+  return run.within("state", self.contact, function()
+    return self._bot._store:state(self.contact) or false
+  end)
+end
+
+-- Fills the table that the script may be holding with what the text says.
+local function fill_state(self, text)
+  local state = self._state or {}
+  for key in pairs(state) do
+    state[key] = nil
+  end
+  for key, value in pairs(text and json.decode(text) or {}) do
+    state[key] = value
+  end
+  rawset(self, "_state_text", text)
+  rawset(self, "_state", state)
+end
+
 function chat_methods:_load_state()
-  local current = turn.current(self._bot)
+  local current, its_run = turn.current(self._bot), run.current()
   -- Several chat objects may stand for one contact; within a turn the first one holds the state.
   local holder = current and current.states[self.contact]
   if holder and holder ~= self then
     return holder:_load_state()
   end
-  if current then
-    current:note_read("state " .. self.contact)
-  end
-  if not self._state then
-    local text = self._bot._store:state(self.contact)
-    rawset(self, "_state_text", text or false)
-    rawset(self, "_state", text and json.decode(text) or {})
+  local segment = its_run and its_run.segment
+  if not self._state or self._segment ~= segment then
+    if current then
+      current:note_read("state " .. self.contact)
+    end
+    fill_state(self, read_state(self))
+    rawset(self, "_segment", segment)
   end
   if current then
     current.states[self.contact] = self
+  end
+  if its_run then
+    its_run.state_holder = self
   end
   return self._state
 end
@@ -126,8 +155,10 @@ end
 ---How long free-form messages may still be sent.
 ---@return number seconds 0 when the window is closed, or the customer never wrote
 function chat_methods:window()
-  local at = last_inbound(self)
-  return at and math.max(0, at + window_seconds - clock.now()) or 0
+  return run.within("window", self.contact, function()
+    local at = last_inbound(self)
+    return at and math.max(0, at + window_seconds - clock.now()) or 0
+  end)
 end
 
 -- ---- replies ---------------------------------------------------------------------------------------------------
@@ -193,12 +224,7 @@ local function choose_payload(self, payload, delivery)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
----Adds a payload to the outbox of this contact.
----@param payload table the provider's form, as cunnekt.build makes it
----@param delivery table? unknown: what becomes of it when its outcome is unknown; track: comes back with its statuses; after: waits until the message before it is "accepted" or "delivered"; fallback: {template_id=, …} goes when the window is closed
----@return cunnekt.sent? handle
----@return cunnekt.error? err kind invalid or window_closed
-function chat_methods:_send(payload, delivery)
+local function send_now(self, payload, delivery)
   local bot = self._bot
   local chosen, fallback = choose_payload(self, payload, delivery)
   if not chosen then
@@ -216,6 +242,30 @@ function chat_methods:_send(payload, delivery)
     current:send(row)
     return handle
   end)
+end
+
+---Adds a payload to the outbox of this contact.
+---@param payload table the provider's form, as cunnekt.build makes it
+---@param delivery table? unknown: what becomes of it when its outcome is unknown; track: comes back with its statuses; after: waits until the message before it is "accepted" or "delivered"; fallback: {template_id=, …} goes when the window is closed
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind invalid or window_closed
+function chat_methods:_send(payload, delivery)
+  local current, handle = run.current(), nil
+  if not current then
+    return send_now(self, payload, delivery)
+  end
+  local result, is_recalled = current:step("send", { payload, delivery or false }, function()
+    local err
+    handle, err = send_now(self, payload, delivery)
+    return handle and { id = handle.id } or { err = { kind = err.kind, message = err.message } }
+  end)
+  if result.err then
+    return nil, errors.new(result.err.kind, result.err.message)
+  elseif is_recalled then
+    handle = self._bot._outbox:recall(result.id, payload)
+    handle.track = delivery and delivery.track
+  end
+  return handle
 end
 
 local function add_reply(name)

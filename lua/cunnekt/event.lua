@@ -40,6 +40,13 @@ for _, name in ipairs(chat.kinds) do
   end
 end
 
+---Begins a dialog with this contact, once the handler has returned.
+---@param name string
+---@param args? any what JSON can hold
+function message_methods:start(name, args)
+  self._bot._dialogs:plan("msg:start", name, self._contact, self.from or self.user_id, args)
+end
+
 ---Downloads the message's media; see cunnekt.client.download. The checksum of the webhook is checked unless another one
 ---is given. Happens at once, outside the turn's commit.
 ---@param opts table path or sink, max_bytes, on_progress

@@ -8,6 +8,7 @@ local errors = require "cunnekt.errors"
 local event = require "cunnekt.event"
 local inbox = require "cunnekt.inbox"
 local log = require "cunnekt.log"
+local run = require "cunnekt.dialog.run"
 local task = require "cunnekt.task"
 local turn = require "cunnekt.turn"
 
@@ -75,31 +76,120 @@ local function join_texts(self, record, it)
   end
 end
 
+-- The event of a record, bound; nil when it was dropped from the command line meanwhile. Raises when the store cannot.
+local function open_event(self, record)
+  local parsed, err = self._inbox:take(record)
+  if err then
+    error(err, 0)
+  elseif not parsed then
+    return nil
+  end
+  join_texts(self, record, parsed)
+  local it = event.bind(self, record.contact, parsed)
+  self._phone_number_id = it.phone_number_id or self._phone_number_id
+  if it.kind == "status" then
+    add_track(self, it, record.contact)
+  end
+  return it
+end
+
+-- Each handler is a run of its own, which becomes a dialog when it waits.
+local function begin_run(self, record, entry)
+  local current = run.new {
+    id = self._store:next_dialog_id(),
+    name = entry.name,
+    contact = record.contact,
+    args = inbox.bodies_of(record),
+    at = clock.now(),
+  }
+  local running = task.running()
+  running.run, running.turn.run = current, current
+end
+
+---The event of a journal's step, bound to this bot.
+---@param contact string
+---@param body string
+---@return table
+function methods:_read_event(contact, body)
+  return event.bind(self, contact, inbox.read_body(body))
+end
+
+---The event that takes a run up again which a crash cut off in the middle of its turn.
+---@param record cunnekt.inbox.record
+---@param current cunnekt.run
+---@return cunnekt.inbox.record
+function methods:_resume_record(record, current)
+  self._dialogs:describe(current)
+  return inbox.own_record(record.contact, { status = "dialog_resume", run = current.id })
+end
+
+local function lowered(text)
+  return (text or ""):lower():match "^%s*(.-)%s*$"
+end
+
+-- The handler of a word that works everywhere, if this is one.
+local function global_of(self, it)
+  return it.type == "text" and self._globals[lowered(it.text)] or nil
+end
+
+-- Runs an event through its handlers, in a turn. `opened` is the event where it was read already.
+local function run_handlers(self, record, opened, on_end)
+  turn.run(self, record, function(its_turn)
+    local it = opened or open_event(self, record)
+    opened = nil -- a turn that is run again reads the event anew, for a handler may have changed it
+    on_end.event = it
+    if not it then
+      return
+    end
+    local global = global_of(self, it)
+    if global then
+      begin_run(self, record, global)
+      global.run(it)
+    else
+      self._routes:dispatch(it, function(entry)
+        begin_run(self, record, entry)
+      end)
+    end
+    self._dialogs:begin_planned(its_turn)
+  end, on_end.call)
+end
+
+-- Finds out whom an event is for: nobody while a person has taken over, a word that works everywhere, a dialog that waits
+-- for it, or the handlers.
+local function bring(self, record, on_end)
+  local it = open_event(self, record)
+  on_end.event = it
+  local is_paused = it and self._dialogs.has_paused and self._store:is_paused(record.contact)
+  if is_paused and (it.kind == "message" or it.status == "dialog_timeout") then
+    return turn.run(self, record, function() end, on_end.call)
+  elseif it and it.status == "dialog_start" then
+    return self._dialogs:start_stored(it, record, on_end.call)
+  elseif it and not global_of(self, it) and self._dialogs:offer(it, record, on_end.call) then
+    return
+  end
+  run_handlers(self, record, it, on_end)
+end
+
 function methods:_handle(record, done)
   local pause = wait_for_more(self, record)
   if pause then
     return done(pause)
   end
-  local it
-  turn.run(self, record, function()
-    local parsed, err = self._inbox:take(record)
+  local on_end = {}
+  function on_end.call(err, rest)
     if err then
-      error(err, 0)
-    elseif not parsed then
-      return -- dropped from the command line meanwhile
-    end
-    join_texts(self, record, parsed)
-    it = event.bind(self, record.contact, parsed)
-    self._phone_number_id = it.phone_number_id or self._phone_number_id
-    if it.kind == "status" then
-      add_track(self, it, record.contact)
-    end
-    self._routes:dispatch(it)
-  end, function(err, is_finished)
-    if err then
-      self:_turn_failed(record, err, is_finished, it, done)
+      self:_turn_failed(record, err, rest == nil, on_end.event, done)
     else
       done()
+    end
+  end
+  if not self._dialogs:is_used() then
+    return run_handlers(self, record, nil, on_end)
+  end
+  task.spawn(function()
+    local ok, failure = pcall(bring, self, record, on_end)
+    if not ok then
+      on_end.call(errors.is(failure) and failure or errors.new("handler", tostring(failure)), record)
     end
   end)
 end
@@ -114,6 +204,12 @@ function methods:_turn_failed(record, err, is_finished, it, done)
     -- The handler is not to blame: it runs again when the store can write.
     log.warn("a turn could not be kept: %s", err.message)
     return done(1)
+  elseif err.kind == "conflict" and not is_finished then
+    return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
+  elseif err.kind == "diverged" then
+    -- The dialog is set aside, so this time the event goes to the handlers.
+    self:_fail(err, it)
+    return done(0)
   end
   record.attempts = record.attempts + 1
   err.attempts = record.attempts

@@ -46,11 +46,46 @@ end
 -- Events of our own are kept as JSON behind a byte that no webhook begins with.
 local own_mark = "\1"
 
-local function read_body(body)
+---The event in a record's body.
+---@param body string
+---@return table
+function inbox.read_body(body)
   if body:sub(1, 1) == own_mark then
     return json.decode(body:sub(2))
   end
   return webhook.parse(body)[1]
+end
+
+-- Puts the texts of some events into the first.
+local function join_texts(events)
+  local texts = {}
+  for i, event in ipairs(events) do
+    texts[i] = event.text
+  end
+  events[1].text, events[1].joined = table.concat(texts, "\n"), events
+  return events[1]
+end
+
+---The event that a turn handled, from the bodies that it was made of.
+---@param bodies string[]
+---@return table
+function inbox.read_bodies(bodies)
+  local events = {}
+  for i, body in ipairs(bodies) do
+    events[i] = inbox.read_body(body)
+  end
+  return events[2] and join_texts(events) or events[1]
+end
+
+---The bodies that the event of a record is made of.
+---@param record cunnekt.inbox.record
+---@return string[]
+function inbox.bodies_of(record)
+  local bodies = { record.body }
+  for i, other in ipairs(record.joined or {}) do
+    bodies[i + 1] = other.body
+  end
+  return bodies
 end
 
 ---A record for an event of our own: what became of a message, or a window that closes.
@@ -97,7 +132,7 @@ function inbox_methods:take(record)
   local event = record.event
   record.event = nil
   if event then
-    return event
+    return event, nil
   end
   local body, err = record.body, nil
   if not body then
@@ -106,7 +141,8 @@ function inbox_methods:take(record)
   if not body then
     return nil, err
   end
-  event = read_body(body)
+  record.body = body
+  event = inbox.read_body(body)
   record.inbound_at = inbound_at(event)
   return event
 end
@@ -135,15 +171,15 @@ function inbox_methods:join(record, event, fits)
     local other = self.lanes:take_second(record.contact, is_like)
     record.joined[#record.joined + 1] = other
   until not other
-  local texts, events = { event.text }, { event }
+  local events = { event }
   for _, other in ipairs(record.joined) do
     local parsed = self:take(other)
     if parsed then
-      texts[#texts + 1], events[#events + 1] = parsed.text, parsed
+      events[#events + 1] = parsed
       record.inbound_at = math.max(record.inbound_at or 0, other.inbound_at or 0)
     end
   end
-  event.text, event.joined = table.concat(texts, "\n"), events
+  join_texts(events)
 end
 
 ---Plans another turn of an event: the contact's other events wait for it, or pass it by.

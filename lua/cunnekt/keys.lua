@@ -3,6 +3,7 @@
 -- Turns run side by side, so each remembers what it read: when another turn changed that first, it is run again.
 
 local json = require "cunnekt.json"
+local run = require "cunnekt.dialog.run"
 local turn = require "cunnekt.turn"
 
 local keys = {}
@@ -46,13 +47,26 @@ local function read(current, key)
   return current.bot._store:value(key)
 end
 
+-- A change of the running turn, and a step of the run in it.
+local function within(self, kind, key, subject, change)
+  local err
+  local result = run.within(kind, { key, subject ~= turn.gone and subject or false }, function()
+    local value
+    value, err = turn.within(self._bot, change)
+    return value
+  end)
+  return result, err
+end
+
 ---The value under a key.
 ---@param key string
 ---@param otherwise? any given back where there is none
 ---@return any
 function keys_methods:get(key, otherwise)
   check_key("store:get", key)
-  local text = read(turn.current(self._bot) or turn.new(self._bot), key)
+  local text = run.within("get", key, function()
+    return read(turn.current(self._bot) or turn.new(self._bot), key)
+  end)
   if text == nil then
     return otherwise
   end
@@ -67,7 +81,7 @@ end
 function keys_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
-  return turn.within(self._bot, function(current)
+  return within(self, "set", key, text, function(current)
     current.values[key] = text
     return true
   end)
@@ -84,7 +98,7 @@ function keys_methods:add(key, value)
     error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
   end
   local text = encode("store:add", key, value)
-  return turn.within(self._bot, function(current)
+  return within(self, "add", key, text, function(current)
     if read(current, key) ~= nil then
       return false
     end
@@ -100,7 +114,7 @@ end
 ---@return cunnekt.error? err kind store, outside a turn only
 function keys_methods:increment(key, amount)
   check_key("store:increment", key)
-  return turn.within(self._bot, function(current)
+  return within(self, "increment", key, amount or 1, function(current)
     local text = read(current, key)
     local value = text and json.decode(text) or 0
     if type(value) ~= "number" then

@@ -25,7 +25,7 @@ local outbox_methods = {}
 local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 
 ---@class cunnekt.outbox.row
----@field id integer? the store gives it
+---@field id integer
 ---@field contact string
 ---@field payload table
 ---@field unknown "hold"|"resend"|"fail"
@@ -46,6 +46,7 @@ function outbox.new(options)
     _on_told = options.on_told,
     _has_unknown = options.has_unknown or false,
     _last = cache.new(remembered_contacts),
+    _by_id = setmetatable({}, { __mode = "v" }),
     _by_message_id = setmetatable({}, { __mode = "v" }),
     _early = {},
     _early_count = 0,
@@ -63,7 +64,11 @@ end
 ---@param delivery table? unknown, track, after
 ---@return cunnekt.outbox.row
 function outbox_methods:new_row(contact, payload, handle, delivery)
+  local id = self._store:next_outbox_id()
+  handle.id = id
+  self._by_id[id] = handle
   return {
+    id = id,
     contact = contact,
     payload = payload,
     unknown = delivery and delivery.unknown or self._unknown,
@@ -98,6 +103,8 @@ end
 function outbox_methods:recover(rows)
   for _, row in ipairs(rows) do
     row.handle = sent.new(row.payload)
+    row.handle.id = row.id
+    self._by_id[row.id] = row.handle
     row.handle.track = row.track
     local is_lost = row.state == "sending" and row.unknown ~= "resend"
     if is_lost then
@@ -106,6 +113,26 @@ function outbox_methods:recover(rows)
       self.lanes:push(row.contact, row)
     end
   end
+end
+
+---The handle of a message that was said before, in this life or an earlier one. May wait.
+---@param id integer
+---@param payload table
+---@return cunnekt.sent
+function outbox_methods:recall(id, payload)
+  local handle = self._by_id[id]
+  if handle then
+    return handle
+  end
+  handle = sent.new(payload)
+  handle.id = id
+  self._by_id[id] = handle
+  local state, message_id = self._store:message_state(id)
+  handle.state, handle.message_id = state or "rejected", message_id
+  if message_id then
+    self._by_message_id[message_id] = handle
+  end
+  return handle
 end
 
 -- ---- one delivery ----------------------------------------------------------------------------------------------

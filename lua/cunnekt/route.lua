@@ -132,6 +132,8 @@ function routes_methods:add(what, matcher, handler, opts, level)
     self._has_debounce = true
   end
   table.insert(self._handlers, entry)
+  -- Stable as long as the script registers its handlers in the same order.
+  entry.name = ("on:%d:%s"):format(#self._handlers, what)
   self._by_type = {}
   return entry
 end
@@ -184,9 +186,10 @@ function routes_methods:hears(event)
   return #candidates(self, event) > 0
 end
 
-local function run_handlers(self, event)
+local function run_handlers(self, event, begin)
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
+      begin(entry)
       local verdict = entry.run(event)
       if verdict ~= "next" then
         return verdict
@@ -198,12 +201,14 @@ end
 
 ---Runs an event through the wrappers to its handler. Raises what they raise.
 ---@param event table
-function routes_methods:dispatch(event)
+---@param begin? fun(entry: table) called before each handler that runs
+function routes_methods:dispatch(event, begin)
+  begin = begin or function() end
   local wrappers = self._wrappers
   local function go(n)
     local wrapper = wrappers[n]
     if not wrapper then
-      return run_handlers(self, event)
+      return run_handlers(self, event, begin)
     end
     return wrapper(event, function()
       return go(n + 1)

@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
+local run = require "cunnekt.dialog.run"
 local task = require "cunnekt.task"
 
 local sent = {}
@@ -96,10 +97,22 @@ function sent_methods:wait(wanted, timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error(("sent:wait: the timeout must be a number of seconds, got %s"):format(type(timeout)), 2)
   end
-  if self._before_wait then
-    self._before_wait()
+  local reached, err
+  local result, is_recalled = run.step("sent", { self.id or 0, wanted }, function()
+    if self._before_wait then
+      self._before_wait()
+    end
+    reached, err = self:_wait_for(wanted, timeout or 60)
+    return reached and { state = self.state, message_id = self.message_id } or { err = { kind = err.kind, message = err.message } }
+  end)
+  if not is_recalled then
+    return reached, err
+  elseif result.err then
+    return nil, errors.new(result.err.kind, result.err.message)
   end
-  return self:_wait_for(wanted, timeout or 60)
+  self:_advance(result.state)
+  self.message_id = result.message_id
+  return self
 end
 
 ---Waits, whoever asks. For the outbox.

@@ -52,7 +52,7 @@ end
 ---Takes up what an earlier run left behind, opens the webhook's address and begins to serve.
 ---@return cunnekt.bot? self
 ---@return cunnekt.error? err
-function methods:start()
+function methods:listen()
   if self._server then
     return self
   end
@@ -67,6 +67,7 @@ function methods:start()
     return nil, err
   end
   self._server = opened
+  self._dialogs:start()
   serving[self] = true
   -- Nothing has come in yet, for the loop has not run: what is older is queued first.
   self._outbox:recover(rest.rows)
@@ -75,7 +76,7 @@ function methods:start()
   return self
 end
 
----Where webhooks come in, as "host:port"; nil before `start`.
+---Where webhooks come in, as "host:port"; nil before `listen`.
 ---@return string?
 function methods:address()
   return self._server and self._server:address()
@@ -102,6 +103,7 @@ function methods:stop(grace)
   end
   self._is_stopping = true
   self._schedule:stop()
+  self._dialogs:stop()
   if self._upkeep then
     self._upkeep:stop()
   end
@@ -151,7 +153,7 @@ end
 ---Serves until stopped by SIGTERM, SIGINT or bot:stop.
 ---@return boolean is_clean
 function methods:run()
-  local started, err = self:start()
+  local started, err = self:listen()
   if not started then
     error(err, 2)
   end

@@ -22,10 +22,13 @@ turn.gone = {}
 ---@field values table<string, any> changes of bot.store
 ---@field states table<string, table> contact → chat whose state was touched
 ---@field reads table<string, integer> what was read → its version then
+---@field ends integer[] runs that are forgotten with this turn
+---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
 local function clear(self)
   self.sends, self.values, self.states, self.reads, self.watches = {}, {}, {}, {}, {}
+  self.ends, self.pauses = {}, {}
 end
 
 ---A turn that nothing has happened in yet.
@@ -98,12 +101,34 @@ function turn_methods:send(row)
   row.handle._before_wait = function()
     -- Only the turn that said the message can commit it; a handle may be waited on from elsewhere.
     if turn.current(self.bot) == self then
-      local ok, err = self:commit()
-      if not ok then
-        error(err, 0)
-      end
+      self:commit_more()
     end
   end
+end
+
+---Commits in the middle of a handler, which goes on. Raises when the store cannot.
+function turn_methods:commit_more()
+  local ok, err = self:commit(self.run and "more" or "end")
+  if not ok then
+    error(err, 0)
+  end
+end
+
+---Ends this turn at a wait, whose commit is done, and begins the next one with what is delivered to it.
+---@param park fun(deliver: fun(delivery: table)) keeps `deliver` until an event comes
+---@return table delivery event, record, on_end
+function turn_methods:rest(park)
+  close_turn(self.bot)
+  local delivery = task.await(function(deliver)
+    park(deliver)
+    local on_end = self.on_end
+    self.on_end = nil
+    -- The lane goes on now; the run is parked already, should the next event be for it.
+    on_end(nil, nil)
+  end)
+  open_turn(self.bot)
+  self.record, self.on_end, self.is_continued = delivery.record, delivery.on_end, true
+  return delivery
 end
 
 -- The states that changed, as the store keeps them.
@@ -118,34 +143,66 @@ local function encode_states(self)
   return encoded
 end
 
+-- What the commit says of the run: kept at its wait or on its way, or forgotten at its end.
+local function change_run(self, stage, change)
+  local run = self.run
+  change.ends = { table.unpack(self.ends) }
+  if not run then
+    return
+  elseif stage == "end" then
+    if run.is_stored then
+      table.insert(change.ends, run.id)
+    end
+    return
+  end
+  change.run = run
+  if stage == "more" and self.record then
+    -- In the event's place comes one that takes the run up again, should this process end before the run does.
+    change.next_record = self.bot:_resume_record(self.record, run)
+  end
+end
+
+-- Whether a commit would change anything.
+local function is_empty(self, states, change)
+  return not (self.record or #self.sends > 0 or change.run or #change.ends > 0)
+    and not (next(self.values) or next(states) or next(self.watches) or next(self.pauses))
+end
+
 ---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
 ---outbox. Waits for the store.
+---@param stage? "end"|"wait"|"more" what comes after: nothing (default), a wait, or more of the same event
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict; then nothing of it holds
-function turn_methods:commit()
-  local states = encode_states(self)
+function turn_methods:commit(stage)
+  local states, change = encode_states(self), {}
+  change_run(self, stage or "end", change)
   if has_conflict(self) then
     return nil, errors.new("conflict", "another turn changed what this one had read")
   end
-  if not self.record and #self.sends == 0 and not (next(self.values) or next(states) or next(self.watches)) then
+  if is_empty(self, states, change) then
     return true
   end
   note_changes(self, states)
   self.bot._outbox:mark(self.sends)
-  local ok, err = self.bot._store:commit {
-    record = self.record,
-    sends = self.sends,
-    values = self.values,
-    states = states,
-    watches = self.watches,
-  }
+  change.record, change.sends, change.values = self.record, self.sends, self.values
+  change.states, change.watches, change.pauses = states, self.watches, self.pauses
+  local ok, err = self.bot._store:commit(change)
   if not ok then
     return nil, err
+  end
+  if change.run then
+    change.run.is_stored = true
   end
   for contact, text in pairs(states) do
     self.states[contact]:_keep_state(text)
   end
-  self.record, self.has_committed = nil, true
+  self.has_committed = true
+  if change.next_record then
+    self.record.seq, self.record.body, self.record.event = change.next_record.seq, change.next_record.body, nil
+    self.record.joined = nil
+  else
+    self.record = nil
+  end
   local sends = self.sends
   clear(self)
   self.bot._outbox:enqueue(sends)
@@ -173,16 +230,16 @@ end
 -- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
 local function run_until_committed(self, fn)
   for _ = 1, most_conflicts do
-    local ok, failure = xpcall(fn, with_traceback)
+    local ok, failure = xpcall(fn, with_traceback, self)
     if ok then
       ok, failure = self:commit()
     end
     if ok then
       return nil
     end
-    local has_committed = self.has_committed
+    local is_under_way = self.has_committed or self.is_continued
     self:abandon()
-    if failure.kind ~= "conflict" or has_committed then
+    if failure.kind ~= "conflict" or is_under_way then
       return failure
     end
   end
@@ -213,19 +270,20 @@ function turn.within(bot, change)
   return result
 end
 
----Runs `fn` as a turn in a task of its own.
+---Runs `fn` as a turn in a task of its own. A run that waits in it ends the turn there, and the task goes on in another.
 ---@param bot table
 ---@param record table?
----@param fn function
----@param on_end fun(err: cunnekt.error?, is_finished: boolean) `is_finished`: the event was committed before the failure, if any
+---@param fn fun(self: cunnekt.turn)
+---@param on_end fun(err: cunnekt.error?, record: table?) `record`: the event when it is not finished; of the first turn
 function turn.run(bot, record, fn, on_end)
   local self = turn.new(bot, record)
+  self.on_end = on_end
   task.spawn(function()
     task.running().turn = self
     open_turn(bot)
     local failure = run_until_committed(self, fn)
     close_turn(bot)
-    on_end(failure, self.record == nil)
+    self.on_end(failure, self.record)
   end)
 end
 

@@ -276,7 +276,7 @@ function stage_methods:start_bots()
   for _, bot in ipairs(self.bots) do
     if not bot:address() then
       self:run(function()
-        assert(bot:start())
+        assert(bot:listen())
       end, "the bot to start")
     end
     self.sandbox:aim("http://" .. bot:address() .. "/webhook")

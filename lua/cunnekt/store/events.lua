@@ -75,6 +75,16 @@ function events:add_own(job, record)
   add_record(self, job, record)
 end
 
+---Stores an event of our own. Waits.
+---@param record cunnekt.inbox.record its `seq` is set
+---@return boolean|table|nil ok
+---@return cunnekt.error? err kind store
+function events:put_own(record)
+  local job = {}
+  self:add_own(job, record)
+  return self:_run(job)
+end
+
 ---Stores an event for each watched window that ends soon, and watches it no more. Waits.
 ---@param make fun(contact: string, ends_at: number): cunnekt.inbox.record
 ---@return cunnekt.inbox.record[]? records

@@ -21,7 +21,7 @@ local cached_conversations = 10000
 -- Seconds between tries of a change that must not be forgotten while the disk is full.
 local settle_pause = 1
 
-for _, part in ipairs { "events", "turns", "messages", "clearing" } do
+for _, part in ipairs { "events", "turns", "messages", "dialogs", "clearing" } do
   for name, method in pairs(require("cunnekt.store." .. part)) do
     store_methods[name] = method
   end
@@ -112,7 +112,7 @@ local function read_counters(self)
   if not results then
     return nil, err
   end
-  self._seq, self._outbox_id = table.unpack(results[1][1])
+  self._seq, self._outbox_id, self._dialog_id = table.unpack(results[1][1])
   return true
 end
 
@@ -144,6 +144,20 @@ function store.open(url, options)
   end
   self._sql = statements.prepare(db)
   return self
+end
+
+---The next number for a message.
+---@return integer
+function store_methods:next_outbox_id()
+  self._outbox_id = self._outbox_id + 1
+  return self._outbox_id
+end
+
+---The next number for a run.
+---@return integer
+function store_methods:next_dialog_id()
+  self._dialog_id = self._dialog_id + 1
+  return self._dialog_id
 end
 
 ---Writes what is queued and closes the database.

@@ -42,7 +42,7 @@ function messages:settle(row, state, message_id, err, record, done)
     if message_id then
       local hash = keys.halves(message_id)
       local track = row.track and json.encode(row.track) or nil
-      job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today() }
+      job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today(), row.id }
     end
   else
     job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id }
@@ -81,6 +81,24 @@ function messages:outgoing()
   return rows
 end
 
+---What became of a message, by its number in the outbox. Waits.
+---@param id integer
+---@return string? state nil when nothing is known of it
+---@return string? message_id
+function messages:message_state(id)
+  local results = assert(self:_run { { self._sql.get_sent_by_id, id }, { self._sql.get_outbox_state, id } })
+  local accepted, kept = results[1][1], results[2][1]
+  if accepted then
+    return accepted[2] >= 3 and "delivered" or "accepted", accepted[1]
+  end
+  for name, number in pairs(states) do
+    if kept and kept[1] == number then
+      return name
+    end
+  end
+  return nil
+end
+
 ---Whether there are messages whose outcome is unknown. Waits.
 ---@return boolean
 function messages:has_unknown()
@@ -104,7 +122,7 @@ function messages:settle_unknown(contact, message_id, latest, earliest)
   local id, track = table.unpack(rows[1])
   assert(self:_run {
     { sql.delete_outbox, id },
-    { sql.put_sent, (keys.halves(message_id)), message_id, contact, track, keys.today() },
+    { sql.put_sent, (keys.halves(message_id)), message_id, contact, track, keys.today(), id },
   })
   return track and json.decode(track) or {}
 end

@@ -32,7 +32,8 @@ schema.migrations = {
         contact BLOB PRIMARY KEY,
         state BLOB,
         last_inbound REAL,
-        watch REAL) WITHOUT ROWID]],
+        watch REAL,
+        paused INTEGER) WITHOUT ROWID]],
     -- Few conversations are watched; the others are not in this index.
     "CREATE INDEX conversation_watch ON conversation (last_inbound) WHERE watch IS NOT NULL",
     [[CREATE TABLE value (
@@ -51,6 +52,36 @@ schema.migrations = {
         attempts INTEGER NOT NULL DEFAULT 0,
         error BLOB,
         changed_at REAL NOT NULL)]],
+    "CREATE INDEX conversation_paused ON conversation (paused) WHERE paused IS NOT NULL",
+    -- Dialogs: what each waits for and until when; `error` where it was set aside.
+    [[CREATE TABLE dialog (
+        id INTEGER PRIMARY KEY,
+        contact BLOB NOT NULL,
+        name BLOB NOT NULL,
+        recipient BLOB,
+        args BLOB,
+        code BLOB,
+        seed BLOB NOT NULL,
+        started_at REAL NOT NULL,
+        changed_at REAL NOT NULL,
+        waiting BLOB,
+        due REAL,
+        steps INTEGER NOT NULL DEFAULT 0,
+        error BLOB)]],
+    "CREATE INDEX dialog_contact ON dialog (contact)",
+    "CREATE INDEX dialog_due ON dialog (due) WHERE due IS NOT NULL",
+    -- The journal: what each step of a dialog was, and what came of it.
+    [[CREATE TABLE step (
+        dialog INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        mark BLOB NOT NULL,
+        result BLOB NOT NULL,
+        PRIMARY KEY (dialog, n)) WITHOUT ROWID]],
+    -- Scripts that open dialogs were begun with, by the digest of the dialog's code.
+    [[CREATE TABLE code (
+        digest BLOB PRIMARY KEY,
+        source BLOB NOT NULL,
+        path BLOB NOT NULL) WITHOUT ROWID]],
     "CREATE INDEX outbox_ended ON outbox (contact) WHERE state > 1",
     -- Messages that were accepted, to be found by their statuses. `hash` as above, of the message id.
     [[CREATE TABLE sent (
@@ -59,7 +90,10 @@ schema.migrations = {
         contact BLOB NOT NULL,
         track BLOB,
         rank INTEGER NOT NULL,
-        day INTEGER NOT NULL)]],
+        day INTEGER NOT NULL,
+        outbox INTEGER)]],
+    -- Numbers of messages only grow, so this index is only ever appended to.
+    "CREATE INDEX sent_outbox ON sent (outbox)",
   },
 }
 

@@ -6,9 +6,13 @@ local statements = {}
 -- The highest event and message numbers ever given that still matter.
 statements.counters = [[SELECT
     max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(seq) FROM dead), 0)),
-    coalesce((SELECT max(id) FROM outbox), 0)]]
+    coalesce((SELECT max(id) FROM outbox), 0),
+    coalesce((SELECT max(id) FROM dialog), 0)]]
 
 local put_event = "INSERT INTO event (seq, contact, body) VALUES (?, ?, ?)"
+
+local dialog_columns = [[SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due,
+    steps, error FROM dialog]]
 
 -- name → text, or text and the options of core.store_open's prepare
 local texts = {
@@ -25,15 +29,17 @@ local texts = {
     max_rows = 10000,
   },
   note_attempt = "UPDATE event SET attempts = ? WHERE seq = ?",
-  put_dead = [[INSERT INTO dead (error, failed_at, seq, contact, body, attempts)
-      SELECT ?1, ?3, seq, contact, body, ?2 FROM event WHERE seq = ?4]],
+  put_dead = [[INSERT INTO dead (error, attempts, failed_at, seq, contact, body)
+      SELECT ?, ?, ?, seq, contact, body FROM event WHERE seq = ?]],
 
-  get_conversation = { "SELECT state, last_inbound FROM conversation WHERE contact = ?", want = "rows" },
+  get_conversation = { "SELECT state, last_inbound, paused FROM conversation WHERE contact = ?", want = "rows" },
   note_inbound = [[INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound)]],
   put_state = [[INSERT INTO conversation (contact, state) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET state = excluded.state]],
 
+  pause = [[INSERT INTO conversation (contact, paused) VALUES (?, ?)
+      ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused]],
   watch_window = [[INSERT INTO conversation (contact, watch) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET watch = excluded.watch]],
   -- The windows that end soon enough to tell of it.
@@ -58,6 +64,26 @@ local texts = {
   clear_dead = "DELETE FROM dead WHERE failed_at < ?",
   clear_outbox = "DELETE FROM outbox WHERE state > 1 AND changed_at < ?",
 
+  put_dialog = [[INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
+  change_dialog = "UPDATE dialog SET waiting = ?, due = ?, steps = ?, changed_at = ? WHERE id = ?",
+  put_step = "INSERT INTO step (dialog, n, mark, result) VALUES (?, ?, ?, ?)",
+  delete_dialog = "DELETE FROM dialog WHERE id = ?",
+  delete_steps = "DELETE FROM step WHERE dialog = ?",
+  break_dialog = "UPDATE dialog SET error = ?, due = NULL, changed_at = ? WHERE id = ?",
+  get_dialog = { dialog_columns .. " WHERE id = ?", want = "rows" },
+  get_dialogs = { dialog_columns .. " WHERE contact = ? AND error IS NULL ORDER BY id DESC", want = "rows" },
+  get_due = { dialog_columns .. " WHERE due <= ? AND error IS NULL ORDER BY due LIMIT 1000", want = "rows" },
+  get_next_due = {
+    [[SELECT (SELECT id FROM dialog LIMIT 1), (SELECT min(due) FROM dialog WHERE due IS NOT NULL),
+        (SELECT count(*) FROM conversation WHERE paused IS NOT NULL)]],
+    want = "rows",
+  },
+  clear_due = "UPDATE dialog SET due = NULL WHERE id = ?",
+  get_steps = { "SELECT n, mark, result FROM step WHERE dialog = ? AND n > ? ORDER BY n LIMIT 1000", want = "rows" },
+  get_code = { "SELECT source, path FROM code WHERE digest = ?", want = "rows" },
+  put_code = "INSERT OR IGNORE INTO code (digest, source, path) VALUES (?, ?, ?)",
+
   get_value = { "SELECT value FROM value WHERE key = ?", want = "rows" },
   put_value = [[INSERT INTO value (key, value) VALUES (?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value]],
@@ -80,8 +106,10 @@ local texts = {
     max_rows = 10000,
   },
   get_sent = { "SELECT track FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
-  put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, day)
-      VALUES (?, ?, ?, ?, 0, ?)]],
+  put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, day, outbox)
+      VALUES (?, ?, ?, ?, 0, ?, ?)]],
+  get_sent_by_id = { "SELECT message_id, rank FROM sent WHERE outbox = ?", want = "rows" },
+  get_outbox_state = { "SELECT state FROM outbox WHERE id = ?", want = "rows" },
 }
 
 ---Compiles them for one database.

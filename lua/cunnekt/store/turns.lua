@@ -11,8 +11,6 @@ local turns = {}
 local function add_sends(self, job, sends)
   local now = clock.now()
   for _, row in ipairs(sends) do
-    self._outbox_id = self._outbox_id + 1
-    row.id = self._outbox_id
     job[#job + 1] = {
       self._sql.put_outbox,
       row.id,
@@ -46,6 +44,12 @@ local function remember(self, change)
       known.state = text
     end
   end
+  for contact, is_paused in pairs(change.pauses) do
+    local known = self._conversations:get(contact)
+    if known then
+      known.is_paused = is_paused
+    end
+  end
   local record = change.record
   local known = record and record.inbound_at and self._conversations:get(record.contact)
   if known then
@@ -74,6 +78,18 @@ function turns:commit(change)
   for contact, before in pairs(change.watches) do
     job[#job + 1] = { sql.watch_window, contact, before }
   end
+  if change.run then
+    self:add_run(job, change.run, clock.now())
+  end
+  for _, id in ipairs(change.ends) do
+    self:add_end(job, id)
+  end
+  for contact, is_paused in pairs(change.pauses) do
+    job[#job + 1] = { sql.pause, contact, is_paused and 1 or nil }
+  end
+  if change.next_record then
+    self:add_own(job, change.next_record)
+  end
   add_values(self, job, change.values)
   add_sends(self, job, change.sends)
   local ok, err = self:_run(job)
@@ -93,7 +109,7 @@ local function conversation(self, contact)
   end
   local results = assert(self:_run { { self._sql.get_conversation, contact } })
   local row = results[1][1] or {}
-  known = self._conversations:get(contact) or { state = row[1], last_inbound = row[2] }
+  known = self._conversations:get(contact) or { state = row[1], last_inbound = row[2], is_paused = row[3] == 1 }
   self._conversations:put(contact, known)
   return known
 end
@@ -110,6 +126,13 @@ end
 ---@return number? seconds since 1970
 function turns:last_inbound(contact)
   return conversation(self, contact).last_inbound
+end
+
+---Whether a person has taken the conversation over. Waits as `state` does.
+---@param contact string
+---@return boolean
+function turns:is_paused(contact)
+  return conversation(self, contact).is_paused or false
 end
 
 ---A shared value, as text. Waits as `state` does.

@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: MIT
+-- One text for one value, whatever order a table's keys come in: for comparing what a script did with what it does.
+
+local canonical = {}
+
+local function before(a, b)
+  local kind_a, kind_b = type(a), type(b)
+  if kind_a ~= kind_b then
+    return kind_a < kind_b
+  elseif kind_a == "number" or kind_a == "string" then
+    return a < b
+  end
+  return tostring(a) < tostring(b)
+end
+
+---The keys of a table, in an order that depends on nothing but the keys: numbers, then strings.
+---@param t table
+---@return any[]
+function canonical.keys(t)
+  local keys = {}
+  for key in next, t do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, before)
+  return keys
+end
+
+local function write(value, out)
+  if type(value) ~= "table" then
+    out[#out + 1] = type(value) == "string" and ("%q"):format(value) or tostring(value)
+    return
+  end
+  out[#out + 1] = "{"
+  for _, key in ipairs(canonical.keys(value)) do
+    write(key, out)
+    out[#out + 1] = "="
+    write(value[key], out)
+    out[#out + 1] = ","
+  end
+  out[#out + 1] = "}"
+end
+
+---The text of a value made of tables, strings, numbers and booleans.
+---@param value any
+---@return string
+function canonical.text(value)
+  local out = {}
+  write(value, out)
+  return table.concat(out)
+end
+
+return canonical
