@@ -113,7 +113,7 @@ function server.open(settings, inbox)
     on_request(self, ...)
   end)
   if not listener then
-    return nil, errors.new("network", ("cannot listen on %s: %s"):format(settings.listen, message))
+    return nil, errors.new("network", message)
   end
   self._listener = listener
   return self

@@ -97,7 +97,7 @@ function sandbox.new(opts)
     route(self, ...)
   end)
   if not listener then
-    return nil, errors.new("network", ("cannot listen on %s:%d: %s"):format(host, o.port or 0, problem))
+    return nil, errors.new("network", problem)
   end
   self._listener = listener
   self.port = listener:port()

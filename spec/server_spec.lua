@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: MIT
+-- The webhook's address. What is answered to requests is in bot_spec.lua.
+
+local core = require "cunnekt.core"
+local sandbox = require "cunnekt.sandbox"
+local server = require "cunnekt.server"
+
+describe("server.parse_address", function()
+  it("takes host and port apart", function()
+    assert.are.same({ "127.0.0.1", 8080 }, { server.parse_address "127.0.0.1:8080" })
+    assert.are.same({ "::1", 8080 }, { server.parse_address "[::1]:8080" })
+    assert.are.same({ "127.0.0.1", 0 }, { server.parse_address ":0" })
+  end)
+
+  it("refuses what is no address", function()
+    for _, address in ipairs { "", "8080", "localhost", "::1:8080", "127.0.0.1:65536", "127.0.0.1:x" } do
+      local host, err = server.parse_address(address)
+      assert.is_nil(host)
+      assert.equal("invalid", err.kind)
+    end
+  end)
+end)
+
+describe("an address that is taken", function()
+  local holder
+
+  before_each(function()
+    holder = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
+  end)
+
+  after_each(function()
+    holder:close()
+  end)
+
+  -- It was said twice in one sentence once.
+  it("is named once, with the reason", function()
+    local address = "127.0.0.1:" .. holder:port()
+    local wanted = ("network: cannot listen on %s: Address already in use"):format(address)
+    local opened, err = server.open({ listen = address }, {})
+    assert.is_nil(opened)
+    assert.equal(wanted, tostring(err))
+    opened, err = sandbox.new { port = holder:port() }
+    assert.is_nil(opened)
+    assert.equal(wanted, tostring(err))
+  end)
+end)
