@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: MIT
+-- A bot that answers each text with another, without limits on how fast.
+local cunnekt = require "cunnekt"
+
+local bot = cunnekt.bot {
+  api_key = "bench",
+  base_url = os.getenv "BENCH_SINK",
+  listen = "127.0.0.1:" .. os.getenv "BENCH_PORT",
+  rate = 0,
+  pair_rate = 0,
+}
+bot:on("text", function(msg)
+  msg:reply_text("Thank you for your " .. msg.text)
+end)
+bot:run()

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The benchmarks' driver: starts a program on one core, and from another one sends it webhooks, takes its messages
+ * and measures both. What main.c (modes), child.c (the program) and traffic.c (HTTP) share. It serves measurements
+ * and trusts whom it talks to: no part of it belongs into a product.
+ */
+#ifndef DRIVE_H
+#define DRIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+double drive_now(void); /* seconds of the steady clock */
+void drive_die(const char *what, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* ---- child.c: the program under measurement ---------------------------------------------------------------------- */
+
+/* Starts `argv` on core `cpu` (-1: any), its standard output going to standard error. */
+pid_t drive_spawn(char **argv, int cpu);
+void drive_pin(int cpu);
+/* Seconds from `started` until something listens on `port`. */
+double drive_wait_for_port(pid_t pid, int port, double started);
+double drive_cpu_seconds(pid_t pid);                  /* all its threads, user and system */
+size_t drive_memory_kb(pid_t pid, const char *field); /* "VmRSS", "VmHWM" */
+void drive_stop(pid_t pid);                           /* SIGTERM, and SIGKILL when that does not help */
+int drive_free_port(void);
+
+/* ---- traffic.c: webhooks out, messages in ------------------------------------------------------------------------ */
+
+struct drive_plan {
+  int port; /* webhooks go to this one, with `connections` kept open */
+  int sink; /* a listening socket for the program's messages */
+  int connections;
+  int in_flight;     /* without a rate: so many events whose message is not out yet */
+  double rate;       /* events a second, whatever becomes of them; 0: as fast as `in_flight` allows */
+  uint64_t contacts; /* who write, drawn at random */
+  double warm_up, seconds;
+  pid_t pid;
+};
+
+struct drive_result {
+  uint64_t accepted;          /* 200 */
+  uint64_t refused;           /* any other answer */
+  uint64_t once, twice, lost; /* messages of accepted events */
+  uint64_t counted;           /* messages within the measured seconds */
+  double cpu;                 /* the program's, within them */
+  double p50, p99, p999;      /* seconds from when an event was due to its message */
+};
+
+int drive_listen(int *port);
+struct drive_result drive_pipeline(const struct drive_plan *plan);
+/* Takes messages until `last` have come; counts from the one after `first`. Gives seconds and CPU for those. */
+bool drive_take(int sink, pid_t pid, uint64_t first, uint64_t last, double *seconds, double *cpu);
+
+#endif
