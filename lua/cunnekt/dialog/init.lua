@@ -14,6 +14,7 @@ local options = require "cunnekt.options"
 local run = require "cunnekt.dialog.run"
 local task = require "cunnekt.task"
 local turn = require "cunnekt.turn"
+local world = require "cunnekt.dialog.world"
 
 local dialog = {}
 
@@ -47,6 +48,10 @@ end
 ---@return table known
 function dialogs_methods:register(name, fn, opts)
   local known = { name = name, fn = fn, opts = opts }
+  if not world.is_current(fn) then
+    self.world = self.world or world.new()
+    world.adopt(fn, self.world)
+  end
   self._known[name] = known
   if opts.is_dialog then
     self._has_dialogs = true
@@ -97,6 +102,10 @@ end
 ---@param current cunnekt.run
 ---@return table delivery event, record
 function dialogs_methods:rest(current)
+  if current.tainted then
+    local message = "a handler that used %s cannot wait afterwards: it would be done again; wrap it in chat:step(name, fn)"
+    error(message:format(current.tainted), 0)
+  end
   local its_turn = task.running().turn
   local is_first = not current.is_stored
   self:describe(current)
