@@ -34,6 +34,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field fallback table? the payload that goes when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
+---@field statuses table[]? of the message, when they overtook the answer that brings its id
 
 ---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown
 function outbox.new(options)
@@ -190,6 +191,7 @@ end
 local function settle_accepted(self, row, answer, done)
   local handle = row.handle
   handle.message_id = answer.message_id
+  row.statuses = answer.message_id and self._early[answer.message_id]
   settle(self, row, "accepted", "accepted")
   handle:_advance("accepted")
   if answer.message_id then
@@ -263,7 +265,7 @@ function outbox_methods:settle_by_status(contact, status)
     return nil
   end
   local at = status.timestamp or clock.now()
-  return self._store:settle_unknown(contact, status.id, at + clock_slack, at - longest_doubt)
+  return self._store:settle_unknown(contact, status, at + clock_slack, at - longest_doubt)
 end
 
 -- ---- statuses --------------------------------------------------------------------------------------------------

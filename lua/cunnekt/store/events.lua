@@ -11,19 +11,31 @@ local records_in_a_job = 1000
 -- Rows read at once when the waiting events are looked up at a start.
 local page = 10000
 
+-- Appends what moves the message on that a status is about, if the statement before stored a new event.
+local function add_status(self, job, status, now)
+  local rank, why = keys.rank_of(status)
+  if rank then
+    job[#job + 1] = { self._sql.raise_sent, rank, why, now, (keys.halves(status.id)), rank }
+  end
+end
+
 -- Appends what stores a record; returns the statement whose result tells whether the record was new.
 local function add_record(self, job, record, day)
-  local sql = self._sql
+  local sql, now, event = self._sql, clock.now(), record.event
   self._seq = self._seq + 1
   record.seq = self._seq
   if not record.dedupe_key then
-    job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body }
+    job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body, now }
     return #job
   end
   local hash, rest = keys.halves(record.dedupe_key)
   job[#job + 1] = { sql.see, hash, rest, day }
-  job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body }
-  return #job
+  job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body, now }
+  local tells = #job
+  if event and event.kind == "status" then
+    add_status(self, job, event, now)
+  end
+  return tells
 end
 
 local function accept_some(self, records, first, last, done)

@@ -25,4 +25,36 @@ end
 ---them.
 keys.message_states = { queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }
 
+-- How far a message has come that was accepted; a failure ends it, whatever came before.
+local ranks = { accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }
+
+---@type table<string, integer> the states of a message that was accepted
+keys.ranks = ranks
+
+---The state that a rank stands for.
+---@param rank integer
+---@return string
+function keys.state_of_rank(rank)
+  for state, number in pairs(ranks) do
+    if number == rank then
+      return state
+    end
+  end
+  return "accepted"
+end
+
+---What a status says of its message, for the store.
+---@param status table an event of kind "status"
+---@return integer? rank nil when it is none that moves a message on
+---@return string? why the provider's reason, when it failed
+function keys.rank_of(status)
+  local rank = ranks[status.status]
+  if rank ~= ranks.failed then
+    return rank
+  end
+  local first = status.errors and status.errors[1] or {}
+  local title = tostring(first.title or first.message or "the provider reports a failure")
+  return rank, first.code and ("%s (code %s)"):format(title, first.code) or title
+end
+
 return keys

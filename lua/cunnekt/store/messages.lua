@@ -9,6 +9,19 @@ local messages = {}
 
 local states = keys.message_states
 
+-- What notes a message that was accepted. `statuses`: those of it that came before it could be noted.
+local function put_sent(self, message_id, contact, track, id, statuses)
+  local rank, why = keys.ranks.accepted, nil
+  for _, status in ipairs(statuses or {}) do
+    local its_rank, its_why = keys.rank_of(status)
+    if its_rank and its_rank > rank then
+      rank, why = its_rank, its_why
+    end
+  end
+  local hash = keys.halves(message_id)
+  return { self._sql.put_sent, hash, message_id, contact, track, rank, why, clock.now(), keys.today(), id }
+end
+
 -- Rows read at once when the outbox is looked up at a start.
 local page = 10000
 
@@ -40,9 +53,8 @@ function messages:settle(row, state, message_id, err, record, done)
   if state == "accepted" then
     job[1] = { sql.delete_outbox, row.id }
     if message_id then
-      local hash = keys.halves(message_id)
       local track = row.track and json.encode(row.track) or nil
-      job[2] = { sql.put_sent, hash, message_id, row.contact, track, keys.today(), row.id }
+      job[2] = put_sent(self, message_id, row.contact, track, row.id, row.statuses)
     end
   else
     job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id }
@@ -89,7 +101,7 @@ function messages:message_state(id)
   local results = assert(self:_run { { self._sql.get_sent_by_id, id }, { self._sql.get_outbox_state, id } })
   local accepted, kept = results[1][1], results[2][1]
   if accepted then
-    return accepted[2] >= 3 and "delivered" or "accepted", accepted[1]
+    return keys.state_of_rank(accepted[2]), accepted[1]
   end
   for name, number in pairs(states) do
     if kept and kept[1] == number then
@@ -108,11 +120,11 @@ end
 
 ---Takes the one message to a contact whose outcome is unknown for the one that a status is about. Waits.
 ---@param contact string
----@param message_id string
+---@param status table an event of kind "status"
 ---@param latest number the message must have been sent before that
 ---@param earliest number and after that
 ---@return table? track as track_of; nil when there is none, or more than one
-function messages:settle_unknown(contact, message_id, latest, earliest)
+function messages:settle_unknown(contact, status, latest, earliest)
   local sql = self._sql
   local results = assert(self:_run { { sql.get_unknown, contact, states.unknown, earliest, latest } })
   local rows = results[1]
@@ -122,7 +134,7 @@ function messages:settle_unknown(contact, message_id, latest, earliest)
   local id, track = table.unpack(rows[1])
   assert(self:_run {
     { sql.delete_outbox, id },
-    { sql.put_sent, (keys.halves(message_id)), message_id, contact, track, keys.today(), id },
+    put_sent(self, status.id, contact, track, id, { status }),
   })
   return track and json.decode(track) or {}
 end

@@ -95,6 +95,15 @@ schema.migrations = {
     -- Numbers of messages only grow, so this index is only ever appended to.
     "CREATE INDEX sent_outbox ON sent (outbox)",
   },
+  {
+    -- For whoever looks into the store: since when events wait, and what became of messages that were accepted.
+    "ALTER TABLE event ADD COLUMN accepted_at REAL",
+    "ALTER TABLE dead ADD COLUMN accepted_at REAL",
+    "ALTER TABLE sent ADD COLUMN changed_at REAL",
+    "ALTER TABLE sent ADD COLUMN error BLOB",
+    -- Counting and clearing must not read all the bodies.
+    "CREATE INDEX dead_failed ON dead (failed_at)",
+  },
 }
 
 ---The version that this program reads and writes.

@@ -6,10 +6,10 @@ local statements = {}
 -- The highest event and message numbers ever given that still matter.
 statements.counters = [[SELECT
     max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(seq) FROM dead), 0)),
-    coalesce((SELECT max(id) FROM outbox), 0),
+    max(coalesce((SELECT max(id) FROM outbox), 0), coalesce((SELECT max(outbox) FROM sent), 0)),
     coalesce((SELECT max(id) FROM dialog), 0)]]
 
-local put_event = "INSERT INTO event (seq, contact, body) VALUES (?, ?, ?)"
+local put_event = "INSERT INTO event (seq, contact, body, accepted_at) VALUES (?, ?, ?, ?)"
 
 local dialog_columns = [[SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due,
     steps, error FROM dialog]]
@@ -29,8 +29,8 @@ local texts = {
     max_rows = 10000,
   },
   note_attempt = "UPDATE event SET attempts = ? WHERE seq = ?",
-  put_dead = [[INSERT INTO dead (error, attempts, failed_at, seq, contact, body)
-      SELECT ?, ?, ?, seq, contact, body FROM event WHERE seq = ?]],
+  put_dead = [[INSERT INTO dead (error, attempts, failed_at, seq, contact, body, accepted_at)
+      SELECT ?, ?, ?, seq, contact, body, accepted_at FROM event WHERE seq = ?]],
 
   get_conversation = { "SELECT state, last_inbound, paused FROM conversation WHERE contact = ?", want = "rows" },
   note_inbound = [[INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
@@ -106,8 +106,13 @@ local texts = {
     max_rows = 10000,
   },
   get_sent = { "SELECT track FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
-  put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, day, outbox)
-      VALUES (?, ?, ?, ?, 0, ?, ?)]],
+  put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
+  -- Statuses come in any order, and a message only ever moves up.
+  raise_sent = {
+    "UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND rank < ?",
+    if_changed = true,
+  },
   get_sent_by_id = { "SELECT message_id, rank FROM sent WHERE outbox = ?", want = "rows" },
   get_outbox_state = { "SELECT state FROM outbox WHERE id = ?", want = "rows" },
 }
