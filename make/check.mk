@@ -5,13 +5,27 @@ SPEC ?= spec
 TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
 
 # What the specs need in C. Never sanitized: a sanitized host takes plain modules, a plain interpreter no other.
-TEST_MODULES := $(BUILD)/spec/rawclient.so
+TEST_MODULES := $(BUILD)/spec/rawclient.so $(BUILD)/spec/recorder.so
 
 $(BUILD)/spec/%.so: spec/support/%.c | libraries
 	@mkdir -p $(@D)
 	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# The recording file system of the power-loss tests.
+RECORDER_SRC := spec/crash/recorder.c spec/crash/recording_vfs.c spec/crash/crash_image.c
+$(BUILD)/spec/recorder.so: $(RECORDER_SRC) spec/crash/recorder.h | libraries
+	@mkdir -p $(@D)
+	$(CC) -shared $(OWN_CFLAGS) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(RECORDER_SRC) $(LIB_LIBS)
+
 test-modules: $(TEST_MODULES)
+
+# The store's two threads under the thread sanitizer, which takes neither Lua nor our host.
+tsan: deps-build
+	@mkdir -p $(BUILD)/tsan
+	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/store_threads.c \
+	  src/store/*.c src/core/loop.c $(LIB_LIBS)
+	rm -f $(BUILD)/tsan/*.db*
+	$(BUILD)/tsan/store_threads $(BUILD)/tsan/threads.db
 
 test: deps-test
 	@$(MAKE) --no-print-directory all test-modules
@@ -76,10 +90,11 @@ help:
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
 	@echo "make test       the specs; SPEC=spec/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
+	@echo "make tsan       the store's threads under the thread sanitizer"
 	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help

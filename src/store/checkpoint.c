@@ -14,9 +14,10 @@
  *   4. the pin is lifted. What was committed meanwhile is little, and is checkpointed with its sync on the spot;
  *      while it is much, there is another round.
  *
- * Until step 4 the log holds everything, from its first page on, and a crash or a power cut at any instant loses
- * nothing: the count of pages that are copied is kept in shared memory only. If the sync fails, the pin stays until
- * the database is opened again, which counts from nothing.
+ * Every commit has synced the log (synchronous=FULL), so no page is copied that the log could still lose. And until
+ * step 4 the log holds everything, from its first page on: a crash or a power cut at any instant loses nothing, for
+ * the count of copied pages is kept in shared memory only. If the sync fails, the pin stays until the database is
+ * opened again, which counts from nothing.
  */
 #include "store/internal.h"
 

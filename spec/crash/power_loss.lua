@@ -1,0 +1,232 @@
+-- SPDX-License-Identifier: MIT
+-- Power loss: runs jobs on a recording file system, makes images of what the disk may hold when the power goes at some
+-- moment, and looks into each with plain SQLite. Nothing that was acknowledged before that moment may be missing.
+--
+-- Jobs change the database in a known way and are committed in order, so a right image is the state after some number
+-- of jobs, not fewer than were acknowledged and not more than were begun.
+-- Usage: lua5.4 spec/crash/power_loss.lua [name=value …], the names are those of power_loss.run.
+
+local core = require "cunnekt.core"
+local recorder = require "recorder"
+
+local power_loss = {}
+
+local modes = { "all", "nothing", "prefix", "ops", "sectors", "pages", "garbage" }
+-- So many events stay; older ones are deleted as newer ones come, as finished work is.
+local kept = 300
+
+local defaults = {
+  images = 2000, -- how many
+  jobs = 1500,
+  in_flight = 24, -- at most; it varies
+  seed = 1,
+  synchronous = "full", -- controls: "normal", "off"
+  lying = false, -- control: the database's syncs do nothing
+  sync_delay = 2, -- milliseconds that a sync of the database takes: commits go on meanwhile
+  failing_syncs = 0, -- so many syncs of the database fail meanwhile
+  wal_pages = 40, -- short, so that there are many checkpoints
+}
+
+-- ---- the work ------------------------------------------------------------------------------------------------------
+
+local function body_of(n)
+  return ("%d/"):format(n):rep(n * 37 % 400 + 1)
+end
+
+local function job_of(n, sql)
+  local job = { { sql.add, n, body_of(n) }, { sql.count } }
+  if n > kept then
+    job[3] = { sql.drop, n - kept }
+  end
+  return job
+end
+
+local function step_until(is_done)
+  while not is_done() do
+    core.step(true)
+  end
+end
+
+local function open(path, options)
+  local db = assert(core.store_open(path, {
+    vfs = "recorder", synchronous = options.synchronous, wal_pages = options.wal_pages,
+  }))
+  return db, {
+    add = db:prepare "INSERT INTO event VALUES (?, ?)",
+    count = db:prepare "UPDATE total SET n = n + 1",
+    drop = db:prepare "DELETE FROM event WHERE n = ?",
+  }
+end
+
+local function close(db)
+  local is_closed = false
+  db:close(function()
+    is_closed = true
+  end)
+  step_until(function()
+    return is_closed
+  end)
+end
+
+-- Runs all jobs, with a restart in the middle. Returns what was acknowledged when: a list of {moment, n}.
+local function work(path, options)
+  local acknowledged, begun_at, acknowledged_until = {}, {}, 0
+  local db, sql = open(path, options)
+  local function run(n, job)
+    local outcome
+    begun_at[n] = recorder.count()
+    local function note(ok, message)
+      -- A job that failed is tried again, as its owner would.
+      if not ok and options.failing_syncs == 0 then
+        error(message)
+      elseif not ok then
+        return db:run(job, note)
+      end
+      acknowledged_until = n
+      acknowledged[#acknowledged + 1] = { recorder.mark(), n }
+      outcome = ok
+    end
+    assert(db:run(job, note))
+    return function()
+      return outcome
+    end
+  end
+  step_until(run(0, {
+    { "CREATE TABLE event (n INTEGER PRIMARY KEY, body BLOB)" }, { "CREATE TABLE total (n INTEGER)" },
+    { "INSERT INTO total VALUES (0)" },
+  }))
+  for n = 1, options.jobs do
+    run(n, job_of(n, sql))
+    local wanted = n % 97 < 3 and 0 or math.random(0, options.in_flight)
+    step_until(function()
+      return n - acknowledged_until <= wanted
+    end)
+    if n == options.jobs // 2 then
+      close(db)
+      db, sql = open(path, options)
+    end
+    if options.failing_syncs > 0 and n % 100 == 50 and recorder.failed() == 0 then
+      recorder.faults { sync = true, database_only = true, after = 2, times = options.failing_syncs, code = "io",
+        sync_delay = options.sync_delay }
+    end
+  end
+  close(db)
+  return acknowledged, begun_at
+end
+
+-- ---- the judge -----------------------------------------------------------------------------------------------------
+
+-- The number of jobs that an image holds, or nil and what is wrong with it.
+local function read_image(path)
+  local file = io.open(path)
+  if not file then
+    return -1
+  end
+  file:close()
+  local tables, message = recorder.query(path, "SELECT name FROM sqlite_master WHERE type = 'table'")
+  if not tables then
+    return nil, message
+  elseif #tables == 0 then
+    return -1
+  end
+  local total = recorder.query(path, "SELECT n FROM total")
+  local check, problem = recorder.query(path, "PRAGMA integrity_check")
+  if not check or check[1][1] ~= "ok" then
+    return nil, problem or check[1][1]
+  elseif not total or #total ~= 1 then
+    return nil, "half a job: no total"
+  end
+  local count = total[1][1]
+  local events = assert(recorder.query(path, "SELECT n, body FROM event ORDER BY n"))
+  local first = math.max(1, count - kept + 1)
+  if #events ~= count - first + 1 then
+    return nil, ("half a job: %d events at job %d"):format(#events, count)
+  end
+  for i, row in ipairs(events) do
+    local n = first + i - 1
+    if row[1] ~= n or row[2] ~= body_of(n) then
+      return nil, ("event %d is not what was written"):format(n)
+    end
+  end
+  return count
+end
+
+local function pick_moments(count, from, to)
+  local moments = {}
+  for i = 1, count do
+    moments[i] = math.random(from, to)
+  end
+  table.sort(moments)
+  return moments
+end
+
+local function scratch()
+  local pipe = assert(io.popen "mktemp -d -p /dev/shm 2> /dev/null || mktemp -d")
+  local folder = pipe:read "l"
+  pipe:close()
+  return folder
+end
+
+-- Looks into images at growing moments; `tell(image, problem)` hears of the bad ones.
+local function judge(options, acknowledged, begun_at, folder, tell)
+  local imager = recorder.imager(options.seed)
+  local path = folder .. "/work.db"
+  local next_acknowledged, owed, begun = 1, -1, -1
+  local result = { images = 0, lost = 0, corrupt = 0 }
+  for i, moment in ipairs(pick_moments(options.images, 1, recorder.count())) do
+    while acknowledged[next_acknowledged] and acknowledged[next_acknowledged][1] <= moment do
+      owed = acknowledged[next_acknowledged][2]
+      next_acknowledged = next_acknowledged + 1
+    end
+    while begun_at[begun + 1] and begun_at[begun + 1] <= moment do
+      begun = begun + 1
+    end
+    local mode = modes[i % #modes + 1]
+    imager:write(moment, mode, options.seed + i, folder)
+    local held, problem = read_image(path)
+    if not held then
+      result.corrupt = result.corrupt + 1
+      tell(("image %d (%s, moment %d): %s"):format(i, mode, moment, problem))
+    elseif held < owed or held > begun then
+      result.lost = result.lost + 1
+      tell(("image %d (%s, moment %d): holds %d jobs, %d were acknowledged"):format(i, mode, moment, held, owed))
+    end
+    result.images = i
+    os.remove(path .. "-shm")
+  end
+  return result
+end
+
+---@param given table see `defaults` above
+---@param tell? fun(message: string) hears of each bad image
+---@return {images: integer, lost: integer, corrupt: integer, operations: integer, checkpoints: integer}
+function power_loss.run(given, tell)
+  local options = setmetatable(given, { __index = defaults })
+  math.randomseed(options.seed)
+  local folder, images = scratch(), scratch()
+  recorder.begin()
+  recorder.faults { lying = options.lying, sync_delay = options.sync_delay }
+  local acknowledged, begun_at = work(folder .. "/work.db", options)
+  local failed = recorder.failed()
+  recorder.faults {}
+  local result = judge(options, acknowledged, begun_at, images, tell or function() end)
+  result.operations, result.failed_syncs = recorder.count(), failed
+  recorder.begin()
+  os.execute("rm -rf " .. folder .. " " .. images)
+  return result
+end
+
+if arg and arg[0] and arg[0]:find "power_loss%.lua$" then
+  local options = {}
+  for _, word in ipairs(arg) do
+    local name, value = word:match "^([%w_]+)=(.*)$"
+    options[name] = tonumber(value) or value == "true" or value
+  end
+  local began = core.monotonic()
+  local result = power_loss.run(options, print)
+  print(("%d images of %d operations, %d failed syncs: %d lost, %d corrupt; %.1f s"):format(
+    result.images, result.operations, result.failed_syncs, result.lost, result.corrupt, core.monotonic() - began))
+  os.exit(result.lost + result.corrupt == 0 and 0 or 1)
+end
+
+return power_loss
