@@ -4,6 +4,7 @@
 local core = require "cunnekt.core"
 local task = require "cunnekt.task"
 local usage = require "cunnekt.cli.usage"
+local world = require "cunnekt.dialog.world"
 
 local run = {}
 
@@ -132,12 +133,29 @@ local function add_script_folder(path)
   package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
 end
 
+-- The script and the modules that it requires live in a world of their own, so that its dialogs can be rebuilt.
+local function load_modules_into(env)
+  table.insert(package.searchers, 2, function(name)
+    local path = not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path)
+    if not path then
+      return nil -- whoever comes next says where it looked
+    end
+    local chunk, failure = loadfile(path, "bt", env)
+    if not chunk then
+      error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
+    end
+    return chunk, path
+  end)
+end
+
 local function load_script(path)
+  local env = world.new()
+  load_modules_into(env)
   if path == "-" then
-    return load(io.read "a", "=stdin", "t")
+    return load(io.read "a", "=stdin", "t", env)
   end
   add_script_folder(path)
-  return loadfile(path, "t")
+  return loadfile(path, "t", env)
 end
 
 -- The traceback ends where the script begins: the frames below are the host's.

@@ -3,6 +3,7 @@
 -- dialogs that were begun before the script changed.
 
 local core = require "cunnekt.core"
+local world = require "cunnekt.dialog.world"
 
 local code = {}
 
@@ -100,11 +101,11 @@ function code.old_function(bot, stored)
       return shadow
     end,
   }, { __index = require "cunnekt" })
-  local env = setmetatable({
+  local env = world.new(setmetatable({
     require = function(name)
       return name == "cunnekt" and public or require(name)
     end,
-  }, { __index = bot._world or _G })
+  }, { __index = _G }))
   local chunk, problem = load(source, "@" .. path, "t", env)
   if not chunk then
     return nil, problem

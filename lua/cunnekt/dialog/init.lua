@@ -48,10 +48,7 @@ end
 ---@return table known
 function dialogs_methods:register(name, fn, opts)
   local known = { name = name, fn = fn, opts = opts }
-  if not world.is_current(fn) then
-    self.world = self.world or world.new()
-    world.adopt(fn, self.world)
-  end
+  world.adopt(fn)
   self._known[name] = known
   if opts.is_dialog then
     self._has_dialogs = true

@@ -7,8 +7,8 @@ local run = require "cunnekt.dialog.run"
 
 local world = {}
 
--- Every environment that was made here.
-local worlds = setmetatable({}, { __mode = "k" })
+-- The environments that were made here, and what each of them stands over.
+local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
 -- ---- time, chance, order -------------------------------------------------------------------------------------------
 
@@ -130,9 +130,11 @@ local function make_print()
   end
 end
 
----Makes an environment over the global one. New globals of the script go to the global environment itself.
+---Makes an environment over another one, to which new globals of the script go.
+---@param base? table the global environment by default
 ---@return table
-function world.new()
+function world.new(base)
+  base = base or _G
   local env = {
     math = make_math(),
     io = guard("io", io, { "open", "popen", "lines", "read", "tmpfile", "input", "output" }),
@@ -144,37 +146,24 @@ function world.new()
   for _, name in ipairs { "execute", "remove", "rename", "tmpname" } do
     env.os[name] = guarded("os." .. name, os[name])
   end
-  worlds[env] = true
-  return setmetatable(env, { __index = _G, __newindex = _G })
+  is_world[env] = true
+  return setmetatable(env, { __index = base, __newindex = base })
 end
 
----Whether a function already lives in such an environment, as everything in a script does that the host loaded.
+---Puts a function into such an environment, over the one that it has: for scripts that a plain interpreter loaded. What
+---the host loaded is in one already. Other functions of the script keep theirs.
 ---@param fn function
----@return boolean
-function world.is_current(fn)
+function world.adopt(fn)
   for i = 1, math.huge do
-    local name, value = debug.getupvalue(fn, i)
-    if name == "_ENV" then
-      return worlds[value] or false
-    elseif not name then
-      return true -- it uses no globals
-    end
-  end
-end
-
----Puts a function into this environment: for scripts that a plain interpreter loaded. Other functions of the script keep
----theirs; those that the dialog calls are its own business there.
----@param fn function
----@param env table
-function world.adopt(fn, env)
-  for i = 1, math.huge do
-    local name = debug.getupvalue(fn, i)
-    if name == "_ENV" then
+    local name, env = debug.getupvalue(fn, i)
+    if name == "_ENV" and not is_world[env] then
+      local its_world = worlds[env] or world.new(env)
+      worlds[env] = its_world
       debug.upvaluejoin(fn, i, function()
-        return env
+        return its_world
       end, 1)
       return
-    elseif not name then
+    elseif name == "_ENV" or not name then
       return
     end
   end
