@@ -6,11 +6,11 @@
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'END'
 cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewhere install these first:
-  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel
+  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel tzdata
           luarocks openssl procps-ng cppcheck clang clang-tools-extra
-  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev
+  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev tzdata
           luarocks5.4 openssl procps cppcheck clang clang-extra-tools
-  pacman  base-devel lua54 libuv curl libmicrohttpd openssl sqlite
+  pacman  base-devel lua54 libuv curl libmicrohttpd openssl sqlite tzdata
           luarocks procps-ng cppcheck clang
   brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3 sqlite
           luarocks cppcheck llvm

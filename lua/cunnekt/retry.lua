@@ -2,6 +2,7 @@
 -- How long to wait before something is tried again: what a server asked for, or exponential backoff with full jitter
 -- (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). Nothing here waits.
 
+local calendar = require "cunnekt.calendar"
 local clock = require "cunnekt.clock"
 
 local retry = {}
@@ -20,15 +21,6 @@ local months = {
   Nov = 11,
   Dec = 12,
 }
-
--- Days from 1970-01-01 in the Gregorian calendar: os.time knows local time only.
-local function days_from_civil(year, month, day)
-  if month <= 2 then
-    year, month = year - 1, month + 12
-  end
-  local day_of_year = (153 * (month - 3) + 2) // 5 + day - 1
-  return 365 * year + year // 4 - year // 100 + year // 400 + day_of_year - 719468
-end
 
 -- RFC 9110 has two-digit years of the obsolete form mean the nearest past or near future.
 local function full_year(text)
@@ -52,7 +44,7 @@ function retry.parse_date(text)
   if not month then
     return nil
   end
-  local days = days_from_civil(full_year(year), month, math.tointeger(tonumber(day)))
+  local days = calendar.days(full_year(year), month, math.tointeger(tonumber(day)))
   return math.tointeger(days * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second))
 end
 

@@ -13,8 +13,8 @@ local LONGEST = 500
 -- every module that begins so; the first that fits counts.
 local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
-  { "cunnekt.errors", "cunnekt.options" },
-  { "cunnekt.clock", "cunnekt.log" },
+  { "cunnekt.errors", "cunnekt.options", "cunnekt.calendar", "cunnekt.heap" },
+  { "cunnekt.clock", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron" },
   { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache" },
   { "cunnekt.http", "cunnekt.settings" },
   {
