@@ -23,6 +23,7 @@ local settings = require "cunnekt.settings"
 local task = require "cunnekt.task"
 local transcript = require "cunnekt.sandbox.transcript"
 local typed = require "cunnekt.cli.typed"
+local world = require "cunnekt.dialog.world"
 
 local manual = {}
 
@@ -105,8 +106,9 @@ local function answer_for_shop(request)
   return 404, '{"error":"no such order"}', { ["Content-Type"] = "application/json" }
 end
 
--- What a block sees: the real modules, but bots are noted, prints are kept, and the environment is the stage's.
-local function environment(self)
+-- What a block sees is what a script in the host sees, over globals that are changed while the stage stands: bots are
+-- noted, prints are kept, and the environment has the URLs of the stage.
+local function change_globals(self)
   local noted = setmetatable({
     bot = function(opts)
       local bot = cunnekt.bot(opts)
@@ -116,28 +118,35 @@ local function environment(self)
   }, { __index = cunnekt })
   local makers = { cunnekt = function() return noted end, client = cunnekt.client, bot = noted.bot }
   local variables = { CRM_URL = self.shop.url, SANDBOX = self.sandbox.url }
-  local env = {
-    print = function(...)
-      local words = table.pack(...)
-      for i = 1, words.n do
-        words[i] = tostring(words[i])
-      end
-      table.insert(self.printed, table.concat(words, " "))
-    end,
-    require = function(name)
-      return name == "cunnekt" and noted or require(name)
-    end,
-    os = setmetatable({ getenv = function(name) return variables[name] end }, { __index = os }),
-  }
-  return setmetatable(env, {
+  local before = { print = print, getenv = os.getenv, metatable = getmetatable(_G) }
+  package.loaded.cunnekt = noted
+  rawset(os, "getenv", function(name)
+    return variables[name]
+  end)
+  rawset(_G, "print", function(...)
+    local words = table.pack(...)
+    for i = 1, words.n do
+      words[i] = tostring(words[i])
+    end
+    table.insert(self.printed, table.concat(words, " "))
+  end)
+  setmetatable(_G, {
     __index = function(t, name)
       if makers[name] then
         rawset(t, name, makers[name]())
         return rawget(t, name)
       end
-      return _G[name]
     end,
   })
+  return function()
+    package.loaded.cunnekt = cunnekt
+    rawset(os, "getenv", before.getenv)
+    rawset(_G, "print", before.print)
+    setmetatable(_G, before.metatable)
+    for name in pairs(makers) do
+      rawset(_G, name, nil)
+    end
+  end
 end
 
 ---Sets up a sandbox, a clock, a folder and a web server for one block.
@@ -156,6 +165,7 @@ function manual.stage()
   task.on_failure = function(failure)
     self.failure = self.failure or failure
   end
+  self.restore_globals = change_globals(self)
   settings.set_host {
     overrides = { api_key = "key", base_url = self.sandbox.url .. "/v1", listen = "127.0.0.1:0", store = "memory:" },
   }
@@ -286,7 +296,7 @@ end
 ---Plays a block, and raises what did not come as it says.
 ---@param block table
 function stage_methods:play(block)
-  local chunk = manual.compile(block, environment(self))
+  local chunk = manual.compile(block, world.new())
   local t = task.spawn(chunk)
   self:wait_for(function()
     return t.is_done or (self.bots[1] and self.bots[1]:address())
@@ -328,6 +338,7 @@ function stage_methods:close()
       bot:stop(1)
     end, "the bot to stop")
   end
+  self.restore_globals()
   self.sandbox:close()
   self.shop:close()
   self.clock:uninstall()
