@@ -56,6 +56,63 @@ describe("lanes", function()
     assert.equal("a2", log.started[4])
   end)
 
+  it("let an item go before those that wait, but not before the one under way", function()
+    local log, run = recorder()
+    local it_ = lanes.new(1, run)
+    it_:push("a", "a1")
+    it_:push("a", "a2")
+    it_:push_front("a", "a0")
+    it_:push("b", "b1")
+    it_:push_front("b", "b0")
+    it_:push_front("c", "c0")
+    assert.equal(6, it_:count())
+    for _, item in ipairs { "a1", "b0", "c0", "a0", "b1", "a2" } do
+      assert.equal(item, log.started[#log.started])
+      log.done[item]()
+    end
+    assert.equal(0, it_:count())
+  end)
+
+  it("let such an item go at once when the head of its lane waits for another try", function()
+    local virtual = clock.virtual():install()
+    finally(function()
+      virtual:uninstall()
+    end)
+    local log, run = recorder()
+    local it_ = lanes.new(1, run)
+    it_:push("a", "a1")
+    log.done.a1(60)
+    it_:push_front("a", "a0")
+    assert.are.same({ "a1", "a0" }, log.started)
+    log.done.a0()
+    assert.are.same({ "a1", "a0", "a1" }, log.started)
+    log.done.a1(60)
+    it_:hurry "a"
+    it_:hurry "b"
+    assert.equal(4, #log.started)
+    virtual:advance(100)
+    assert.equal(4, #log.started)
+  end)
+
+  it("find an item, and say whether it is under way", function()
+    local log, run = recorder()
+    local it_ = lanes.new(1, run)
+    it_:push("a", "a1")
+    it_:push("a", "a2")
+    local function is(wanted)
+      return function(item)
+        return item == wanted
+      end
+    end
+    assert.are.same({ "a1", true }, { it_:find("a", is "a1") })
+    assert.are.same({ "a2", false }, { it_:find("a", is "a2") })
+    assert.are.same({ nil, false }, { it_:find("a", is "a3") })
+    assert.are.same({ nil, false }, { it_:find("b", is "a1") })
+    log.done.a1(60)
+    assert.are.same({ "a1", false }, { it_:find("a", is "a1") })
+    it_:stop()
+  end)
+
   it("serve a long backlog of items that end at once without growing the stack", function()
     local count = 0
     local it_ = lanes.new(1, function(_, done)

@@ -4,6 +4,7 @@
 
 local chat = require "cunnekt.chat"
 local client = require "cunnekt.client"
+local counts = require "cunnekt.counts"
 local dialog = require "cunnekt.dialog"
 local inbox = require "cunnekt.inbox"
 local keys = require "cunnekt.keys"
@@ -83,6 +84,7 @@ function bot.new(opts)
     _failure_hearers = {},
     _globals = {},
     _versions = {},
+    _counts = counts.new(),
     _open_turns = 0,
     _is_stopping = false,
   }, bot_mt)
@@ -91,6 +93,7 @@ function bot.new(opts)
   self._outbox = outbox.new {
     store = self._store,
     client = self.client,
+    counts = self._counts,
     concurrency = own.sends,
     unknown = own.unknown,
     has_unknown = self._store:has_unknown(),
@@ -107,6 +110,7 @@ function bot.new(opts)
   self._dialogs = dialog.new(self)
   self._inbox = inbox.new {
     store = self._store,
+    counts = self._counts,
     concurrency = own.concurrency,
     capacity = own.queue,
     has_to_wait = own.on_failure == "wait",

@@ -180,6 +180,7 @@ function methods:_handle(record, done)
     if err then
       self:_turn_failed(record, err, rest == nil, on_end.event, done)
     else
+      self._counts.events_finished = self._counts.events_finished + 1
       done()
     end
   end
@@ -211,6 +212,7 @@ function methods:_turn_failed(record, err, is_finished, it, done)
     self:_fail(err, it)
     return done(0)
   end
+  self._counts.events_failed = self._counts.events_failed + 1
   record.attempts = record.attempts + 1
   err.attempts = record.attempts
   err.is_final = is_finished or record.attempts >= self._options.attempts
@@ -220,6 +222,7 @@ function methods:_turn_failed(record, err, is_finished, it, done)
     return self._inbox:try_later(record, retry_pause(record.attempts), done)
   end
   if not is_finished then
+    self._counts.events_dead = self._counts.events_dead + 1
     self._store:bury(record, err)
   end
   done()

@@ -25,7 +25,7 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@field queued_at number on the steady clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
----@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event)` hears each new event at once; `run(record, done)` runs a turn, see lanes.new
+---@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event)` hears each new event at once; `counts` is added to; `run(record, done)` runs a turn, see lanes.new
 function inbox.new(options)
   return setmetatable({
     lanes = lanes.new(options.concurrency, options.run),
@@ -33,6 +33,7 @@ function inbox.new(options)
     _capacity = options.capacity,
     _has_to_wait = options.has_to_wait,
     _on_accepted = options.on_accepted,
+    _counts = options.counts,
     _accepting = 0,
   }, inbox_mt)
 end
@@ -195,6 +196,31 @@ function inbox_methods:try_later(record, pause, done)
   done()
 end
 
+-- ---- for the command line ------------------------------------------------------------------------------------------
+
+---Takes an event up that was set aside and waits again, before all others of its contact.
+---@param seq integer
+---@param contact string
+function inbox_methods:take_up(seq, contact)
+  local record = { seq = seq, contact = contact, attempts = 0, queued_at = clock.monotonic() }
+  self.lanes:push_front(contact, record)
+end
+
+---Forgets what is in memory of a waiting event that was dropped: its turn then finds nothing.
+---@param seq integer
+---@param contact string
+function inbox_methods:forget(seq, contact)
+  for _, key in ipairs { contact, ("retry %d"):format(seq) } do
+    local record, is_under_way = self.lanes:find(key, function(one)
+      return one.seq == seq
+    end)
+    if record and not is_under_way then
+      record.event, record.body = nil, nil
+      self.lanes:hurry(key)
+    end
+  end
+end
+
 ---Stores the events of one body, then queues those that are new.
 ---@param events table[] as webhook.parse gives them
 ---@param body string what they were parsed from
@@ -207,6 +233,9 @@ function inbox_methods:accept(events, body, done)
   self._accepting = self._accepting + #records
   self._store:accept(records, function(fresh, err)
     self._accepting = self._accepting - #records
+    local counts, new = self._counts, fresh and #fresh or 0
+    counts.events_accepted = counts.events_accepted + new
+    counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
     done(err)
     for _, record in ipairs(fresh or {}) do
       self._on_accepted(record.event)

@@ -40,6 +40,21 @@ function lanes_methods:head(key)
   return lane and lane[lane.first]
 end
 
+---The first item of a lane that `fits` says yes to.
+---@param key string
+---@param fits fun(item: any): boolean
+---@return any? item
+---@return boolean is_under_way
+function lanes_methods:find(key, fits)
+  local lane = self._lanes[key]
+  for i = lane and lane.first or 1, lane and lane.last or 0 do
+    if fits(lane[i]) then
+      return lane[i], i == lane.first and lane.is_under_way == true
+    end
+  end
+  return nil, false
+end
+
 ---Takes the item behind the head of a lane out, if `fits` says so.
 ---@param key string
 ---@param fits fun(item: any): boolean
@@ -108,12 +123,14 @@ end
 
 local function start(self, lane)
   self._active = self._active + 1
+  lane.is_under_way = true
   local is_over = false
   self._run(lane[lane.first], function(pause)
     if is_over then
       return
     end
     is_over = true
+    lane.is_under_way = false
     self._active = self._active - 1
     if pause then
       try_later(self, lane, pause)
@@ -156,6 +173,36 @@ function lanes_methods:push(key, item)
   push(lane, item)
   self._count = self._count + 1
   start_ready(self)
+end
+
+---Starts the head of a lane now, if it waits for another try.
+---@param key string
+function lanes_methods:hurry(key)
+  local lane = self._lanes[key]
+  if lane and lane.timer then
+    lane.timer:close()
+    lane.timer = nil
+    push(self._ready, lane)
+    start_ready(self)
+  end
+end
+
+---Adds an item before all others of its lane but the one under way; one that waits for another try comes after it.
+---@param key string
+---@param item any
+function lanes_methods:push_front(key, item)
+  local lane = self._lanes[key]
+  if not lane then
+    return self:push(key, item)
+  end
+  lane.first = lane.first - 1
+  if lane.is_under_way then
+    lane[lane.first], lane[lane.first + 1] = lane[lane.first + 1], item
+  else
+    lane[lane.first] = item
+  end
+  self._count = self._count + 1
+  self:hurry(key)
 end
 
 ---Adds an item to a lane of its own, to be started after a pause.

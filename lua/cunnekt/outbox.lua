@@ -36,7 +36,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field attempts integer
 ---@field statuses table[]? of the message, when they overtook the answer that brings its id
 
----@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown; `counts` is added to
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
@@ -46,6 +46,7 @@ function outbox.new(options)
     _tell = options.tell,
     _on_told = options.on_told,
     _has_unknown = options.has_unknown or false,
+    _counts = options.counts,
     _last = cache.new(remembered_contacts),
     _by_id = setmetatable({}, { __mode = "v" }),
     _by_message_id = setmetatable({}, { __mode = "v" }),
@@ -83,6 +84,7 @@ end
 ---Queues rows that are stored already.
 ---@param rows cunnekt.outbox.row[] in the order in which the script said them
 function outbox_methods:enqueue(rows)
+  self._counts.messages_queued = self._counts.messages_queued + #rows
   for _, row in ipairs(rows) do
     self.lanes:push(row.contact, row)
   end
@@ -114,6 +116,33 @@ function outbox_methods:recover(rows)
       self.lanes:push(row.contact, row)
     end
   end
+end
+
+---Sends a message again that had come to no good end, before all others to its contact.
+---@param row table as the store gives it; queued
+function outbox_methods:take_up(row)
+  row.handle = sent.new(row.payload)
+  row.handle.id, row.handle.track = row.id, row.track
+  self._by_id[row.id] = row.handle
+  self.lanes:push_front(row.contact, row)
+end
+
+---Drops a message that waits.
+---@param id integer
+---@param contact string
+---@return boolean is_dropped false when it is being sent
+function outbox_methods:drop(id, contact)
+  local row = self.lanes:find(contact, function(one)
+    return one.id == id
+  end)
+  if not row then
+    return true
+  elseif row.is_marked or row.handle.state == "sending" then
+    return false
+  end
+  row.is_dropped = true
+  self.lanes:hurry(contact)
+  return true
 end
 
 ---The handle of a message that was said before, in this life or an earlier one. May wait.
@@ -154,6 +183,7 @@ end
 -- The end of a message that was not accepted.
 local function give_up(self, row, state, err)
   row.handle:_advance(state, err)
+  self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
   settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
   self._on_failure(err, row.handle)
@@ -190,6 +220,7 @@ end
 
 local function settle_accepted(self, row, answer, done)
   local handle = row.handle
+  self._counts.messages_accepted = self._counts.messages_accepted + 1
   handle.message_id = answer.message_id
   row.statuses = answer.message_id and self._early[answer.message_id]
   settle(self, row, "accepted", "accepted")
@@ -216,6 +247,10 @@ end
 function outbox_methods:_deliver(row, done)
   task.spawn(function()
     wait_for_previous(self, row)
+    if row.is_dropped then
+      row.handle:_advance("dropped", errors.new("cancelled", "the message was dropped from the command line"))
+      return done()
+    end
     row.attempts = row.attempts + 1
     row.handle:_advance("sending")
     local answer, err

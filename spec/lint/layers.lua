@@ -15,7 +15,7 @@ local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
   { "cunnekt.errors", "cunnekt.options", "cunnekt.calendar", "cunnekt.heap" },
   { "cunnekt.clock", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron" },
-  { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache" },
+  { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache", "cunnekt.counts" },
   { "cunnekt.http", "cunnekt.settings" },
   {
     "cunnekt.client", "cunnekt.webhook", "cunnekt.build*", "cunnekt.answer", "cunnekt.limiter", "cunnekt.limits",
@@ -23,7 +23,7 @@ local lua_layers = {
   },
   {
     "cunnekt.turn", "cunnekt.inbox", "cunnekt.outbox", "cunnekt.schedule", "cunnekt.event", "cunnekt.route",
-    "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent", "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep",
+    "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent", "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep", "cunnekt.control*",
   },
   { "cunnekt.bot" },
   { "cunnekt" },

@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- The store's part for whoever mends: another try for what was set aside, and its removal; and a copy of it all.
+
+local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
+local json = require "cunnekt.json"
+local states = require("cunnekt.store.keys").message_states
+local task = require "cunnekt.task"
+
+local mending = {}
+
+-- Rows changed in one job, so that commits never wait long behind it.
+local step = 200
+
+-- Runs `add(job, item)`, which adds a number of statements, for each item; gives the items whose statement number `tells`
+-- changed something.
+local function change_each(self, items, add, tells)
+  local changed = {}
+  for first = 1, #items, step do
+    local job, places = {}, {}
+    for i = first, math.min(first + step - 1, #items) do
+      places[i] = #job + tells
+      add(job, items[i])
+    end
+    local results, err = self:_run(job)
+    if not results then
+      return nil, err
+    end
+    for i = first, math.min(first + step - 1, #items) do
+      local changes = results[places[i]]
+      if changes and changes > 0 then
+        changed[#changed + 1] = items[i]
+      end
+    end
+  end
+  return changed
+end
+
+---Makes events that were set aside wait again, with all their tries before them. Waits.
+---@param seqs integer[]
+---@return integer[]? revived those that were set aside
+---@return cunnekt.error? err kind store
+function mending:revive_events(seqs)
+  return change_each(self, seqs, function(job, seq)
+    job[#job + 1] = {
+      [[INSERT INTO event (seq, contact, body, accepted_at)
+          SELECT seq, contact, body, accepted_at FROM dead WHERE seq = ?]],
+      seq,
+    }
+    job[#job + 1] = { "DELETE FROM dead WHERE seq = ?", seq, want = "changes" }
+  end, 2)
+end
+
+---Removes events. One that is handled meanwhile is finished all the same. Waits.
+---@param state "pending"|"dead"
+---@param seqs integer[]
+---@return integer[]? dropped those that were there
+---@return cunnekt.error? err kind store
+function mending:drop_events(state, seqs)
+  local sql = state == "dead" and "DELETE FROM dead WHERE seq = ?" or "DELETE FROM event WHERE seq = ?"
+  return change_each(self, seqs, function(job, seq)
+    job[#job + 1] = { sql, seq, want = "changes" }
+  end, 1)
+end
+
+---Queues messages again that came to no good end. Waits.
+---@param ids integer[]
+---@return integer[]? queued those that had ended
+---@return cunnekt.error? err kind store
+function mending:requeue_messages(ids)
+  return change_each(self, ids, function(job, id)
+    job[#job + 1] = {
+      "UPDATE outbox SET state = ?, attempts = 0, error = NULL, changed_at = ? WHERE id = ? AND state > ?",
+      states.queued,
+      clock.now(),
+      id,
+      states.sending,
+      want = "changes",
+    }
+  end, 1)
+end
+
+---Removes messages that are not being sent. Waits.
+---@param ids integer[]
+---@return integer[]? dropped those that were there
+---@return cunnekt.error? err kind store
+function mending:drop_messages(ids)
+  return change_each(self, ids, function(job, id)
+    job[#job + 1] = { "DELETE FROM outbox WHERE id = ? AND state <> ?", id, states.sending, want = "changes" }
+  end, 1)
+end
+
+---A queued message, as the outbox takes it. Waits.
+---@param id integer
+---@return cunnekt.outbox.row? row nil when it is not queued
+---@return cunnekt.error? err kind store
+function mending:queued_message(id)
+  local results, err = self:_run {
+    {
+      "SELECT contact, payload, unknown, track, attempts, follows, fallback FROM outbox WHERE id = ? AND state = ?",
+      id,
+      states.queued,
+      want = "rows",
+    },
+  }
+  local row = results and results[1][1]
+  return row and {
+    id = id,
+    contact = row[1],
+    payload = json.decode(row[2]),
+    state = "queued",
+    unknown = row[3],
+    track = row[4] and json.decode(row[4]) or nil,
+    attempts = row[5],
+    after = row[6],
+    fallback = row[7] and json.decode(row[7]) or nil,
+  }, err
+end
+
+---Copies the store to a file, as it is at one moment, while it is in use. The file appears when it is complete. Waits.
+---@param path string
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function mending:backup(path)
+  local ok, message, code = task.await(function(done)
+    local is_taken, problem = self._db:backup(path, done)
+    if not is_taken then
+      done(nil, problem, "busy")
+    end
+  end)
+  if not ok then
+    return nil, errors.new("store", message, { code = code })
+  end
+  return true
+end
+
+return mending
