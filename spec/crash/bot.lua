@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: MIT
+-- The bot under torture. It counts each customer's messages in the conversation's state and, beside it, in the shared
+-- store; the answer carries the number, so that a turn that is lost, repeated or out of order shows at the far end.
+-- CRASH_BREAK names promises to break on purpose; see breakage.lua.
+
+local breakage = require "breakage"
+local cunnekt = require "cunnekt"
+
+local bot = cunnekt.bot {
+  unknown = breakage.is_set "resend" and "resend" or "hold",
+  attempts = 1000000,
+  concurrency = tonumber(os.getenv "CRASH_CONCURRENCY"),
+  queue = tonumber(os.getenv "CRASH_QUEUE"),
+}
+
+local pause = tonumber(os.getenv "CRASH_PAUSE" or 0)
+local failing = tonumber(os.getenv "CRASH_FAILING" or 0)
+
+bot:on_error(function(err)
+  if err.kind ~= "handler" and err.kind ~= "unknown_outcome" then
+    io.stderr:write("failed: ", err.kind, " ", err.message, "\n")
+  end
+end)
+
+bot:on("text", function(msg)
+  local state = msg.chat.state
+  state.count = (state.count or 0) + 1
+  bot.store:set("count " .. msg.from, state.count)
+  if pause > 0 then
+    cunnekt.sleep(pause)
+  end
+  local first = ("%s #%d"):format(msg.text, state.count)
+  assert(msg:reply_text(first))
+  if math.random() < failing then
+    error "on purpose"
+  end
+  if state.count % 3 == 0 then
+    assert(msg:reply_text(first .. " and more"))
+  end
+  if bot.store:get("count " .. msg.from) ~= state.count then
+    error "the store and the state disagree"
+  end
+end)
+
+breakage.apply(bot)
+bot:run()

@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: MIT
+-- Ways to break a promise on purpose, for the negative controls: a test that cannot see these is worth nothing. They
+-- reach into a bot's parts from its script; the program itself has no such switches.
+
+local breakage = {}
+
+local chosen = {}
+for name in (os.getenv "CRASH_BREAK" or ""):gmatch "[%w_]+" do
+  chosen[name] = true
+end
+
+function breakage.is_set(name)
+  return chosen[name] or false
+end
+
+local ways = {}
+
+-- 200 as soon as the event is in memory.
+function ways.acknowledge_early(bot)
+  local accept = bot._inbox.accept
+  function bot._inbox.accept(self, events, body, done)
+    done()
+    accept(self, events, body, function() end)
+  end
+end
+
+-- Every copy of an event is a new one.
+function ways.no_dedupe()
+  require("cunnekt.webhook").dedupe_key = function()
+    return nil
+  end
+end
+
+-- A message counts as being sent only once its answer is there.
+function ways.mark_late(bot)
+  function bot._outbox.mark() end
+  function bot._store.mark_sending()
+    return true
+  end
+end
+
+-- State and messages are committed first, and in a second transaction that the event is done.
+function ways.split_turn(bot)
+  local commit = bot._store.commit
+  function bot._store.commit(self, change)
+    local record = change.record
+    change.record = nil
+    local ok, err = commit(self, change)
+    change.record = record
+    if not ok or not record then
+      return ok, err
+    end
+    return commit(self, { record = record, sends = {}, values = {}, states = {}, watches = {} })
+  end
+end
+
+-- Each event has a lane of its own, so those of one customer overtake each other.
+function ways.no_order(bot)
+  local lanes, serial = bot._inbox.lanes, 0
+  local push = lanes.push
+  function lanes.push(self, _, item)
+    serial = serial + 1
+    push(self, "lane " .. serial, item)
+  end
+  local run = lanes._run
+  -- Waits of different lengths, as handlers that ask elsewhere have them.
+  function lanes._run(record, done)
+    require("cunnekt.clock").after(math.random() * 0.01, function()
+      run(record, done)
+    end)
+  end
+end
+
+-- What the store says of a failed commit is not heard.
+function ways.deaf_to_failures(bot)
+  local accept = bot._store.accept
+  function bot._store.accept(self, records, done)
+    accept(self, records, function(fresh, err)
+      done(err and records or fresh)
+    end)
+  end
+end
+
+---Breaks what CRASH_BREAK names.
+---@param bot cunnekt.bot
+function breakage.apply(bot)
+  for name in pairs(chosen) do
+    if name ~= "resend" then
+      assert(ways[name], name)(bot)
+    end
+  end
+end
+
+return breakage

@@ -1,0 +1,96 @@
+-- SPDX-License-Identifier: MIT
+-- Promises 1 to 4 under kill -9: the bot is killed at random instants, its start and its recovery included, while the
+-- generator goes on. Afterwards every acknowledged text must have had its answer once, in order, with the right number,
+-- or the answer must be on the outbox's list of unknown outcomes.
+--
+--   cunnekt run spec/crash/kill.lua [--cycles 200] [--control-cycles 60] [--seed N]
+
+local clock = require "cunnekt.clock"
+local load = require "load"
+local oracle = require "oracle"
+local report = require "report"
+local rig = require "rig"
+local task = require "cunnekt.task"
+
+local cycles = report.option("cycles", 200)
+local control_cycles = report.option("control-cycles", 60)
+local seed = report.option("seed", os.time())
+
+-- Seconds that the bot lives; the shortest ends within its start.
+local shortest, longest = 0.005, 0.2
+
+-- Starts the bot, again and again, until nothing waits any more.
+local function drain(r, opts, patience)
+  local deadline = clock.monotonic() + patience
+  repeat
+    r:start_ready_bot(opts)
+    local last, quiet_since = -1, clock.monotonic()
+    repeat
+      task.sleep(0.1)
+      local count = r:collect()
+      if count ~= last then
+        last, quiet_since = count, clock.monotonic()
+      end
+    until clock.monotonic() - quiet_since > 1.5 or clock.monotonic() > deadline
+    r:stop_bot()
+    local events, messages = r:waiting()
+  until events + messages == 0 or clock.monotonic() > deadline
+  r:collect()
+end
+
+local function verdict_now(r, loaded)
+  local outbox, counts = r:outbox()
+  local verdict = oracle.judge(loaded, r.received, outbox.unknown)
+  return verdict, counts
+end
+
+local function torture(count, opts)
+  local r <close> = rig.new()
+  r:start_sandbox(opts.flags)
+  local loaded = load.new { url = r.url, workers = 12, contacts = 4, seed = opts.seed, pause = 0.01 }
+  loaded:start()
+  for cycle = 1, count do
+    r:start_bot(opts)
+    task.sleep(shortest + math.random() * (longest - shortest))
+    r:kill_bot()
+    if cycle % 20 == 0 then
+      r:collect()
+    end
+  end
+  r:start_ready_bot(opts)
+  loaded:stop()
+  r:kill_bot()
+  drain(r, opts, 120)
+  local verdict, states = verdict_now(r, loaded)
+  return verdict, states, loaded, { r:waiting() }
+end
+
+local function main()
+  local began = clock.monotonic()
+  report.say("kill -9, seed %d", seed)
+  local verdict, states, loaded, waiting = torture(cycles, { seed = seed, env = { CRASH_FAILING = 0.01 } })
+  report.say("%d kills in %.0f s; %d events acknowledged, %d bodies without an answer, %d refused, %d duplicates sent", cycles,
+    clock.monotonic() - began, loaded.counts.events, loaded.counts.lost, loaded.counts.refused, loaded.counts.duplicates)
+  report.check(("%d kills: nothing lost, twice, out of order"):format(cycles), verdict.total == 0, verdict:describe())
+  report.check("nothing is left waiting", waiting[1] + waiting[2] + waiting[3] == 0,
+    ("%d events, %d messages, %d dead letters"):format(table.unpack(waiting)))
+  report.check("unknown outcomes are few, and listed", states.unknown <= cycles * 48, ("%d at the end"):format(states.unknown))
+
+  -- Each break, and the faults of which the oracle must report at least one.
+  local controls = {
+    { "acknowledge_early", "lost" },
+    { "no_dedupe", "wrong" },
+    { "mark_late", "twice" },
+    { "split_turn", "wrong" },
+    { "no_order", "wrong" },
+    { "resend", "twice" },
+  }
+  for i, control in ipairs(controls) do
+    local name, fault = control[1], control[2]
+    local broken = torture(control_cycles, { seed = seed + i, env = { CRASH_BREAK = name } })
+    report.check(("control %s is reported"):format(name), (broken.counts[fault] or 0) > 0, broken:describe())
+  end
+  report.finish()
+end
+
+main()

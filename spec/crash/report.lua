@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+-- What a torture test says: a line for each check, and the counts as the last line, as busted's own output ends.
+
+local report = { passed = 0, failed = 0 }
+
+---@param name string what is promised
+---@param is_kept any
+---@param details string?
+function report.check(name, is_kept, details)
+  local word = is_kept and "ok    " or "NOT OK"
+  report[is_kept and "passed" or "failed"] = report[is_kept and "passed" or "failed"] + 1
+  print(("%s  %s%s"):format(word, name, details and ": " .. details or ""))
+  io.stdout:flush()
+  return is_kept
+end
+
+function report.say(format, ...)
+  print("        " .. format:format(...))
+  io.stdout:flush()
+end
+
+---The number after a word of the command line, such as --cycles 200.
+---@param name string
+---@param otherwise number
+function report.option(name, otherwise)
+  for i, word in ipairs(arg) do
+    if word == "--" .. name then
+      return tonumber(arg[i + 1]) or otherwise
+    end
+  end
+  return otherwise
+end
+
+---The last line, and the end of the program.
+function report.finish()
+  print(("%d passed, %d failed"):format(report.passed, report.failed))
+  io.stdout:flush()
+  os.exit(report.failed == 0 and 0 or 1, true)
+end
+
+return report
