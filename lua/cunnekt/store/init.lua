@@ -134,6 +134,7 @@ function store.open(url, options)
     is_kept = path ~= ":memory:", -- whether it outlives the process
     _db = db,
     _conversations = cache.new(cached_conversations),
+    _writing = {}, -- contact → commits under way that write its state
   }, store_mt)
   for _, step in ipairs { migrate, read_counters } do
     local ok, problem = step(self)

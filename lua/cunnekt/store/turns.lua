@@ -57,6 +57,14 @@ local function remember(self, change)
   end
 end
 
+-- Counts the commits under way that write a conversation's state.
+local function note_writing(self, states, change)
+  for contact in pairs(states) do
+    local count = (self._writing[contact] or 0) + change
+    self._writing[contact] = count > 0 and count or nil
+  end
+end
+
 ---Commits a turn: all of it or nothing. Waits.
 ---@param change table record?, sends, values, states; see turn.lua
 ---@return boolean|table|nil ok
@@ -92,7 +100,9 @@ function turns:commit(change)
   end
   add_values(self, job, change.values)
   add_sends(self, job, change.sends)
+  note_writing(self, change.states, 1)
   local ok, err = self:_run(job)
+  note_writing(self, change.states, -1)
   if not ok then
     return nil, err
   end
@@ -100,16 +110,20 @@ function turns:commit(change)
   return true
 end
 
-
--- What is known of a conversation, from memory or from the database.
+-- What is known of a conversation, from memory or from the database. While a commit writes its state, what memory has is
+-- old, and nobody knows yet whether the new one will hold: then the question stands in the queue behind that commit.
 local function conversation(self, contact)
-  local known = self._conversations:get(contact)
+  local known = not self._writing[contact] and self._conversations:get(contact)
   if known then
     return known
   end
   local results = assert(self:_run { { self._sql.get_conversation, contact } })
   local row = results[1][1] or {}
-  known = self._conversations:get(contact) or { state = row[1], last_inbound = row[2], is_paused = row[3] == 1 }
+  local read = { state = row[1], last_inbound = row[2], is_paused = row[3] == 1 }
+  if self._writing[contact] then
+    return read
+  end
+  known = self._conversations:get(contact) or read
   self._conversations:put(contact, known)
   return known
 end
