@@ -57,6 +57,7 @@ function methods:listen()
     return self
   end
   forget_unserved(self)
+  self._dialogs:start()
   local rest, err = read_rest(self)
   if not rest then
     return nil, err
@@ -66,8 +67,7 @@ function methods:listen()
   if not opened then
     return nil, err
   end
-  self._server = opened
-  self._dialogs:start()
+  self._server, self._address = opened, opened:address()
   serving[self] = true
   -- Nothing has come in yet, for the loop has not run: what is older is queued first.
   self._outbox:recover(rest.rows)
@@ -79,7 +79,7 @@ end
 ---Where webhooks come in, as "host:port"; nil before `listen`.
 ---@return string?
 function methods:address()
-  return self._server and self._server:address()
+  return self._address
 end
 
 -- Waits until nothing of these lanes is under way, or the deadline has come.
@@ -123,9 +123,12 @@ function methods:stop(grace)
   if self._server then
     self._server:close()
   end
+  self._dialogs:evict_all()
   self._store:close()
+  serving[self] = nil
+  self._is_clean = is_clean
   if self._on_stopped then
-    self._on_stopped(is_clean)
+    self._on_stopped()
   end
   return is_clean
 end
@@ -159,11 +162,13 @@ function methods:run()
   end
   log.info("listening on %s", self:address())
   local unwatch = watch_signals(self)
-  local is_clean = task.await(function(done)
-    self._on_stopped = done
-  end)
+  if self._is_clean == nil then
+    task.await(function(done)
+      self._on_stopped = done
+    end)
+  end
   unwatch()
-  return is_clean
+  return self._is_clean
 end
 
 ---Whether no bot that serves has anything to do. For `cunnekt dev`.

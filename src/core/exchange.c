@@ -158,8 +158,9 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
   return true;
 }
 
-/* A client that is cut off while it still writes sees a broken connection and never reads the refusal. So a body that
- * is not absurdly large is read to its end, without being kept; the deadline of bodies holds for it as well. */
+/* A client that is cut off while it still writes sees a broken connection and never reads the refusal. So the refusal
+ * goes out at once, beside the library, and a body that is not absurdly large is read to its end without being kept;
+ * the deadline of bodies holds for it as well. */
 #define DROPPED_MOST ((size_t)64 << 20)
 
 static bool may_drain(const struct cnk_exchange *exchange)
@@ -168,22 +169,27 @@ static bool may_drain(const struct cnk_exchange *exchange)
          exchange->head.content_length <= DROPPED_MOST;
 }
 
+static void begin_drain(struct cnk_exchange *exchange)
+{
+  exchange->phase = PHASE_DRAIN;
+  cnk_listener_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
+  cnk_listener_expect(exchange->listener, exchange->peer, LIST_BODY);
+}
+
+/* Closes the connection at the body's end, or when there is too much even to read. */
 static enum MHD_Result drop_body(struct cnk_exchange *exchange, size_t *size)
 {
+  bool is_end = *size == 0;
   exchange->dropped += *size;
   *size = 0;
-  if (exchange->dropped <= DROPPED_MOST)
-    return MHD_YES;
-  /* In the middle of a body the library takes no answer, so the refusal goes out beside it. */
-  cnk_listener_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
-  return MHD_NO;
+  return is_end || exchange->dropped > DROPPED_MOST ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data, size_t *size)
 {
   struct cnk_listener *listener = exchange->listener;
   if (*size > listener->options.max_body - exchange->body_size) {
-    exchange->phase = PHASE_DRAIN;
+    begin_drain(exchange);
     return drop_body(exchange, size);
   }
   if (!reserve_body(exchange, *size)) {
@@ -238,8 +244,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
     exchange->dropped = 0;
     unsigned status = check_head(exchange, version);
     if (status == MHD_HTTP_CONTENT_TOO_LARGE && may_drain(exchange)) {
-      exchange->phase = PHASE_DRAIN;
-      cnk_listener_expect(listener, exchange->peer, LIST_BODY);
+      begin_drain(exchange);
       return MHD_YES;
     }
     if (status != 0)
@@ -253,7 +258,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
     queue(exchange);
     return MHD_YES;
   case PHASE_DRAIN:
-    return *size > 0 ? drop_body(exchange, size) : refuse(exchange, connection, MHD_HTTP_CONTENT_TOO_LARGE);
+    return drop_body(exchange, size);
   case PHASE_QUEUED:
   case PHASE_OUT:
     if (++exchange->asked >= ASKED_ENOUGH && !exchange->is_suspended) {

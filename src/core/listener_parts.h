@@ -37,7 +37,7 @@ struct cnk_peer {
 enum cnk_phase {
   PHASE_HEAD,    /* the request line is in */
   PHASE_BODY,    /* the head has been checked */
-  PHASE_DRAIN,   /* the body is too large: read to its end and dropped, then refused */
+  PHASE_DRAIN,   /* the body is too large and was refused: what still comes is dropped */
   PHASE_QUEUED,  /* complete, waiting for delivery */
   PHASE_OUT,     /* with the receiver */
   PHASE_ANSWERED /* or refused */
