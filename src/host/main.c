@@ -9,13 +9,20 @@
 #include <lualib.h>
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bind/core.h"
+#include "host/alloc.h"
 #include "host/search.h"
 
 #define EXIT_SCRIPT_ERROR 1
+
+struct warnings {
+  bool is_on, is_within; /* within: the next piece goes on with the line */
+};
 
 #ifdef CNK_STATIC_CJSON
 LUALIB_API int luaopen_cjson(lua_State *L);
@@ -54,6 +61,20 @@ static void set_arguments(lua_State *L, int argc, char **argv)
   lua_setglobal(L, "arg");
 }
 
+/* As in the plain interpreter, which keeps its own to itself: "@on" and "@off" switch, the rest comes in pieces. */
+static void warn(void *state, const char *message, int is_continued)
+{
+  struct warnings *warnings = state;
+  if (!warnings->is_within && !is_continued && message[0] == '@') {
+    if (strcmp(message, "@on") == 0 || strcmp(message, "@off") == 0)
+      warnings->is_on = message[2] == 'n';
+    return;
+  }
+  if (warnings->is_on)
+    fprintf(stderr, "%s%s%s", warnings->is_within ? "" : "Lua warning: ", message, is_continued ? "" : "\n");
+  warnings->is_within = is_continued;
+}
+
 /* Everything that can raise runs in here. Returns the exit code. */
 static int run(lua_State *L)
 {
@@ -79,11 +100,14 @@ int main(int argc, char **argv)
 {
   /* A peer that closes its socket or a reader that closes the pipe is an error result, not the end of a bot. */
   signal(SIGPIPE, SIG_IGN);
-  lua_State *L = luaL_newstate();
+  struct cnk_pool pool = {0};
+  struct warnings warnings = {0};
+  lua_State *L = lua_newstate(cnk_pool_alloc, &pool);
   if (!L) {
     fputs("cunnekt: not enough memory\n", stderr);
     return EXIT_SCRIPT_ERROR;
   }
+  lua_setwarnf(L, warn, &warnings);
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, run);
   lua_pushinteger(L, argc);
@@ -94,5 +118,6 @@ int main(int argc, char **argv)
   else
     fprintf(stderr, "cunnekt: %s\n", lua_tostring(L, -1));
   lua_close(L);
+  cnk_pool_deinit(&pool);
   return code;
 }
