@@ -28,23 +28,65 @@ local function finish(t)
   end
 end
 
--- Resumes a task and deals with its end. What coroutine.resume returns goes through varargs: no table per resume.
-local function settle(t, ok, ...)
-  if coroutine.status(t.co) ~= "dead" then
-    return
+-- A coroutine serves one task after another: a new one, whose stack has to grow anew, costs several times as much, and
+-- an event takes two. Between tasks it stands at the yield in `rest`, from which it gives this mark and the results.
+local ended = {}
+local idle, idle_count = {}, 0
+-- So many are kept; each holds a stack of some kilobytes.
+local most_idle = 256
+
+local serve
+
+local function rest(...)
+  return serve(coroutine.yield(ended, ...))
+end
+
+function serve(fn, ...)
+  return rest(fn(...))
+end
+
+local function take_coroutine()
+  if idle_count == 0 then
+    return coroutine.create(serve)
   end
-  if ok then
-    t.results = table.pack(...)
+  local co = idle[idle_count]
+  idle[idle_count] = nil
+  idle_count = idle_count - 1
+  return co
+end
+
+local function keep_coroutine(co)
+  tasks[co] = nil
+  if idle_count < most_idle then
+    idle_count = idle_count + 1
+    idle[idle_count] = co
   else
-    local failure = ...
-    t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
-    t.has_failed = true
-    coroutine.close(t.co)
-    if not t.waiters then
-      task.on_failure(t.failure)
-    end
+    coroutine.close(co)
+  end
+end
+
+local function fail(t, failure)
+  t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
+  t.has_failed = true
+  coroutine.close(t.co)
+  if not t.waiters then
+    task.on_failure(t.failure)
   end
   finish(t)
+end
+
+-- Deals with the end of a task, if it has ended. What coroutine.resume returns goes through varargs: no table per resume.
+local function settle(t, ok, mark, ...)
+  if not ok then
+    fail(t, mark)
+  elseif mark == ended then
+    if select("#", ...) > 0 then
+      t.results = table.pack(...)
+    end
+    keep_coroutine(t.co)
+    t.co = nil
+    finish(t)
+  end
 end
 
 local function resume(t, ...)
@@ -62,9 +104,9 @@ end
 ---@param ... any its arguments
 ---@return cunnekt.task
 function task.spawn(fn, ...)
-  local t = setmetatable({ co = coroutine.create(fn), is_done = false }, task_mt)
+  local t = setmetatable({ co = take_coroutine(), is_done = false }, task_mt)
   tasks[t.co] = t
-  resume(t, ...)
+  resume(t, fn, ...)
   return t
 end
 
@@ -72,6 +114,14 @@ end
 ---@return cunnekt.task?
 function task.running()
   return tasks[coroutine.running()]
+end
+
+local function call_off(cancel)
+  if type(cancel) == "function" then
+    cancel()
+  elseif type(cancel) == "table" or type(cancel) == "userdata" then
+    cancel:close()
+  end
 end
 
 -- Outside a task: step the loop until the operation has called back.
@@ -82,9 +132,7 @@ local function await_stepping(start)
   end)
   while not results do
     if not core.step(true) and not results then
-      if cancel then
-        cancel()
-      end
+      call_off(cancel)
       error("waiting for something that nothing under way can bring about", 3)
     end
   end
@@ -92,8 +140,8 @@ local function await_stepping(start)
 end
 
 ---Waits for an operation: `start(done)` begins it, and whatever is given to `done` is returned here. `start` may return
----a function that calls the operation off; it runs when the task is cancelled meanwhile.
----@param start fun(done: fun(...)): fun()?
+---what calls the operation off when the task is cancelled meanwhile: a function, or something with a method `close`.
+---@param start fun(done: fun(...)): any
 ---@return any ...
 function task.await(start)
   local t = tasks[coroutine.running()]
@@ -101,29 +149,21 @@ function task.await(start)
     return await_stepping(start)
   end
   -- `done` may be called before the yield (an answer at once) or after it; only the first call counts.
-  local early, is_waiting, is_over
-  local cancel = start(function(...)
-    if is_over then
-      return
-    end
-    is_over = true
-    if is_waiting then
-      t.cancel = nil
+  local early
+  local function done(...)
+    if t.awaits == done then
+      t.awaits, t.cancel = nil, nil
       resume(t, ...)
-    else
+    elseif early == nil then
       early = table.pack(...)
     end
-  end)
+  end
+  local cancel = start(done)
   if early then
     return table.unpack(early, 1, early.n)
   end
-  is_waiting = true
-  t.cancel = function()
-    is_over = true
-    if cancel then
-      cancel()
-    end
-  end
+  early = false
+  t.awaits, t.cancel = done, cancel
   return coroutine.yield()
 end
 
@@ -131,10 +171,7 @@ end
 ---@param seconds number
 function task.sleep(seconds)
   task.await(function(done)
-    local timer = clock.after(seconds, done)
-    return function()
-      timer:close()
-    end
+    return clock.after(seconds, done)
   end)
 end
 
@@ -161,10 +198,8 @@ function task.cancel(t)
     return
   end
   local cancel = t.cancel
-  t.cancel = nil
-  if cancel then
-    cancel()
-  end
+  t.awaits, t.cancel = nil, nil
+  call_off(cancel)
   local ok, failure = coroutine.close(t.co)
   if not ok then
     task.on_failure(failure)
@@ -181,9 +216,9 @@ function task.run(fn, ...)
   if tasks[coroutine.running()] then
     return fn(...)
   end
-  local t = setmetatable({ co = coroutine.create(fn), is_done = false, waiters = {} }, task_mt)
+  local t = setmetatable({ co = take_coroutine(), is_done = false, waiters = {} }, task_mt)
   tasks[t.co] = t
-  resume(t, ...)
+  resume(t, fn, ...)
   while not t.is_done do
     if not core.step(true) and not t.is_done then
       task.cancel(t)
