@@ -29,15 +29,13 @@ local function object(value)
   return type(value) == "table" and value or nil
 end
 
-local function at(value, ...)
-  for _, key in ipairs { ... } do
-    value = object(value)
-    if not value then
-      return nil
-    end
-    value = value[key]
+-- The value at a path of up to four keys.
+local function at(value, key, ...)
+  value = type(value) == "table" and value[key] or nil
+  if value == nil or ... == nil then
+    return value
   end
-  return value
+  return at(value, ...)
 end
 
 local function as_id(value)
@@ -77,18 +75,20 @@ local function says_failed(status)
 end
 
 -- The object that speaks of the failure: the body itself, or the `data` in it.
+local function speaks_of_failure(part)
+  return says_failed(part.status)
+    or part.success == false
+    or part.success == "false"
+    or holds_error(part.error)
+    or holds_error(part.errors)
+end
+
 local function failure_part(raw)
-  for _, part in ipairs { raw, object(at(raw, "data")) } do
-    if
-      says_failed(part.status)
-      or part.success == false
-      or part.success == "false"
-      or holds_error(part.error)
-      or holds_error(part.errors)
-    then
-      return part
-    end
+  if speaks_of_failure(raw) then
+    return raw
   end
+  local data = object(raw.data)
+  return data and speaks_of_failure(data) and data or nil
 end
 
 local function as_code(value)

@@ -64,15 +64,21 @@ local function transport(chosen)
     return extra
   end
 
+  local function sender(endpoint)
+    return http.prepare(request_options({
+      method = "POST",
+      url = chosen.base_url .. "/" .. endpoint,
+      headers = { ["Content-Type"] = "application/json", Accept = "application/json" },
+      max_bytes = LARGEST_ANSWER,
+    }, true))
+  end
+  local senders = {}
+
   return {
     post = function(endpoint, body)
-      return http.request(request_options({
-        method = "POST",
-        url = chosen.base_url .. "/" .. endpoint,
-        headers = { ["Content-Type"] = "application/json", Accept = "application/json" },
-        body = body,
-        max_bytes = LARGEST_ANSWER,
-      }, true))
+      local send = senders[endpoint] or sender(endpoint)
+      senders[endpoint] = send
+      return send(body)
     end,
     open = function(url, has_key, max_bytes)
       return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = LONGEST_DOWNLOAD }, has_key))

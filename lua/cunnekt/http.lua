@@ -198,6 +198,35 @@ function http.request(opts)
   return send("http.request", opts)
 end
 
+-- The headers of most answers are never looked at.
+local lazy_answer_mt = {
+  __index = function(self, key)
+    if key == "headers" then
+      self.headers = parse_headers(self.head)
+      return self.headers
+    end
+  end,
+}
+
+---Checks the options of a request once, for one that is sent again and again with another body.
+---@param opts cunnekt.http.options of http.request, without body and json
+---@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request, its `headers` made when they are asked for
+function http.prepare(opts)
+  local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
+  local function start(done)
+    return core.request(raw, done)
+  end
+  return function(body)
+    raw.body = body
+    local status, answer, head, sent = task.await(start)
+    raw.body = nil
+    if not status then
+      return nil, failure(raw, answer, head, sent)
+    end
+    return setmetatable({ status = status, body = answer, head = head }, lazy_answer_mt)
+  end
+end
+
 ---Sends a GET request.
 ---@param url string
 ---@param opts? cunnekt.http.options

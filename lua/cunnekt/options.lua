@@ -65,8 +65,11 @@ local function wanted(kind)
   return table.concat(words, " or ")
 end
 
--- nil when the value fits, or what it must be.
+-- nil when the value fits, or what it must be. Most kinds are one word, and are compared without looking inside it.
 local function mismatch(value, kind)
+  if type(value) == kind or kind == "any" then
+    return nil
+  end
   if type(kind) == "table" then
     for _, allowed in ipairs(kind) do
       if value == allowed then
