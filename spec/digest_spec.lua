@@ -20,6 +20,7 @@ describe("sha256", function()
   it("gives the published digests", function()
     for _, vector in ipairs(vectors) do
       assert.equal(vector[2], sha256(vector[1]))
+      assert.equal(vector[2], core.hex(core.sha256_of(vector[1])))
     end
   end)
 

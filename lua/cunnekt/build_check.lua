@@ -61,17 +61,23 @@ function check.table(field, value)
   return value
 end
 
+-- The lists are short.
+local function is_among(list, wanted)
+  for i = 1, #list do
+    if list[i] == wanted then
+      return true
+    end
+  end
+  return false
+end
+
 ---Refuses keys that are not known.
 ---@param prefix string path of the table with its dot, or ""
 ---@param value table
 ---@param known string[]
 function check.keys(prefix, value, known)
-  local is_known = {}
-  for _, name in ipairs(known) do
-    is_known[name] = true
-  end
   for key in pairs(value) do
-    if not is_known[key] then
+    if not is_among(known, key) then
       local path = prefix .. tostring(key)
       local near = type(key) == "string" and options.suggest(key, known)
       local hint = near and ("did you mean '%s'?"):format(near) or "known: " .. table.concat(known, ", ")

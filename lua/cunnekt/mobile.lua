@@ -73,7 +73,10 @@ function mobile.normalise(to, opts, field)
   if type(to) ~= "string" then
     return refuse(field, "must be a string, got " .. type(to))
   end
-  if to:find "^%u%u%.[%w.]+$" and #to <= LONGEST_USER_ID then
+  if #to <= MOST_DIGITS and #to > NATIONAL_DIGITS and opts.mobile_format ~= "plus" and to:find "^[1-9]%d+$" then
+    -- As the provider writes it, and so most of those that are answered. What a default country would add is there.
+    return to
+  elseif to:find "^%u%u%.[%w.]+$" and #to <= LONGEST_USER_ID then
     return to
   end
   local digits = to_digits(to, opts)

@@ -147,8 +147,8 @@ end
 -- The handlers that may hear this event, in the order of their registration; found once for each type.
 local function candidates(self, event)
   local type = event.kind == "message" and event.type or event.status or event.kind
-  local key = event.kind .. ":" .. tostring(type)
-  local list = self._by_type[key]
+  local by_type = self._by_type[event.kind]
+  local list = by_type and by_type[type]
   if not list then
     list = {}
     for _, entry in ipairs(self._handlers) do
@@ -158,7 +158,8 @@ local function candidates(self, event)
     end
     -- A status nobody has heard of must not make this table grow without end.
     if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" or event.kind == "own" then
-      self._by_type[key] = list
+      by_type = by_type or {}
+      by_type[type], self._by_type[event.kind] = list, by_type
     end
   end
   return list
@@ -199,12 +200,17 @@ local function run_handlers(self, event, begin)
   return nil
 end
 
+local function do_nothing() end
+
 ---Runs an event through the wrappers to its handler. Raises what they raise.
 ---@param event table
 ---@param begin? fun(entry: table) called before each handler that runs
 function routes_methods:dispatch(event, begin)
-  begin = begin or function() end
+  begin = begin or do_nothing
   local wrappers = self._wrappers
+  if #wrappers == 0 then
+    return run_handlers(self, event, begin)
+  end
   local function go(n)
     local wrapper = wrappers[n]
     if not wrapper then

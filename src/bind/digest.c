@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of core/digest.h: core.sha256, hmac_sha256, equal, base64_encode, base64_decode, hex, random_bytes. */
+/* The Lua face of core/digest.h: digests, encodings, random bytes and a comparison for secrets. */
 #include "bind.h"
 
 #include <stdint.h>
@@ -59,6 +59,18 @@ static int hash_digest(lua_State *L)
   close_hash(L);
   if (!is_done)
     return luaL_error(L, "cannot end an SHA-256");
+  lua_pushlstring(L, (char *)out, sizeof out);
+  return 1;
+}
+
+/* core.sha256_of(data) -> 32 raw bytes */
+static int sha256_of(lua_State *L)
+{
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  unsigned char out[CNK_DIGEST_SIZE];
+  if (!cnk_digest_of(data, size, out))
+    return luaL_error(L, "cannot make an SHA-256");
   lua_pushlstring(L, (char *)out, sizeof out);
   return 1;
 }
@@ -142,6 +154,7 @@ static int random_bytes(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"sha256",        new_hash     },
+    {"sha256_of",     sha256_of    },
     {"hmac_sha256",   hmac_sha256  },
     {"equal",         equal        },
     {"base64_encode", base64_encode},

@@ -53,6 +53,13 @@ bool cnk_digest_finish(struct cnk_digest *digest, unsigned char out[CNK_DIGEST_S
   return EVP_DigestFinal_ex(CONTEXT(digest), out, &size) == 1 && size == CNK_DIGEST_SIZE;
 }
 
+bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_SIZE])
+{
+  pthread_once(&once, fetch);
+  unsigned int written = 0;
+  return sha256 && EVP_Digest(data, size, out, &written, sha256, NULL) == 1 && written == CNK_DIGEST_SIZE;
+}
+
 bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t size,
                      unsigned char out[CNK_DIGEST_SIZE])
 {

@@ -19,6 +19,9 @@ bool cnk_digest_update(struct cnk_digest *digest, const void *data, size_t size)
 /* Ends it: only cnk_digest_free may follow. */
 bool cnk_digest_finish(struct cnk_digest *digest, unsigned char out[CNK_DIGEST_SIZE]);
 
+/* The SHA-256 of bytes that are all there. */
+bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_SIZE]);
+
 bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t size,
                      unsigned char out[CNK_DIGEST_SIZE]);
 

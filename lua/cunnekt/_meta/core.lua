@@ -170,6 +170,11 @@ function exchange:cut() end
 ---@return cunnekt.hash
 function core.sha256() end
 
+---The SHA-256 of a string.
+---@param data string
+---@return string digest 32 raw bytes
+function core.sha256_of(data) end
+
 ---@class cunnekt.hash
 local hash = {}
 

@@ -12,7 +12,7 @@ local keys = {}
 ---@return integer hash
 ---@return integer rest
 function keys.halves(name)
-  return string.unpack("<i8i8", core.sha256():update(name):digest())
+  return string.unpack("<i8i8", core.sha256_of(name))
 end
 
 ---The number of this day, by which old rows are cleared away.
