@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 local errors = require "cunnekt.errors"
 local options = require "cunnekt.options"
 

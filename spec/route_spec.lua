@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 local route = require "cunnekt.route"
 
 local function text(body)

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
 local clock = require "cunnekt.clock"
 local task = require "cunnekt.task"

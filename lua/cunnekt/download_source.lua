@@ -75,6 +75,8 @@ end
 local timed_methods = {}
 local timed_mt = { __index = timed_methods }
 
+---@return string? chunk nil at the end
+---@return cunnekt.error? err
 function timed_methods:read()
   local watcher <close> = watch(self._seconds, function()
     self._stream:close()
@@ -86,6 +88,7 @@ function timed_methods:read()
   return chunk, err
 end
 
+---Closing twice is fine.
 function timed_methods:close()
   self._stream:close()
 end

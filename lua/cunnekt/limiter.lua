@@ -24,6 +24,8 @@ local function aging(period, matters)
   return setmetatable(self, aging_mt)
 end
 
+---@param key string
+---@return any?
 function aging_methods:get(key)
   local value = self.young[key]
   if value == nil then
@@ -32,6 +34,8 @@ function aging_methods:get(key)
   return value
 end
 
+---Goes a few entries on.
+---@param now number seconds, steady
 function aging_methods:sweep(now)
   for _ = 1, SWEPT_AT_ONCE do
     local key, value = next(self.old, self.cursor)
@@ -51,6 +55,8 @@ function aging_methods:sweep(now)
   end
 end
 
+---@param key string
+---@param value any
 function aging_methods:set(key, value)
   self.young[key] = value
   if self.old[key] ~= nil then
@@ -58,6 +64,7 @@ function aging_methods:set(key, value)
   end
 end
 
+---@return integer
 function aging_methods:count()
   local count = 0
   for _, part in ipairs { self.young, self.old } do

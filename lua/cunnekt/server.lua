@@ -130,6 +130,7 @@ function server_methods:pause()
   self._listener:pause()
 end
 
+---Closing twice is fine.
 function server_methods:close()
   self._listener:close()
 end

@@ -59,6 +59,7 @@ function upkeep.start(bot)
   return self
 end
 
+---Stops for good.
 function upkeep_methods:stop()
   self._is_stopped = true
   for _, name in ipairs { "_windows", "_clearing" } do

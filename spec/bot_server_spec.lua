@@ -1,0 +1,146 @@
+-- SPDX-License-Identifier: MIT
+local bot_rig = require "spec.support.bot_rig"
+local cunnekt = require "cunnekt"
+local task = require "cunnekt.task"
+
+local body_of = bot_rig.body_of
+local wait_for = bot_rig.wait_for
+
+describe("a bot's address", function()
+  local rig, bot, lines
+
+  before_each(function()
+    rig = bot_rig.new()
+    lines = rig.lines
+  end)
+
+  after_each(function()
+    rig:close()
+    bot = nil
+  end)
+
+  local function new_bot(opts)
+    bot = rig:new_bot(opts)
+    return bot
+  end
+
+  local function start()
+    rig:start()
+  end
+
+  local function outgoing()
+    return rig:outgoing()
+  end
+
+  local function say(text, from)
+    return rig:say(text, from)
+  end
+
+  it("answers a wrong request with what is wrong", function()
+    new_bot { verify_token = "token" }
+    start()
+    local base = "http://" .. bot:address()
+    local function status(method, path, body)
+      return assert(cunnekt.http.request { method = method, url = base .. path, body = body }).status
+    end
+    assert.equal(400, status("POST", "/webhook", "{"))
+    assert.equal(404, status("POST", "/other", "{}"))
+    assert.equal(405, status("PUT", "/webhook", "{}"))
+    assert.equal(413, status("POST", "/webhook", ("x"):rep(3 * 1024 * 1024 + 1)))
+    assert.equal(200, status("POST", "/webhook", '{"some":"thing"}'))
+    assert.equal(403, status("GET", "/webhook?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1"))
+    local ok = assert(cunnekt.http.get(base .. "/webhook?hub.mode=subscribe&hub.verify_token=token&hub.challenge=abc"))
+    assert.equal("abc", ok.body)
+  end)
+
+  it("checks signatures, and is found at its secret path only", function()
+    new_bot { app_secret = "app", webhook_secret = "s3cret" }
+    start()
+    local core = require "cunnekt.core"
+    local base = "http://" .. bot:address()
+    local function post(path, signature)
+      local headers = { ["X-Hub-Signature-256"] = signature }
+      return assert(cunnekt.http.request { method = "POST", url = base .. path, body = "{}", headers = headers }).status
+    end
+    local good = "sha256=" .. core.hex(core.hmac_sha256("app", "{}"))
+    assert.equal(404, post("/webhook", good))
+    assert.equal(404, post("/webhook/s3cre", good))
+    assert.equal(401, post("/webhook/s3cret", nil))
+    assert.equal(401, post("/webhook/s3cret", "sha256=" .. ("0"):rep(64)))
+    assert.equal(200, post("/webhook/s3cret", good))
+  end)
+
+  it("refuses with 503 and Retry-After when too much is waiting, and recovers", function()
+    local release
+    new_bot { queue = 1, concurrency = 1 }
+    bot:on("text", function()
+      task.await(function(done)
+        release = done
+      end)
+    end)
+    start()
+    local url = "http://" .. bot:address() .. "/webhook"
+    local function post()
+      return assert(cunnekt.http.post(url, body_of { type = "text", text = "x" }))
+    end
+    assert.equal(200, post().status)
+    wait_for(function()
+      return release
+    end, "the handler")
+    local refused = post()
+    assert.equal(503, refused.status)
+    assert.is_number(tonumber(refused.headers["retry-after"]))
+    release()
+    release = nil
+    wait_for(function()
+      return post().status == 200
+    end, "room")
+    wait_for(function()
+      return release
+    end, "the handler")
+    release()
+  end)
+
+  it("hands 1,000 events of one body to their handlers, in order", function()
+    local seen, contacts = 0, {}
+    new_bot():on("text", function(msg)
+      seen = seen + 1
+      local before = contacts[msg.from] or 0
+      local number = tonumber(msg.text)
+      assert(number > before)
+      contacts[msg.from] = number
+    end)
+    start()
+    local messages = {}
+    for i = 1, 1000 do
+      messages[i] = {
+        from = ("91%d"):format(i % 37), id = "wamid." .. i, timestamp = "1700000000", type = "text",
+        text = { body = tostring(i) },
+      }
+    end
+    local body = cunnekt.json.encode {
+      messaging_product = "whatsapp",
+      metadata = { display_phone_number = "91", phone_number_id = "1" },
+      messages = messages,
+    }
+    assert.equal(200, assert(cunnekt.http.post("http://" .. bot:address() .. "/webhook", body)).status)
+    wait_for(function()
+      return seen == 1000
+    end, "1,000 events")
+    assert.are.same({}, lines)
+  end)
+
+  it("finishes what is under way when it is stopped", function()
+    new_bot():on("text", function(msg)
+      task.sleep(0.02)
+      msg:reply_text "done"
+    end)
+    start()
+    say "x"
+    wait_for(function()
+      return bot._inbox.lanes:active() > 0
+    end, "the handler")
+    assert.is_true(bot:stop(5))
+    assert.equal(1, #outgoing())
+  end)
+end)
