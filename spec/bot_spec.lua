@@ -130,7 +130,8 @@ describe("bot", function()
 
   it("does not wait longer than it was told", function()
     fake:close()
-    fake = assert(sandbox.new { statuses = false })
+    rig.fake = assert(sandbox.new { statuses = false })
+    fake = rig.fake
     local result
     new_bot():on("text", function(msg)
       local _, err = msg:reply_text("x"):wait("delivered", 0.02)
@@ -353,7 +354,8 @@ describe("bot", function()
 
   it("holds a message until the one before it has arrived", function()
     fake:close()
-    fake = assert(sandbox.new { delay = 0.05 })
+    rig.fake = assert(sandbox.new { delay = 0.05 })
+    fake = rig.fake
     new_bot():on("text", function(msg)
       msg:reply_image("https://example.com/a.jpg", "picture")
       msg:reply_text("caption", { after = "delivered" })
