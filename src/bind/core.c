@@ -133,7 +133,11 @@ static void make_loop(lua_State *L)
     return;
   struct cnk_loop *loop = lua_newuserdatauv(L, sizeof *loop, 0);
   loop->is_open = false;
-  cnk_bind_class(L, "cunnekt.loop", (const luaL_Reg[]){{NULL, NULL}}, close_loop);
+  cnk_bind_class(L, "cunnekt.loop",
+                 (const luaL_Reg[]){
+                     {NULL, NULL}
+  },
+                 close_loop);
   luaL_setmetatable(L, "cunnekt.loop");
   int status = cnk_loop_init(loop);
   if (status != 0)
@@ -153,7 +157,10 @@ static int on_error(lua_State *L)
 int luaopen_cunnekt_core(lua_State *L)
 {
   make_loop(L);
-  luaL_newlib(L, ((const luaL_Reg[]){{"on_error", on_error}, {NULL, NULL}}));
+  luaL_newlib(L, ((const luaL_Reg[]){
+                     {"on_error", on_error},
+                     {NULL,       NULL    }
+  }));
   cnk_bind_open_loop(L);
   cnk_bind_open_http(L);
   cnk_bind_open_stdin(L);

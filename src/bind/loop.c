@@ -148,7 +148,12 @@ static int signal_number(lua_State *L, const char *name)
   static const struct {
     const char *name;
     int number;
-  } known[] = {{"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}, {"SIGHUP", SIGHUP}, {"SIGUSR1", SIGUSR1}};
+  } known[] = {
+      {"SIGTERM", SIGTERM},
+      {"SIGINT",  SIGINT },
+      {"SIGHUP",  SIGHUP },
+      {"SIGUSR1", SIGUSR1}
+  };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(known[i].name, name) == 0)
       return known[i].number;
@@ -199,11 +204,13 @@ static int counts(lua_State *L)
   const struct {
     const char *name;
     int count;
-  } fields[] = {{"timers", now_open->timers},
-                {"requests", now_open->requests},
-                {"listeners", now_open->listeners},
-                {"exchanges", now_open->exchanges},
-                {"files", now_open->files}};
+  } fields[] = {
+      {"timers",    now_open->timers   },
+      {"requests",  now_open->requests },
+      {"listeners", now_open->listeners},
+      {"exchanges", now_open->exchanges},
+      {"files",     now_open->files    }
+  };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushinteger(L, fields[i].count);
     lua_setfield(L, -2, fields[i].name);
@@ -223,7 +230,10 @@ static const luaL_Reg functions[] = {
 
 void cnk_bind_open_loop(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"close", check_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"close", check_close},
+      {NULL,    NULL       }
+  };
   cnk_bind_class(L, TIMER, methods, collect_watch);
   cnk_bind_class(L, SIGNAL, methods, collect_watch);
   luaL_setfuncs(L, functions, 0);

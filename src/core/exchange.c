@@ -257,8 +257,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
       return take_body(exchange, data, size);
     queue(exchange);
     return MHD_YES;
-  case PHASE_DRAIN:
-    return drop_body(exchange, size);
+  case PHASE_DRAIN: return drop_body(exchange, size);
   case PHASE_QUEUED:
   case PHASE_OUT:
     if (++exchange->asked >= ASKED_ENOUGH && !exchange->is_suspended) {

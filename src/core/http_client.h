@@ -35,7 +35,7 @@ struct cnk_text {
 struct cnk_http_options {
   struct cnk_text method, url;
   struct cnk_text ca_file, proxy; /* no data: the system's certificates; the environment's proxy */
-  struct cnk_text unix_path;      /* of a Unix socket that is connected to, whatever host the URL names; no data: none */
+  struct cnk_text unix_path; /* of a Unix socket that is connected to, whatever host the URL names; no data: none */
   const struct cnk_text *headers; /* each "Name: value" */
   size_t header_count;
   struct cnk_text body;    /* no data: none */
