@@ -52,7 +52,7 @@ demo: deps-build
 	@$(TEST_ENV) && sh examples/demo.sh
 
 # ---- lint ---------------------------------------------------------------------------------------------------------
-C_FILES = $(shell find src -name '*.c' -o -name '*.h' | LC_ALL=C sort)
+C_FILES = $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
 lint: deps
 	@$(MAKE) --no-print-directory lint-lua lint-layers lint-format lint-warnings lint-cppcheck lint-tidy
@@ -81,7 +81,7 @@ lint-cppcheck:
 
 lint-tidy:
 	@echo clang-tidy
-	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(shell nproc 2>/dev/null || echo 2) -n 4 sh -c \
+	@printf '%s\n' $(filter src/%.c,$(C_FILES)) | xargs -P $(shell nproc 2>/dev/null || echo 2) -n 4 sh -c \
 	  'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- -std=c11 -D_GNU_SOURCE -Isrc $(LIB_CFLAGS) 2>/dev/null' sh
 
 help:
