@@ -14,16 +14,17 @@ local LONGEST = 500
 local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
   { "cunnekt.errors", "cunnekt.options", "cunnekt.calendar", "cunnekt.heap" },
-  { "cunnekt.clock", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron" },
-  { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache", "cunnekt.counts" },
+  { "cunnekt.clock", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron", "cunnekt.timing" },
+  { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache", "cunnekt.counts", "cunnekt.canonical" },
   { "cunnekt.http", "cunnekt.settings" },
   {
     "cunnekt.client", "cunnekt.webhook", "cunnekt.build*", "cunnekt.answer", "cunnekt.limiter", "cunnekt.limits",
     "cunnekt.mobile", "cunnekt.retry", "cunnekt.download*",
   },
   {
-    "cunnekt.turn", "cunnekt.inbox", "cunnekt.outbox", "cunnekt.schedule", "cunnekt.event", "cunnekt.route",
-    "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent", "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep", "cunnekt.control*",
+    "cunnekt.turn", "cunnekt.inbox", "cunnekt.outbox", "cunnekt.schedule", "cunnekt.jobs", "cunnekt.event",
+    "cunnekt.route", "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent",
+    "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep", "cunnekt.control*", "cunnekt.dialog*",
   },
   { "cunnekt.bot" },
   { "cunnekt" },
