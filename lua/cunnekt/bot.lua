@@ -15,6 +15,7 @@ local serve = require "cunnekt.serve"
 local schedule = require "cunnekt.schedule"
 local settings = require "cunnekt.settings"
 local store = require "cunnekt.store"
+local turn = require "cunnekt.turn"
 
 local bot = {}
 
@@ -49,7 +50,7 @@ local defaults = {
   keep_days = 30,
 }
 
-for _, part in ipairs { "cunnekt.handle", "cunnekt.serve" } do
+for _, part in ipairs { "cunnekt.handle", "cunnekt.jobs", "cunnekt.serve" } do
   for name, method in pairs(require(part).methods) do
     bot_methods[name] = method
   end
@@ -123,9 +124,17 @@ function bot.new(opts)
       self:_handle(record, done)
     end,
   }
-  self._schedule = schedule.new(function(name, fn, done)
-    self:_run_job(name, fn, done)
-  end)
+  self._schedule = schedule.new {
+    store = self._store,
+    attempts = own.attempts,
+    keep_days = own.keep_days,
+    run = function(fn, done)
+      turn.run(self, nil, fn, done)
+    end,
+    fail = function(err)
+      self:_fail(err, nil)
+    end,
+  }
   serve.add(self)
   return self
 end
@@ -251,41 +260,6 @@ end
 ---@return cunnekt.error? err kind store
 function bot_methods:signal(to, name, value)
   return tell(self, self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
-end
-
-local function check_job(where, seconds, name, fn)
-  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    error(("%s: seconds must be a number, 0 or more"):format(where), 3)
-  elseif type(name) ~= "string" then
-    error(("%s: the second argument is the job's name, got %s"):format(where, type(name)), 3)
-  elseif type(fn) ~= "function" then
-    error(("%s('%s'): the job must be a function, got %s"):format(where, name, type(fn)), 3)
-  end
-end
-
----Runs a job once, after some seconds. A job of the same name is replaced.
----@param seconds number
----@param name string
----@param fn fun()
----@return cunnekt.bot self
-function bot_methods:after(seconds, name, fn)
-  check_job("bot:after", seconds, name, fn)
-  self._schedule:add(name, seconds, nil, fn)
-  return self
-end
-
----Runs a job again and again. A job of the same name is replaced.
----@param seconds number between runs, more than 0
----@param name string
----@param fn fun()
----@return cunnekt.bot self
-function bot_methods:every(seconds, name, fn)
-  check_job("bot:every", seconds, name, fn)
-  if seconds <= 0 then
-    error("bot:every: seconds must be more than 0", 2)
-  end
-  self._schedule:add(name, seconds, seconds, fn)
-  return self
 end
 
 ---The conversation with a contact, to write to somebody without having been written to.

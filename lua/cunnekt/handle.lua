@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The bot's part for what happens: an event's turn, its failure and its next try, a job's run, a message that is about to
+-- The bot's part for what happens: an event's turn, its failure and its next try, a message that is about to
 -- leave. The methods are the bot's own; see bot.lua.
 
 local build = require "cunnekt.build"
@@ -238,16 +238,6 @@ function methods:_outcome_of(row, outcome, err)
   told.payload = row.payload
   told.err = err and { kind = err.kind, message = err.message, code = err.code }
   return inbox.own_record(row.contact, told)
-end
-
-function methods:_run_job(name, fn, done)
-  turn.run(self, nil, fn, function(err)
-    if err then
-      err.message = ("the job '%s' failed: %s"):format(name, err.message)
-      self:_fail(err, nil)
-    end
-    done()
-  end)
 end
 
 return { methods = methods }

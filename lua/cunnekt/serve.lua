@@ -7,6 +7,7 @@ local core = require "cunnekt.core"
 local log = require "cunnekt.log"
 local server = require "cunnekt.server"
 local task = require "cunnekt.task"
+local turn = require "cunnekt.turn"
 local upkeep = require "cunnekt.upkeep"
 
 local serve = {}
@@ -43,6 +44,11 @@ local function read_rest(self)
   if not rows then
     return nil, err
   end
+  local is_loaded
+  is_loaded, err = self._schedule:load()
+  if not is_loaded then
+    return nil, err
+  end
   if #records + #rows > 0 then
     log.info("taking up %d events and %d messages from before", #records, #rows)
   end
@@ -72,6 +78,7 @@ function methods:listen()
   -- Nothing has come in yet, for the loop has not run: what is older is queued first.
   self._outbox:recover(rest.rows)
   self._inbox:enqueue(rest.records)
+  self._schedule:start()
   self._upkeep = upkeep.start(self)
   return self
 end
@@ -102,7 +109,11 @@ function methods:stop(grace)
     return false
   end
   self._is_stopping = true
-  self._schedule:stop()
+  local current = turn.current(self)
+  if current and current.is_of_job then
+    current:commit_more() -- the job that stops everything would be due again
+  end
+  self._schedule:stop(current and current.is_of_job or false)
   self._dialogs:stop()
   if self._upkeep then
     self._upkeep:stop()
@@ -115,9 +126,10 @@ function methods:stop(grace)
     self._inbox.lanes:stop()
   end
   -- Turns first, for they say more messages.
+  wait_until_quiet(self._schedule, deadline)
   wait_until_quiet(self._inbox.lanes, deadline)
   wait_until_quiet(self._outbox.lanes, deadline)
-  local is_clean = self._inbox.lanes:active() == 0 and self._outbox.lanes:active() == 0
+  local is_clean = self._schedule:active() + self._inbox.lanes:active() + self._outbox.lanes:active() == 0
   self._inbox.lanes:stop()
   self._outbox.lanes:stop()
   if self._server then

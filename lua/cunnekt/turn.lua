@@ -24,11 +24,12 @@ turn.gone = {}
 ---@field reads table<string, integer> what was read → its version then
 ---@field ends integer[] runs that are forgotten with this turn
 ---@field pauses table<string, boolean> contact → whether a person has taken over
+---@field jobs table<string, table> name → what becomes of the named job, see schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
 local function clear(self)
   self.sends, self.values, self.states, self.reads, self.watches = {}, {}, {}, {}, {}
-  self.ends, self.pauses = {}, {}
+  self.ends, self.pauses, self.jobs = {}, {}, {}
 end
 
 ---A turn that nothing has happened in yet.
@@ -165,7 +166,7 @@ end
 -- Whether a commit would change anything.
 local function is_empty(self, states, change)
   return not (self.record or #self.sends > 0 or change.run or #change.ends > 0)
-    and not (next(self.values) or next(states) or next(self.watches) or next(self.pauses))
+    and not (next(self.values) or next(states) or next(self.watches) or next(self.pauses) or next(self.jobs))
 end
 
 ---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
@@ -185,7 +186,7 @@ function turn_methods:commit(stage)
   note_changes(self, states)
   self.bot._outbox:mark(self.sends)
   change.record, change.sends, change.values = self.record, self.sends, self.values
-  change.states, change.watches, change.pauses = states, self.watches, self.pauses
+  change.states, change.watches, change.pauses, change.jobs = states, self.watches, self.pauses, self.jobs
   local ok, err = self.bot._store:commit(change)
   if not ok then
     return nil, err
@@ -206,6 +207,7 @@ function turn_methods:commit(stage)
   local sends = self.sends
   clear(self)
   self.bot._outbox:enqueue(sends)
+  self.bot._schedule:enact(change.jobs)
   return true
 end
 

@@ -94,6 +94,18 @@ schema.migrations = {
         outbox INTEGER)]],
     -- Numbers of messages only grow, so this index is only ever appended to.
     "CREATE INDEX sent_outbox ON sent (outbox)",
+    -- Named jobs of the script: when each is due, by what timing, and the due time and the moment of its last run.
+    [[CREATE TABLE job (
+        serial INTEGER PRIMARY KEY,
+        name BLOB NOT NULL UNIQUE,
+        spec BLOB NOT NULL,
+        due REAL NOT NULL,
+        catch_up BLOB NOT NULL,
+        runs BLOB,
+        args BLOB,
+        ran REAL,
+        last REAL,
+        attempts INTEGER NOT NULL DEFAULT 0)]],
   },
   {
     -- For whoever looks into the store: since when events wait, and what became of messages that were accepted.

@@ -84,6 +84,19 @@ local texts = {
   get_code = { "SELECT source, path FROM code WHERE digest = ?", want = "rows" },
   put_code = "INSERT OR IGNORE INTO code (digest, source, path) VALUES (?, ?, ?)",
 
+  put_job = [[INSERT OR REPLACE INTO job (serial, name, spec, due, catch_up, runs, args, ran, last, attempts)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]],
+  bind_job = "UPDATE job SET catch_up = ?, runs = ?, args = ? WHERE serial = ?",
+  move_job = "UPDATE job SET due = ?, ran = ?, last = ?, attempts = 0 WHERE serial = ?",
+  try_job = "UPDATE job SET attempts = ? WHERE serial = ?",
+  delete_job = "DELETE FROM job WHERE serial = ?",
+  drop_job = "DELETE FROM job WHERE name = ?",
+  get_jobs = {
+    [[SELECT serial, name, spec, due, catch_up, runs, args, ran, last, attempts FROM job
+        WHERE serial > ? ORDER BY serial LIMIT ?]],
+    want = "rows",
+  },
+
   get_value = { "SELECT value FROM value WHERE key = ?", want = "rows" },
   put_value = [[INSERT INTO value (key, value) VALUES (?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value]],

@@ -95,6 +95,7 @@ function turns:commit(change)
   for contact, is_paused in pairs(change.pauses) do
     job[#job + 1] = { sql.pause, contact, is_paused and 1 or nil }
   end
+  self:add_jobs(job, change.jobs)
   if change.next_record then
     self:add_own(job, change.next_record)
   end
