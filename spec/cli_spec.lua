@@ -36,7 +36,7 @@ describe("the command line", function()
         assert.is_true(utf8.len(line) <= 80, line)
       end
     end
-    assert.equal(6, count)
+    assert.is_true(count >= 6)
   end)
 
   -- arguments, and what is said on standard error
