@@ -206,18 +206,33 @@ function inbox_methods:take_up(seq, contact)
   self.lanes:push_front(contact, record)
 end
 
----Forgets what is in memory of a waiting event that was dropped: its turn then finds nothing.
+---Forgets what is in memory of a waiting event, so that its turn looks into the store, and finds nothing when it was
+---dropped there.
 ---@param seq integer
 ---@param contact string
+---@return boolean is_forgotten false when it is being handled
 function inbox_methods:forget(seq, contact)
   for _, key in ipairs { contact, ("retry %d"):format(seq) } do
     local record, is_under_way = self.lanes:find(key, function(one)
       return one.seq == seq
     end)
-    if record and not is_under_way then
+    if is_under_way then
+      return false
+    elseif record then
       record.event, record.body = nil, nil
-      self.lanes:hurry(key)
     end
+  end
+  return true
+end
+
+---Takes a waiting event's turn now, if it waits for another try: to find that it was dropped.
+---@param seq integer
+---@param contact string
+function inbox_methods:hurry(seq, contact)
+  self.lanes:hurry(("retry %d"):format(seq))
+  local head = self.lanes:head(contact)
+  if head and head.seq == seq then
+    self.lanes:hurry(contact)
   end
 end
 

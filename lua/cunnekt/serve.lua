@@ -3,6 +3,7 @@
 -- stop that cuts nothing off. The methods are the bot's own; see bot.lua.
 
 local clock = require "cunnekt.clock"
+local control = require "cunnekt.control.server"
 local core = require "cunnekt.core"
 local log = require "cunnekt.log"
 local server = require "cunnekt.server"
@@ -68,12 +69,17 @@ function methods:listen()
   if not rest then
     return nil, err
   end
-  local opened
-  opened, err = server.open(self._settings, self._inbox)
-  if not opened then
+  local doors, opened
+  doors, err = control.open(self)
+  if not doors then
     return nil, err
   end
-  self._server, self._address = opened, opened:address()
+  opened, err = server.open(self._settings, self._inbox)
+  if not opened then
+    doors:close()
+    return nil, err
+  end
+  self._server, self._address, self._doors = opened, opened:address(), doors
   serving[self] = true
   -- Nothing has come in yet, for the loop has not run: what is older is queued first.
   self._outbox:recover(rest.rows)
@@ -87,6 +93,12 @@ end
 ---@return string?
 function methods:address()
   return self._address
+end
+
+---Where /healthz, /readyz and /metrics are, as "host:port"; nil when the setting `admin` is not set, and before `listen`.
+---@return string?
+function methods:admin_address()
+  return self._doors and self._doors:admin_address()
 end
 
 -- Waits until nothing of these lanes is under way, or the deadline has come.
@@ -134,6 +146,7 @@ function methods:stop(grace)
   self._outbox.lanes:stop()
   if self._server then
     self._server:close()
+    self._doors:close()
   end
   self._dialogs:evict_all()
   self._store:close()
@@ -173,6 +186,9 @@ function methods:run()
     error(err, 2)
   end
   log.info("listening on %s", self:address())
+  if self:admin_address() then
+    log.info("admin pages on %s", self:admin_address())
+  end
   local unwatch = watch_signals(self)
   if self._is_clean == nil then
     task.await(function(done)

@@ -100,6 +100,7 @@ settings.known = {
   mobile_format = { type = { "digits", "plus" }, default = "digits", is_client = true },
   default_country = { type = "string|integer", check = country_code, is_client = true },
   listen = { type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address },
+  admin = { type = "string", env = "CUNNEKT_ADMIN", check = listen_address },
   webhook_path = { type = "string", env = "CUNNEKT_WEBHOOK_PATH", default = "/webhook", check = url_path },
   webhook_secret = { type = "string", env = "CUNNEKT_WEBHOOK_SECRET", check = path_segment, is_secret = true },
   app_secret = { type = "string", env = "CUNNEKT_APP_SECRET", check = header_text, is_secret = true },
@@ -244,10 +245,16 @@ function settings.set_host(values)
   host = values or {}
 end
 
+---Where cunnekt.conf.lua is, if there is one.
+---@return string path
+function settings.conf_path()
+  return host.conf_path or beside_script(CONF)
+end
+
 -- A program that only sends (`false`) does not run a file that happens to lie in its folder.
 local function conf_of(path)
   if path == nil or path == false then
-    path = host.conf_path or (path == nil and host.conf_path == nil and beside_script(CONF))
+    path = host.conf_path or (path == nil and beside_script(CONF))
   end
   return path and read_conf(path) or {}
 end

@@ -14,6 +14,10 @@ local commands = {
   { "send", "send one message" },
   { "trigger", "act as a customer: post an event to a sandbox or a webhook" },
   { "check", "look for mistakes in a script without running it" },
+  { "events", "look at events, retry or drop those that were set aside" },
+  { "outbox", "look at messages, retry or drop those that failed" },
+  { "backup", "copy the store while it is in use" },
+  { "doctor", "check settings, store and host, and say what is wrong" },
 }
 
 local HEAD = [[

@@ -30,6 +30,10 @@ OPTIONS
        --listen HOST:PORT
               Where webhooks come in (127.0.0.1:8080).
 
+       --admin HOST:PORT
+              Where machines may ask GET /healthz, /readyz and /metrics; nowhere
+              by default. Keep it from the outside.
+
        --webhook-path PATH
               The path they come to (/webhook).
 
@@ -65,8 +69,8 @@ ENVIRONMENT
        CUNNEKT_VERIFY_TOKEN
               Answers the GET handshake.
 
-       CUNNEKT_LISTEN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL, CUNNEKT_RATE,
-       CUNNEKT_PAIR_RATE, CUNNEKT_STORE
+       CUNNEKT_LISTEN, CUNNEKT_ADMIN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL,
+       CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE
               As the options of these names, which win.
 
 EXIT STATUS

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one job of the
--- database's own thread, which commits whatever waits together. SQL is here and in store/schema.lua only.
+-- database's own thread, which commits whatever waits together. SQL is in this folder only.
 
 local cache = require "cunnekt.cache"
 local clock = require "cunnekt.clock"
@@ -75,8 +75,11 @@ function store_methods:_insist(job, done)
   try()
 end
 
--- The file of a store's URL; nil and why when it is none that this program knows.
-local function database_path(url)
+---The file of a store's URL.
+---@param url string "sqlite:FILE" or "memory:"
+---@return string? path ":memory:" for none
+---@return cunnekt.error? err kind invalid when it is no store that this program knows
+function store.path(url)
   if url == "memory:" then
     return ":memory:"
   end
@@ -87,13 +90,16 @@ local function database_path(url)
   return nil, errors.new("invalid", ("the store '%s' is not known: use sqlite:FILE or memory:"):format(url))
 end
 
-local function migrate(self)
+local function read_version(self)
   local results, err = self:_run { { "PRAGMA user_version", want = "rows" } }
-  if not results then
+  return results and results[1][1][1], err
+end
+
+local function migrate(self)
+  local version, err = read_version(self)
+  if not version then
     return nil, err
-  end
-  local version = results[1][1][1]
-  if version > schema.version then
+  elseif version > schema.version then
     return nil, store_error(("the store is of version %d; this program knows %d"):format(version, schema.version))
   end
   local job = {}
@@ -122,7 +128,7 @@ end
 ---@return table? store
 ---@return cunnekt.error? err kind store or invalid
 function store.open(url, options)
-  local path, err = database_path(url)
+  local path, err = store.path(url)
   if not path then
     return nil, err
   end
@@ -145,6 +151,38 @@ function store.open(url, options)
   end
   self._sql = statements.prepare(db)
   return self
+end
+
+---The version of a store, which stays what it is. Waits for the disk.
+---@param url string of one that exists
+---@return integer? version see store/schema.lua
+---@return cunnekt.error? err kind store or invalid
+function store.version(url)
+  local path, err = store.path(url)
+  if not path then
+    return nil, err
+  end
+  local db, message = core.store_open(path)
+  if not db then
+    return nil, store_error(message)
+  end
+  local self = setmetatable({ _db = db }, store_mt)
+  local version
+  version, err = read_version(self)
+  self:close()
+  return version, err
+end
+
+---Whether a change could be written now; cheap.
+---@return boolean
+function store_methods:is_writable()
+  return not self._is_closed and self._db:is_writable()
+end
+
+---What the database's thread has done so far, and what is queued for it; see core.store_open.
+---@return table<string, integer|boolean>
+function store_methods:stats()
+  return self._db:stats()
 end
 
 ---The next number for a message.

@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt backup`: a copy of the store, as it is at one moment, whether a host runs on it or not.
+
+local core = require "cunnekt.core"
+local operate = require "cunnekt.cli.operate"
+local usage = require "cunnekt.cli.usage"
+
+local backup = {}
+
+backup.help = [[
+NAME
+       cunnekt backup - copy the store while it is in use
+
+SYNOPSIS
+       cunnekt backup FILE [OPTIONS]
+
+DESCRIPTION
+       Copies the store to FILE, as it is at one moment. A running host makes
+       the copy itself, page by page between its commits, and goes on meanwhile.
+       FILE appears when the copy is complete and on the disk; until then it is
+       FILE.part. An older FILE is replaced, but never a store that is in use.
+
+       A copied database file alone may be half of the truth: use this instead
+       of cp. The copy holds telephone numbers and texts of customers.
+
+       To go back to a copy, stop the host, take cunnekt.db and cunnekt.db-wal
+       away, and put the copy in the place of cunnekt.db.
+
+OPTIONS
+       --json Print the result as JSON: path, bytes.
+
+]] .. operate.store_help .. [[
+
+EXIT STATUS
+       0      the copy is complete
+       1      it is not; the reason is on standard error
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt backup /var/backups/shop-$(date +%a).db --script shop/bot.lua
+       cunnekt doctor --store sqlite:/var/backups/shop-Mon.db
+]]
+
+---@param args string[]
+---@return integer code
+function backup.run(args)
+  local parsed, code = usage.parse("backup", backup.help, function(parser)
+    parser:argument "file"
+    parser:flag "--json"
+    operate.define_store(parser)
+  end, args)
+  if not parsed then
+    return code or 2
+  end
+  local path = parsed.file
+  if not path:find "^/" then
+    -- The host may run in another folder.
+    path = ("%s/%s"):format(core.folder(), path)
+  end
+  return operate.run("backup", parsed, "store.backup", { path = path }, function(result)
+    print(("%s: %s"):format(parsed.file, operate.count(result.bytes or 0, "byte")))
+  end)
+end
+
+return backup

@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt doctor`: looks at settings, store, host and machine, and says in sentences what it found. What it looks at is
+-- in doctor_checks.lua.
+
+local checks = require "cunnekt.cli.doctor_checks"
+local json = require "cunnekt.json"
+local operate = require "cunnekt.cli.operate"
+local run = require "cunnekt.cli.run"
+local usage = require "cunnekt.cli.usage"
+
+local doctor = {}
+
+doctor.help = [[
+NAME
+       cunnekt doctor - check settings, store and host, and say what is wrong
+
+SYNOPSIS
+       cunnekt doctor [SCRIPT] [--online] [OPTIONS]
+
+DESCRIPTION
+       Looks at the settings and where each comes from, the key, the store (its
+       version, its integrity, its size and what is set aside in it), the host
+       that runs on it, the disk, the clock and the libraries, and says one
+       sentence about each. Nothing is changed. Secrets are never shown.
+
+       A line begins with ok, with note for what somebody should know, or with
+       WRONG for what keeps the bot from its work.
+
+       Run it as the host's user, with the host's environment. What SCRIPT gives
+       to cunnekt.bot itself is not known here.
+
+OPTIONS
+       --online
+              Also ask whether Cunnekt's API can be reached, and the time. No
+              message is sent, and no key.
+
+       --store NAME
+              The store, sqlite:FILE. By default CUNNEKT_STORE, what stands in
+              cunnekt.conf.lua, or cunnekt.db, beside SCRIPT or else in the
+              working folder.
+
+       --config FILE
+              Read the settings from FILE.
+
+       --json Print JSON: is_well, and findings with level, about and text.
+
+EXIT STATUS
+       0      nothing is wrong
+       1      something is
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt doctor shop/bot.lua --online
+       cunnekt doctor --store sqlite:/var/backups/shop-Mon.db
+]]
+
+local labels = { ok = "ok    ", note = "note  ", wrong = "WRONG " }
+
+local function report(findings, is_json)
+  local is_well = true
+  for _, finding in ipairs(findings) do
+    is_well = is_well and finding.level ~= "wrong"
+    if not is_json then
+      print(labels[finding.level] .. finding.text)
+    end
+  end
+  if is_json then
+    io.stdout:write(json.encode { is_well = is_well, findings = json.array(findings) }, "\n")
+  end
+  return is_well and 0 or 1
+end
+
+---@param args string[]
+---@return integer code
+function doctor.run(args)
+  local parsed, code = usage.parse("doctor", doctor.help, function(parser)
+    parser:argument("script"):args "?"
+    parser:flag "--online"
+    parser:flag "--json"
+    parser:option "--store"
+    parser:option "--config"
+  end, args)
+  if not parsed then
+    return code or 2
+  end
+  local problem = parsed.script and usage.unreadable(parsed.script)
+  local folder = parsed.script and run.folder_of(parsed.script)
+  code = problem and usage.mistake("doctor", problem) or usage.apply_settings("doctor", parsed, { "store" }, folder)
+  if code then
+    return code
+  end
+  return report(checks.all { is_online = parsed.online or false, ago = operate.ago }, parsed.json)
+end
+
+return doctor

@@ -1,0 +1,238 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt events`: events that wait or were set aside, another try for them, or their end.
+
+local operate = require "cunnekt.cli.operate"
+local usage = require "cunnekt.cli.usage"
+
+local events = {}
+
+events.help = [[
+NAME
+       cunnekt events - look at events, retry or drop those that were set aside
+
+SYNOPSIS
+       cunnekt events list [--dead | --pending | --all] [FILTERS]
+              [--limit N] [OPTIONS]
+       cunnekt events show SEQ [OPTIONS]
+       cunnekt events retry (SEQ … | --all [FILTERS]) [OPTIONS]
+       cunnekt events drop (SEQ … | --all [FILTERS]) [OPTIONS]
+
+DESCRIPTION
+       An event whose handler fails again and again is set aside with its
+       traceback: it is dead, and waits for you. This works whether a host runs
+       on the store or not; a running host is asked, and obeys at once.
+
+       list shows events in the order in which they came: the dead ones, with
+       --pending those that wait for their turn, or --all of both.
+
+       show tells all about one, with its traceback; with --reveal its body too.
+
+       retry makes dead events wait again, with all their tries before them, and
+       before all others of their contact. Mend the script first.
+
+       drop removes events for good; what it drops is said, and not asked.
+
+FILTERS
+       --contact NUMBER
+              Only those of this customer.
+
+       --older AGE, --newer AGE
+              Only those that were set aside (or, pending, accepted) longer ago,
+              or since. An AGE is like 90s, 15m, 2h or 3d.
+
+OPTIONS
+       --limit N
+              Show so many (100).
+
+       --all  With retry and drop: all dead ones that the filters leave.
+
+]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+
+EXIT STATUS
+       0      done
+       1      there is no such event, or the store cannot be had
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt events list --newer 1h
+       cunnekt events show 4711 --reveal
+       cunnekt events retry --all --newer 1h
+       cunnekt events list --json | jq '.events[].error'
+]]
+
+-- ---- list, show --------------------------------------------------------------------------------------------------
+
+local longest_error = 70
+
+local function shorten(text)
+  if text and utf8.len(text) and utf8.len(text) > longest_error then
+    return text:sub(1, utf8.offset(text, longest_error) - 1) .. "…"
+  end
+  return text
+end
+
+local function print_list(result, parsed)
+  if #result.events == 0 then
+    print "none"
+    return
+  end
+  local headings = { "SEQ", "STATE", "CONTACT", "WHAT", "TRIES", "AGE" }
+  headings[#headings + 1] = parsed.reveal and "TEXT" or nil
+  headings[#headings + 1] = "ERROR"
+  local rows = {}
+  for i, event in ipairs(result.events) do
+    local row = {
+      event.seq, event.state, event.contact, event.what, event.attempts, operate.ago(event.failed_at or event.accepted_at),
+    }
+    if parsed.reveal then
+      row[7] = shorten(event.text) or "-"
+    end
+    row[#headings] = shorten(event.error)
+    rows[i] = row
+  end
+  operate.print_columns(headings, rows)
+  if result.has_more then
+    print "There are more; --limit N shows them."
+  end
+end
+
+local function list(parsed)
+  local state = parsed.pending and "pending" or parsed.all and "all" or "dead"
+  local args = {
+    state = state, contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
+    reveal = parsed.reveal or false,
+  }
+  return operate.run("events", parsed, "events.list", args, function(result)
+    print_list(result, parsed)
+  end)
+end
+
+local function show(parsed)
+  return operate.run("events", parsed, "events.show", { seq = parsed.seq, reveal = parsed.reveal or false }, function(event)
+    operate.print_fields {
+      { "event", event.seq },
+      { "state", event.state },
+      { "contact", event.contact },
+      { "what", event.what },
+      { "tries", event.attempts },
+      { "accepted", event.accepted_at and operate.time(event.accepted_at) },
+      { "set aside", event.failed_at and operate.time(event.failed_at) },
+      { "body", ("%d bytes%s"):format(event.bytes, event.body and "" or "; --reveal shows them") },
+    }
+    for _, text in ipairs { event.error or "", event.body or "" } do
+      if text ~= "" then
+        print("\n" .. (text:gsub("[^%C\n\t]", " ")))
+      end
+    end
+  end)
+end
+
+-- ---- retry, drop -------------------------------------------------------------------------------------------------
+
+local function choose(parsed)
+  if (#parsed.seq > 0) == (parsed.all or false) then
+    return nil, "give the numbers of events, or --all"
+  elseif #parsed.seq > 0 and (parsed.contact or parsed.older or parsed.newer) then
+    return nil, "filters go with --all"
+  end
+  return {
+    seqs = #parsed.seq > 0 and parsed.seq or nil,
+    all = parsed.all,
+    contact = parsed.contact,
+    older = parsed.older,
+    newer = parsed.newer,
+  }
+end
+
+local function complain(format, seqs)
+  if #seqs > 0 then
+    io.stderr:write(("cunnekt events: " .. format .. "\n"):format(operate.enumerate(seqs)))
+  end
+end
+
+local function code_of(result)
+  return #result.missing + #(result.busy or {}) > 0 and 1 or 0
+end
+
+local function print_retried(result, session)
+  if #result.retried > 0 then
+    print(("%s will be handled again%s: %s"):format(
+      operate.count(#result.retried, "event"),
+      session.is_running and " now" or " when a host runs",
+      operate.enumerate(result.retried)
+    ))
+  elseif #result.missing == 0 and #result.waiting == 0 then
+    print "none"
+  end
+  complain("%s already waiting for their turn", result.waiting)
+  complain("there is no event %s", result.missing)
+  return code_of(result)
+end
+
+local function print_dropped(result)
+  if #result.dropped > 0 then
+    print(("dropped %s: %s"):format(operate.count(#result.dropped, "event"), operate.enumerate(result.dropped)))
+  elseif #result.missing == 0 and #result.busy == 0 then
+    print "none"
+  end
+  complain("%s being handled now, too late to drop", result.busy)
+  complain("there is no event %s", result.missing)
+  return code_of(result)
+end
+
+local function change(operation, print_result)
+  return function(parsed)
+    local args, problem = choose(parsed)
+    if not args then
+      return usage.mistake("events", problem)
+    end
+    return operate.run("events", parsed, operation, args, print_result, code_of)
+  end
+end
+
+-- ---- the command -------------------------------------------------------------------------------------------------
+
+local function define_list(parser)
+  parser:mutex(parser:flag "--dead", parser:flag "--pending", parser:flag "--all")
+  parser:option("--limit"):convert(operate.number)
+  operate.define_filters(parser)
+end
+
+local function define_change(parser)
+  parser:argument("seq"):args("*"):convert(operate.number)
+  parser:flag "--all"
+  operate.define_filters(parser)
+end
+
+local verbs = {
+  list = { define = define_list, run = list },
+  show = {
+    define = function(parser)
+      parser:argument("seq"):convert(operate.number)
+    end,
+    run = show,
+  },
+  retry = { define = define_change, run = change("events.retry", print_retried) },
+  drop = { define = define_change, run = change("events.drop", print_dropped) },
+}
+
+---@param args string[]
+---@return integer code
+function events.run(args)
+  local name, code = operate.verb("events", args, verbs, { "list", "show", "retry", "drop" })
+  if not name then
+    return code or 2
+  end
+  local parsed
+  parsed, code = usage.parse("events", events.help, function(parser)
+    verbs[name].define(parser)
+    operate.define_shown(parser)
+    operate.define_store(parser)
+  end, { table.unpack(args, 2) })
+  if not parsed then
+    return code or 2
+  end
+  return verbs[name].run(parsed)
+end
+
+return events

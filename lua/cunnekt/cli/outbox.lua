@@ -1,0 +1,246 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt outbox`: messages on their way and what became of them, another try, or their end.
+
+local json = require "cunnekt.json"
+local operate = require "cunnekt.cli.operate"
+local usage = require "cunnekt.cli.usage"
+
+local outbox = {}
+
+outbox.help = [[
+NAME
+       cunnekt outbox - look at messages, retry or drop those that failed
+
+SYNOPSIS
+       cunnekt outbox list [--state STATE …] [FILTERS] [--limit N] [OPTIONS]
+       cunnekt outbox show ID [OPTIONS]
+       cunnekt outbox retry [--yes] ID … [OPTIONS]
+       cunnekt outbox drop ID … [OPTIONS]
+
+DESCRIPTION
+       What handlers say joins the outbox, and leaves it when the provider has
+       taken it. This works whether a host runs on the store or not; a running
+       host is asked, and obeys at once.
+
+       A message is
+
+       queued    waiting to be sent, also for another try
+       sending   being sent now
+       unknown   held: the answer was lost, so nobody knows whether the provider
+                 took it
+       rejected  refused by the provider, or by a check before
+       failed    given up as its policy says, or reported as failed afterwards
+       accepted  taken; then sent, delivered, read and played, as statuses tell
+
+       list shows the first five, which need an eye; with --state those of that
+       state, and --state all of all. What was accepted is kept for 8 days, the
+       newest is shown first.
+
+       show tells all about one, by its number or the provider's id; with
+       --reveal its content too.
+
+       retry queues messages that are unknown, rejected or failed, before all
+       others to their contact. An unknown one may have arrived: sent again, the
+       customer may get it twice, so that needs --yes.
+
+       drop removes messages that are not being sent; what it drops is said, and
+       not asked.
+
+FILTERS
+       --contact NUMBER
+              Only those to this customer.
+
+       --older AGE, --newer AGE
+              Only those whose state changed longer ago, or since. An AGE is
+              like 90s, 15m, 2h or 3d.
+
+OPTIONS
+       --limit N
+              Show so many (100).
+
+       --yes  Send unknown ones again, though customers may get them twice.
+
+]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+
+EXIT STATUS
+       0      done
+       1      there is no such message, an unknown one was not retried for want
+              of --yes, or the store cannot be had
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt outbox list --state unknown --older 10m
+       cunnekt outbox show 4711 --reveal
+       cunnekt outbox retry 4711 4712
+       cunnekt outbox list --state read --contact 919999999999
+]]
+
+local states = { "queued", "sending", "unknown", "rejected", "failed", "accepted", "sent", "delivered", "read", "played" }
+
+-- ---- list, show --------------------------------------------------------------------------------------------------
+
+local function read_states(wanted)
+  local chosen = {}
+  for _, word in ipairs(wanted) do
+    for name in word:gmatch "[^,]+" do
+      if name == "all" then
+        return states
+      end
+      local is_known = table.concat(states, " "):find("%f[%w]" .. name:gsub("%W", "%%%0") .. "%f[%W]") ~= nil
+      if not is_known then
+        return nil, ("unknown state '%s'%s"):format(name, usage.hint(name, states))
+      end
+      chosen[#chosen + 1] = name
+    end
+  end
+  return chosen[1] and chosen or false
+end
+
+local function print_list(result)
+  if #result.messages == 0 then
+    print "none"
+    return
+  end
+  local rows = {}
+  for i, message in ipairs(result.messages) do
+    rows[i] = {
+      message.id, message.state, message.contact, message.type, message.attempts, operate.ago(message.changed_at),
+      message.error or message.message_id,
+    }
+  end
+  operate.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "TRIES", "AGE", "ERROR OR ID" }, rows)
+  if result.has_more then
+    print "There are more; --limit N shows them."
+  end
+end
+
+local function list(parsed)
+  local chosen, problem = read_states(parsed.state)
+  if problem then
+    return usage.mistake("outbox", problem)
+  end
+  local args = {
+    states = chosen or nil, contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
+    reveal = parsed.reveal or false,
+  }
+  return operate.run("outbox", parsed, "outbox.list", args, print_list)
+end
+
+local function show(parsed)
+  local id = operate.number(parsed.id) or parsed.id
+  return operate.run("outbox", parsed, "outbox.show", { id = id, reveal = parsed.reveal or false }, function(message)
+    operate.print_fields {
+      { "message", message.id },
+      { "state", message.state },
+      { "contact", message.contact },
+      { "type", message.type },
+      { "tries", message.attempts },
+      { "changed", message.changed_at and operate.time(message.changed_at) },
+      { "id", message.message_id },
+      { "error", message.error },
+      { "if unknown", message.unknown },
+      { "track", message.track and json.encode(message.track) },
+      { "content", message.payload and json.encode(message.payload) },
+    }
+  end)
+end
+
+-- ---- retry, drop -------------------------------------------------------------------------------------------------
+
+local function complain(format, ids)
+  if #ids > 0 then
+    io.stderr:write(("cunnekt outbox: " .. format .. "\n"):format(operate.enumerate(ids)))
+  end
+end
+
+local doubt = [[
+nobody knows whether the provider took %s. Sent again, the customer may get
+it twice; not sent again, perhaps never. Ask the customer or the provider, and
+repeat the command with --yes to send again. Nothing was retried]]
+
+local function code_of(result)
+  return #result.missing + #(result.busy or {}) + #(result.doubtful or {}) > 0 and 1 or 0
+end
+
+local function print_retried(result, session)
+  if #result.retried > 0 then
+    print(("%s will be sent again%s: %s"):format(
+      operate.count(#result.retried, "message"),
+      session.is_running and " now" or " when a host runs",
+      operate.enumerate(result.retried)
+    ))
+  end
+  complain(doubt, result.doubtful)
+  complain("%s already on the way", result.waiting)
+  complain("there is no message %s that could be sent again", result.missing)
+  return code_of(result)
+end
+
+local function print_dropped(result)
+  if #result.dropped > 0 then
+    print(("dropped %s: %s"):format(operate.count(#result.dropped, "message"), operate.enumerate(result.dropped)))
+  end
+  complain("%s being sent, or cut off in it when the host ended; too late to drop", result.busy)
+  complain("there is no message %s that could be dropped", result.missing)
+  return code_of(result)
+end
+
+local function retry(parsed)
+  return operate.run("outbox", parsed, "outbox.retry", { ids = parsed.id, yes = parsed.yes }, print_retried, code_of)
+end
+
+local function drop(parsed)
+  return operate.run("outbox", parsed, "outbox.drop", { ids = parsed.id }, print_dropped, code_of)
+end
+
+-- ---- the command -------------------------------------------------------------------------------------------------
+
+local function define_ids(parser)
+  parser:argument("id"):args("+"):convert(operate.number)
+end
+
+local verbs = {
+  list = {
+    define = function(parser)
+      parser:option("--state"):count "*"
+      parser:option("--limit"):convert(operate.number)
+      operate.define_filters(parser)
+    end,
+    run = list,
+  },
+  show = {
+    define = function(parser)
+      parser:argument "id"
+    end,
+    run = show,
+  },
+  retry = {
+    define = function(parser)
+      define_ids(parser)
+      parser:flag "--yes"
+    end,
+    run = retry,
+  },
+  drop = { define = define_ids, run = drop },
+}
+
+---@param args string[]
+---@return integer code
+function outbox.run(args)
+  local name, code = operate.verb("outbox", args, verbs, { "list", "show", "retry", "drop" })
+  if not name then
+    return code or 2
+  end
+  local parsed
+  parsed, code = usage.parse("outbox", outbox.help, function(parser)
+    verbs[name].define(parser)
+    operate.define_shown(parser)
+    operate.define_store(parser)
+  end, { table.unpack(args, 2) })
+  if not parsed then
+    return code or 2
+  end
+  return verbs[name].run(parsed)
+end
+
+return outbox
