@@ -80,6 +80,10 @@ describe("cunnekt check", function()
     local cases = {
       "cunnekt.bot { lissten = 'x' }", "cunnekt.bot: unknown option 'lissten' (did you mean 'listen'?)",
       "cunnekt.client { retires = 1 }", "cunnekt.client: unknown option 'retires' (did you mean 'retries'?)",
+      "cunnekt.bot():daily('09:00', { tzz = 'Asia/Kolkata' }, 'report', print)",
+      "cunnekt.bot:daily: unknown option 'tzz' (did you mean 'tz'?)",
+      "local bot = cunnekt.bot() bot:every(60, { catchup = 'all' }, 'report', print)",
+      "cunnekt.bot:every: unknown option 'catchup' (did you mean 'catch_up'?)",
       "cunnekt.http.get('x', { timeot = 1 })",
       "cunnekt.http.get: unknown option 'timeot' (did you mean 'timeout'?)",
       "bot:on('document', function(m) m:download { pth = 'x' } end)",

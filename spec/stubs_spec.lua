@@ -96,8 +96,9 @@ describe("what a script can call", function()
     { "cunnekt.message:", methods_of(event.bind(bot, ":1", { kind = "message" })) },
     { "cunnekt.sent:", methods_of(sent.new {}) },
     { "cunnekt.keys:", methods_of(keys.new(bot)) },
+    { "cunnekt.action:", methods_of(require("cunnekt.action").new("a", {})) },
   }
-  for _, name in ipairs { "json", "http", "webhook", "build", "errors", "sandbox" } do
+  for _, name in ipairs { "json", "http", "webhook", "build", "errors", "sandbox", "filter" } do
     places[#places + 1] = { ("cunnekt.%s."):format(name), require("cunnekt." .. name) }
   end
   -- A bot of its own would open a store and an address; its methods are the constructor's upvalue.

@@ -143,7 +143,7 @@ end
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" passes it on.
 ---@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
----@param matcher string|string[]|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, or a function; may be left out
+---@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
 ---@param handler? fun(event: table): string?
 ---@param opts? table debounce: seconds; texts of a contact that come within so long of each other are joined into one
 ---@return cunnekt.bot self

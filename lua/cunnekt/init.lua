@@ -6,15 +6,18 @@
 ---@field version string
 ---@field client fun(opts?: table): cunnekt.client makes a client, which sends
 ---@field bot fun(opts?: table): cunnekt.bot makes a bot, which answers
+---@field action fun(name: string, fields: string[]): cunnekt.action declares ids of buttons that carry values
+---@field filter cunnekt.filters makes matchers that combine with &, | and ~
 ---@field build cunnekt.build makes payloads without sending them
 ---@field http cunnekt.http
 ---@field json cunnekt.json
 ---@field webhook cunnekt.webhook
 local cunnekt = { version = "0.1.0" }
 
-local constructors = { client = "cunnekt.client", bot = "cunnekt.bot" }
+local constructors = { client = "cunnekt.client", bot = "cunnekt.bot", action = "cunnekt.action" }
 local parts = {
   build = "cunnekt.build",
+  filter = "cunnekt.filter",
   http = "cunnekt.http",
   json = "cunnekt.json",
   webhook = "cunnekt.webhook",

@@ -217,4 +217,4 @@ function methods:cancel_job(name)
   end)
 end
 
-return { methods = methods }
+return { methods = methods, option_types = plain_options, daily_option_types = daily_options }

@@ -32,6 +32,13 @@ for _, name in ipairs(known) do
   is_known[name] = true
 end
 
+---Whether bot:on takes a name.
+---@param name string
+---@return boolean
+function route.is_name(name)
+  return is_known[name] == true
+end
+
 -- Whether a handler for `what` hears an event of this kind and type.
 local function hears(what, kind, type)
   return what == type or (kind ~= "own" and (what == "any" or what == kind))

@@ -23,7 +23,7 @@ local lua_layers = {
   },
   {
     "cunnekt.turn", "cunnekt.inbox", "cunnekt.outbox", "cunnekt.schedule", "cunnekt.jobs", "cunnekt.event",
-    "cunnekt.route", "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent",
+    "cunnekt.route", "cunnekt.filter", "cunnekt.action", "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent",
     "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep", "cunnekt.control*", "cunnekt.dialog*",
   },
   { "cunnekt.bot" },

@@ -99,6 +99,7 @@ function chat:reply_cta_url(message) end
 
 ---An incoming message, as a handler gets it: the parsed one, with methods.
 ---@class cunnekt.message: cunnekt.webhook.message
+---@field action? table<string, string|number|boolean> the values of the button, where a cunnekt.action matched it
 local message = {}
 
 ---Replies with a template; these go out at any time.

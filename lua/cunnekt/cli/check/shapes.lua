@@ -65,6 +65,8 @@ function shapes.options()
   local http = require "cunnekt.http"
   local download = of_types(require("cunnekt.download").option_types)
   local request = of_types(http.option_types)
+  local jobs = require "cunnekt.jobs"
+  local job, daily = of_types(jobs.option_types), of_types(jobs.daily_option_types)
   return {
     ["cunnekt.client"] = of_types(settings.client_types),
     ["cunnekt.bot"] = of_types(settings.known, bot.option_types),
@@ -74,10 +76,22 @@ function shapes.options()
     ["cunnekt.http.post"] = request,
     ["cunnekt.message:download"] = download,
     ["cunnekt.client:download"] = download,
+    ["cunnekt.bot:after"] = job,
+    ["cunnekt.bot:every"] = job,
+    ["cunnekt.bot:daily"] = daily,
+    ["cunnekt.bot:cron"] = daily,
   }
 end
 
 ---Where the table stands among a function's arguments, when it is not the last.
-shapes.place = { ["cunnekt.http.get"] = 2, ["cunnekt.http.post"] = 3, ["cunnekt.client:download"] = 2 }
+shapes.place = {
+  ["cunnekt.http.get"] = 2,
+  ["cunnekt.http.post"] = 3,
+  ["cunnekt.client:download"] = 2,
+  ["cunnekt.bot:after"] = 2,
+  ["cunnekt.bot:every"] = 2,
+  ["cunnekt.bot:daily"] = 2,
+  ["cunnekt.bot:cron"] = 2,
+}
 
 return shapes
