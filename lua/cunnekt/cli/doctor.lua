@@ -4,7 +4,6 @@
 
 local checks = require "cunnekt.cli.doctor_checks"
 local json = require "cunnekt.json"
-local operate = require "cunnekt.cli.operate"
 local run = require "cunnekt.cli.run"
 local usage = require "cunnekt.cli.usage"
 
@@ -89,7 +88,7 @@ function doctor.run(args)
   if code then
     return code
   end
-  return report(checks.all { is_online = parsed.online or false, ago = operate.ago }, parsed.json)
+  return report(checks.all { is_online = parsed.online or false }, parsed.json)
 end
 
 return doctor

@@ -6,6 +6,7 @@ local clock = require "cunnekt.clock"
 local control = require "cunnekt.control"
 local core = require "cunnekt.core"
 local http = require "cunnekt.http"
+local operate = require "cunnekt.cli.operate"
 local schema = require "cunnekt.store.schema"
 local settings = require "cunnekt.settings"
 local store = require "cunnekt.store"
@@ -105,27 +106,31 @@ local function add_disk(add, path, bytes)
   end
 end
 
-local function add_host(add, about, ago)
+local function add_host(add, about)
   if not about.is_running then
     return add("note", "host", "no host runs on the store")
   end
-  add("ok", "host", "a host runs on the store: process %d, for %s, listening on %s", about.pid, ago(about.started_at), about.listen)
+  local age = operate.ago(about.started_at)
+  add("ok", "host", "a host runs on the store: process %d, for %s, listening on %s", about.pid, age, about.listen)
   if about.unready then
     add("wrong", "host", "the host takes no events now: %s", about.unready)
   end
 end
 
 local function add_counts(add, about)
-  add("ok", "store", "%d events wait for their turn, and %d messages to be sent", about.pending, about.queued)
+  local waiting = ("%s for %s turn"):format(operate.count(about.pending, "event"), about.pending == 1 and "its" or "their")
+  add("ok", "store", "waiting: %s, %s to be sent", waiting, operate.count(about.queued, "message"))
   if not about.is_running and about.pending + about.queued > 0 then
     add("note", "store", "nobody handles what waits, for no host runs")
   end
   if about.dead > 0 then
-    add("note", "store", "%d events are set aside; see cunnekt events list", about.dead)
+    local aside = operate.count(about.dead, "event")
+    add("note", "store", "%s %s set aside; see cunnekt events list", aside, about.dead == 1 and "was" or "were")
   end
   for _, state in ipairs { "unknown", "rejected", "failed" } do
     if about[state] > 0 then
-      add("note", "store", "%d messages are %s; see cunnekt outbox list --state %s", about[state], state, state)
+      local count, verb = operate.count(about[state], "message"), about[state] == 1 and "is" or "are"
+      add("note", "store", "%s %s %s; see cunnekt outbox list --state %s", count, verb, state, state)
     end
   end
   if not about.is_writable then
@@ -164,7 +169,7 @@ local function has_right_version(add, url)
   return version == schema.version
 end
 
-local function look_into(add, session, ago)
+local function look_into(add, session)
   local about, err = session:call "host.about"
   local found
   if about then
@@ -175,13 +180,13 @@ local function look_into(add, session, ago)
     add("wrong", "store", "the store cannot be read: %s", err.message)
     return nil
   end
-  add_host(add, about, ago)
+  add_host(add, about)
   add_check(add, found)
   add_counts(add, about)
   return { is_running = about.is_running, bytes = found.bytes, sqlite = found.sqlite }
 end
 
-local function add_store(add, url, ago)
+local function add_store(add, url)
   local path, err = store.path(url)
   if not path or path == ":memory:" then
     add(path and "note" or "wrong", "store", "%s", path and "the store memory: is gone with its host" or err.message)
@@ -199,7 +204,7 @@ local function add_store(add, url, ago)
     local session
     session, err = control.reach(url)
     if session then
-      found = look_into(add, session, ago) or {}
+      found = look_into(add, session) or {}
     else
       add("wrong", "store", "%s", err.message)
     end
@@ -261,7 +266,7 @@ local function add_online(add, values)
 end
 
 ---Looks at everything. Waits.
----@param options {is_online: boolean, ago: fun(at: number?): string}
+---@param options {is_online: boolean}
 ---@return table[] findings
 function checks.all(options)
   local findings = {}
@@ -275,7 +280,7 @@ function checks.all(options)
   end
   add_settings(add, values, sources)
   add_risks(add, values, sources)
-  local found = add_store(add, values.store, options.ago)
+  local found = add_store(add, values.store)
   add_key(add, values, found.is_running)
   add_clock(add)
   add_libraries(add, found.sqlite)

@@ -79,21 +79,23 @@ local states = { "queued", "sending", "unknown", "rejected", "failed", "accepted
 
 -- ---- list, show --------------------------------------------------------------------------------------------------
 
+local is_state = {}
+for _, name in ipairs(states) do
+  is_state[name] = true
+end
+
+-- The states that are named, as a list; false when none is; nil and what is wrong.
 local function read_states(wanted)
   local chosen = {}
-  for _, word in ipairs(wanted) do
-    for name in word:gmatch "[^,]+" do
-      if name == "all" then
-        return states
-      end
-      local is_known = table.concat(states, " "):find("%f[%w]" .. name:gsub("%W", "%%%0") .. "%f[%W]") ~= nil
-      if not is_known then
-        return nil, ("unknown state '%s'%s"):format(name, usage.hint(name, states))
-      end
-      chosen[#chosen + 1] = name
+  for name in (table.concat(wanted, ",") .. ","):gmatch "([^,]*)," do
+    if name == "all" then
+      return states
+    elseif not is_state[name] and #wanted > 0 then
+      return nil, ("unknown state '%s'%s"):format(name, usage.hint(name, states))
     end
+    chosen[#chosen + 1] = is_state[name] and name or nil
   end
-  return chosen[1] and chosen or false
+  return #wanted > 0 and chosen
 end
 
 local function print_list(result)

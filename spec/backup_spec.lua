@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+local core = require "cunnekt.core"
+local database = require "spec.support.database"
+local http = require "cunnekt.http"
+local json = require "cunnekt.json"
+local kept_bot = require "spec.support.kept_bot"
+local process = require "spec.support.process"
+local samples = require "cunnekt.sandbox.samples"
+local task = require "cunnekt.task"
+
+describe("cunnekt backup", function()
+  local kept
+
+  before_each(function()
+    kept = kept_bot.new()
+  end)
+
+  after_each(function()
+    kept:close()
+  end)
+
+  -- Each turn finishes its event and counts it in the conversation's state, at once or not at all.
+  local function counting(bot)
+    bot:on("text", function(msg)
+      msg.chat.state.count = (msg.chat.state.count or 0) + 1
+    end)
+  end
+
+  local function post(number)
+    local body = samples.build("text", { text = "x", from = ("9190000000%02d"):format(number % 50), id = "wamid." .. number })
+    return assert(http.post("http://" .. kept.bot:address() .. "/webhook", json.encode(body))).status
+  end
+
+  -- What a copy holds: how many events were accepted, how many wait, and how many were counted by turns.
+  local function read(path)
+    local copy = assert(database.open { path = path })
+    assert.equal("ok", copy:value "PRAGMA integrity_check")
+    local counted = 0
+    for _, row in ipairs(assert(copy:run { { "SELECT state FROM conversation WHERE state IS NOT NULL", want = "rows" } })[1]) do
+      counted = counted + json.decode(row[1]).count
+    end
+    local found = {
+      accepted = copy:value "SELECT count(*) FROM seen",
+      waiting = copy:value "SELECT count(*) FROM event",
+      counted = counted,
+    }
+    copy:close()
+    return found
+  end
+
+  it("copies under load what was true at one moment: each event is in it with all it brought about, or not", function()
+    kept:start(counting)
+    local number, before, is_over = 0, 0, false
+    local function load()
+      while not is_over do
+        number = number + 1
+        assert.equal(200, post(number))
+        before = before + 1
+      end
+    end
+    local writers = {}
+    for i = 1, 20 do
+      writers[i] = task.spawn(load)
+    end
+    for i = 1, 5 do
+      local acknowledged = before
+      local file = ("copy%d.db"):format(i)
+      local result = kept:run("backup", file)
+      assert.equal(0, result.code, result.err)
+      assert.matches("^" .. file .. ": %d+ bytes\n$", result.out)
+      local found = read(kept.folder.path .. "/" .. file)
+      assert.is_true(found.accepted >= acknowledged)
+      assert.equal(found.accepted, found.waiting + found.counted)
+    end
+    is_over = true
+    for _, writer in ipairs(writers) do
+      task.join(writer)
+    end
+    assert.is_true(before > 100)
+  end)
+
+  it("copies a store that no host runs on, with all that is in its log, and the copy can take its place", function()
+    kept:start(counting)
+    for number = 1, 20 do
+      assert.equal(200, post(number))
+    end
+    kept:settle()
+    kept:stop()
+    local copy = kept.folder.path .. "/copy.db"
+    local result = kept:run("backup", copy, "--json")
+    assert.equal(0, result.code, result.err)
+    assert.same({ path = copy, bytes = core.stat(copy).size }, json.decode(result.out))
+    assert.same({ accepted = 20, waiting = 0, counted = 20 }, read(copy))
+    os.execute(("rm %s*"):format(process.quote(kept.path)))
+    assert(os.rename(copy, kept.path))
+    kept:start(counting)
+    assert.equal(200, post(20)) -- was seen before
+    assert.equal(200, post(21))
+    kept:settle()
+    assert.equal(21, assert(kept.bot._store:_run { { "SELECT count(*) FROM seen", want = "rows" } })[1][1][1])
+  end)
+
+  it("replaces an older copy, and leaves no part behind", function()
+    kept:start(counting)
+    local copy = process.write(kept.folder.path .. "/copy.db", "old")
+    assert.equal(0, kept:run("backup", "copy.db").code)
+    assert.equal(0, read(copy).accepted)
+    assert.is_nil(core.stat(copy .. ".part"))
+  end)
+
+  it("never touches a store in use, nor what was there when it fails", function()
+    kept:start(counting)
+    for _, running in ipairs { true, false } do
+      local result = kept:run("backup", "cunnekt.db")
+      assert.equal(1, result.code)
+      assert.matches("it is the store itself", result.err)
+      if running then
+        kept:stop()
+      end
+    end
+    kept:start(counting)
+    local other = assert(database.open { path = kept.folder.path .. "/other.db" })
+    local result = kept:run("backup", "other.db")
+    assert.equal(1, result.code)
+    assert.matches("is open already in this process", result.err) -- the host's, for the host copies
+    other:close()
+    result = kept:run("backup", "none/copy.db")
+    assert.equal(1, result.code)
+    assert.matches("cannot back up to .*none/copy.db", result.err)
+    assert.equal(200, post(1))
+  end)
+
+  it("exits with 2 for a mistake on the command line", function()
+    assert.equal(2, kept:run("backup").code)
+    assert.equal(2, kept:run("backup", "a", "b").code)
+  end)
+end)

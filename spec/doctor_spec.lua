@@ -1,0 +1,192 @@
+-- SPDX-License-Identifier: MIT
+local clock = require "cunnekt.clock"
+local core = require "cunnekt.core"
+local database = require "spec.support.database"
+local json = require "cunnekt.json"
+local kept_bot = require "spec.support.kept_bot"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+describe("cunnekt doctor", function()
+  local kept
+
+  before_each(function()
+    kept = kept_bot.new()
+  end)
+
+  after_each(function()
+    kept:close()
+  end)
+
+  local function doctor(words, env)
+    env = env or { CUNNEKT_API_KEY = "very-secret", CUNNEKT_APP_SECRET = "hush" }
+    return process.cunnekt({ "doctor", table.unpack(words or {}) }, { cwd = kept.folder.path, env = env })
+  end
+
+  -- The levels of the findings on something, and their texts.
+  local function findings(about, words, env)
+    local all = { "--json", table.unpack(words or {}) }
+    local result = doctor(all, env)
+    local levels, texts = {}, {}
+    for _, finding in ipairs(json.decode(result.out).findings) do
+      if finding.about == about then
+        levels[finding.level] = true
+        texts[#texts + 1] = finding.level .. " " .. finding.text
+      end
+    end
+    return levels, table.concat(texts, "\n"), result.code
+  end
+
+  local function change_store(sql, ...)
+    local db = assert(database.open { path = kept.path })
+    assert(db:run { { sql, ... } })
+    db:close()
+  end
+
+  it("finds nothing wrong with a host that runs well", function()
+    kept:start()
+    local result = doctor()
+    assert.equal(0, result.code, result.out .. result.err)
+    assert.not_matches("WRONG", result.out)
+    assert.matches("\nok    a host runs on the store: process " .. core.pid() .. ", for %d+s, listening on 127.0.0.1:%d+\n", result.out)
+    assert.matches("\nok    its integrity was checked and is sound\n", result.out)
+    assert.matches("\nok    %S+ %S+ are free on the store's disk\n", result.out)
+    assert.matches("\nok    the clock says 20", result.out)
+    assert.matches("\nok    cunnekt %d[^\n]*SQLite 3%.[^\n]*libcurl %d", result.out)
+  end)
+
+  it("says where each setting comes from, and shows no secret", function()
+    process.write(kept.folder.path .. "/cunnekt.conf.lua", 'return { rate = 5, base_url = "https://user:pw@api.example/v1" }')
+    local result = doctor({ "--store", kept.url }, {
+      CUNNEKT_API_KEY = "very-secret", CUNNEKT_LISTEN = "127.0.0.1:9999", CUNNEKT_WEBHOOK_SECRET = "pathsecret",
+    })
+    assert.equal(0, result.code, result.out)
+    assert.matches("\nok    listen is 127.0.0.1:9999, from the environment\n", result.out)
+    assert.matches("\nok    rate is 5, from cunnekt.conf.lua\n", result.out)
+    assert.matches("\nok    store is sqlite:%S+, from the command line\n", result.out)
+    assert.matches("\nok    timeout is 30, by default\n", result.out)
+    assert.matches("api_key is set, and not shown here, from the environment\n", result.out)
+    assert.matches("base_url is https://…@api.example/v1", result.out)
+    for _, secret in ipairs { "very%-secret", "pathsecret", "user:pw" } do
+      assert.not_matches(secret, result.out .. result.err)
+    end
+  end)
+
+  it("finds a wrong setting, a missing key, and a key that others can read", function()
+    local levels, text, code = findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_RATE = "fast" })
+    assert.same({ 1, true }, { code, levels.wrong })
+    assert.matches("CUNNEKT_RATE: 'fast' is not a number", text)
+    levels, _, code = findings("key", {}, {})
+    assert.same({ 1, true }, { code, levels.wrong })
+    local conf = process.write(kept.folder.path .. "/cunnekt.conf.lua", 'return { api_key = "k", app_secret = "s" }')
+    os.execute("chmod 644 " .. process.quote(conf))
+    levels, text, code = findings("settings", {}, {})
+    assert.same({ 1, true }, { code, levels.wrong })
+    assert.matches("wrong cunnekt.conf.lua holds api_key and can be read by other users", text)
+    os.execute("chmod 600 " .. process.quote(conf))
+    assert.equal(0, select(3, findings("settings", {}, {})))
+  end)
+
+  it("says which doors stand open", function()
+    local _, text = findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_ADMIN = "0.0.0.0:9090" })
+    assert.matches("whoever finds the address can post events", text)
+    assert.matches("the admin address 0.0.0.0:9090 can be reached from other machines", text)
+    local levels = findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_BASE_URL = "http://api.example/v1" })
+    assert.is_true(levels.wrong)
+    assert.is_nil(findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_BASE_URL = "http://127.0.0.1:1/v1" }).wrong)
+  end)
+
+  it("says what waits and what was set aside", function()
+    kept:start(function(bot)
+      bot:on("text", function()
+        error "no"
+      end)
+    end)
+    kept:say "x"
+    kept:wait_for_events("dead", 1)
+    kept:stop()
+    local _, text, code = findings "store"
+    assert.equal(0, code)
+    assert.matches("note 1 event was set aside; see cunnekt events list", text)
+    assert.equal(0, kept:run("events", "retry", "--all").code)
+    _, text = findings "store"
+    assert.matches("ok waiting: 1 event for its turn, 0 messages to be sent", text)
+    assert.matches("note nobody handles what waits", text)
+    assert.is_true(findings("host").note)
+  end)
+
+  it("finds a store that is missing, too new, old, damaged, or in another's hands", function()
+    local levels, text, code = findings "store"
+    assert.same({ 0, true }, { code, levels.note })
+    assert.matches("there is no store %S+ yet", text)
+    assert.is_nil(core.stat(kept.path))
+    kept:start()
+    kept:stop()
+    change_store "PRAGMA user_version = 1"
+    levels, text, code = findings "store"
+    assert.same({ 0, true }, { code, levels.note })
+    assert.matches("the store is of version 1; the next start brings it to", text)
+    change_store "PRAGMA user_version = 99"
+    _, text, code = findings "store"
+    assert.equal(1, code)
+    assert.matches("wrong the store is of version 99, and this program knows only", text)
+    local holder = assert(database.open { path = kept.path })
+    _, text, code = findings "store"
+    assert.equal(1, code)
+    assert.matches("in use by process " .. core.pid(), text)
+    holder:close()
+    process.write(kept.path, ("no database"):rep(1000))
+    _, text, code = findings "store"
+    assert.equal(1, code)
+    assert.matches("wrong the store cannot be opened", text)
+  end)
+
+  it("finds a clock that was put back", function()
+    kept:start(function(bot)
+      bot:on("text", function()
+        error "no"
+      end)
+    end)
+    kept:say "x"
+    kept:wait_for_events("dead", 1)
+    kept:stop()
+    change_store("UPDATE dead SET failed_at = ?", clock.now() + 7200)
+    local levels, text, code = findings "clock"
+    assert.same({ 1, true }, { code, levels.wrong })
+    assert.matches("the clock was put back: the store has seen a time 7%d%d%d s later", text)
+  end)
+
+  it("asks the API only when told to, without a key", function()
+    local api = server.new(function()
+      return 401, "", { Date = "Sun, 06 Nov 1994 08:49:37 GMT" }
+    end)
+    local env = { CUNNEKT_API_KEY = "k", CUNNEKT_BASE_URL = api.url .. "/v1" }
+    assert.same({}, (findings("online", {}, env)))
+    assert.equal(0, #api.requests)
+    local _, text = findings("online", { "--online" }, env)
+    assert.matches("ok http://127.0.0.1:%d+/v1 can be reached %(it answered 401", text)
+    assert.is_nil(api.requests[1].header "API-KEY")
+    local levels
+    levels, text = findings("clock", { "--online" }, env)
+    assert.is_true(levels.wrong)
+    assert.matches("wrong the clock is off by %d+ s from the API's", text)
+    api.close()
+    levels = findings("online", { "--online" }, { CUNNEKT_API_KEY = "k", CUNNEKT_BASE_URL = server.nobody() })
+    assert.is_true(levels.wrong)
+  end)
+
+  it("looks beside the script", function()
+    local elsewhere = process.folder()
+    kept:start()
+    local script = process.write(kept.folder.path .. "/bot.lua", "error 'not run'")
+    local result = process.cunnekt({ "doctor", script }, { cwd = elsewhere.path, env = { CUNNEKT_API_KEY = "k" } })
+    assert.equal(0, result.code, result.out)
+    assert.matches("a host runs on the store", result.out)
+  end)
+
+  it("exits with 2 for a mistake on the command line", function()
+    assert.equal(2, doctor({ "/no/such.lua" }).code)
+    assert.equal(2, doctor({ "--onlin" }).code)
+    assert.equal(2, doctor({ "--store", "mysql:x" }).code)
+  end)
+end)
