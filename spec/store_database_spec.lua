@@ -4,6 +4,7 @@
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
 local process = require "spec.support.process"
+local recorder = require "recorder"
 
 describe("a database", function()
   it("in memory works alike", function()
@@ -90,6 +91,30 @@ describe("a database", function()
       assert.equal("ok", db:value "PRAGMA integrity_check")
       db:close()
     end
+  end)
+
+  it("keeps its log short, and goes on while somebody else reads", function()
+    local db = assert(database.open { wal_pages = 20 })
+    db:run { { "CREATE TABLE item (n INTEGER PRIMARY KEY, body BLOB)" } }
+    -- Each row is a page of the log; twenty of them are a batch.
+    local function add(count)
+      for _ = 20, count, 20 do
+        for _ = 2, 20 do
+          db.store:run({ { "INSERT INTO item (body) VALUES (zeroblob(3000))" } }, function(ok)
+            assert(ok)
+          end)
+        end
+        assert(db:run { { "INSERT INTO item (body) VALUES (zeroblob(3000))" } })
+      end
+      return db.store:stats().wal_bytes // 4096
+    end
+    assert.is_true(add(2000) < 1000)
+    local reader = recorder.reader(db.path)
+    assert.is_true(add(2000) > 2000, "nothing was held by the reader")
+    reader:close()
+    assert.is_true(add(500) < 1000)
+    assert.equal(4500, db:value "SELECT count(*) FROM item")
+    db:close()
   end)
 
   it("is backed up while it is written to, as one consistent whole", function()

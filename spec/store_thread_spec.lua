@@ -254,7 +254,7 @@ describe("the writer", function()
       core.step(true)
     end
     assert.equal(100000, db:value "SELECT count(*) FROM item WHERE id = n")
-    assert.is_true(highest_log > 0 and highest_log < 32 << 20, "log: " .. highest_log)
+    assert.is_true(highest_log > 0 and highest_log < 80 << 20, "log: " .. highest_log)
     assert.equal("ok", db:value "PRAGMA integrity_check")
     db:close()
   end)

@@ -24,7 +24,7 @@ local defaults = {
   lying = false, -- control: the database's syncs do nothing
   sync_delay = 2, -- milliseconds that a sync of the database takes: commits go on meanwhile
   failing_syncs = 0, -- so many syncs of the database fail meanwhile
-  wal_pages = 40, -- short, so that there are many checkpoints
+  wal_pages = 12, -- short, so that there are many checkpoints
 }
 
 -- ---- the work ------------------------------------------------------------------------------------------------------

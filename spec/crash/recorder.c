@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #define IMAGER "recorder.imager"
+#define READER "recorder.reader"
 
 static const char *const modes[] = {"all", "nothing", "prefix", "ops", "sectors", "pages", "garbage", NULL};
 
@@ -138,6 +139,38 @@ static int query(lua_State *L)
   return 1;
 }
 
+/* recorder.reader(path) -> reader, which sees the database as it is now until reader:close(), as a shell might */
+static int new_reader(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  sqlite3 **face = lua_newuserdatauv(L, sizeof *face, 0);
+  *face = NULL;
+  luaL_setmetatable(L, READER);
+  if (sqlite3_open_v2(path, face, SQLITE_OPEN_READONLY, "unix") != SQLITE_OK ||
+      sqlite3_exec(*face, "BEGIN; SELECT * FROM sqlite_master", NULL, NULL, NULL) != SQLITE_OK)
+    luaL_error(L, "cannot read: %s", sqlite3_errmsg(*face));
+  return 1;
+}
+
+static int close_reader(lua_State *L)
+{
+  sqlite3 **face = luaL_checkudata(L, 1, READER);
+  sqlite3_close(*face);
+  *face = NULL;
+  return 0;
+}
+
+static void make_class(lua_State *L, const char *name, lua_CFunction closer, const luaL_Reg *methods)
+{
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, closer);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 __attribute__((visibility("default"))) int luaopen_recorder(lua_State *L);
 
 int luaopen_recorder(lua_State *L)
@@ -150,17 +183,21 @@ int luaopen_recorder(lua_State *L)
       {"failed", failed    },
       {"imager", new_imager},
       {"query",  query     },
+      {"reader", new_reader},
       {NULL,     NULL      },
   };
   if (!recorder_install())
     return luaL_error(L, "cannot register the recording VFS");
-  luaL_newmetatable(L, IMAGER);
-  lua_pushcfunction(L, collect_imager);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  lua_pushcfunction(L, write_image);
-  lua_setfield(L, -2, "write");
-  lua_setfield(L, -2, "__index");
+  make_class(L, IMAGER, collect_imager,
+             (const luaL_Reg[]){
+                 {"write", write_image},
+                 {NULL,    NULL       }
+  });
+  make_class(L, READER, close_reader,
+             (const luaL_Reg[]){
+                 {"close", close_reader},
+                 {NULL,    NULL        }
+  });
   luaL_newlib(L, functions);
   return 1;
 }

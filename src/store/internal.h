@@ -78,13 +78,15 @@ struct cnk_store {
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   bool is_compiling_job; /* the authorizer refuses what would break a batch */
   int wal_pages;         /* in the log now, as the last commit told */
-  int checkpoint_pages;  /* the next checkpoint begins beyond this */
+  int copied_pages;      /* of them, into the database */
+  int round_at;          /* the next round of checkpoints begins at this length */
+  int idle_pages;        /* the length at which idleness could do no more, for a foreign reader holds the log */
   sqlite3 *pin;          /* a reader that keeps the log from beginning anew; see checkpoint.c */
   sqlite3_stmt *pin_begin, *pin_read, *pin_end;
-  bool is_pinned;   /* a round of checkpoints is under way */
-  bool is_whole;    /* its first step has copied the whole log, */
-  int copied_pages; /* which had so many pages */
-  bool is_broken;   /* a sync failed: only opening the database again helps */
+  bool is_pinned;
+  bool is_syncing; /* a round is under way; */
+  bool is_whole;   /* it has copied the whole log */
+  bool is_broken;  /* a sync failed: only opening the database again helps */
   uint64_t open_again_at;
   uint64_t redone, checkpoints, probes;
   uint32_t max_checkpoint_us;

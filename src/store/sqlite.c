@@ -268,7 +268,6 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   store->is_memory = strcmp(options->path, ":memory:") == 0;
   store->lock = -1;
   store->references = 1;
-  store->checkpoint_pages = options->wal_pages;
   store->jobs.older = store->jobs.newer = &store->jobs;
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);

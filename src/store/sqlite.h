@@ -26,7 +26,7 @@ struct cnk_store_options {
   int synchronous;  /* SQLite's number: 2 is FULL, and the only one that keeps promises; others are for tests */
   int busy_ms;      /* how long to wait for a foreign process that holds the database */
   int cache_kb;
-  int wal_pages;                  /* a checkpoint begins beyond this many pages of log */
+  int wal_pages; /* so many new pages of log begin a round of checkpoints; it may grow to some dozen times this */
   size_t queue_jobs, queue_bytes; /* more than this is not taken */
 };
 
