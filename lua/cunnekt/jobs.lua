@@ -64,12 +64,12 @@ end
 -- Changes the schedule in the running turn, or in one of its own. In a run that is rebuilt, that is not done again.
 local function within(self, kind, name, change)
   local err
-  local result = run.within(kind, name, function()
+  local result, is_recalled = run.step(kind, name, function()
     local its_result
     its_result, err = turn.within(self, change)
     return its_result
   end)
-  return result, err
+  return result, err, is_recalled
 end
 
 -- Puts a job on the schedule. Its callers are methods and don't call it last, so that level 3 is the script's line.
@@ -96,10 +96,13 @@ local function plan(self, where, known_options, its_timing, opts, name, fn)
     self._schedule:declare(job)
     return self
   end
-  local ok, err = within(self, "job", name, function(current)
+  local ok, err, is_recalled = within(self, "job", name, function(current)
     self._schedule:plan(current, job)
     return true
   end)
+  if is_recalled then
+    self._schedule:adopt(job)
+  end
   return ok and self or nil, err
 end
 
@@ -212,9 +215,10 @@ function methods:cancel_job(name)
   if not self._schedule:is_loaded() then
     return self._schedule:withdraw(name)
   end
-  return within(self, "job off", name, function(current)
+  local was_planned, err = within(self, "job off", name, function(current)
     return self._schedule:cancel(current, name)
   end)
+  return was_planned, err
 end
 
 return { methods = methods, option_types = plain_options, daily_option_types = daily_options }

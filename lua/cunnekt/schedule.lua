@@ -317,6 +317,16 @@ function schedule_methods:plan(current, job)
   end
 end
 
+---Binds the function of a job that was planned in an earlier life, by a handler that is rebuilt now.
+---@param job cunnekt.schedule.job
+function schedule_methods:adopt(job)
+  local orphan = self._orphans[job.name]
+  if orphan and orphan.spec == job.spec then
+    go_on(job, orphan, clock.now())
+    self:enact { [job.name] = { kind = "put", job = job } }
+  end
+end
+
 ---Calls a job off in a turn.
 ---@param current cunnekt.turn
 ---@param name string

@@ -203,7 +203,7 @@ end
 ---@return boolean
 function serve.is_idle()
   for one in pairs(serving) do
-    if one._inbox.lanes:count() > 0 or one._outbox.lanes:count() > 0 then
+    if one._schedule:active() + one._inbox.lanes:count() + one._outbox.lanes:count() > 0 then
       return false
     end
   end
