@@ -95,16 +95,26 @@ local function note_changes(self, states)
   end
 end
 
+-- What a handle does before it is waited on, and what cuts it off from the turn: handles outlive turns by far.
+local function make_before_wait(its_turn)
+  return function()
+    -- Only the turn that said the message can commit it; a handle may be waited on from elsewhere.
+    if its_turn and turn.current(its_turn.bot) == its_turn then
+      its_turn:commit_more()
+    end
+  end, function()
+    its_turn = nil
+  end
+end
+
 ---Adds a message to what this turn will send.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
   self.sends[#self.sends + 1] = row
-  row.handle._before_wait = function()
-    -- Only the turn that said the message can commit it; a handle may be waited on from elsewhere.
-    if turn.current(self.bot) == self then
-      self:commit_more()
-    end
+  if not self.before_wait then
+    self.before_wait, self.leave_handles = make_before_wait(self)
   end
+  row.handle._before_wait = self.before_wait
 end
 
 ---Commits in the middle of a handler, which goes on. Raises when the store cannot.
@@ -285,6 +295,9 @@ function turn.run(bot, record, fn, on_end)
     open_turn(bot)
     local failure = run_until_committed(self, fn)
     close_turn(bot)
+    if self.leave_handles then
+      self.leave_handles()
+    end
     self.on_end(failure, self.record)
   end)
 end
