@@ -58,9 +58,9 @@ local function remember(self, change)
 end
 
 -- Counts the commits under way that write a conversation's state.
-local function note_writing(self, states, change)
-  for contact in pairs(states) do
-    local count = (self._writing[contact] or 0) + change
+local function note_writing(self, changed, step)
+  for contact in pairs(changed) do
+    local count = (self._writing[contact] or 0) + step
     self._writing[contact] = count > 0 and count or nil
   end
 end
