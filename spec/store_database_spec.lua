@@ -26,6 +26,8 @@ describe("a database", function()
     local script = [[print(select(2, require("cunnekt.core").store_open(arg[1])))]]
     local result = process.run { process.lua, process.write(db.path .. ".lua", script), db.path }
     assert.match("the store spec%.db is in use by process %d+", result.out)
+    os.execute(("ln -s %s %s.link"):format(db.path, db.path))
+    assert.match("is open already", select(2, core.store_open(db.path .. ".link")))
     db:reopen()
     db:close()
   end)

@@ -16,6 +16,21 @@ static const char *base_name(const char *path)
   return slash ? slash + 1 : path;
 }
 
+char *cnk_lock_resolve(const char *path)
+{
+  char *resolved = realpath(path, NULL);
+  if (resolved)
+    return resolved;
+  const char *name = base_name(path);
+  char *folder = strndup(path, (size_t)(name - path));
+  char *resolved_folder = folder ? realpath(*folder ? folder : ".", NULL) : NULL;
+  if (resolved_folder && asprintf(&resolved, "%s/%s", resolved_folder, name) < 0)
+    resolved = NULL;
+  free(resolved_folder);
+  free(folder);
+  return resolved ? resolved : strdup(path);
+}
+
 static int refuse(int descriptor, const char *path, char *message, size_t size)
 {
   char owner[24] = "";

@@ -263,9 +263,9 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
     return NULL;
   store->loop = loop;
   store->options = *options;
-  store->options.path = strdup(options->path);
-  store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
   store->is_memory = strcmp(options->path, ":memory:") == 0;
+  store->options.path = store->is_memory ? strdup(options->path) : cnk_lock_resolve(options->path);
+  store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
   store->lock = -1;
   store->references = 1;
   store->jobs.older = store->jobs.newer = &store->jobs;
@@ -321,7 +321,7 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
     return NULL;
   }
   if (!store->is_memory)
-    store->lock = cnk_lock_open(options->path, message, size);
+    store->lock = cnk_lock_open(store->options.path, message, size);
   bool is_locked = store->is_memory || store->lock >= 0;
   if (is_locked && cnk_connection_open(store, message, size) && start(store, message, size))
     return store;
