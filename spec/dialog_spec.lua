@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 local clock = require "cunnekt.clock"
 local cunnekt = require "cunnekt"
 local log = require "cunnekt.log"

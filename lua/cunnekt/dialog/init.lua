@@ -400,6 +400,7 @@ function dialogs_methods:start()
   self:_look_at(due)
 end
 
+---Lets every run go and looks at no timer any more.
 function dialogs_methods:stop()
   self._is_stopped = true
   if self._timer then

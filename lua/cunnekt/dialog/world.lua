@@ -62,8 +62,8 @@ local function make_math()
   return it
 end
 
-local function iterate(state, key)
-  local t, keys = state.t, state.keys
+local function iterate(state)
+  local t, keys, key = state.t, state.keys, nil
   repeat
     state.at = state.at + 1
     key = keys[state.at]
