@@ -130,6 +130,26 @@ describe("a bot's address", function()
     assert.are.same({}, lines)
   end)
 
+  it("keeps a body of a form that nobody knows, where no handler hears it", function()
+    local heard
+    new_bot():on("text", function() end)
+    start()
+    local url = "http://" .. bot:address() .. "/webhook"
+    assert.equal(200, assert(cunnekt.http.post(url, '{"template":"approved"}')).status)
+    wait_for(function()
+      return bot._store:count_set_aside().dead == 1
+    end, "the body on the list")
+    bot:on("unknown", function(event)
+      heard = event.raw
+    end)
+    assert.equal(200, assert(cunnekt.http.post(url, '{"campaign":7}')).status)
+    wait_for(function()
+      return heard
+    end, "the handler")
+    assert.are.same({ campaign = 7 }, heard)
+    assert.equal(1, bot._store:count_set_aside().dead)
+  end)
+
   it("finishes what is under way when it is stopped", function()
     new_bot():on("text", function(msg)
       task.sleep(0.02)

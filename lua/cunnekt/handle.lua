@@ -132,6 +132,12 @@ local function global_of(self, it)
   return it.type == "text" and self._globals[lowered(it.text)] or nil
 end
 
+-- An event of a form that nobody knows and no handler wants is kept for somebody to look at.
+local function set_aside(self, its_turn)
+  self._store:bury(its_turn.record, errors.new("unknown", "the webhook's form is not known, and no handler hears 'unknown'"))
+  its_turn.record = nil
+end
+
 -- Runs an event through its handlers, in a turn. `opened` is the event where it was read already.
 local function run_handlers(self, record, opened, on_end)
   turn.run(self, record, function(its_turn)
@@ -140,6 +146,9 @@ local function run_handlers(self, record, opened, on_end)
     on_end.event = it
     if not it then
       return
+    end
+    if it.kind == "unknown" and not self._routes:hears(it) then
+      return set_aside(self, its_turn)
     end
     local global = global_of(self, it)
     if global then

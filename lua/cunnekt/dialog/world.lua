@@ -63,7 +63,8 @@ local function make_math()
 end
 
 local function iterate(state)
-  local t, keys, key = state.t, state.keys, nil
+  local t, keys = state.t, state.keys
+  local key
   repeat
     state.at = state.at + 1
     key = keys[state.at]
