@@ -234,6 +234,28 @@ describe("control", function()
     assert.same({ "slow", "bad 1", "bad 2", "last" }, texts)
   end)
 
+  it("has a running bot try one at once that waits for its next try", function()
+    kept._opts.attempts = 5
+    local tries = 0
+    kept:start(function(bot)
+      bot:on("text", function()
+        tries = tries + 1
+        assert(tries > 2, "not yet")
+      end)
+    end)
+    kept:say "one"
+    for try = 1, 2 do
+      kept:wait_for("a try", function()
+        local rows = assert(kept.bot._store:list_events("pending", {}, true))
+        return rows[1] and rows[1].attempts == try
+      end)
+      local result = assert(kept:call("events.retry", { seqs = { 1 } }))
+      assert.same({ 0, { 1 } }, { #result.retried, { table.unpack(result.waiting) } })
+    end
+    kept:wait_for_events("pending", 0)
+    assert.equal(3, tries)
+  end)
+
   it("drops an event that waits in a running bot, but not the one that is being handled", function()
     local texts, release = {}, nil
     kept:start(function(bot)

@@ -225,7 +225,7 @@ function inbox_methods:forget(seq, contact)
   return true
 end
 
----Takes a waiting event's turn now, if it waits for another try: to find that it was dropped.
+---Takes a waiting event's turn now, if it waits for another try.
 ---@param seq integer
 ---@param contact string
 function inbox_methods:hurry(seq, contact)

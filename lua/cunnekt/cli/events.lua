@@ -28,7 +28,8 @@ DESCRIPTION
        show tells all about one, with its traceback; with --reveal its body too.
 
        retry makes dead events wait again, with all their tries before them, and
-       before all others of their contact. Mend the script first.
+       before all others of their contact. Mend the script first. A pending one
+       that waits for its next try has it at once.
 
        drop removes events for good; what it drops is said, and not asked.
 

@@ -149,6 +149,9 @@ local function retry(target, args)
       target.bot._inbox:take_up(row.seq, row.contact)
     end
   end
+  for _, row in ipairs(target.bot and found.pending or {}) do
+    target.bot._inbox:hurry(row.seq, row.contact)
+  end
   return { retried = json.array(revived), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
 end
 
