@@ -3,8 +3,7 @@
 -- moment, and looks into each with plain SQLite. Nothing that was acknowledged before that moment may be missing.
 --
 -- Jobs change the database in a known way and are committed in order, so a right image is the state after some number
--- of jobs, not fewer than were acknowledged and not more than were begun.
--- Usage: lua5.4 spec/crash/power_loss.lua [name=value …], the names are those of power_loss.run.
+-- of jobs, not fewer than were acknowledged and not more than were begun. power.lua runs it at length.
 
 local core = require "cunnekt.core"
 local recorder = require "recorder"
@@ -214,19 +213,6 @@ function power_loss.run(given, tell)
   recorder.begin()
   os.execute("rm -rf " .. folder .. " " .. images)
   return result
-end
-
-if arg and arg[0] and arg[0]:find "power_loss%.lua$" then
-  local options = {}
-  for _, word in ipairs(arg) do
-    local name, value = word:match "^([%w_]+)=(.*)$"
-    options[name] = tonumber(value) or value == "true" or value
-  end
-  local began = core.monotonic()
-  local result = power_loss.run(options, print)
-  print(("%d images of %d operations, %d failed syncs: %d lost, %d corrupt; %.1f s"):format(
-    result.images, result.operations, result.failed_syncs, result.lost, result.corrupt, core.monotonic() - began))
-  os.exit(result.lost + result.corrupt == 0 and 0 or 1)
 end
 
 return power_loss
