@@ -16,8 +16,11 @@ local bot = cunnekt.bot {
 local pause = tonumber(os.getenv "CRASH_PAUSE" or 0)
 local failing = tonumber(os.getenv "CRASH_FAILING" or 0)
 
-bot:on_error(function(err)
-  if err.kind ~= "handler" and err.kind ~= "unknown_outcome" then
+-- What is held may be settled by a status later, so the oracle has no other way to know of it.
+bot:on_error(function(err, about)
+  if err.kind == "unknown_outcome" then
+    io.stderr:write("held ", about.payload.text, "\n")
+  elseif err.kind ~= "handler" then
     io.stderr:write("failed: ", err.kind, " ", err.message, "\n")
   end
 end)

@@ -43,14 +43,16 @@ end
 function ways.split_turn(bot)
   local commit = bot._store.commit
   function bot._store.commit(self, change)
-    local record = change.record
-    change.record = nil
-    local ok, err = commit(self, change)
-    change.record = record
-    if not ok or not record then
+    local first, second = {}, { record = change.record }
+    for name, value in pairs(change) do
+      first[name] = name ~= "record" and value or nil
+      second[name] = second[name] or name ~= "run" and type(value) == "table" and {} or nil
+    end
+    local ok, err = commit(self, first)
+    if not ok or not change.record then
       return ok, err
     end
-    return commit(self, { record = record, sends = {}, values = {}, states = {}, watches = {} })
+    return commit(self, second)
   end
 end
 
@@ -68,6 +70,14 @@ function ways.no_order(bot)
     require("cunnekt.clock").after(math.random() * 0.01, function()
       run(record, done)
     end)
+  end
+end
+
+-- A message whose outcome is unknown is taken for accepted.
+function ways.forget_unknown(bot)
+  local settle = bot._store.settle
+  function bot._store.settle(self, row, state, ...)
+    settle(self, row, state == "unknown" and "accepted" or state, ...)
   end
 end
 

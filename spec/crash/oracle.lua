@@ -31,7 +31,7 @@ local function expected(contact)
   return places, order
 end
 
-local function judge_contact(self, contact, received, is_listed)
+local function judge_contact(self, contact, received, is_listed, was_held)
   local places, order = expected(contact)
   local seen, last = {}, 0
   for _, text in ipairs(received) do
@@ -40,11 +40,11 @@ local function judge_contact(self, contact, received, is_listed)
       add(self, "wrong", text) -- a turn was lost or repeated, for its number is not the one of the event
     elseif seen[text] then
       add(self, "twice", text)
-    elseif place < last and not is_listed(text) then
+    elseif place < last and not was_held[text] then
       add(self, "out of order", text)
     else
-      -- What was given up as unknown may arrive at any time.
-      last = is_listed(text) and last or place
+      -- What was given up as unknown may still arrive, at any time.
+      last = was_held[text] and last or place
     end
     seen[text] = true
   end
@@ -63,14 +63,15 @@ end
 ---@param loaded table the generator
 ---@param received table<string, string[]> contact → texts that arrived
 ---@param listed table<string, table<string, integer>> contact → texts that the outbox lists as unknown, rejected or failed
+---@param was_held table<string, boolean> texts that were ever held as unknown
 ---@return table verdict `total` faults, `counts` by fault ("lost", "twice", "out of order", "wrong"), `arrived`, `held`
-function oracle.judge(loaded, received, listed)
+function oracle.judge(loaded, received, listed, was_held)
   local self = setmetatable({ counts = {}, examples = {}, total = 0, arrived = 0, held = 0 }, verdict_mt)
   for _, contact in ipairs(loaded.contacts) do
     local texts = listed[contact.number] or {}
     judge_contact(self, contact, received[contact.number] or {}, function(text)
       return texts[text] ~= nil
-    end)
+    end, was_held)
   end
   return self
 end

@@ -1,7 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What a torture test says: a line for each check, and the counts as the last line, as busted's own output ends.
 
+local clock = require "cunnekt.clock"
+
 local report = { passed = 0, failed = 0 }
+
+local began = clock.monotonic()
 
 ---@param name string what is promised
 ---@param is_kept any
@@ -9,7 +13,7 @@ local report = { passed = 0, failed = 0 }
 function report.check(name, is_kept, details)
   local word = is_kept and "ok    " or "NOT OK"
   report[is_kept and "passed" or "failed"] = report[is_kept and "passed" or "failed"] + 1
-  print(("%s  %s%s"):format(word, name, details and ": " .. details or ""))
+  print(("%s  %s%s (%.0f s)"):format(word, name, details and ": " .. details or "", clock.monotonic() - began))
   io.stdout:flush()
   return is_kept
 end

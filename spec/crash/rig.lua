@@ -192,6 +192,19 @@ function rig_methods:new_log()
   return text
 end
 
+---Texts that were ever held because their outcome was unknown; see bot.lua.
+---@return table<string, boolean>
+function rig_methods:ever_held()
+  local held = {}
+  for line in io.lines(self.log_path) do
+    local text = line:match "^held (.*)"
+    if text then
+      held[text] = true
+    end
+  end
+  return held
+end
+
 ---Ends everything.
 function rig_methods:close()
   self:kill_bot()
