@@ -282,17 +282,6 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   return store;
 }
 
-/* Signals are the loop's, never the writer's. */
-static int start_thread(struct cnk_store *store)
-{
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int status = uv_thread_create(&store->thread, cnk_writer_run, store);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return status;
-}
-
 /* From here on the handles belong to the loop: a store that cannot start is freed when they are closed. */
 static bool start(struct cnk_store *store, char *message, size_t size)
 {
@@ -304,7 +293,7 @@ static bool start(struct cnk_store *store, char *message, size_t size)
     cnk_loop_own(store->loop, &store->resource);
     uv_unref((uv_handle_t *)&store->async);
     uv_unref((uv_handle_t *)&store->prepare);
-    status = start_thread(store);
+    status = uv_thread_create(&store->thread, cnk_writer_run, store);
     store->is_running = status == 0;
   }
   if (status != 0)
@@ -322,8 +311,14 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
   }
   if (!store->is_memory)
     store->lock = cnk_lock_open(store->options.path, message, size);
-  bool is_locked = store->is_memory || store->lock >= 0;
-  if (is_locked && cnk_connection_open(store, message, size) && start(store, message, size))
+  bool is_open = store->is_memory || store->lock >= 0;
+  /* Signals are the loop's, never those of the threads that begin here. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  is_open = is_open && cnk_connection_open(store, message, size) && start(store, message, size);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (is_open)
     return store;
   cnk_connection_close(store);
   cnk_lock_close(store->lock);
