@@ -17,6 +17,7 @@ include make/deps.mk
 include make/check.mk
 include make/install.mk
 include make/fuzz.mk
+include make/bench.mk
 include make/torture.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------

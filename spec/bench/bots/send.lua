@@ -4,7 +4,7 @@ local cunnekt = require "cunnekt"
 local task = require "cunnekt.task"
 
 local client = cunnekt.client { api_key = "bench", base_url = os.getenv "BENCH_SINK", rate = 0, pair_rate = 0 }
-local text = ("#0# "):rep(1) .. ("x"):rep(86)
+local text = "hello"
 
 local function send_on()
   while true do

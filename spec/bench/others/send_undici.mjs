@@ -4,7 +4,7 @@ import { Pool } from "undici";
 
 const sink = new URL(process.env.BENCH_SINK);
 const pool = new Pool(sink.origin, { connections: 64 });
-const text = `#0# ${"x".repeat(86)}`;
+const text = "hello";
 
 async function sendOn() {
   for (;;) {

@@ -1,0 +1,27 @@
+# `make bench` measures against others in one interleaved run, and writes a table and a chart into the build folder.
+# The others come from Debian and the npm registry and stay outside the repository.
+BENCH_DIR    := $(BUILD)/bench
+BENCH_ROUNDS ?= 3
+BENCH_ONLY   ?=
+NODE_MODULES := undici@7 whatsapp-api-js@6
+DEPS_BENCH   := nginx-light libnginx-mod-http-lua lua-cjson wrk util-linux
+
+$(BENCH_DIR)/drive: $(wildcard spec/bench/drive/*.c spec/bench/drive/*.h)
+	@mkdir -p $(@D)
+	$(CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
+
+$(BENCH_DIR)/bare_multi: spec/bench/bare_multi.c | libraries
+	@mkdir -p $(@D)
+	$(CC) -O2 -std=c11 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lcurl
+
+# Node is taken as it is found; Debian's otherwise.
+bench-deps: deps-build
+	@command -v node >/dev/null && command -v npm >/dev/null || sh make/deps.sh nodejs npm
+	@sh make/deps.sh $(DEPS_BENCH)
+	@mkdir -p $(BENCH_DIR)
+	@cd $(BENCH_DIR) && npm install --silent --no-audit --no-fund --no-save --prefix . $(NODE_MODULES) && ls -d node_modules/undici node_modules/whatsapp-api-js
+
+bench: all $(BENCH_DIR)/drive $(BENCH_DIR)/bare_multi
+	@eval "$$($(MAKE) -s env)" && $(LUA) spec/bench/run.lua $(abspath $(BUILD)) $(BENCH_ROUNDS) $(BENCH_ONLY)
+
+.PHONY: bench bench-deps

@@ -1,0 +1,172 @@
+-- SPDX-License-Identifier: MIT
+-- What the figures of several rounds amount to: medians, ratios of one round, goals; as a table and a chart.
+local chart = require "chart"
+
+local report = {}
+
+local function median(values)
+  table.sort(values)
+  local n = #values
+  return n == 0 and 0 / 0 or (values[(n + 1) // 2] + values[n // 2 + 1]) / 2
+end
+
+-- The figures of one round on a line.
+function report.line(figures)
+  local parts = {}
+  for _, name in ipairs { "rate", "p50_ms", "p99_ms", "cpu_us", "rss_kb", "start_ms" } do
+    if figures[name] then
+      parts[#parts + 1] = ("%s %g"):format(name, figures[name])
+    end
+  end
+  return table.concat(parts, "  ")
+end
+
+local function figure(group, name, field)
+  local values = {}
+  for _, round in ipairs(group.rounds) do
+    if round[name] and round[name][field] then
+      values[#values + 1] = round[name][field]
+    end
+  end
+  return #values > 0 and median(values) or nil
+end
+
+-- The median of each round's own ratio.
+local function ratio(group, field, ours, theirs)
+  local values = {}
+  for _, round in ipairs(group.rounds) do
+    if round[ours] and round[theirs] then
+      values[#values + 1] = round[ours][field] / round[theirs][field]
+    end
+  end
+  return median(values)
+end
+
+-- group, what is compared, field, ours, theirs, goal as a bound: ">" at least, "<" at most
+local goals = {
+  { "receive", "durable receive, against nginx with Lua that stores nothing", "rate", "cunnekt", "nginx", ">", 1.0 },
+  { "receive", "the same, p99", "p99_ms", "cunnekt", "nginx", "<", 1.5 },
+  { "pipeline", "event to message, durable, against Node with undici in memory", "rate", "cunnekt", "undici", ">", 2.5 },
+  { "pipeline", "the same against whatsapp-api-js in memory", "rate", "cunnekt", "whatsapp-api-js", ">", 10 },
+  { "latency", "p99 at 3,000 events/s, against Node in memory", "p99_ms", "cunnekt", "undici", "<", 0.2 },
+  { "send", "sending, against undici", "rate", "cunnekt", "undici", ">", 2 },
+  { "send", "sending, against bare libcurl", "rate", "cunnekt", "libcurl", ">", 0.9 },
+  { "start", "start-up to listening, against Node", "start_ms", "cunnekt", "undici", "<", 0.1 },
+  { "conversations", "CPU for an event, 1,000,000 conversations against 1,000", "cpu_us", "1000000", "1000", "<", 1.3 },
+}
+
+local most_memory_mb = 24
+
+local titles = {
+  receive = "Receive: 473-byte webhooks, 64 connections",
+  pipeline = "Webhook in, message out: 64 events under way",
+  latency = "Webhook in, message out: 3,000 events a second",
+  send = "Send only: 64 messages under way",
+  start = "Start to listening; memory when idle",
+  conversations = "Webhook in, message out, by conversations in the store",
+}
+local order = { "receive", "pipeline", "latency", "send", "start", "conversations" }
+
+local columns = {
+  { "rate", "per second", "%.0f" },
+  { "p50_ms", "p50 ms", "%.2f" },
+  { "p99_ms", "p99 ms", "%.2f" },
+  { "cpu_us", "CPU µs each", "%.0f" },
+  { "start_ms", "start ms", "%.1f" },
+  { "rss_kb", "RSS MB", "%.0f", 1024 },
+  { "peak_kb", "peak MB", "%.0f", 1024 },
+}
+
+local function cell(group, name, column)
+  local value = figure(group, name, column[1])
+  return value and column[3]:format(value / (column[4] or 1)) or ""
+end
+
+local function add_tables(out, results)
+  for _, key in ipairs(order) do
+    local group = results[key]
+    if group then
+      local used = {}
+      for _, column in ipairs(columns) do
+        if figure(group, group.names[1], column[1]) then
+          used[#used + 1] = column
+        end
+      end
+      local head, line = "| " .. titles[key] .. " |", "| --- |"
+      for _, column in ipairs(used) do
+        head, line = head .. " " .. column[2] .. " |", line .. " ---: |"
+      end
+      out[#out + 1], out[#out + 2] = head, line
+      for _, name in ipairs(group.names) do
+        local row = "| " .. name .. " |"
+        for _, column in ipairs(used) do
+          row = row .. " " .. cell(group, name, column) .. " |"
+        end
+        out[#out + 1] = row
+      end
+      out[#out + 1] = ""
+    end
+  end
+end
+
+local function add_goals(out, results)
+  out[#out + 1] = "| compared | goal | measured | by CPU time | |"
+  out[#out + 1] = "| --- | ---: | ---: | ---: | --- |"
+  for _, goal in ipairs(goals) do
+    local group, title, field, ours, theirs, bound, wanted = table.unpack(goal)
+    if results[group] then
+      local value = ratio(results[group], field, ours, theirs)
+      local is_met = bound == ">" and value >= wanted or bound == "<" and value <= wanted
+      -- What one core could do if nobody else had it: others disturb a rate more than the time that was used.
+      local by_cpu = field == "rate" and ("%.2f ×"):format(1 / ratio(results[group], "cpu_us", ours, theirs)) or ""
+      out[#out + 1] = ("| %s | %s %g × | %.2f × | %s | %s |"):format(
+        title, bound == ">" and "≥" or "≤", wanted, value, by_cpu, is_met and "met" or "missed")
+    end
+  end
+  local peak = results.pipeline and figure(results.pipeline, "cunnekt", "peak_kb")
+  if peak then
+    out[#out + 1] = ("| memory at full load | ≤ %d MB | %.0f MB | | %s |"):format(
+      most_memory_mb, peak / 1024, peak / 1024 <= most_memory_mb and "met" or "missed")
+  end
+end
+
+local function bars(results)
+  local groups = {}
+  for _, key in ipairs { "receive", "pipeline", "send" } do
+    local group = results[key]
+    if group then
+      local made = { title = titles[key] .. ", per second" }
+      for i, name in ipairs(group.names) do
+        made[i] = { name = name, value = figure(group, name, "rate"), is_ours = name == "cunnekt" }
+      end
+      groups[#groups + 1] = made
+    end
+  end
+  return groups
+end
+
+---Writes the table and the chart, and prints the table.
+---@param results table group → {names, rounds}
+---@param about {rounds: integer, seconds: integer, where: string}
+---@param table_path string
+---@param chart_path string
+function report.write(results, about, table_path, chart_path)
+  local out = {
+    ("Medians of %d interleaved rounds of %d s each, on %s. Ratios are of the same round."):format(
+      about.rounds, about.seconds, about.where),
+    "",
+  }
+  add_goals(out, results)
+  out[#out + 1] = ""
+  add_tables(out, results)
+  local text = table.concat(out, "\n")
+  local file = assert(io.open(table_path, "w"))
+  file:write(text, "\n")
+  file:close()
+  print("\n" .. text)
+  file = assert(io.open(chart_path, "w"))
+  file:write(chart.bars(bars(results)))
+  file:close()
+end
+
+return report
