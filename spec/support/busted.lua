@@ -12,7 +12,19 @@ if os.getenv "CUNNEKT_TEST_GC" then
   collectgarbage("incremental", 0, 400)
 end
 
+-- The host loads a script's modules into the script's own world; specs and busted belong into Lua's own, as they do in a
+-- plain interpreter.
+local function leave_world()
+  for i, searcher in ipairs(package.searchers) do
+    if debug.getinfo(searcher, "S").source == "@cunnekt/cli/run.lua" then
+      table.remove(package.searchers, i)
+      return
+    end
+  end
+end
+
 if package.loaded["cunnekt.cli"] then
+  leave_world()
   -- The host runs a script inside a task, where everything yields. A timer brings the specs to the main thread of the
   -- state, where a spec stands in a plain interpreter as well.
   require("cunnekt.core").timer(0, function()
