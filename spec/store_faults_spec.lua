@@ -11,8 +11,8 @@ local recorder = require "recorder"
 local points = 200
 
 describe("power loss", function()
-  local function explain(result, bad)
-    return ("%d lost, %d corrupt of %d; first: %s"):format(result.lost, result.corrupt, result.images, bad[1])
+  local function explain(result, seed, bad)
+    return ("seed %d: %d lost, %d corrupt of %d; first: %s"):format(seed, result.lost, result.corrupt, result.images, bad[1])
   end
 
   local function run(options)
@@ -20,7 +20,7 @@ describe("power loss", function()
     local result = power_loss.run(options, function(message)
       bad[#bad + 1] = message
     end)
-    return result, explain(result, bad)
+    return result, explain(result, options.seed, bad)
   end
 
   it("loses nothing that was acknowledged", function()
