@@ -3,7 +3,7 @@
 # own numbers: make torture-short TORTURE="kill.lua --cycles 1000".
 TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 10" "power.lua --images 2000"
 TORTURE_LONG  = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000"
-TORTURE_MODULES := $(BUILD)/spec/child.so $(BUILD)/spec/recorder.so
+TORTURE_MODULES := $(BUILD)/spec/child.so $(BUILD)/spec/preload.so $(BUILD)/spec/recorder.so
 
 $(BUILD)/spec/%.so: spec/crash/%.c | libraries
 	@mkdir -p $(@D)

@@ -16,7 +16,8 @@ local rig_mt = { __index = rig_methods, __name = "rig" }
 
 local SIGKILL, SIGTERM = 9, 15
 
-local function run(command)
+---Runs a command of the shell and gives its output.
+function rig.run(command)
   local pipe = assert(io.popen(command))
   local text = pipe:read "a"
   pipe:close()
@@ -24,7 +25,7 @@ local function run(command)
 end
 
 local function absolute(path)
-  return path:find "^/" and path or run "pwd" .. "/" .. path
+  return path:find "^/" and path or rig.run "pwd" .. "/" .. path
 end
 
 ---The host under test, and where the tests are.
@@ -57,9 +58,9 @@ end
 ---@param opts? {folder: string?} a folder that is there already, such as a small file system
 function rig.new(opts)
   local self = setmetatable({}, rig_mt)
-  self.folder = opts and opts.folder or run "mktemp -d"
+  self.folder = opts and opts.folder or rig.run "mktemp -d"
   self.keeps_folder = opts and opts.folder ~= nil
-  self.log_path = run "mktemp"
+  self.log_path = rig.run "mktemp"
   self.store_path = self.folder .. "/bot.db"
   self.port = rig.free_port()
   self.url = ("http://127.0.0.1:%d/webhook"):format(self.port)
@@ -214,6 +215,9 @@ function rig_methods:close()
     self.sandbox_pid = nil
   end
   os.remove(self.log_path)
+  if self.orders then
+    self.orders:close()
+  end
   if not self.keeps_folder then
     os.execute("rm -rf '" .. self.folder .. "'")
   end
