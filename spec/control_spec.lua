@@ -7,7 +7,9 @@ local http = require "cunnekt.http"
 local json = require "cunnekt.json"
 local kept_bot = require "spec.support.kept_bot"
 local process = require "spec.support.process"
+local samples = require "cunnekt.sandbox.samples"
 local store = require "cunnekt.store"
+local webhook = require "cunnekt.webhook"
 
 local ASHA, RAVI = "919999999999", "918888888888"
 
@@ -322,6 +324,18 @@ describe("control", function()
     assert.equal(shown.id, assert(kept:call("outbox.show", { id = shown.message_id })).id)
     assert.not_matches("wamid", assert(kept:call("outbox.show", { id = list[2].id })).message_id)
     assert.same({ { list[2].id } }, { { table.unpack(assert(kept:call("outbox.retry", { ids = { list[2].id } })).missing) } })
+  end)
+
+  -- The status found no message yet, and the answer no status: the message stayed "accepted" for ever.
+  it("keeps a status that is being stored when the answer comes", function()
+    kept:start(answering)
+    kept.bot.client.deliver = function()
+      local body = json.encode((samples.build("read", { id = "wamid.X", from = ASHA })))
+      kept.bot._inbox:accept(webhook.parse(body), body, function() end)
+      return { message_id = "wamid.X" }
+    end
+    kept:say "one"
+    kept:wait_for_messages("read", 1)
   end)
 
   it("sends what was rejected again, in a running bot at once", function()

@@ -115,9 +115,9 @@ function bot.new(opts)
     concurrency = own.concurrency,
     capacity = own.queue,
     has_to_wait = own.on_failure == "wait",
-    on_accepted = function(accepted)
+    on_accepted = function(accepted, seq)
       if accepted.kind == "status" then
-        self._outbox:on_status(accepted)
+        self._outbox:on_status(accepted, seq)
       end
     end,
     run = function(record, done)

@@ -25,7 +25,7 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@field queued_at number on the steady clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
----@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event)` hears each new event at once; `counts` is added to; `run(record, done)` runs a turn, see lanes.new
+---@param options table `store`; `concurrency` turns at once; `capacity` events waiting; `has_to_wait` for an event that is tried again; `on_accepted(event, seq)` hears each new event at once; `counts` is added to; `run(record, done)` runs a turn, see lanes.new
 function inbox.new(options)
   return setmetatable({
     lanes = lanes.new(options.concurrency, options.run),
@@ -253,7 +253,7 @@ function inbox_methods:accept(events, body, done)
     counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
     done(err)
     for _, record in ipairs(fresh or {}) do
-      self._on_accepted(record.event)
+      self._on_accepted(record.event, record.seq)
     end
     self:enqueue(fresh or {})
   end)

@@ -223,6 +223,8 @@ local function settle_accepted(self, row, answer, done)
   self._counts.messages_accepted = self._counts.messages_accepted + 1
   handle.message_id = answer.message_id
   row.statuses = answer.message_id and self._early[answer.message_id]
+  -- A status whose number is not above this one was stored before the message was known to be the provider's.
+  handle._known_from = self._store:last_seq()
   settle(self, row, "accepted", "accepted")
   handle:_advance("accepted")
   if answer.message_id then
@@ -315,9 +317,13 @@ end
 
 ---Moves the handle of the message on that a status is about.
 ---@param status table an event of kind "status"
-function outbox_methods:on_status(status)
+---@param seq? integer of the event, when it comes straight from the store
+function outbox_methods:on_status(status, seq)
   local handle = status.id and self._by_message_id[status.id]
   if handle then
+    if seq and seq <= (handle._known_from or 0) then
+      self._store:raise_sent(status)
+    end
     handle:_advance(status.status, error_of(status))
   elseif status.id and self.lanes:active() > 0 and self._early_count < most_early then
     local waiting = self._early[status.id] or {}

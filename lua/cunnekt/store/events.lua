@@ -15,7 +15,7 @@ local page = 10000
 local function add_status(self, job, status, now)
   local rank, why = keys.rank_of(status)
   if rank then
-    job[#job + 1] = { self._sql.raise_sent, rank, why, now, (keys.halves(status.id)), rank }
+    job[#job + 1] = { self._sql.raise_sent_if_new, rank, why, now, (keys.halves(status.id)), rank }
   end
 end
 
@@ -56,6 +56,12 @@ local function accept_some(self, records, first, last, done)
     end
     done(fresh)
   end)
+end
+
+---The number of the event that was given to the store last.
+---@return integer
+function events:last_seq()
+  return self._seq
 end
 
 ---Stores events; calls back after the commit.

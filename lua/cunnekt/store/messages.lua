@@ -65,6 +65,15 @@ function messages:settle(row, state, message_id, err, record, done)
   self:_insist(job, done)
 end
 
+---Moves a message on by a status that was stored just before the message was noted.
+---@param status table an event of kind "status"
+function messages:raise_sent(status)
+  local rank, why = keys.rank_of(status)
+  if rank then
+    self:_insist { { self._sql.raise_sent, rank, why, clock.now(), (keys.halves(status.id)), rank } }
+  end
+end
+
 ---The messages that are on their way, in the order in which they were said. Waits.
 ---@return table[]? rows id, contact, payload, state ("queued" or "sending"), unknown, track, attempts
 ---@return cunnekt.error? err kind store

@@ -11,6 +11,8 @@ statements.counters = [[SELECT
 
 local put_event = "INSERT INTO event (seq, contact, body, accepted_at) VALUES (?, ?, ?, ?)"
 
+local raise_sent = "UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND rank < ?"
+
 local dialog_columns = [[SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due,
     steps, error FROM dialog]]
 
@@ -122,10 +124,8 @@ local texts = {
   put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
   -- Statuses come in any order, and a message only ever moves up.
-  raise_sent = {
-    "UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND rank < ?",
-    if_changed = true,
-  },
+  raise_sent = raise_sent,
+  raise_sent_if_new = { raise_sent, if_changed = true },
   get_sent_by_id = { "SELECT message_id, rank FROM sent WHERE outbox = ?", want = "rows" },
   get_outbox_state = { "SELECT state FROM outbox WHERE id = ?", want = "rows" },
 }
