@@ -189,9 +189,20 @@ local function split_delivery(where, args)
   return delivery
 end
 
+-- Whether the message that this turn handles keeps the window open, whatever else is kept of the conversation.
+local function is_just_opened(self)
+  local current = turn.current(self._bot)
+  local record = current and current.record
+  local at = record and record.contact == self.contact and record.inbound_at
+  return at and at + window_seconds > clock.now()
+end
+
 -- A customer whom this store has never heard may still have a window open; then the provider decides.
 local function is_window_closed(self, payload)
-  return not payload.templateid and last_inbound(self) and self:window() == 0
+  if payload.templateid or is_just_opened(self) then
+    return false
+  end
+  return last_inbound(self) and self:window() == 0
 end
 
 -- The template that goes instead of a free-form message when the window is closed.

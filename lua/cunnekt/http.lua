@@ -198,19 +198,22 @@ function http.request(opts)
   return send("http.request", opts)
 end
 
--- The headers of most answers are never looked at.
-local lazy_answer_mt = {
-  __index = function(self, key)
-    if key == "headers" then
-      self.headers = parse_headers(self.head)
-      return self.headers
+-- The headers of most answers are never looked at: they are read when the first is asked for.
+local lazy_headers_mt = {
+  __index = function(self, wanted)
+    local head = self[1]
+    self[1] = nil
+    setmetatable(self, nil)
+    for name, value in pairs(parse_headers(head)) do
+      self[name] = value
     end
+    return self[wanted]
   end,
 }
 
 ---Checks the options of a request once, for one that is sent again and again with another body.
 ---@param opts cunnekt.http.options of http.request, without body and json
----@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request, its `headers` made when they are asked for
+---@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are there when they are asked for, not for `pairs`
 function http.prepare(opts)
   local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
   local function start(done)
@@ -223,7 +226,7 @@ function http.prepare(opts)
     if not status then
       return nil, failure(raw, answer, head, sent)
     end
-    return setmetatable({ status = status, body = answer, head = head }, lazy_answer_mt)
+    return { status = status, body = answer, headers = setmetatable({ head }, lazy_headers_mt) }
   end
 end
 
