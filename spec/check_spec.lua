@@ -98,6 +98,12 @@ describe("cunnekt check", function()
       "send_template: header: unknown option 'imge' (did you mean 'image'?)",
       "cunnekt.build.send_list('91', { list_titel = 'x' })",
       "send_list: unknown option 'list_titel' (did you mean 'list_title'?)",
+      "bot:dialog('d', function(chat) chat:ask('x', { tiemout = 1 }) end)",
+      "cunnekt.chat:ask: unknown option 'tiemout' (did you mean 'timeout'?)",
+      "bot:on('text', function(m) m.chat:wait { relpy = true } end)",
+      "cunnekt.chat:wait: unknown option 'relpy' (did you mean 'reply'?)",
+      "bot:dialog('d', function(chat) chat:ask_form { form_ctaa = 'x', tries = 2 } end)",
+      "ask_form: unknown option 'form_ctaa' (did you mean 'form_cta'?)",
     }
     for i = 1, #cases, 2 do
       it("in " .. cases[i], function()

@@ -18,8 +18,8 @@ local asking = require "cunnekt.dialog.asking"
 -- Seconds for which free-form messages may follow a customer's last one: the provider's service window.
 local window_seconds = 24 * 60 * 60
 
--- What a send may say about its delivery; the rest of its table is content.
-local delivery_spec = {
+---@type table<string, string|string[]> what a send may say about its delivery; the rest of its table is content
+chat.delivery_types = {
   unknown = { "hold", "resend", "fail" },
   track = "table",
   after = { "accepted", "delivered" },
@@ -170,7 +170,7 @@ local function split_delivery(where, args)
     return nil
   end
   local delivery, content
-  for name in pairs(delivery_spec) do
+  for name in pairs(chat.delivery_types) do
     if last[name] ~= nil then
       delivery = delivery or {}
       delivery[name] = last[name]
@@ -184,7 +184,7 @@ local function split_delivery(where, args)
       end
     end
     args[args.n] = next(content) ~= nil and content or nil
-    options.check(where, delivery, delivery_spec, 5)
+    options.check(where, delivery, chat.delivery_types, 5)
   end
   return delivery
 end

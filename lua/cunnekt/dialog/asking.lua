@@ -14,7 +14,8 @@ asking.methods = methods
 
 local media_types = { image = true, video = true, audio = true, document = true, sticker = true }
 
-local ask_spec = {
+---@type table<string, string> what every question takes beside its contents, for options.check
+asking.option_types = {
   timeout = "number",
   check = "function",
   otherwise = "string|function",
@@ -127,9 +128,9 @@ end
 local function split(where, given)
   local content, opts = {}, {}
   for name, value in pairs(given) do
-    (ask_spec[name] and opts or content)[name] = value
+    (asking.option_types[name] and opts or content)[name] = value
   end
-  options.check(where, opts, ask_spec, 4)
+  options.check(where, opts, asking.option_types, 4)
   return content, opts
 end
 
@@ -139,7 +140,7 @@ end
 ---@return table? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
 function methods:ask(text, opts)
-  opts = options.check("chat:ask", opts, ask_spec)
+  opts = options.check("chat:ask", opts, asking.option_types)
   return ask_until(self, "chat:ask", function()
     return self:reply_text(text)
   end, { text = true }, function(it)
@@ -203,7 +204,8 @@ function methods:ask_form(given)
   end, opts)
 end
 
-local wait_spec = {
+---@type table<string, string> what chat:wait takes
+asking.wait_types = {
   reply = "boolean", click = "boolean", choice = "boolean", form = "boolean", media = "boolean", any = "boolean",
   signal = "string", timeout = "number",
 }
@@ -224,7 +226,7 @@ end
 ---@return table? event the message, or the signal with `name` and `value`
 ---@return cunnekt.error? err kind timeout
 function methods:wait(wanted)
-  options.check("chat:wait", wanted, wait_spec)
+  options.check("chat:wait", wanted, asking.wait_types)
   local types = types_of(wanted)
   if not types and not wanted.signal and not wanted.timeout then
     error("chat:wait: say what to wait for: reply, click, choice, form, media, any, signal or timeout", 2)

@@ -138,21 +138,22 @@ local function contents_place(prefix, kind)
   return (prefix == "send" and 2 or 1) + (kind == "template" and 1 or 0)
 end
 
--- reply_* and send_* are ours whatever the object is called, unless the script has such functions of its own.
+local is_prefix = { reply = true, send = true, ask = true }
+
+-- reply_*, send_* and ask_* are ours whatever the object is called, unless the script has such functions of its own.
 local function check_message(call, notes, report)
   local name = call.method or (call.path and call.path:match "^cunnekt%.build%.(send_[%w_]+)$")
   local prefix, kind = (name or ""):match "^(%a+)_([%w_]+)$"
-  if (prefix ~= "reply" and prefix ~= "send") or notes.methods[name] then
+  if not is_prefix[prefix] or notes.methods[name] then
     return
   end
-  local kinds = require("cunnekt.chat").kinds
+  local kinds = prefix == "ask" and { "buttons", "list", "form" } or require("cunnekt.chat").kinds
   local names = {}
   for i, known in ipairs(kinds) do
     names[i] = prefix .. "_" .. known
     if known == kind then
-      local shape = shapes.contents[kind]
-      local place = shape and contents_place(prefix, kind) or #call.args
-      return check_table(call.args[place], shape or shapes.delivery, report, name)
+      local place = shapes.contents[kind] and contents_place(prefix, kind) or #call.args
+      return check_table(call.args[place], shapes.message(prefix, kind), report, name)
     end
   end
   local near = options.suggest(name, names)

@@ -20,9 +20,6 @@ local function list(names, nested)
   return { each = fields(names, nested) }
 end
 
--- What every send may say about its delivery, beside its contents or alone.
-local delivery = "unknown track fallback after mobile_format default_country"
-
 local header = fields "type text"
 
 ---Contents by kind of message.
@@ -38,15 +35,6 @@ shapes.contents = {
   }),
 }
 
----What may stand last in the other kinds: reply_text(text, {track = …}).
-shapes.delivery = fields(delivery)
-
-for _, shape in pairs(shapes.contents) do
-  for name in delivery:gmatch "%S+" do
-    shape.fields[name] = true
-  end
-end
-
 local function of_types(...)
   local shape = { fields = {} }
   for _, types in ipairs { ... } do
@@ -57,12 +45,29 @@ local function of_types(...)
   return shape
 end
 
+---What may stand beside contents, or last in the other kinds: reply_text(text, {track = …}); and what questions take.
+---@param prefix "reply"|"send"|"ask"
+---@param kind? string
+---@return cunnekt.check.shape
+function shapes.message(prefix, kind)
+  local numbers = { mobile_format = true, default_country = true }
+  local delivery = require("cunnekt.chat").delivery_types
+  local questions = prefix == "ask" and require("cunnekt.dialog.asking").option_types or {}
+  local contents = kind and shapes.contents[kind] or { fields = {} }
+  local shape = of_types(contents.fields, delivery, numbers, questions)
+  for name, nested in pairs(contents.fields) do
+    shape.fields[name] = nested
+  end
+  return shape
+end
+
 ---Options of functions, by their path below the module, and of methods, by "class:method".
 ---@return table<string, cunnekt.check.shape>
 function shapes.options()
   local settings = require "cunnekt.settings"
   local bot = require "cunnekt.bot"
   local http = require "cunnekt.http"
+  local asking = require "cunnekt.dialog.asking"
   local download = of_types(require("cunnekt.download").option_types)
   local request = of_types(http.option_types)
   local jobs = require "cunnekt.jobs"
@@ -76,6 +81,8 @@ function shapes.options()
     ["cunnekt.http.post"] = request,
     ["cunnekt.message:download"] = download,
     ["cunnekt.client:download"] = download,
+    ["cunnekt.chat:ask"] = of_types(asking.option_types),
+    ["cunnekt.chat:wait"] = of_types(asking.wait_types),
     ["cunnekt.bot:after"] = job,
     ["cunnekt.bot:every"] = job,
     ["cunnekt.bot:daily"] = daily,
@@ -88,6 +95,7 @@ shapes.place = {
   ["cunnekt.http.get"] = 2,
   ["cunnekt.http.post"] = 3,
   ["cunnekt.client:download"] = 2,
+  ["cunnekt.chat:ask"] = 2,
   ["cunnekt.bot:after"] = 2,
   ["cunnekt.bot:every"] = 2,
   ["cunnekt.bot:daily"] = 2,

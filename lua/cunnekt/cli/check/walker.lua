@@ -185,6 +185,8 @@ end
 function walker.field_of(value, name, line)
   if value and value.kind == "path" and value.path then
     return { kind = "path", path = value.path .. "." .. name, line = line, field = name }
+  elseif value and value.class == "cunnekt.message" and name == "chat" then
+    return { kind = "object", class = "cunnekt.chat", field = name }
   end
   return { kind = "field", field = name }
 end
@@ -200,28 +202,30 @@ function walker:arguments()
   return args
 end
 
+-- What the functions are given that a bot is given, and what its methods give.
+local handler_classes = { on = "cunnekt.message", dialog = "cunnekt.chat" }
+local result_classes = { chat = "cunnekt.chat" }
+
+local function class_by(classes, value, method)
+  return value and value.class == "cunnekt.bot" and classes[method] or nil
+end
+
 -- What a call gives: a module from require, an object from a constructor of a known module.
 local function result_of(call)
   local first = call.args[1]
   if call.global == "require" and first and first.kind == "string" then
     return { kind = "path", path = first.value }
-  elseif call.path then
-    return { kind = "object", class = call.path }
+  end
+  local class = call.path or class_by(result_classes, call, call.method)
+  if class then
+    return { kind = "object", class = class }
   end
   return { kind = "other" }
 end
 
--- The handlers of a bot are given messages.
-local function handler_class(value, method)
-  if method == "on" and value and value.class == "cunnekt.bot" then
-    return "cunnekt.message"
-  end
-  return nil
-end
-
 function walker:call(value, method, line)
   local outer = self.handler_class
-  self.handler_class = handler_class(value, method)
+  self.handler_class = class_by(handler_classes, value, method)
   local args = self:arguments()
   self.handler_class = outer
   local call = {
