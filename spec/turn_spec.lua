@@ -43,4 +43,20 @@ describe("turns that meet", function()
     settle()
     assert.equal(3, bot:chat("919999999999").state.count)
   end)
+
+  -- Every turn that met another one used to begin anew at once, and they met again: 300 of them ran 45,150 times.
+  it("go on one after the other once they have met, and nobody is left out", function()
+    local runs = 0
+    for _ = 1, 300 do
+      turn.run(bot, nil, function()
+        runs = runs + 1
+        bot.store:increment "n"
+      end, function(err)
+        assert(not err, err)
+      end)
+    end
+    settle()
+    assert.equal(300, bot.store:get "n")
+    assert.is_true(runs <= 600, ("%d runs for 300 turns"):format(runs))
+  end)
 end)

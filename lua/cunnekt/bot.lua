@@ -77,7 +77,7 @@ function bot.new(opts)
   local own, script = split_options(opts)
   local chosen = settings.load { script = script, where = "cunnekt.bot" }
   local self = setmetatable({
-    client = client.new(settings.client_options(chosen)),
+    client = client.new(settings.client_options(chosen), 2),
     _settings = chosen,
     _options = own,
     _routes = route.new(),
@@ -87,6 +87,7 @@ function bot.new(opts)
     _versions = {},
     _counts = counts.new(),
     _open_turns = 0,
+    _places = { first = 1, last = 0, is_taken = false },
     _is_stopping = false,
   }, bot_mt)
   self._store = assert(store.open(chosen.store))

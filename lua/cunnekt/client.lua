@@ -125,8 +125,9 @@ local NO_KEY = "cunnekt.client: there is no API key; put it into the environment
 
 ---Makes a client. Raises what is wrong with its options.
 ---@param opts? cunnekt.client.options
+---@param level? integer whose line is blamed where the key is missing, as in `error`; 1: the caller's
 ---@return cunnekt.client
-function client.new(opts)
+function client.new(opts, level)
   opts = options.check("cunnekt.client", opts, settings.client_types)
   local chosen = settings.load {
     script = opts,
@@ -135,7 +136,7 @@ function client.new(opts)
     names = settings.client_types,
   }
   if not chosen.api_key then
-    error(NO_KEY, 2)
+    error(NO_KEY, (level or 1) + 1)
   end
   chosen.base_url = chosen.base_url:gsub("/+$", "")
   return setmetatable({

@@ -215,6 +215,7 @@ function methods:_turn_failed(record, err, is_finished, it, done)
     log.warn("a turn could not be kept: %s", err.message)
     return done(1)
   elseif err.kind == "conflict" and not is_finished then
+    record.has_met = true
     return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
   elseif err.kind == "diverged" then
     -- The dialog is set aside, so this time the event goes to the handlers.

@@ -73,6 +73,35 @@ local function has_conflict(self)
   return false
 end
 
+-- A turn that met another one goes on only when no other such turn is under way: they would meet again and again, and
+-- keep the processor busy with turns that are thrown away.
+local function take_place(self)
+  local places = self.bot._places
+  if places.is_taken then
+    task.await(function(done)
+      places.last = places.last + 1
+      places[places.last] = done
+    end)
+  end
+  places.is_taken, self.has_place = true, true
+end
+
+local function leave_place(self)
+  if not self.has_place then
+    return
+  end
+  self.has_place = false
+  local places = self.bot._places
+  if places.first > places.last then
+    places.is_taken = false
+    return
+  end
+  local go = places[places.first]
+  places[places.first] = nil
+  places.first = places.first + 1
+  go()
+end
+
 -- Versions only matter to turns that are open now, so the table is emptied when none is.
 local function open_turn(bot)
   bot._open_turns = bot._open_turns + 1
@@ -216,6 +245,7 @@ function turn_methods:commit(stage)
   end
   local sends = self.sends
   clear(self)
+  leave_place(self)
   self.bot._outbox:enqueue(sends)
   self.bot._schedule:enact(change.jobs)
   return true
@@ -247,14 +277,19 @@ local function run_until_committed(self, fn)
       ok, failure = self:commit()
     end
     if ok then
+      leave_place(self)
       return nil
     end
     local is_under_way = self.has_committed or self.is_continued
     self:abandon()
     if failure.kind ~= "conflict" or is_under_way then
+      leave_place(self)
       return failure
+    elseif not self.has_place then
+      take_place(self)
     end
   end
+  leave_place(self)
   return errors.new("conflict", "other turns keep changing the same values")
 end
 
@@ -292,6 +327,9 @@ function turn.run(bot, record, fn, on_end)
   self.on_end = on_end
   task.spawn(function()
     task.running().turn = self
+    if record and record.has_met then
+      take_place(self) -- it cannot be run again in place, so it must not meet another one this time
+    end
     open_turn(bot)
     local failure = run_until_committed(self, fn)
     close_turn(bot)
