@@ -6,6 +6,7 @@ local cache = require "cunnekt.cache"
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local lanes = require "cunnekt.lanes"
+local log = require "cunnekt.log"
 local sent = require "cunnekt.sent"
 local task = require "cunnekt.task"
 
@@ -50,6 +51,7 @@ function outbox.new(options)
     _last = cache.new(remembered_contacts),
     _by_id = setmetatable({}, { __mode = "v" }),
     _by_message_id = setmetatable({}, { __mode = "v" }),
+    _warned = {},
     _early = {},
     _early_count = 0,
   }, outbox_mt)
@@ -191,6 +193,18 @@ end
 
 local unknown_ends = { hold = "unknown", fail = "failed" }
 
+-- Seconds between two lines about messages that have to wait for the same kind of reason.
+local warn_pace = 60
+
+-- Customers wait for these messages, so the log says why; once a minute is enough for any number of them.
+local function warn_of(self, err)
+  local now = clock.monotonic()
+  if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
+    self._warned[err.kind] = now
+    log.warn("messages wait and will be tried again: %s", tostring(err))
+  end
+end
+
 local function settle_failure(self, row, err, done)
   local is_unknown = err.kind == "unknown_outcome"
   if err.kind == "window_closed" and row.fallback then
@@ -207,6 +221,7 @@ local function settle_failure(self, row, err, done)
     give_up(self, row, "rejected", err)
     return done()
   end
+  warn_of(self, err)
   row.handle:_requeue(err)
   row.is_marked = false
   self._store:settle(row, "queued", nil, err)
