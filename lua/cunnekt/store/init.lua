@@ -6,6 +6,7 @@ local cache = require "cunnekt.cache"
 local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
+local keys = require "cunnekt.store.keys"
 local log = require "cunnekt.log"
 local schema = require "cunnekt.store.schema"
 local statements = require "cunnekt.store.statements"
@@ -33,11 +34,29 @@ local function store_error(message, code)
   return errors.new("store", message, { code = code })
 end
 
+-- What the disk says, not the job: while it lasts, webhooks are answered with 503 and nothing is lost.
+local is_illness = { full = true, io = true, read_only = true, corrupt = true }
+
+-- Says in the log when the database cannot be written any more, and when it can again.
+local function note_health(self, results, problem, code)
+  if results and self._is_ill then
+    self._is_ill = false
+    log.info("the store can write again")
+  elseif not results and is_illness[code] and not self._is_ill then
+    self._is_ill = true
+    log.error("the store cannot write: %s; webhooks are refused until it can", problem)
+  end
+end
+
 ---Hands a job to the database; calls back after its commit.
 ---@param job table[] list of statements, see core.store_open
 ---@param done fun(results: table|boolean|nil, err: cunnekt.error?)
 function store_methods:_start(job, done)
+  if self._is_closed then
+    return done(nil, store_error("the store is closed", "closed"))
+  end
   local is_taken, message = self._db:run(job, function(results, problem, code)
+    note_health(self, results, problem, code)
     done(results, not results and store_error(problem, code) or nil)
   end)
   if not is_taken then
@@ -150,6 +169,8 @@ function store.open(url, options)
     end
   end
   self._sql = statements.prepare(db)
+  -- The first digest makes libcrypto set itself up, which does not survive a lack of memory: better now than later.
+  keys.halves ""
   return self
 end
 
