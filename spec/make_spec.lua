@@ -93,6 +93,41 @@ describe("make #packaging", function()
     )
   end)
 
+  it("finds lua-cjson beside the host, where no static one goes into it", function()
+    local tree = folder.path .. "/tree"
+    local built = process.run { "make", "-j2", "BUILD=" .. folder.path .. "/b", "CJSON_STATIC=", "host" }
+    assert.equal(0, built.code, built.err)
+    local where = process.run({ process.lua, "-e", "print(package.searchpath('cjson', package.cpath))" }).out:gsub("\n", "")
+    process.run { "mkdir", "-p", tree .. "/bin", tree .. "/lib/lua/5.4" }
+    process.run { "cp", folder.path .. "/b/bin/cunnekt", tree .. "/bin" }
+    local opts = { cwd = "/", is_bare = true, env = { LUA_CPATH = "/nowhere/?.so" } }
+    opts.stdin = "print(require('cunnekt').json.encode { 1 })"
+    assert.matches("module 'cjson' not found", process.run({ tree .. "/bin/cunnekt", "run", "-" }, opts).err)
+    process.run { "cp", where, tree .. "/lib/lua/5.4/cjson.so" }
+    assert.equal("[1]\n", process.run({ tree .. "/bin/cunnekt", "run", "-" }, opts).out)
+  end)
+
+  it("builds anew what other flags or another file concern, and nothing else", function()
+    -- The object files that a run of make compiles, by their names. -W: as if that file had just been changed.
+    local function compiled(...)
+      local out = process.run({ "make", "-j2", "BUILD=" .. folder.path .. "/b", ... }).out
+      local names = {}
+      for name in out:gmatch " %-c %-o [^\n]-([^/ ]+%.o) " do
+        names[name] = true
+      end
+      return names
+    end
+    assert.is_true(compiled()["loop.o"])
+    assert.same({}, compiled())
+    assert.same({ ["embedded.o"] = true }, compiled("-W", "lua/cunnekt/task.lua"))
+    assert.same({ ["search.o"] = true }, compiled("-W", "src/host/search.c"))
+    local by_header = compiled("-W", "src/bind/bind.h")
+    assert.is_true(by_header["core.o"])
+    assert.is_nil(by_header["search.o"])
+    local by_flags = compiled "CFLAGS=-O0"
+    assert.is_true(by_flags["core.o"] and by_flags["search.o"] and by_flags["embedded.o"])
+  end)
+
   it("sets a shell up for the module tree", function()
     local script = [[eval "$(make -s env)" && cd / && "$0" -e 'print(require("cunnekt").version, require("cunnekt.core"))']]
     local result = process.run({ "sh", "-c", script, process.lua }, { env = { LUA_PATH = ";;", LUA_CPATH = ";;" } })
