@@ -31,7 +31,9 @@ end
 ---@param payload table
 ---@return cunnekt.sent
 function sent.new(payload)
-  return setmetatable({ state = "queued", payload = payload }, sent_mt)
+  -- With room for what comes later.
+  local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil, _before_wait = nil }
+  return setmetatable(handle, sent_mt)
 end
 
 local function has_reached(self, wanted)

@@ -19,6 +19,13 @@ local tasks = setmetatable({}, { __mode = "k" })
 
 local task_mt = { __name = "cunnekt.task" }
 
+-- Made with room for what a task gets later (see cunnekt.turn for the last two).
+local function new_task(co, waiters)
+  local t = { co = co, is_done = false, waiters = waiters, awaits = nil, cancel = nil, results = nil, turn = nil, run = nil }
+  tasks[co] = t
+  return setmetatable(t, task_mt)
+end
+
 local function finish(t)
   t.is_done = true
   local waiters = t.waiters
@@ -104,8 +111,7 @@ end
 ---@param ... any its arguments
 ---@return cunnekt.task
 function task.spawn(fn, ...)
-  local t = setmetatable({ co = take_coroutine(), is_done = false }, task_mt)
-  tasks[t.co] = t
+  local t = new_task(take_coroutine())
   resume(t, fn, ...)
   return t
 end
@@ -216,8 +222,7 @@ function task.run(fn, ...)
   if tasks[coroutine.running()] then
     return fn(...)
   end
-  local t = setmetatable({ co = take_coroutine(), is_done = false, waiters = {} }, task_mt)
-  tasks[t.co] = t
+  local t = new_task(take_coroutine(), {})
   resume(t, fn, ...)
   while not t.is_done do
     if not core.step(true) and not t.is_done then

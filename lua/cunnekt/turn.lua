@@ -27,18 +27,34 @@ turn.gone = {}
 ---@field jobs table<string, table> name → what becomes of the named job, see schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
+local gathered = { "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs" }
+
+-- Most of the tables are empty, and stay.
 local function clear(self)
-  self.sends, self.values, self.states, self.reads, self.watches = {}, {}, {}, {}, {}
-  self.ends, self.pauses, self.jobs = {}, {}, {}
+  for i = 1, #gathered do
+    local name = gathered[i]
+    if next(self[name]) ~= nil then
+      self[name] = {}
+    end
+  end
 end
 
 ---A turn that nothing has happened in yet.
 ---@param bot table
 ---@param record table?
 function turn.new(bot, record)
-  local self = setmetatable({ bot = bot, record = record }, turn_mt)
-  clear(self)
-  return self
+  return setmetatable({
+    bot = bot,
+    record = record,
+    sends = {},
+    values = {},
+    states = {},
+    reads = {},
+    watches = {},
+    ends = {},
+    pauses = {},
+    jobs = {},
+  }, turn_mt)
 end
 
 ---The turn of the task that is running, if it belongs to this bot.

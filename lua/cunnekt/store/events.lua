@@ -39,7 +39,7 @@ local function add_record(self, job, record, day)
 end
 
 local function accept_some(self, records, first, last, done)
-  local job, tells, day = {}, {}, keys.today()
+  local job, tells, day = { nil, nil }, {}, keys.today()
   for i = first, last do
     tells[i] = add_record(self, job, records[i], day)
   end

@@ -70,7 +70,8 @@ end
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
 function turns:commit(change)
-  local job, record, sql = {}, change.record, self._sql
+  -- With room for the usual statements.
+  local job, record, sql = { nil, nil, nil, nil }, change.record, self._sql
   if record then
     job[1] = { sql.delete_event, record.seq }
     for _, other in ipairs(record.joined or {}) do
