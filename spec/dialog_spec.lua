@@ -1,4 +1,7 @@
 -- SPDX-License-Identifier: MIT
+-- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in dialog_replay_spec.lua.
+
+-- SPDX-License-Identifier: MIT
 local clock = require "cunnekt.clock"
 local cunnekt = require "cunnekt"
 local log = require "cunnekt.log"

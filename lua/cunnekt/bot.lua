@@ -11,6 +11,7 @@ local keys = require "cunnekt.keys"
 local options = require "cunnekt.options"
 local outbox = require "cunnekt.outbox"
 local route = require "cunnekt.route"
+local run = require "cunnekt.dialog.run"
 local serve = require "cunnekt.serve"
 local schedule = require "cunnekt.schedule"
 local settings = require "cunnekt.settings"
@@ -34,11 +35,12 @@ bot.option_types = {
   attempts = "integer",
   on_failure = { "wait", "pass" },
   keep_days = "integer",
+  parked = "integer",
 }
 
 -- Events handled at once, events that may wait, messages under way at once, seconds to finish in at a stop, turns of an
--- event before it is set aside, whether later events of the contact wait for one that is tried again, and days for which
--- what was set aside is kept.
+-- event before it is set aside, whether later events of the contact wait for one that is tried again, days for which
+-- what was set aside is kept, and dialogs that wait in memory; those beyond are rebuilt from their journals.
 local defaults = {
   concurrency = 1000,
   queue = 100000,
@@ -48,6 +50,7 @@ local defaults = {
   attempts = 5,
   on_failure = "wait",
   keep_days = 30,
+  parked = 2000,
 }
 
 for _, part in ipairs { "cunnekt.handle", "cunnekt.jobs", "cunnekt.serve" } do
@@ -71,7 +74,7 @@ local function split_options(opts)
 end
 
 ---Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30)
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (2000)
 ---@return cunnekt.bot
 function bot.new(opts)
   local own, script = split_options(opts)
@@ -83,6 +86,7 @@ function bot.new(opts)
     _routes = route.new(),
     _senders = {},
     _failure_hearers = {},
+    _restart_hearers = {},
     _globals = {},
     _versions = {},
     _counts = counts.new(),
@@ -105,11 +109,11 @@ function bot.new(opts)
     tell = function(row, outcome, err)
       return self:_outcome_of(row, outcome, err)
     end,
-    on_told = function(record)
-      self._inbox:enqueue { record }
+    on_told = function(records)
+      self._inbox:enqueue(records)
     end,
   }
-  self._dialogs = dialog.new(self)
+  self._dialogs = dialog.new(self, math.max(1, own.parked))
   self._inbox = inbox.new {
     store = self._store,
     counts = self._counts,
@@ -154,7 +158,7 @@ function bot_methods:on(what, matcher, handler, opts)
     matcher, handler, opts = nil, matcher, handler
   end
   local entry = self._routes:add(what, matcher, handler, opts, 3)
-  self._dialogs:register(entry.name, handler, {})
+  self._dialogs:register(entry.name, handler, {}, matcher)
   return self
 end
 
@@ -192,7 +196,7 @@ function bot_methods:on_error(fn)
 end
 
 local dialog_spec = {
-  unexpected = { "interrupt", "ignore" },
+  unexpected = { "interrupt", "ignore", "queue" },
   on_change = { "keep", "restart" },
   migrate = "function",
 }
@@ -200,10 +204,10 @@ local dialog_spec = {
 ---Names a dialog: `fn(chat, args)` asks, waits and goes on, across restarts.
 ---@param name string
 ---@param fn fun(chat: cunnekt.chat, args: any): any
----@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default) or nowhere ("ignore"); on_change: when the code changed, dialogs go on with the old one ("keep", default) or "restart"; migrate: a function in the dialog's place
+---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), nowhere ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, dialogs go on with the old one ("keep", default) or "restart"; migrate: fun(past) gives the args with which they begin again; past has name, args, answers (messages), and event, which came now
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
-  if type(name) ~= "string" or name == "" or name:find("^%a+:") then
+  if type(name) ~= "string" or name == "" or name:find "^%a+:" then
     error("bot:dialog: the name must be a string without a colon", 2)
   end
   check_function("bot:dialog", fn)
@@ -231,44 +235,67 @@ function bot_methods:global(word, fn)
   return self
 end
 
--- Stores an event of our own for a contact, and queues it.
-local function tell(self, contact, told)
-  local record = inbox.own_record(contact, told)
-  local ok, err = self._store:put_own(record)
-  if not ok then
-    return nil, err
-  end
-  self._inbox:enqueue { record }
-  return true
+-- Tells a conversation something by an event of our own: with the turn that is running, or at once.
+local function tell(self, kind, contact, told)
+  local err
+  local ok = run.within(kind, told, function()
+    local record, its_turn = inbox.own_record(contact, told), turn.current(self)
+    if its_turn then
+      table.insert(its_turn:gather "tells", record)
+      return true
+    end
+    local is_kept, problem = self._store:put_own(record)
+    if not is_kept then
+      err = problem
+      return false
+    end
+    self._inbox:enqueue { record }
+    return true
+  end)
+  return ok or nil, err
 end
 
----Begins a dialog with a contact that has not written just now; durable once this returns.
+---Begins a dialog with a contact that has not written just now. Durable once this returns; in a handler or a dialog, with
+---its turn.
 ---@param to string the customer's number
 ---@param name string
 ---@param args? any what JSON can hold
 ---@return boolean? ok
----@return cunnekt.error? err kind store
+---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:start(to, name, args)
-  local it = self:chat(to)
-  return tell(self, it.contact, { status = "dialog_start", name = name, to = to, args = args })
+  local told = { status = "dialog_start", name = name, to = to, args = args }
+  local ok, err = tell(self, "start", self:chat(to).contact, told)
+  return ok, err
 end
 
----Sends a signal to the dialog of a contact that waits for it with chat:wait{signal = name}.
+---Sends a signal to the dialog of a contact that waits for it with chat:wait{signal = name}. Durable as bot:start is.
 ---@param to string the customer's number
 ---@param name string
 ---@param value? any what JSON can hold
 ---@return boolean? ok
----@return cunnekt.error? err kind store
+---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:signal(to, name, value)
-  return tell(self, self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
+  local ok, err = tell(self, "signal", self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
+  return ok, err
+end
+
+---Hears once, at a start that takes up what an earlier run of the script left: how many events, messages and dialogs.
+---@param fn fun(left: {events: integer, messages: integer, dialogs: integer})
+---@return cunnekt.bot self
+function bot_methods:on_restart(fn)
+  check_function("bot:on_restart", fn)
+  table.insert(self._restart_hearers, fn)
+  return self
 end
 
 ---The conversation with a contact, to write to somebody without having been written to.
 ---@param to string a number, as the provider gives it in `from`
----@param phone_number_id? string the business number's id, where there are several
+---@param phone_number_id? string the business number's id, where there are several: by default the one that the handler's customer wrote to, elsewhere the one that a customer wrote to last
 ---@return cunnekt.chat
 function bot_methods:chat(to, phone_number_id)
-  return chat.new(self, ("%s:%s"):format(phone_number_id or self._phone_number_id or "", to), to)
+  local current = run.current()
+  local number = phone_number_id or (current and current.contact:match "^([^:]+):") or self._phone_number_id
+  return chat.new(self, ("%s:%s"):format(number or "", to), to)
 end
 
 ---Whether no bot that serves has anything to do. For `cunnekt dev`.

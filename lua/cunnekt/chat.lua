@@ -5,6 +5,7 @@
 local build = require "cunnekt.build"
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
+local journal = require "cunnekt.dialog.journal"
 local json = require "cunnekt.json"
 local options = require "cunnekt.options"
 local run = require "cunnekt.dialog.run"
@@ -83,6 +84,23 @@ local function fill_state(self, text)
   rawset(self, "_state", state)
 end
 
+-- What was read holds until the next commit of the run, or of the turn where there is no run; elsewhere for the moment.
+local function reading_of(its_run, current)
+  return its_run and its_run.epoch or current or {}
+end
+
+-- A run reads the states that it holds anew after each commit, in this order each time that it is rebuilt.
+local function note_holder(self, its_run)
+  local holders = its_run.state_holders or {}
+  its_run.state_holders = holders
+  for _, holder in ipairs(holders) do
+    if holder == self then
+      return
+    end
+  end
+  holders[#holders + 1] = self
+end
+
 function chat_methods:_load_state()
   local current, its_run = turn.current(self._bot), run.current()
   -- Several chat objects may stand for one contact; within a turn the first one holds the state.
@@ -90,19 +108,19 @@ function chat_methods:_load_state()
   if holder and holder ~= self then
     return holder:_load_state()
   end
-  local segment = its_run and its_run.segment
-  if not self._state or self._segment ~= segment then
+  local reading = reading_of(its_run, current)
+  if not self._state or self._reading ~= reading then
+    rawset(self, "_reading", reading)
     if current then
       current:note_read("state " .. self.contact)
     end
     fill_state(self, read_state(self))
-    rawset(self, "_segment", segment)
   end
   if current then
     current.states[self.contact] = self
   end
-  if its_run then
-    its_run.state_holder = self
+  if its_run and not its_run.is_in_step then
+    note_holder(self, its_run)
   end
   return self._state
 end
@@ -147,8 +165,10 @@ function chat_methods:watch_window(before)
   if type(before) ~= "number" or before <= 0 or before >= window_seconds then
     error("chat:watch_window: seconds must be a number between 0 and 86400", 2)
   end
-  turn.within(self._bot, function(current)
-    current.watches[self.contact] = before
+  run.within("watch", { self.contact, before }, function()
+    turn.within(self._bot, function(current)
+      current.watches[self.contact] = before
+    end)
   end)
 end
 
@@ -265,13 +285,16 @@ function chat_methods:_send(payload, delivery)
   if not current then
     return send_now(self, payload, delivery)
   end
+  if #self._bot._senders > 0 then
+    self:_load_state() -- bot:before_send may look at it, within the step
+  end
   local result, is_recalled = current:step("send", { payload, delivery or false }, function()
     local err
     handle, err = send_now(self, payload, delivery)
-    return handle and { id = handle.id } or { err = { kind = err.kind, message = err.message } }
-  end)
+    return { id = handle and handle.id, err = err and journal.pack_error(err) }
+  end, { is_internal = true })
   if result.err then
-    return nil, errors.new(result.err.kind, result.err.message)
+    return nil, journal.unpack_error(result.err)
   elseif is_recalled then
     handle = self._bot._outbox:recall(result.id, payload)
     handle.track = delivery and delivery.track

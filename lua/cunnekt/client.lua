@@ -239,19 +239,9 @@ local function penalised(seconds)
   return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
 end
 
----Sends a payload that a builder made. Waits for its turn under the limits, and repeats what surely was not taken.
----@param payload table
----@param opts? {retries: integer?} another number of repeats than the client's
----@return cunnekt.sent_answer? sent with `attempts`
----@return cunnekt.error? err with `attempts`
-function client_methods:deliver(payload, opts)
-  opts = options.check("client:deliver", opts, { retries = "integer" })
-  local body, err = encoded(self, payload)
-  if not body then
-    return nil, err
-  end
+local function deliver(self, payload, body, last)
   local endpoint, contact = build.endpoint(payload), contact_of(payload)
-  local last = (opts.retries or self._retries) + 1
+  local err
   for attempt = 1, last do
     local penalty = self._limiter:penalty(contact)
     if penalty > LONGEST_PAUSE then
@@ -273,6 +263,22 @@ function client_methods:deliver(payload, opts)
     task.sleep(pause)
   end
   return nil, err
+end
+
+---Sends a payload that a builder made. Waits for its turn under the limits, and repeats what surely was not taken.
+---@param payload table
+---@param opts? {retries: integer?} another number of repeats than the client's
+---@return cunnekt.sent_answer? sent with `attempts`
+---@return cunnekt.error? err with `attempts`
+function client_methods:deliver(payload, opts)
+  opts = options.check("client:deliver", opts, { retries = "integer" })
+  local body, err = encoded(self, payload)
+  if not body then
+    return nil, err
+  end
+  return task.record("client", payload, function()
+    return deliver(self, payload, body, (opts.retries or self._retries) + 1)
+  end)
 end
 
 local function deliver_built(self, payload, err)

@@ -8,6 +8,7 @@ local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
 local options = require "cunnekt.options"
 local source = require "cunnekt.download_source"
+local task = require "cunnekt.task"
 
 local download = {}
 
@@ -157,14 +158,7 @@ local function store(media, target, opts, max_bytes, wanted)
   }
 end
 
----Downloads the media of a message; see cunnekt.client.download.
----@param client cunnekt.client
----@param message_id string
----@param opts? cunnekt.download.options
----@return cunnekt.download.result? result
----@return cunnekt.error? err
-function download.run(client, message_id, opts)
-  opts = check_options(message_id, opts)
+local function fetch(client, message_id, opts)
   if opts.path and not opts.path:find "^[^%z]+$" then
     return invalid("path", "path is empty or holds a zero byte")
   elseif message_id == "" then
@@ -187,6 +181,22 @@ function download.run(client, message_id, opts)
     return nil, refusal
   end
   return store(media, target, opts, max_bytes, wanted)
+end
+
+---Downloads the media of a message; see cunnekt.client.download.
+---@param client cunnekt.client
+---@param message_id string
+---@param opts? cunnekt.download.options
+---@return cunnekt.download.result? result
+---@return cunnekt.error? err
+function download.run(client, message_id, opts)
+  opts = check_options(message_id, opts)
+  if opts.sink then
+    task.refuse("a download into a sink", 3)
+  end
+  return task.record("download", { message_id, opts.path or false }, function()
+    return fetch(client, message_id, opts)
+  end)
 end
 
 return download

@@ -93,34 +93,45 @@ local function open_event(self, record)
   return it
 end
 
--- Each handler is a run of its own, which becomes a dialog when it waits.
-local function begin_run(self, record, entry)
+-- The handling of an event is a run, which becomes a dialog when it waits.
+local function begin_run(self, record, it)
   local current = run.new {
     id = self._store:next_dialog_id(),
-    name = entry.name,
+    name = "on:event",
     contact = record.contact,
-    args = inbox.bodies_of(record),
+    args = { bodies = inbox.bodies_of(record), track = it.track },
+    event = it,
     at = clock.now(),
+    is_handler = true,
+    script = self._dialogs.script,
   }
   local running = task.running()
   running.run, running.turn.run = current, current
+  return current
 end
 
----The event of a journal's step, bound to this bot.
+---An event that a journal keeps, bound to this bot.
 ---@param contact string
----@param body string
+---@param bodies string[] that it was made of
 ---@return table
-function methods:_read_event(contact, body)
-  return event.bind(self, contact, inbox.read_body(body))
+function methods:_read_event(contact, bodies)
+  return event.bind(self, contact, inbox.read_bodies(bodies))
 end
 
----The event that takes a run up again which a crash cut off in the middle of its turn.
+---Gives an event its methods.
+---@param contact string
+---@param it table
+---@return table it
+function methods:_bind_event(contact, it)
+  return event.bind(self, contact, it)
+end
+
+---The body of the event that takes a run up again which a crash cut off in the middle of its turn.
 ---@param record cunnekt.inbox.record
 ---@param current cunnekt.run
----@return cunnekt.inbox.record
-function methods:_resume_record(record, current)
-  self._dialogs:describe(current)
-  return inbox.own_record(record.contact, { status = "dialog_resume", run = current.id })
+---@return string
+function methods:_resume_body(record, current)
+  return inbox.own_record(record.contact, { status = "dialog_resume", run = current.id, seed = current:find_seed() }).body
 end
 
 local function lowered(text)
@@ -128,8 +139,23 @@ local function lowered(text)
 end
 
 -- The handler of a word that works everywhere, if this is one.
-local function global_of(self, it)
-  return it.type == "text" and self._globals[lowered(it.text)] or nil
+local function global_of(globals, it)
+  return it.type == "text" and globals[lowered(it.text)] or nil
+end
+
+---Brings an event to the handlers of the script that its run belongs to.
+---@param it table
+---@param current cunnekt.run
+function methods:_run_event(it, current)
+  local script = current.script
+  local global = global_of(script.globals, it)
+  if global then
+    current.name = global.name
+    return global.run(it)
+  end
+  return script.routes:dispatch(it, function(entry)
+    current.name = entry.name
+  end)
 end
 
 -- An event of a form that nobody knows and no handler wants is kept for somebody to look at.
@@ -146,19 +172,13 @@ local function run_handlers(self, record, opened, on_end)
     on_end.event = it
     if not it then
       return
+    elseif it.kind == "status" then
+      self._dialogs:note_status(it, its_turn)
     end
     if it.kind == "unknown" and not self._routes:hears(it) then
       return set_aside(self, its_turn)
     end
-    local global = global_of(self, it)
-    if global then
-      begin_run(self, record, global)
-      global.run(it)
-    else
-      self._routes:dispatch(it, function(entry)
-        begin_run(self, record, entry)
-      end)
-    end
+    self._dialogs:call(begin_run(self, record, it))
     self._dialogs:begin_planned(its_turn)
   end, on_end.call)
 end
@@ -173,7 +193,7 @@ local function bring(self, record, on_end)
     return turn.run(self, record, function() end, on_end.call)
   elseif it and it.status == "dialog_start" then
     return self._dialogs:start_stored(it, record, on_end.call)
-  elseif it and not global_of(self, it) and self._dialogs:offer(it, record, on_end.call) then
+  elseif it and not global_of(self._globals, it) and self._dialogs:offer(it, record, on_end.call) then
     return
   end
   run_handlers(self, record, it, on_end)
@@ -185,15 +205,16 @@ function methods:_handle(record, done)
     return done(pause)
   end
   local on_end = {}
-  function on_end.call(err, rest)
+  function on_end.call(err, rest, its_run)
     if err then
-      self:_turn_failed(record, err, rest == nil, on_end.event, done)
+      on_end.is_finished, on_end.run = rest == nil, its_run and its_run.is_stored and its_run or nil
+      self:_turn_failed(record, err, on_end, done)
     else
       self._counts.events_finished = self._counts.events_finished + 1
       done()
     end
   end
-  if not self._dialogs:is_used() then
+  if not self._dialogs:is_used() and not record.is_resume then
     return run_handlers(self, record, nil, on_end)
   end
   task.spawn(function()
@@ -209,45 +230,51 @@ local function retry_pause(attempts)
   return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
 end
 
-function methods:_turn_failed(record, err, is_finished, it, done)
-  if err.kind == "store" and not is_finished then
+-- What becomes of an event whose turn failed. `what`: its event, run, and whether the event is finished all the same.
+function methods:_turn_failed(record, err, what, done)
+  if err.kind == "store" and not what.is_finished then
     -- The handler is not to blame: it runs again when the store can write.
     log.warn("a turn could not be kept: %s", err.message)
     return done(1)
-  elseif err.kind == "conflict" and not is_finished then
+  elseif err.kind == "conflict" and not what.is_finished then
     record.has_met = true
     return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
-  elseif err.kind == "diverged" then
+  elseif err.kind == "diverged" and what.run then
     -- The dialog is set aside, so this time the event goes to the handlers.
-    self:_fail(err, it)
+    self._dialogs:set_aside(what.run, err)
+    self:_fail(err, what.event)
     return done(0)
   end
   self._counts.events_failed = self._counts.events_failed + 1
   record.attempts = record.attempts + 1
   err.attempts = record.attempts
-  err.is_final = is_finished or record.attempts >= self._options.attempts
-  self:_fail(err, it)
+  err.is_final = what.is_finished or record.attempts >= self._options.attempts
+  self:_fail(err, what.event)
   if not err.is_final then
     self._store:note_attempt(record)
     return self._inbox:try_later(record, retry_pause(record.attempts), done)
   end
-  if not is_finished then
+  if what.run then
+    self._dialogs:set_aside(what.run, err, record)
+  end
+  if not what.is_finished then
     self._counts.events_dead = self._counts.events_dead + 1
     self._store:bury(record, err)
   end
   done()
 end
 
--- The event that tells the script what became of a message; nil where no handler wants to know.
+-- The events that tell of what became of a message: the script, where a handler wants to know, and a dialog that waits.
 function methods:_outcome_of(row, outcome, err)
   local told = { kind = "own", status = outcome }
-  if not self._routes:hears(told) then
-    return nil
+  local records = { self._dialogs:sent_record(row.id) }
+  if self._routes:hears(told) then
+    told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
+    told.payload = row.payload
+    told.err = err and { kind = err.kind, message = err.message, code = err.code }
+    table.insert(records, inbox.own_record(row.contact, told))
   end
-  told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
-  told.payload = row.payload
-  told.err = err and { kind = err.kind, message = err.message, code = err.code }
-  return inbox.own_record(row.contact, told)
+  return records
 end
 
 return { methods = methods }

@@ -169,11 +169,15 @@ end
 -- Tail-called by its users, so that level 3 is who called them.
 local function send(where, opts)
   local raw = raw_options(where, options.check(where, opts, http.option_types, 3), 3)
-  local answer, err = wait(raw)
-  if not answer then
-    return nil, err
-  end
-  return answer
+  -- What is sent, whatever order the keys of its JSON come in.
+  local content = opts.json ~= nil and { json = opts.json } or raw.body or false
+  return task.record("http", { raw.method, raw.url, content }, function()
+    local answer, err = wait(raw)
+    if not answer then
+      return nil, err
+    end
+    return answer
+  end)
 end
 
 local function with(opts, method, url, body)
@@ -293,6 +297,7 @@ stream_mt.__close = stream_methods.close
 ---@return cunnekt.error? err as of http.request
 function http.stream(opts)
   local raw = raw_options("http.stream", options.check("http.stream", opts, http.option_types), 3)
+  task.refuse("http.stream", 2)
   raw.stream = true
   local answer, request = wait(raw)
   if not answer then

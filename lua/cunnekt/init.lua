@@ -36,13 +36,18 @@ end
 ---@param ... any its arguments
 ---@return cunnekt.task
 function cunnekt.spawn(fn, ...)
-  return require("cunnekt.task").spawn(fn, ...)
+  local task = require "cunnekt.task"
+  task.refuse("cunnekt.spawn", 2)
+  return task.spawn(fn, ...)
 end
 
 ---Waits some seconds; other tasks go on.
 ---@param seconds number
 function cunnekt.sleep(seconds)
-  require("cunnekt.task").sleep(seconds)
+  local task = require "cunnekt.task"
+  task.record("sleep", seconds, function()
+    task.sleep(seconds)
+  end)
 end
 
 return setmetatable(cunnekt, {

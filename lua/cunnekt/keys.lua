@@ -48,9 +48,9 @@ local function read(current, key)
 end
 
 -- A change of the running turn, and a step of the run in it.
-local function within(self, kind, key, subject, change)
+local function within(self, kind, key, given, change)
   local err
-  local result = run.within(kind, { key, subject ~= turn.gone and subject or false }, function()
+  local result = run.within(kind, { key, given }, function()
     local value
     value, err = turn.within(self._bot, change)
     return value
@@ -81,7 +81,7 @@ end
 function keys_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
-  return within(self, "set", key, text, function(current)
+  return within(self, "set", key, value, function(current)
     current.values[key] = text
     return true
   end)
@@ -98,7 +98,7 @@ function keys_methods:add(key, value)
     error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
   end
   local text = encode("store:add", key, value)
-  return within(self, "add", key, text, function(current)
+  return within(self, "add", key, value, function(current)
     if read(current, key) ~= nil then
       return false
     end

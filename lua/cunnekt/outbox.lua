@@ -37,7 +37,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field attempts integer
 ---@field statuses table[]? of the message, when they overtook the answer that brings its id
 
----@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the event that tells the script, or nil; `on_told(record)` is called when that is stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown; `counts` is added to
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the events that tell of it; `on_told(records)` is called when they are stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown; `counts` is added to
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
@@ -147,6 +147,14 @@ function outbox_methods:drop(id, contact)
   return true
 end
 
+---The number of a message that was accepted. May wait.
+---@param message_id string
+---@return integer? id nil when it is not known
+function outbox_methods:number_of(message_id)
+  local handle = self._by_message_id[message_id]
+  return handle and handle.id or self._store:number_of(message_id)
+end
+
 ---The handle of a message that was said before, in this life or an earlier one. May wait.
 ---@param id integer
 ---@param payload table
@@ -174,11 +182,11 @@ local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
 end
 
--- Stores what became of a message, together with the event that tells the script of it.
+-- Stores what became of a message, together with the events that tell of it.
 local function settle(self, row, state, outcome, err)
-  local record = self._tell(row, outcome, err)
-  self._store:settle(row, state, row.handle.message_id, err, record, record and function()
-    self._on_told(record)
+  local records = self._tell(row, outcome, err)
+  self._store:settle(row, state, row.handle.message_id, err, records, records[1] and function()
+    self._on_told(records)
   end)
 end
 

@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
+local journal = require "cunnekt.dialog.journal"
 local run = require "cunnekt.dialog.run"
 local task = require "cunnekt.task"
 
@@ -86,6 +87,13 @@ local function wait_for_change(self, deadline)
   end)
 end
 
+local function wait_now(self, wanted, timeout)
+  if self._before_wait then
+    self._before_wait()
+  end
+  return self:_wait_for(wanted, timeout or 60)
+end
+
 ---Waits until the message has come so far. The turn ends here: what the handler did before is committed and sent, and
 ---the handler goes on afterwards.
 ---@param wanted "accepted"|"sent"|"delivered"|"read"
@@ -99,21 +107,27 @@ function sent_methods:wait(wanted, timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error(("sent:wait: the timeout must be a number of seconds, got %s"):format(type(timeout)), 2)
   end
+  local current = run.current()
+  if not current then
+    return wait_now(self, wanted, timeout)
+  elseif current.is_in_step then
+    error("sent:wait: not within chat:step, which is done as a whole", 2)
+  end
   local reached, err
-  local result, is_recalled = run.step("sent", { self.id or 0, wanted }, function()
-    if self._before_wait then
-      self._before_wait()
-    end
-    reached, err = self:_wait_for(wanted, timeout or 60)
-    return reached and { state = self.state, message_id = self.message_id } or { err = { kind = err.kind, message = err.message } }
-  end)
+  local result, is_recalled = current:step("sent", { self.id or 0, wanted }, function()
+    -- What was said before is sent now, and the rest goes on as a dialog does.
+    task.running().turn:commit_more()
+    reached, err = wait_now(self, wanted, timeout)
+    return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
+  end, { is_internal = true, takes_time = true })
   if not is_recalled then
     return reached, err
-  elseif result.err then
-    return nil, errors.new(result.err.kind, result.err.message)
   end
   self:_advance(result.state)
-  self.message_id = result.message_id
+  self.message_id = self.message_id or result.message_id
+  if result.err then
+    return nil, journal.unpack_error(result.err)
+  end
   return self
 end
 

@@ -56,6 +56,26 @@ local function read_rest(self)
   return { records = records, rows = rows }
 end
 
+-- Tells the script what was left, in a turn of its own, before anything of it goes on.
+local function tell_of_rest(self, rest)
+  if #self._restart_hearers == 0 then
+    return
+  end
+  local left = { events = #rest.records, messages = #rest.rows, dialogs = self._store:count_dialogs() }
+  if left.events + left.messages + left.dialogs == 0 then
+    return
+  end
+  turn.run(self, nil, function()
+    for _, fn in ipairs(self._restart_hearers) do
+      fn(left)
+    end
+  end, function(err)
+    if err then
+      self:_fail(err, nil)
+    end
+  end)
+end
+
 ---Takes up what an earlier run left behind, opens the webhook's address and begins to serve.
 ---@return cunnekt.bot? self
 ---@return cunnekt.error? err
@@ -82,6 +102,7 @@ function methods:listen()
   self._server, self._address, self._doors = opened, opened:address(), doors
   serving[self] = true
   -- Nothing has come in yet, for the loop has not run: what is older is queued first.
+  tell_of_rest(self, rest)
   self._outbox:recover(rest.rows)
   self._inbox:enqueue(rest.records)
   self._schedule:start()

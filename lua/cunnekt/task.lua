@@ -122,6 +122,34 @@ function task.running()
   return tasks[coroutine.running()]
 end
 
+---Makes a coroutine part of the running task: it may not yield to the loop, but it is known whose it is.
+---@param co thread
+function task.adopt(co)
+  tasks[co] = task.running()
+end
+
+---Whether this code may wait by yielding: not in a coroutine that the script made by itself.
+---@return boolean
+function task.can_yield()
+  local t = tasks[coroutine.running()]
+  return t ~= nil and t.co == coroutine.running() and coroutine.isyieldable()
+end
+
+---Does a waiting call. Dialogs put a function here that keeps what the call gave, so that it is not done again.
+---@param kind string
+---@param subject any what is asked for, fit for JSON
+---@param fn fun(): any, any a value, or nil and an error
+---@return any value
+---@return any err
+function task.record(kind, subject, fn) -- luacheck: no unused args
+  return fn()
+end
+
+---Refuses, in a dialog, what cannot be kept. Dialogs put a function here.
+---@param what string
+---@param level? integer whom the error is blamed on
+function task.refuse(what, level) end -- luacheck: no unused args
+
 local function call_off(cancel)
   if type(cancel) == "function" then
     cancel()
@@ -151,7 +179,7 @@ end
 ---@return any ...
 function task.await(start)
   local t = tasks[coroutine.running()]
-  if not t or not coroutine.isyieldable() then
+  if not t or t.co ~= coroutine.running() or not coroutine.isyieldable() then
     return await_stepping(start)
   end
   -- `done` may be called before the yield (an answer at once) or after it; only the first call counts.

@@ -23,11 +23,18 @@ turn.gone = {}
 ---@field states table<string, table> contact → chat whose state was touched
 ---@field reads table<string, integer> what was read → its version then
 ---@field ends integer[] runs that are forgotten with this turn
+---@field cuts table<integer, table> run → the step at which its journal is cut off, and the steps it had
+---@field kept table[] messages that are put by for a dialog: dialog, bodies
+---@field taken integer[] messages put by that a dialog has taken
+---@field tells cunnekt.inbox.record[] events of our own that come of this turn
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → what becomes of the named job, see schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
 local gathered = { "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs" }
+-- And what few turns do.
+local rarely_gathered = { "cuts", "kept", "taken", "tells" }
+local nothing = {}
 
 -- Most of the tables are empty, and stay.
 local function clear(self)
@@ -36,6 +43,9 @@ local function clear(self)
     if next(self[name]) ~= nil then
       self[name] = {}
     end
+  end
+  for i = 1, #rarely_gathered do
+    self[rarely_gathered[i]] = nothing
   end
 end
 
@@ -54,7 +64,21 @@ function turn.new(bot, record)
     ends = {},
     pauses = {},
     jobs = {},
+    cuts = nothing,
+    kept = nothing,
+    taken = nothing,
+    tells = nothing,
   }, turn_mt)
+end
+
+---A list of what few turns do, to add to.
+---@param name "cuts"|"kept"|"taken"|"tells"
+---@return table
+function turn_methods:gather(name)
+  if self[name] == nothing then
+    self[name] = {}
+  end
+  return self[name]
 end
 
 ---The turn of the task that is running, if it belongs to this bot.
@@ -164,9 +188,22 @@ end
 
 ---Commits in the middle of a handler, which goes on. Raises when the store cannot.
 function turn_methods:commit_more()
-  local ok, err = self:commit(self.run and "more" or "end")
-  if not ok then
+  local states, run = self.states, self.run
+  if run then
+    self.bot._dialogs:check_may_wait(run)
+  end
+  local ok, err = self:commit(run and "more" or "end")
+  if not ok and run then
+    run:fail(err)
+  elseif not ok then
     error(err, 0)
+  end
+  if not run then
+    -- The script may still hold these states. A run reads its own anew.
+    for contact, chat in pairs(states) do
+      self.states[contact] = chat
+      self:note_read("state " .. contact)
+    end
   end
 end
 
@@ -202,26 +239,40 @@ end
 -- What the commit says of the run: kept at its wait or on its way, or forgotten at its end.
 local function change_run(self, stage, change)
   local run = self.run
-  change.ends = { table.unpack(self.ends) }
+  change.ends, change.cuts, change.kept, change.taken = self.ends, self.cuts, self.kept, self.taken
   if not run then
     return
   elseif stage == "end" then
     if run.is_stored then
-      table.insert(change.ends, run.id)
+      change.ended = run
+      -- Messages that it never came to wait for go to whoever wants them now.
+      for _, record in ipairs(self.bot._dialogs:kept_records(run, self)) do
+        table.insert(self:gather "tells", record)
+      end
     end
     return
   end
   change.run = run
+  self.bot._dialogs:describe(run)
   if stage == "more" and self.record then
-    -- In the event's place comes one that takes the run up again, should this process end before the run does.
-    change.next_record = self.bot:_resume_record(self.record, run)
+    -- In the event's place stands one that takes the run up again, should this process end before the run does.
+    change.resume = self.bot:_resume_body(self.record, run)
   end
 end
 
 -- Whether a commit would change anything.
 local function is_empty(self, states, change)
-  return not (self.record or #self.sends > 0 or change.run or #change.ends > 0)
-    and not (next(self.values) or next(states) or next(self.watches) or next(self.pauses) or next(self.jobs))
+  if self.record or change.run or change.ended or next(states) then
+    return false
+  end
+  for _, names in ipairs { gathered, rarely_gathered } do
+    for _, name in ipairs(names) do
+      if name ~= "states" and name ~= "reads" and next(self[name]) then
+        return false
+      end
+    end
+  end
+  return true
 end
 
 ---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
@@ -242,20 +293,21 @@ function turn_methods:commit(stage)
   self.bot._outbox:mark(self.sends)
   change.record, change.sends, change.values = self.record, self.sends, self.values
   change.states, change.watches, change.pauses, change.jobs = states, self.watches, self.pauses, self.jobs
+  change.tells = self.tells
   local ok, err = self.bot._store:commit(change)
   if not ok then
     return nil, err
   end
   if change.run then
-    change.run.is_stored = true
+    change.run.is_stored, change.run.stored_n = true, change.run.n
   end
   for contact, text in pairs(states) do
     self.states[contact]:_keep_state(text)
   end
   self.has_committed = true
-  if change.next_record then
-    self.record.seq, self.record.body, self.record.event = change.next_record.seq, change.next_record.body, nil
-    self.record.joined = nil
+  if change.resume then
+    self.record.body, self.record.event, self.record.joined = change.resume, nil, nil
+    self.record.is_resume = true
   else
     self.record = nil
   end
@@ -263,6 +315,8 @@ function turn_methods:commit(stage)
   clear(self)
   leave_place(self)
   self.bot._outbox:enqueue(sends)
+  self.bot._inbox:enqueue(change.tells)
+  self.bot._dialogs:enact(change)
   self.bot._schedule:enact(change.jobs)
   return true
 end
@@ -275,10 +329,14 @@ function turn_methods:abandon()
   for _, row in ipairs(self.sends) do
     row.handle:_advance("dropped", errors.new("cancelled", "the handler failed before its turn was committed"))
   end
+  self.planned = nil
   clear(self)
 end
 
-local function with_traceback(failure)
+---For xpcall: a failure that is none of ours becomes one, with its traceback.
+---@param failure any
+---@return cunnekt.error
+function turn.with_traceback(failure)
   if errors.is(failure) then
     return failure
   end
@@ -288,7 +346,7 @@ end
 -- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
 local function run_until_committed(self, fn)
   for _ = 1, most_conflicts do
-    local ok, failure = xpcall(fn, with_traceback, self)
+    local ok, failure = xpcall(fn, turn.with_traceback, self)
     if ok then
       ok, failure = self:commit()
     end
@@ -300,7 +358,7 @@ local function run_until_committed(self, fn)
     self:abandon()
     if failure.kind ~= "conflict" or is_under_way then
       leave_place(self)
-      return failure
+      return failure, self.run
     elseif not self.has_place then
       take_place(self)
     end
@@ -337,7 +395,7 @@ end
 ---@param bot table
 ---@param record table?
 ---@param fn fun(self: cunnekt.turn)
----@param on_end fun(err: cunnekt.error?, record: table?) `record`: the event when it is not finished; of the first turn
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event when it is not finished; `its_run`: what failed; of the first turn
 function turn.run(bot, record, fn, on_end)
   local self = turn.new(bot, record)
   self.on_end = on_end
@@ -347,12 +405,12 @@ function turn.run(bot, record, fn, on_end)
       take_place(self) -- it cannot be run again in place, so it must not meet another one this time
     end
     open_turn(bot)
-    local failure = run_until_committed(self, fn)
+    local failure, its_run = run_until_committed(self, fn)
     close_turn(bot)
     if self.leave_handles then
       self.leave_handles()
     end
-    self.on_end(failure, self.record)
+    self.on_end(failure, self.record, its_run)
   end)
 end
 

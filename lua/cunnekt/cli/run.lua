@@ -2,6 +2,7 @@
 -- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and stays until its work is done.
 
 local core = require "cunnekt.core"
+local source = require "cunnekt.dialog.source"
 local task = require "cunnekt.task"
 local usage = require "cunnekt.cli.usage"
 local world = require "cunnekt.dialog.world"
@@ -144,7 +145,7 @@ local function load_modules_into(env)
     if not path then
       return nil -- whoever comes next says where it looked
     end
-    local chunk, failure = loadfile(path, "bt", env)
+    local chunk, failure = source.load_module(name, path, env)
     if not chunk then
       error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
     end
@@ -159,7 +160,7 @@ local function load_script(path)
     return load(io.read "a", "=stdin", "t", env)
   end
   add_script_folder(path)
-  return loadfile(path, "t", env)
+  return source.load(path, env)
 end
 
 -- The traceback ends where the script begins: the frames below are the host's.

@@ -1,18 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- How a dialog asks and waits: the methods of a chat that end the turn and go on with the customer's answer.
+-- How a dialog asks: the methods of a chat that put a question and go on with the customer's answer. What they wait with
+-- stands in dialog/waiting.lua.
 
-local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local options = require "cunnekt.options"
 local run = require "cunnekt.dialog.run"
 local turn = require "cunnekt.turn"
+local waiting = require "cunnekt.dialog.waiting"
 
 local asking = {}
 
 local methods = {}
 asking.methods = methods
-
-local media_types = { image = true, video = true, audio = true, document = true, sticker = true }
+for name, method in pairs(waiting.methods) do
+  methods[name] = method
+end
 
 ---@type table<string, string> what every question takes beside its contents, for options.check
 asking.option_types = {
@@ -21,65 +23,8 @@ asking.option_types = {
   otherwise = "string|function",
   tries = "integer",
 }
-
--- ---- one wait ------------------------------------------------------------------------------------------------------
-
-local function current_run(where)
-  local current = run.current()
-  if not current then
-    error(("%s: only a handler or a dialog can wait; begin one with bot:start"):format(where), 3)
-  end
-  return current
-end
-
--- What the journal keeps of an event that ended a wait.
-local function as_result(delivery)
-  local it = delivery.event
-  return { at = clock.now(), body = it.status == "dialog_timeout" and "" or delivery.record.body }
-end
-
--- The event of a wait, from what the journal keeps; nil for a timeout.
-local function from_result(self, result)
-  if result.body == "" then
-    return nil
-  end
-  return self._bot:_read_event(self.contact, result.body)
-end
-
----Ends the turn until one of some things happens.
----@param wanted table types?, signal?, due?
----@return table? event nil when the time is up
-function methods:_rest(wanted, where)
-  local current = current_run(where)
-  local it
-  local result, is_recalled = current:step("wait", { types = wanted.types, signal = wanted.signal }, function()
-    local delivery = current.delivery
-    if delivery then
-      current.delivery = nil
-    else
-      wanted.n = current.n
-      current.waiting = wanted
-      delivery = self._bot._dialogs:rest(current)
-    end
-    current.waiting = nil
-    it = delivery.event
-    return as_result(delivery)
-  end)
-  current.at = result.at
-  current.segment = (current.segment or 0) + 1
-  if is_recalled or (it and it.status == "dialog_timeout") then
-    it = from_result(self, result)
-  end
-  return it
-end
-
-local function deadline(timeout)
-  return timeout and clock.now() + timeout or nil
-end
-
-local function timed_out(timeout)
-  return errors.new("timeout", ("no answer came within %g seconds"):format(timeout))
-end
+---@type table<string, any> what chat:wait takes
+asking.wait_types = waiting.wait_types
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
@@ -97,17 +42,19 @@ end
 
 -- Asks until an answer fits, the tries are used up or the time is.
 local function ask_until(self, where, ask, types, fits, opts)
+  local current = waiting.current_run(where)
+  local from, due = current.n + 1, waiting.deadline(current, opts.timeout)
   local sent, err = ask()
   if not sent then
     return nil, err
   end
   -- Where the script has something to say to a wrong answer, every message is an answer.
   local taken = (opts.otherwise or opts.tries) and { any = true } or types
-  local due, tries = deadline(opts.timeout), 0
+  local tries = 0
   while true do
-    local it = self:_rest({ types = taken, due = due }, where)
+    local it = self:_rest({ types = taken, due = due, from = from }, where)
     if not it then
-      return nil, timed_out(opts.timeout)
+      return nil, waiting.timed_out(opts.timeout)
     end
     local is_good, why = fits(it)
     if is_good and opts.check then
@@ -204,67 +151,19 @@ function methods:ask_form(given)
   end, opts)
 end
 
----@type table<string, string> what chat:wait takes
-asking.wait_types = {
-  reply = "boolean", click = "boolean", choice = "boolean", form = "boolean", media = "boolean", any = "boolean",
-  signal = "string", timeout = "number",
-}
-
-local function types_of(wanted)
-  local types = {}
-  types.text, types.any = wanted.reply, wanted.any
-  types.button, types.quick_reply = wanted.click, wanted.click
-  types.list, types.form = wanted.choice, wanted.form
-  for name in pairs(wanted.media and media_types or {}) do
-    types[name] = true
-  end
-  return next(types) ~= nil and types or nil
-end
-
----Waits for any of some things: reply (a text), click, choice, form, media, any (message), signal = name; timeout seconds.
----@param wanted table
----@return table? event the message, or the signal with `name` and `value`
----@return cunnekt.error? err kind timeout
-function methods:wait(wanted)
-  options.check("chat:wait", wanted, asking.wait_types)
-  local types = types_of(wanted)
-  if not types and not wanted.signal and not wanted.timeout then
-    error("chat:wait: say what to wait for: reply, click, choice, form, media, any, signal or timeout", 2)
-  end
-  local it = self:_rest({ types = types, signal = wanted.signal, due = deadline(wanted.timeout) }, "chat:wait")
-  if not it then
-    return nil, timed_out(wanted.timeout)
-  end
-  return it
-end
-
----Goes on after some seconds, across restarts; messages of the customer meanwhile go to the ordinary handlers.
----@param seconds number
-function methods:sleep(seconds)
-  if type(seconds) ~= "number" or seconds < 0 then
-    error("chat:sleep: seconds must be a number, 0 or more", 2)
-  end
-  self:_rest({ due = deadline(seconds) }, "chat:sleep")
-end
+-- ---- other ways through a conversation -----------------------------------------------------------------------------
 
 ---Does something that happens once in the dialog's life, whatever is restarted: files, commands, other programs.
 ---@param name string
----@param fn fun(): any may return what JSON can hold
+---@param fn fun(): any may return what JSON can hold, and strings of any bytes
 ---@return any what fn returned
 function methods:step(name, fn)
-  local current = current_run "chat:step"
+  local current = waiting.current_run "chat:step"
   if type(name) ~= "string" or type(fn) ~= "function" then
     error("chat:step: a name and a function are wanted", 2)
   end
-  return (current:step("step", name, function()
-    current.is_in_step = true
-    local ok, result = pcall(fn)
-    current.is_in_step = false
-    if not ok then
-      error(result, 0)
-    end
-    return result
-  end))
+  self:_load_state() -- not first within the step, which is not done again
+  return (current:step("step", name, fn, { takes_time = true, commits = true }))
 end
 
 ---Runs another dialog as part of this one, and gives what it returns.
@@ -272,30 +171,12 @@ end
 ---@param args any
 ---@return any ...
 function methods:call(name, args)
-  local known = self._bot._dialogs._known[name]
-  if not known then
+  local current = waiting.current_run "chat:call"
+  local known = current.script.known[name]
+  if not known or not known.opts.is_dialog then
     error(("chat:call: there is no dialog '%s'"):format(tostring(name)), 2)
   end
-  current_run "chat:call"
   return known.fn(self, args)
-end
-
--- Notes who has the conversation, with the turn that is running.
-local function pause(self, is_paused)
-  self._bot._dialogs.has_paused = self._bot._dialogs.has_paused or is_paused
-  turn.within(self._bot, function(current)
-    current.pauses[self.contact] = is_paused
-  end)
-end
-
----Hands the conversation over to a person: its messages reach neither dialogs nor handlers until chat:resume.
-function methods:pause()
-  pause(self, true)
-end
-
----Takes the conversation back.
-function methods:resume()
-  pause(self, false)
 end
 
 ---Begins a dialog in this conversation, once the handler or dialog that runs has returned.
@@ -305,11 +186,76 @@ function methods:start(name, args)
   self._bot._dialogs:plan("chat:start", name, self.contact, self.to, args)
 end
 
----Ends the dialogs of this conversation that wait.
+---Ends the dialogs of this conversation that wait; not the one that calls it, which returns for that.
 ---@param name? string only those of this name
 ---@return integer count
 function methods:cancel(name)
-  return self._bot._dialogs:cancel(self.contact, name)
+  local err
+  local count = run.within("cancel", { self.contact, name or false }, function()
+    local ended
+    ended, err = self._bot._dialogs:cancel(self.contact, name)
+    return ended
+  end)
+  return count, err
+end
+
+-- The newest dialog of the conversation that waits for an answer is made to ask the question before it again.
+local function send_back(self)
+  local bot, its_turn = self._bot, turn.current(self._bot)
+  for _, stored in ipairs(bot._store:dialogs_of(self.contact)) do
+    local place = stored.waiting and stored.waiting.from and not stored.error and bot._dialogs:place_before(stored)
+    if place then
+      bot._dialogs.parked:evict(stored.id)
+      its_turn:gather("cuts")[stored.id] = { n = place, steps = stored.steps }
+      table.insert(its_turn:gather "tells", waiting.resume_record(stored))
+      return true
+    end
+  end
+  return false
+end
+
+---Goes back to the question before: it is asked again, and everything from there on is done again. What was sent and kept
+---since stays so. In a dialog this does not return; elsewhere, as in a bot:global, it is the conversation's newest dialog
+---that goes back.
+---@return boolean is_back false when there is no question to go back to
+function methods:back()
+  local current = waiting.current_run "chat:back"
+  local asks = current.asks or {}
+  if #asks > 0 and current.contact == self.contact then
+    current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = asks[#asks - 1] or asks[1] }))
+  end
+  return run.within("back", self.contact, function()
+    return send_back(self)
+  end)
+end
+
+-- Notes who has the conversation, with the turn that is running.
+local function pause(self, is_paused)
+  local err
+  local ok = run.within(is_paused and "pause" or "resume", self.contact, function()
+    local done
+    done, err = turn.within(self._bot, function(current)
+      current.pauses[self.contact] = is_paused
+      return true
+    end)
+    return done
+  end)
+  return ok, err
+end
+
+---Hands the conversation over to a person: its messages reach neither dialogs nor handlers until chat:resume, and the
+---time of its dialogs stands still.
+---@return boolean? ok
+---@return cunnekt.error? err kind store; only outside of turns
+function methods:pause()
+  return pause(self, true)
+end
+
+---Takes the conversation back. What was due meanwhile is due now.
+---@return boolean? ok
+---@return cunnekt.error? err kind store; only outside of turns
+function methods:resume()
+  return pause(self, false)
 end
 
 return asking

@@ -7,13 +7,16 @@ local canonical = require "cunnekt.canonical"
 local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
-local json = require "cunnekt.json"
+local journal = require "cunnekt.dialog.journal"
 local task = require "cunnekt.task"
 
 local run = {}
 
 local run_methods = {}
 local run_mt = { __index = run_methods, __name = "cunnekt.run" }
+
+-- Failures that are not the script's to catch: the turn cannot go on, and is tried again or given up as a whole.
+local is_doom = { store = true, conflict = true, diverged = true, back = true, evicted = true }
 
 ---@class cunnekt.run
 ---@field id integer
@@ -23,18 +26,35 @@ local run_mt = { __index = run_methods, __name = "cunnekt.run" }
 ---@field args any what the dialog was started with
 ---@field code string? digest of the code that it runs
 ---@field n integer steps so far
----@field at number the time of this turn; it stands still until the next
+---@field at number the time of this turn; it stands still but for steps that take time
 ---@field is_dialog boolean false: a handler, which may do what cannot be journaled as long as it does not wait
 ---@field is_stored boolean the store knows it
+---@field waiting table? what it waits for, while it does
 ---@field pending table[] steps that the store does not know yet
 ---@field replay table[]? steps of an earlier life, by number
 ---@field delivery table? what the wait at the end of the replay is given
+---@field expects string? the mark of that wait
+---@field epoch integer another one after each commit: what was read before may have changed since
+---@field asks integer[]? the steps with which the questions began that were answered
+---@field state_holders cunnekt.chat[]? whose state the script may hold
+---@field doom cunnekt.error? why it cannot go on
 
----@param fields table id, name, contact, to, args, code, at, is_dialog; replay and delivery for one that is rebuilt
+-- No two runs have an epoch in common.
+local last_epoch = 0
+
+local function next_epoch()
+  last_epoch = last_epoch + 1
+  return last_epoch
+end
+
+---@param fields table taken: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for one that is rebuilt
 ---@return cunnekt.run
 function run.new(fields)
-  fields.n, fields.pending, fields.draws = 0, {}, 0
+  fields.n, fields.pending, fields.draws, fields.epoch = 0, {}, 0, next_epoch()
   fields.is_stored = fields.replay ~= nil
+  if fields.replay and not fields.replay[1] then
+    fields.replay = nil
+  end
   return setmetatable(fields, run_mt)
 end
 
@@ -45,75 +65,177 @@ function run.current()
   return running and running.run
 end
 
+-- ---- marks ---------------------------------------------------------------------------------------------------------
+
+-- The beginning of a text, not cut within a character.
+local function beginning(text)
+  return text:sub(1, (utf8.offset(text, 0, 41) or 41) - 1)
+end
+
 -- What a step is compared by. Long subjects are told apart by their digest, short ones can be read in a report.
-local function mark_of(kind, subject)
-  local text = canonical.text(subject)
-  if #text > 80 then
-    text = text:sub(1, 40) .. "…" .. core.hex(core.sha256():update(text):digest()):sub(1, 16)
+local function finish_mark(text)
+  if #text <= 100 then
+    return text
   end
-  return kind .. " " .. text
+  return beginning(text) .. "… " .. core.hex(core.sha256():update(text):digest()):sub(1, 16)
 end
 
-local function diverged(self, old, mark)
-  local message = "the dialog '%s' does not do what it did before: step %d was %s, and is now %s"
-  error(errors.new("diverged", message:format(self.name, self.n, old.mark, mark), { step = self.n }), 0)
+local function text_of(kind, subject)
+  return kind .. " " .. canonical.text(subject)
 end
 
----Whether the run is still going through what it did in an earlier life.
+---The mark of a step.
+---@param kind string
+---@param subject any
+---@return string
+function run.mark(kind, subject)
+  return finish_mark(text_of(kind, subject))
+end
+
+---Ends the run: whatever the script catches, it gets no further than its next step.
+---@param err cunnekt.error
+function run_methods:fail(err)
+  self.doom = self.doom or err
+  error(err, 0)
+end
+
+-- Marks hold numbers and texts of customers, so the message has only their kinds; who looks into the store sees all.
+local function diverged(self, was, is_now)
+  local message = "the dialog '%s' does not do what it did before: step %d was '%s', and is now '%s'"
+  local before, after = was:match "^[^{ ]+", is_now:match "^[^{ ]+"
+  if before == after then
+    message = "the dialog '%s' does not do what it did before: step %d, '%s', differs"
+  end
+  self:fail(errors.new("diverged", message:format(self.name, self.n, before, after), {
+    step = self.n,
+    was = was,
+    is_now = is_now,
+  }))
+end
+
+---Whether the run is still on its way to where it stood.
 ---@return boolean
-function run_methods:is_replaying()
-  return self.replay ~= nil and self.replay[self.n + 1] ~= nil
+function run_methods:is_rebuilding()
+  return self.replay ~= nil or self.delivery ~= nil
 end
 
--- The result of the next step from an earlier life. Raises when the script does something else now.
-local function recall(self, kind, subject)
-  local old = self.replay[self.n]
-  local mark = mark_of(kind, subject)
-  if old.mark ~= mark then
-    diverged(self, old, mark)
+---Raises when the script has come to its end before it came to where it stood.
+function run_methods:check_end()
+  if self.doom then
+    error(self.doom, 0)
+  elseif self:is_rebuilding() then
+    self.n = self.n + 1
+    diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
   end
+end
+
+-- ---- steps ---------------------------------------------------------------------------------------------------------
+
+-- What was read before a commit may have changed after it, so the states that the script holds are read again.
+local function begin_epoch(self, is_recalled)
+  self.epoch = next_epoch()
+  local its_turn = task.running().turn
+  if is_recalled then
+    its_turn.states, its_turn.reads = {}, {} -- that turn is long over
+  end
+  for _, holder in ipairs(self.state_holders or {}) do
+    holder:_load_state()
+  end
+end
+
+-- The outcome of the next step from an earlier life. Raises when the script does something else now.
+local function recall(self, mark)
+  local old = self.replay[self.n]
+  if old.mark ~= mark then
+    diverged(self, old.mark, mark)
+  end
+  self.replay[self.n] = nil
   if not self.replay[self.n + 1] then
     self.replay = nil
   end
-  local kept = json.decode(old.result)
-  if kept.raised then
-    error(kept.raised, 0)
+  return journal.decode(old.result)
+end
+
+-- Gives what came of a step: at the end of both ways.
+local function give(self, outcome, is_recalled)
+  self.at = outcome.at or self.at
+  if outcome.is_commit then
+    begin_epoch(self, is_recalled)
   end
-  if kept[1] == json.null then
-    return nil
+  if outcome.raised then
+    error(journal.unpack_error(outcome.raised), 0)
   end
-  return kept[1]
+  return outcome.value, is_recalled
+end
+
+local function do_step(self, fn, opts)
+  local outcome = {}
+  self.is_in_step = true
+  local ok, result, is_commit = pcall(fn)
+  self.is_in_step = false
+  if not ok and errors.is(result) and is_doom[result.kind] then
+    self:fail(result)
+  elseif not ok then
+    outcome.raised = journal.pack_error(result)
+  else
+    outcome.value, outcome.is_commit = result, is_commit
+  end
+  if opts and opts.takes_time then
+    outcome.at = clock.now()
+  end
+  return outcome
+end
+
+local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true }
+
+-- A table that the script gets may be changed by it: the journal is written at once, and the script given what it says.
+local function write_now(step)
+  local outcome = step.outcome
+  if is_plain[math.type(outcome.value) or type(outcome.value)] then
+    return outcome
+  end
+  local ok, text = pcall(journal.encode, outcome)
+  if not ok then
+    local problem = ("what step %d gives cannot be kept: %s"):format(step.n, text)
+    step.outcome = { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }
+    return step.outcome
+  end
+  step.result = text
+  return journal.decode(text)
 end
 
 ---Does a step, or recalls it: `fn` is called only the first time.
 ---@param kind string
 ---@param subject any what is done, fit for JSON: the step is compared by it
----@param fn fun(): any the result, fit for JSON; nil is
+---@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
+---@param opts? table is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
 ---@return any result raises what `fn` raised, each time
 ---@return boolean is_recalled
-function run_methods:step(kind, subject, fn)
+function run_methods:step(kind, subject, fn, opts)
   if self.is_in_step then
     return fn(), false -- part of a larger step, which is recalled as a whole
+  elseif self.doom then
+    error(self.doom, 0)
   end
-  local is_recalled = self:is_replaying()
   self.n = self.n + 1
-  if is_recalled then
-    return recall(self, kind, subject), true
+  local text = text_of(kind, subject)
+  if self.replay then
+    return give(self, recall(self, finish_mark(text)), true)
+  elseif self.delivery and finish_mark(text) ~= self.expects then
+    diverged(self, self.expects, finish_mark(text))
   end
-  local step = { n = self.n, kind = kind, subject = subject }
-  self.is_in_step = true
-  local ok, result = pcall(fn)
-  self.is_in_step = false
-  if not ok and errors.is(result) then
-    error(result, 0) -- the turn cannot go on, and will be tried again: this never happened
+  local outcome = do_step(self, fn, opts)
+  local step = { n = self.n, text = text, outcome = outcome }
+  local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
+  outcome.is_commit = outcome.is_commit or commits or nil
+  if not (opts and opts.is_internal) then
+    outcome = write_now(step)
   end
   self.pending[#self.pending + 1] = step
-  if not ok then
-    step.raised = tostring(result)
-    error(result, 0)
+  if commits then
+    task.running().turn:commit_more()
   end
-  step.result = result
-  return result, false
+  return give(self, outcome, false)
 end
 
 ---Takes the steps that are not stored yet, as the store writes them.
@@ -122,17 +244,16 @@ function run_methods:take_pending()
   local steps = self.pending
   self.pending = {}
   for _, step in ipairs(steps) do
-    step.mark = mark_of(step.kind, step.subject)
-    step.text = step.raised and json.encode { raised = step.raised }
-      or json.encode(json.array { step.result == nil and json.null or step.result })
+    step.mark = finish_mark(step.text)
+    step.result = step.result or journal.encode(step.outcome)
   end
   return steps
 end
 
----The seed of the run's chance, drawn when it is first needed.
+---The seed of the run's chance, drawn when it is first needed; no other run has the same.
 ---@return string
 function run_methods:find_seed()
-  self.seed = self.seed or ("%.17g %.17g"):format(clock.random(), self.at)
+  self.seed = self.seed or ("%.17g %.17g %d"):format(clock.random(), self.at, self.id)
   return self.seed
 end
 
@@ -140,23 +261,25 @@ end
 ---@return number
 function run_methods:random()
   self.draws = self.draws + 1
-  self:find_seed()
-  local bytes = core.sha256():update(("%d %d %s"):format(self.id, self.draws, self.seed)):digest()
+  local bytes = core.sha256():update(("%d %s"):format(self.draws, self:find_seed())):digest()
   return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
 end
+
+-- ---- wherever there may be a run -----------------------------------------------------------------------------------
 
 ---Does a step in the run that is current, or just does it where there is none.
 ---@param kind string
 ---@param subject any
 ---@param fn fun(): any
+---@param opts? table as in run_methods.step
 ---@return any result
 ---@return boolean is_recalled
-function run.step(kind, subject, fn)
+function run.step(kind, subject, fn, opts)
   local current = run.current()
   if not current then
     return fn(), false
   end
-  return current:step(kind, subject, fn)
+  return current:step(kind, subject, fn, opts)
 end
 
 ---As run.step, with the result alone.
@@ -167,5 +290,43 @@ end
 function run.within(kind, subject, fn)
   return (run.step(kind, subject, fn))
 end
+
+-- ---- what lies below: HTTP, the client, downloads, sleep ------------------------------------------------------------
+
+local waiting_call = { is_internal = true, takes_time = true, commits = true }
+
+-- Does a waiting call as a step, and keeps what it gave at once: it must not be asked for again. `fn` gives a value, or
+-- nil and an error.
+local function record(kind, subject, fn)
+  local current = run.current()
+  if not current or current.is_in_step then
+    return fn()
+  end
+  local value, err
+  local kept, is_recalled = current:step(kind, subject, function()
+    value, err = fn()
+    return { v = journal.snapshot(value), err = err ~= nil and journal.pack_error(err) or nil }
+  end, waiting_call)
+  if is_recalled then
+    return kept.v, kept.err and journal.unpack_error(kept.err)
+  end
+  return value, err
+end
+
+---Refuses what cannot be journaled: in a dialog, but for chat:step; a handler may, but then it cannot wait afterwards.
+---@param what string
+---@param level? integer as in `error`
+function run.refuse(what, level)
+  local current = run.current()
+  if not current or current.is_in_step then
+    return
+  elseif current.is_dialog or current.is_stored then
+    local message = "%s cannot be repeated when the dialog is rebuilt: do it in chat:step(name, function() … end)"
+    error(message:format(what), level and level + 1 or 3)
+  end
+  current.tainted = current.tainted or what
+end
+
+task.record, task.refuse = record, run.refuse
 
 return run

@@ -4,11 +4,18 @@
 
 local canonical = require "cunnekt.canonical"
 local run = require "cunnekt.dialog.run"
+local task = require "cunnekt.task"
 
 local world = {}
 
--- The environments that were made here, and what each of them stands over.
+-- The environments that were made here, with the names that a script gave to globals, and what each of them stands over.
 local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+
+-- The run whose time, chance and order count; inside a step they are Lua's own, for the step is kept as a whole.
+local function current_run()
+  local current = run.current()
+  return current and not current.is_in_step and current or nil
+end
 
 -- ---- time, chance, order -------------------------------------------------------------------------------------------
 
@@ -16,22 +23,27 @@ local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { 
 local function make_os()
   local it = setmetatable({}, { __index = os })
   function it.time(t)
-    local current = run.current()
+    local current = current_run()
     if t ~= nil or not current then
       return os.time(t)
     end
     return math.floor(current.at)
   end
   function it.date(format, at)
-    local current = run.current()
+    local current = current_run()
     if at == nil and current then
       at = math.floor(current.at)
     end
     return os.date(format or "%c", at)
   end
   function it.clock()
-    local current = run.current()
+    local current = current_run()
     return current and current.at or os.clock()
+  end
+  function it.getenv(name)
+    return run.within("getenv", name, function()
+      return os.getenv(name)
+    end)
   end
   return it
 end
@@ -52,39 +64,63 @@ end
 local function make_math()
   local it = setmetatable({}, { __index = math })
   function it.random(low, high)
-    local current = run.current()
+    local current = current_run()
     if not current then
       return low == nil and math.random() or high == nil and math.random(low) or math.random(low, high)
     end
     local draw = current:random()
     return low == nil and draw or range(low, high, draw)
   end
+  function it.randomseed(...)
+    if not current_run() then
+      return math.randomseed(...)
+    end
+  end
   return it
+end
+
+local has_order = { number = true, string = true, boolean = true }
+
+-- Keys that are tables or functions have no order but that of their places in memory, which are others next time.
+local function check_keys(keys)
+  local count = 0
+  for _, key in ipairs(keys) do
+    count = count + (has_order[type(key)] and 0 or 1)
+  end
+  if count > 1 then
+    run.refuse("going through a table whose keys are tables or functions", 3)
+  end
 end
 
 local function iterate(state)
   local t, keys = state.t, state.keys
-  local key
-  repeat
+  while true do
     state.at = state.at + 1
-    key = keys[state.at]
-  until key == nil or t[key] ~= nil
-  return key, t[key]
+    local key = keys[state.at]
+    if key == nil then
+      return nil
+    elseif t[key] ~= nil then
+      return key, t[key]
+    end
+  end
 end
 
 local function ordered_pairs(t)
   local mt = getmetatable(t)
-  if not run.current() or type(t) ~= "table" or (mt and mt.__pairs) then
+  if not current_run() or type(t) ~= "table" or (type(mt) == "table" and mt.__pairs) then
     return pairs(t)
   end
-  return iterate, { t = t, keys = canonical.keys(t), at = 0 }, nil
+  local keys = canonical.keys(t)
+  check_keys(keys)
+  return iterate, { t = t, keys = keys, at = 0 }, nil
 end
 
 local function ordered_next(t, key)
-  if not run.current() or type(t) ~= "table" then
+  if not current_run() or type(t) ~= "table" or next(t) == nil then
     return next(t, key)
   end
   local keys = canonical.keys(t)
+  check_keys(keys)
   if key == nil then
     return keys[1], t[keys[1]]
   end
@@ -96,19 +132,34 @@ local function ordered_next(t, key)
   error("invalid key to 'next'", 2)
 end
 
+-- Coroutines that a script makes in a run are part of it, though they cannot wait.
+local function make_coroutine()
+  local it = setmetatable({}, { __index = coroutine })
+  function it.create(fn)
+    local co = coroutine.create(fn)
+    task.adopt(co)
+    return co
+  end
+  function it.wrap(fn)
+    local co = it.create(fn)
+    local function give(ok, ...)
+      if not ok then
+        error((...), 0)
+      end
+      return ...
+    end
+    return function(...)
+      return give(coroutine.resume(co, ...))
+    end
+  end
+  return it
+end
+
 -- ---- what cannot be done again -------------------------------------------------------------------------------------
 
--- In a dialog, except in chat:step; a handler may, but then it cannot wait afterwards.
 local function guarded(name, fn)
   return function(...)
-    local current = run.current()
-    if current and not current.is_in_step then
-      if current.is_dialog then
-        local message = "%s cannot be repeated when the dialog is rebuilt: do it in chat:step(name, function() … end)"
-        error(message:format(name), 2)
-      end
-      current.tainted = current.tainted or name
-    end
+    run.refuse(name, 2)
     return fn(...)
   end
 end
@@ -125,9 +176,17 @@ end
 local function make_print()
   return function(...)
     local current = run.current()
-    if not (current and current:is_replaying()) then
+    if not (current and current:is_rebuilding()) then
       print(...)
     end
+  end
+end
+
+-- Sets a global of the script: it goes where others look for it, and its name is remembered.
+local function set_global(names, base)
+  return function(_, name, value)
+    names[name] = true
+    base[name] = value
   end
 end
 
@@ -136,9 +195,12 @@ end
 ---@return table
 function world.new(base)
   base = base or _G
-  local env = {
+  local names, env = {}, {
     math = make_math(),
+    coroutine = make_coroutine(),
     io = guard("io", io, { "open", "popen", "lines", "read", "tmpfile", "input", "output" }),
+    dofile = guarded("dofile", dofile),
+    loadfile = guarded("loadfile", loadfile),
     pairs = ordered_pairs,
     next = ordered_next,
     print = make_print(),
@@ -147,25 +209,62 @@ function world.new(base)
   for _, name in ipairs { "execute", "remove", "rename", "tmpname" } do
     env.os[name] = guarded("os." .. name, os[name])
   end
-  is_world[env] = true
-  return setmetatable(env, { __index = base, __newindex = base })
+  function env.io.write(...)
+    local current = run.current()
+    return current and current:is_rebuilding() and io.stdout or io.write(...)
+  end
+  is_world[env] = names
+  return setmetatable(env, { __index = base, __newindex = set_global(names, base) })
 end
 
----Puts a function into such an environment, over the one that it has: for scripts that a plain interpreter loaded. What
----the host loaded is in one already. Other functions of the script keep theirs.
+---The names of the globals that a script set in such an environment; nil for any other table.
+---@param env any
+---@return table<string, boolean>?
+function world.globals_of(env)
+  return is_world[env]
+end
+
+-- Our files begin so: "@cunnekt/" in the host, a folder in a plain interpreter.
+local own_sources = debug.getinfo(1, "S").source:match "^(.*cunnekt/)dialog/"
+
+---Whether a function is the script's, not ours and not C.
 ---@param fn function
-function world.adopt(fn)
+---@return boolean
+function world.is_of_script(fn)
+  local info = debug.getinfo(fn, "S")
+  return info.what ~= "C" and info.source:sub(1, #own_sources) ~= own_sources
+end
+
+local function join_world(fn, place)
+  local _, env = debug.getupvalue(fn, place)
+  if is_world[env] or type(env) ~= "table" then
+    return
+  end
+  local its_world = worlds[env] or world.new(env)
+  worlds[env] = its_world
+  debug.upvaluejoin(fn, place, function()
+    return its_world
+  end, 1)
+end
+
+---Puts a function, and those of the script that it uses, into such an environment, over the one that they have: for
+---scripts that a plain interpreter loaded. What the host loaded is in one already.
+---@param fn function
+---@param seen? table
+function world.adopt(fn, seen)
+  seen = seen or {}
+  if seen[fn] or not world.is_of_script(fn) then
+    return
+  end
+  seen[fn] = true
   for i = 1, math.huge do
-    local name, env = debug.getupvalue(fn, i)
-    if name == "_ENV" and not is_world[env] then
-      local its_world = worlds[env] or world.new(env)
-      worlds[env] = its_world
-      debug.upvaluejoin(fn, i, function()
-        return its_world
-      end, 1)
+    local name, value = debug.getupvalue(fn, i)
+    if not name then
       return
-    elseif name == "_ENV" or not name then
-      return
+    elseif name == "_ENV" then
+      join_world(fn, i)
+    elseif type(value) == "function" then
+      world.adopt(value, seen)
     end
   end
 end

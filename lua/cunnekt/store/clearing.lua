@@ -40,7 +40,12 @@ function clearing:clear_old(keep_days)
   end
   self._clearing = nil
   local before = clock.now() - keep_days * 86400
-  results, err = self:_run { { sql.clear_dead, before }, { sql.clear_outbox, before } }
+  results, err = self:_run {
+    { sql.clear_dead, before },
+    { sql.clear_outbox, before },
+    { sql.clear_broken_steps, before },
+    { sql.clear_broken, before },
+  }
   return results and true or nil, err
 end
 

@@ -5,6 +5,21 @@ local json = require "cunnekt.json"
 
 local dialogs = {}
 
+---@class cunnekt.store.dialog
+---@field id integer
+---@field contact string
+---@field name string
+---@field to string?
+---@field args any
+---@field code string
+---@field seed string no other dialog, past or present, has the same
+---@field started_at number
+---@field changed_at number
+---@field waiting table? what it waits for; nil in the middle of a turn
+---@field due number?
+---@field steps integer
+---@field error table? why it was set aside: message, and step, was, is_now, seq where they are known
+
 local function as_record(row)
   return {
     id = row[1],
@@ -19,35 +34,8 @@ local function as_record(row)
     waiting = row[10] and json.decode(row[10]) or nil,
     due = row[11],
     steps = row[12],
-    error = row[13],
+    error = row[13] and json.decode(row[13]) or nil,
   }
-end
-
----Appends to a job what keeps a run at its wait, or on its way.
----@param job table[]
----@param run cunnekt.run
----@param now number
-function dialogs:add_run(job, run, now)
-  local sql = self._sql
-  if not run.is_stored then
-    local args = run.args ~= nil and json.encode(json.array { run.args }) or nil
-    job[#job + 1] = { sql.put_dialog, run.id, run.contact, run.name, run.to, args, run.code, run:find_seed(), run.at, now }
-  end
-  for _, step in ipairs(run:take_pending()) do
-    job[#job + 1] = { sql.put_step, run.id, step.n, step.mark, step.text }
-  end
-  local waiting = run.waiting
-  job[#job + 1] = {
-    sql.change_dialog, waiting and json.encode(waiting) or nil, waiting and waiting.due or nil, run.n, now, run.id,
-  }
-end
-
----Appends to a job what forgets a run.
----@param job table[]
----@param id integer
-function dialogs:add_end(job, id)
-  job[#job + 1] = { self._sql.delete_dialog, id }
-  job[#job + 1] = { self._sql.delete_steps, id }
 end
 
 local function all(results)
@@ -58,23 +46,85 @@ local function all(results)
   return list
 end
 
----The dialogs of a contact, the newest first; those that were set aside are not among them. Waits.
+-- ---- with a turn ---------------------------------------------------------------------------------------------------
+
+-- What keeps a run at its wait, or on its way.
+local function add_run(self, job, run, now)
+  local sql = self._sql
+  if not run.is_stored then
+    local args = run.args ~= nil and json.encode(json.array { run.args }) or nil
+    job[#job + 1] = { sql.put_dialog, run.id, run.contact, run.name, run.to, args, run.code, run:find_seed(), run.at, now }
+    if run.source then
+      job[#job + 1] = { sql.put_code, run.source.digest, run.source.text }
+    end
+  end
+  local waiting, n = run.waiting or {}, run.stored_n or 0
+  local text = run.waiting and json.encode(waiting)
+  job[#job + 1] = { sql.change_dialog, text, waiting.due, waiting.sent, run.n, now, run.id, n }
+  for _, step in ipairs(run:take_pending()) do
+    job[#job + 1] = { sql.put_step, run.id, step.n, step.mark, step.result }
+  end
+end
+
+local function add_end(self, job, id)
+  job[#job + 1] = { self._sql.delete_dialog, id }
+  job[#job + 1] = { self._sql.delete_steps, id, 0 }
+  job[#job + 1] = { self._sql.delete_all_kept, id }
+end
+
+---Appends to a job what a turn changes in dialogs.
+---@param job table[]
+---@param change table cuts, run, ends, ended, kept, taken, pauses; see turn.lua
+---@param now number
+function dialogs:add_dialogs(job, change, now)
+  local sql = self._sql
+  for id, cut in pairs(change.cuts) do
+    job[#job + 1] = { sql.cut_dialog, cut.n - 1, now, id, cut.steps }
+    job[#job + 1] = { sql.delete_steps, id, cut.n }
+  end
+  if change.run then
+    add_run(self, job, change.run, now)
+  end
+  for _, id in ipairs(change.taken) do
+    job[#job + 1] = { sql.delete_kept, id }
+  end
+  for _, message in ipairs(change.kept) do
+    job[#job + 1] = { sql.put_kept, message.dialog, json.encode(json.array(message.bodies)) }
+  end
+  for _, id in ipairs(change.ends) do
+    add_end(self, job, id)
+  end
+  if change.ended then
+    job[#job + 1] = { sql.end_dialog, change.ended.id, change.ended.stored_n }
+    add_end(self, job, change.ended.id)
+  end
+  for contact, is_paused in pairs(change.pauses) do
+    job[#job + 1] = { sql.pause, contact, is_paused and 1 or nil }
+    if not is_paused then
+      job[#job + 1] = { sql.resume_dues, contact }
+    end
+  end
+end
+
+-- ---- looking -------------------------------------------------------------------------------------------------------
+
+---The dialogs of a contact, the newest first, with those that were set aside. Waits.
 ---@param contact string
----@return table[]
+---@return cunnekt.store.dialog[]
 function dialogs:dialogs_of(contact)
   return all(assert(self:_run { { self._sql.get_dialogs, contact } }))
 end
 
 ---One dialog. Waits.
 ---@param id integer
----@return table?
+---@return cunnekt.store.dialog?
 function dialogs:dialog(id)
   return all(assert(self:_run { { self._sql.get_dialog, id } }))[1]
 end
 
 ---The journal of a run, by number. Waits.
 ---@param id integer
----@return table[]
+---@return table[] steps mark, result
 function dialogs:steps_of(id)
   local steps, after = {}, 0
   repeat
@@ -87,6 +137,17 @@ function dialogs:steps_of(id)
   return steps
 end
 
+---The messages put by for a dialog, in order. Waits.
+---@param id integer
+---@return table[] messages id, bodies
+function dialogs:kept_for(id)
+  local list = {}
+  for i, row in ipairs(assert(self:_run { { self._sql.get_kept, id } })[1]) do
+    list[i] = { id = row[1], bodies = json.decode(row[2]) }
+  end
+  return list
+end
+
 ---Whether there are dialogs at all, and when the first of them is due. Waits.
 ---@return boolean is_any
 ---@return number? due
@@ -97,59 +158,84 @@ function dialogs:dialogs_due()
   return row[1] ~= nil, row[2], row[3]
 end
 
----Stores an event for each wait whose time is up. Waits.
+---The messages whose fate dialogs wait for. Waits.
+---@return table<integer, table> waits number in the outbox → id and contact of the dialog
+function dialogs:sent_waits()
+  local waits = {}
+  for _, row in ipairs(assert(self:_run { { self._sql.get_sent_waits } })[1]) do
+    waits[row[2]] = { id = row[1], contact = row[3] }
+  end
+  return waits
+end
+
+---Some conversation, if there is any. Waits.
+---@return string? contact
+function dialogs:any_contact()
+  local row = assert(self:_run { { self._sql.get_any_contact } })[1][1]
+  return row and row[1]
+end
+
+---How many dialogs there are, with those that were set aside. Waits.
+---@return integer
+function dialogs:count_dialogs()
+  return assert(self:_run { { self._sql.count_dialogs } })[1][1][1]
+end
+
+---The source of a script that open dialogs were begun with; nil when it is not kept. Waits.
+---@param digest string
+---@return string? source
+function dialogs:code(digest)
+  local row = assert(self:_run { { self._sql.get_code, digest } })[1][1]
+  return row and row[1]
+end
+
+-- ---- by themselves -------------------------------------------------------------------------------------------------
+
+---Stores an event for each wait whose time is up, unless the dialog has gone on meanwhile. Waits.
 ---@param now number
----@param make fun(contact: string, id: integer, n: integer): cunnekt.inbox.record
----@return cunnekt.inbox.record[]
+---@param make fun(dialog: table): cunnekt.inbox.record of its id, contact, seed and waiting
+---@return cunnekt.inbox.record[] records those that were stored
 function dialogs:take_due(now, make)
-  local records, job = {}, {}
-  for i, dialog in ipairs(all(assert(self:_run { { self._sql.get_due, now } }))) do
-    records[i] = make(dialog.contact, dialog.id, dialog.waiting and dialog.waiting.n or 0)
-    self:add_own(job, records[i])
-    job[#job + 1] = { self._sql.clear_due, dialog.id }
+  local records, tells, job = {}, {}, {}
+  for _, row in ipairs(assert(self:_run { { self._sql.get_due, now } })[1]) do
+    local id, contact, seed, waiting, due, steps, is_paused = table.unpack(row, 1, 7)
+    job[#job + 1] = { self._sql.clear_due, id, due, steps }
+    if is_paused == 0 and waiting then
+      local record = make { id = id, contact = contact, seed = seed, waiting = json.decode(waiting) }
+      tells[#records + 1] = self:add_own(job, record, true)
+      records[#records + 1] = record
+    end
   end
-  if #job > 0 then
-    assert(self:_run(job))
+  local results, fresh = #job > 0 and assert(self:_run(job)), {}
+  for i, record in ipairs(records) do
+    if results[tells[i]] and results[tells[i]] > 0 then
+      fresh[#fresh + 1] = record
+    end
   end
-  return records
+  return fresh
 end
 
 ---Sets a dialog aside that cannot go on; `cunnekt dialogs` shows it.
 ---@param id integer
----@param err cunnekt.error
+---@param why table message, step, was, is_now, seq
 ---@param now number
-function dialogs:break_dialog(id, err, now)
-  self:_insist { { self._sql.break_dialog, tostring(err.traceback or err), now, id } }
+function dialogs:break_dialog(id, why, now)
+  self:_insist { { self._sql.break_dialog, json.encode(why), now, id } }
 end
 
 ---Forgets dialogs for good. Waits.
 ---@param ids integer[]
+---@return boolean|table|nil ok
+---@return cunnekt.error? err kind store
 function dialogs:end_dialogs(ids)
   local job = {}
   for _, id in ipairs(ids) do
-    self:add_end(job, id)
+    add_end(self, job, id)
   end
-  if #job > 0 then
-    assert(self:_run(job))
+  if #job == 0 then
+    return true
   end
-end
-
----The source of a script that open dialogs were begun with; nil when it is not kept. Waits.
----@param code string
----@return string? source
----@return string? path
-function dialogs:code(code)
-  local results = assert(self:_run { { self._sql.get_code, code } })
-  local row = results[1][1]
-  return row and row[1], row and row[2]
-end
-
----Keeps the source of a script, by the digest of one dialog's code in it. Waits.
----@param code string
----@param source string
----@param path string
-function dialogs:keep_code(code, source, path)
-  assert(self:_run { { self._sql.put_code, code, source, path } })
+  return self:_run(job)
 end
 
 return dialogs

@@ -89,8 +89,14 @@ end
 ---Appends to a job what stores an event of our own.
 ---@param job table[]
 ---@param record cunnekt.inbox.record its `seq` is set
-function events:add_own(job, record)
-  add_record(self, job, record)
+---@param if_changed? boolean only when the statement before changed something
+---@return integer place of the statement whose result tells whether it was stored
+function events:add_own(job, record, if_changed)
+  local place = add_record(self, job, record)
+  if if_changed then
+    job[place][1] = self._sql.put_event_if_new
+  end
+  return place
 end
 
 ---Stores an event of our own. Waits.

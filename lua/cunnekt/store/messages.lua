@@ -46,9 +46,9 @@ end
 ---@param state "accepted"|"queued"|"rejected"|"failed"|"unknown"
 ---@param message_id string?
 ---@param err cunnekt.error?
----@param record cunnekt.inbox.record? an event that tells the script, kept with it
+---@param records cunnekt.inbox.record[]? events that tell of it, kept with it
 ---@param done fun()? called after the commit
-function messages:settle(row, state, message_id, err, record, done)
+function messages:settle(row, state, message_id, err, records, done)
   local sql, job = self._sql, {}
   if state == "accepted" then
     job[1] = { sql.delete_outbox, row.id }
@@ -59,7 +59,7 @@ function messages:settle(row, state, message_id, err, record, done)
   else
     job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id }
   end
-  if record then
+  for _, record in ipairs(records or {}) do
     self:add_own(job, record)
   end
   self:_insist(job, done)
@@ -146,6 +146,14 @@ function messages:settle_unknown(contact, status, latest, earliest)
     put_sent(self, status.id, contact, track, id, { status }),
   })
   return track and json.decode(track) or {}
+end
+
+---The number that a message had in the outbox, by the provider's id. Waits.
+---@param message_id string
+---@return integer?
+function messages:number_of(message_id)
+  local results = assert(self:_run { { self._sql.get_sent, (keys.halves(message_id)), message_id } })
+  return results[1][1] and results[1][1][2]
 end
 
 ---What was given with a message that the provider accepted. Waits.

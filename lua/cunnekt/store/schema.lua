@@ -53,7 +53,7 @@ schema.migrations = {
         error BLOB,
         changed_at REAL NOT NULL)]],
     "CREATE INDEX conversation_paused ON conversation (paused) WHERE paused IS NOT NULL",
-    -- Dialogs: what each waits for and until when; `error` where it was set aside.
+    -- Dialogs: what each waits for, until when, and for which message's fate; `error` where it was set aside.
     [[CREATE TABLE dialog (
         id INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
@@ -66,10 +66,13 @@ schema.migrations = {
         changed_at REAL NOT NULL,
         waiting BLOB,
         due REAL,
+        sent INTEGER,
         steps INTEGER NOT NULL DEFAULT 0,
         error BLOB)]],
     "CREATE INDEX dialog_contact ON dialog (contact)",
     "CREATE INDEX dialog_due ON dialog (due) WHERE due IS NOT NULL",
+    "CREATE INDEX dialog_sent ON dialog (sent) WHERE sent IS NOT NULL",
+    "CREATE INDEX dialog_broken ON dialog (changed_at) WHERE error IS NOT NULL",
     -- The journal: what each step of a dialog was, and what came of it.
     [[CREATE TABLE step (
         dialog INTEGER NOT NULL,
@@ -77,11 +80,16 @@ schema.migrations = {
         mark BLOB NOT NULL,
         result BLOB NOT NULL,
         PRIMARY KEY (dialog, n)) WITHOUT ROWID]],
-    -- Scripts that open dialogs were begun with, by the digest of the dialog's code.
+    -- Messages put by for dialogs that did not wait for them yet; `bodies` as in a journal.
+    [[CREATE TABLE kept (
+        id INTEGER PRIMARY KEY,
+        dialog INTEGER NOT NULL,
+        bodies BLOB NOT NULL)]],
+    "CREATE INDEX kept_dialog ON kept (dialog)",
+    -- Scripts that open dialogs were begun with, by the digest of their files.
     [[CREATE TABLE code (
         digest BLOB PRIMARY KEY,
-        source BLOB NOT NULL,
-        path BLOB NOT NULL) WITHOUT ROWID]],
+        source BLOB NOT NULL)]],
     "CREATE INDEX outbox_ended ON outbox (contact) WHERE state > 1",
     -- Messages that were accepted, to be found by their statuses. `hash` as above, of the message id.
     [[CREATE TABLE sent (

@@ -24,6 +24,9 @@ local texts = {
   put_event = { put_event, want = "changes" },
   put_event_if_new = { put_event, want = "changes", if_changed = true },
   delete_event = "DELETE FROM event WHERE seq = ?",
+  -- Takes an event's place while its turn goes on after a commit.
+  put_resume = [[INSERT INTO event (seq, contact, body, accepted_at) VALUES (?, ?, ?, ?)
+      ON CONFLICT (seq) DO UPDATE SET body = excluded.body, attempts = 0]],
   get_body = { "SELECT body FROM event WHERE seq = ?", want = "rows" },
   get_pending = {
     "SELECT seq, contact, attempts FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -35,6 +38,7 @@ local texts = {
       SELECT ?, ?, ?, seq, contact, body, accepted_at FROM event WHERE seq = ?]],
 
   get_conversation = { "SELECT state, last_inbound, paused FROM conversation WHERE contact = ?", want = "rows" },
+  get_any_contact = { "SELECT contact FROM conversation LIMIT 1", want = "rows" },
   note_inbound = [[INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound)]],
   put_state = [[INSERT INTO conversation (contact, state) VALUES (?, ?)
@@ -64,27 +68,53 @@ local texts = {
     want = "rows",
   },
   clear_dead = "DELETE FROM dead WHERE failed_at < ?",
+  clear_broken_steps = [[DELETE FROM step WHERE dialog IN
+      (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
+  clear_broken = [[DELETE FROM dialog WHERE id IN
+      (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
   clear_outbox = "DELETE FROM outbox WHERE state > 1 AND changed_at < ?",
 
   put_dialog = [[INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
-  change_dialog = "UPDATE dialog SET waiting = ?, due = ?, steps = ?, changed_at = ? WHERE id = ?",
+  -- Compare and set: a dialog that was ended or went on elsewhere is not what this turn goes on from.
+  change_dialog = {
+    "UPDATE dialog SET waiting = ?, due = ?, sent = ?, steps = ?, changed_at = ?, error = NULL WHERE id = ? AND steps = ?",
+    must_change = true,
+  },
+  end_dialog = { "DELETE FROM dialog WHERE id = ? AND steps = ?", must_change = true },
   put_step = "INSERT INTO step (dialog, n, mark, result) VALUES (?, ?, ?, ?)",
   delete_dialog = "DELETE FROM dialog WHERE id = ?",
-  delete_steps = "DELETE FROM step WHERE dialog = ?",
-  break_dialog = "UPDATE dialog SET error = ?, due = NULL, changed_at = ? WHERE id = ?",
+  delete_steps = "DELETE FROM step WHERE dialog = ? AND n >= ?",
+  cut_dialog = {
+    "UPDATE dialog SET waiting = NULL, due = NULL, sent = NULL, steps = ?, changed_at = ? WHERE id = ? AND steps = ?",
+    must_change = true,
+  },
+  break_dialog = "UPDATE dialog SET error = ?, due = NULL, sent = NULL, changed_at = ? WHERE id = ?",
   get_dialog = { dialog_columns .. " WHERE id = ?", want = "rows" },
-  get_dialogs = { dialog_columns .. " WHERE contact = ? AND error IS NULL ORDER BY id DESC", want = "rows" },
-  get_due = { dialog_columns .. " WHERE due <= ? AND error IS NULL ORDER BY due LIMIT 1000", want = "rows" },
+  get_dialogs = { dialog_columns .. " WHERE contact = ? ORDER BY id DESC", want = "rows" },
+  -- The time of a conversation that a person has taken over stands still: `resume_dues` sets it going again.
+  get_due = {
+    [[SELECT id, contact, seed, waiting, due, steps, contact IN (SELECT contact FROM conversation WHERE paused IS NOT NULL)
+        FROM dialog WHERE due <= ? ORDER BY due LIMIT 1000]],
+    want = "rows",
+  },
   get_next_due = {
     [[SELECT (SELECT id FROM dialog LIMIT 1), (SELECT min(due) FROM dialog WHERE due IS NOT NULL),
         (SELECT count(*) FROM conversation WHERE paused IS NOT NULL)]],
     want = "rows",
   },
-  clear_due = "UPDATE dialog SET due = NULL WHERE id = ?",
+  clear_due = { "UPDATE dialog SET due = NULL WHERE id = ? AND due = ? AND steps = ?", want = "changes" },
+  resume_dues = [[UPDATE dialog SET due = json_extract(CAST(waiting AS TEXT), '$.due')
+      WHERE contact = ? AND error IS NULL AND waiting IS NOT NULL AND due IS NULL]],
+  get_sent_waits = { "SELECT id, sent, contact FROM dialog WHERE sent IS NOT NULL", want = "rows", max_rows = 1000000 },
+  count_dialogs = { "SELECT count(*) FROM dialog", want = "rows" },
   get_steps = { "SELECT n, mark, result FROM step WHERE dialog = ? AND n > ? ORDER BY n LIMIT 1000", want = "rows" },
-  get_code = { "SELECT source, path FROM code WHERE digest = ?", want = "rows" },
-  put_code = "INSERT OR IGNORE INTO code (digest, source, path) VALUES (?, ?, ?)",
+  put_kept = "INSERT INTO kept (dialog, bodies) VALUES (?, ?)",
+  get_kept = { "SELECT id, bodies FROM kept WHERE dialog = ? ORDER BY id", want = "rows", max_rows = 1000 },
+  delete_kept = "DELETE FROM kept WHERE id = ?",
+  delete_all_kept = "DELETE FROM kept WHERE dialog = ?",
+  get_code = { "SELECT source FROM code WHERE digest = ?", want = "rows" },
+  put_code = "INSERT OR IGNORE INTO code (digest, source) VALUES (?, ?)",
 
   put_job = [[INSERT OR REPLACE INTO job (serial, name, spec, due, catch_up, runs, args, ran, last, attempts)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]],
@@ -120,7 +150,7 @@ local texts = {
     want = "rows",
     max_rows = 10000,
   },
-  get_sent = { "SELECT track FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
+  get_sent = { "SELECT track, outbox FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
   put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
   -- Statuses come in any order, and a message only ever moves up.

@@ -2,6 +2,7 @@
 -- The store's part for turns: what one changes, committed at once, and what it reads.
 
 local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
 local json = require "cunnekt.json"
 local states = require("cunnekt.store.keys").message_states
 local turn = require "cunnekt.turn"
@@ -68,12 +69,13 @@ end
 ---Commits a turn: all of it or nothing. Waits.
 ---@param change table record?, sends, values, states; see turn.lua
 ---@return boolean|table|nil ok
----@return cunnekt.error? err kind store
+---@return cunnekt.error? err kind store, or conflict when a dialog is not where the turn found it
 function turns:commit(change)
   -- With room for the usual statements.
   local job, record, sql = { nil, nil, nil, nil }, change.record, self._sql
   if record then
-    job[1] = { sql.delete_event, record.seq }
+    job[1] = change.resume and { sql.put_resume, record.seq, record.contact, change.resume, clock.now() }
+      or { sql.delete_event, record.seq }
     for _, other in ipairs(record.joined or {}) do
       job[#job + 1] = { sql.delete_event, other.seq }
     end
@@ -87,25 +89,19 @@ function turns:commit(change)
   for contact, before in pairs(change.watches) do
     job[#job + 1] = { sql.watch_window, contact, before }
   end
-  if change.run then
-    self:add_run(job, change.run, clock.now())
-  end
-  for _, id in ipairs(change.ends) do
-    self:add_end(job, id)
-  end
-  for contact, is_paused in pairs(change.pauses) do
-    job[#job + 1] = { sql.pause, contact, is_paused and 1 or nil }
-  end
+  self:add_dialogs(job, change, clock.now())
   self:add_jobs(job, change.jobs)
-  if change.next_record then
-    self:add_own(job, change.next_record)
+  for _, told in ipairs(change.tells) do
+    self:add_own(job, told)
   end
   add_values(self, job, change.values)
   add_sends(self, job, change.sends)
   note_writing(self, change.states, 1)
   local ok, err = self:_run(job)
   note_writing(self, change.states, -1)
-  if not ok then
+  if not ok and err.code == "unchanged" then
+    return nil, errors.new("conflict", "the dialog was ended, or went on elsewhere")
+  elseif not ok then
     return nil, err
   end
   remember(self, change)
