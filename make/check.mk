@@ -90,6 +90,7 @@ help:
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
 	@echo "make test       the specs; SPEC=spec/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
+	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each"
 	@echo "make tsan       the store's threads under the thread sanitizer"
 	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
