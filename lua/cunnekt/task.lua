@@ -73,6 +73,10 @@ local function keep_coroutine(co)
 end
 
 local function fail(t, failure)
+  if failure == "not enough memory" then
+    -- What the task had under way stays half done: better to end now, and to be taken up from the store.
+    core.out_of_memory()
+  end
   t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
   t.has_failed = true
   coroutine.close(t.co)

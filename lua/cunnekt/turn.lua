@@ -349,6 +349,8 @@ local function run_until_committed(self, fn)
     local ok, failure = xpcall(fn, turn.with_traceback, self)
     if ok then
       ok, failure = self:commit()
+    elseif not errors.is(failure) then
+      failure = turn.with_traceback(failure) -- memory or the C stack ran out: then no message handler is called
     end
     if ok then
       leave_place(self)

@@ -8,12 +8,23 @@
 
 static const char loop_key = 0, on_error_key = 0;
 
+/* What the registry keeps for this state. */
+struct face {
+  struct cnk_loop loop; /* first: cnk_bind_loop() gives a pointer to it */
+  bool is_out_of_memory;
+};
+
 struct cnk_loop *cnk_bind_loop(lua_State *L)
 {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &loop_key);
   struct cnk_loop *loop = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return loop;
+}
+
+bool *cnk_bind_out_of_memory(lua_State *L)
+{
+  return &((struct face *)(void *)cnk_bind_loop(L))->is_out_of_memory;
 }
 
 lua_State *cnk_bind_main(lua_State *L)
@@ -52,6 +63,8 @@ void cnk_bind_call(lua_State *L, int args)
   lua_pushcfunction(L, add_traceback);
   lua_insert(L, base);
   int status = lua_pcall(L, args, 0, base);
+  if (status == LUA_ERRMEM)
+    *cnk_bind_out_of_memory(L) = true;
   if (status != LUA_OK)
     report(L);
   lua_remove(L, base);
@@ -131,7 +144,9 @@ static void make_loop(lua_State *L)
 {
   if (cnk_bind_loop(L))
     return;
-  struct cnk_loop *loop = lua_newuserdatauv(L, sizeof *loop, 0);
+  struct face *face = lua_newuserdatauv(L, sizeof *face, 0);
+  struct cnk_loop *loop = &face->loop;
+  face->is_out_of_memory = false;
   loop->is_open = false;
   cnk_bind_class(L, "cunnekt.loop",
                  (const luaL_Reg[]){
@@ -154,12 +169,20 @@ static int on_error(lua_State *L)
   return 0;
 }
 
+/* core.out_of_memory(): memory ran out where nobody could take a step back; core.step raises from now on. */
+static int out_of_memory(lua_State *L)
+{
+  *cnk_bind_out_of_memory(L) = true;
+  return 0;
+}
+
 int luaopen_cunnekt_core(lua_State *L)
 {
   make_loop(L);
   luaL_newlib(L, ((const luaL_Reg[]){
-                     {"on_error", on_error},
-                     {NULL,       NULL    }
+                     {"on_error",      on_error     },
+                     {"out_of_memory", out_of_memory},
+                     {NULL,            NULL         }
   }));
   cnk_bind_open_loop(L);
   cnk_bind_open_http(L);

@@ -181,6 +181,10 @@ static int watch_signal(lua_State *L)
 static int step(lua_State *L)
 {
   lua_pushboolean(L, cnk_loop_step(cnk_bind_loop(L), lua_toboolean(L, 1), cnk_bind_main(L)));
+  if (*cnk_bind_out_of_memory(L)) {
+    lua_pushliteral(L, "not enough memory"); /* Lua has this string already */
+    lua_error(L);
+  }
   return 1;
 }
 

@@ -7,29 +7,38 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* An EVP context is all there is to it. */
 #define CONTEXT(digest) ((EVP_MD_CTX *)(void *)(digest))
 
-/* Looking an algorithm up costs more than hashing a webhook with it: done once, and left to the end of the process. */
+/* Looking an algorithm up costs more than hashing a webhook with it: done once, and left to the end of the process.
+ * Where memory was short it is tried again. */
 static EVP_MD *sha256;
 static EVP_MAC *hmac;
 static unsigned char compare_key[CNK_DIGEST_SIZE];
-static bool has_compare_key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool is_ready;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void fetch(void)
+static bool fetch(void)
 {
-  sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-  hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-  has_compare_key = RAND_bytes(compare_key, sizeof compare_key) == 1;
+  if (atomic_load(&is_ready))
+    return true;
+  pthread_mutex_lock(&mutex);
+  if (!sha256)
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+  if (!hmac)
+    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+  if (!atomic_load(&is_ready) && sha256 && hmac && RAND_bytes(compare_key, sizeof compare_key) == 1)
+    atomic_store(&is_ready, true);
+  pthread_mutex_unlock(&mutex);
+  return atomic_load(&is_ready);
 }
 
 struct cnk_digest *cnk_digest_new(void)
 {
-  pthread_once(&once, fetch);
-  EVP_MD_CTX *context = sha256 ? EVP_MD_CTX_new() : NULL;
+  EVP_MD_CTX *context = fetch() ? EVP_MD_CTX_new() : NULL;
   if (context && EVP_DigestInit_ex2(context, sha256, NULL) != 1) {
     EVP_MD_CTX_free(context);
     context = NULL;
@@ -55,16 +64,14 @@ bool cnk_digest_finish(struct cnk_digest *digest, unsigned char out[CNK_DIGEST_S
 
 bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_SIZE])
 {
-  pthread_once(&once, fetch);
   unsigned int written = 0;
-  return sha256 && EVP_Digest(data, size, out, &written, sha256, NULL) == 1 && written == CNK_DIGEST_SIZE;
+  return fetch() && EVP_Digest(data, size, out, &written, sha256, NULL) == 1 && written == CNK_DIGEST_SIZE;
 }
 
 bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t size,
                      unsigned char out[CNK_DIGEST_SIZE])
 {
-  pthread_once(&once, fetch);
-  EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+  EVP_MAC_CTX *context = fetch() ? EVP_MAC_CTX_new(hmac) : NULL;
   if (!context)
     return false;
   char name[] = "SHA256";
@@ -81,8 +88,7 @@ bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t 
 bool cnk_digest_equal(const void *a, size_t a_size, const void *b, size_t b_size)
 {
   unsigned char digest_a[CNK_DIGEST_SIZE], digest_b[CNK_DIGEST_SIZE];
-  pthread_once(&once, fetch);
-  return has_compare_key && cnk_digest_hmac(compare_key, sizeof compare_key, a, a_size, digest_a) &&
+  return fetch() && cnk_digest_hmac(compare_key, sizeof compare_key, a, a_size, digest_a) &&
          cnk_digest_hmac(compare_key, sizeof compare_key, b, b_size, digest_b) &&
          CRYPTO_memcmp(digest_a, digest_b, sizeof digest_a) == 0;
 }

@@ -35,6 +35,10 @@ function core.counts() end
 ---@param fn fun(message: string) the message has a traceback
 function core.on_error(fn) end
 
+---Says that memory ran out where something was left half done. From now on core.step raises "not enough memory", as it
+---does when a callback ran out of memory, so that the program ends.
+function core.out_of_memory() end
+
 ---Calls `fn` once. The timer keeps itself alive until then.
 ---@param seconds number
 ---@param fn fun()
