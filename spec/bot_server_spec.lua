@@ -53,6 +53,15 @@ describe("a bot's address", function()
     assert.equal("abc", ok.body)
   end)
 
+  it("takes nothing but a POST when there is no verify token", function()
+    new_bot()
+    start()
+    local url = "http://" .. bot:address() .. "/webhook?hub.mode=subscribe&hub.verify_token=&hub.challenge=1"
+    local refused = assert(cunnekt.http.get(url))
+    assert.equal(405, refused.status)
+    assert.equal("POST", refused.headers.allow)
+  end)
+
   it("checks signatures, and is found at its secret path only", function()
     new_bot { app_secret = "app", webhook_secret = "s3cret" }
     start()

@@ -61,9 +61,8 @@ local function receive(self, exchange, body)
   end)
 end
 
-local function shake_hands(self, exchange, query)
-  local token = self._settings.verify_token
-  local challenge = token and webhook.verify(http.parse_query(query or ""), token)
+local function shake_hands(exchange, query, token)
+  local challenge = webhook.verify(http.parse_query(query or ""), token)
   if not challenge then
     return refuse(exchange, 403, "the verify token does not fit")
   end
@@ -71,14 +70,15 @@ local function shake_hands(self, exchange, query)
 end
 
 local function on_request(self, exchange, method, path, query, body)
+  local token = self._settings.verify_token
   if not self._is_webhook(path) then
     refuse(exchange, 404, "nothing is here")
   elseif method == "POST" then
     receive(self, exchange, body)
-  elseif method == "GET" then
-    shake_hands(self, exchange, query)
+  elseif method == "GET" and token then
+    shake_hands(exchange, query, token)
   else
-    refuse(exchange, 405, "send a POST", { "Allow: GET, POST" })
+    refuse(exchange, 405, "send a POST", { token and "Allow: GET, POST" or "Allow: POST" })
   end
 end
 
