@@ -408,6 +408,11 @@ describe("bot", function()
     assert.is_string(told[1].id)
     assert.equal("rejected", told[2].status)
     assert.equal("window_closed", told[2].err.kind)
+    assert.matches("^window_closed: .*customer last wrote", tostring(told[2].err))
+    -- And as it is after a restart, read from the store.
+    local inbox = require "cunnekt.inbox"
+    local kept = inbox.read_body(inbox.own_record("", { status = "rejected", err = told[2].err }).body)
+    assert.equal(tostring(told[2].err), tostring(kept.err))
   end)
 
   it("says what is wrong with a registration, at the script's line", function()

@@ -271,7 +271,7 @@ function methods:_outcome_of(row, outcome, err)
   if self._routes:hears(told) then
     told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
     told.payload = row.payload
-    told.err = err and { kind = err.kind, message = err.message, code = err.code }
+    told.err = err and errors.new(err.kind, err.message, { code = err.code })
     table.insert(records, inbox.own_record(row.contact, told))
   end
   return records

@@ -2,6 +2,7 @@
 -- Events between the webhook's answer and their turns: stored first, then handled in order for each contact.
 
 local clock = require "cunnekt.clock"
+local errors = require "cunnekt.errors"
 local json = require "cunnekt.json"
 local lanes = require "cunnekt.lanes"
 local webhook = require "cunnekt.webhook"
@@ -52,7 +53,9 @@ local own_mark = "\1"
 ---@return table
 function inbox.read_body(body)
   if body:sub(1, 1) == own_mark then
-    return json.decode(body:sub(2))
+    local event = json.decode(body:sub(2))
+    event.err = event.err and errors.new(event.err.kind, event.err.message, event.err)
+    return event
   end
   return webhook.parse(body)[1]
 end
