@@ -365,6 +365,12 @@ describe("webhook.parse: bodies", function()
     end
   end)
 
+  it("must be strings, and whoever calls is told", function()
+    assert.has_error(function()
+      webhook.parse(nil)
+    end, "webhook.parse: expected the body, a string, got nil")
+  end)
+
   it("hold a thousand messages of a thousand senders", function()
     local messages, contacts = {}, {}
     for i = 1, 1000 do

@@ -90,6 +90,9 @@ local webhook = {}
 ---@return cunnekt.webhook.event[]? events in the order of the body, at least one
 ---@return cunnekt.error? err kind "invalid": the body is not JSON
 function webhook.parse(body)
+  if type(body) ~= "string" then
+    error("webhook.parse: expected the body, a string, got " .. type(body), 2)
+  end
   local value, err = decode(body)
   if err then return nil, err end
   return parse_webhook(value, decode)
