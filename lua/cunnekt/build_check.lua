@@ -132,7 +132,7 @@ function check.url(field, value)
     check.fail(field, ("%s holds a space or a control character at byte %d; write it as %%20"):format(field, bad))
   end
   if not url:lower():find "^https?://" then
-    limits.warn_once("url_scheme", field .. " does not begin with https://; WhatsApp may not find the file")
+    limits.warn_once("url_scheme", field .. " does not begin with https://; WhatsApp may refuse it")
   elseif url:find "^https?://drive%.google%.com/file/" then
     limits.warn_once("drive_link", field .. " is a page that shows a file, not the file itself; WhatsApp may refuse it")
   end
