@@ -45,7 +45,7 @@ describe("cunnekt trigger", function()
   end)
 
   it("says what was asked for", function()
-    trigger_bot("text", "--from", "4915112345678", "--name", "Jörg", "--text", "Grüße 👋")
+    trigger_bot("text", "--from", "+49 151 12345678", "--name", "Jörg", "--text", "Grüße 👋")
     local event = bot.events[1]
     assert.equal("4915112345678", event.from)
     assert.equal("Jörg", event.name)

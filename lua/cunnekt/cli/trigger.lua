@@ -118,6 +118,11 @@ local function read_file(path)
   return data, path:match "[^/]+$"
 end
 
+-- "+91 99999-99999" as a webhook has it; anything else, such as a user id, as it stands.
+local function as_webhook_has_it(number)
+  return number and number:gsub("[ ().-]", ""):match "^%+?(%d+)$" or number
+end
+
 -- What is asked for, as the options of samples.build; or nil and what is wrong.
 local function read_wish(parsed)
   local kind = parsed.type
@@ -134,7 +139,8 @@ local function read_wish(parsed)
     return nil, problem
   end
   local wish = {
-    from = parsed.from, name = parsed.name, text = parsed.text, id = parsed.id, set = changes, envelope = parsed.envelope,
+    from = as_webhook_has_it(parsed.from), name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
+    envelope = parsed.envelope,
   }
   if parsed.file then
     wish.data, wish.filename = read_file(parsed.file)
