@@ -308,6 +308,15 @@ describe("the key", function()
     assert_absent(err)
   end)
 
+  it("is only blotted out as a word when it is as short as a syllable", function()
+    local sent = client.new({ api_key = "k", base_url = server.nobody(), retries = 0 })
+    local _, err = sent:send_text(NUMBER, "Hi")
+    assert.is_nil(err.message:find("[API key]", 1, true))
+    http_server = server.new(in_turn { { 400, '{"error":{"message":"the key k is taken","code":100}}' } })
+    _, err = client.new({ api_key = "k", base_url = http_server.url .. "/v1" }):send_text(NUMBER, "Hi")
+    assert.are.equal("the key [API key] is taken", err.message)
+  end)
+
   it("must be given, and be one", function()
     set_environment {}
     assert.error_matches(function()
