@@ -58,10 +58,11 @@ local plan = {
     { "undici", "pipeline", node "pipeline_undici" },
     { "whatsapp-api-js", "pipeline", node "pipeline_whatsapp_api_js" },
   },
+  -- A long warm-up, in which Node compiles and what piled up meanwhile is worked off.
   {
     group = "latency",
-    { "cunnekt", "pipeline rate=3000", bot "pipeline" },
-    { "undici", "pipeline rate=3000", node "pipeline_undici" },
+    { "cunnekt", "pipeline rate=3000 warm=4", bot "pipeline" },
+    { "undici", "pipeline rate=3000 warm=4", node "pipeline_undici" },
   },
   {
     group = "send",

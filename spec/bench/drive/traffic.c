@@ -44,8 +44,8 @@ struct traffic {
   struct event *events;
   uint64_t count, room, open; /* open: events that lack their answer or their message */
   uint64_t random, taken;
-  double *latencies; /* of the measured messages */
-  uint64_t counted, latency_room;
+  double *latencies; /* of measured messages whose events were due within the measured seconds */
+  uint64_t counted, timed, latency_room;
   double measure_from, measure_to;
   char prefix[32];
 };
@@ -203,11 +203,15 @@ static void count_message(struct traffic *traffic, const char *text, size_t size
   double now = drive_now();
   if (now < traffic->measure_from || now >= traffic->measure_to)
     return;
-  if (traffic->counted == traffic->latency_room) {
+  traffic->counted++;
+  /* What had piled up before is no part of the latency. */
+  if (event->due < traffic->measure_from)
+    return;
+  if (traffic->timed == traffic->latency_room) {
     traffic->latency_room = traffic->latency_room ? traffic->latency_room * 2 : 65536;
     traffic->latencies = checked(realloc(traffic->latencies, traffic->latency_room * sizeof(double)));
   }
-  traffic->latencies[traffic->counted++] = now - event->due;
+  traffic->latencies[traffic->timed++] = now - event->due;
 }
 
 static void answer_message(struct traffic *traffic, struct peer *peer)
@@ -310,9 +314,9 @@ static int compare(const void *a, const void *b)
 
 static double at(const struct traffic *traffic, double part)
 {
-  if (traffic->counted == 0)
+  if (traffic->timed == 0)
     return 0;
-  return traffic->latencies[(uint64_t)(part * (double)(traffic->counted - 1))];
+  return traffic->latencies[(uint64_t)(part * (double)(traffic->timed - 1))];
 }
 
 static void sum_up(struct traffic *traffic, struct drive_result *result)
@@ -325,7 +329,7 @@ static void sum_up(struct traffic *traffic, struct drive_result *result)
     result->twice += event->messages > 1;
     result->lost += event->is_accepted && event->messages == 0;
   }
-  qsort(traffic->latencies, traffic->counted, sizeof(double), compare);
+  qsort(traffic->latencies, traffic->timed, sizeof(double), compare);
   result->counted = traffic->counted;
   result->p50 = at(traffic, 0.5);
   result->p99 = at(traffic, 0.99);
