@@ -1,8 +1,10 @@
 # The promises under torture: the real host, killed, starved and cut off. `make torture-short` is for every change (minutes),
 # `make torture` for a release (hours); docs/reliability.md says what each test shows. Linux only. One test alone, with its
 # own numbers: make torture-short TORTURE="kill.lua --cycles 1000".
-TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 10" "power.lua --images 2000"
-TORTURE_LONG  = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000"
+TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 10" "power.lua --images 2000" "network.lua --faults 1000" \
+  "disk.lua --points 200"
+TORTURE_LONG  = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" \
+  "network.lua --faults 10000 --control-faults 1000" "disk.lua --points 500"
 TORTURE_MODULES := $(BUILD)/spec/child.so $(BUILD)/spec/preload.so $(BUILD)/spec/recorder.so
 
 $(BUILD)/spec/%.so: spec/crash/%.c | libraries

@@ -242,7 +242,9 @@ local function encoded(self, payload)
     error("client:deliver: a payload that a builder made is wanted", 3)
   end
   local ok, body = pcall(json.encode, addressed(self, payload))
-  if not ok then
+  if not ok and body == "not enough memory" then
+    error(body, 0) -- which is no fault of the message
+  elseif not ok then
     return nil, errors.new("invalid", "the payload cannot be written as JSON: " .. tostring(body))
   end
   return body

@@ -45,5 +45,26 @@ bot:on("text", function(msg)
   end
 end)
 
+-- Pauses are as many times shorter.
+local hurry = tonumber(os.getenv "CRASH_HURRY")
+if hurry then
+  local clock = require "cunnekt.clock"
+  local after = clock.after
+  clock.after = function(seconds, fn)
+    return after(seconds / hurry, fn)
+  end
+end
+
+-- On request, what is open on the loop.
+local core = require "cunnekt.core"
+core.signal("SIGUSR1", function()
+  local words = {}
+  for name, count in pairs(core.counts()) do
+    words[#words + 1] = name .. "=" .. count
+  end
+  table.sort(words)
+  io.stderr:write("counts ", table.concat(words, " "), "\n")
+end)
+
 breakage.apply(bot)
 bot:run()

@@ -91,6 +91,11 @@ function ways.deaf_to_failures(bot)
   end
 end
 
+-- A task that ran out of memory is nobody's concern.
+function ways.go_on_without_memory()
+  require("cunnekt.core").out_of_memory = function() end
+end
+
 ---Breaks what CRASH_BREAK names.
 ---@param bot cunnekt.bot
 function breakage.apply(bot)

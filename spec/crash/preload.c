@@ -47,10 +47,23 @@ __attribute__((constructor)) static void read_orders(void)
     orders = map;
 }
 
+#define PUBLIC __attribute__((visibility("default")))
+
+/* For a breakpoint: what failed, and who asked. */
+PUBLIC void preload_fails(void);
+
+PUBLIC __attribute__((noinline)) void preload_fails(void)
+{
+  __asm__ volatile("");
+}
+
 /* Counts down; true at the moment of the n-th. */
 static bool is_due(_Atomic int32_t *after)
 {
-  return atomic_load(after) > 0 && atomic_fetch_sub(after, 1) == 1;
+  if (atomic_load(after) <= 0 || atomic_fetch_sub(after, 1) != 1)
+    return false;
+  preload_fails();
+  return true;
 }
 
 /* ---- disk -------------------------------------------------------------------------------------------------------- */
@@ -84,8 +97,6 @@ static bool fails_on_disk(int file)
   if (!real)                                                                                                           \
     *(void **)&real = dlsym(RTLD_NEXT, #name);                                                                         \
   return real values
-
-#define PUBLIC __attribute__((visibility("default")))
 
 PUBLIC ssize_t pwrite(int file, const void *data, size_t size, off_t offset)
 {

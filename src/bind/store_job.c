@@ -270,10 +270,12 @@ static int complete(lua_State *L)
   } else {
     lua_pushcfunction(L, push_outcome);
     lua_pushlightuserdata(L, job);
-    if (lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK) { /* only memory can be short */
-      lua_pushnil(L);
-      lua_insert(L, -2);
-      lua_pushliteral(L, "memory");
+    if (lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK) {
+      /* Only memory can be short. The job is committed, so it must not be said to have failed, and nobody can be told
+       * what came of it. */
+      cnk_store_release(job);
+      *cnk_bind_out_of_memory(L) = true;
+      return lua_error(L);
     }
   }
   cnk_store_release(job);
