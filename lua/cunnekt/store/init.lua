@@ -106,7 +106,9 @@ function store.path(url)
   if path then
     return path
   end
-  return nil, errors.new("invalid", ("the store '%s' is not known: use sqlite:FILE or memory:"):format(url))
+  -- The address of a database can hold a password, so it is not repeated.
+  local what = url:find "^postgres%a*://" and "PostgreSQL is not supported yet" or "no such store is known"
+  return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
 end
 
 local function read_version(self)
