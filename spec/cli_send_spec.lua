@@ -110,7 +110,7 @@ describe("cunnekt send", function()
 
   it("reads a text from standard input", function()
     local expected = [[{"mobile":"919999999999","type":"text","text":"two\nlines"}]]
-    assert.equal(canonical.of(expected), payload_of({ "text", to, "-" }, { stdin = "two\nlines" }))
+    assert.equal(canonical.of(expected), payload_of({ "text", to, "-" }, { stdin = "two\nlines\n" }))
   end)
 
   it("sends a payload of the provider's own from a file, or from standard input to another number", function()

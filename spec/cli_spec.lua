@@ -54,6 +54,7 @@ describe("the command line", function()
     { { "run", "--config", "/no/such", "-" }, "cannot read /no/such" },
     { { "check" }, "missing argument 'script'" },
     { { "send" }, "a kind of message is missing" },
+    { { "send", "--json", "text", "91", "x" }, "a kind of message is missing before '%-%-json'" },
     { { "send", "txet", "91", "x" }, "unknown kind 'txet' %(did you mean 'text'%?%)" },
     { { "send", "text", "91" }, "missing argument 'text'" },
     { { "send", "buttons", "91", "--body", "x", "--button", "good" }, "%-%-button takes ID=TITLE, got 'good'" },

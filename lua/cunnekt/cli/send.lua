@@ -132,8 +132,9 @@ local function deliver(kind, parsed)
 end
 
 local function find_kind(name)
-  if not name then
-    return nil, "a kind of message is missing: one of " .. table.concat(kinds.names, ", ")
+  if not name or name:find "^%-" then
+    local place = name and (" before '%s'"):format(name) or ""
+    return nil, ("a kind of message is missing%s: one of %s"):format(place, table.concat(kinds.names, ", "))
   elseif not kinds[name] then
     return nil, ("unknown kind '%s'%s"):format(name, usage.hint(name, kinds.names))
   end

@@ -53,7 +53,8 @@ kinds.text = {
   end,
   read = function(parsed)
     if parsed.text == "-" then
-      parsed.text = io.read "a"
+      -- What echo and editors put at the end is no part of the message.
+      parsed.text = io.read "a":gsub("\r?\n$", "")
     end
     return parsed
   end,
