@@ -106,6 +106,8 @@ describe("cunnekt events", function()
     assert.equal(1, count("--limit", "1"))
     assert.matches("There are more", kept:run("events", "list", "--limit", "1").out)
     assert.equal("none\n", kept:run("events", "list", "--pending").out)
+    assert.equal("none\n", kept:run("events", "list", "--state", "pending").out)
+    assert.equal(2, kept:run("events", "list", "--state", "done").code)
   end)
 
   it("retries, at once where a host runs", function()

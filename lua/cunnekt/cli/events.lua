@@ -23,7 +23,8 @@ DESCRIPTION
        on the store or not; a running host is asked, and obeys at once.
 
        list shows events in the order in which they came: the dead ones, with
-       --pending those that wait for their turn, or --all of both.
+       --pending those that wait for their turn, or --all of both. --state dead,
+       --state pending and --state all are the same.
 
        show tells all about one, with its traceback; with --reveal its body too.
 
@@ -98,7 +99,7 @@ local function print_list(result, parsed)
 end
 
 local function list(parsed)
-  local state = parsed.pending and "pending" or parsed.all and "all" or "dead"
+  local state = parsed.state or parsed.pending and "pending" or parsed.all and "all" or "dead"
   local args = {
     state = state, contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
     reveal = parsed.reveal or false,
@@ -194,7 +195,8 @@ end
 -- ---- the command -------------------------------------------------------------------------------------------------
 
 local function define_list(parser)
-  parser:mutex(parser:flag "--dead", parser:flag "--pending", parser:flag "--all")
+  local state = parser:option("--state"):choices { "dead", "pending", "all" }
+  parser:mutex(parser:flag "--dead", parser:flag "--pending", parser:flag "--all", state)
   parser:option("--limit"):convert(operate.number)
   operate.define_filters(parser)
 end
