@@ -11,6 +11,9 @@ local server = {}
 
 -- The provider's largest body: 1,000 events, 3 MB.
 local max_body = 3 * 1024 * 1024
+-- Clients that say a byte a second hold a connection until its deadline, at some kilobytes each: there must be room for
+-- good ones beside thousands of them.
+local max_connections = 16384
 -- Seconds after which a sender may come back when the queue is full or the store cannot write.
 local retry_after = 5
 
@@ -109,7 +112,12 @@ function server.open(settings, inbox)
     return nil, port
   end
   local self = setmetatable({ _settings = settings, _inbox = inbox, _is_webhook = path_test(settings) }, server_mt)
-  local listener, message = core.listen({ host = host, port = port, max_body = max_body }, function(...)
+  local listener, message = core.listen({
+    host = host,
+    port = port,
+    max_body = max_body,
+    max_connections = max_connections,
+  }, function(...)
     on_request(self, ...)
   end)
   if not listener then

@@ -236,6 +236,7 @@ static int core_listen(lua_State *L)
       .host = cnk_bind_opt_string(L, 1, "host", "127.0.0.1"),
       .port = (int)opt_number(L, "port", 0, 0),
       .max_body = (size_t)opt_number(L, "max_body", 4 << 20, 0), /* the provider's webhooks reach 3 MB */
+      .max_bodies = (size_t)opt_number(L, "max_bodies", 256 << 20, 0),
       .header_timeout_ms = (uint64_t)opt_number(L, "header_timeout_ms", 10000, 1),
       .body_timeout_ms = (uint64_t)opt_number(L, "body_timeout_ms", 30000, 1),
       .idle_timeout_ms = (uint64_t)opt_number(L, "idle_timeout_ms", 60000, 1),

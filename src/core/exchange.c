@@ -34,6 +34,9 @@ static void release_if_done(struct cnk_exchange *exchange)
     return;
   struct cnk_listener *listener = exchange->listener;
   cnk_link_remove(&exchange->link);
+  if (listener)
+    listener->bodies -= exchange->charged;
+  exchange->charged = 0;
   if (!listener || listener->free_count >= KEPT_EXCHANGES) {
     free_exchange(exchange);
     return;
@@ -150,9 +153,14 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
     room = exchange->body_room * 2;
   if (room < wanted)
     room = wanted;
+  struct cnk_listener *listener = exchange->listener;
+  if (listener->bodies + room - exchange->charged > listener->options.max_bodies)
+    return false;
   char *body = realloc(exchange->body, room);
   if (!body)
     return false;
+  listener->bodies += room - exchange->charged;
+  exchange->charged = room;
   exchange->body = body;
   exchange->body_room = room;
   return true;

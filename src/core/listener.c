@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 #define CONNECTION_MEMORY 16384
 /* Connections that the system keeps for us while we are busy; it takes its own maximum when that is less. */
 #define BACKLOG 1024
+/* Files that connections leave to others: to the store, to requests of our own, to scripts. */
+#define KEPT_FILES 512
 /* While the library has unanswered requests it says "run me" all the time. That says nothing about other work then,
  * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. */
 #define NUDGE_MS 1
@@ -224,17 +227,27 @@ static size_t keep_escapes(void *closure, struct MHD_Connection *connection, cha
   return strlen(text);
 }
 
+/* Where every file is a client's, neither the store nor the way to the API can open one. */
+static unsigned connections_at_most(unsigned wanted)
+{
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+    return wanted;
+  rlim_t free_for_clients = files.rlim_cur > 2 * KEPT_FILES ? files.rlim_cur - KEPT_FILES : files.rlim_cur / 2 + 1;
+  return wanted < free_for_clients ? wanted : (unsigned)free_for_clients;
+}
+
 static struct MHD_Daemon *start_daemon(struct cnk_listener *listener, int socket)
 {
   const struct cnk_listener_options *options = &listener->options;
   return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
                           MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT,
                           cnk_head_is_measured() ? 0 : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                          MHD_OPTION_CONNECTION_LIMIT, options->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                          options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-                          MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED,
-                          cnk_exchange_end, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
-                          MHD_OPTION_END);
+                          MHD_OPTION_CONNECTION_LIMIT, connections_at_most(options->max_connections),
+                          MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK,
+                          keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener,
+                          MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end, listener, MHD_OPTION_NOTIFY_CONNECTION,
+                          on_connection, listener, MHD_OPTION_END);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

@@ -28,11 +28,12 @@ struct cnk_listener_options {
   const char *host;           /* an IPv4 or IPv6 address, or "localhost"; names are not looked up, that could block */
   int port;                   /* 0: any free one */
   size_t max_body;            /* bytes */
+  size_t max_bodies;          /* bytes, of all requests under way together; what comes beyond gets 503 */
   uint64_t header_timeout_ms; /* for the whole head, from the connection or the request line on */
   uint64_t body_timeout_ms;   /* for the whole body; and for the client to take the whole answer */
   uint64_t idle_timeout_ms;   /* for a kept-alive connection to ask again */
-  unsigned max_connections;
-  unsigned max_per_address; /* 0: as many as there are; a proxy in front makes all clients one address */
+  unsigned max_connections;   /* fewer where the process may not open so many files */
+  unsigned max_per_address;   /* 0: as many as there are; a proxy in front makes all clients one address */
 };
 
 /* Called from cnk_loop_step() only. `exchange` is the receiver's now: to answer or to drop, exactly once. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bind/core.h"
 #include "host/alloc.h"
@@ -96,10 +97,21 @@ static int run(lua_State *L)
   return 1;
 }
 
+/* Systems start programs with 1024 open files at most, for the sake of some that use select(); we may have more. */
+static void raise_file_limit(void)
+{
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
 int main(int argc, char **argv)
 {
   /* A peer that closes its socket or a reader that closes the pipe is an error result, not the end of a bot. */
   signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
   struct cnk_pool pool = {0};
   struct warnings warnings = {0};
   lua_State *L = lua_newstate(cnk_pool_alloc, &pool);

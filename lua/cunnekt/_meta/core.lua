@@ -119,10 +119,11 @@ function request:close() end
 ---@field port? integer 0, the default: any free one
 ---@field unix? string path of a Unix socket, in place of host and port: mode 0600, removed at the end
 ---@field max_body? integer bytes; 4 MiB by default; more is answered 413
+---@field max_bodies? integer bytes that all bodies under way may take together; 256 MiB by default; beyond: 503
 ---@field header_timeout_ms? integer 10,000 by default
 ---@field body_timeout_ms? integer 30,000 by default
 ---@field idle_timeout_ms? integer 60,000 by default
----@field max_connections? integer 1024 by default; more wait
+---@field max_connections? integer 1024 by default, fewer where the process may not open so many files; more wait
 ---@field max_per_address? integer 0 by default: no limit of its own; more are cut
 
 ---Listens. The listener serves until it is closed, held or not.
