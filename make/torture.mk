@@ -5,7 +5,7 @@ TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 10" "power.lua --images 
   "disk.lua --points 200"
 TORTURE_LONG  = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" \
   "network.lua --faults 10000 --control-faults 1000" "disk.lua --points 500"
-TORTURE_MODULES := $(BUILD)/spec/child.so $(BUILD)/spec/preload.so $(BUILD)/spec/recorder.so
+TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so) $(BUILD)/spec/recorder.so
 
 $(BUILD)/spec/%.so: spec/crash/%.c | libraries
 	@mkdir -p $(@D)

@@ -4,7 +4,9 @@
 -- CRASH_BREAK names promises to break on purpose; see breakage.lua.
 
 local breakage = require "breakage"
+local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local task = require "cunnekt.task"
 
 local bot = cunnekt.bot {
   unknown = breakage.is_set "resend" and "resend" or "hold",
@@ -15,6 +17,13 @@ local bot = cunnekt.bot {
 
 local pause = tonumber(os.getenv "CRASH_PAUSE" or 0)
 local failing = tonumber(os.getenv "CRASH_FAILING" or 0)
+
+-- A wait that is no end of the turn, as a slow service behind a plain library would be.
+local function busy(seconds)
+  task.await(function(done)
+    core.timer(seconds, done)
+  end)
+end
 
 -- What is held may be settled by a status later, so the oracle has no other way to know of it.
 bot:on_error(function(err, about)
@@ -30,7 +39,7 @@ bot:on("text", function(msg)
   state.count = (state.count or 0) + 1
   bot.store:set("count " .. msg.from, state.count)
   if pause > 0 then
-    cunnekt.sleep(pause)
+    busy(pause)
   end
   local first = ("%s #%d"):format(msg.text, state.count)
   assert(msg:reply_text(first))
@@ -56,7 +65,6 @@ if hurry then
 end
 
 -- On request, what is open on the loop.
-local core = require "cunnekt.core"
 core.signal("SIGUSR1", function()
   local words = {}
   for name, count in pairs(core.counts()) do

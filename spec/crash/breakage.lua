@@ -91,6 +91,31 @@ function ways.deaf_to_failures(bot)
   end
 end
 
+-- What finds no room is dropped, with a 200.
+function ways.drop_when_full(bot)
+  local inbox = bot._inbox
+  local has_room, accept = inbox.has_room, inbox.accept
+  function inbox.has_room()
+    return true
+  end
+  function inbox.accept(self, events, body, done)
+    if has_room(self, #events) then
+      return accept(self, events, body, done)
+    end
+    done()
+  end
+end
+
+-- Slow clients may hold all the connections that there are.
+function ways.few_connections()
+  local core = require "cunnekt.core"
+  local listen = core.listen
+  function core.listen(options, on_request)
+    options.max_connections = 100
+    return listen(options, on_request)
+  end
+end
+
 -- A task that ran out of memory is nobody's concern.
 function ways.go_on_without_memory()
   require("cunnekt.core").out_of_memory = function() end
