@@ -116,6 +116,14 @@ function ways.few_connections()
   end
 end
 
+-- Only the first events that wait are taken up at a start.
+function ways.forget_the_rest(bot)
+  local pending = bot._store.pending
+  function bot._store.pending(self)
+    return table.move(assert(pending(self)), 1, 1000, 1, {})
+  end
+end
+
 -- A task that ran out of memory is nobody's concern.
 function ways.go_on_without_memory()
   require("cunnekt.core").out_of_memory = function() end
