@@ -17,6 +17,7 @@ local schedule = require "cunnekt.schedule"
 local settings = require "cunnekt.settings"
 local store = require "cunnekt.store"
 local turn = require "cunnekt.turn"
+local wall = require "cunnekt.wall"
 
 local bot = {}
 
@@ -90,6 +91,7 @@ function bot.new(opts)
     _globals = {},
     _versions = {},
     _counts = counts.new(),
+    _wall = wall.new(),
     _open_turns = 0,
     _places = { first = 1, last = 0, is_taken = false },
     _is_stopping = false,
@@ -121,6 +123,9 @@ function bot.new(opts)
     capacity = own.queue,
     has_to_wait = own.on_failure == "wait",
     on_accepted = function(accepted, seq)
+      if accepted.timestamp then
+        self._wall:witness(accepted.timestamp)
+      end
       if accepted.kind == "status" then
         self._outbox:on_status(accepted, seq)
       end

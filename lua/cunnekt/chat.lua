@@ -3,7 +3,6 @@
 -- chat's; both gather in the running turn.
 
 local build = require "cunnekt.build"
-local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local journal = require "cunnekt.dialog.journal"
 local json = require "cunnekt.json"
@@ -177,7 +176,7 @@ end
 function chat_methods:window()
   return run.within("window", self.contact, function()
     local at = last_inbound(self)
-    return at and math.max(0, at + window_seconds - clock.now()) or 0
+    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._bot._wall:now())) or 0
   end)
 end
 
@@ -214,7 +213,7 @@ local function is_just_opened(self)
   local current = turn.current(self._bot)
   local record = current and current.record
   local at = record and record.contact == self.contact and record.inbound_at
-  return at and at + window_seconds > clock.now()
+  return at and at + window_seconds > self._bot._wall:now()
 end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.

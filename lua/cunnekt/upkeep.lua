@@ -27,9 +27,12 @@ local function tell_of_windows(bot)
 end
 
 local function clear_old_rows(bot)
-  local days = bot._options.keep_days
+  local days, now = bot._options.keep_days, bot._wall:certain()
+  if not now then
+    return -- nothing has come in since the start
+  end
   repeat
-    local is_done, err = bot._store:clear_old(days)
+    local is_done, err = bot._store:clear_old(days, now)
     if is_done == nil then
       return log.warn("old rows could not be cleared away: %s", err.message)
     end

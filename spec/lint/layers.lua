@@ -14,7 +14,7 @@ local LONGEST = 500
 local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
   { "cunnekt.errors", "cunnekt.options", "cunnekt.calendar", "cunnekt.heap" },
-  { "cunnekt.clock", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron", "cunnekt.timing" },
+  { "cunnekt.clock", "cunnekt.wall", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron", "cunnekt.timing" },
   { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache", "cunnekt.counts", "cunnekt.canonical" },
   { "cunnekt.http", "cunnekt.settings" },
   {

@@ -1,9 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for rows that are old enough to go. Each call is one small step, so that nobody waits behind it.
 
-local clock = require "cunnekt.clock"
-local keys = require "cunnekt.store.keys"
-
 local clearing = {}
 
 -- Meta repeats a webhook for 7 days, and statuses come no later.
@@ -17,15 +14,16 @@ local walks = {
 
 ---Clears some rows away. Waits.
 ---@param keep_days integer days for which events and messages that were set aside are kept
+---@param now number seconds since 1970; a time that has surely come, see wall.lua
 ---@return boolean? is_done the whole store has been gone through; nil when the store cannot be written
 ---@return cunnekt.error? err
-function clearing:clear_old(keep_days)
+function clearing:clear_old(keep_days, now)
   local at = self._clearing or { walk = 1, hash = math.mininteger }
   self._clearing = at
   local walk, sql = walks[at.walk], self._sql
   local results, err = self:_run {
     { sql[walk.look], at.hash },
-    { sql[walk.clear], at.hash, keys.today() - days_seen },
+    { sql[walk.clear], at.hash, now // 86400 - days_seen },
   }
   if not results then
     return nil, err
@@ -39,7 +37,7 @@ function clearing:clear_old(keep_days)
     return false
   end
   self._clearing = nil
-  local before = clock.now() - keep_days * 86400
+  local before = now - keep_days * 86400
   results, err = self:_run {
     { sql.clear_dead, before },
     { sql.clear_outbox, before },
