@@ -238,6 +238,7 @@ end
 
 function outbox_methods:_give_up_lost(row)
   local message = "the program ended while the message was being sent; it may have been taken or not"
+  row.lost_at = row.changed_at
   give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
 end
 

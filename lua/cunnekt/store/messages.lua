@@ -57,7 +57,9 @@ function messages:settle(row, state, message_id, err, records, done)
       job[2] = put_sent(self, message_id, row.contact, track, row.id, row.statuses)
     end
   else
-    job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), clock.now(), row.id }
+    -- What a crash left in the middle keeps the time at which it was sent, for by that a status still settles it.
+    local at = row.lost_at or clock.now()
+    job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), at, row.id }
   end
   for _, record in ipairs(records or {}) do
     self:add_own(job, record)
@@ -96,6 +98,7 @@ function messages:outgoing()
         attempts = row[7],
         after = row[8],
         fallback = row[9] and json.decode(row[9]) or nil,
+        changed_at = row[10],
       }
     end
   until #results[1] < page

@@ -145,7 +145,7 @@ local texts = {
   },
   delete_outbox = "DELETE FROM outbox WHERE id = ?",
   get_outgoing = {
-    [[SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback FROM outbox
+    [[SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at FROM outbox
         WHERE id > ? AND state <= 1 ORDER BY id LIMIT ?]],
     want = "rows",
     max_rows = 10000,

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- A message that was being sent when the program ended is held as unknown, and a status of it settles it. That failed when
+-- the next start came more than a minute later: the message then counted as sent at that start, after its own status.
+
+local core = require "cunnekt.core"
+local cunnekt = require "cunnekt"
+local database = require "spec.support.database"
+local json = require "cunnekt.json"
+local log = require "cunnekt.log"
+local process = require "spec.support.process"
+local webhook = require "cunnekt.webhook"
+
+describe("a start that comes late", function()
+  local folder, bot, write
+
+  before_each(function()
+    write = log.write
+    log.write = function() end
+    folder = process.folder()
+  end)
+
+  after_each(function()
+    bot:stop(1)
+    log.write = write
+  end)
+
+  local function start()
+    bot = cunnekt.bot {
+      api_key = "key",
+      base_url = "http://127.0.0.1:9/v1",
+      listen = "127.0.0.1:0",
+      retries = 0,
+      store = "sqlite:" .. folder.path .. "/bot.db",
+    }
+    bot:on("delivered", function() end)
+    assert(bot:listen())
+  end
+
+  -- As a crash leaves it: the message was handed to the provider so many seconds ago, and nothing was heard of it.
+  local function cut_off_while_sending(seconds)
+    local db = assert(database.open { path = folder.path .. "/bot.db" })
+    assert(db:run { { "UPDATE outbox SET state = 1, changed_at = ?", os.time() - seconds } })
+    db:close()
+  end
+
+  local function deliver(timestamp)
+    local body = json.encode {
+      metadata = { phone_number_id = "1" },
+      statuses = { { id = "wamid.1", status = "delivered", timestamp = ("%d"):format(timestamp), recipient_id = "919999999999" } },
+    }
+    bot._inbox:accept(assert(webhook.parse(body)), body, function() end)
+    local deadline = core.monotonic() + 10
+    repeat
+      core.step(true)
+      assert(core.monotonic() < deadline, "the status is not handled")
+    until bot._inbox.lanes:count() == 0 and bot._counts.events_finished > 0
+  end
+
+  it("still lets a status settle what the crash left unknown", function()
+    start()
+    assert(bot:chat("919999999999", "1"):reply_text "on its way")
+    bot:stop(0)
+    cut_off_while_sending(600)
+    start()
+    deliver(os.time() - 599)
+    assert.is_false(bot._store:has_unknown())
+  end)
+end)
