@@ -143,6 +143,6 @@ for round = 1, rounds do
 end
 os.execute(("rm -rf %s/run"):format(bench))
 
-local where = capture "uname -sr":gsub("\n", "") .. (", %d cores, load %s"):format(cores, capture "cut -d' ' -f1 /proc/loadavg":gsub("\n", ""))
+local where = capture "uname -s":gsub("\n", "") .. (", %d cores, load %s"):format(cores, capture "cut -d' ' -f1 /proc/loadavg":gsub("\n", ""))
 report.write(results, { rounds = rounds, seconds = seconds, where = where }, bench .. "/performance.md", bench .. "/performance.svg")
 print(("\nwritten: %s/performance.md and performance.svg"):format(bench))
