@@ -1,20 +1,23 @@
 # The promises under torture: the real host, killed, starved and cut off. `make torture-short` is for every change (minutes),
 # `make torture` for a release (hours); docs/reliability.md says what each test shows. Linux only. One test alone, with its
 # own numbers: make torture-short TORTURE="kill.lua --cycles 1000".
-TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 10" "power.lua --images 2000" "network.lua --faults 1000" \
-  "disk.lua --points 200"
-TORTURE_LONG  = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" \
-  "network.lua --faults 10000 --control-faults 1000" "disk.lua --points 500"
-TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so) $(BUILD)/spec/recorder.so
+TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 8" "power.lua --images 2000" "disk.lua --points 200 --start-points 30" \
+  "heap.lua --lua-step 3" "network.lua --faults 1000 --control-faults 60" "overload.lua --seconds 4" \
+  "slow.lua --connections 2000 --seconds 3" "backlog.lua --events 100000" "soak.lua --seconds 8 --warm-up 4"
+TORTURE_LONG = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" "disk.lua --points 500 --start-points 200" \
+  "heap.lua" "network.lua --faults 10000 --control-faults 200" "overload.lua --seconds 60" \
+  "slow.lua --connections 10000 --seconds 60" "backlog.lua --events 1000000" "soak.lua --seconds 3600 --warm-up 300 --rounds 12"
+
+TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so recorder.so)
 
 $(BUILD)/spec/%.so: spec/crash/%.c | libraries
 	@mkdir -p $(@D)
 	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-# Every test is run, whatever becomes of the others.
+# Every test is run, whatever becomes of the others. Each ends with its counts.
 run_torture = status=0; for test in $(if $(TORTURE),"$(TORTURE)",$(1)); do echo "-- $$test"; $(HOST) run spec/crash/$$test || status=1; done; exit $$status
 
-torture-short torture: deps-build
+torture-short torture: deps-test
 	@$(MAKE) --no-print-directory all $(TORTURE_MODULES)
 	@$(TEST_ENV) && $(call run_torture,$(if $(filter torture,$@),$(TORTURE_LONG),$(TORTURE_SHORT)))
 

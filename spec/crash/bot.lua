@@ -74,5 +74,12 @@ core.signal("SIGUSR1", function()
   io.stderr:write("counts ", table.concat(words, " "), "\n")
 end)
 
+-- And what Lua holds.
+core.signal("SIGHUP", function()
+  collectgarbage()
+  collectgarbage()
+  io.stderr:write(("lua %.0f\n"):format(collectgarbage "count" * 1024))
+end)
+
 breakage.apply(bot)
 bot:run()

@@ -112,8 +112,12 @@ local function fail_each(kind, most, step, control)
       pid, memory = r.pid, r:memory()
     end
   end
-  task.sleep(0.5)
-  result.after, result.growth = counts(r), r:memory() - memory
+  -- An answer that could not be received is waited for until the client's time-out.
+  rig.wait(5, function()
+    result.after = counts(r)
+    return result.after == result.before
+  end)
+  result.growth = r:memory() - memory
   r:stop_bot()
   start(r)
   task.sleep(1)

@@ -12,7 +12,8 @@ local report = require "report"
 local rig = require "rig"
 local task = require "cunnekt.task"
 
-local connections = report.option("connections", 2000)
+-- Each takes a file here and one in the host.
+local connections = math.min(report.option("connections", 2000), (tonumber(rig.run "ulimit -Hn") or 1000000) - 200)
 local seconds = report.option("seconds", 5)
 -- The promise is 100 ms; two busy cores that serve the clients, too, are given more.
 local longest_p99 = report.option("p99", 0.25)
