@@ -18,7 +18,7 @@ local task = require "cunnekt.task"
 
 local SIGUSR1 = 10
 -- Seconds in which an event must have been answered. Pauses between tries are a twentieth of the usual here.
-local patience = 3
+local patience = 6
 -- What one host may grow by while hundreds of its allocations fail: its libraries' caches, and Lua's own slack.
 local most_growth = 12 * 1024 * 1024
 
