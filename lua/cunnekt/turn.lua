@@ -346,10 +346,14 @@ end
 -- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
 local function run_until_committed(self, fn)
   for _ = 1, most_conflicts do
-    local ok, failure = xpcall(fn, turn.with_traceback, self)
+    local ok, failure, why = xpcall(fn, turn.with_traceback, self)
     if ok then
-      ok, failure = self:commit()
-    elseif not errors.is(failure) then
+      -- It may raise as well: a state that cannot be written as JSON.
+      ok, failure, why = xpcall(self.commit, turn.with_traceback, self)
+    end
+    if ok and why then
+      ok, failure = false, why
+    elseif not ok and not errors.is(failure) then
       failure = turn.with_traceback(failure) -- memory or the C stack ran out: then no message handler is called
     end
     if ok then

@@ -19,19 +19,8 @@ local most_things = 20000
 -- refers to, and theirs.
 local add_value
 
-local lua_libraries = {
-  _G = true, coroutine = true, debug = true, io = true, math = true, os = true, package = true, string = true,
-  table = true, utf8 = true,
-}
-
 local function new_collector(script)
-  local self = { script = script, seen = {}, out = {} }
-  for name, value in pairs(package.loaded) do
-    if lua_libraries[name] or name:find "^cunnekt%f[.%z]" then
-      self.seen[value] = true
-    end
-  end
-  return self
+  return { script = script, seen = world.mark_libraries {}, out = {} }
 end
 
 local function add(self, text)

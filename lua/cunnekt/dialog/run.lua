@@ -224,9 +224,13 @@ function run_methods:step(kind, subject, fn, opts)
   elseif self.delivery and finish_mark(text) ~= self.expects then
     diverged(self, self.expects, finish_mark(text))
   end
+  local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
+  if commits and next(task.running().turn.reads) then
+    -- Another turn may be in the way of this one: that must come out before the step is done, not after it.
+    task.running().turn:commit_more()
+  end
   local outcome = do_step(self, fn, opts)
   local step = { n = self.n, text = text, outcome = outcome }
-  local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
   outcome.is_commit = outcome.is_commit or commits or nil
   if not (opts and opts.is_internal) then
     outcome = write_now(step)

@@ -224,6 +224,11 @@ function world.globals_of(env)
   return is_world[env]
 end
 
+local lua_libraries = {
+  _G = true, coroutine = true, debug = true, io = true, math = true, os = true, package = true, string = true,
+  table = true, utf8 = true,
+}
+
 -- Our files begin so: "@cunnekt/" in the host, a folder in a plain interpreter.
 local own_sources = debug.getinfo(1, "S").source:match "^(.*cunnekt/)dialog/"
 
@@ -235,11 +240,7 @@ function world.is_of_script(fn)
   return info.what ~= "C" and info.source:sub(1, #own_sources) ~= own_sources
 end
 
-local function join_world(fn, place)
-  local _, env = debug.getupvalue(fn, place)
-  if is_world[env] or type(env) ~= "table" then
-    return
-  end
+local function join_world(fn, place, env)
   local its_world = worlds[env] or world.new(env)
   worlds[env] = its_world
   debug.upvaluejoin(fn, place, function()
@@ -247,26 +248,65 @@ local function join_world(fn, place)
   end, 1)
 end
 
----Puts a function, and those of the script that it uses, into such an environment, over the one that they have: for
----scripts that a plain interpreter loaded. What the host loaded is in one already.
----@param fn function
----@param seen? table
-function world.adopt(fn, seen)
-  seen = seen or {}
-  if seen[fn] or not world.is_of_script(fn) then
-    return
-  end
-  seen[fn] = true
+-- Functions and tables that are gone through for one function at most: a script may hold a large catalogue.
+local most_things = 10000
+
+local adopt
+
+local function adopt_function(fn, walk)
   for i = 1, math.huge do
     local name, value = debug.getupvalue(fn, i)
     if not name then
       return
-    elseif name == "_ENV" then
-      join_world(fn, i)
-    elseif type(value) == "function" then
-      world.adopt(value, seen)
+    elseif name ~= "_ENV" then
+      adopt(value, walk)
+    elseif type(value) == "table" and not is_world[value] then
+      join_world(fn, i, value)
     end
   end
+end
+
+function adopt(value, walk)
+  local kind = type(value)
+  if (kind ~= "function" and kind ~= "table") or walk.seen[value] or walk.count >= most_things then
+    return
+  end
+  walk.seen[value], walk.count = true, walk.count + 1
+  local mt = kind == "table" and getmetatable(value)
+  if kind == "function" and world.is_of_script(value) then
+    adopt_function(value, walk)
+  elseif kind == "table" and not (type(mt) == "table" and tostring(mt.__name):find "^cunnekt") then
+    for _, item in next, value do
+      adopt(item, walk)
+    end
+  end
+end
+
+---Marks what is none of the script's in a table of what was seen: Lua's libraries, and ours.
+---@param seen table
+---@return table seen
+function world.mark_libraries(seen)
+  for name, value in pairs(package.loaded) do
+    if lua_libraries[name] or name:find "^cunnekt%f[.%z]" then
+      seen[value] = true
+    end
+  end
+  return seen
+end
+
+---Puts a function, and those of the script that it uses, into such an environment, over the one that they have: for
+---scripts that a plain interpreter loaded. What the host loaded is in one already.
+---@param fn function
+function world.adopt(fn)
+  for i = 1, math.huge do
+    local name, env = debug.getupvalue(fn, i)
+    if not name then
+      break
+    elseif name == "_ENV" and is_world[env] then
+      return
+    end
+  end
+  adopt(fn, { seen = world.mark_libraries {}, count = 0 })
 end
 
 return world

@@ -1,0 +1,304 @@
+-- SPDX-License-Identifier: MIT
+-- Generated dialogs, whose customers see the same whatever happens to the bot; and the same tests with an engine that is
+-- broken on purpose, which they must notice. The long form is spec/crash/dialogs.lua.
+
+local canonical = require "cunnekt.canonical"
+local code = require "cunnekt.dialog.code"
+local history = require "spec.support.dialog_history"
+local lives = require "spec.support.dialog_lives"
+local process = require "spec.support.process"
+local source = require "cunnekt.dialog.source"
+local task = require "cunnekt.task"
+local turns = require "cunnekt.store.turns"
+local world = require "cunnekt.dialog.world"
+
+local first, last, rounds = 1, 500, 9
+-- The broken ones are tried on the first so many.
+local few = 60
+
+local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "tells" }
+
+describe("generated dialogs", function()
+  local reference
+
+  setup(function()
+    reference = history.run { first = first, last = last, rounds = rounds }
+  end)
+
+  local function disturbed(opts)
+    return history.run {
+      first = first,
+      last = opts.last or few,
+      rounds = rounds,
+      disturbed = true,
+      seed = opts.seed or 7,
+      prepare = opts.prepare,
+      bot = opts.bot,
+    }
+  end
+
+  it("are worth comparing", function()
+    assert.is_true(history.count_ended(reference) > last / 3)
+    assert.are.same({}, reference.lines)
+  end)
+
+  it("show customers the same when the bot is stopped, killed, or lets them go between any two steps", function()
+    local other = disturbed { last = last }
+    assert.is_true(other.restarts >= 5, "only " .. other.restarts .. " restarts")
+    assert.are.same({}, history.compare(reference, other, first, last))
+  end)
+
+  it("do so with hardly any of them in memory", function()
+    local other = disturbed { seed = 3, bot = { parked = 2 } }
+    assert.are.same({}, history.compare(reference, other, first, few))
+  end)
+
+  -- ---- engines that are broken on purpose --------------------------------------------------------------------------
+
+  describe("of a broken engine", function()
+    -- Puts something in the place of the store's commit.
+    local function with_commit(commit)
+      return function(all)
+        local define = all.define
+        all.define = function(bot)
+          bot._store.commit = commit
+          define(bot)
+        end
+      end
+    end
+
+    local function count_differences(commit, more)
+      local opts = { first = first, last = few, rounds = rounds, seed = 7, prepare = with_commit(commit) }
+      for name, value in pairs(more) do
+        opts[name] = value
+      end
+      return #history.compare(reference, history.run(opts), first, few)
+    end
+
+    it("differ when the journal is not written", function()
+      local function commit(self, change)
+        if change.run then
+          change.run.pending = {}
+        end
+        return turns.commit(self, change)
+      end
+      -- As long as nothing happens it only matters to those who go back, or meet another turn.
+      assert.is_true(count_differences(commit, {}) < few / 4)
+      assert.is_true(count_differences(commit, { disturbed = true }) > few / 4, "nobody noticed")
+    end)
+
+    it("differ when the journal is written after the messages and the event's end", function()
+      local held, count = {}, 0
+      local function commit(self, change)
+        local its_run = change.run
+        if not its_run then
+          return turns.commit(self, change)
+        end
+        change.run, change.resume = nil, nil
+        local ok, err = turns.commit(self, change)
+        if ok then
+          task.await(function(done)
+            held[#held + 1] = done -- and here the power may go
+          end)
+          local late = { run = its_run }
+          for _, name in ipairs(parts_of_change) do
+            late[name] = {}
+          end
+          ok, err = turns.commit(self, late)
+        end
+        change.run = its_run
+        return ok, err
+      end
+      local function let_go(all, may_kill)
+        local waiting = held
+        held, count = {}, count + #waiting
+        if may_kill and count > 100 then
+          count = 0
+          return all:kill()
+        end
+        for _, go in ipairs(waiting) do
+          go()
+        end
+      end
+      assert.equal(0, count_differences(commit, { on_wheel = function(all)
+        let_go(all, false)
+      end }))
+      local noticed = count_differences(commit, { on_wheel = function(all)
+        let_go(all, true)
+      end })
+      assert.is_true(noticed > 0, "nobody noticed")
+    end)
+  end)
+end)
+
+-- ---- scripts that change -------------------------------------------------------------------------------------------
+
+local shop = [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+local words = { hello = "Welcome", thanks = "Thank you" }
+local function thank(name)
+  return ("%s, %s"):format(words.thanks, name)
+end
+local function greet(chat)
+  chat:reply_text(words.hello)
+end
+bot.store:set("opened", true)
+bot:dialog("shop", function(chat, args)
+  greet(chat)
+  local name = chat:ask("Your name?").text
+  local what = chat:ask("What would you like?").text
+  chat:reply_text(thank(name) .. ": " .. what .. " " .. tostring(args and args.note))
+end, ON_CHANGE)
+bot:on("text", "^shop", function(msg) msg:start("shop", { note = "new" }) end)
+bot:on("text", function(msg) msg:reply_text("not in a dialog: " .. msg.text) end)
+bot:run()
+]]
+
+describe("dialogs of a script that changes", function()
+  local folder, path, all, is_changed, text_of
+
+  before_each(function()
+    folder = process.folder()
+    path = folder.path .. "/shop.lua"
+    is_changed, text_of = code.is_changed, canonical.text
+    all = lives.new(function(bot)
+      local public = setmetatable({
+        bot = function()
+          return bot
+        end,
+      }, { __index = require "cunnekt" })
+      bot.run = function() end
+      local env = world.new(setmetatable({
+        require = function(name)
+          return name == "cunnekt" and public or require(name)
+        end,
+      }, { __index = _G }))
+      assert(source.load(path, env))()
+    end, { attempts = 1 })
+  end)
+
+  after_each(function()
+    code.is_changed, canonical.text = is_changed, text_of
+    all:close()
+  end)
+
+  local function write(opts)
+    local text = shop:gsub(", ON_CHANGE", function()
+      return opts.on_change and ", " .. opts.on_change or ""
+    end)
+    for old, new in pairs(opts.edits or {}) do
+      local count
+      text, count = text:gsub(old, function()
+        return new
+      end)
+      assert(count == 1, old)
+    end
+    process.write(path, text)
+  end
+
+  local function say(text)
+    all:act("919999999999", { type = "text", text = text })
+    all:settle()
+  end
+
+  local function said()
+    return all.seen["919999999999"]
+  end
+
+  -- The dialog begins, the script changes, the program starts again, and the customer goes on.
+  local function through_a_change(opts)
+    write { on_change = opts.on_change }
+    all:start()
+    say "shop"
+    write(opts)
+    all:restart()
+    say "Asha"
+    say "tea"
+    return said()
+  end
+
+  local words = { ['"Welcome"'] = '"Hi"', ['"Thank you"'] = '"Thanks"' }
+  local as_begun = { "Welcome", "Your name?", "What would you like?", "Thank you, Asha: tea new" }
+
+  it("go on as they were begun, with every word, and new ones begin with the new script", function()
+    assert.are.same(as_begun, through_a_change { edits = words })
+    say "shop"
+    assert.equal("Hi", said()[5])
+  end)
+
+  it("go on as they were begun when a question was added or taken out", function()
+    local edit = { ['local name = chat:ask%("Your name%?"%)%.text'] = 'chat:ask "How are you?" local name = "x"' }
+    assert.are.same(as_begun, through_a_change { edits = edit })
+  end)
+
+  it("go on with the new script where only something else in it changed", function()
+    local edit = { ["not in a dialog"] = "elsewhere" }
+    assert.are.same(as_begun, through_a_change { edits = edit })
+    assert.is_nil(all.bot._old_scripts)
+  end)
+
+  it("go on as they were begun when the dialog was taken out", function()
+    local edit = { ['bot:dialog%("shop"'] = 'bot:dialog("other"', ['msg:start%("shop"'] = 'msg:start("other"' }
+    assert.are.same(as_begun, through_a_change { edits = edit })
+  end)
+
+  it("do not do again what the old script does at its start", function()
+    write {}
+    all:start()
+    say "shop"
+    write { edits = words }
+    all:restart()
+    all.bot.store:set("opened", "since then")
+    say "Asha"
+    assert.equal("since then", all.bot.store:get "opened")
+  end)
+
+  it("begin again where the script wants that", function()
+    assert.are.same(
+      { "Welcome", "Your name?", "Hi", "Your name?", "What would you like?" },
+      through_a_change { edits = words, on_change = '{ on_change = "restart" }' }
+    )
+  end)
+
+  it("begin again with what the script makes of their past", function()
+    local migrate = [[{ migrate = function(past)
+      return { note = ("%s %d %s %s"):format(past.name, #past.answers, past.args.note, past.event.text) }
+    end }]]
+    through_a_change { edits = words, on_change = migrate }
+    say "more"
+    assert.equal("Thanks, tea: more shop 0 new Asha", said()[#said()])
+  end)
+
+  it("are set aside where their script is not there, and their customers heard", function()
+    write {}
+    all:start()
+    say "shop"
+    all.bot._store:_run { { "DELETE FROM code" } }
+    write { edits = words }
+    all:restart()
+    say "Asha"
+    assert.are.same({ "Welcome", "Your name?", "not in a dialog: Asha" }, said())
+    assert.matches("was set aside: .* cannot go on: the script of that time was not kept", table.concat(all.lines, "\n"))
+  end)
+
+  -- Broken on purpose: the test above must notice.
+  it("are found to differ when the change is not noticed", function()
+    code.is_changed = function()
+      return false
+    end
+    local seen = through_a_change { edits = words }
+    assert.are_not.same(as_begun, seen)
+    assert.matches("step 1, 'send', differs", table.concat(all.lines, "\n"))
+  end)
+
+  it("are found to differ when steps are not compared either", function()
+    code.is_changed = function()
+      return false
+    end
+    canonical.text = function()
+      return ""
+    end
+    assert.are_not.same(as_begun, through_a_change { edits = words })
+  end)
+end)
