@@ -43,9 +43,9 @@ ASAN_ENV    = export CUNNEKT_HOST="$(ASAN_HOST)" \
 asan: deps-test
 	@$(MAKE) --no-print-directory all test-modules
 	@$(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
-	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging $(SPEC)
+	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
 	@echo "once more, with a collector that never rests"
-	@$(TEST_ENV) && $(ASAN_ENV) && CUNNEKT_TEST_GC=1 $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging $(SPEC)
+	@$(TEST_ENV) && $(ASAN_ENV) && CUNNEKT_TEST_GC=1 $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
 
 demo: deps-build
 	@$(MAKE) --no-print-directory all

@@ -18,7 +18,7 @@ local few = 60
 
 local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "tells" }
 
-describe("generated dialogs", function()
+describe("generated dialogs #long", function()
   local reference
 
   setup(function()
