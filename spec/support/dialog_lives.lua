@@ -58,7 +58,7 @@ end
 -- ---- the provider --------------------------------------------------------------------------------------------------
 
 local function describe(payload)
-  local words = { payload.text or payload.body or payload.type }
+  local words = { payload.templateid or payload.text or payload.body or payload.type }
   for _, button in ipairs(payload.buttons or payload.list or {}) do
     words[#words + 1] = ("[%s]"):format(button.id or button.title)
   end
@@ -203,8 +203,8 @@ end
 
 function lives_methods:is_busy()
   local bot = self.bot
-  return self.posts.first <= self.posts.last or #self.hops > 0 or bot._inbox.lanes:count() > 0
-    or bot._outbox.lanes:count() > 0 or bot._open_turns > 0
+  return self.posts.first <= self.posts.last or #self.hops > 0 or bot._inbox.lanes:active() > 0
+    or bot._outbox.lanes:active() > 0 or bot._open_turns > 0
 end
 
 ---Lets everything that is under way end, while the clock stands still.

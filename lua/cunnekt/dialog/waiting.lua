@@ -76,7 +76,7 @@ local function from_result(self, result, wanted)
 end
 
 -- Waits for the next thing: what a rebuilt run is given, what is there already, or what comes.
-local function next_delivery(self, current, wanted)
+local function next_delivery(self, current, wanted, handle)
   local dialogs = self._bot._dialogs
   local delivery = current.delivery
   if delivery then
@@ -85,7 +85,12 @@ local function next_delivery(self, current, wanted)
   end
   if wanted.sent then
     dialogs.sent_waits[wanted.sent] = { id = current.id, contact = current.contact }
-    local state, message_id = dialogs:fate_of(wanted.sent, wanted.reaches)
+    -- What has not left yet may not even be in the store.
+    local has_left = handle.state ~= "queued" and handle.state ~= "sending"
+    local state, message_id = nil, nil
+    if has_left then
+      state, message_id = dialogs:fate_of(wanted.sent, wanted.reaches)
+    end
     if state then
       return { event = { status = "dialog_sent", reached = state, message_id = message_id } }, false
     end
@@ -110,7 +115,7 @@ function methods:_rest(wanted, where)
   wanted.handle = nil
   local result, is_recalled = current:step("wait", rebuild.methods.subject_of_wait(wanted), function()
     wanted.n = current.n
-    local delivery, is_commit = next_delivery(self, current, wanted)
+    local delivery, is_commit = next_delivery(self, current, wanted, handle)
     it = delivery.event
     return as_result(delivery, wanted), is_commit
   end, { is_internal = true, takes_time = true })
