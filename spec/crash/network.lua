@@ -88,6 +88,8 @@ local function torture(count, opts)
   repeat
     task.sleep(0.1)
     local requests = proxy:count()
+    -- No more than what can leave: three events make four messages.
+    loaded.pause = loaded.counts.events * 4 / 3 > requests + 500 and 4 or 0.2
   until requests >= #actions or clock.monotonic() > deadline
   loaded:stop()
   for _ = 1, 20 do -- with waits of up to a second between tries

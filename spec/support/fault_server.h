@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define MOST_ACTIONS 16384
+#define MOST_ACTIONS 65536
 #define MOST_LINKS 4096
 
 struct bytes {
