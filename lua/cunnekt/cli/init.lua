@@ -16,6 +16,7 @@ local commands = {
   { "check", "look for mistakes in a script without running it" },
   { "events", "look at events, retry or drop those that were set aside" },
   { "outbox", "look at messages, retry or drop those that failed" },
+  { "dialogs", "look at dialogs, end them, hand them to a person" },
   { "backup", "copy the store while it is in use" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }

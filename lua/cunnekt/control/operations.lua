@@ -7,7 +7,7 @@ local options = require "cunnekt.options"
 local operations = {}
 
 local known = {}
-for _, part in ipairs { "events", "messages", "host" } do
+for _, part in ipairs { "events", "messages", "dialogs", "host" } do
   for name, operation in pairs(require("cunnekt.control." .. part).operations) do
     known[name] = operation
   end

@@ -22,7 +22,7 @@ local cached_conversations = 10000
 -- Seconds between tries of a change that must not be forgotten while the disk is full.
 local settle_pause = 1
 
-for _, part in ipairs { "events", "turns", "messages", "dialogs", "jobs", "clearing", "looking", "mending" } do
+for _, part in ipairs { "events", "turns", "messages", "dialogs", "dialog_list", "jobs", "clearing", "looking", "mending" } do
   for name, method in pairs(require("cunnekt.store." .. part)) do
     store_methods[name] = method
   end

@@ -58,6 +58,14 @@ local function walk(self, name, key, columns, where, values, look)
   end
 end
 
+-- For the other parts of the store.
+looking._walk = walk
+looking._filters = {
+  contact = contact_fits,
+  time = time_fits,
+  values = values_of,
+}
+
 -- Appends rows up to a limit; gives whether it is reached.
 local function gather(list, rows, limit, shape)
   for _, row in ipairs(rows) do

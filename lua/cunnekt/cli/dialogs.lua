@@ -1,0 +1,225 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt dialogs`: which dialogs there are and what they wait for, their end, and the hand-over to a person.
+
+local operate = require "cunnekt.cli.operate"
+local usage = require "cunnekt.cli.usage"
+
+local dialogs = {}
+
+dialogs.help = [[
+NAME
+       cunnekt dialogs - look at dialogs, end them, hand them to a person
+
+SYNOPSIS
+       cunnekt dialogs list [--open | --broken] [FILTERS] [--limit N] [OPTIONS]
+       cunnekt dialogs show ID [OPTIONS]
+       cunnekt dialogs end (ID … | --all [--broken] [FILTERS]) [OPTIONS]
+       cunnekt dialogs pause NUMBER [OPTIONS]
+       cunnekt dialogs resume NUMBER [OPTIONS]
+
+DESCRIPTION
+       A dialog waits for its customer, for a time or for a signal, across
+       restarts. One that failed, or that a changed script would do differently,
+       is set aside with its error and step: it is broken. This works whether a
+       host runs on the store or not; a running host is asked, and obeys at once.
+
+       list shows dialogs in the order in which they began: all of them, only
+       those that are --open, or only those that are --broken.
+
+       show tells all about one, and the steps of its journal; with --reveal what
+       was said, answered and kept as well.
+
+       end forgets dialogs for good. Their customers are told nothing.
+
+       pause hands a customer's conversation to a person: its messages reach
+       neither dialogs nor handlers, and the time of its dialogs stands still.
+       resume takes it back; what was due meanwhile is due then.
+
+       A broken dialog goes on when the event at which it broke is retried, with
+       cunnekt events retry.
+
+FILTERS
+       --contact NUMBER
+              Only those of this customer.
+
+       --older AGE, --newer AGE
+              Only those whose last step was longer ago, or since. An AGE is like
+              90s, 15m, 2h or 3d.
+
+OPTIONS
+       --limit N
+              Show so many (100).
+
+       --all  With end: all that the filters leave.
+
+]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+
+EXIT STATUS
+       0      done
+       1      there is no such dialog, or the store cannot be had
+       2      the command line was not understood
+
+EXAMPLES
+       cunnekt dialogs list --broken
+       cunnekt dialogs show 17 --reveal
+       cunnekt dialogs end --all --older 90d
+       cunnekt dialogs pause 919999999999
+]]
+
+-- ---- list, show --------------------------------------------------------------------------------------------------
+
+local function state_of(parsed)
+  return parsed.open and "open" or parsed.broken and "broken" or "all"
+end
+
+local function print_list(result)
+  if #result.dialogs == 0 then
+    print "none"
+    return
+  end
+  local rows = {}
+  for i, dialog in ipairs(result.dialogs) do
+    rows[i] = {
+      dialog.id, dialog.name, dialog.contact, dialog.state, dialog.waits_for, dialog.due and operate.time(dialog.due),
+      dialog.steps, operate.ago(dialog.changed_at), dialog.error,
+    }
+  end
+  operate.print_columns({ "ID", "NAME", "CONTACT", "STATE", "WAITS FOR", "UNTIL", "STEPS", "AGE", "ERROR" }, rows)
+  if result.has_more then
+    print "There are more; --limit N shows them."
+  end
+end
+
+local function list(parsed)
+  local args = {
+    state = state_of(parsed), contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
+    reveal = parsed.reveal or false,
+  }
+  return operate.run("dialogs", parsed, "dialogs.list", args, print_list)
+end
+
+local function print_dialog(dialog)
+  operate.print_fields {
+    { "dialog", dialog.id },
+    { "name", dialog.name },
+    { "contact", dialog.contact },
+    { "state", dialog.state },
+    { "waits for", dialog.waits_for },
+    { "until", dialog.due and operate.time(dialog.due) },
+    { "began", operate.time(dialog.started_at) },
+    { "last step", operate.time(dialog.changed_at) },
+    { "steps", dialog.steps },
+    { "broke at", dialog.broke_at and "step " .. dialog.broke_at },
+    { "event", dialog.event },
+    { "was", dialog.was },
+    { "is now", dialog.is_now },
+  }
+  if dialog.error then
+    print("\n" .. (dialog.error:gsub("[^%C\n\t]", " ")))
+  end
+  local rows = {}
+  for i, step in ipairs(dialog.journal) do
+    rows[i] = { step.n, step.kind, step.what, step.result }
+  end
+  if #rows > 0 then
+    print ""
+    operate.print_columns(rows[1][3] and { "STEP", "KIND", "WHAT", "RESULT" } or { "STEP", "KIND" }, rows)
+  end
+end
+
+local function show(parsed)
+  return operate.run("dialogs", parsed, "dialogs.show", { id = parsed.id, reveal = parsed.reveal or false }, print_dialog)
+end
+
+-- ---- end, pause, resume ------------------------------------------------------------------------------------------
+
+local function code_of(result)
+  return #result.missing > 0 and 1 or 0
+end
+
+local function print_ended(result)
+  if #result.ended > 0 then
+    print(("ended %s: %s"):format(operate.count(#result.ended, "dialog"), operate.enumerate(result.ended)))
+  elseif #result.missing == 0 then
+    print "none"
+  end
+  if #result.missing > 0 then
+    io.stderr:write(("cunnekt dialogs: there is no dialog %s\n"):format(operate.enumerate(result.missing)))
+  end
+  return code_of(result)
+end
+
+local function finish(parsed)
+  if (#parsed.id > 0) == (parsed.all or false) then
+    return usage.mistake("dialogs", "give the numbers of dialogs, or --all")
+  elseif #parsed.id > 0 and (parsed.contact or parsed.older or parsed.newer or parsed.broken) then
+    return usage.mistake("dialogs", "filters go with --all")
+  end
+  local args = {
+    ids = #parsed.id > 0 and parsed.id or nil, all = parsed.all, state = state_of(parsed), contact = parsed.contact,
+    older = parsed.older, newer = parsed.newer,
+  }
+  return operate.run("dialogs", parsed, "dialogs.end", args, print_ended, code_of)
+end
+
+local function hand_over(operation, said)
+  return function(parsed)
+    local args = { contact = parsed.number, reveal = parsed.reveal or false }
+    return operate.run("dialogs", parsed, operation, args, function(result)
+      print(said:format(result.contact))
+    end)
+  end
+end
+
+-- ---- the command -------------------------------------------------------------------------------------------------
+
+local function define_list(parser)
+  parser:mutex(parser:flag "--open", parser:flag "--broken")
+  parser:option("--limit"):convert(operate.number)
+  operate.define_filters(parser)
+end
+
+local function define_end(parser)
+  parser:argument("id"):args("*"):convert(operate.number)
+  parser:flag "--all"
+  parser:flag "--broken"
+  operate.define_filters(parser)
+end
+
+local function define_number(parser)
+  parser:argument "number"
+end
+
+local verbs = {
+  list = { define = define_list, run = list },
+  show = {
+    define = function(parser)
+      parser:argument("id"):convert(operate.number)
+    end,
+    run = show,
+  },
+  ["end"] = { define = define_end, run = finish },
+  pause = { define = define_number, run = hand_over("dialogs.pause", "a person has the conversation with %s now") },
+  resume = { define = define_number, run = hand_over("dialogs.resume", "the bot has the conversation with %s again") },
+}
+
+---@param args string[]
+---@return integer code
+function dialogs.run(args)
+  local name, code = operate.verb("dialogs", args, verbs, { "list", "show", "end", "pause", "resume" })
+  if not name then
+    return code or 2
+  end
+  local parsed
+  parsed, code = usage.parse("dialogs", dialogs.help, function(parser)
+    verbs[name].define(parser)
+    operate.define_shown(parser)
+    operate.define_store(parser)
+  end, { table.unpack(args, 2) })
+  if not parsed then
+    return code or 2
+  end
+  return verbs[name].run(parsed)
+end
+
+return dialogs
