@@ -9,7 +9,7 @@ describe("the bodies of all requests under way", function()
   local listener
 
   before_each(function()
-    listener = assert(core.listen({ host = "127.0.0.1", port = 0, max_body = 200000, max_bodies = 300000 }, function(exchange)
+    listener = assert(core.listen({ host = "127.0.0.1", port = 0, max_body = 200000, max_bodies = 250000 }, function(exchange)
       exchange:answer(200, "taken")
     end))
   end)
@@ -34,6 +34,21 @@ describe("the bodies of all requests under way", function()
     assert.equal(503, second:answer().status)
     first:send "x"
     assert.equal(200, first:answer().status)
+  end)
+
+  -- A byte a connection was enough to use everything up, for the room that was promised to a body counted.
+  it("may be promised to be larger than that", function()
+    local slow = {}
+    for i = 1, 20 do
+      slow[i] = wire.connect(listener:port())
+      slow[i]:send "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx"
+    end
+    local whole <close> = begin(150000)
+    whole:send "x"
+    assert.equal(200, whole:answer().status)
+    for _, client in ipairs(slow) do
+      client:close()
+    end
   end)
 
   it("leave their room to others when they end, however they end", function()

@@ -35,8 +35,8 @@ static void release_if_done(struct cnk_exchange *exchange)
   struct cnk_listener *listener = exchange->listener;
   cnk_link_remove(&exchange->link);
   if (listener)
-    listener->bodies -= exchange->charged;
-  exchange->charged = 0;
+    listener->bodies -= exchange->body_size;
+  exchange->body_size = 0;
   if (!listener || listener->free_count >= KEPT_EXCHANGES) {
     free_exchange(exchange);
     return;
@@ -153,14 +153,9 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
     room = exchange->body_room * 2;
   if (room < wanted)
     room = wanted;
-  struct cnk_listener *listener = exchange->listener;
-  if (listener->bodies + room - exchange->charged > listener->options.max_bodies)
-    return false;
   char *body = realloc(exchange->body, room);
   if (!body)
     return false;
-  listener->bodies += room - exchange->charged;
-  exchange->charged = room;
   exchange->body = body;
   exchange->body_room = room;
   return true;
@@ -200,12 +195,13 @@ static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data
     begin_drain(exchange);
     return drop_body(exchange, size);
   }
-  if (!reserve_body(exchange, *size)) {
+  if (*size > listener->options.max_bodies - listener->bodies || !reserve_body(exchange, *size)) {
     cnk_listener_say(exchange->peer, MHD_HTTP_SERVICE_UNAVAILABLE);
     return MHD_NO;
   }
   memcpy(exchange->body + exchange->body_size, data, *size);
   exchange->body_size += *size;
+  listener->bodies += *size;
   *size = 0;
   listener->has_progress = true;
   return MHD_YES;

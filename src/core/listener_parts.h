@@ -56,7 +56,6 @@ struct cnk_exchange {
   size_t target_size, target_room;
   char *body;
   size_t body_size, body_room;
-  size_t charged; /* of body_room, what counts in listener->bodies; small bodies that are kept for reuse do not */
   size_t dropped; /* bytes of a body that is too large */
   struct cnk_head head;
   enum cnk_phase phase;
@@ -91,7 +90,7 @@ struct cnk_listener {
   struct cnk_link exchanges; /* alive */
   struct cnk_link *free_exchanges;
   int free_count;
-  size_t bodies;     /* bytes that the bodies of all requests under way take */
+  size_t bodies;     /* bytes that have come of the bodies of all requests under way */
   int waiting;       /* complete, not suspended, not answered: these the library keeps asking about */
   bool has_progress; /* since the run began, some request came nearer to being complete */
   bool has_queued;   /* since the run began, some request was queued for delivery */
