@@ -7,7 +7,7 @@ TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 8" "power.lua --images 2
   "dialogs.lua --dialogs 500 --rounds 12 --kills 60"
 TORTURE_LONG = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" "disk.lua --points 500 --start-points 200" \
   "heap.lua" "network.lua --faults 10000 --control-faults 200" "overload.lua --seconds 60" \
-  "slow.lua --connections 10000 --seconds 60" "backlog.lua --events 1000000" "soak.lua --seconds 3600 --warm-up 300 --rounds 12" \
+  "slow.lua --connections 9500 --seconds 60" "backlog.lua --events 1000000" "soak.lua --seconds 3600 --warm-up 300 --rounds 12" \
   "dialogs.lua --dialogs 10000 --rounds 30 --kills 2000 --talkers 200"
 
 TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so recorder.so)
