@@ -21,13 +21,14 @@ DESCRIPTION
        A dialog waits for its customer, for a time or for a signal, across
        restarts. One that failed, or that a changed script would do differently,
        is set aside with its error and step: it is broken. This works whether a
-       host runs on the store or not; a running host is asked, and obeys at once.
+       host runs on the store or not; a running host is asked, and obeys at
+       once.
 
        list shows dialogs in the order in which they began: all of them, only
        those that are --open, or only those that are --broken.
 
-       show tells all about one, and the steps of its journal; with --reveal what
-       was said, answered and kept as well.
+       show tells all about one, and the steps of its journal; with --reveal
+       what was said, answered and kept as well.
 
        end forgets dialogs for good. Their customers are told nothing.
 
@@ -35,16 +36,16 @@ DESCRIPTION
        neither dialogs nor handlers, and the time of its dialogs stands still.
        resume takes it back; what was due meanwhile is due then.
 
-       A broken dialog goes on when the event at which it broke is retried, with
-       cunnekt events retry.
+       A broken dialog goes on when the event at which it broke is retried,
+       with cunnekt events retry.
 
 FILTERS
        --contact NUMBER
               Only those of this customer.
 
        --older AGE, --newer AGE
-              Only those whose last step was longer ago, or since. An AGE is like
-              90s, 15m, 2h or 3d.
+              Only those whose last step was longer ago, or since. An AGE is
+              like 90s, 15m, 2h or 3d.
 
 OPTIONS
        --limit N

@@ -2,6 +2,7 @@
 -- Which run an event is for: the newest of the conversation's that waits for such a thing, in memory or in the store; and
 -- what becomes of an event that none waits for. The methods are those of cunnekt.dialogs; see dialog/init.lua.
 
+local errors = require "cunnekt.errors"
 local inbox = require "cunnekt.inbox"
 local task = require "cunnekt.task"
 local turn = require "cunnekt.turn"
@@ -45,12 +46,13 @@ local function find_named(self, it, record)
   if not (node or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
   elseif accepts(self, (node and node.run or stored).waiting, it) then
-    return "give", stored, node
+    return "give", it.run
   end
   return nil
 end
 
--- What is to be done with an event: give it to a run, keep it for one, ignore it; nil: it is for the handlers.
+-- What is to be done with an event: give it to a run, keep it for one, ignore it; nil: it is for the handlers. And which
+-- run: looking for it takes time, in which it may have left memory.
 local function find(self, it, record)
   if it.run then
     return find_named(self, it, record)
@@ -62,9 +64,9 @@ local function find(self, it, record)
     local waiting = (node and node.run or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(self, stored)
     if waiting and is_alive(stored, record) and accepts(self, waiting, it) then
-      return "give", stored, node
+      return "give", stored.id
     elseif unexpected == "queue" then
-      return "keep", stored
+      return "keep", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
     end
@@ -78,18 +80,23 @@ end
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as turn.run
 ---@return boolean is_taken
 function methods:offer(it, record, on_end)
-  local what, stored, node = find(self, it, record)
+  local what, id = find(self, it, record)
+  local node = what == "give" and self.parked:find(id)
   if what == "ignore" then
     turn.run(self._bot, record, function() end, on_end)
   elseif what == "keep" then
     turn.run(self._bot, record, function(its_turn)
-      table.insert(its_turn:gather "kept", { dialog = stored.id, bodies = inbox.bodies_of(record) })
+      table.insert(its_turn:gather "kept", { dialog = id, bodies = inbox.bodies_of(record) })
     end, on_end)
-  elseif what == "give" and node then
+  elseif node then
     self.parked:take(node)
     node.deliver { event = it, record = record, on_end = on_end }
   elseif what == "give" then
     turn.run(self._bot, record, function(its_turn)
+      local stored = self._bot._store:dialog(id)
+      if not stored then
+        error(errors.new("conflict", "the dialog was ended meanwhile"), 0)
+      end
       local delivery = it.status ~= "dialog_resume" and { event = it, record = record } or nil
       self:rebuild(stored, delivery)
       self:begin_planned(its_turn)
