@@ -289,6 +289,7 @@ function turn_methods:commit(stage)
   if is_empty(self, states, change) then
     return true
   end
+  self.is_committing = true
   note_changes(self, states)
   self.bot._outbox:mark(self.sends)
   change.record, change.sends, change.values = self.record, self.sends, self.values
@@ -296,6 +297,7 @@ function turn_methods:commit(stage)
   change.tells = self.tells
   local ok, err = self.bot._store:commit(change)
   if not ok then
+    self.is_committing = false
     return nil, err
   end
   if change.run then
@@ -318,6 +320,7 @@ function turn_methods:commit(stage)
   self.bot._inbox:enqueue(change.tells)
   self.bot._dialogs:enact(change)
   self.bot._schedule:enact(change.jobs)
+  self.is_committing = false
   return true
 end
 
@@ -354,7 +357,11 @@ local function run_until_committed(self, fn)
     if ok and why then
       ok, failure = false, why
     elseif not ok and not errors.is(failure) then
-      failure = turn.with_traceback(failure) -- memory or the C stack ran out: then no message handler is called
+      -- Memory or the C stack ran out: then no message handler is called.
+      if self.is_committing then
+        error(failure, 0) -- what the database has taken may not be known here, so the program must end
+      end
+      failure = turn.with_traceback(failure)
     end
     if ok then
       leave_place(self)
