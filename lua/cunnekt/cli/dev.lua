@@ -47,14 +47,9 @@ OPTIONS
               The customer's name (Asha).
 
 EXIT STATUS
-       0      the script ended, or was quit
-       1      the script raised an error: a traceback is on standard error
-       2      the command line was not understood, or SCRIPT cannot be read
-
-EXIT STATUS
        0      ended by /quit, the end of the input, or a signal
        1      the script raised an error: a traceback is on standard error
-       2      the command line was not understood
+       2      the command line was not understood, or SCRIPT cannot be read
 
 EXAMPLES
        cunnekt dev bot.lua

@@ -1,0 +1,49 @@
+-- A customer says how it was; whoever is unhappy is handed over to a person, who gives the conversation back.
+-- SPDX-License-Identifier: MIT
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+
+local STAFF = os.getenv "STAFF_NUMBER" or "918888888888"
+local DAY = 24 * 3600
+
+bot:dialog("feedback", function(chat, args)
+  local rating = chat:ask_buttons {
+    body = ("Hello %s! How was it?"):format(args.name), timeout = DAY,
+    otherwise = "Please tap one of the buttons.", tries = 3,
+    buttons = { { id = "good", title = "Good" }, { id = "so so", title = "So so" }, { id = "bad", title = "Bad" } },
+  }
+  if not rating then
+    return chat:reply_text "Another time, then."
+  elseif rating.reply.id == "good" then
+    bot.store:increment "happy customers"
+    return chat:reply_text "We are glad. See you soon!"
+  end
+  local story = chat:ask("I am sorry. What went wrong?", { timeout = DAY })
+  local words = story and story.text or "(no words)"
+  if rating.reply.id == "so so" then
+    return chat:reply_text "Thank you, we will do better."
+  end
+  chat:reply_text "Somebody will write to you here, right away."
+  bot:chat(STAFF):reply_text(("%s (%s) is unhappy: %s\nWhen you are through, send: done %s"):format(args.name, chat.to, words, chat.to), {
+    fallback = { template_id = "unhappy_customer", body = { args.name, chat.to } },
+  })
+  chat:pause() -- from here on a person has the conversation
+  chat:wait { signal = "done" }
+  chat:reply_text "I hope that helped. I am the machine again; write whenever you like."
+end)
+
+-- The staff's word gives a conversation back; `cunnekt dialogs resume NUMBER` does it from a shell.
+bot:on("text", cunnekt.filter.from(STAFF) & cunnekt.filter.text "^[Dd]one %d+$", function(msg)
+  local customer = msg.text:match "%d+"
+  bot:chat(customer):resume()
+  bot:signal(customer, "done")
+  msg:reply_text "Thank you. The machine has them again."
+end)
+
+bot:on("message", cunnekt.filter.from(STAFF), function(msg)
+  msg:reply_text "Send done and the customer's number when you are through."
+end)
+
+bot:on("message", function(msg)
+  msg:start("feedback", { name = msg.name or "friend" })
+end)
