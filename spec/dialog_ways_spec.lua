@@ -130,6 +130,39 @@ describe("dialogs", function()
 
   -- ---- what is done once -------------------------------------------------------------------------------------------
 
+  -- ---- state -------------------------------------------------------------------------------------------------------
+
+  -- A handler forgot the customer's language and began the dialog that asks for it; the dialog found it as it was before,
+  -- and the commit kept it so.
+  it("find the state as the handler left it that began them, across restarts", function()
+    begin(function(its_bot)
+      its_bot:dialog("count", function(chat)
+        chat:reply_text(("begins with %s"):format(chat.state.n))
+        chat.state.n = chat.state.n + 10
+        chat:ask "more?"
+        chat:reply_text(("ends with %s"):format(chat.state.n))
+      end)
+      its_bot:on("text", "^count$", function(msg)
+        msg.chat.state.n = (msg.chat.state.n or 0) + 1
+        msg:start "count"
+      end)
+      its_bot:on("text", "^%?$", function(msg)
+        msg:reply_text(("is %s"):format(msg.chat.state.n))
+      end)
+    end)
+    say "count"
+    talk.all:kill()
+    say "yes"
+    say "?"
+    say "count"
+    say "yes"
+    talk.all:kill()
+    say "?"
+    assert.are.same({
+      "begins with 1", "more?", "ends with 11", "is 11", "begins with 12", "more?", "ends with 22", "is 22",
+    }, said())
+  end)
+
   it("ask a server once, whatever becomes of the bot", function()
     local count = 0
     local crm = server.new(function(request)

@@ -63,10 +63,11 @@ end
 
 -- ---- state -----------------------------------------------------------------------------------------------------
 
--- The text of the state as the store has it now; a run learns it once in each of its turns.
-local function read_state(self)
+-- The text of the state as this turn has left it so far, or else as the store has it; a run learns it once in each of its
+-- turns.
+local function read_state(self, is_changing)
   return run.within("state", self.contact, function()
-    return self._bot._store:state(self.contact) or false
+    return is_changing and (self:_encode_state()) or self._bot._store:state(self.contact) or false
   end)
 end
 
@@ -113,7 +114,12 @@ function chat_methods:_load_state()
     if current then
       current:note_read("state " .. self.contact)
     end
-    fill_state(self, read_state(self))
+    -- A dialog that begins in the turn of a handler finds what that has changed, which is still to be kept.
+    local is_changing, kept = holder ~= nil and self._state ~= nil, self._state_text
+    fill_state(self, read_state(self, is_changing))
+    if is_changing then
+      rawset(self, "_state_text", kept)
+    end
   end
   if current then
     current.states[self.contact] = self
