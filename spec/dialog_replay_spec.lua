@@ -2,21 +2,16 @@
 -- Generated dialogs, whose customers see the same whatever happens to the bot; and the same tests with an engine that is
 -- broken on purpose, which they must notice. The long form is spec/crash/dialogs.lua.
 
+local breakage = require "spec.support.dialog_breakage"
 local canonical = require "cunnekt.canonical"
 local code = require "cunnekt.dialog.code"
 local history = require "spec.support.dialog_history"
 local lives = require "spec.support.dialog_lives"
 local process = require "spec.support.process"
-local source = require "cunnekt.dialog.source"
-local task = require "cunnekt.task"
-local turns = require "cunnekt.store.turns"
-local world = require "cunnekt.dialog.world"
 
 local first, last, rounds = 1, 500, 9
 -- The broken ones are tried on the first so many.
 local few = 60
-
-local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "tells" }
 
 describe("generated dialogs #long", function()
   local reference
@@ -56,19 +51,8 @@ describe("generated dialogs #long", function()
   -- ---- engines that are broken on purpose --------------------------------------------------------------------------
 
   describe("of a broken engine", function()
-    -- Puts something in the place of the store's commit.
-    local function with_commit(commit)
-      return function(all)
-        local define = all.define
-        all.define = function(bot)
-          bot._store.commit = commit
-          define(bot)
-        end
-      end
-    end
-
     local function count_differences(commit, more)
-      local opts = { first = first, last = few, rounds = rounds, seed = 7, prepare = with_commit(commit) }
+      local opts = { first = first, last = few, rounds = rounds, seed = 7, prepare = breakage.with_commit(commit) }
       for name, value in pairs(more) do
         opts[name] = value
       end
@@ -76,42 +60,17 @@ describe("generated dialogs #long", function()
     end
 
     it("differ when the journal is not written", function()
-      local function commit(self, change)
-        if change.run then
-          change.run.pending = {}
-        end
-        return turns.commit(self, change)
-      end
       -- As long as nothing happens it only matters to those who go back, or meet another turn.
-      assert.is_true(count_differences(commit, {}) < few / 4)
-      assert.is_true(count_differences(commit, { disturbed = true }) > few / 4, "nobody noticed")
+      assert.is_true(count_differences(breakage.no_journal, {}) < few / 4)
+      assert.is_true(count_differences(breakage.no_journal, { disturbed = true }) > few / 4, "nobody noticed")
     end)
 
     it("differ when the journal is written after the messages and the event's end", function()
-      local held, count = {}, 0
-      local function commit(self, change)
-        local its_run = change.run
-        if not its_run then
-          return turns.commit(self, change)
-        end
-        change.run, change.resume = nil, nil
-        local ok, err = turns.commit(self, change)
-        if ok then
-          task.await(function(done)
-            held[#held + 1] = done -- and here the power may go
-          end)
-          local late = { run = its_run }
-          for _, name in ipairs(parts_of_change) do
-            late[name] = {}
-          end
-          ok, err = turns.commit(self, late)
-        end
-        change.run = its_run
-        return ok, err
-      end
+      local commit, take = breakage.late_journal()
+      local count = 0
       local function let_go(all, may_kill)
-        local waiting = held
-        held, count = {}, count + #waiting
+        local waiting = take()
+        count = count + #waiting
         if may_kill and count > 100 then
           count = 0
           return all:kill()
@@ -162,20 +121,7 @@ describe("dialogs of a script that changes", function()
     folder = process.folder()
     path = folder.path .. "/shop.lua"
     is_changed, text_of = code.is_changed, canonical.text
-    all = lives.new(function(bot)
-      local public = setmetatable({
-        bot = function()
-          return bot
-        end,
-      }, { __index = require "cunnekt" })
-      bot.run = function() end
-      local env = world.new(setmetatable({
-        require = function(name)
-          return name == "cunnekt" and public or require(name)
-        end,
-      }, { __index = _G }))
-      assert(source.load(path, env))()
-    end, { attempts = 1 })
+    all = lives.new(lives.script(path), { attempts = 1 })
   end)
 
   after_each(function()

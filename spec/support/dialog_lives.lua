@@ -12,8 +12,10 @@ local log = require "cunnekt.log"
 local process = require "spec.support.process"
 local run = require "cunnekt.dialog.run"
 local samples = require "cunnekt.sandbox.samples"
+local source = require "cunnekt.dialog.source"
 local task = require "cunnekt.task"
 local webhook = require "cunnekt.webhook"
+local world = require "cunnekt.dialog.world"
 
 local lives = {}
 
@@ -53,6 +55,30 @@ function lives.new(define, opts)
   end
   run_methods.find_seed = find_seed_of_conversation
   return self
+end
+
+---For lives.new: loads a script's file in each life, as the host does.
+---@param path string
+---@param environment? table<string, string> what os.getenv gives it
+---@return fun(bot: cunnekt.bot) define
+function lives.script(path, environment)
+  return function(bot)
+    local public = setmetatable({
+      bot = function()
+        return bot
+      end,
+    }, { __index = cunnekt })
+    bot.run = function() end
+    local env = world.new(setmetatable({
+      require = function(name)
+        return name == "cunnekt" and public or require(name)
+      end,
+    }, { __index = _G }))
+    function env.os.getenv(name)
+      return environment and environment[name]
+    end
+    assert(source.load(path, env))()
+  end
 end
 
 -- ---- the provider --------------------------------------------------------------------------------------------------

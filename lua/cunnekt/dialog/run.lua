@@ -132,12 +132,10 @@ end
 -- ---- steps ---------------------------------------------------------------------------------------------------------
 
 -- What was read before a commit may have changed after it, so the states that the script holds are read again.
-local function begin_epoch(self, is_recalled)
+local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
-  if is_recalled then
-    its_turn.states, its_turn.reads = {}, {} -- that turn is long over
-  end
+  its_turn.states, its_turn.reads = {}, {} -- of a turn that is over, perhaps in an earlier life
   for _, holder in ipairs(self.state_holders or {}) do
     holder:_load_state()
   end
@@ -160,7 +158,7 @@ end
 local function give(self, outcome, is_recalled)
   self.at = outcome.at or self.at
   if outcome.is_commit then
-    begin_epoch(self, is_recalled)
+    begin_epoch(self)
   end
   if outcome.raised then
     error(journal.unpack_error(outcome.raised), 0)
