@@ -4,6 +4,7 @@ local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
 local FORM = os.getenv "INTAKE_FORM" or "925610928478879"
+local FOLDER = os.getenv "INTAKE_FOLDER" or "intake"
 local DAY = 24 * 3600
 
 -- Waits a day, reminds once, waits another day.
@@ -44,7 +45,7 @@ bot:dialog("intake", function(chat)
   local first = ask_twice(chat, function()
     return chat:wait { any = true, timeout = DAY }
   end, "Only the birth certificate is missing.")
-  local file = keep_document(chat, first, "intake/" .. chat.to)
+  local file = keep_document(chat, first, FOLDER .. "/" .. chat.to)
   if not file then
     return chat:reply_text("We keep what we have. Send the document any time.", { fallback = { template_id = "intake_closed" } })
   end

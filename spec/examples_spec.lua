@@ -85,6 +85,48 @@ describe("the example", function()
     assert.matches("went wrong", talk("feedback.lua", "hi\n/button bad\n"))
   end)
 
+  it("appointment.lua books, and cancels", function()
+    local day = os.date("%Y-%m-%d", os.time() + 7 * 86400)
+    local out = talk("appointment.lua", ("hi\nAsha\nsoon\n%s\n11:00\ncancel\n"):format(day))
+    assert.matches("Please write a day from", out)
+    assert.matches(("Booked: Asha, %s at 11:00"):format(day:gsub("%-", "%%-")), out)
+    assert.matches("Your appointment is cancelled", out)
+  end)
+
+  it("order_status.lua asks order_api.lua", function()
+    local api = process.start { process.host, "run", absolute "order_api.lua", "0" }
+    finally(function()
+      api:signal "TERM"
+      api:wait()
+    end)
+    local url = api:expect("the order book is at (%S+)", "out")
+    local out = talk("order_status.lua", "hi\nsoon\n4711\n/button no\nhi\n12\n", { ORDER_API = url })
+    assert.matches("It has digits only", out)
+    assert.matches("Order 4711 is packed, and comes", out)
+    assert.matches("There is no order 12%.", out)
+    assert.matches("order book is closed", talk("order_status.lua", "hi\n4711\n", { ORDER_API = server.nobody() }))
+  end)
+
+  it("feedback_handover.lua hands an unhappy customer over", function()
+    local out = talk("feedback_handover.lua", "hi\n/button bad\nit was cold\nhello?\n")
+    assert.matches("Somebody will write to you", out)
+    assert.matches("hello%?%s*$", out)
+    assert.matches("We are glad", talk("feedback_handover.lua", "hi\n/button good\n"))
+  end)
+
+  it("intake.lua takes a form and a document", function()
+    local out = talk("intake.lua", 'hi\n/form {"name":"Asha"}\nwhich?\n/document\n')
+    assert.matches("birth certificate", out)
+    assert.matches("All done: %d+ bytes", out)
+    assert.matches("^%%PDF", process.read(folder.path .. "/intake/919999999999/order.pdf"))
+  end)
+
+  it("two_languages.lua speaks both, and goes back", function()
+    local out = talk("two_languages.lua", "hi\nEnglish\nSamosa\nback\nTea\n3\nlanguage\nहिन्दी\nचाय\n2\n")
+    assert.matches("3 × Tea, it is being made", out)
+    assert.matches("2 × चाय, बन रहा है", out)
+  end)
+
   it("of any name says in its first line what it shows", function()
     local pipe = assert(io.popen "ls examples/*.lua")
     for path in pipe:lines() do

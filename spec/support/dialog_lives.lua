@@ -19,6 +19,9 @@ local world = require "cunnekt.dialog.world"
 
 local lives = {}
 
+-- When every history begins, in seconds since 1970.
+lives.began = 1700000000
+
 -- Seconds of real time for anything that is waited for.
 local patience = 60
 
@@ -39,7 +42,7 @@ end
 function lives.new(define, opts)
   local self = setmetatable({
     folder = process.folder(),
-    clock = clock.virtual(1700000000):install(),
+    clock = clock.virtual(lives.began):install(),
     define = define,
     opts = opts or {},
     seen = {}, -- number → what the customer saw
@@ -233,11 +236,14 @@ function lives_methods:is_busy()
     or bot._outbox.lanes:active() > 0 or bot._open_turns > 0
 end
 
+-- Rounds in which nothing is under way: looking for what is due takes several trips to the store, of which nothing shows.
+local quiet_rounds = 6
+
 ---Lets everything that is under way end, while the clock stands still.
 ---@param wheel? fun() called in each round
 function lives_methods:settle(wheel)
   local deadline, quiet = core.monotonic() + patience, 0
-  while quiet < 3 do
+  while quiet < quiet_rounds do
     if core.monotonic() > deadline then
       error("it is never quiet:\n" .. table.concat(self.lines, "\n"))
     end

@@ -202,6 +202,8 @@ end
 ---@param args string[]
 ---@return integer code 0; 1 when it raised an error, which is on stderr then
 function run.script(path, args)
+  -- What a bot prints is a log: whoever reads it through a pipe, as systemd does, wants each line when it is said.
+  io.stdout:setvbuf "line"
   local chunk, problem = load_script(path)
   if not chunk then
     return complain(problem)
