@@ -24,4 +24,9 @@ bench-deps: deps-build
 bench: all $(BENCH_DIR)/drive $(BENCH_DIR)/bare_multi
 	@eval "$$($(MAKE) -s env)" && $(LUA) spec/bench/run.lua $(abspath $(BUILD)) $(BENCH_ROUNDS) $(BENCH_ONLY)
 
-.PHONY: bench bench-deps
+# What open dialogs cost, in memory and in the store; needs none of the others.
+bench-dialogs: deps-build
+	@$(MAKE) --no-print-directory all
+	@eval "$$($(MAKE) -s env)" && $(LUA) spec/bench/dialogs.lua $(HOST)
+
+.PHONY: bench bench-dialogs bench-deps
