@@ -37,11 +37,13 @@ bot.option_types = {
   on_failure = { "wait", "pass" },
   keep_days = "integer",
   parked = "integer",
+  parked_seconds = "number",
 }
 
 -- Events handled at once, events that may wait, messages under way at once, seconds to finish in at a stop, turns of an
 -- event before it is set aside, whether later events of the contact wait for one that is tried again, days for which
--- what was set aside is kept, and dialogs that wait in memory; those beyond are rebuilt from their journals.
+-- what was set aside is kept, dialogs that wait in memory, and seconds for which they do; the others are rebuilt from their
+-- journals.
 local defaults = {
   concurrency = 1000,
   queue = 100000,
@@ -52,6 +54,7 @@ local defaults = {
   on_failure = "wait",
   keep_days = 30,
   parked = 2000,
+  parked_seconds = 600,
 }
 
 for _, part in ipairs { "cunnekt.handle", "cunnekt.jobs", "cunnekt.serve" } do
@@ -75,7 +78,7 @@ local function split_options(opts)
 end
 
 ---Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (2000)
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (2000); parked_seconds: for which they do (600)
 ---@return cunnekt.bot
 function bot.new(opts)
   local own, script = split_options(opts)
@@ -115,7 +118,7 @@ function bot.new(opts)
       self._inbox:enqueue(records)
     end,
   }
-  self._dialogs = dialog.new(self, math.max(1, own.parked))
+  self._dialogs = dialog.new(self, math.max(1, own.parked), own.parked_seconds)
   self._inbox = inbox.new {
     store = self._store,
     counts = self._counts,

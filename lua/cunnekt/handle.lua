@@ -94,8 +94,8 @@ local function open_event(self, record)
 end
 
 -- The handling of an event is a run, which becomes a dialog when it waits.
-local function begin_run(self, record, it)
-  local current = run.new {
+local function new_run(self, record, it)
+  return run.new {
     id = self._store:next_dialog_id(),
     name = "on:event",
     contact = record.contact,
@@ -105,9 +105,6 @@ local function begin_run(self, record, it)
     is_handler = true,
     script = self._dialogs.script,
   }
-  local running = task.running()
-  running.run, running.turn.run = current, current
-  return current
 end
 
 ---An event that a journal keeps, bound to this bot.
@@ -178,8 +175,7 @@ local function run_handlers(self, record, opened, on_end)
     if it.kind == "unknown" and not self._routes:hears(it) then
       return set_aside(self, its_turn)
     end
-    self._dialogs:call(begin_run(self, record, it))
-    self._dialogs:begin_planned(its_turn)
+    self._dialogs:call(new_run(self, record, it))
   end, on_end.call)
 end
 

@@ -33,7 +33,7 @@ end
 ---@return cunnekt.sent
 function sent.new(payload)
   -- With room for what comes later.
-  local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil, _before_wait = nil }
+  local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil }
   return setmetatable(handle, sent_mt)
 end
 
@@ -87,11 +87,12 @@ local function wait_for_change(self, deadline)
   end)
 end
 
-local function wait_now(self, wanted, timeout)
-  if self._before_wait then
-    self._before_wait()
+-- What was said before is sent now, and the rest goes on as a dialog does.
+local function commit_first()
+  local running = task.running()
+  if running and running.turn then
+    running.turn:commit_more()
   end
-  return self:_wait_for(wanted, timeout or 60)
 end
 
 ---Waits until the message has come so far. The turn ends here: what the handler did before is committed and sent, and
@@ -107,17 +108,18 @@ function sent_methods:wait(wanted, timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error(("sent:wait: the timeout must be a number of seconds, got %s"):format(type(timeout)), 2)
   end
+  timeout = timeout or 60
   local current = run.current()
   if not current then
-    return wait_now(self, wanted, timeout)
+    commit_first()
+    return self:_wait_for(wanted, timeout)
   elseif current.is_in_step then
     error("sent:wait: not within chat:step, which is done as a whole", 2)
   end
   local reached, err
   local result, is_recalled = current:step("sent", { self.id or 0, wanted }, function()
-    -- What was said before is sent now, and the rest goes on as a dialog does.
-    task.running().turn:commit_more()
-    reached, err = wait_now(self, wanted, timeout)
+    commit_first()
+    reached, err = self:_wait_for(wanted, timeout)
     return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
   end, { is_internal = true, takes_time = true })
   if not is_recalled then

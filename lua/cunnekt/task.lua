@@ -2,6 +2,9 @@
 -- Waiting. A task is a coroutine that the loop resumes; `await` yields inside one, and steps the loop anywhere else, so
 -- that the same function yields in the host and blocks in a plain interpreter.
 --
+-- A strand is a coroutine within a task that may outlive it: parked in one task, it goes on in another. While it runs it is
+-- the task that waits in it.
+--
 -- Lua code never runs inside a callback of the C libraries (see core/loop.h), so stepping the loop is safe anywhere.
 
 local core = require "cunnekt.core"
@@ -14,15 +17,14 @@ local task = {}
 ---@field results table? packed results of a task that ended well
 ---@field failure any? what it raised, with a traceback where it was a string
 
--- coroutine → task, weak: a coroutine that nobody resumes any more must not live on here.
-local tasks = setmetatable({}, { __mode = "k" })
+-- The task whose code runs.
+local current
 
 local task_mt = { __name = "cunnekt.task" }
 
 -- Made with room for what a task gets later (see cunnekt.turn for the last two).
 local function new_task(co, waiters)
-  local t = { co = co, is_done = false, waiters = waiters, awaits = nil, cancel = nil, results = nil, turn = nil, run = nil }
-  tasks[co] = t
+  local t = { co = co, is_done = false, waiters = waiters, awaits = nil, cancel = nil, strand = nil, turn = nil, run = nil }
   return setmetatable(t, task_mt)
 end
 
@@ -63,13 +65,21 @@ local function take_coroutine()
 end
 
 local function keep_coroutine(co)
-  tasks[co] = nil
   if idle_count < most_idle then
     idle_count = idle_count + 1
     idle[idle_count] = co
   else
     coroutine.close(co)
   end
+end
+
+-- Closes a coroutine; what runs then is still the task's.
+local function close_as(t, co)
+  local before = current
+  current = t
+  local ok, failure = coroutine.close(co)
+  current = before
+  return ok, failure
 end
 
 local function fail(t, failure)
@@ -79,7 +89,7 @@ local function fail(t, failure)
   end
   t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
   t.has_failed = true
-  coroutine.close(t.co)
+  close_as(t, t.co)
   if not t.waiters then
     task.on_failure(t.failure)
   end
@@ -87,7 +97,8 @@ local function fail(t, failure)
 end
 
 -- Deals with the end of a task, if it has ended. What coroutine.resume returns goes through varargs: no table per resume.
-local function settle(t, ok, mark, ...)
+local function settle(t, before, ok, mark, ...)
+  current = before
   if not ok then
     fail(t, mark)
   elseif mark == ended then
@@ -101,7 +112,9 @@ local function settle(t, ok, mark, ...)
 end
 
 local function resume(t, ...)
-  return settle(t, coroutine.resume(t.co, ...))
+  local before = current
+  current = t
+  return settle(t, before, coroutine.resume(t.co, ...))
 end
 
 ---Hears of tasks that failed while nobody waited for them. Replace it to log elsewhere.
@@ -123,21 +136,71 @@ end
 ---The task that is running, if any.
 ---@return cunnekt.task?
 function task.running()
-  return tasks[coroutine.running()]
-end
-
----Makes a coroutine part of the running task: it may not yield to the loop, but it is known whose it is.
----@param co thread
-function task.adopt(co)
-  tasks[co] = task.running()
+  return current
 end
 
 ---Whether this code may wait by yielding: not in a coroutine that the script made by itself.
 ---@return boolean
 function task.can_yield()
-  local t = tasks[coroutine.running()]
-  return t ~= nil and t.co == coroutine.running() and coroutine.isyieldable()
+  return current ~= nil and coroutine.running() == (current.strand or current.co) and coroutine.isyieldable()
 end
+
+-- ---- strands -------------------------------------------------------------------------------------------------------
+
+-- What a strand gives that parks itself.
+local parks = {}
+
+local function after_step(t, co, ok, mark, ...)
+  if ok and mark == ended then
+    t.strand = nil
+    keep_coroutine(co)
+    return "ended", ...
+  elseif ok and mark == parks then
+    t.strand = nil
+    return "parked"
+  elseif ok and t.awaits then
+    return after_step(t, co, coroutine.resume(co, coroutine.yield()))
+  end
+  t.strand = nil
+  close_as(t, co)
+  return "failed", ok and "coroutine.yield outside of a coroutine of the script's own" or mark
+end
+
+---A strand that has not begun.
+---@return thread
+function task.new_strand()
+  return take_coroutine()
+end
+
+---Lets a strand go on in the running task, until it ends, fails or parks itself.
+---@param strand thread
+---@param ... any a function and its arguments for one that has not begun, what task.park returns for another
+---@return "ended"|"failed"|"parked" how
+---@return any ... what the function returned, or raised
+function task.go_on(strand, ...)
+  current.strand = strand
+  return after_step(current, strand, coroutine.resume(strand, ...))
+end
+
+---Parks the strand that runs.
+---@return any ... what it goes on with
+function task.park()
+  return coroutine.yield(parks)
+end
+
+---Drops a parked strand: its pending `<close>` variables run.
+---@param strand thread
+---@param run cunnekt.run whose code that is
+function task.discard(strand, run)
+  local owner = new_task(strand)
+  owner.run = run
+  local ok, failure = close_as(owner, strand)
+  if not ok then
+    task.on_failure(failure)
+  end
+end
+
+-- ---- waiting -------------------------------------------------------------------------------------------------------
 
 ---Does a waiting call. Dialogs put a function here that keeps what the call gave, so that it is not done again.
 ---@param kind string
@@ -165,11 +228,17 @@ end
 -- Outside a task: step the loop until the operation has called back.
 local function await_stepping(start)
   local results
+  local before = current
   local cancel = start(function(...)
     results = results or table.pack(...)
   end)
   while not results do
-    if not core.step(true) and not results then
+    current = nil
+    local ok, is_any = pcall(core.step, true)
+    current = before
+    if not ok then
+      error(is_any, 0)
+    elseif not is_any and not results then
       call_off(cancel)
       error("waiting for something that nothing under way can bring about", 3)
     end
@@ -182,10 +251,10 @@ end
 ---@param start fun(done: fun(...)): any
 ---@return any ...
 function task.await(start)
-  local t = tasks[coroutine.running()]
-  if not t or t.co ~= coroutine.running() or not coroutine.isyieldable() then
+  if not task.can_yield() then
     return await_stepping(start)
   end
+  local t = current
   -- `done` may be called before the yield (an answer at once) or after it; only the first call counts.
   local early
   local function done(...)
@@ -238,7 +307,10 @@ function task.cancel(t)
   local cancel = t.cancel
   t.awaits, t.cancel = nil, nil
   call_off(cancel)
-  local ok, failure = coroutine.close(t.co)
+  if t.strand then
+    task.discard(t.strand, t.run)
+  end
+  local ok, failure = close_as(t, t.co)
   if not ok then
     task.on_failure(failure)
   end
@@ -251,7 +323,7 @@ end
 ---@param ... any
 ---@return any ...
 function task.run(fn, ...)
-  if tasks[coroutine.running()] then
+  if current then
     return fn(...)
   end
   local t = new_task(take_coroutine(), {})

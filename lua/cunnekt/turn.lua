@@ -164,26 +164,10 @@ local function note_changes(self, states)
   end
 end
 
--- What a handle does before it is waited on, and what cuts it off from the turn: handles outlive turns by far.
-local function make_before_wait(its_turn)
-  return function()
-    -- Only the turn that said the message can commit it; a handle may be waited on from elsewhere.
-    if its_turn and turn.current(its_turn.bot) == its_turn then
-      its_turn:commit_more()
-    end
-  end, function()
-    its_turn = nil
-  end
-end
-
 ---Adds a message to what this turn will send.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
   self.sends[#self.sends + 1] = row
-  if not self.before_wait then
-    self.before_wait, self.leave_handles = make_before_wait(self)
-  end
-  row.handle._before_wait = self.before_wait
 end
 
 ---Commits in the middle of a handler, which goes on. Raises when the store cannot.
@@ -205,23 +189,6 @@ function turn_methods:commit_more()
       self:note_read("state " .. contact)
     end
   end
-end
-
----Ends this turn at a wait, whose commit is done, and begins the next one with what is delivered to it.
----@param park fun(deliver: fun(delivery: table)) keeps `deliver` until an event comes
----@return table delivery event, record, on_end
-function turn_methods:rest(park)
-  close_turn(self.bot)
-  local delivery = task.await(function(deliver)
-    park(deliver)
-    local on_end = self.on_end
-    self.on_end = nil
-    -- The lane goes on now; the run is parked already, should the next event be for it.
-    on_end(nil, nil)
-  end)
-  open_turn(self.bot)
-  self.record, self.on_end, self.is_continued = delivery.record, delivery.on_end, true
-  return delivery
 end
 
 -- The states that changed, as the store keeps them.
@@ -277,12 +244,12 @@ end
 
 ---Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
 ---outbox. Waits for the store.
----@param stage? "end"|"wait"|"more" what comes after: nothing (default), a wait, or more of the same event
+---@param stage "end"|"wait"|"more" what comes after: nothing, a wait, or more of the same event
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict; then nothing of it holds
 function turn_methods:commit(stage)
   local states, change = encode_states(self), {}
-  change_run(self, stage or "end", change)
+  change_run(self, stage, change)
   if has_conflict(self) then
     return nil, errors.new("conflict", "another turn changed what this one had read")
   end
@@ -316,9 +283,9 @@ function turn_methods:commit(stage)
   local sends = self.sends
   clear(self)
   leave_place(self)
+  self.bot._dialogs:enact(change)
   self.bot._outbox:enqueue(sends)
   self.bot._inbox:enqueue(change.tells)
-  self.bot._dialogs:enact(change)
   self.bot._schedule:enact(change.jobs)
   self.is_committing = false
   return true
@@ -332,7 +299,9 @@ function turn_methods:abandon()
   for _, row in ipairs(self.sends) do
     row.handle:_advance("dropped", errors.new("cancelled", "the handler failed before its turn was committed"))
   end
-  self.planned = nil
+  if self.run then
+    self.bot._dialogs:drop(self.run)
+  end
   clear(self)
 end
 
@@ -346,13 +315,18 @@ function turn.with_traceback(failure)
   return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
 end
 
+-- The commit at the end of a turn, in which a run may have come to a wait.
+local function commit_at_end(self)
+  return self:commit(self.run and self.run.waiting and "wait" or "end")
+end
+
 -- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
 local function run_until_committed(self, fn)
   for _ = 1, most_conflicts do
     local ok, failure, why = xpcall(fn, turn.with_traceback, self)
     if ok then
       -- It may raise as well: a state that cannot be written as JSON.
-      ok, failure, why = xpcall(self.commit, turn.with_traceback, self)
+      ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
     end
     if ok and why then
       ok, failure = false, why
@@ -375,6 +349,7 @@ local function run_until_committed(self, fn)
     elseif not self.has_place then
       take_place(self)
     end
+    self.run = nil
   end
   leave_place(self)
   return errors.new("conflict", "other turns keep changing the same values")
@@ -404,27 +379,24 @@ function turn.within(bot, change)
   return result
 end
 
----Runs `fn` as a turn in a task of its own. A run that waits in it ends the turn there, and the task goes on in another.
+local function run_in_task(self, fn, on_end)
+  task.running().turn = self
+  if self.record and self.record.has_met then
+    take_place(self) -- it cannot be run again in place, so it must not meet another one this time
+  end
+  open_turn(self.bot)
+  local failure, its_run = run_until_committed(self, fn)
+  close_turn(self.bot)
+  on_end(failure, self.record, its_run)
+end
+
+---Runs `fn` as a turn in a task of its own. A run that comes to a wait in it ends it there.
 ---@param bot table
 ---@param record table?
 ---@param fn fun(self: cunnekt.turn)
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event when it is not finished; `its_run`: what failed; of the first turn
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event when it is not finished; `its_run`: what failed
 function turn.run(bot, record, fn, on_end)
-  local self = turn.new(bot, record)
-  self.on_end = on_end
-  task.spawn(function()
-    task.running().turn = self
-    if record and record.has_met then
-      take_place(self) -- it cannot be run again in place, so it must not meet another one this time
-    end
-    open_turn(bot)
-    local failure, its_run = run_until_committed(self, fn)
-    close_turn(bot)
-    if self.leave_handles then
-      self.leave_handles()
-    end
-    self.on_end(failure, self.record, its_run)
-  end)
+  task.spawn(run_in_task, turn.new(bot, record), fn, on_end)
 end
 
 return turn

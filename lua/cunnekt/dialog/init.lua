@@ -31,12 +31,13 @@ end
 ---@class cunnekt.dialogs
 ---@param bot table
 ---@param most_parked integer runs that wait in memory
-function dialog.new(bot, most_parked)
+---@param parked_seconds number for which they do
+function dialog.new(bot, most_parked, parked_seconds)
   return setmetatable({
     _bot = bot,
     -- What the script is: an old one, which runs go on with that began with it, has the same fields.
     script = { known = {}, routes = bot._routes, globals = bot._globals },
-    parked = parked.new(most_parked),
+    parked = parked.new(most_parked, parked_seconds),
     due = due.new(bot),
     sent_waits = {},
     _kept_sources = {},
@@ -99,24 +100,6 @@ function dialogs_methods:check_may_wait(current)
   end
 end
 
----Ends the turn of a run at its wait: commits, lets the lane go on, and returns with the next event for it.
----@param current cunnekt.run
----@return table delivery event, record
-function dialogs_methods:rest(current)
-  self:check_may_wait(current)
-  local its_turn = task.running().turn
-  local ok, err = its_turn:commit "wait"
-  if not ok then
-    current:fail(err)
-  end
-  self._has_stored = true
-  self.due:look_at(current.waiting.due)
-  return its_turn:rest(function(deliver)
-    self.parked:add(current, deliver)
-    self.parked:shrink()
-  end)
-end
-
 ---Adds what the store must know of a run that it sees for the first time.
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
@@ -128,12 +111,23 @@ function dialogs_methods:describe(current)
   end
 end
 
+---Drops a run that cannot go on as it is.
+---@param its_run cunnekt.run
+function dialogs_methods:drop(its_run)
+  parked.drop(its_run)
+end
+
 ---Takes up what a turn's commit has made true.
 ---@param change table see turn.lua
 function dialogs_methods:enact(change)
-  local its_source = change.run and change.run.source
-  if its_source then
-    self._kept_sources[its_source.digest], change.run.source = true, nil
+  local its_run = change.run
+  if its_run and its_run.source then
+    self._kept_sources[its_run.source.digest], its_run.source = true, nil
+  end
+  if its_run and its_run.waiting then
+    self._has_stored = true
+    self.parked:add(its_run)
+    self.due:look_at(its_run.waiting.due)
   end
   for _, is_paused in pairs(change.pauses) do
     self.has_paused = self.has_paused or is_paused
@@ -207,7 +201,7 @@ end
 ---@param args any
 function dialogs_methods:plan(where, name, contact, to, args)
   check_known(self, where, name, 3)
-  local current = turn.current(self._bot)
+  local current = run.current()
   if not current then
     error(("%s: only a handler or a dialog can do that; elsewhere use bot:start"):format(where), 3)
   end
@@ -215,13 +209,15 @@ function dialogs_methods:plan(where, name, contact, to, args)
   table.insert(current.planned, { name = name, contact = contact, to = to, args = args })
 end
 
-local function begin(self, plan)
+-- The run of a dialog that begins in the running turn, in the place of the one that was there.
+local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
   if before and before.is_stored then
     table.insert(its_turn.ends, before.id)
   end
-  local current = run.new {
+  self:cancel(plan.contact, plan.name)
+  return run.new {
     id = self._bot._store:next_dialog_id(),
     name = plan.name,
     contact = plan.contact,
@@ -231,17 +227,30 @@ local function begin(self, plan)
     is_dialog = true,
     script = self.script,
   }
-  its_turn.run, task.running().run = current, current
-  self:call(current)
 end
 
----Begins what was planned in this turn.
----@param its_turn cunnekt.turn
-function dialogs_methods:begin_planned(its_turn)
-  while its_turn.planned and its_turn.planned[1] do
-    local plan = table.remove(its_turn.planned, 1)
-    self:cancel(plan.contact, plan.name)
-    begin(self, plan)
+-- What a run that is over has planned, after what was planned before.
+local function add_plans(plans, its_run)
+  for _, plan in ipairs(its_run.planned or {}) do
+    plans[#plans + 1] = plan
+  end
+end
+
+---Begins what a run that is over has planned: the first in this turn, and those after it as long as the ones before them
+---come to their end in it. Where one waits, the others begin in turns of their own.
+---@param its_run cunnekt.run
+function dialogs_methods:begin_planned(its_run)
+  local plans, is_over = {}, true
+  add_plans(plans, its_run)
+  while is_over and plans[1] do
+    its_run, is_over = self:begin(new_run(self, table.remove(plans, 1)))
+    if is_over then
+      add_plans(plans, its_run)
+    end
+  end
+  for _, plan in ipairs(plans) do
+    local told = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
+    table.insert(task.running().turn:gather "tells", inbox.own_record(plan.contact, told))
   end
 end
 
@@ -250,12 +259,11 @@ end
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?)
 function dialogs_methods:start_stored(it, record, on_end)
-  turn.run(self._bot, record, function(its_turn)
+  turn.run(self._bot, record, function()
     if not self.script.known[it.name] then
       error(("there is no dialog '%s' any more"):format(it.name), 0)
     end
-    its_turn.planned = { { name = it.name, contact = record.contact, to = it.to, args = it.args } }
-    self:begin_planned(its_turn)
+    self:call(new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
   end, on_end)
 end
 
@@ -322,11 +330,9 @@ function dialogs_methods:stop()
   self.due:stop()
   self.parked:evict_all()
 end
-
 ---Lets every parked run go.
 function dialogs_methods:evict_all()
   self.parked:evict_all()
 end
-
 
 return dialog

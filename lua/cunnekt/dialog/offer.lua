@@ -39,13 +39,13 @@ end
 
 -- The run that an event of our own names.
 local function find_named(self, it, record)
-  local node = self.parked:find(it.run)
-  local stored = not node and self._bot._store:dialog(it.run)
-  local seed = node and node.run.seed or stored and stored.seed
+  local its_run = self.parked:find(it.run)
+  local stored = not its_run and self._bot._store:dialog(it.run)
+  local seed = its_run and its_run.seed or stored and stored.seed
   -- Numbers of dialogs are given anew when they are over; their seeds are not.
-  if not (node or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
+  if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
-  elseif accepts(self, (node and node.run or stored).waiting, it) then
+  elseif accepts(self, (its_run or stored).waiting, it) then
     return "give", it.run
   end
   return nil
@@ -60,8 +60,7 @@ local function find(self, it, record)
     return nil
   end
   for _, stored in ipairs(self._bot._store:dialogs_of(record.contact)) do
-    local node = self.parked:find(stored.id)
-    local waiting = (node and node.run or stored).waiting
+    local waiting = (self.parked:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(self, stored)
     if waiting and is_alive(stored, record) and accepts(self, waiting, it) then
       return "give", stored.id
@@ -81,25 +80,25 @@ end
 ---@return boolean is_taken
 function methods:offer(it, record, on_end)
   local what, id = find(self, it, record)
-  local node = what == "give" and self.parked:find(id)
+  local its_run = what == "give" and self.parked:find(id)
   if what == "ignore" then
     turn.run(self._bot, record, function() end, on_end)
   elseif what == "keep" then
     turn.run(self._bot, record, function(its_turn)
       table.insert(its_turn:gather "kept", { dialog = id, bodies = inbox.bodies_of(record) })
     end, on_end)
-  elseif node then
-    self.parked:take(node)
-    node.deliver { event = it, record = record, on_end = on_end }
+  elseif its_run then
+    self.parked:take(its_run)
+    turn.run(self._bot, record, function()
+      self:go_on(its_run, { event = it, record = record })
+    end, on_end)
   elseif what == "give" then
-    turn.run(self._bot, record, function(its_turn)
+    turn.run(self._bot, record, function()
       local stored = self._bot._store:dialog(id)
       if not stored then
         error(errors.new("conflict", "the dialog was ended meanwhile"), 0)
       end
-      local delivery = it.status ~= "dialog_resume" and { event = it, record = record } or nil
-      self:rebuild(stored, delivery)
-      self:begin_planned(its_turn)
+      self:rebuild(stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
     end, on_end)
   end
   return what ~= nil

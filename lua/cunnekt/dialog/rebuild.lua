@@ -80,7 +80,7 @@ local function go_back(self, current, n)
   for _, step in ipairs(old) do
     current.pending[#current.pending + 1] = step.n < n and step or nil
   end
-  its_turn:gather("cuts")[current.id], its_turn.planned = { n = n, steps = current.stored_n }, nil
+  its_turn:gather("cuts")[current.id] = { n = n, steps = current.stored_n }
   current.n, current.stored_n = n - 1, n - 1
   its_turn:commit_more()
   local again = run.new {
@@ -98,23 +98,65 @@ local function go_back(self, current, n)
     replay = self._bot._store:steps_of(current.id),
   }
   again.started_at, again.stored_n = current.started_at, current.stored_n
-  make_current(again)
   return again
 end
 
----Runs a run to its end, in the running turn. Raises what ended it otherwise.
+-- Raises what ended a run, but for its wish to go back to an earlier question, which it does.
+local function settle_failure(self, current, failure)
+  failure = current.doom or failure
+  if failure.kind ~= "back" then
+    error(failure, 0)
+  end
+  return go_back(self, current, failure.n)
+end
+
+-- Runs a run in the running turn until it has ended or waits.
+local function advance(self, current, ...)
+  make_current(current)
+  local how, ok, failure = task.go_on(current.strand, ...)
+  if how == "parked" then
+    return current, false
+  end
+  current.strand = nil
+  if how == "ended" and ok and not current.doom then
+    current:check_end()
+    return current, true
+  end
+  if how == "failed" then
+    failure = ok
+  end
+  local again = settle_failure(self, current, failure)
+  again.strand = task.new_strand()
+  return advance(self, again, xpcall, enter, turn.with_traceback, self, again)
+end
+
+---Begins a run in the running turn. Raises what ended it otherwise than well.
+---@param current cunnekt.run
+---@return cunnekt.run its_run another one where it went back to an earlier question
+---@return boolean is_over false: it waits
+function methods:begin(current)
+  current.started_at = current.started_at or current.at
+  current.strand = task.new_strand()
+  return advance(self, current, xpcall, enter, turn.with_traceback, self, current)
+end
+
+---Begins a run, and what it has planned when it is over. Raises as `begin` does.
 ---@param current cunnekt.run
 function methods:call(current)
-  current.started_at = current.started_at or current.at
-  while true do
-    local ok, failure = xpcall(enter, turn.with_traceback, self, current)
-    failure = current.doom or failure
-    if ok and not current.doom then
-      return current:check_end()
-    elseif failure.kind ~= "back" then
-      error(failure, 0)
-    end
-    current = go_back(self, current, failure.n)
+  local its_run, is_over = self:begin(current)
+  if is_over and its_run.planned then
+    self:begin_planned(its_run)
+  end
+end
+
+---Goes on with a run that waited, in the running turn, and with what it has planned. Raises as `begin` does.
+---@param current cunnekt.run
+---@param delivery table event and record that end its wait
+function methods:go_on(current, delivery)
+  task.running().turn.is_continued = true
+  local its_run, is_over = advance(self, current, delivery)
+  if is_over and its_run.planned then
+    self:begin_planned(its_run)
   end
 end
 
@@ -149,7 +191,6 @@ local function begin_again(self, stored, steps, delivery, migrate)
     is_dialog = true,
     script = self.script,
   }
-  make_current(current)
   self:call(current)
 end
 

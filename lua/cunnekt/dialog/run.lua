@@ -154,8 +154,10 @@ local function recall(self, mark)
   return journal.decode(old.result)
 end
 
--- Gives what came of a step: at the end of both ways.
-local function give(self, outcome, is_recalled)
+---What came of a step, for who called it: at the end of both ways.
+---@param outcome cunnekt.dialog.outcome
+---@return any value raises what the step raised
+function run_methods:give(outcome)
   self.at = outcome.at or self.at
   if outcome.is_commit then
     begin_epoch(self)
@@ -163,7 +165,29 @@ local function give(self, outcome, is_recalled)
   if outcome.raised then
     error(journal.unpack_error(outcome.raised), 0)
   end
-  return outcome.value, is_recalled
+  return outcome.value
+end
+
+local function check_doom(self, ok, result, ...)
+  if not ok and errors.is(result) and is_doom[result.kind] then
+    self:fail(result)
+  end
+  return ok, result, ...
+end
+
+local function raise_failure(ok, result, ...)
+  if not ok then
+    error(result, 0)
+  end
+  return result, ...
+end
+
+---Calls `fn` so that a failure which is not the script's to catch ends the run.
+---@param fn function
+---@param ... any
+---@return any ...
+function run_methods:guard(fn, ...)
+  return raise_failure(check_doom(self, pcall(fn, ...)))
 end
 
 local function do_step(self, fn, opts)
@@ -171,9 +195,8 @@ local function do_step(self, fn, opts)
   self.is_in_step = true
   local ok, result, is_commit = pcall(fn)
   self.is_in_step = false
-  if not ok and errors.is(result) and is_doom[result.kind] then
-    self:fail(result)
-  elseif not ok then
+  check_doom(self, ok, result)
+  if not ok then
     outcome.raised = journal.pack_error(result)
   else
     outcome.value, outcome.is_commit = result, is_commit
@@ -187,24 +210,48 @@ end
 local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true }
 
 -- A table that the script gets may be changed by it: the journal is written at once, and the script given what it says.
-local function write_now(step)
-  local outcome = step.outcome
+local function write_now(n, outcome)
   if is_plain[math.type(outcome.value) or type(outcome.value)] then
-    return outcome
+    return outcome, nil
   end
   local ok, text = pcall(journal.encode, outcome)
   if not ok then
-    local problem = ("what step %d gives cannot be kept: %s"):format(step.n, text)
-    step.outcome = { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }
-    return step.outcome
+    local problem = ("what step %d gives cannot be kept: %s"):format(n, text)
+    return { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }, nil
   end
-  step.result = text
-  return journal.decode(text)
+  return journal.decode(text), text
+end
+
+---Begins a step.
+---@param kind string
+---@param subject any what is done, fit for JSON: the step is compared by it
+---@return cunnekt.dialog.outcome? outcome where it was done in an earlier life
+---@return string text for end_step
+function run_methods:begin_step(kind, subject)
+  if self.doom then
+    error(self.doom, 0)
+  end
+  self.n = self.n + 1
+  local text = text_of(kind, subject)
+  if self.replay then
+    return recall(self, finish_mark(text)), text
+  elseif self.delivery and finish_mark(text) ~= self.expects then
+    diverged(self, self.expects, finish_mark(text))
+  end
+  return nil, text
+end
+
+---Ends a step that was begun: the journal gets it with the next commit.
+---@param text string
+---@param outcome cunnekt.dialog.outcome
+---@param result? string the outcome as it is written, where that is known already
+function run_methods:end_step(text, outcome, result)
+  self.pending[#self.pending + 1] = { n = self.n, text = text, outcome = outcome, result = result }
 end
 
 ---Does a step, or recalls it: `fn` is called only the first time.
 ---@param kind string
----@param subject any what is done, fit for JSON: the step is compared by it
+---@param subject any as in begin_step
 ---@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
 ---@param opts? table is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
 ---@return any result raises what `fn` raised, each time
@@ -212,32 +259,27 @@ end
 function run_methods:step(kind, subject, fn, opts)
   if self.is_in_step then
     return fn(), false -- part of a larger step, which is recalled as a whole
-  elseif self.doom then
-    error(self.doom, 0)
   end
-  self.n = self.n + 1
-  local text = text_of(kind, subject)
-  if self.replay then
-    return give(self, recall(self, finish_mark(text)), true)
-  elseif self.delivery and finish_mark(text) ~= self.expects then
-    diverged(self, self.expects, finish_mark(text))
+  local outcome, text = self:begin_step(kind, subject)
+  if outcome then
+    return self:give(outcome), true
   end
   local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
   if commits and next(task.running().turn.reads) then
     -- Another turn may be in the way of this one: that must come out before the step is done, not after it.
     task.running().turn:commit_more()
   end
-  local outcome = do_step(self, fn, opts)
-  local step = { n = self.n, text = text, outcome = outcome }
+  outcome = do_step(self, fn, opts)
   outcome.is_commit = outcome.is_commit or commits or nil
+  local result = nil
   if not (opts and opts.is_internal) then
-    outcome = write_now(step)
+    outcome, result = write_now(self.n, outcome)
   end
-  self.pending[#self.pending + 1] = step
+  self:end_step(text, outcome, result)
   if commits then
     task.running().turn:commit_more()
   end
-  return give(self, outcome, false)
+  return self:give(outcome), false
 end
 
 ---Takes the steps that are not stored yet, as the store writes them.

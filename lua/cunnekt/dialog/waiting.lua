@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How a dialog waits: the methods of a chat that end the turn until something happens.
 
+local clock = require "cunnekt.clock"
 local errors = require "cunnekt.errors"
 local inbox = require "cunnekt.inbox"
 local options = require "cunnekt.options"
@@ -75,8 +76,8 @@ local function from_result(self, result, wanted)
   return result.bodies and self._bot:_read_event(self.contact, result.bodies)
 end
 
--- Waits for the next thing: what a rebuilt run is given, what is there already, or what comes.
-local function next_delivery(self, current, wanted, handle)
+-- What ends a wait at once: what a rebuilt run is given, or what is there already.
+local function find_delivery(self, current, wanted, handle)
   local dialogs = self._bot._dialogs
   local delivery = current.delivery
   if delivery then
@@ -95,14 +96,16 @@ local function next_delivery(self, current, wanted, handle)
       return { event = { status = "dialog_sent", reached = state, message_id = message_id } }, false
     end
   end
-  delivery = dialogs:take_kept(current, wanted)
-  if delivery then
-    return delivery, false
-  end
+  return dialogs:take_kept(current, wanted), false
+end
+
+-- Ends the turn here: parked, until another turn goes on with what came.
+local function wait_for_delivery(self, current, wanted)
+  self._bot._dialogs:check_may_wait(current)
   current.waiting = wanted
-  delivery = dialogs:rest(current)
+  local delivery = task.park()
   current.waiting = nil
-  return delivery, true
+  return delivery
 end
 
 ---Ends the turn until one of some things happens.
@@ -113,12 +116,19 @@ function methods:_rest(wanted, where)
   local current = waiting.current_run(where)
   local handle, it = wanted.handle, nil
   wanted.handle = nil
-  local result, is_recalled = current:step("wait", rebuild.methods.subject_of_wait(wanted), function()
+  local outcome, text = current:begin_step("wait", rebuild.methods.subject_of_wait(wanted))
+  local is_recalled = outcome ~= nil
+  if not outcome then
     wanted.n = current.n
-    local delivery, is_commit = next_delivery(self, current, wanted, handle)
+    local delivery, is_commit = current:guard(find_delivery, self, current, wanted, handle)
+    if not delivery then
+      delivery, is_commit = wait_for_delivery(self, current, wanted), true
+    end
     it = delivery.event
-    return as_result(delivery, wanted), is_commit
-  end, { is_internal = true, takes_time = true })
+    outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
+    current:end_step(text, outcome)
+  end
+  local result = current:give(outcome)
   if wanted.sent then
     self._bot._dialogs.sent_waits[wanted.sent] = nil
   end

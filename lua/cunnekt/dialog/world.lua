@@ -4,7 +4,6 @@
 
 local canonical = require "cunnekt.canonical"
 local run = require "cunnekt.dialog.run"
-local task = require "cunnekt.task"
 
 local world = {}
 
@@ -132,29 +131,6 @@ local function ordered_next(t, key)
   error("invalid key to 'next'", 2)
 end
 
--- Coroutines that a script makes in a run are part of it, though they cannot wait.
-local function make_coroutine()
-  local it = setmetatable({}, { __index = coroutine })
-  function it.create(fn)
-    local co = coroutine.create(fn)
-    task.adopt(co)
-    return co
-  end
-  function it.wrap(fn)
-    local co = it.create(fn)
-    local function give(ok, ...)
-      if not ok then
-        error((...), 0)
-      end
-      return ...
-    end
-    return function(...)
-      return give(coroutine.resume(co, ...))
-    end
-  end
-  return it
-end
-
 -- ---- what cannot be done again -------------------------------------------------------------------------------------
 
 local function guarded(name, fn)
@@ -197,7 +173,6 @@ function world.new(base)
   base = base or _G
   local names, env = {}, {
     math = make_math(),
-    coroutine = make_coroutine(),
     io = guard("io", io, { "open", "popen", "lines", "read", "tmpfile", "input", "output" }),
     dofile = guarded("dofile", dofile),
     loadfile = guarded("loadfile", loadfile),
