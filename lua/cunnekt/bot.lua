@@ -74,6 +74,9 @@ local function split_options(opts)
   for name, value in pairs(options.check("cunnekt.bot", opts, all, 4)) do
     (bot.option_types[name] and own or script)[name] = value
   end
+  if own.parked_seconds and not (own.parked_seconds > 0) then
+    error(("cunnekt.bot: option 'parked_seconds' must be above 0, got %g"):format(own.parked_seconds), 3)
+  end
   return setmetatable(own, { __index = defaults }), script
 end
 

@@ -195,7 +195,7 @@ function task.discard(strand, run)
   local owner = new_task(strand)
   owner.run = run
   local ok, failure = close_as(owner, strand)
-  if not ok then
+  if not ok and failure ~= run.doom then
     task.on_failure(failure)
   end
 end

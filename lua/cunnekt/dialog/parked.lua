@@ -8,6 +8,9 @@ local task = require "cunnekt.task"
 
 local parked = {}
 
+-- Seconds between looks at most, for any number may be given for how long runs stay.
+local longest_look = 3600
+
 local parked_methods = {}
 local parked_mt = { __index = parked_methods, __name = "cunnekt.parked" }
 
@@ -50,7 +53,7 @@ local function look_later(self)
     return
   end
   local seconds = self._next.parked_at + self._seconds - clock.monotonic()
-  self._timer = clock.after(math.max(0, seconds), function()
+  self._timer = clock.after(math.max(0, math.min(longest_look, seconds)), function()
     self._timer = nil
     local now = clock.monotonic()
     while self._count > 0 and self._next.parked_at + self._seconds <= now do
