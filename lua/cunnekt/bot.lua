@@ -53,7 +53,7 @@ local defaults = {
   attempts = 5,
   on_failure = "wait",
   keep_days = 30,
-  parked = 2000,
+  parked = 1000,
   parked_seconds = 600,
 }
 
@@ -81,7 +81,7 @@ local function split_options(opts)
 end
 
 ---Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (2000); parked_seconds: for which they do (600)
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (1000); parked_seconds: for which they do (600)
 ---@return cunnekt.bot
 function bot.new(opts)
   local own, script = split_options(opts)

@@ -39,7 +39,7 @@ function breakage.late_journal()
     if not its_run then
       return turns.commit(self, change)
     end
-    change.run, change.resume = nil, nil
+    change.run = nil
     local ok, err = turns.commit(self, change)
     if ok then
       task.await(function(done)
