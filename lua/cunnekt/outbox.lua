@@ -18,7 +18,7 @@ local is_passing = { network = true, tls = true, timeout = true, rate_limited = 
 -- Seconds between tries of one message: doubling from the first to the longest.
 local first_pause, longest_pause = 1, 300
 -- For so many contacts the last message is remembered, for one that must not arrive before it.
-local remembered_contacts = 4096
+local remembered_contacts = 1024
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
 local most_early = 1000
 

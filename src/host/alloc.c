@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Up to SMALL in steps of STEP, a coroutine's first stack among them; beyond, four sizes up to MOST: what stacks and
- * tables grow to. */
+/* Up to SMALL in steps of STEP, a coroutine's first stack among them; beyond, seven sizes up to MOST: what stacks and
+ * tables grow to, and what the collector leaves of the stacks of dialogs that wait. */
 enum { STEP = 16, SMALL = 576, MOST = 3072, CHUNK = 64 * 1024 };
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -37,7 +37,7 @@ void *cnk_pool_alloc(void *pool, void *block, size_t old_size, size_t new_size)
 
 #else
 
-static const size_t large[] = {768, 1024, 1536, MOST};
+static const size_t large[] = {768, 1024, 1280, 1536, 2048, 2560, MOST};
 
 /* The class of a size from 1 to MOST, and the size of its blocks. */
 static unsigned class_of(size_t size, size_t *room)

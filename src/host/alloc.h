@@ -9,7 +9,7 @@
 void *cnk_pool_alloc(void *pool, void *block, size_t old_size, size_t new_size);
 
 /* One list of free blocks for each size class; see alloc.c. */
-#define CNK_POOL_CLASSES 40
+#define CNK_POOL_CLASSES 43
 
 struct cnk_pool {
   void *free[CNK_POOL_CLASSES];

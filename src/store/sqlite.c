@@ -16,7 +16,7 @@ enum { HAND_OVER_JOBS = 256, SPARE_JOBS = 256 };
 const struct cnk_store_options cnk_store_defaults = {
     .synchronous = 2,
     .busy_ms = 2000,
-    .cache_kb = 8192,
+    .cache_kb = 4096,
     .wal_pages = 500,
     .queue_jobs = 1 << 17,
     .queue_bytes = (size_t)128 << 20,
