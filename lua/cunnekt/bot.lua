@@ -74,7 +74,8 @@ local function split_options(opts)
   for name, value in pairs(options.check("cunnekt.bot", opts, all, 4)) do
     (bot.option_types[name] and own or script)[name] = value
   end
-  if own.parked_seconds and not (own.parked_seconds > 0) then
+  local is_fit = own.parked_seconds == nil or own.parked_seconds > 0
+  if not is_fit then
     error(("cunnekt.bot: option 'parked_seconds' must be above 0, got %g"):format(own.parked_seconds), 3)
   end
   return setmetatable(own, { __index = defaults }), script

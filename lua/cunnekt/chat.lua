@@ -122,7 +122,7 @@ function chat_methods:_load_state()
     end
   end
   if current then
-    current.states[self.contact] = self
+    current:gather("states")[self.contact] = self
   end
   if its_run and not its_run.is_in_step then
     note_holder(self, its_run)
@@ -172,7 +172,7 @@ function chat_methods:watch_window(before)
   end
   run.within("watch", { self.contact, before }, function()
     turn.within(self._bot, function(current)
-      current.watches[self.contact] = before
+      current:gather("watches")[self.contact] = before
     end)
   end)
 end
@@ -260,7 +260,8 @@ local function choose_payload(self, payload, delivery)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
-local function send_now(self, payload, delivery)
+-- `text`: the payload as JSON, where that is known already.
+local function send_now(self, payload, delivery, text)
   local bot = self._bot
   local chosen, fallback = choose_payload(self, payload, delivery)
   if not chosen then
@@ -274,11 +275,14 @@ local function send_now(self, payload, delivery)
   handle.track = delivery and delivery.track
   local row = bot._outbox:new_row(self.contact, ready, handle, delivery)
   row.fallback = fallback
+  row.text = ready == payload and #bot._senders == 0 and text or nil
   return turn.within(bot, function(current)
     current:send(row)
     return handle
   end)
 end
+
+local said, said_as_json = { is_internal = true }, { is_internal = true, is_json = true }
 
 ---Adds a payload to the outbox of this contact.
 ---@param payload table the provider's form, as cunnekt.build makes it
@@ -293,11 +297,13 @@ function chat_methods:_send(payload, delivery)
   if #self._bot._senders > 0 then
     self:_load_state() -- bot:before_send may look at it, within the step
   end
-  local result, is_recalled = current:step("send", { payload, delivery or false }, function()
+  -- What was said is what it was now, whatever the script does to the tables afterwards.
+  local text = not delivery and json.encode(payload) or nil
+  local result, is_recalled = current:step("send", text or { payload, delivery }, function()
     local err
-    handle, err = send_now(self, payload, delivery)
+    handle, err = send_now(self, payload, delivery, text)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
-  end, { is_internal = true })
+  end, text and said_as_json or said)
   if result.err then
     return nil, journal.unpack_error(result.err)
   elseif is_recalled then

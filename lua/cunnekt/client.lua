@@ -255,6 +255,8 @@ local function penalised(seconds)
   return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
 end
 
+local deliver_options = { retries = "integer" }
+
 local function deliver(self, payload, body, last)
   local endpoint, contact = build.endpoint(payload), contact_of(payload)
   local err
@@ -284,11 +286,15 @@ end
 ---Sends a payload that a builder made. Waits for its turn under the limits, and repeats what surely was not taken.
 ---@param payload table
 ---@param opts? {retries: integer?} another number of repeats than the client's
+---@param text? string the payload as JSON, as it was when it was said; the payload's own by default
 ---@return cunnekt.sent_answer? sent with `attempts`
 ---@return cunnekt.error? err with `attempts`
-function client_methods:deliver(payload, opts)
-  opts = options.check("client:deliver", opts, { retries = "integer" })
-  local body, err = encoded(self, payload)
+function client_methods:deliver(payload, opts, text)
+  opts = options.check("client:deliver", opts, deliver_options)
+  local body, err = text, nil
+  if not body or self.numbers.mobile_format == "plus" then
+    body, err = encoded(self, payload)
+  end
   if not body then
     return nil, err
   end

@@ -82,7 +82,7 @@ function keys_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
   return within(self, "set", key, value, function(current)
-    current.values[key] = text
+    current:gather("values")[key] = text
     return true
   end)
 end
@@ -102,7 +102,7 @@ function keys_methods:add(key, value)
     if read(current, key) ~= nil then
       return false
     end
-    current.values[key] = text
+    current:gather("values")[key] = text
     return true
   end)
 end
@@ -121,7 +121,7 @@ function keys_methods:increment(key, amount)
       error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
     end
     value = value + (amount or 1)
-    current.values[key] = json.encode(value)
+    current:gather("values")[key] = json.encode(value)
     return value
   end)
 end

@@ -29,6 +29,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field id integer
 ---@field contact string
 ---@field payload table
+---@field text string? the payload as JSON, where that is known
 ---@field unknown "hold"|"resend"|"fail"
 ---@field track table?
 ---@field after "accepted"|"delivered"|nil what the message before it must have reached
@@ -217,7 +218,7 @@ local function settle_failure(self, row, err, done)
   local is_unknown = err.kind == "unknown_outcome"
   if err.kind == "window_closed" and row.fallback then
     -- The provider knows better than we when the customer wrote last.
-    row.payload, row.fallback = row.fallback, nil
+    row.payload, row.text, row.fallback = row.fallback, nil, nil
     row.handle.payload = row.payload
     self._store:replace_payload(row)
     return done(0)
@@ -288,7 +289,7 @@ function outbox_methods:_deliver(row, done)
         return done(pause_seconds(row, err))
       end
     end
-    answer, err = self._client:deliver(row.payload)
+    answer, err = self._client:deliver(row.payload, nil, row.text)
     if answer then
       settle_accepted(self, row, answer, done)
     else

@@ -197,7 +197,7 @@ local function fire(self, job, now)
   job.retry_at, job.is_running = nil, true
   self._running = self._running + 1
   self._options.run(function(current)
-    current.jobs[job.name] = change
+    current:gather("jobs")[job.name] = change
     current.is_of_job = true
     return (job.fn or self._functions[job.runs])(info)
   end, function(err)
@@ -308,12 +308,12 @@ function schedule_methods:plan(current, job)
   local repeats = job.timing.kind ~= "after"
   if repeats and known and known.spec == job.spec and not is_changed then
     known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
-    current.jobs[name] = change or { kind = "bind", job = known }
+    current:gather("jobs")[name] = change or { kind = "bind", job = known }
   elseif repeats and orphan and orphan.spec == job.spec and not is_changed then
     go_on(job, orphan, now)
-    current.jobs[name] = { kind = "put", job = job }
+    current:gather("jobs")[name] = { kind = "put", job = job }
   else
-    current.jobs[name] = plan_anew(self, job, now)
+    current:gather("jobs")[name] = plan_anew(self, job, now)
   end
 end
 
@@ -337,7 +337,7 @@ function schedule_methods:cancel(current, name)
   if change then
     is_planned = change.kind ~= "drop" and (change.kind ~= "done" or change.due ~= nil)
   end
-  current.jobs[name] = { kind = "drop", name = name }
+  current:gather("jobs")[name] = { kind = "drop", name = name }
   return is_planned
 end
 

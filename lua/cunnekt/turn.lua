@@ -31,23 +31,16 @@ turn.gone = {}
 ---@field jobs table<string, table> name → what becomes of the named job, see schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
-local gathered = { "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs" }
--- And what few turns do.
-local rarely_gathered = { "cuts", "kept", "taken", "tells" }
-local nothing = {}
+local gathered = {
+  "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "tells",
+}
 
--- Most of the tables are empty, and stay.
-local function clear(self)
-  for i = 1, #gathered do
-    local name = gathered[i]
-    if next(self[name]) ~= nil then
-      self[name] = {}
-    end
-  end
-  for i = 1, #rarely_gathered do
-    self[rarely_gathered[i]] = nothing
-  end
-end
+-- Most turns gather one or two things; for the others stands this one table.
+local nothing = setmetatable({}, {
+  __newindex = function()
+    error("a turn must `gather` first", 2)
+  end,
+})
 
 ---A turn that nothing has happened in yet.
 ---@param bot table
@@ -56,14 +49,14 @@ function turn.new(bot, record)
   return setmetatable({
     bot = bot,
     record = record,
-    sends = {},
-    values = {},
-    states = {},
-    reads = {},
-    watches = {},
-    ends = {},
-    pauses = {},
-    jobs = {},
+    sends = nothing,
+    values = nothing,
+    states = nothing,
+    reads = nothing,
+    watches = nothing,
+    ends = nothing,
+    pauses = nothing,
+    jobs = nothing,
     cuts = nothing,
     kept = nothing,
     taken = nothing,
@@ -71,14 +64,28 @@ function turn.new(bot, record)
   }, turn_mt)
 end
 
----A list of what few turns do, to add to.
----@param name "cuts"|"kept"|"taken"|"tells"
+-- Forgets what was gathered.
+local function clear(self)
+  self.sends, self.values, self.states, self.reads = nothing, nothing, nothing, nothing
+  self.watches, self.ends, self.pauses, self.jobs = nothing, nothing, nothing, nothing
+  self.cuts, self.kept, self.taken, self.tells = nothing, nothing, nothing, nothing
+end
+
+---What the turn gathers of one kind, to add to.
+---@param name string
 ---@return table
 function turn_methods:gather(name)
-  if self[name] == nothing then
-    self[name] = {}
+  local it = self[name]
+  if it == nothing then
+    it = {}
+    self[name] = it
   end
-  return self[name]
+  return it
+end
+
+---Forgets which states were touched and what was read.
+function turn_methods:forget_reading()
+  self.states, self.reads = nothing, nothing
 end
 
 ---The turn of the task that is running, if it belongs to this bot.
@@ -99,7 +106,7 @@ local most_conflicts = 100
 ---@param what string
 function turn_methods:note_read(what)
   if self.reads[what] == nil then
-    self.reads[what] = self.bot._versions[what] or 0
+    self:gather("reads")[what] = self.bot._versions[what] or 0
   end
 end
 
@@ -167,7 +174,8 @@ end
 ---Adds a message to what this turn will send.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
-  self.sends[#self.sends + 1] = row
+  local sends = self:gather "sends"
+  sends[#sends + 1] = row
 end
 
 ---Commits in the middle of a handler, which goes on. Raises when the store cannot.
@@ -185,7 +193,7 @@ function turn_methods:commit_more()
   if not run then
     -- The script may still hold these states. A run reads its own anew.
     for contact, chat in pairs(states) do
-      self.states[contact] = chat
+      self:gather("states")[contact] = chat
       self:note_read("state " .. contact)
     end
   end
@@ -193,6 +201,9 @@ end
 
 -- The states that changed, as the store keeps them.
 local function encode_states(self)
+  if self.states == nothing then
+    return nothing
+  end
   local encoded = {}
   for contact, chat in pairs(self.states) do
     local text, is_changed = chat:_encode_state()
@@ -227,16 +238,22 @@ local function change_run(self, stage, change)
   end
 end
 
+-- With room for all that a commit says.
+local function new_change()
+  return {
+    ends = nil, cuts = nil, kept = nil, taken = nil, ended = nil, run = nil, resume = nil, record = nil, sends = nil,
+    values = nil, states = nil, watches = nil, pauses = nil, jobs = nil, tells = nil,
+  }
+end
+
 -- Whether a commit would change anything.
 local function is_empty(self, states, change)
   if self.record or change.run or change.ended or next(states) then
     return false
   end
-  for _, names in ipairs { gathered, rarely_gathered } do
-    for _, name in ipairs(names) do
-      if name ~= "states" and name ~= "reads" and next(self[name]) then
-        return false
-      end
+  for _, name in ipairs(gathered) do
+    if name ~= "states" and name ~= "reads" and next(self[name]) then
+      return false
     end
   end
   return true
@@ -248,7 +265,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict; then nothing of it holds
 function turn_methods:commit(stage)
-  local states, change = encode_states(self), {}
+  local states, change = encode_states(self), new_change()
   change_run(self, stage, change)
   if has_conflict(self) then
     return nil, errors.new("conflict", "another turn changed what this one had read")

@@ -235,7 +235,7 @@ local function pause(self, is_paused)
   local ok = run.within(is_paused and "pause" or "resume", self.contact, function()
     local done
     done, err = turn.within(self._bot, function(current)
-      current.pauses[self.contact] = is_paused
+      current:gather("pauses")[self.contact] = is_paused
       return true
     end)
     return done

@@ -214,7 +214,7 @@ local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
   if before and before.is_stored then
-    table.insert(its_turn.ends, before.id)
+    table.insert(its_turn:gather "ends", before.id)
   end
   self:cancel(plan.contact, plan.name)
   return run.new {
@@ -283,7 +283,7 @@ function dialogs_methods:cancel(contact, name)
     end
   end
   if its_turn then
-    table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn.ends)
+    table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:gather "ends")
     return #ids
   end
   local ok, err = self._bot._store:end_dialogs(ids)

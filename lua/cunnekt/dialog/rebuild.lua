@@ -175,7 +175,7 @@ end
 -- Begins a dialog again that was begun with a script that has changed; the old one ends with this turn.
 local function begin_again(self, stored, steps, delivery, migrate)
   local its_turn = task.running().turn
-  table.insert(its_turn.ends, stored.id)
+  table.insert(its_turn:gather "ends", stored.id)
   local args = stored.args
   if migrate then
     its_turn.run, task.running().run = nil, nil

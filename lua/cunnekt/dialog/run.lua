@@ -8,6 +8,7 @@ local clock = require "cunnekt.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.errors"
 local journal = require "cunnekt.dialog.journal"
+local json = require "cunnekt.json"
 local task = require "cunnekt.task"
 
 local run = {}
@@ -84,6 +85,11 @@ local function text_of(kind, subject)
   return kind .. " " .. canonical.text(subject)
 end
 
+-- The same for a subject that is kept as JSON, for that is written anyway, and no text is needed in a run that never waits.
+local function text_of_json(kind, subject)
+  return kind .. " " .. canonical.text { json.decode(subject), false }
+end
+
 ---The mark of a step.
 ---@param kind string
 ---@param subject any
@@ -135,7 +141,7 @@ end
 local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
-  its_turn.states, its_turn.reads = {}, {} -- of a turn that is over, perhaps in an earlier life
+  its_turn:forget_reading() -- of a turn that is over, perhaps in an earlier life
   for _, holder in ipairs(self.state_holders or {}) do
     holder:_load_state()
   end
@@ -225,14 +231,18 @@ end
 ---Begins a step.
 ---@param kind string
 ---@param subject any what is done, fit for JSON: the step is compared by it
+---@param is_json? boolean the subject is JSON, of which the text is made later
 ---@return cunnekt.dialog.outcome? outcome where it was done in an earlier life
----@return string text for end_step
-function run_methods:begin_step(kind, subject)
+---@return string? text for end_step
+function run_methods:begin_step(kind, subject, is_json)
   if self.doom then
     error(self.doom, 0)
   end
   self.n = self.n + 1
-  local text = text_of(kind, subject)
+  if is_json and not self.replay and not self.delivery then
+    return nil, nil
+  end
+  local text = is_json and text_of_json(kind, subject) or text_of(kind, subject)
   if self.replay then
     return recall(self, finish_mark(text)), text
   elseif self.delivery and finish_mark(text) ~= self.expects then
@@ -242,25 +252,25 @@ function run_methods:begin_step(kind, subject)
 end
 
 ---Ends a step that was begun: the journal gets it with the next commit.
----@param text string
----@param outcome cunnekt.dialog.outcome
----@param result? string the outcome as it is written, where that is known already
-function run_methods:end_step(text, outcome, result)
-  self.pending[#self.pending + 1] = { n = self.n, text = text, outcome = outcome, result = result }
+---@param step {text: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its text, or its kind and its subject as JSON; `result`: the outcome as it is written, where that is known already
+function run_methods:end_step(step)
+  step.n = self.n
+  self.pending[#self.pending + 1] = step
 end
 
 ---Does a step, or recalls it: `fn` is called only the first time.
 ---@param kind string
 ---@param subject any as in begin_step
 ---@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
----@param opts? table is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
+---@param opts? table is_json: the subject is; is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
 ---@return any result raises what `fn` raised, each time
 ---@return boolean is_recalled
 function run_methods:step(kind, subject, fn, opts)
   if self.is_in_step then
     return fn(), false -- part of a larger step, which is recalled as a whole
   end
-  local outcome, text = self:begin_step(kind, subject)
+  local is_json = opts and opts.is_json
+  local outcome, text = self:begin_step(kind, subject, is_json)
   if outcome then
     return self:give(outcome), true
   end
@@ -275,7 +285,7 @@ function run_methods:step(kind, subject, fn, opts)
   if not (opts and opts.is_internal) then
     outcome, result = write_now(self.n, outcome)
   end
-  self:end_step(text, outcome, result)
+  self:end_step { n = nil, text = text, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
   if commits then
     task.running().turn:commit_more()
   end
@@ -288,7 +298,7 @@ function run_methods:take_pending()
   local steps = self.pending
   self.pending = {}
   for _, step in ipairs(steps) do
-    step.mark = finish_mark(step.text)
+    step.mark = finish_mark(step.text or text_of_json(step.kind, step.json))
     step.result = step.result or journal.encode(step.outcome)
   end
   return steps

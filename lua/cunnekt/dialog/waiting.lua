@@ -126,7 +126,7 @@ function methods:_rest(wanted, where)
     end
     it = delivery.event
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
-    current:end_step(text, outcome)
+    current:end_step { text = text, outcome = outcome }
   end
   local result = current:give(outcome)
   if wanted.sent then

@@ -16,7 +16,7 @@ local function add_sends(self, job, sends)
       self._sql.put_outbox,
       row.id,
       row.contact,
-      json.encode(row.payload),
+      row.text or json.encode(row.payload),
       row.is_marked and states.sending or states.queued,
       row.unknown,
       row.track and json.encode(row.track) or nil,
