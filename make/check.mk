@@ -95,6 +95,7 @@ help:
 	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
 	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
+	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
