@@ -56,7 +56,7 @@ define stamp
 	@printf '%s\n' $(1) | cmp -s - $@ || { $(2) printf '%s\n' $(1) > $@; }
 endef
 $(BUILD)/commands: libraries FORCE
-	$(call stamp,'$(COMPILE) $(HOST_CFLAGS) $(LINK_MODULE) $(LINK_HOST) $(HOST_LIBS)')
+	$(call stamp,'$(COMPILE) $(HOST_CFLAGS) $(LINK_MODULE) $(LINK_HOST) $(HOST_LIBS) $(EMBED_AS)')
 $(BUILD)/sources: FORCE
 	$(call stamp,$(LUA_SRC),$(drop_stale))
 drop_stale = for f in $$(cd $(BUILD)/lua 2>/dev/null && find . -name '*.lua'); do test -e lua/$$f || rm $(BUILD)/lua/$$f; done;
@@ -74,10 +74,15 @@ $(BUILD)/lua/%.lua: lua/%.lua
 	@mkdir -p $(@D)
 	cp $< $@
 
+# Bytecode is for the release of Lua that wrote it: where the interpreter and the library differ, the host compiles its Lua
+# files when it starts. So it must be when the host is for another machine: EMBED_AS=text.
+library_release = printf '\#include <lua.h>\nLUA_RELEASE\n' | $(CC) $(CPPFLAGS) $(LIB_CFLAGS) -E -P - 2>/dev/null | tail -n 1 | tr -d '" '
+EMBED_AS ?= $(if $(filter $(shell $(LUA) -v 2>/dev/null | awk '{ print $$1 $$2 }'),$(shell $(library_release))),bytecode,text)
+
 # The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
 $(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(BUILD)/sources $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(LUA) src/host/embed.lua $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) argparse.lua=argparse? > $@.part
+	$(LUA) src/host/embed.lua $(EMBED_AS) $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) argparse.lua=argparse? > $@.part
 	mv $@.part $@
 
 $(BUILD)/obj/embedded.o: $(BUILD)/embedded.c

@@ -31,7 +31,7 @@ static int search_embedded(lua_State *L)
     lua_pushfstring(L, "no file '%s' inside the host", name);
     return 1;
   }
-  if (luaL_loadbufferx(L, (const char *)file->source, file->size, file->chunk, "t") != LUA_OK)
+  if (luaL_loadbufferx(L, (const char *)file->source, file->size, file->chunk, NULL) != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, file->chunk);
   return 2;
