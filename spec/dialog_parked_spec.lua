@@ -87,6 +87,23 @@ describe("dialogs in memory", function()
     assert.are.same({ "one?", "closing" }, said())
   end)
 
+  it("do not hang where a script yields by itself", function()
+    local failure
+    begin(function(its_bot)
+      its_bot:dialog("it", function(chat)
+        coroutine.yield "to nobody"
+        chat:reply_text "never"
+      end)
+      its_bot:on_error(function(err)
+        failure = err
+      end)
+    end, { attempts = 1 })
+    say "go"
+    assert.matches("coroutine.yield outside of a coroutine of the script's own", failure.message)
+    say "on"
+    assert.are.same({ "handler: on" }, said())
+  end)
+
   for _, wrong in ipairs { 0, -1, 0 / 0, "long" } do
     it("are kept no such time: " .. tostring(wrong), function()
       assert.error_matches(function()
