@@ -18,15 +18,18 @@ describe("task", function()
   end)
 
   it("lets other tasks go on while one waits", function()
-    local order = {}
+    local order, go_on = {}, nil
     task.run(function()
-      task.spawn(function()
-        later(0.002)
+      local slow = task.spawn(function()
+        task.await(function(done)
+          go_on = done
+        end)
         order[#order + 1] = "slow"
       end)
       later(0.001)
       order[#order + 1] = "fast"
-      later(0.005)
+      go_on()
+      task.join(slow)
     end)
     assert.are.same({ "fast", "slow" }, order)
   end)
