@@ -41,34 +41,23 @@ local nothing = setmetatable({}, {
     error("a turn must `gather` first", 2)
   end,
 })
+for _, name in ipairs(gathered) do
+  turn_methods[name] = nothing
+end
 
 ---A turn that nothing has happened in yet.
 ---@param bot table
 ---@param record table?
 function turn.new(bot, record)
-  return setmetatable({
-    bot = bot,
-    record = record,
-    sends = nothing,
-    values = nothing,
-    states = nothing,
-    reads = nothing,
-    watches = nothing,
-    ends = nothing,
-    pauses = nothing,
-    jobs = nothing,
-    cuts = nothing,
-    kept = nothing,
-    taken = nothing,
-    tells = nothing,
-  }, turn_mt)
+  -- With room for what comes later.
+  return setmetatable({ bot = bot, record = record, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
 end
 
 -- Forgets what was gathered.
 local function clear(self)
-  self.sends, self.values, self.states, self.reads = nothing, nothing, nothing, nothing
-  self.watches, self.ends, self.pauses, self.jobs = nothing, nothing, nothing, nothing
-  self.cuts, self.kept, self.taken, self.tells = nothing, nothing, nothing, nothing
+  for i = 1, #gathered do
+    self[gathered[i]] = nil
+  end
 end
 
 ---What the turn gathers of one kind, to add to.
@@ -85,7 +74,7 @@ end
 
 ---Forgets which states were touched and what was read.
 function turn_methods:forget_reading()
-  self.states, self.reads = nothing, nothing
+  self.states, self.reads = nil, nil
 end
 
 ---The turn of the task that is running, if it belongs to this bot.

@@ -140,13 +140,16 @@ function methods:begin(current)
   return advance(self, current, xpcall, enter, turn.with_traceback, self, current)
 end
 
----Begins a run, and what it has planned when it is over. Raises as `begin` does.
----@param current cunnekt.run
-function methods:call(current)
-  local its_run, is_over = self:begin(current)
+local function begin_what_it_planned(self, its_run, is_over)
   if is_over and its_run.planned then
     self:begin_planned(its_run)
   end
+end
+
+---Begins a run, and what it has planned when it is over. Raises as `begin` does.
+---@param current cunnekt.run
+function methods:call(current)
+  begin_what_it_planned(self, self:begin(current))
 end
 
 ---Goes on with a run that waited, in the running turn, and with what it has planned. Raises as `begin` does.
@@ -154,10 +157,7 @@ end
 ---@param delivery table event and record that end its wait
 function methods:go_on(current, delivery)
   task.running().turn.is_continued = true
-  local its_run, is_over = advance(self, current, delivery)
-  if is_over and its_run.planned then
-    self:begin_planned(its_run)
-  end
+  begin_what_it_planned(self, advance(self, current, delivery))
 end
 
 -- ---- which code ----------------------------------------------------------------------------------------------------
