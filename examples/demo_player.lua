@@ -3,7 +3,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local transcript = require "cunnekt.sandbox.transcript"
+local transcript = require "cunnekt.transcript.line"
 
 local sandbox, webhook = arg[1], arg[2]
 local BUSINESS, PATIENCE = "feedback.lua", 5

@@ -2,7 +2,7 @@
 -- Actions: values go into an id and come back as they were; nothing else is taken for one.
 
 local cunnekt = require "cunnekt"
-local route = require "cunnekt.route"
+local route = require "cunnekt.bot.route"
 
 local function click(id)
   return { kind = "message", type = "button", reply = { id = id, title = "x" } }

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Answers to a send, in every form that was seen or that Meta documents; the provider documents none.
 
-local answer = require "cunnekt.answer"
-local clock = require "cunnekt.clock"
-local json = require "cunnekt.json"
-local retry = require "cunnekt.retry"
+local answer = require "cunnekt.provider.answer"
+local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
+local retry = require "cunnekt.provider.retry"
 
 local function meta_error(code, message, details)
   return json.encode {

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.kept_bot"
 local process = require "spec.support.process"
 local samples = require "cunnekt.sandbox.samples"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 describe("cunnekt backup", function()
   local kept

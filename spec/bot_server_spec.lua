@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local bot_rig = require "spec.support.bot_rig"
 local cunnekt = require "cunnekt"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local body_of = bot_rig.body_of
 local wait_for = bot_rig.wait_for

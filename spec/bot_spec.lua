@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 local bot_rig = require "spec.support.bot_rig"
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local customer = "919999999999"
 local body_of = bot_rig.body_of
@@ -410,7 +410,7 @@ describe("bot", function()
     assert.equal("window_closed", told[2].err.kind)
     assert.matches("^window_closed: .*customer last wrote", tostring(told[2].err))
     -- And as it is after a restart, read from the store.
-    local inbox = require "cunnekt.inbox"
+    local inbox = require "cunnekt.engine.inbox"
     local kept = inbox.read_body(inbox.own_record("", { status = "rejected", err = told[2].err }).body)
     assert.equal(tostring(told[2].err), tostring(kept.err))
   end)

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Payloads against the provider's own collection, and every refusal that keeps a bad one from going out.
 
-local build = require "cunnekt.build"
+local build = require "cunnekt.provider.build"
 local canonical = require "spec.support.canonical"
-local json = require "cunnekt.json"
-local limits = require "cunnekt.limits"
+local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
 
 local NUMBER = "919999999999"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local process = require "spec.support.process"
-local build = require "cunnekt.build"
+local build = require "cunnekt.provider.build"
 local parser = require "cunnekt.cli.check.parser"
 local rules = require "cunnekt.cli.check.rules"
 local shapes = require "cunnekt.cli.check.shapes"

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt dev` and `cunnekt sandbox` as processes.
 
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
 

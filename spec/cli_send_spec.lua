@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local canonical = require "spec.support.canonical"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 

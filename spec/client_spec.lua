@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- The client over real sockets: what goes out, what is repeated, and above all what is not.
 
-local client = require "cunnekt.client"
-local clock = require "cunnekt.clock"
+local client = require "cunnekt.provider.client"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local server = require "spec.support.server"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local NUMBER = "919999999999"
 local KEY = "s3cr3t/key+with.dots"

@@ -2,12 +2,12 @@
 -- What counts hours and days while somebody sets the system's clock: service windows, which a clock that was put back
 -- opened again, and the memory of what was seen and set aside, which a clock that ran ahead cleared away.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local json = require "cunnekt.json"
-local log = require "cunnekt.log"
-local webhook = require "cunnekt.webhook"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
+local webhook = require "cunnekt.provider.webhook"
 
 local hour, day, year = 3600, 86400, 365 * 86400
 local contact = "919999999999"

@@ -2,8 +2,8 @@
 -- Every request of the provider's Postman collection, as it stands there, sent to the sandbox: only the placeholders are
 -- filled in and the base URL is ours.
 
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local sandbox = require "cunnekt.sandbox"
 
 local PLACEHOLDERS = {

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- What an operator can do with a store, over the socket of the host that runs on it and without one.
 
-local control = require "cunnekt.control"
+local control = require "cunnekt.operate"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.kept_bot"
 local process = require "spec.support.process"
 local samples = require "cunnekt.sandbox.samples"
 local store = require "cunnekt.store"
-local webhook = require "cunnekt.webhook"
+local webhook = require "cunnekt.provider.webhook"
 
 local ASHA, RAVI = "919999999999", "918888888888"
 
@@ -216,7 +216,7 @@ describe("control", function()
         end
         texts[#texts + 1] = msg.text
         if msg.text == "slow" then
-          require("cunnekt.task").await(function(done)
+          require("cunnekt.base.task").await(function(done)
             release = done
           end)
         end
@@ -266,7 +266,7 @@ describe("control", function()
       bot:on("text", function(msg)
         texts[#texts + 1] = msg.text
         if msg.text == "slow" then
-          require("cunnekt.task").await(function(done)
+          require("cunnekt.base.task").await(function(done)
             release = done
           end)
         end
@@ -409,7 +409,7 @@ describe("control", function()
       local release
       kept:start(function(bot)
         bot:on("text", function()
-          require("cunnekt.task").await(function(done)
+          require("cunnekt.base.task").await(function(done)
             release = done
           end)
         end)

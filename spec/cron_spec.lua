@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Cron lines: what each field may hold, and the moments that a line names, held against a walk through every minute.
 
-local calendar = require "cunnekt.calendar"
-local cron = require "cunnekt.cron"
-local zone = require "cunnekt.zone"
+local calendar = require "cunnekt.time.calendar"
+local cron = require "cunnekt.time.cron"
+local zone = require "cunnekt.time.zone"
 
 local function utc(year, month, day, hour, min, sec)
   return calendar.seconds { year = year, month = month, day = day, hour = hour, min = min, sec = sec }

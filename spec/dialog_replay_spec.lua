@@ -3,8 +3,8 @@
 -- broken on purpose, which they must notice. The long form is spec/crash/dialogs.lua.
 
 local breakage = require "spec.support.dialog_breakage"
-local canonical = require "cunnekt.canonical"
-local code = require "cunnekt.dialog.code"
+local canonical = require "cunnekt.base.canonical"
+local code = require "cunnekt.dialog.engine.code"
 local history = require "spec.support.dialog_history"
 local lives = require "spec.support.dialog_lives"
 local process = require "spec.support.process"

@@ -2,11 +2,11 @@
 -- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in dialog_replay_spec.lua.
 
 -- SPDX-License-Identifier: MIT
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
-local log = require "cunnekt.log"
+local log = require "cunnekt.base.log"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local customer = "919999999999"
 

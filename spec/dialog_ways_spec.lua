@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The less usual ways through dialogs, each with a bot that is cut off in between.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local samples = require "cunnekt.sandbox.samples"
 local server = require "spec.support.server"

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.kept_bot"
 local process = require "spec.support.process"
 local server = require "spec.support.server"

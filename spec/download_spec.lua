@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Media in every form in which the provider may answer, to every place; and that nothing half-done is left behind.
 
-local client = require "cunnekt.client"
-local clock = require "cunnekt.clock"
+local client = require "cunnekt.provider.client"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local server = require "spec.support.server"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local KEY = "s3cr3t"
 local ID = "wamid.HBgM+x/y="

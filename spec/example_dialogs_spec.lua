@@ -3,7 +3,7 @@
 -- repeats; and the same test with an engine that is broken on purpose, which it must notice.
 
 local breakage = require "spec.support.dialog_breakage"
-local code = require "cunnekt.dialog.code"
+local code = require "cunnekt.dialog.engine.code"
 local process = require "spec.support.process"
 local scenario = require "spec.support.scenario"
 

@@ -2,9 +2,9 @@
 -- The sandbox's faults, as a client meets them. The client repeats nothing here, so that each send meets one fault.
 
 local bot_double = require "spec.support.bot_double"
-local client = require "cunnekt.client"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local client = require "cunnekt.provider.client"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local sandbox = require "cunnekt.sandbox"
 
 local NUMBER = "919999999999"

@@ -2,7 +2,7 @@
 -- Filters: what each fits, and how they combine.
 
 local cunnekt = require "cunnekt"
-local route = require "cunnekt.route"
+local route = require "cunnekt.bot.route"
 
 local filter = cunnekt.filter
 

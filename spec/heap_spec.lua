@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The queue by time: whatever is pushed and popped in between, the earliest comes first.
 
-local heap = require "cunnekt.heap"
+local heap = require "cunnekt.base.heap"
 
 describe("heap", function()
   it("gives entries in the order of their time, pushed and popped at random", function()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
-local http = require "cunnekt.http"
+local http = require "cunnekt.provider.http"
 local process = require "spec.support.process"
 
 describe("the host", function()
@@ -55,7 +55,7 @@ describe("the host", function()
     script [[
       local bot = require("cunnekt").bot { api_key = "key", listen = "127.0.0.1:0" }
       bot:every(0.001, "stop", function()
-        if bot:address() then require("cunnekt.task").spawn(bot.stop, bot) end
+        if bot:address() then require("cunnekt.base.task").spawn(bot.stop, bot) end
       end)
       bot:run()
     ]]
@@ -146,7 +146,7 @@ describe("the host", function()
     end)
 
     it("exits with 1 when it waits for what cannot come", function()
-      local result = run_script [[require("cunnekt.task").await(function() end)]]
+      local result = run_script [[require("cunnekt.base.task").await(function() end)]]
       assert.equal(1, result.code)
       assert.matches("nothing under way", result.err)
     end)

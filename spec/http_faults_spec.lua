@@ -3,10 +3,10 @@
 -- spec/support/fault_server.c lists the actions of the server.
 
 local core = require "cunnekt.core"
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local fault_server = require "spec.support.fault_server"
-local http = require "cunnekt.http"
-local task = require "cunnekt.task"
+local http = require "cunnekt.provider.http"
+local task = require "cunnekt.base.task"
 
 local server
 

@@ -2,11 +2,11 @@
 -- HTTP out, against servers that behave and servers that don't (spec/support/fault_server.c lists the actions).
 
 local core = require "cunnekt.core"
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local fault_server = require "spec.support.fault_server"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
-local task = require "cunnekt.task"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local task = require "cunnekt.base.task"
 local tls_server = require "spec.support.tls_server"
 
 local server

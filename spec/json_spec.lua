@@ -3,7 +3,7 @@
 
 local cjson = require "cjson"
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local function decode(text)
   local value, err = json.decode(text)

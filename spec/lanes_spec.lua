@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
-local clock = require "cunnekt.clock"
-local lanes = require "cunnekt.lanes"
+local clock = require "cunnekt.time.clock"
+local lanes = require "cunnekt.engine.lanes"
 
 -- A runner that notes what starts, and lets the test end it.
 local function recorder()

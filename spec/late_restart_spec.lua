@@ -5,10 +5,10 @@
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local database = require "spec.support.database"
-local json = require "cunnekt.json"
-local log = require "cunnekt.log"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
-local webhook = require "cunnekt.webhook"
+local webhook = require "cunnekt.provider.webhook"
 
 describe("a start that comes late", function()
   local folder, bot, write

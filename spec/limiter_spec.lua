@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Both limits on a clock that stands still: how many at once, how fast after that, and what is remembered.
 
-local clock = require "cunnekt.clock"
-local limiter = require "cunnekt.limiter"
+local clock = require "cunnekt.time.clock"
+local limiter = require "cunnekt.provider.limiter"
 
 local virtual
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Every limit at its edge, counted in characters: one below passes, one above is an error with the numbers in it.
 
-local build = require "cunnekt.build"
-local limits = require "cunnekt.limits"
+local build = require "cunnekt.provider.build"
+local limits = require "cunnekt.provider.limits"
 
 local NUMBER = "919999999999"
 -- Two, three and four bytes: what is counted must not be bytes, nor UTF-16 units.

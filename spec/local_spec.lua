@@ -2,7 +2,7 @@
 -- HTTP over a Unix socket: core.listen and http.request with `unix`.
 
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
+local http = require "cunnekt.provider.http"
 local process = require "spec.support.process"
 
 describe("a Unix socket", function()

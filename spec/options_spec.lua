@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
-local errors = require "cunnekt.errors"
-local options = require "cunnekt.options"
+local errors = require "cunnekt.base.errors"
+local options = require "cunnekt.base.options"
 
 local spec = { timeout = "number", retries = "integer", name = "string|table", unknown = { "hold", "fail" } }
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
-local route = require "cunnekt.route"
+local route = require "cunnekt.bot.route"
 
 local function text(body)
   return { kind = "message", type = "text", text = body }

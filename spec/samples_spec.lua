@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
-local webhook = require "cunnekt.webhook"
+local webhook = require "cunnekt.provider.webhook"
 
 local function parse(kind, opts)
   local body, about = samples.build(kind, opts)

@@ -3,8 +3,8 @@
 
 local bot_double = require "spec.support.bot_double"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local sandbox = require "cunnekt.sandbox"
 
 local box, bot

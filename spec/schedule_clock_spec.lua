@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Named jobs while the wall clock jumps: each runs once for its due time, and goes on by the new time.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local lives = require "spec.support.lives"
-local zone = require "cunnekt.zone"
+local zone = require "cunnekt.time.zone"
 
 local hour, day, year = 3600, 86400, 365 * 86400
 

@@ -3,7 +3,7 @@
 
 local cunnekt = require "cunnekt"
 local lives = require "spec.support.lives"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local hour, day = 3600, 86400
 

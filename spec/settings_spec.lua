@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Which source wins, and what a wrong value says about where it stands.
 
-local settings = require "cunnekt.settings"
+local settings = require "cunnekt.provider.settings"
 
 local folder, environment
 

@@ -3,12 +3,12 @@
 -- what it takes and gives; and every class that an annotation names is declared somewhere.
 
 local annotations = require "spec.support.annotations"
-local chat = require "cunnekt.chat"
-local client = require "cunnekt.client"
+local chat = require "cunnekt.bot.chat"
+local client = require "cunnekt.provider.client"
 local core = require "cunnekt.core"
-local event = require "cunnekt.event"
-local keys = require "cunnekt.keys"
-local sent = require "cunnekt.sent"
+local event = require "cunnekt.bot.event"
+local keys = require "cunnekt.bot.keys"
+local sent = require "cunnekt.bot.sent"
 
 local function sorted(set)
   local list = {}
@@ -96,7 +96,7 @@ describe("what a script can call", function()
     { "cunnekt.message:", methods_of(event.bind(bot, ":1", { kind = "message" })) },
     { "cunnekt.sent:", methods_of(sent.new {}) },
     { "cunnekt.keys:", methods_of(keys.new(bot)) },
-    { "cunnekt.action:", methods_of(require("cunnekt.action").new("a", {})) },
+    { "cunnekt.action:", methods_of(require("cunnekt.bot.action").new("a", {})) },
   }
   for _, name in ipairs { "json", "http", "webhook", "build", "errors", "sandbox", "filter" } do
     places[#places + 1] = { ("cunnekt.%s."):format(name), require("cunnekt." .. name) }

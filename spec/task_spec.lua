@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
-local clock = require "cunnekt.clock"
-local task = require "cunnekt.task"
+local clock = require "cunnekt.time.clock"
+local task = require "cunnekt.base.task"
 
 local function later(seconds, ...)
   local values = table.pack(...)

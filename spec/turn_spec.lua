@@ -3,7 +3,7 @@
 
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local turn = require "cunnekt.turn"
+local turn = require "cunnekt.engine.turn"
 
 describe("turns that meet", function()
   local bot

@@ -2,8 +2,8 @@
 -- What goes with webhooks: names for the files in them, keys, and the two checks of Meta's own.
 
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
-local webhook = require "cunnekt.webhook"
+local json = require "cunnekt.base.json"
+local webhook = require "cunnekt.provider.webhook"
 local webhooks = require "spec.support.webhooks"
 
 local function parse_one(body)

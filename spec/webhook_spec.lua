@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Webhooks: each sample and each inbound type gives its event, nothing is dropped, and nothing makes the parser fail.
 
-local json = require "cunnekt.json"
-local webhook = require "cunnekt.webhook"
+local json = require "cunnekt.base.json"
+local webhook = require "cunnekt.provider.webhook"
 local webhooks = require "spec.support.webhooks"
 
 local function parse(body)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- webhook.wrap, and what must hold for every body there is: parse never fails, drops nothing, and undoes wrap.
 
-local json = require "cunnekt.json"
-local webhook = require "cunnekt.webhook"
+local json = require "cunnekt.base.json"
+local webhook = require "cunnekt.provider.webhook"
 local webhooks = require "spec.support.webhooks"
 
 -- Equality that is fast enough for ten thousand bodies: tables by content, everything else by value.

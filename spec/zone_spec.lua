@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
-local calendar = require "cunnekt.calendar"
+local calendar = require "cunnekt.time.calendar"
 local process = require "spec.support.process"
-local zone = require "cunnekt.zone"
-local zone_rule = require "cunnekt.zone_rule"
+local zone = require "cunnekt.time.zone"
+local zone_rule = require "cunnekt.time.zone_rule"
 
 local lua = os.getenv "CUNNEKT_LUA" or "lua5.4"
 
@@ -201,7 +201,7 @@ describe("zone", function()
   it("knows UTC without any data, and says when there is none", function()
     local folder = process.folder()
     local output = run("TZDIR=" .. folder.path, [[
-      local zone = require "cunnekt.zone"
+      local zone = require "cunnekt.time.zone"
       print(zone.load("UTC"):offset_at(0), select(2, zone.load "Asia/Kolkata"))]])
     assert.truthy(output:find "^0%s")
     assert.truthy(output:find("there is no zone data in " .. folder.path .. ": install the package tzdata", 1, true))
@@ -214,14 +214,14 @@ describe("zone", function()
       local file = assert(io.open(folder.path .. "/Cut", "w"))
       file:write(whole:sub(1, length))
       file:close()
-      local output = run("TZDIR=" .. folder.path, [[print(require("cunnekt.zone").load "Cut")]])
+      local output = run("TZDIR=" .. folder.path, [[print(require("cunnekt.time.zone").load "Cut")]])
       assert.truthy(output:find "^nil%s+invalid: ", length .. ": " .. output)
     end
   end)
 
   it("takes the computer's own zone from TZ", function()
     local line = [[
-      local zone = require "cunnekt.zone"
+      local zone = require "cunnekt.time.zone"
       local here, err = zone.here()
       print(here and here:offset_at(1720000000) or err)]]
     assert.truthy(run("TZ=Asia/Kolkata", line):find "^19800%s")

@@ -14,13 +14,13 @@
 ---@field webhook cunnekt.webhook
 local cunnekt = { version = "0.1.0" }
 
-local constructors = { client = "cunnekt.client", bot = "cunnekt.bot", action = "cunnekt.action" }
+local constructors = { client = "cunnekt.provider.client", bot = "cunnekt.bot", action = "cunnekt.bot.action" }
 local parts = {
-  build = "cunnekt.build",
-  filter = "cunnekt.filter",
-  http = "cunnekt.http",
-  json = "cunnekt.json",
-  webhook = "cunnekt.webhook",
+  build = "cunnekt.provider.build",
+  filter = "cunnekt.bot.filter",
+  http = "cunnekt.provider.http",
+  json = "cunnekt.base.json",
+  webhook = "cunnekt.provider.webhook",
 }
 
 ---Runs `fn` with waiting calls that yield, and returns when it has returned.
@@ -28,7 +28,7 @@ local parts = {
 ---@param ... any its arguments
 ---@return any ... what fn returns; raises what it raises
 function cunnekt.run(fn, ...)
-  return require("cunnekt.task").run(fn, ...)
+  return require("cunnekt.base.task").run(fn, ...)
 end
 
 ---Starts `fn` beside the caller, inside cunnekt.run or the host.
@@ -36,7 +36,7 @@ end
 ---@param ... any its arguments
 ---@return cunnekt.task
 function cunnekt.spawn(fn, ...)
-  local task = require "cunnekt.task"
+  local task = require "cunnekt.base.task"
   task.refuse("cunnekt.spawn", 2)
   return task.spawn(fn, ...)
 end
@@ -44,7 +44,7 @@ end
 ---Waits some seconds; other tasks go on.
 ---@param seconds number
 function cunnekt.sleep(seconds)
-  local task = require "cunnekt.task"
+  local task = require "cunnekt.base.task"
   task.record("sleep", seconds, function()
     task.sleep(seconds)
   end)

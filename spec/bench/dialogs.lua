@@ -3,7 +3,7 @@
 -- in memory and to one that left it, and the hundredth step beside the first ones. Writes a table.
 -- Usage: lua5.4 spec/bench/dialogs.lua HOST [IN_MEMORY [IN_STORE]], run from the project's folder.
 local core = require "cunnekt.core"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
 
 local host = assert(arg[1], "the host's path is missing")

@@ -5,12 +5,12 @@
 --
 --   cunnekt run spec/crash/backlog.lua [--events 100000] [--short 10000]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local gauge = require "gauge"
 local load = require "load"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local events = report.option("events", 100000)
 local short = report.option("short", 10000)

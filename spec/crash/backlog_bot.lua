@@ -4,7 +4,7 @@
 
 local breakage = require "breakage"
 local cunnekt = require "cunnekt"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local hangs = os.getenv "CRASH_HANG" ~= nil
 local bot = cunnekt.bot { queue = 10000000, concurrency = hangs and 4 or nil }

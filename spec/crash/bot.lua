@@ -6,7 +6,7 @@
 local breakage = require "breakage"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local bot = cunnekt.bot {
   unknown = breakage.is_set "resend" and "resend" or "hold",
@@ -57,7 +57,7 @@ end)
 -- Pauses are as many times shorter.
 local hurry = tonumber(os.getenv "CRASH_HURRY")
 if hurry then
-  local clock = require "cunnekt.clock"
+  local clock = require "cunnekt.time.clock"
   local after = clock.after
   clock.after = function(seconds, fn)
     return after(seconds / hurry, fn)

@@ -26,7 +26,7 @@ end
 
 -- Every copy of an event is a new one.
 function ways.no_dedupe()
-  require("cunnekt.webhook").dedupe_key = function()
+  require("cunnekt.provider.webhook").dedupe_key = function()
     return nil
   end
 end
@@ -67,7 +67,7 @@ function ways.no_order(bot)
   local run = lanes._run
   -- Waits of different lengths, as handlers that ask elsewhere have them.
   function lanes._run(record, done)
-    require("cunnekt.clock").after(math.random() * 0.01, function()
+    require("cunnekt.time.clock").after(math.random() * 0.01, function()
       run(record, done)
     end)
   end

@@ -8,15 +8,15 @@
 --
 --   cunnekt run spec/crash/dialogs.lua [--dialogs 10000] [--rounds 22] [--kills 100] [--talkers 60] [--seed N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local history = require "spec.support.dialog_history"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local programs = require "spec.support.dialog_programs"
 local report = require "report"
 local rig = require "rig"
 local samples = require "cunnekt.sandbox.samples"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local dialogs = report.option("dialogs", 500)
 local rounds = report.option("rounds", 12)

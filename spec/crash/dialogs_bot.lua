@@ -3,7 +3,7 @@
 
 local cunnekt = require "cunnekt"
 local programs = require "spec.support.dialog_programs"
-local run = require "cunnekt.dialog.run"
+local run = require "cunnekt.dialog.engine.run"
 
 local run_methods = getmetatable(run.new { at = 0, id = 0 }).__index
 function run_methods.find_seed(self)

@@ -5,13 +5,13 @@
 --
 --   cunnekt run spec/crash/disk.lua [--points 200] [--start-points 40] [--seed N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local faults = require "faults"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local points = report.option("points", 200)
 local start_points = report.option("start-points", 40)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Latencies of requests, and what stands at which share of them.
 
-local clock = require "cunnekt.clock"
-local http = require "cunnekt.http"
+local clock = require "cunnekt.time.clock"
+local http = require "cunnekt.provider.http"
 
 local gauge = {}
 

@@ -8,13 +8,13 @@
 --
 --   cunnekt run spec/crash/heap.lua [--heap-points N] [--lua-points N] [--lua-step N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local faults = require "faults"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local SIGUSR1 = 10
 -- Seconds in which an event must have been answered. Pauses between tries are a twentieth of the usual here.

@@ -5,12 +5,12 @@
 --
 --   cunnekt run spec/crash/kill.lua [--cycles 200] [--control-cycles 60] [--seed N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local cycles = report.option("cycles", 200)
 local control_cycles = report.option("control-cycles", 60)

@@ -5,10 +5,10 @@
 --
 -- A customer's next text leaves after the one before it was acknowledged, so the order of acceptance is known.
 
-local clock = require "cunnekt.clock"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
-local task = require "cunnekt.task"
+local clock = require "cunnekt.time.clock"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local task = require "cunnekt.base.task"
 
 local load = {}
 

@@ -5,13 +5,13 @@
 --
 --   cunnekt run spec/crash/network.lua [--faults 1000] [--control-faults 200] [--seed N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local fault_server = require "spec.support.fault_server"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local faults = report.option("faults", 1000)
 local control_faults = report.option("control-faults", 200)

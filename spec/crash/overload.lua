@@ -4,13 +4,13 @@
 --
 --   cunnekt run spec/crash/overload.lua [--seconds 5] [--seed N]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local gauge = require "gauge"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local seconds = report.option("seconds", 5)
 

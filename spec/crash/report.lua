@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a torture test says: a line for each check, and the counts as the last line, as busted's own output ends.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 
 local report = { passed = 0, failed = 0 }
 

@@ -3,11 +3,11 @@
 -- start, kill and look at them. Everything is on the loopback, and ends with the test: processes are ended by their ids.
 
 local child = require "child"
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
-local task = require "cunnekt.task"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local task = require "cunnekt.base.task"
 
 local rig = {}
 

@@ -4,13 +4,13 @@
 --
 --   cunnekt run spec/crash/slow.lua [--connections 2000] [--seconds 5]
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local gauge = require "gauge"
 local load = require "load"
 local rawclient = require "rawclient"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 -- Each takes a file here and one in the host.
 local connections = math.min(report.option("connections", 2000), (tonumber(rig.run "ulimit -Hn") or 1000000) - 200)

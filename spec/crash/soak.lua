@@ -6,12 +6,12 @@
 
 local SIGHUP = 1
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local load = require "load"
 local oracle = require "oracle"
 local report = require "report"
 local rig = require "rig"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local seconds = report.option("seconds", 10)
 local warm_up = report.option("warm-up", 5)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What holds for every webhook body, whatever is in it; see webhook_fuzz.c. Gives a function that raises when it does not.
 
-local json = require "cunnekt.json"
-local webhook = require "cunnekt.webhook"
+local json = require "cunnekt.base.json"
+local webhook = require "cunnekt.provider.webhook"
 
 local function equals(a, b)
   if a == b then return true end

@@ -13,21 +13,14 @@ local LONGEST = 500
 -- every module that begins so; the first that fits counts.
 local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
-  { "cunnekt.errors", "cunnekt.options", "cunnekt.calendar", "cunnekt.heap" },
-  { "cunnekt.clock", "cunnekt.wall", "cunnekt.log", "cunnekt.zone*", "cunnekt.cron", "cunnekt.timing" },
-  { "cunnekt.task", "cunnekt.json", "cunnekt.lanes", "cunnekt.atomic_file", "cunnekt.cache", "cunnekt.counts", "cunnekt.canonical" },
-  { "cunnekt.http", "cunnekt.settings" },
-  {
-    "cunnekt.client", "cunnekt.webhook", "cunnekt.build*", "cunnekt.answer", "cunnekt.limiter", "cunnekt.limits",
-    "cunnekt.mobile", "cunnekt.retry", "cunnekt.download*",
-  },
-  {
-    "cunnekt.turn", "cunnekt.inbox", "cunnekt.outbox", "cunnekt.schedule", "cunnekt.jobs", "cunnekt.event",
-    "cunnekt.route", "cunnekt.filter", "cunnekt.action", "cunnekt.server", "cunnekt.serve", "cunnekt.handle", "cunnekt.chat", "cunnekt.sent",
-    "cunnekt.keys", "cunnekt.store*", "cunnekt.upkeep", "cunnekt.control*", "cunnekt.dialog*",
-  },
-  { "cunnekt.bot" },
+  { "cunnekt.base.errors", "cunnekt.base.options", "cunnekt.time.calendar", "cunnekt.base.heap" },
+  { "cunnekt.time*", "cunnekt.base.log", "cunnekt.jobs.timing" },
+  { "cunnekt.base*", "cunnekt.engine.lanes", "cunnekt.engine.counts" },
+  { "cunnekt.provider.http", "cunnekt.provider.settings" },
+  { "cunnekt.provider*" },
+  { "cunnekt.bot", "cunnekt.bot.*", "cunnekt.engine*", "cunnekt.jobs*", "cunnekt.service*", "cunnekt.store*", "cunnekt.operate*", "cunnekt.dialog*" },
   { "cunnekt" },
+  { "cunnekt.transcript*" },
   { "cunnekt.sandbox*" },
   { "cunnekt.cli*" },
 }

@@ -2,8 +2,8 @@
 -- What stands where a bot would: takes webhooks and remembers the events in them.
 
 local server = require "spec.support.server"
-local task = require "cunnekt.task"
-local webhook = require "cunnekt.webhook"
+local task = require "cunnekt.base.task"
+local webhook = require "cunnekt.provider.webhook"
 
 local bot_double = {}
 

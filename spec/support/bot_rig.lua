@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- A bot and a sandbox in the process of the spec, pointed at each other; what the bot logs is kept.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
-local log = require "cunnekt.log"
+local log = require "cunnekt.base.log"
 local samples = require "cunnekt.sandbox.samples"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local bot_rig = {}
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- JSON with sorted keys and no spaces: two texts mean the same when these are the same bytes. 0, 0.0 and "0" differ.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local canonical = {}
 

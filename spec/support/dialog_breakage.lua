@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Engines of dialogs that are broken on purpose: what a test of dialogs must notice.
 
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 local turns = require "cunnekt.store.turns"
 
 local breakage = {}

@@ -4,18 +4,18 @@
 -- bot may be stopped, or be cut off as by kill -9: from that instant on nothing that it does has an effect but what it
 -- had handed to the store.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local json = require "cunnekt.json"
-local log = require "cunnekt.log"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
-local run = require "cunnekt.dialog.run"
+local run = require "cunnekt.dialog.engine.run"
 local samples = require "cunnekt.sandbox.samples"
-local source = require "cunnekt.dialog.source"
-local task = require "cunnekt.task"
-local webhook = require "cunnekt.webhook"
-local world = require "cunnekt.dialog.world"
+local source = require "cunnekt.dialog.engine.source"
+local task = require "cunnekt.base.task"
+local webhook = require "cunnekt.provider.webhook"
+local world = require "cunnekt.dialog.engine.world"
 
 local lives = {}
 

@@ -2,12 +2,12 @@
 -- A bot with a database on the disk and a sandbox in the place of the provider, both in the process of the spec.
 
 local cunnekt = require "cunnekt"
-local control = require "cunnekt.control"
-local clock = require "cunnekt.clock"
-local log = require "cunnekt.log"
+local control = require "cunnekt.operate"
+local clock = require "cunnekt.time.clock"
+local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local kept_bot = {}
 

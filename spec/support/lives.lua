@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Several lives of one bot, one after the other over the same store on disk, under a virtual clock; and what its jobs did.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local log = require "cunnekt.log"
+local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local lives = {}
 

@@ -12,18 +12,18 @@
 -- A block that begins with `-- in a handler` is the body of a handler of every message, `-- cunnekt.conf.lua` is that
 -- file, and `-- not run: WHY` is only compiled. `cunnekt`, `client` and `bot` are there for blocks that don't make them.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local lfs = require "lfs"
-local log = require "cunnekt.log"
+local log = require "cunnekt.base.log"
 local sandbox = require "cunnekt.sandbox"
 local server = require "spec.support.server"
-local settings = require "cunnekt.settings"
-local task = require "cunnekt.task"
-local transcript = require "cunnekt.sandbox.transcript"
+local settings = require "cunnekt.provider.settings"
+local task = require "cunnekt.base.task"
+local transcript = require "cunnekt.transcript.line"
 local typed = require "cunnekt.cli.typed"
-local world = require "cunnekt.dialog.world"
+local world = require "cunnekt.dialog.engine.world"
 
 local manual = {}
 

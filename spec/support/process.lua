@@ -2,7 +2,7 @@
 -- Runs programs beside the specs. While one is waited for the loop goes on, so that a server in the spec's own process
 -- can answer it.
 
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local process = {}
 

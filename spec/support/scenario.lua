@@ -2,8 +2,8 @@
 -- What customers write to an example, step by step, and what may happen to the bot meanwhile: between two steps, or in the
 -- middle of one. Whatever it is, they must see the same.
 
-local action = require "cunnekt.action"
-local clock = require "cunnekt.clock"
+local action = require "cunnekt.bot.action"
+local clock = require "cunnekt.time.clock"
 local lives = require "spec.support.dialog_lives"
 local process = require "spec.support.process"
 local server = require "spec.support.server"

@@ -2,7 +2,7 @@
 -- Webhook bodies for specs: the provider's own samples, the envelope that Meta puts around them, bodies of every kind,
 -- and mutations of all these.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local webhooks = {}
 

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt dev`: a script and a sandbox in one process, and a chat with the script in the terminal.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local run = require "cunnekt.cli.run"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.server"
-local settings = require "cunnekt.settings"
+local server = require "cunnekt.service.server"
+local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
 local typed = require "cunnekt.cli.typed"
 local usage = require "cunnekt.cli.usage"

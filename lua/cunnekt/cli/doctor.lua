@@ -3,7 +3,7 @@
 -- in doctor_checks.lua.
 
 local checks = require "cunnekt.cli.doctor_checks"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local run = require "cunnekt.cli.run"
 local usage = require "cunnekt.cli.usage"
 

@@ -2,13 +2,13 @@
 -- What `cunnekt doctor` looks at. Each check adds findings, {level = "ok" | "note" | "wrong", about =, text =}: a sentence
 -- for a person. None changes anything, and none shows a secret.
 
-local clock = require "cunnekt.clock"
-local control = require "cunnekt.control"
+local clock = require "cunnekt.time.clock"
+local control = require "cunnekt.operate"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
+local http = require "cunnekt.provider.http"
 local operate = require "cunnekt.cli.operate"
 local schema = require "cunnekt.store.schema"
-local settings = require "cunnekt.settings"
+local settings = require "cunnekt.provider.settings"
 local store = require "cunnekt.store"
 
 local checks = {}

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What the commands that look into a store share: finding it, ages, columns, and saying what went wrong.
 
-local clock = require "cunnekt.clock"
-local control = require "cunnekt.control"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local control = require "cunnekt.operate"
+local json = require "cunnekt.base.json"
 local run = require "cunnekt.cli.run"
-local settings = require "cunnekt.settings"
+local settings = require "cunnekt.provider.settings"
 local usage = require "cunnekt.cli.usage"
 
 local operate = {}

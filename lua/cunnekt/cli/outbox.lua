@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt outbox`: messages on their way and what became of them, another try, or their end.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local operate = require "cunnekt.cli.operate"
 local usage = require "cunnekt.cli.usage"
 

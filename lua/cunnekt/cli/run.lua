@@ -2,10 +2,10 @@
 -- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and stays until its work is done.
 
 local core = require "cunnekt.core"
-local source = require "cunnekt.dialog.source"
-local task = require "cunnekt.task"
+local source = require "cunnekt.dialog.engine.source"
+local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
-local world = require "cunnekt.dialog.world"
+local world = require "cunnekt.dialog.engine.world"
 
 local run = {}
 

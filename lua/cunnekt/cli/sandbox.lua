@@ -3,11 +3,11 @@
 
 local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.server"
-local settings = require "cunnekt.settings"
+local server = require "cunnekt.service.server"
+local settings = require "cunnekt.provider.settings"
 local state = require "cunnekt.sandbox.state"
-local task = require "cunnekt.task"
-local transcript = require "cunnekt.sandbox.transcript"
+local task = require "cunnekt.base.task"
+local transcript = require "cunnekt.transcript.line"
 local usage = require "cunnekt.cli.usage"
 
 local command = {}

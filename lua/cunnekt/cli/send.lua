@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt send`: one message of any kind, and what became of it. How its arguments make a message is in send_kinds.lua.
 
-local client = require "cunnekt.client"
-local errors = require "cunnekt.errors"
-local json = require "cunnekt.json"
+local client = require "cunnekt.provider.client"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
 local kinds = require "cunnekt.cli.send_kinds"
 local usage = require "cunnekt.cli.usage"
 

@@ -2,7 +2,7 @@
 -- The kinds of message that `cunnekt send` knows: for each what it takes (`define`), how that is read (`read`, which gives
 -- nil and a sentence when it makes no sense), and how it is sent.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local kinds = { names = { "text", "image", "video", "document", "audio", "buttons", "list", "form", "cta_url" } }
 table.insert(kinds.names, "template")

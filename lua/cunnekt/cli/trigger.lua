@@ -2,10 +2,10 @@
 -- `cunnekt trigger`: one event of a customer, given to a sandbox or posted straight to a webhook.
 
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
-local settings = require "cunnekt.settings"
+local settings = require "cunnekt.provider.settings"
 local usage = require "cunnekt.cli.usage"
 local webhooks = require "cunnekt.sandbox.webhooks"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a person types as the customer in `cunnekt dev`: a line is a text, or a command that begins with a slash.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local typed = {}
 

@@ -2,8 +2,8 @@
 -- What the commands share: reading arguments with argparse, the settings among them, and saying on stderr what was not
 -- understood.
 
-local options = require "cunnekt.options"
-local settings = require "cunnekt.settings"
+local options = require "cunnekt.base.options"
+local settings = require "cunnekt.provider.settings"
 
 local usage = {}
 

@@ -3,26 +3,26 @@
 -- it is rebuilt when it left memory. This file knows which dialogs there are, begins and ends them; which run an event is
 -- for stands in dialog/offer.lua, how a run is rebuilt in dialog/rebuild.lua, how it asks in dialog/asking.lua.
 
-local clock = require "cunnekt.clock"
-local code = require "cunnekt.dialog.code"
-local due = require "cunnekt.dialog.due"
-local inbox = require "cunnekt.inbox"
-local json = require "cunnekt.json"
-local log = require "cunnekt.log"
-local options = require "cunnekt.options"
-local parked = require "cunnekt.dialog.parked"
+local clock = require "cunnekt.time.clock"
+local code = require "cunnekt.dialog.engine.code"
+local due = require "cunnekt.dialog.engine.due"
+local inbox = require "cunnekt.engine.inbox"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
+local options = require "cunnekt.base.options"
+local parked = require "cunnekt.dialog.engine.parked"
 local ranks = require("cunnekt.store.keys").ranks
-local run = require "cunnekt.dialog.run"
-local task = require "cunnekt.task"
-local turn = require "cunnekt.turn"
-local world = require "cunnekt.dialog.world"
+local run = require "cunnekt.dialog.engine.run"
+local task = require "cunnekt.base.task"
+local turn = require "cunnekt.engine.turn"
+local world = require "cunnekt.dialog.engine.world"
 
 local dialog = {}
 
 local dialogs_methods = {}
 local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 
-for _, part in ipairs { "cunnekt.dialog.offer", "cunnekt.dialog.rebuild" } do
+for _, part in ipairs { "cunnekt.dialog.flow.offer", "cunnekt.dialog.engine.rebuild" } do
   for name, method in pairs(require(part).methods) do
     dialogs_methods[name] = method
   end

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- The provider's three endpoints as the sandbox answers them: the key, the client's own checks, the service window,
 -- a message id; then the statuses. What is answered where the provider documents nothing is Meta's own form.
-local build = require "cunnekt.build"
-local clock = require "cunnekt.clock"
+local build = require "cunnekt.provider.build"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
+local http = require "cunnekt.provider.http"
 local ids = require "cunnekt.sandbox.ids"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local state = require "cunnekt.sandbox.state"
 
 local api = {}

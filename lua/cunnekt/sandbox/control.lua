@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox's own API, JSON under /control/: act as a customer, read what was sent, move the clock, break things.
 -- No key: the sandbox listens on the loopback. Each call is described at its function.
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
-local json = require "cunnekt.json"
-local options = require "cunnekt.options"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local options = require "cunnekt.base.options"
 local samples = require "cunnekt.sandbox.samples"
 local state = require "cunnekt.sandbox.state"
 

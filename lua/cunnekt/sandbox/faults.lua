@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Things that go wrong on purpose. A list of rules, each for the next `count` sends after the first `after`; decides
 -- only: api.lua and webhooks.lua do what the rule says.
-local options = require "cunnekt.options"
+local options = require "cunnekt.base.options"
 
 local faults = {}
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Changing single fields of a sample webhook, by a path such as `messages.0.text.body`. Positions count from 0, as
 -- in the provider's JSON. A path that starts at no field of the body is meant within the first message or status.
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local paths = {}
 

@@ -2,12 +2,12 @@
 -- Webhook bodies in the provider's own form, one for every type of message and every status: Meta's `value` object,
 -- flattened, ids and timestamps as strings. The sandbox and `cunnekt trigger` post them; tests read them.
 -- Builds tables only: nothing here is sent, and nothing is remembered.
-local clock = require "cunnekt.clock"
-local errors = require "cunnekt.errors"
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
 local ids = require "cunnekt.sandbox.ids"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local media = require "cunnekt.sandbox.media"
-local options = require "cunnekt.options"
+local options = require "cunnekt.base.options"
 local paths = require "cunnekt.sandbox.paths"
 
 local samples = {}

@@ -2,8 +2,8 @@
 -- What the sandbox remembers: the last messages both ways, who may be written to, and the files that customers sent.
 -- No network and no policy. Memory is bounded: messages live in a ring, files go with their message or when they
 -- weigh too much together, and contacts are forgotten a day after their window closed.
-local clock = require "cunnekt.clock"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
 
 local state = {}
 

@@ -2,13 +2,13 @@
 -- What the sandbox posts to the bot: in order for each contact, contacts side by side, again with growing pauses
 -- until the bot answers 2xx, as the provider does. A contact whose webhook is refused waits; the others go on.
 -- Owns its queues and pauses; knows nothing of the transcript but what it notes there.
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local http = require "cunnekt.http"
+local http = require "cunnekt.provider.http"
 local ids = require "cunnekt.sandbox.ids"
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local webhooks = {}
 

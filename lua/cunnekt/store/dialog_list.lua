@@ -2,8 +2,8 @@
 -- The store's part for whoever looks at dialogs, and hands conversations over. A table is gone through in small steps, as
 -- in store/looking.lua.
 
-local clock = require "cunnekt.clock"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
 
 local dialog_list = {}
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for dialogs: what each waits for, and the journal from which it is rebuilt.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 
 local dialogs = {}
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for events: accepted, waiting, tried again, set aside.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local keys = require "cunnekt.store.keys"
 
 local events = {}

@@ -2,15 +2,15 @@
 -- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one job of the
 -- database's own thread, which commits whatever waits together. SQL is in this folder only.
 
-local cache = require "cunnekt.cache"
-local clock = require "cunnekt.clock"
+local cache = require "cunnekt.base.cache"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local errors = require "cunnekt.errors"
+local errors = require "cunnekt.base.errors"
 local keys = require "cunnekt.store.keys"
-local log = require "cunnekt.log"
+local log = require "cunnekt.base.log"
 local schema = require "cunnekt.store.schema"
 local statements = require "cunnekt.store.statements"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local store = {}
 

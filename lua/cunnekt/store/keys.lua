@@ -2,7 +2,7 @@
 -- How the store writes what has a name: the states of a message as numbers, and long random names by a digest whose
 -- first half is an integer key.
 
-local clock = require "cunnekt.clock"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 
 local keys = {}

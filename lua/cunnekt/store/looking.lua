@@ -2,7 +2,7 @@
 -- The store's part for whoever looks into it: lists and counts of events and messages. A table is gone through in small
 -- steps, each a job of its own, so that commits never wait long behind a look.
 
-local json = require "cunnekt.json"
+local json = require "cunnekt.base.json"
 local keys = require "cunnekt.store.keys"
 
 local looking = {}

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for whoever mends: another try for what was set aside, and its removal; and a copy of it all.
 
-local clock = require "cunnekt.clock"
-local errors = require "cunnekt.errors"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
 local states = require("cunnekt.store.keys").message_states
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local mending = {}
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for messages: on their way, accepted, and those that came to no good end.
 
-local clock = require "cunnekt.clock"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
 local keys = require "cunnekt.store.keys"
 
 local messages = {}

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for turns: what one changes, committed at once, and what it reads.
 
-local clock = require "cunnekt.clock"
-local errors = require "cunnekt.errors"
-local json = require "cunnekt.json"
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
 local states = require("cunnekt.store.keys").message_states
-local turn = require "cunnekt.turn"
+local turn = require "cunnekt.engine.turn"
 
 local turns = {}
 

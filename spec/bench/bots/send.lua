@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Sends texts, 64 at a time, until it is stopped.
 local cunnekt = require "cunnekt"
-local task = require "cunnekt.task"
+local task = require "cunnekt.base.task"
 
 local client = cunnekt.client { api_key = "bench", base_url = os.getenv "BENCH_SINK", rate = 0, pair_rate = 0 }
 local text = "hello"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What `cunnekt check` finds in the notes that the parser took. Every rule rather says nothing than something wrong.
 
-local options = require "cunnekt.options"
+local options = require "cunnekt.base.options"
 local parser = require "cunnekt.cli.check.parser"
 local shapes = require "cunnekt.cli.check.shapes"
 
@@ -147,7 +147,7 @@ local function check_message(call, notes, report)
   if not is_prefix[prefix] or notes.methods[name] then
     return
   end
-  local kinds = prefix == "ask" and { "buttons", "list", "form" } or require("cunnekt.chat").kinds
+  local kinds = prefix == "ask" and { "buttons", "list", "form" } or require("cunnekt.bot.chat").kinds
   local names = {}
   for i, known in ipairs(kinds) do
     names[i] = prefix .. "_" .. known
@@ -167,7 +167,7 @@ local function check_event_name(call, report)
   if call.class ~= "cunnekt.bot" or call.method ~= "on" or not first or first.kind ~= "string" then
     return
   end
-  local names = require("cunnekt.route").names
+  local names = require("cunnekt.bot.route").names
   for _, name in ipairs(names) do
     if name == first.value then
       return

@@ -51,8 +51,8 @@ end
 ---@return cunnekt.check.shape
 function shapes.message(prefix, kind)
   local numbers = { mobile_format = true, default_country = true }
-  local delivery = require("cunnekt.chat").delivery_types
-  local questions = prefix == "ask" and require("cunnekt.dialog.asking").option_types or {}
+  local delivery = require("cunnekt.bot.chat").delivery_types
+  local questions = prefix == "ask" and require("cunnekt.dialog.flow.asking").option_types or {}
   local contents = kind and shapes.contents[kind] or { fields = {} }
   local shape = of_types(contents.fields, delivery, numbers, questions)
   for name, nested in pairs(contents.fields) do
@@ -64,13 +64,13 @@ end
 ---Options of functions, by their path below the module, and of methods, by "class:method".
 ---@return table<string, cunnekt.check.shape>
 function shapes.options()
-  local settings = require "cunnekt.settings"
+  local settings = require "cunnekt.provider.settings"
   local bot = require "cunnekt.bot"
-  local http = require "cunnekt.http"
-  local asking = require "cunnekt.dialog.asking"
-  local download = of_types(require("cunnekt.download").option_types)
+  local http = require "cunnekt.provider.http"
+  local asking = require "cunnekt.dialog.flow.asking"
+  local download = of_types(require("cunnekt.provider.download").option_types)
   local request = of_types(http.option_types)
-  local jobs = require "cunnekt.jobs"
+  local jobs = require "cunnekt.jobs.jobs"
   local job, daily = of_types(jobs.option_types), of_types(jobs.daily_option_types)
   return {
     ["cunnekt.client"] = of_types(settings.client_types),

@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: MIT
+-- JSON: the only module that requires lua-cjson, and the edge at which its faults are mended (by the C functions
+-- core.json_*): integers stay integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON.
+-- It works on an lua-cjson of its own, so settings that a script makes on `require "cjson"` don't matter here.
+
+local cjson = require "cjson".new()
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+
+local prepare, mend, stage, finish = core.json_prepare, core.json_mend, core.json_stage, core.json_finish
+local cjson_decode, cjson_encode = cjson.decode, cjson.encode
+local array_mt = core.json_array_mt
+
+-- As in src/core/jsonscan.h, which refuses deeper texts before lua-cjson sees them.
+local max_depth = 128
+
+cjson.decode_max_depth(max_depth)
+cjson.encode_max_depth(max_depth)
+cjson.encode_number_precision(14) -- what json_stage counts on
+cjson.encode_keep_buffer(true)
+
+---@class cunnekt.json
+local json = {}
+
+---JSON's null, which no other value of Lua can stand for. It counts as true in a condition.
+---@type lightuserdata
+json.null = cjson.null
+
+---Marks a table as a list, so that it is encoded as `[]` even when empty. An empty list that comes out of
+---`json.decode` is marked already.
+---@generic T : table
+---@param list? T taken and given back; a new table when left out
+---@return T list
+function json.array(list)
+  if list == nil then list = {} end
+  if type(list) ~= "table" then error("json.array: expected a table, got " .. type(list), 2) end
+  return setmetatable(list, array_mt)
+end
+
+---Reads a JSON text (RFC 8259; a leading byte order mark is skipped, at most 128 levels).
+---
+---Numbers without fraction and exponent are integers when they fit 64 bits, other numbers are floats. Bytes that are
+---not UTF-8 and halves of surrogate pairs become U+FFFD. Of equal keys in an object the last one counts.
+---@param text string
+---@return any value nil only together with an error: null is `json.null`
+---@return cunnekt.error? err kind "invalid": what is wrong, and at which byte
+function json.decode(text)
+  if type(text) ~= "string" then error("json.decode: expected a string, got " .. type(text), 2) end
+  local ready, needs_mend = prepare(text)
+  if not ready then return nil, errors.new("invalid", needs_mend) end
+  local ok, value = pcall(cjson_decode, ready)
+  if ok and needs_mend then ok, value = pcall(mend, value) end
+  if not ok then return nil, errors.new("invalid", tostring(value)) end
+  return value
+end
+
+---Writes a value as JSON. Tables with string keys are objects, tables with the keys 1..n are lists, an empty table is
+---`{}` and an empty `json.array()` is `[]`. Metatables have no other effect. Bytes that are not UTF-8 become U+FFFD.
+---
+---Raises, naming the place, for what JSON cannot hold: nil, functions, userdata, nan and infinities, lists with holes
+---or with string keys, other keys, and more than 128 levels.
+---@param value any
+---@return string text
+function json.encode(value)
+  local ready, fault = stage(value)
+  if ready == nil then error("json.encode: " .. fault, 2) end
+  return finish(cjson_encode(ready))
+end
+
+return json

@@ -1,0 +1,194 @@
+-- SPDX-License-Identifier: MIT
+-- Actions: ids of buttons and list rows that carry values. They are declared once; packing and unpacking check them, so
+-- that a handler never sees half an id, or one of something else.
+--
+-- An id reads "order:7:yes": the name, then the fields in their order. A value comes back as it went in, a number as a
+-- number: words that would be read as one, and what stands between fields, are escaped as in URLs.
+
+local filter = require "cunnekt.bot.filter"
+local options = require "cunnekt.base.options"
+
+local action = {}
+
+-- WhatsApp's limit for the id of a button, in bytes to be safe.
+local longest_id = 256
+
+---@class cunnekt.action
+---@field name string
+---@field private _fields {name: string, type: string?}[]
+---@operator band(any): cunnekt.filter
+---@operator bor(any): cunnekt.filter
+---@operator bnot: cunnekt.filter
+local action_methods = {}
+local action_mt = { __index = action_methods, __name = "cunnekt.action" }
+filter.lend_operators(action_mt)
+
+local types = { "string", "number", "integer", "boolean" }
+
+-- ---- one value ---------------------------------------------------------------------------------------------------
+
+-- What a token means when it is not a word: a number or a truth, written the one way in which it is packed.
+local function read_plain(token)
+  if token == "true" or token == "false" then
+    return token == "true"
+  elseif not token:find "^%-?%d[%d.e+-]*$" then
+    return nil
+  end
+  return tonumber(token)
+end
+
+local function write_number(value)
+  if math.type(value) == "integer" then
+    return ("%d"):format(value)
+  end
+  for digits = 15, 17 do
+    local text = ("%%.%dg"):format(digits):format(value)
+    if tonumber(text) == value then
+      return text:find "[.e]" and text or text .. ".0"
+    end
+  end
+end
+
+local function escape(byte)
+  return ("%%%02X"):format(byte:byte())
+end
+
+local function write(value)
+  if type(value) == "number" then
+    return write_number(value)
+  elseif type(value) == "boolean" then
+    return tostring(value)
+  end
+  local text = value:gsub("[%%:%c]", escape)
+  if not utf8.len(text) then
+    text = text:gsub("[\x80-\xff]", escape) -- an id is JSON text
+  end
+  if read_plain(text) ~= nil then
+    text = text:gsub("^.", escape)
+  end
+  return text
+end
+
+-- nil for what `write` would never have written.
+local function read(token)
+  local value = read_plain(token)
+  if value == nil then
+    value = token:gsub("%%(%x%x)", function(digits)
+      return string.char(tonumber(digits, 16))
+    end)
+  end
+  if write(value) ~= token then
+    return nil
+  end
+  return value
+end
+
+local function is_of(value, kind)
+  if kind == "integer" then
+    return math.type(value) == "integer"
+  elseif kind then
+    return type(value) == kind
+  end
+  local its = type(value)
+  return its == "string" or its == "boolean" or (its == "number" and value == value and math.abs(value) < math.huge)
+end
+
+-- ---- an action ---------------------------------------------------------------------------------------------------
+
+---Declares the ids of some buttons: a name, and the values that they carry.
+---@param name string letters, digits, "_", "-" and "."
+---@param fields string[] names of the values, in order; "id:integer" lets only an integer pass, likewise "string", "number" and "boolean"
+---@return cunnekt.action
+function action.new(name, fields)
+  if type(name) ~= "string" or not name:find "^[%w_.-]+$" then
+    error("cunnekt.action: the name must be letters, digits, '_', '-' and '.'", 2)
+  elseif type(fields or {}) ~= "table" then
+    error(("cunnekt.action('%s'): the fields must be a list of names, got %s"):format(name, type(fields)), 2)
+  end
+  local self, seen = setmetatable({ name = name, _fields = {} }, action_mt), {}
+  for i, text in ipairs(fields or {}) do
+    local field, kind = tostring(text):match "^([%a_][%w_]*):?(%a*)$"
+    local is_type = kind == ""
+    for _, known in ipairs(types) do
+      is_type = is_type or known == kind
+    end
+    if not field or not is_type or seen[field] then
+      error(("cunnekt.action('%s'): '%s' is no field such as 'id' or 'id:integer'"):format(name, tostring(text)), 2)
+    end
+    self._fields[i], seen[field] = { name = field, type = kind ~= "" and kind or nil }, true
+  end
+  return self
+end
+
+local function check_names(self, values)
+  local known, names = {}, {}
+  for i, field in ipairs(self._fields) do
+    known[field.name], names[i] = true, field.name
+  end
+  for name in pairs(values) do
+    if not known[name] then
+      local near = options.suggest(tostring(name), names)
+      local hint = near and (" (did you mean '%s'?)"):format(near) or ""
+      error(("action '%s': unknown field '%s'%s"):format(self.name, tostring(name), hint), 3)
+    end
+  end
+end
+
+---Makes the id of a button. Raises when a field is missing, unknown or of the wrong type, and when the id would be longer
+---than 256 bytes.
+---@param values table<string, string|number|boolean> each field of the action
+---@return string id
+function action_methods:pack(values)
+  if type(values or {}) ~= "table" then
+    error(("action '%s': the values must be a table, got %s"):format(self.name, type(values)), 2)
+  end
+  values = values or {}
+  check_names(self, values)
+  local tokens = { self.name }
+  for i, field in ipairs(self._fields) do
+    local value = values[field.name]
+    if not is_of(value, field.type) or (type(value) == "number" and not is_of(value)) then
+      local wanted = field.type and ("must be of type " .. field.type) or "must be a string, a number, true or false"
+      error(("action '%s': field '%s' %s, got %s"):format(self.name, field.name, wanted, math.type(value) or type(value)), 2)
+    end
+    tokens[i + 1] = write(value)
+  end
+  local id = table.concat(tokens, ":")
+  if #id > longest_id then
+    error(("action '%s': the id would be %d bytes long; at most %d fit"):format(self.name, #id, longest_id), 2)
+  end
+  return id
+end
+
+---The values in an id.
+---@param id any
+---@return table<string, string|number|boolean>? values nil when the id is not one of this action
+function action_methods:unpack(id)
+  if type(id) ~= "string" or id:match "^[^:]*" ~= self.name then
+    return nil
+  end
+  local values, count = {}, 0
+  for token in id:sub(#self.name + 1):gmatch ":([^:]*)" do
+    count = count + 1
+    local field, value = self._fields[count], read(token)
+    if not field or value == nil or not is_of(value, field.type) then
+      return nil
+    end
+    values[field.name] = value
+  end
+  return count == #self._fields and values or nil
+end
+
+---Whether an event is a click on such a button, or a choice of such a row; its values are `event.action` then.
+---@param event table
+---@return boolean
+function action_mt:__call(event)
+  local values = self:unpack(event.reply and event.reply.id or event.payload)
+  if not values then
+    return false
+  end
+  event.action = values
+  return true
+end
+
+return action

@@ -1,0 +1,181 @@
+-- SPDX-License-Identifier: MIT
+-- Filters: matchers for bot:on that can be combined. `a & b` fits what both fit, `a | b` what either does, `~a` what it
+-- does not; plain functions and actions may stand on either side.
+
+local options = require "cunnekt.base.options"
+local route = require "cunnekt.bot.route"
+
+---@class cunnekt.filters
+local filter = {}
+
+---A matcher that combines with others by &, | and ~.
+---@class cunnekt.filter
+---@field private _fits fun(event: table): any
+---@operator band(any): cunnekt.filter
+---@operator bor(any): cunnekt.filter
+---@operator bnot: cunnekt.filter
+---@operator call(table): boolean
+local filter_mt = { __name = "cunnekt.filter" }
+
+local function new(fits)
+  return setmetatable({ _fits = fits }, filter_mt)
+end
+
+-- What can be called on an event, out of what stands beside an operator.
+local function as_function(value)
+  if type(value) == "function" then
+    return value
+  elseif type(value) == "table" and (getmetatable(value) or {}).__call then
+    return value
+  end
+  error(("a filter combines with filters, actions and functions, got %s"):format(type(value)), 3)
+end
+
+function filter_mt:__call(event)
+  return self._fits(event) and true or false
+end
+
+function filter_mt.__band(a, b)
+  local first, second = as_function(a), as_function(b)
+  return new(function(event)
+    return first(event) and second(event)
+  end)
+end
+
+function filter_mt.__bor(a, b)
+  local first, second = as_function(a), as_function(b)
+  return new(function(event)
+    return first(event) or second(event)
+  end)
+end
+
+function filter_mt.__bnot(a)
+  local it = as_function(a)
+  return new(function(event)
+    return not it(event)
+  end)
+end
+
+---Gives a class of matchers the operators &, | and ~.
+---@param metatable table
+function filter.lend_operators(metatable)
+  for _, name in ipairs { "__band", "__bor", "__bnot" } do
+    metatable[name] = filter_mt[name]
+  end
+end
+
+-- The words of a list, or of arguments, as a set.
+local function set_of(where, first, ...)
+  local words, set = type(first) == "table" and first or { first, ... }, {}
+  for _, word in ipairs(words) do
+    if type(word) ~= "string" then
+      error(("%s: strings are wanted, got %s"):format(where, type(word)), 3)
+    end
+    set[word] = true
+  end
+  if next(set) == nil then
+    error(("%s: at least one string is wanted"):format(where), 3)
+  end
+  return set
+end
+
+---Fits texts, and captions of media, in which a pattern is found.
+---@param pattern string a Lua pattern
+---@return cunnekt.filter
+function filter.text(pattern)
+  local ok, problem = pcall(string.find, "", pattern)
+  if not ok then
+    error(("filter.text: '%s' is not a Lua pattern: %s"):format(tostring(pattern), problem), 2)
+  end
+  return new(function(event)
+    local words = event.text or (event.media and event.media.caption)
+    return words ~= nil and words:find(pattern) ~= nil
+  end)
+end
+
+local function reply_filter(where, kind, ...)
+  local wanted = select("#", ...) > 0 and set_of(where, ...)
+  return new(function(event)
+    local id = event.type == kind and event.reply and event.reply.id
+    return id and (not wanted or wanted[id])
+  end)
+end
+
+---Fits clicks on reply buttons.
+---@param ... string|string[] ids; none: any button
+---@return cunnekt.filter
+function filter.button(...)
+  local it = reply_filter("filter.button", "button", ...)
+  return it
+end
+
+---Fits choices from lists.
+---@param ... string|string[] ids; none: any choice
+---@return cunnekt.filter
+function filter.list(...)
+  local it = reply_filter("filter.list", "list", ...)
+  return it
+end
+
+---Fits clicks on the buttons of templates.
+---@param ... string|string[] payloads; none: any such click
+---@return cunnekt.filter
+function filter.quick_reply(...)
+  local wanted = select("#", ...) > 0 and set_of("filter.quick_reply", ...)
+  return new(function(event)
+    return event.type == "quick_reply" and (not wanted or wanted[event.payload])
+  end)
+end
+
+---Fits what comes from some numbers. However they are written, their digits count, country code included.
+---@param ... string|string[] numbers
+---@return cunnekt.filter
+function filter.from(...)
+  local wanted = {}
+  for number in pairs(set_of("filter.from", ...)) do
+    local digits = number:gsub("%D", "")
+    if digits == "" then
+      error(("filter.from: '%s' is no number"):format(number), 2)
+    end
+    wanted[digits] = true
+  end
+  return new(function(event)
+    return event.from ~= nil and wanted[(event.from:gsub("%D", ""))]
+  end)
+end
+
+---Fits messages with a file: image, video, audio, document, sticker.
+---@return cunnekt.filter
+function filter.media()
+  return new(function(event)
+    return event.media ~= nil
+  end)
+end
+
+---Fits events of some types or kinds, as bot:on names them.
+---@param ... string|string[] such as "image", "message", "failed"
+---@return cunnekt.filter
+function filter.type(...)
+  local wanted = set_of("filter.type", ...)
+  for name in pairs(wanted) do
+    if not route.is_name(name) then
+      local near = options.suggest(name, route.names)
+      error(("filter.type: nothing is called '%s'%s"):format(name, near and (" (did you mean '%s'?)"):format(near) or ""), 2)
+    end
+  end
+  return new(function(event)
+    return wanted[event.type] or wanted[event.status] or wanted[event.kind] or wanted.any
+  end)
+end
+
+---Fits what a function says yes to.
+---@param fn fun(event: table): any
+---@return cunnekt.filter
+function filter.fn(fn)
+  if type(fn) ~= "function" then
+    error(("filter.fn: a function is wanted, got %s"):format(type(fn)), 2)
+  end
+  return new(fn)
+end
+
+return filter

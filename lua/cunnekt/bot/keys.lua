@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- bot.store: values that all conversations share. Changes hold with the turn that made them; outside a turn, at once.
+-- Turns run side by side, so each remembers what it read: when another turn changed that first, it is run again.
+
+local json = require "cunnekt.base.json"
+local run = require "cunnekt.dialog.engine.run"
+local turn = require "cunnekt.engine.turn"
+
+local keys = {}
+
+local keys_methods = {}
+local keys_mt = { __index = keys_methods, __name = "cunnekt.keys" }
+
+---@class cunnekt.keys
+---@param bot table
+function keys.new(bot)
+  return setmetatable({ _bot = bot }, keys_mt)
+end
+
+local function check_key(where, key)
+  if type(key) ~= "string" or key == "" then
+    error(("%s: the key must be a string, got %s"):format(where, key == "" and "an empty one" or type(key)), 3)
+  end
+end
+
+local function encode(where, key, value)
+  if value == nil then
+    return turn.gone
+  end
+  local ok, text = pcall(json.encode, value)
+  if not ok then
+    error(("%s('%s'): %s"):format(where, key, text), 3)
+  end
+  return text
+end
+
+-- The text under a key: as this turn has changed it, or as it is kept.
+local function read(current, key)
+  local changed = current.values[key]
+  if changed == turn.gone then
+    return nil
+  end
+  if changed then
+    return changed
+  end
+  current:note_read("value " .. key)
+  return current.bot._store:value(key)
+end
+
+-- A change of the running turn, and a step of the run in it.
+local function within(self, kind, key, given, change)
+  local err
+  local result = run.within(kind, { key, given }, function()
+    local value
+    value, err = turn.within(self._bot, change)
+    return value
+  end)
+  return result, err
+end
+
+---The value under a key.
+---@param key string
+---@param otherwise? any given back where there is none
+---@return any
+function keys_methods:get(key, otherwise)
+  check_key("store:get", key)
+  local text = run.within("get", key, function()
+    return read(turn.current(self._bot) or turn.new(self._bot), key)
+  end)
+  if text == nil then
+    return otherwise
+  end
+  return (json.decode(text))
+end
+
+---Keeps a value: anything that JSON can hold; nil deletes.
+---@param key string
+---@param value any
+---@return boolean? ok
+---@return cunnekt.error? err kind store, outside a turn only
+function keys_methods:set(key, value)
+  check_key("store:set", key)
+  local text = encode("store:set", key, value)
+  return within(self, "set", key, value, function(current)
+    current:gather("values")[key] = text
+    return true
+  end)
+end
+
+---Keeps a value only where there is none: the first one gets the slot, the number, the seat.
+---@param key string
+---@param value any not nil
+---@return boolean is_first false when the key holds a value already
+---@return cunnekt.error? err kind store, outside a turn only
+function keys_methods:add(key, value)
+  check_key("store:add", key)
+  if value == nil then
+    error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
+  end
+  local text = encode("store:add", key, value)
+  return within(self, "add", key, value, function(current)
+    if read(current, key) ~= nil then
+      return false
+    end
+    current:gather("values")[key] = text
+    return true
+  end)
+end
+
+---Adds to a number, which is 0 where there is none.
+---@param key string
+---@param amount? number 1 by default
+---@return number? sum
+---@return cunnekt.error? err kind store, outside a turn only
+function keys_methods:increment(key, amount)
+  check_key("store:increment", key)
+  return within(self, "increment", key, amount or 1, function(current)
+    local text = read(current, key)
+    local value = text and json.decode(text) or 0
+    if type(value) ~= "number" then
+      error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
+    end
+    value = value + (amount or 1)
+    current:gather("values")[key] = json.encode(value)
+    return value
+  end)
+end
+
+---Deletes a key.
+---@param key string
+---@return boolean? ok
+---@return cunnekt.error? err
+function keys_methods:delete(key)
+  return self:set(key, nil)
+end
+
+return keys

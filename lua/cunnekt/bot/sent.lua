@@ -1,0 +1,152 @@
+-- SPDX-License-Identifier: MIT
+-- The handle that a reply gives back: how far one message of the outbox has come, and a way to wait for more.
+-- The outbox and the statuses move it; a script only reads and waits.
+
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.dialog.engine.journal"
+local run = require "cunnekt.dialog.engine.run"
+local task = require "cunnekt.base.task"
+
+local sent = {}
+
+-- How far each state is. A message only ever moves up, whatever order its statuses come in.
+local rank = { queued = 0, sending = 1, unknown = 1.5, accepted = 2, sent = 3, delivered = 4, read = 5, played = 6 }
+local is_end = { rejected = true, failed = true, dropped = true }
+local waitable = { accepted = rank.accepted, sent = rank.sent, delivered = rank.delivered, read = rank.read }
+
+---@class cunnekt.sent
+---@field state string queued sending accepted sent delivered read played, or unknown rejected failed dropped
+---@field message_id string? the provider's id, once accepted
+---@field payload table what was or will be sent
+---@field err cunnekt.error? why, when it was rejected, failed or its outcome is unknown
+---@field track table? what the script gave with the send
+local sent_methods = {}
+local sent_mt = { __index = sent_methods, __name = "cunnekt.sent" }
+
+function sent_mt:__tostring()
+  return ("cunnekt.sent: %s%s"):format(self.state, self.message_id and " " .. self.message_id or "")
+end
+
+---A handle for a message that is about to join the outbox.
+---@param payload table
+---@return cunnekt.sent
+function sent.new(payload)
+  -- With room for what comes later.
+  local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil }
+  return setmetatable(handle, sent_mt)
+end
+
+local function has_reached(self, wanted)
+  return not is_end[self.state] and (rank[self.state] or 0) >= wanted
+end
+
+local function wake(self)
+  local waiters = self._waiters
+  self._waiters = nil
+  for _, waiter in ipairs(waiters or {}) do
+    waiter()
+  end
+end
+
+---Moves the handle on; a step back is ignored. For the outbox.
+---@param state string
+---@param err cunnekt.error?
+---@return boolean moved
+function sent_methods:_advance(state, err)
+  if is_end[self.state] or (rank[state] and rank[state] <= rank[self.state]) then
+    return false
+  end
+  self.state, self.err = state, err
+  wake(self)
+  return true
+end
+
+---Puts the message back in the queue after a try that surely failed. For the outbox.
+---@param err cunnekt.error
+function sent_methods:_requeue(err)
+  self.state, self.err = "queued", err
+end
+
+local function failure_of(self)
+  return self.err or errors.new("rejected", ("the message is %s"):format(self.state))
+end
+
+-- Waits for any change of the handle, at most until `deadline` on the steady clock.
+local function wait_for_change(self, deadline)
+  task.await(function(done)
+    local timer = clock.after(deadline - clock.monotonic(), done)
+    self._waiters = self._waiters or {}
+    table.insert(self._waiters, function()
+      timer:close()
+      done()
+    end)
+    return function()
+      timer:close()
+    end
+  end)
+end
+
+-- What was said before is sent now, and the rest goes on as a dialog does.
+local function commit_first()
+  local running = task.running()
+  if running and running.turn then
+    running.turn:commit_more()
+  end
+end
+
+---Waits until the message has come so far. The turn ends here: what the handler did before is committed and sent, and
+---the handler goes on afterwards.
+---@param wanted "accepted"|"sent"|"delivered"|"read"
+---@param timeout? number seconds; 60 by default
+---@return cunnekt.sent? self
+---@return cunnekt.error? err kind timeout, rejected, unknown_outcome …
+function sent_methods:wait(wanted, timeout)
+  if not waitable[wanted] then
+    error(("sent:wait: '%s' is not one of: accepted, sent, delivered, read"):format(tostring(wanted)), 2)
+  end
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error(("sent:wait: the timeout must be a number of seconds, got %s"):format(type(timeout)), 2)
+  end
+  timeout = timeout or 60
+  local current = run.current()
+  if not current then
+    commit_first()
+    return self:_wait_for(wanted, timeout)
+  elseif current.is_in_step then
+    error("sent:wait: not within chat:step, which is done as a whole", 2)
+  end
+  local reached, err
+  local result, is_recalled = current:step("sent", { self.id or 0, wanted }, function()
+    commit_first()
+    reached, err = self:_wait_for(wanted, timeout)
+    return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
+  end, { is_internal = true, takes_time = true })
+  if not is_recalled then
+    return reached, err
+  end
+  self:_advance(result.state)
+  self.message_id = self.message_id or result.message_id
+  if result.err then
+    return nil, journal.unpack_error(result.err)
+  end
+  return self
+end
+
+---Waits, whoever asks. For the outbox.
+function sent_methods:_wait_for(wanted, timeout)
+  local level = waitable[wanted]
+  local deadline = clock.monotonic() + timeout
+  while not has_reached(self, level) do
+    if is_end[self.state] or self.state == "unknown" then
+      return nil, failure_of(self)
+    end
+    if clock.monotonic() >= deadline then
+      return nil, errors.new("timeout", ("the message is %s, not yet %s"):format(self.state, wanted))
+    end
+    wait_for_change(self, deadline)
+  end
+  return self
+end
+
+return sent

@@ -1,0 +1,386 @@
+-- SPDX-License-Identifier: MIT
+-- One run of a handler or dialog, and its journal. Whatever a run learns from outside (an answer, a value, an HTTP
+-- response) is a step with a result; a run that is rebuilt after a restart gets the results of its steps again instead of
+-- doing them, and so arrives where it stood. The journal of a run that never waits is never written.
+
+local canonical = require "cunnekt.base.canonical"
+local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.dialog.engine.journal"
+local json = require "cunnekt.base.json"
+local task = require "cunnekt.base.task"
+
+local run = {}
+
+local run_methods = {}
+local run_mt = { __index = run_methods, __name = "cunnekt.run" }
+
+-- Failures that are not the script's to catch: the turn cannot go on, and is tried again or given up as a whole.
+local is_doom = { store = true, conflict = true, diverged = true, back = true, evicted = true }
+
+---@class cunnekt.run
+---@field id integer
+---@field name string of the dialog, or of the handler
+---@field contact string
+---@field to string? the customer's number
+---@field args any what the dialog was started with
+---@field code string? digest of the code that it runs
+---@field n integer steps so far
+---@field at number the time of this turn; it stands still but for steps that take time
+---@field is_dialog boolean false: a handler, which may do what cannot be journaled as long as it does not wait
+---@field is_stored boolean the store knows it
+---@field waiting table? what it waits for, while it does
+---@field pending table[] steps that the store does not know yet
+---@field replay table[]? steps of an earlier life, by number
+---@field delivery table? what the wait at the end of the replay is given
+---@field expects string? the mark of that wait
+---@field epoch integer another one after each commit: what was read before may have changed since
+---@field asks integer[]? the steps with which the questions began that were answered
+---@field state_holders cunnekt.chat[]? whose state the script may hold
+---@field doom cunnekt.error? why it cannot go on
+
+-- No two runs have an epoch in common.
+local last_epoch = 0
+
+local function next_epoch()
+  last_epoch = last_epoch + 1
+  return last_epoch
+end
+
+---@param fields table taken: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for one that is rebuilt
+---@return cunnekt.run
+function run.new(fields)
+  fields.n, fields.pending, fields.draws, fields.epoch = 0, {}, 0, next_epoch()
+  fields.is_stored = fields.replay ~= nil
+  if fields.replay and not fields.replay[1] then
+    fields.replay = nil
+  end
+  return setmetatable(fields, run_mt)
+end
+
+---The run that this code is part of, if any.
+---@return cunnekt.run?
+function run.current()
+  local running = task.running()
+  return running and running.run
+end
+
+-- ---- marks ---------------------------------------------------------------------------------------------------------
+
+-- The beginning of a text, not cut within a character.
+local function beginning(text)
+  return text:sub(1, (utf8.offset(text, 0, 41) or 41) - 1)
+end
+
+-- What a step is compared by. Long subjects are told apart by their digest, short ones can be read in a report.
+local function finish_mark(text)
+  if #text <= 100 then
+    return text
+  end
+  return beginning(text) .. "… " .. core.hex(core.sha256():update(text):digest()):sub(1, 16)
+end
+
+local function text_of(kind, subject)
+  return kind .. " " .. canonical.text(subject)
+end
+
+-- The same for a subject that is kept as JSON, for that is written anyway, and no text is needed in a run that never waits.
+local function text_of_json(kind, subject)
+  return kind .. " " .. canonical.text { json.decode(subject), false }
+end
+
+---The mark of a step.
+---@param kind string
+---@param subject any
+---@return string
+function run.mark(kind, subject)
+  return finish_mark(text_of(kind, subject))
+end
+
+---Ends the run: whatever the script catches, it gets no further than its next step.
+---@param err cunnekt.error
+function run_methods:fail(err)
+  self.doom = self.doom or err
+  error(err, 0)
+end
+
+-- Marks hold numbers and texts of customers, so the message has only their kinds; who looks into the store sees all.
+local function diverged(self, was, is_now)
+  local message = "the dialog '%s' does not do what it did before: step %d was '%s', and is now '%s'"
+  local before, after = was:match "^[^{ ]+", is_now:match "^[^{ ]+"
+  if before == after then
+    message = "the dialog '%s' does not do what it did before: step %d, '%s', differs"
+  end
+  self:fail(errors.new("diverged", message:format(self.name, self.n, before, after), {
+    step = self.n,
+    was = was,
+    is_now = is_now,
+  }))
+end
+
+---Whether the run is still on its way to where it stood.
+---@return boolean
+function run_methods:is_rebuilding()
+  return self.replay ~= nil or self.delivery ~= nil
+end
+
+---Raises when the script has come to its end before it came to where it stood.
+function run_methods:check_end()
+  if self.doom then
+    error(self.doom, 0)
+  elseif self:is_rebuilding() then
+    self.n = self.n + 1
+    diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
+  end
+end
+
+-- ---- steps ---------------------------------------------------------------------------------------------------------
+
+-- What was read before a commit may have changed after it, so the states that the script holds are read again.
+local function begin_epoch(self)
+  self.epoch = next_epoch()
+  local its_turn = task.running().turn
+  its_turn:forget_reading() -- of a turn that is over, perhaps in an earlier life
+  for _, holder in ipairs(self.state_holders or {}) do
+    holder:_load_state()
+  end
+end
+
+-- The outcome of the next step from an earlier life. Raises when the script does something else now.
+local function recall(self, mark)
+  local old = self.replay[self.n]
+  if old.mark ~= mark then
+    diverged(self, old.mark, mark)
+  end
+  self.replay[self.n] = nil
+  if not self.replay[self.n + 1] then
+    self.replay = nil
+  end
+  return journal.decode(old.result)
+end
+
+---What came of a step, for who called it: at the end of both ways.
+---@param outcome cunnekt.dialog.outcome
+---@return any value raises what the step raised
+function run_methods:give(outcome)
+  self.at = outcome.at or self.at
+  if outcome.is_commit then
+    begin_epoch(self)
+  end
+  if outcome.raised then
+    error(journal.unpack_error(outcome.raised), 0)
+  end
+  return outcome.value
+end
+
+local function check_doom(self, ok, result, ...)
+  if not ok and errors.is(result) and is_doom[result.kind] then
+    self:fail(result)
+  end
+  return ok, result, ...
+end
+
+local function raise_failure(ok, result, ...)
+  if not ok then
+    error(result, 0)
+  end
+  return result, ...
+end
+
+---Calls `fn` so that a failure which is not the script's to catch ends the run.
+---@param fn function
+---@param ... any
+---@return any ...
+function run_methods:guard(fn, ...)
+  return raise_failure(check_doom(self, pcall(fn, ...)))
+end
+
+local function do_step(self, fn, opts)
+  local outcome = {}
+  self.is_in_step = true
+  local ok, result, is_commit = pcall(fn)
+  self.is_in_step = false
+  check_doom(self, ok, result)
+  if not ok then
+    outcome.raised = journal.pack_error(result)
+  else
+    outcome.value, outcome.is_commit = result, is_commit
+  end
+  if opts and opts.takes_time then
+    outcome.at = clock.now()
+  end
+  return outcome
+end
+
+local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true }
+
+-- A table that the script gets may be changed by it: the journal is written at once, and the script given what it says.
+local function write_now(n, outcome)
+  if is_plain[math.type(outcome.value) or type(outcome.value)] then
+    return outcome, nil
+  end
+  local ok, text = pcall(journal.encode, outcome)
+  if not ok then
+    local problem = ("what step %d gives cannot be kept: %s"):format(n, text)
+    return { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }, nil
+  end
+  return journal.decode(text), text
+end
+
+---Begins a step.
+---@param kind string
+---@param subject any what is done, fit for JSON: the step is compared by it
+---@param is_json? boolean the subject is JSON, of which the text is made later
+---@return cunnekt.dialog.outcome? outcome where it was done in an earlier life
+---@return string? text for end_step
+function run_methods:begin_step(kind, subject, is_json)
+  if self.doom then
+    error(self.doom, 0)
+  end
+  self.n = self.n + 1
+  if is_json and not self.replay and not self.delivery then
+    return nil, nil
+  end
+  local text = is_json and text_of_json(kind, subject) or text_of(kind, subject)
+  if self.replay then
+    return recall(self, finish_mark(text)), text
+  elseif self.delivery and finish_mark(text) ~= self.expects then
+    diverged(self, self.expects, finish_mark(text))
+  end
+  return nil, text
+end
+
+---Ends a step that was begun: the journal gets it with the next commit.
+---@param step {text: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its text, or its kind and its subject as JSON; `result`: the outcome as it is written, where that is known already
+function run_methods:end_step(step)
+  step.n = self.n
+  self.pending[#self.pending + 1] = step
+end
+
+---Does a step, or recalls it: `fn` is called only the first time.
+---@param kind string
+---@param subject any as in begin_step
+---@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
+---@param opts? table is_json: the subject is; is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
+---@return any result raises what `fn` raised, each time
+---@return boolean is_recalled
+function run_methods:step(kind, subject, fn, opts)
+  if self.is_in_step then
+    return fn(), false -- part of a larger step, which is recalled as a whole
+  end
+  local is_json = opts and opts.is_json
+  local outcome, text = self:begin_step(kind, subject, is_json)
+  if outcome then
+    return self:give(outcome), true
+  end
+  local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
+  if commits and next(task.running().turn.reads) then
+    -- Another turn may be in the way of this one: that must come out before the step is done, not after it.
+    task.running().turn:commit_more()
+  end
+  outcome = do_step(self, fn, opts)
+  outcome.is_commit = outcome.is_commit or commits or nil
+  local result = nil
+  if not (opts and opts.is_internal) then
+    outcome, result = write_now(self.n, outcome)
+  end
+  self:end_step { n = nil, text = text, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
+  if commits then
+    task.running().turn:commit_more()
+  end
+  return self:give(outcome), false
+end
+
+---Takes the steps that are not stored yet, as the store writes them.
+---@return table[] steps n, mark, result
+function run_methods:take_pending()
+  local steps = self.pending
+  self.pending = {}
+  for _, step in ipairs(steps) do
+    step.mark = finish_mark(step.text or text_of_json(step.kind, step.json))
+    step.result = step.result or journal.encode(step.outcome)
+  end
+  return steps
+end
+
+---The seed of the run's chance, drawn when it is first needed; no other run has the same.
+---@return string
+function run_methods:find_seed()
+  self.seed = self.seed or ("%.17g %.17g %d"):format(clock.random(), self.at, self.id)
+  return self.seed
+end
+
+---A number in [0, 1), the same each time that the run is rebuilt.
+---@return number
+function run_methods:random()
+  self.draws = self.draws + 1
+  local bytes = core.sha256():update(("%d %s"):format(self.draws, self:find_seed())):digest()
+  return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
+end
+
+-- ---- wherever there may be a run -----------------------------------------------------------------------------------
+
+---Does a step in the run that is current, or just does it where there is none.
+---@param kind string
+---@param subject any
+---@param fn fun(): any
+---@param opts? table as in run_methods.step
+---@return any result
+---@return boolean is_recalled
+function run.step(kind, subject, fn, opts)
+  local current = run.current()
+  if not current then
+    return fn(), false
+  end
+  return current:step(kind, subject, fn, opts)
+end
+
+---As run.step, with the result alone.
+---@param kind string
+---@param subject any
+---@param fn fun(): any
+---@return any
+function run.within(kind, subject, fn)
+  return (run.step(kind, subject, fn))
+end
+
+-- ---- what lies below: HTTP, the client, downloads, sleep ------------------------------------------------------------
+
+local waiting_call = { is_internal = true, takes_time = true, commits = true }
+
+-- Does a waiting call as a step, and keeps what it gave at once: it must not be asked for again. `fn` gives a value, or
+-- nil and an error.
+local function record(kind, subject, fn)
+  local current = run.current()
+  if not current or current.is_in_step then
+    return fn()
+  end
+  local value, err
+  local kept, is_recalled = current:step(kind, subject, function()
+    value, err = fn()
+    return { v = journal.snapshot(value), err = err ~= nil and journal.pack_error(err) or nil }
+  end, waiting_call)
+  if is_recalled then
+    return kept.v, kept.err and journal.unpack_error(kept.err)
+  end
+  return value, err
+end
+
+---Refuses what cannot be journaled: in a dialog, but for chat:step; a handler may, but then it cannot wait afterwards.
+---@param what string
+---@param level? integer as in `error`
+function run.refuse(what, level)
+  local current = run.current()
+  if not current or current.is_in_step then
+    return
+  elseif current.is_dialog or current.is_stored then
+    local message = "%s cannot be repeated when the dialog is rebuilt: do it in chat:step(name, function() … end)"
+    error(message:format(what), level and level + 1 or 3)
+  end
+  current.tainted = current.tainted or what
+end
+
+task.record, task.refuse = record, run.refuse
+
+return run

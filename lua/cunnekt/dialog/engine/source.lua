@@ -1,0 +1,138 @@
+-- SPDX-License-Identifier: MIT
+-- The text of scripts: a script is loaded with its modules into an environment of its own, and what it was loaded from is
+-- kept, so that dialogs that were begun with it can go on with it when its files have changed.
+
+local core = require "cunnekt.core"
+local journal = require "cunnekt.dialog.engine.journal"
+local world = require "cunnekt.dialog.engine.world"
+
+local source = {}
+
+---@class cunnekt.source what a script was loaded from
+---@field main string path
+---@field files table<string, string> path → text
+---@field modules table<string, string> name for require → path
+---@field digest string? of all of it
+---@field text string? all of it, for the store
+
+-- Of each environment that holds a script; and of single files, where a plain interpreter loaded the script.
+local by_world, by_path = setmetatable({}, { __mode = "k" }), {}
+
+local function read(path)
+  local file, problem = io.open(path, "rb")
+  if not file then
+    return nil, problem
+  end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- As loadfile: a first line that begins with # is not Lua.
+local function compile(text, path, mode, env)
+  return load(text:gsub("^#[^\n]*", "", 1), "@" .. path, mode, env)
+end
+
+---Loads a script's file into an environment, and remembers its text.
+---@param path string
+---@param env table as world.new makes them
+---@return function? chunk
+---@return string? problem
+function source.load(path, env)
+  local text, problem = read(path)
+  if not text then
+    return nil, problem
+  end
+  by_world[env] = { main = path, files = { [path] = text }, modules = {} }
+  return compile(text, path, "t", env)
+end
+
+---Loads a module of a script into the script's environment, and remembers its text.
+---@param name string
+---@param path string
+---@param env table
+---@return function? chunk
+---@return string? problem
+function source.load_module(name, path, env)
+  local text, problem = read(path)
+  if not text then
+    return nil, problem
+  end
+  local its_source = by_world[env]
+  if its_source then
+    its_source.files[path], its_source.modules[name] = text, path
+    its_source.digest, its_source.text = nil, nil
+  end
+  return compile(text, path, "bt", env)
+end
+
+local function env_of(fn)
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(fn, i)
+    if not name or name == "_ENV" then
+      return value
+    end
+  end
+end
+
+local function find(fn)
+  local its_source = by_world[env_of(fn)]
+  local path = debug.getinfo(fn, "S").source:match "^@(.*)$"
+  if its_source or not path then
+    return its_source
+  end
+  if by_path[path] == nil then
+    local text = read(path)
+    by_path[path] = text and { main = path, files = { [path] = text }, modules = {} } or false
+  end
+  return by_path[path] or nil
+end
+
+---What a function of a script was loaded from; nil for what came from no file.
+---@param fn function
+---@return cunnekt.source? with `digest` and `text`
+function source.of(fn)
+  local its_source = find(fn)
+  if its_source and not its_source.digest then
+    local paths, hash = {}, core.sha256()
+    for path in pairs(its_source.files) do
+      paths[#paths + 1] = path
+    end
+    table.sort(paths)
+    for _, path in ipairs(paths) do
+      hash:update(("%d %s%d "):format(#path, path, #its_source.files[path])):update(its_source.files[path])
+    end
+    its_source.digest = core.hex(hash:digest()):sub(1, 32)
+    its_source.text = journal.write { main = its_source.main, files = its_source.files, modules = its_source.modules }
+  end
+  return its_source
+end
+
+---Loads a script again from what the store kept. Its modules come from there as well.
+---@param text string
+---@param public table what `require "cunnekt"` gives to it
+---@return function? chunk
+---@return string? problem
+function source.load_kept(text, public)
+  local kept = journal.read(text)
+  local loaded = {}
+  local env
+  env = world.new(setmetatable({
+    require = function(name)
+      local path = kept.modules[name]
+      if name == "cunnekt" then
+        return public
+      elseif not path then
+        return require(name)
+      elseif loaded[name] == nil then
+        local chunk = assert(compile(kept.files[path], path, "bt", env))
+        local value = chunk(name, path)
+        loaded[name] = value == nil and true or value
+      end
+      return loaded[name]
+    end,
+  }, { __index = _G }))
+  return compile(kept.files[kept.main], kept.main, "t", env)
+end
+
+return source

@@ -1,0 +1,374 @@
+-- SPDX-License-Identifier: MIT
+-- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not taken is
+-- tried again; an unknown outcome is settled by its policy. Statuses move the handles on.
+
+local cache = require "cunnekt.base.cache"
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
+local lanes = require "cunnekt.engine.lanes"
+local log = require "cunnekt.base.log"
+local sent = require "cunnekt.bot.sent"
+local task = require "cunnekt.base.task"
+
+local outbox = {}
+
+-- Failures that end: the message surely was not taken, and stays queued. A refused key or certificate is one of them:
+-- somebody will mend it, and the customers' answers must still be there then.
+local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
+-- Seconds between tries of one message: doubling from the first to the longest.
+local first_pause, longest_pause = 1, 300
+-- For so many contacts the last message is remembered, for one that must not arrive before it.
+local remembered_contacts = 1024
+-- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
+local most_early = 1000
+
+local outbox_methods = {}
+local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
+
+---@class cunnekt.outbox.row
+---@field id integer
+---@field contact string
+---@field payload table
+---@field text string? the payload as JSON, where that is known
+---@field unknown "hold"|"resend"|"fail"
+---@field track table?
+---@field after "accepted"|"delivered"|nil what the message before it must have reached
+---@field fallback table? the payload that goes when the window is closed
+---@field handle cunnekt.sent
+---@field attempts integer
+---@field statuses table[]? of the message, when they overtook the answer that brings its id
+
+---@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the events that tell of it; `on_told(records)` is called when they are stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown; `counts` is added to
+function outbox.new(options)
+  local self = setmetatable({
+    _store = options.store,
+    _client = options.client,
+    _unknown = options.unknown,
+    _on_failure = options.on_failure,
+    _tell = options.tell,
+    _on_told = options.on_told,
+    _has_unknown = options.has_unknown or false,
+    _counts = options.counts,
+    _last = cache.new(remembered_contacts),
+    _by_id = setmetatable({}, { __mode = "v" }),
+    _by_message_id = setmetatable({}, { __mode = "v" }),
+    _warned = {},
+    _early = {},
+    _early_count = 0,
+  }, outbox_mt)
+  self.lanes = lanes.new(options.concurrency, function(row, done)
+    self:_deliver(row, done)
+  end)
+  return self
+end
+
+---A row for a message that a turn gathers.
+---@param contact string
+---@param payload table
+---@param handle cunnekt.sent
+---@param delivery table? unknown, track, after
+---@return cunnekt.outbox.row
+function outbox_methods:new_row(contact, payload, handle, delivery)
+  local id = self._store:next_outbox_id()
+  handle.id = id
+  self._by_id[id] = handle
+  return {
+    id = id,
+    contact = contact,
+    payload = payload,
+    unknown = delivery and delivery.unknown or self._unknown,
+    track = delivery and delivery.track,
+    after = delivery and delivery.after,
+    handle = handle,
+    attempts = 0,
+  }
+end
+
+---Queues rows that are stored already.
+---@param rows cunnekt.outbox.row[] in the order in which the script said them
+function outbox_methods:enqueue(rows)
+  self._counts.messages_queued = self._counts.messages_queued + #rows
+  for _, row in ipairs(rows) do
+    self.lanes:push(row.contact, row)
+  end
+end
+
+---Notes which of a turn's rows leave as soon as the turn is committed: their commit says that they are being sent, and
+---spares them another one.
+---@param rows cunnekt.outbox.row[]
+function outbox_methods:mark(rows)
+  local has_first = {}
+  for _, row in ipairs(rows) do
+    row.is_marked = not has_first[row.contact] and self.lanes:is_free(row.contact)
+    has_first[row.contact] = true
+  end
+end
+
+---Takes up what an earlier run left: what was queued is sent; what was being sent has an outcome that nobody knows.
+---@param rows table[] as the store gives them
+function outbox_methods:recover(rows)
+  for _, row in ipairs(rows) do
+    row.handle = sent.new(row.payload)
+    row.handle.id = row.id
+    self._by_id[row.id] = row.handle
+    row.handle.track = row.track
+    local is_lost = row.state == "sending" and row.unknown ~= "resend"
+    if is_lost then
+      self:_give_up_lost(row)
+    else
+      self.lanes:push(row.contact, row)
+    end
+  end
+end
+
+---Sends a message again that had come to no good end, before all others to its contact.
+---@param row table as the store gives it; queued
+function outbox_methods:take_up(row)
+  row.handle = sent.new(row.payload)
+  row.handle.id, row.handle.track = row.id, row.track
+  self._by_id[row.id] = row.handle
+  self.lanes:push_front(row.contact, row)
+end
+
+---Drops a message that waits.
+---@param id integer
+---@param contact string
+---@return boolean is_dropped false when it is being sent
+function outbox_methods:drop(id, contact)
+  local row = self.lanes:find(contact, function(one)
+    return one.id == id
+  end)
+  if not row then
+    return true
+  elseif row.is_marked or row.handle.state == "sending" then
+    return false
+  end
+  row.is_dropped = true
+  self.lanes:hurry(contact)
+  return true
+end
+
+---The number of a message that was accepted. May wait.
+---@param message_id string
+---@return integer? id nil when it is not known
+function outbox_methods:number_of(message_id)
+  local handle = self._by_message_id[message_id]
+  return handle and handle.id or self._store:number_of(message_id)
+end
+
+---The handle of a message that was said before, in this life or an earlier one. May wait.
+---@param id integer
+---@param payload table
+---@return cunnekt.sent
+function outbox_methods:recall(id, payload)
+  local handle = self._by_id[id]
+  if handle then
+    return handle
+  end
+  handle = sent.new(payload)
+  handle.id = id
+  self._by_id[id] = handle
+  local state, message_id = self._store:message_state(id)
+  handle.state, handle.message_id = state or "rejected", message_id
+  if message_id then
+    self._by_message_id[message_id] = handle
+  end
+  return handle
+end
+
+-- ---- one delivery ----------------------------------------------------------------------------------------------
+
+local function pause_seconds(row, err)
+  local backoff = math.min(longest_pause, first_pause * 2 ^ math.min(row.attempts - 1, 16))
+  return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
+end
+
+-- Stores what became of a message, together with the events that tell of it.
+local function settle(self, row, state, outcome, err)
+  local records = self._tell(row, outcome, err)
+  self._store:settle(row, state, row.handle.message_id, err, records, records[1] and function()
+    self._on_told(records)
+  end)
+end
+
+-- The end of a message that was not accepted.
+local function give_up(self, row, state, err)
+  row.handle:_advance(state, err)
+  self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
+  self._has_unknown = self._has_unknown or state == "unknown"
+  settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
+  self._on_failure(err, row.handle)
+end
+
+local unknown_ends = { hold = "unknown", fail = "failed" }
+
+-- Seconds between two lines about messages that have to wait for the same kind of reason.
+local warn_pace = 60
+
+-- Customers wait for these messages, so the log says why; once a minute is enough for any number of them.
+local function warn_of(self, err)
+  local now = clock.monotonic()
+  if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
+    self._warned[err.kind] = now
+    log.warn("messages wait and will be tried again: %s", tostring(err))
+  end
+end
+
+local function settle_failure(self, row, err, done)
+  local is_unknown = err.kind == "unknown_outcome"
+  if err.kind == "window_closed" and row.fallback then
+    -- The provider knows better than we when the customer wrote last.
+    row.payload, row.text, row.fallback = row.fallback, nil, nil
+    row.handle.payload = row.payload
+    self._store:replace_payload(row)
+    return done(0)
+  end
+  if is_unknown and unknown_ends[row.unknown] then
+    give_up(self, row, unknown_ends[row.unknown], err)
+    return done()
+  elseif not is_unknown and not is_passing[err.kind] and not err.retryable then
+    give_up(self, row, "rejected", err)
+    return done()
+  end
+  warn_of(self, err)
+  row.handle:_requeue(err)
+  row.is_marked = false
+  self._store:settle(row, "queued", nil, err)
+  done(pause_seconds(row, err))
+end
+
+function outbox_methods:_give_up_lost(row)
+  local message = "the program ended while the message was being sent; it may have been taken or not"
+  row.lost_at = row.changed_at
+  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
+end
+
+local function settle_accepted(self, row, answer, done)
+  local handle = row.handle
+  self._counts.messages_accepted = self._counts.messages_accepted + 1
+  handle.message_id = answer.message_id
+  row.statuses = answer.message_id and self._early[answer.message_id]
+  -- A status whose number is not above this one was stored before the message was known to be the provider's.
+  handle._known_from = self._store:last_seq()
+  settle(self, row, "accepted", "accepted")
+  handle:_advance("accepted")
+  if answer.message_id then
+    self._by_message_id[answer.message_id] = handle
+    self:_apply_early(answer.message_id)
+  end
+  done()
+end
+
+-- Seconds for which a message waits for the one before it to arrive; then it goes all the same.
+local longest_follow = 60
+
+-- Waits until the message before this one has come far enough. "Accepted" it has, for a lane sends one at a time.
+local function wait_for_previous(self, row)
+  local previous = self._last:get(row.contact)
+  if row.after == "delivered" and previous and previous ~= row.handle then
+    previous:_wait_for("delivered", longest_follow)
+  end
+  self._last:put(row.contact, row.handle)
+end
+
+function outbox_methods:_deliver(row, done)
+  task.spawn(function()
+    wait_for_previous(self, row)
+    if row.is_dropped then
+      row.handle:_advance("dropped", errors.new("cancelled", "the message was dropped from the command line"))
+      return done()
+    end
+    row.attempts = row.attempts + 1
+    row.handle:_advance("sending")
+    local answer, err
+    if not row.is_marked then
+      answer, err = self._store:mark_sending(row)
+      if not answer then
+        -- The disk is full, say. What cannot be noted is not sent.
+        row.handle:_requeue(err)
+        return done(pause_seconds(row, err))
+      end
+    end
+    answer, err = self._client:deliver(row.payload, nil, row.text)
+    if answer then
+      settle_accepted(self, row, answer, done)
+    else
+      settle_failure(self, row, err, done)
+    end
+  end)
+end
+
+-- ---- unknown outcomes that a status settles ----------------------------------------------------------------------
+
+-- Seconds by which the provider's clock and ours may differ, and for which a status may still settle a lost answer.
+local clock_slack, longest_doubt = 60, 3600
+
+---Whether some message may be held because its outcome is unknown.
+---@return boolean
+function outbox_methods:has_unknown()
+  return self._has_unknown
+end
+
+---Waits until the message that is under way to this contact, if any, has its answer.
+---@param contact string
+function outbox_methods:wait_for_answer(contact)
+  local row = self.lanes:head(contact)
+  if row then
+    row.handle:_wait_for("accepted", longest_follow)
+  end
+end
+
+---A status of a message that nobody knows settles the one message to that contact whose answer was lost: it was taken.
+---@param contact string
+---@param status table
+---@return table? track as store:track_of
+function outbox_methods:settle_by_status(contact, status)
+  if not self._has_unknown then
+    return nil
+  end
+  local at = status.timestamp or clock.now()
+  return self._store:settle_unknown(contact, status, at + clock_slack, at - longest_doubt)
+end
+
+-- ---- statuses --------------------------------------------------------------------------------------------------
+
+local function error_of(status)
+  if status.status ~= "failed" then
+    return nil
+  end
+  local first = status.errors and status.errors[1] or {}
+  return errors.new("rejected", first.title or first.message or "the provider reports a failure", { code = first.code })
+end
+
+---Moves the handle of the message on that a status is about.
+---@param status table an event of kind "status"
+---@param seq? integer of the event, when it comes straight from the store
+function outbox_methods:on_status(status, seq)
+  local handle = status.id and self._by_message_id[status.id]
+  if handle then
+    if seq and seq <= (handle._known_from or 0) then
+      self._store:raise_sent(status)
+    end
+    handle:_advance(status.status, error_of(status))
+  elseif status.id and self.lanes:active() > 0 and self._early_count < most_early then
+    local waiting = self._early[status.id] or {}
+    self._early[status.id] = waiting
+    waiting[#waiting + 1] = status
+    self._early_count = self._early_count + 1
+  end
+end
+
+function outbox_methods:_apply_early(message_id)
+  local waiting = self._early[message_id] or {}
+  self._early[message_id] = nil
+  self._early_count = self._early_count - #waiting
+  for _, status in ipairs(waiting) do
+    self:on_status(status)
+  end
+  -- Statuses of messages that others sent with the same number must not fill the list for ever.
+  if self.lanes:active() <= 1 then
+    self._early, self._early_count = {}, 0
+  end
+end
+
+return outbox

@@ -1,0 +1,224 @@
+-- SPDX-License-Identifier: MIT
+-- The bot's part for named jobs: what a script calls to plan them. When they run is schedule.lua's. The methods are the
+-- bot's own; see bot.lua.
+
+local cron = require "cunnekt.time.cron"
+local json = require "cunnekt.base.json"
+local options = require "cunnekt.base.options"
+local run = require "cunnekt.dialog.engine.run"
+local timing = require "cunnekt.jobs.timing"
+local turn = require "cunnekt.engine.turn"
+
+local methods = {}
+
+---What a job's function is given.
+---@class cunnekt.job
+---@field name string
+---@field due number the time that this run is for, in seconds since 1970; the first of several that were missed
+---@field last? number when it ran before
+---@field args? any what was given with the option `args`
+
+---@class cunnekt.job_options
+---@field catch_up? "skip"|"once"|"all" when it was due while nothing ran: leave that out, run once for all of it (default), or once for each time, 100 at most
+---@field args? any given to the function; what JSON can hold
+
+---@class cunnekt.daily_options: cunnekt.job_options
+---@field tz? string a time zone such as "Asia/Kolkata"; the computer's own by default
+
+local policies = { "skip", "once", "all" }
+local plain_options = { catch_up = policies, args = "any" }
+local daily_options = { catch_up = policies, args = "any", tz = "string" }
+
+-- What is wrong with a job's name or function; nil when nothing is.
+local function problem_of(self, name, fn)
+  if type(name) ~= "string" or name == "" then
+    return ("a job needs a name, got %s"):format(name == "" and "an empty one" or type(name))
+  elseif type(fn) == "string" then
+    local functions = self._schedule:functions()
+    if functions[fn] then
+      return nil
+    end
+    local names = {}
+    for known in pairs(functions) do
+      names[#names + 1] = known
+    end
+    local near = options.suggest(fn, names)
+    return ("no bot:job is called '%s'%s"):format(fn, near and (" (did you mean '%s'?)"):format(near) or "")
+  elseif type(fn) ~= "function" then
+    return ("the job '%s' must be a function, or the name of a bot:job, got %s"):format(name, type(fn))
+  end
+  return nil
+end
+
+local function encode_args(where, args)
+  if args == nil then
+    return nil
+  end
+  local ok, text = pcall(json.encode, json.array { args })
+  if not ok then
+    error(("%s: option 'args' cannot be kept: %s"):format(where, text), 4)
+  end
+  return text
+end
+
+-- Changes the schedule in the running turn, or in one of its own. In a run that is rebuilt, that is not done again.
+local function within(self, kind, name, change)
+  local err
+  local result, is_recalled = run.step(kind, name, function()
+    local its_result
+    its_result, err = turn.within(self, change)
+    return its_result
+  end)
+  return result, err, is_recalled
+end
+
+-- Puts a job on the schedule. Its callers are methods and don't call it last, so that level 3 is the script's line.
+local function plan(self, where, known_options, its_timing, opts, name, fn)
+  if type(opts) ~= "table" then
+    opts, name, fn = nil, opts, name
+  end
+  opts = options.check(where, opts, known_options, 4)
+  local problem = problem_of(self, name, fn)
+  if problem then
+    error(("%s: %s"):format(where, problem), 3)
+  end
+  local is_named = type(fn) == "string"
+  local job = {
+    name = name,
+    fn = not is_named and fn or nil,
+    runs = is_named and fn or nil,
+    catch_up = opts.catch_up or "once",
+    args = encode_args(where, opts.args),
+    timing = its_timing(opts),
+  }
+  job.spec = job.timing.text
+  if not self._schedule:is_loaded() then
+    self._schedule:declare(job)
+    return self
+  end
+  local ok, err, is_recalled = within(self, "job", name, function(current)
+    self._schedule:plan(current, job)
+    return true
+  end)
+  if is_recalled then
+    self._schedule:adopt(job)
+  end
+  return ok and self or nil, err
+end
+
+local function check_seconds(where, seconds, is_zero_fine)
+  local is_number = type(seconds) == "number" and seconds == seconds and seconds < math.huge
+  if not is_number or seconds < 0 or (seconds == 0 and not is_zero_fine) then
+    error(("%s: seconds must be a number%s"):format(where, is_zero_fine and ", 0 or more" or " of more than 0"), 3)
+  end
+end
+
+---Names a function, for jobs that handlers make: `bot:after(600, {args = …}, "remind " .. msg.from, "remind")` finds it
+---again after a restart.
+---@param name string
+---@param fn fun(job: cunnekt.job)
+---@return cunnekt.bot self
+function methods:job(name, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error("bot:job: a name and a function are wanted", 2)
+  end
+  self._schedule:name_function(name, fn)
+  return self
+end
+
+---Runs a job once, after some seconds. Called while the script starts: a job of this name and of as many seconds that is
+---still due from an earlier run of the script keeps its time, and is not planned a second time. Called later, by handlers
+---and jobs: it replaces one of the same name, and is counted from now.
+---@param seconds number
+---@param opts cunnekt.job_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) the name of a bot:job, so that it is found again after a restart, or a function
+---@return cunnekt.bot? self
+---@return cunnekt.error? err kind store; only outside of handlers and jobs
+---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function methods:after(seconds, opts, name, fn)
+  check_seconds("bot:after", seconds, true)
+  local planned, err = plan(self, "bot:after", plain_options, function()
+    return timing.after(seconds)
+  end, opts, name, fn)
+  return planned, err
+end
+
+---Runs a job again and again, the first time after so many seconds. Given again with as many seconds, after a restart as
+---well, it keeps its due time; with others it is planned anew.
+---@param seconds number from one due time to the next, more than 0
+---@param opts cunnekt.job_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function methods:every(seconds, opts, name, fn)
+  check_seconds("bot:every", seconds, false)
+  local planned, err = plan(self, "bot:every", plain_options, function()
+    return timing.every(seconds)
+  end, opts, name, fn)
+  return planned, err
+end
+
+-- Makes the timing of a line, or blames the script: its line is four calls up from here.
+local function by_line(where, line, err)
+  if not line then
+    error(("%s: %s"):format(where, err.message), 3)
+  end
+  return function(opts)
+    local its_timing, problem = timing.cron(line, opts.tz)
+    if not its_timing then
+      error(("%s: %s"):format(where, problem.message), 4)
+    end
+    return its_timing
+  end
+end
+
+---Runs a job every day at a time of a zone's clocks. Where they jump over it, it runs right after that; where they show it
+---twice, the first time.
+---@param time string such as "09:00"
+---@param opts cunnekt.daily_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, time: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function methods:daily(time, opts, name, fn)
+  local by_time = by_line("bot:daily", cron.daily(tostring(time)))
+  local planned, err = plan(self, "bot:daily", daily_options, by_time, opts, name, fn)
+  return planned, err
+end
+
+---Runs a job by a line of cron: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly, @monthly.
+---@param line string such as "0 9 * * 1-5"
+---@param opts cunnekt.daily_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, line: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function methods:cron(line, opts, name, fn)
+  local by_its_line = by_line("bot:cron", cron.parse(tostring(line)))
+  local planned, err = plan(self, "bot:cron", daily_options, by_its_line, opts, name, fn)
+  return planned, err
+end
+
+---Calls a job off. A run of it that is under way goes on.
+---@param name string
+---@return boolean? was_planned
+---@return cunnekt.error? err as bot:after
+function methods:cancel_job(name)
+  if type(name) ~= "string" then
+    error(("bot:cancel_job: the job's name is wanted, got %s"):format(type(name)), 2)
+  end
+  if not self._schedule:is_loaded() then
+    return self._schedule:withdraw(name)
+  end
+  local was_planned, err = within(self, "job off", name, function(current)
+    return self._schedule:cancel(current, name)
+  end)
+  return was_planned, err
+end
+
+return { methods = methods, option_types = plain_options, daily_option_types = daily_options }

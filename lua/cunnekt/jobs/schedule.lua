@@ -1,0 +1,452 @@
+-- SPDX-License-Identifier: MIT
+-- Named jobs: the store knows when each is due, the script gives the functions, and the name binds the two. A run is a
+-- turn: what it does and the job's next due time hold together or not at all.
+--
+-- Due times are times of the wall clock, which may jump; so it is looked at again at least once a minute. What was due
+-- while nobody looked is made up for as the job's `catch_up` says.
+
+local clock = require "cunnekt.time.clock"
+local heap = require "cunnekt.base.heap"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
+local timing = require "cunnekt.jobs.timing"
+
+local schedule = {}
+
+local schedule_methods = {}
+local schedule_mt = { __index = schedule_methods, __name = "cunnekt.schedule" }
+
+-- Seconds between looks at the clock, and seconds by which a run may be late before it counts as missed.
+local longest_sleep, grace = 60, 60
+-- Runs at once: after a long silence thousands of jobs may be due.
+local most_at_once = 100
+-- Runs that `catch_up = "all"` makes up for; what is due beyond them is left out.
+local most_made_up = 100
+-- Seconds by which the wall clock may be put back without anybody noticing.
+local slack = 1
+
+---@class cunnekt.schedule.job
+---@field name string
+---@field timing cunnekt.timing
+---@field spec string the timing's text
+---@field catch_up "skip"|"once"|"all"
+---@field fn fun(job: cunnekt.job)? nil: it has to be looked up by `runs`
+---@field runs string? the name of a function given to bot:job
+---@field args string? JSON
+---@field serial integer? by which the store knows this planning of the job
+---@field due number? seconds since 1970; nil when it is over
+---@field ran number? the due time of the last run
+---@field last number? when that was
+---@field attempts integer failures in a row
+
+---@param options table store; attempts: runs of a failing job; keep_days: for which jobs without a function are kept; run(fn, done): runs a turn; fail(err)
+function schedule.new(options)
+  return setmetatable({
+    _options = options,
+    _store = options.store,
+    _functions = {}, -- of bot:job, by name
+    _declared = {}, -- given before the start, by name
+    _jobs = {}, -- planned, by name
+    _orphans = {}, -- rows of the store that this script has no function for, by name
+    _queue = heap.new(),
+    _serial = 0,
+    _running = 0,
+    _seen = clock.now(),
+  }, schedule_mt)
+end
+
+-- Names may hold numbers of customers, which are not for the log.
+local function shown(name)
+  return (name:gsub("%d%d%d%d%d+", "…"))
+end
+
+-- ---- waiting -----------------------------------------------------------------------------------------------------
+
+local look
+
+-- Sets the timer to the earliest job, if it is not set to something earlier.
+local function arm(self)
+  local first = self._queue:first()
+  if self._is_stopped or not self._is_started or not first or self._running >= most_at_once then
+    return
+  end
+  local pause = math.max(0, math.min(first.at - clock.now(), longest_sleep))
+  local at = clock.monotonic() + pause
+  if self._timer and self._timer_at <= at then
+    return
+  elseif self._timer then
+    self._timer:close()
+  end
+  self._timer_at = at
+  self._timer = clock.after(pause, function()
+    self._timer = nil
+    look(self)
+  end)
+end
+
+-- Queues a job for its due time, or its next try. An entry that was queued for it before does not count any more.
+local function queue(self, job)
+  job.entry = { at = job.retry_at or job.due, job = job }
+  self._queue:push(job.entry)
+end
+
+-- The wall clock was put back: what was planned by the old one may be far too late.
+local function correct(self, now)
+  self._queue = heap.new()
+  for _, job in pairs(self._jobs) do
+    if not job.is_running then
+      job.retry_at = nil
+      if job.due > now then
+        job.due = job.timing:corrected(job.due, now, job.ran) or job.due
+      end
+      queue(self, job)
+    end
+  end
+end
+
+-- ---- a run -------------------------------------------------------------------------------------------------------
+
+-- Writes what is so already, and goes on with it.
+local function insist(self, change)
+  self._store:insist_job(change, function()
+    self:enact { [change.job.name] = change }
+    if self._jobs[change.job.name] == change.job then
+      queue(self, change.job)
+      arm(self)
+    end
+  end)
+end
+
+-- The due time to run for, and the one after it; nothing to run for when too much time has passed for `skip`.
+local function due_times(job, now)
+  local due = job.due
+  if job.catch_up == "skip" and due < now - grace then
+    due = job.timing:at_or_after(due, now - grace)
+    if not due or due > now then
+      return nil, due
+    end
+  end
+  if job.catch_up ~= "all" then
+    return due, job.timing:next(due, now)
+  end
+  local following = job.timing:next(due, due)
+  job.made_up = following and following <= now and (job.made_up or 0) + 1 or 0
+  if job.made_up > most_made_up then
+    log.warn("the job '%s' was due more than %d times: the rest is left out", shown(job.name), most_made_up)
+    job.made_up, following = 0, job.timing:next(due, now)
+  end
+  return due, following
+end
+
+-- Seconds before the next try of a failed run: as for events.
+local function retry_pause(attempts)
+  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
+end
+
+-- A run that left nothing behind is tried again, unless the next one is due before that.
+local function after_failure(self, job, change, err)
+  if err.kind == "store" then
+    log.warn("a run of the job '%s' could not be kept: %s", shown(job.name), err.message)
+    job.retry_at = clock.now() + 1
+    return queue(self, job)
+  end
+  job.attempts = job.attempts + 1
+  local retry_at = clock.now() + retry_pause(job.attempts)
+  err.attempts = job.attempts
+  err.is_final = job.attempts >= self._options.attempts or (change.due ~= nil and change.due <= retry_at)
+  self._options.fail(err)
+  if err.is_final then
+    return insist(self, change)
+  end
+  job.retry_at = retry_at
+  queue(self, job)
+  self._store:insist_job { kind = "tried", job = job }
+end
+
+local function ended(self, job, change, err)
+  self._running = self._running - 1
+  job.is_running = false
+  if err and err.kind ~= "store" then
+    err.message = ("the job '%s' failed: %s"):format(shown(job.name), err.message)
+  end
+  local is_planned = self._jobs[job.name] == job and not self._is_stopped
+  if err and is_planned and not change.is_enacted then
+    after_failure(self, job, change, err)
+  else
+    if err and err.kind ~= "store" then
+      err.is_final = true
+      self._options.fail(err)
+    end
+    if is_planned then
+      queue(self, job)
+    end
+  end
+  arm(self)
+  if self._on_quiet and self:active() == 0 then
+    self._on_quiet()
+  end
+end
+
+local function fire(self, job, now)
+  local due, following = due_times(job, now)
+  if not due then
+    return insist(self, { kind = "done", job = job, due = following, ran = job.ran, last = job.last })
+  end
+  local change = { kind = "done", job = job, due = following, ran = due, last = now }
+  local info = { name = job.name, due = due, last = job.last, args = job.args and json.decode(job.args)[1] }
+  job.retry_at, job.is_running = nil, true
+  self._running = self._running + 1
+  self._options.run(function(current)
+    current:gather("jobs")[job.name] = change
+    current.is_of_job = true
+    return (job.fn or self._functions[job.runs])(info)
+  end, function(err)
+    ended(self, job, change, err)
+  end)
+end
+
+function look(self)
+  local now = clock.now()
+  if now < self._seen - slack then
+    correct(self, now)
+  end
+  self._seen = now
+  while self._running < most_at_once and not self._is_stopped do
+    local first = self._queue:first()
+    if not first or first.at > now then
+      break
+    end
+    self._queue:pop()
+    local job = first.job
+    if job.entry == first and self._jobs[job.name] == job then
+      fire(self, job, now)
+    end
+  end
+  arm(self)
+end
+
+---Takes up what a turn's commit has made true.
+---@param changes table<string, table> as cunnekt.turn gathers them
+function schedule_methods:enact(changes)
+  for name, change in pairs(changes) do
+    local job = change.job
+    if change.kind == "put" then
+      self._jobs[name], self._orphans[name] = job, nil
+      queue(self, job)
+    elseif change.kind == "drop" then
+      self._jobs[name], self._orphans[name] = nil, nil
+    elseif change.kind == "done" then
+      change.is_enacted = true
+      job.due, job.ran, job.last, job.attempts = change.due, change.ran, change.last, 0
+      job.retry_at = nil
+      if not job.due and self._jobs[name] == job then
+        self._jobs[name] = nil
+      end
+    end
+  end
+  arm(self)
+end
+
+-- ---- planning ----------------------------------------------------------------------------------------------------
+
+---Gives a name to a function, so that jobs made by handlers find it again after a restart.
+---@param name string
+---@param fn fun(job: cunnekt.job)
+function schedule_methods:name_function(name, fn)
+  self._functions[name] = fn
+end
+
+---The names of such functions.
+---@return table<string, function>
+function schedule_methods:functions()
+  return self._functions
+end
+
+-- Plans a job that has no due time yet.
+local function plan_anew(self, job, now)
+  self._serial = self._serial + 1
+  job.serial, job.due, job.attempts = self._serial, job.timing:first(now), 0
+  return { kind = "put", job = job }
+end
+
+-- Takes over what an earlier life left of a job.
+local function go_on(job, row, now)
+  job.serial, job.due, job.ran, job.last, job.attempts = row.serial, row.due, row.ran, row.last, row.attempts
+  if job.due > now then
+    job.due = job.timing:corrected(job.due, now, job.ran) or job.due
+  end
+end
+
+---Plans a job before the start: what the store has of it counts then.
+---@param job cunnekt.schedule.job
+function schedule_methods:declare(job)
+  self._declared[job.name] = job
+end
+
+---Takes such a job back.
+---@param name string
+---@return boolean was_declared
+function schedule_methods:withdraw(name)
+  local was_declared = self._declared[name] ~= nil
+  self._declared[name] = nil
+  return was_declared
+end
+
+---Whether jobs are planned in turns now, and no more by `declare`.
+---@return boolean
+function schedule_methods:is_loaded()
+  return self._is_loaded == true
+end
+
+---Plans a job in a turn. One that repeats in the same way as before keeps its due time.
+---@param current cunnekt.turn
+---@param job cunnekt.schedule.job
+function schedule_methods:plan(current, job)
+  local name, now = job.name, clock.now()
+  local known, change, orphan = self._jobs[name], current.jobs[name], self._orphans[name]
+  local is_changed = change and (change.kind == "put" or change.kind == "drop")
+  local repeats = job.timing.kind ~= "after"
+  if repeats and known and known.spec == job.spec and not is_changed then
+    known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
+    current:gather("jobs")[name] = change or { kind = "bind", job = known }
+  elseif repeats and orphan and orphan.spec == job.spec and not is_changed then
+    go_on(job, orphan, now)
+    current:gather("jobs")[name] = { kind = "put", job = job }
+  else
+    current:gather("jobs")[name] = plan_anew(self, job, now)
+  end
+end
+
+---Binds the function of a job that was planned in an earlier life, by a handler that is rebuilt now.
+---@param job cunnekt.schedule.job
+function schedule_methods:adopt(job)
+  local orphan = self._orphans[job.name]
+  if orphan and orphan.spec == job.spec then
+    go_on(job, orphan, clock.now())
+    self:enact { [job.name] = { kind = "put", job = job } }
+  end
+end
+
+---Calls a job off in a turn.
+---@param current cunnekt.turn
+---@param name string
+---@return boolean was_planned
+function schedule_methods:cancel(current, name)
+  local change = current.jobs[name]
+  local is_planned = (self._jobs[name] or self._orphans[name]) ~= nil
+  if change then
+    is_planned = change.kind ~= "drop" and (change.kind ~= "done" or change.due ~= nil)
+  end
+  current:gather("jobs")[name] = { kind = "drop", name = name }
+  return is_planned
+end
+
+-- ---- the start ---------------------------------------------------------------------------------------------------
+
+local function tell_of_orphans(self)
+  local names = {}
+  for name in pairs(self._orphans) do
+    names[#names + 1] = shown(name)
+  end
+  if #names == 0 then
+    return
+  end
+  table.sort(names)
+  local first = table.concat(names, ", ", 1, math.min(5, #names))
+  local rest = #names > 5 and (" and %d more"):format(#names - 5) or ""
+  log.warn("jobs that this script has no function for are kept, and not run: %s%s", first, rest)
+end
+
+-- A row that this script did not declare: a job that a handler made in an earlier life, or one without a function.
+local function take_row(self, row, now, changes)
+  local its_timing, err
+  if row.runs and self._functions[row.runs] then
+    its_timing, err = timing.parse(row.spec)
+  end
+  if err then
+    log.warn("the job '%s' cannot run: %s", shown(row.name), err.message)
+  end
+  if its_timing then
+    row.timing = its_timing
+    go_on(row, row, now)
+    self._jobs[row.name] = row
+    queue(self, row)
+  elseif row.due < now - self._options.keep_days * 86400 then
+    changes[row.name] = { kind = "drop", name = row.name }
+  else
+    self._orphans[row.name] = row
+  end
+end
+
+-- A job that this script declared goes on where an earlier life left it, if it is the same job.
+local function take_declared(self, job, row, now)
+  local is_same = row and row.spec == job.spec
+  local is_over = is_same and job.timing.kind == "after" and job.catch_up == "skip" and row.due < now - grace
+  if not is_same or is_over then
+    return plan_anew(self, job, now)
+  end
+  go_on(job, row, now)
+  return { kind = "bind", job = job }
+end
+
+---Binds what the script declared to what the store has. Waits; nothing runs before `start`.
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function schedule_methods:load()
+  local rows, err = self._store:jobs()
+  if not rows then
+    return nil, err
+  end
+  local now, changes, by_name = clock.now(), {}, {}
+  for _, row in ipairs(rows) do
+    by_name[row.name] = row
+    self._serial = math.max(self._serial, row.serial)
+    if not self._declared[row.name] then
+      take_row(self, row, now, changes)
+    end
+  end
+  for name, job in pairs(self._declared) do
+    changes[name] = take_declared(self, job, by_name[name], now)
+    self._jobs[name] = job
+    queue(self, job)
+  end
+  self._is_loaded = true
+  tell_of_orphans(self)
+  return self._store:put_jobs(changes)
+end
+
+---Begins to run what is due.
+function schedule_methods:start()
+  self._is_started = true
+  arm(self)
+end
+
+-- ---- the end -----------------------------------------------------------------------------------------------------
+
+---Runs nothing more. What is under way may end.
+---@param is_inside boolean whether one of the runs is what stops
+function schedule_methods:stop(is_inside)
+  self._is_stopped = true
+  self._inside = is_inside and 1 or 0
+  if self._timer then
+    self._timer:close()
+    self._timer = nil
+  end
+end
+
+---Runs that are under way; the one that stops everything does not count.
+---@return integer
+function schedule_methods:active()
+  return self._running - (self._inside or 0)
+end
+
+---Calls `fn` each time that nothing is under way any more, and now if that is so.
+---@param fn fun()
+function schedule_methods:when_quiet(fn)
+  self._on_quiet = fn
+  if self:active() == 0 then
+    fn()
+  end
+end
+
+return schedule

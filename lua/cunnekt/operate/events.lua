@@ -1,0 +1,202 @@
+-- SPDX-License-Identifier: MIT
+-- What an operator does with events. Each operation takes its target, a store and the bot that runs on it, if any, and
+-- arguments; it gives what can be JSON, or nil and an error. May wait.
+
+local errors = require "cunnekt.base.errors"
+local filters = require "cunnekt.operate.filters"
+local inbox = require "cunnekt.engine.inbox"
+local json = require "cunnekt.base.json"
+local veil = require "cunnekt.operate.veil"
+
+local events = {}
+
+---@class cunnekt.control.target
+---@field store table
+---@field bot? table
+
+-- ---- how an event is shown ---------------------------------------------------------------------------------------
+
+-- The parsed event of a stored body; nil when there is no body, or nothing can be made of it.
+local function parsed(body)
+  if not body then
+    return nil
+  end
+  local ok, event = pcall(inbox.read_body, body)
+  return ok and type(event) == "table" and event or nil
+end
+
+local function name_of(event)
+  if not event then
+    return "unknown"
+  elseif event.kind == "message" then
+    return event.type
+  end
+  return event.status or event.kind
+end
+
+local function first_line(text)
+  return text:match "^[^\n]*"
+end
+
+local function shown(row, event, has_to_reveal)
+  return {
+    seq = row.seq,
+    state = row.state,
+    contact = veil.contact(row.contact, has_to_reveal),
+    what = row.body and name_of(event) or "large",
+    attempts = row.attempts,
+    accepted_at = row.accepted_at,
+    failed_at = row.failed_at,
+    error = row.error and first_line(has_to_reveal and row.error or veil.error(row.error, event)),
+    text = has_to_reveal and event and event.text or nil,
+  }
+end
+
+-- ---- list, show --------------------------------------------------------------------------------------------------
+
+local function by_seq(a, b)
+  return a.seq < b.seq
+end
+
+local function list(target, args)
+  local rows = {}
+  for _, state in ipairs { "dead", "pending" } do
+    if args.state == "all" or (args.state or "dead") == state then
+      local some, err = target.store:list_events(state, filters.of(args), true)
+      if not some then
+        return nil, err
+      end
+      table.move(some, 1, #some, #rows + 1, rows)
+    end
+  end
+  table.sort(rows, by_seq)
+  local cut, has_more = filters.cut(rows, args)
+  local views = {}
+  for i, row in ipairs(cut) do
+    views[i] = shown(row, parsed(row.body), args.reveal)
+  end
+  return { events = json.array(views), has_more = has_more }
+end
+
+local function show(target, args)
+  local row, err = target.store:find_event(args.seq)
+  if not row then
+    return nil, err or errors.new("not_found", ("there is no event %d"):format(args.seq))
+  end
+  local event = parsed(row.body)
+  local view = shown(row, event, args.reveal)
+  view.error = row.error and (args.reveal and row.error or veil.error(row.error, event))
+  view.bytes = #row.body
+  view.body = args.reveal and row.body or nil
+  return view
+end
+
+-- ---- retry, drop -------------------------------------------------------------------------------------------------
+
+-- The events that are meant, by state; numbers that are none are missing.
+local function find_all(store, args)
+  local found = { dead = {}, pending = {}, missing = json.array {} }
+  if args.all then
+    local rows, err = store:list_events("dead", filters.of(args, true))
+    found.dead = rows
+    return rows and found or nil, err
+  end
+  for _, seq in ipairs(args.seqs or {}) do
+    local row, err = store:find_event(seq)
+    if err then
+      return nil, err
+    elseif row then
+      table.insert(found[row.state], row)
+    else
+      table.insert(found.missing, seq)
+    end
+  end
+  return found
+end
+
+local function seqs_of(rows)
+  local seqs = {}
+  for i, row in ipairs(rows) do
+    seqs[i] = row.seq
+  end
+  return seqs
+end
+
+local function set_of(list_of_seqs)
+  local set = {}
+  for _, seq in ipairs(list_of_seqs) do
+    set[seq] = true
+  end
+  return set
+end
+
+local function retry(target, args)
+  local found, err = find_all(target.store, args)
+  if not found then
+    return nil, err
+  end
+  local revived
+  revived, err = target.store:revive_events(seqs_of(found.dead))
+  if not revived then
+    return nil, err
+  end
+  local is_revived = set_of(revived)
+  table.sort(found.dead, by_seq)
+  -- The last first: each goes before those that are there.
+  for i = target.bot and #found.dead or 0, 1, -1 do
+    local row = found.dead[i]
+    if is_revived[row.seq] then
+      target.bot._inbox:take_up(row.seq, row.contact)
+    end
+  end
+  for _, row in ipairs(target.bot and found.pending or {}) do
+    target.bot._inbox:hurry(row.seq, row.contact)
+  end
+  return { retried = json.array(revived), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
+end
+
+-- Those of the waiting events that are not being handled now; the others are busy.
+local function part_waiting(bot, rows)
+  local waiting, busy = {}, json.array {}
+  for _, row in ipairs(rows) do
+    if not bot or bot._inbox:forget(row.seq, row.contact) then
+      waiting[#waiting + 1] = row
+    else
+      busy[#busy + 1] = row.seq
+    end
+  end
+  return waiting, busy
+end
+
+local function drop(target, args)
+  local found, err = find_all(target.store, args)
+  if not found then
+    return nil, err
+  end
+  local waiting, busy = part_waiting(target.bot, found.pending)
+  local dropped, others
+  dropped, err = target.store:drop_events("dead", seqs_of(found.dead))
+  if dropped then
+    others, err = target.store:drop_events("pending", seqs_of(waiting))
+  end
+  if not others then
+    return nil, err
+  end
+  for _, row in ipairs(target.bot and waiting or {}) do
+    target.bot._inbox:hurry(row.seq, row.contact)
+  end
+  table.move(others, 1, #others, #dropped + 1, dropped)
+  return { dropped = json.array(dropped), busy = busy, missing = found.missing }
+end
+
+local choice = filters.types_with { seqs = "table", all = "boolean" }
+
+---@type table<string, {types: table, run: fun(target: cunnekt.control.target, args: table): table?, cunnekt.error?}>
+events.operations = {
+  ["events.list"] = { types = filters.types_with { state = { "dead", "pending", "all" } }, run = list },
+  ["events.show"] = { types = { seq = "integer", reveal = "boolean" }, run = show },
+  ["events.retry"] = { types = choice, run = retry },
+  ["events.drop"] = { types = choice, run = drop },
+}
+
+return events

@@ -1,0 +1,313 @@
+-- SPDX-License-Identifier: MIT
+-- What the provider's answer to a send means. No form of it is documented, so this copes with every one that was seen:
+-- the message id in any of its places, a failure inside a 200, Meta's own error passed on, text that is not JSON, and
+-- nothing at all. A code, where there is one, decides; the HTTP status only where there is none.
+--
+-- A 2xx means accepted, not delivered. What can be either way is "unknown_outcome", so that nobody sends it again.
+
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
+local retry = require "cunnekt.provider.retry"
+
+local answer = {}
+
+-- How much of a body an error carries, and how much of the provider's words its message, in bytes.
+local BODY_KEPT, TEXT_KEPT = 2048, 500
+
+-- Meta's codes (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/).
+local RATE_CODES = { [130429] = true, [131056] = true, [4] = true, [80007] = true }
+local RETRYABLE_CODES = { [1] = true, [2] = true, [131000] = true, [131016] = true, [131057] = true, [133004] = true }
+local WINDOW_CODE = 131047
+-- Meta holds marketing messages back from this user: not before another day.
+local HELD_BACK_CODE, A_DAY = 131049, 86400
+-- An access token of the provider's that Meta refused.
+local TOKEN_CODE = 190
+
+-- ---- looking into a decoded body ------------------------------------------------------------------------------------
+
+local function object(value)
+  return type(value) == "table" and value or nil
+end
+
+-- The value at a path of up to four keys.
+local function at(value, key, ...)
+  value = type(value) == "table" and value[key] or nil
+  if value == nil or ... == nil then
+    return value
+  end
+  return at(value, ...)
+end
+
+local function as_id(value)
+  if math.type(value) == "integer" then
+    return tostring(value)
+  end
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function message_id(raw)
+  return as_id(at(raw, "messages", 1, "id"))
+    or as_id(at(raw, "data", "messages", 1, "id"))
+    or as_id(at(raw, "data", "id"))
+    or as_id(at(raw, "data", "messageId"))
+    or as_id(at(raw, "data", "message_id"))
+    or as_id(at(raw, "data", 1, "id"))
+    or as_id(at(raw, "messageId"))
+    or as_id(at(raw, "message_id"))
+    or as_id(at(raw, "id"))
+end
+
+-- Whether a field named as an error holds one: `"error": false`, `""`, `0`, `null` and `[]` say that there is none.
+local function holds_error(value)
+  if type(value) == "table" then
+    return next(value) ~= nil
+  end
+  return value ~= nil and value ~= json.null and value ~= false and value ~= "" and value ~= 0 and value ~= "false"
+end
+
+local FAILED = { error = true, errors = true, failed = true, fail = true, failure = true, ["false"] = true }
+
+local function says_failed(status)
+  if type(status) == "string" then
+    return FAILED[status:lower()] or false
+  end
+  return status == false or (type(status) == "number" and status >= 400 and status < 600)
+end
+
+-- The object that speaks of the failure: the body itself, or the `data` in it.
+local function speaks_of_failure(part)
+  return says_failed(part.status)
+    or part.success == false
+    or part.success == "false"
+    or holds_error(part.error)
+    or holds_error(part.errors)
+end
+
+local function failure_part(raw)
+  if speaks_of_failure(raw) then
+    return raw
+  end
+  local data = object(raw.data)
+  return data and speaks_of_failure(data) and data or nil
+end
+
+local function as_code(value)
+  return math.tointeger(tonumber(value))
+end
+
+-- Some gateways pass Meta's error on as a string of JSON.
+local function opened(value)
+  if type(value) == "string" and value:find "^%s*{" then
+    local inner = json.decode(value)
+    return object(inner) and (object(inner.error) or inner) or value
+  end
+  return value
+end
+
+local function first_text(...)
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if type(value) == "string" and value:find "%S" then
+      return value
+    end
+  end
+end
+
+-- The code and the text of a failure, wherever they are.
+local function explained(part)
+  local inner = opened(holds_error(part.error) and part.error or at(part, "errors", 1) or part.message)
+  local from = object(inner) or {}
+  local code = as_code(from.code) or as_code(part.error_code) or as_code(part.code)
+  local text = first_text(
+    from.message,
+    from.title,
+    from.msg,
+    type(inner) == "string" and inner or nil,
+    part.message,
+    part.msg,
+    part.errors,
+    type(part.error) == "string" and part.error or nil
+  )
+  local details = first_text(at(from, "error_data", "details"), from.details)
+  if details and details ~= text then
+    text = text and text .. ": " .. details or details
+  end
+  return code, text
+end
+
+-- ---- what a failure is ----------------------------------------------------------------------------------------------
+
+local function is_auth_text(text)
+  local lower = text and text:lower() or ""
+  -- Not the bare word "authentication", which is also a category of templates.
+  return lower:find "authentication%s+error" or lower:find "authentication%s+fail" or lower:find "api[ _-]?key"
+    or lower:find "unauthori[sz]ed"
+end
+
+-- Codes below 1000 can be an HTTP status repeated in the body; only Meta's own small ones count.
+local function is_metas(code)
+  return code and (code >= 1000 or RATE_CODES[code] or RETRYABLE_CODES[code] or code == TOKEN_CODE)
+end
+
+-- kind, whether it may be tried again, and seconds to wait where the code says so.
+local function by_code(code)
+  if RATE_CODES[code] then
+    return "rate_limited", true
+  elseif RETRYABLE_CODES[code] then
+    return "rejected", true
+  elseif code == WINDOW_CODE then
+    return "window_closed", false
+  elseif code == TOKEN_CODE then
+    return "auth", false
+  elseif code == HELD_BACK_CODE then
+    return "rejected", false, A_DAY
+  end
+  return "rejected", false
+end
+
+local function by_status(status, is_readable)
+  if status == 401 or status == 403 then
+    return "auth", false
+  elseif status == 429 then
+    return "rate_limited", true
+  elseif status == 503 then
+    -- "Temporarily unable": the one 5xx that says that the request was not handled.
+    return "http", true
+  elseif status >= 500 or status == 408 then
+    -- The request was written whole. Whether the provider had handed the message on before it failed, or a proxy gave
+    -- up on a provider that went on with it, cannot be told.
+    return "unknown_outcome", false
+  end
+  return is_readable and "rejected" or "http", false
+end
+
+local function shortened(text, most)
+  if #text <= most then
+    return text
+  end
+  -- Not in the middle of a character.
+  return text:sub(1, (utf8.offset(text, 0, most + 1) or most + 1) - 1)
+end
+
+-- The status that a failure stands for: its own, or the one repeated as a code in the body of a 200.
+local function status_meant(status, code)
+  if status >= 300 then
+    return status
+  end
+  return code and code >= 400 and code < 600 and code or 400
+end
+
+local function refusal(status, headers, body, raw, code, text)
+  local kind, is_retryable, wait
+  if is_metas(code) then
+    kind, is_retryable, wait = by_code(code)
+  elseif is_auth_text(text) then
+    kind, is_retryable = "auth", false
+  else
+    kind, is_retryable = by_status(status_meant(status, code), text or raw)
+  end
+  local message = text and shortened(text, TEXT_KEPT) or ("the provider answered with HTTP status %d"):format(status)
+  if kind == "unknown_outcome" then
+    message = message .. "; the message may have been taken all the same, and is not sent again"
+  end
+  return errors.new(kind, message, {
+    status = status,
+    code = code,
+    retryable = is_retryable,
+    retry_after = retry.after(headers) or wait,
+    body = shortened(body, BODY_KEPT),
+    raw = raw,
+  })
+end
+
+-- ---- reading --------------------------------------------------------------------------------------------------------
+
+-- Plain text that is short and begins as an error does.
+local function text_failure(body)
+  local text = body:match "^%s*(.-)%s*$"
+  local lower = text:lower()
+  if #text <= 200 and (is_auth_text(text) or lower:find "^error" or lower:find "^fail" or lower:find "^invalid") then
+    return text
+  end
+end
+
+-- A page, or the beginning of a JSON text that breaks off: a 2xx, but not the provider's word that it has the message.
+local function is_doubtful(body)
+  local head = body:sub(1, 512):lower()
+  if head:find "^%s*<" then
+    return "a page"
+  elseif head:find "^%s*[{%[]" and (body:find('"error', 1, true) or body:find('"fail', 1, true)) then
+    return "a text that breaks off"
+  end
+end
+
+local function read_text(status, headers, body)
+  if status >= 300 then
+    return nil, refusal(status, headers, body, nil, nil, text_failure(body))
+  end
+  local text = text_failure(body)
+  if text then
+    return nil, refusal(status, headers, body, nil, nil, text)
+  end
+  local doubt = is_doubtful(body)
+  if doubt then
+    local message = ("the provider answered with %s; the message may have been taken or not"):format(doubt)
+    local fields = { status = status, retryable = false, body = shortened(body, BODY_KEPT) }
+    return nil, errors.new("unknown_outcome", message, fields)
+  end
+  return { status = status, body = body }
+end
+
+---The failure that a decoded body tells of, whatever the HTTP status was.
+---@param status integer
+---@param headers table<string, string>
+---@param body string
+---@param raw table the decoded body
+---@return cunnekt.error? err nil when it tells of none
+function answer.failure(status, headers, body, raw)
+  -- A list of answers, one for the one message.
+  local whole = object(raw[1]) or raw
+  local part = failure_part(whole)
+  local id = message_id(whole)
+  if not part and not id then
+    local code, text = explained(whole)
+    if is_metas(code) or (code and code >= 400 and code < 600) or is_auth_text(text) then
+      part = whole
+    end
+  end
+  if not part and status < 300 then
+    return nil
+  end
+  local code, text = explained(part or whole)
+  -- {"status": 401, "message": …} with HTTP status 200.
+  code = code or (part and as_code(part.status))
+  return refusal(status, headers, body, raw, code, text)
+end
+
+---@class cunnekt.sent_answer
+---@field message_id? string absent when the provider gave none
+---@field status integer HTTP status
+---@field body string
+---@field raw? any the decoded body, when it is JSON
+---@field attempts? integer how often it was tried, set by the client
+
+---Reads the answer to a send.
+---@param status integer HTTP status
+---@param headers? table<string, string> with lower-case names
+---@param body? string
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function answer.read(status, headers, body)
+  headers, body = headers or {}, body or ""
+  local raw = body:find "^[\xEF\xBB\xBF%s]*[{%[]" and json.decode(body) or nil
+  if not object(raw) then
+    return read_text(status, headers, body)
+  end
+  local err = answer.failure(status, headers, body, raw)
+  if err then
+    return nil, err
+  end
+  return { message_id = message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
+end
+
+return answer

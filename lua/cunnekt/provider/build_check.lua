@@ -1,0 +1,178 @@
+-- SPDX-License-Identifier: MIT
+-- The checks that building payloads is made of. Each raises a cunnekt.error of kind "invalid", which names the field by
+-- its path; `check.attempt` is the one place that catches it. No check repeats a value: it may be somebody's message.
+
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
+local options = require "cunnekt.base.options"
+
+local check = {}
+
+---Runs a function and turns the error of a check into `nil, err`; any other error goes on.
+---@param fn function
+---@param ... any
+---@return any? result
+---@return cunnekt.error? err
+function check.attempt(fn, ...)
+  local ok, result = pcall(fn, ...)
+  if ok then
+    return result
+  end
+  if errors.is(result) then
+    return nil, result
+  end
+  error(result, 0)
+end
+
+---Raises a refusal.
+---@param field string
+---@param message string
+function check.fail(field, message)
+  error(errors.new("invalid", message, { field = field }), 0)
+end
+
+---Gives the value of a `value | nil, err` on, or raises the error.
+---@generic T
+---@param value T?
+---@param err cunnekt.error?
+---@return T
+function check.pass(value, err)
+  if value == nil then
+    error(err, 0)
+  end
+  return value
+end
+
+local function is_absent(value)
+  return value == nil or value == json.null
+end
+
+---@param field string
+---@param value any
+---@return table
+function check.table(field, value)
+  if is_absent(value) then
+    check.fail(field, field .. " is missing")
+  end
+  if type(value) ~= "table" then
+    check.fail(field, ("%s must be a table, got %s"):format(field, type(value)))
+  end
+  return value
+end
+
+-- The lists are short.
+local function is_among(list, wanted)
+  for i = 1, #list do
+    if list[i] == wanted then
+      return true
+    end
+  end
+  return false
+end
+
+---Refuses keys that are not known.
+---@param prefix string path of the table with its dot, or ""
+---@param value table
+---@param known string[]
+function check.keys(prefix, value, known)
+  for key in pairs(value) do
+    if not is_among(known, key) then
+      local path = prefix .. tostring(key)
+      local near = type(key) == "string" and options.suggest(key, known)
+      local hint = near and ("did you mean '%s'?"):format(near) or "known: " .. table.concat(known, ", ")
+      check.fail(path, ("%s is unknown (%s)"):format(path, hint))
+    end
+  end
+end
+
+---A string that may be empty or absent.
+---@param field string
+---@param value any
+---@param limit? string name of a limit of `limits.characters`
+---@return string?
+function check.optional_text(field, value, limit)
+  if is_absent(value) then
+    return nil
+  end
+  if type(value) ~= "string" then
+    check.fail(field, ("%s must be a string, got %s"):format(field, type(value)))
+  end
+  if limit then
+    check.pass(limits.check(limit, field, value))
+  else
+    check.pass(limits.length(field, value))
+  end
+  return value
+end
+
+---A string that holds something.
+---@param field string
+---@param value any
+---@param limit? string name of a limit of `limits.characters`
+---@return string
+function check.text(field, value, limit)
+  local text = check.optional_text(field, value, limit)
+  if not text then
+    check.fail(field, field .. " is missing")
+  elseif not text:find "%S" then
+    check.fail(field, field .. " is empty")
+  end
+  return text
+end
+
+---A web address. Only what no server takes is refused: the provider, not this program, fetches it.
+---@param field string
+---@param value any
+---@return string
+function check.url(field, value)
+  local url = check.text(field, value)
+  local bad = url:find "[%c ]"
+  if bad then
+    check.fail(field, ("%s holds a space or a control character at byte %d; write it as %%20"):format(field, bad))
+  end
+  if not url:lower():find "^https?://" then
+    limits.warn_once("url_scheme", field .. " does not begin with https://; WhatsApp may refuse it")
+  elseif url:find "^https?://drive%.google%.com/file/" then
+    limits.warn_once("drive_link", field .. " is a page that shows a file, not the file itself; WhatsApp may refuse it")
+  end
+  return url
+end
+
+---Walks a list whose items are tables.
+---@param field string
+---@param value any
+---@param limit string name of a limit of `limits.items`
+---@return fun(): integer?, table? iterator
+function check.list(field, value, limit)
+  local count = check.sequence(field, value)
+  check.pass(limits.check_items(limit, field, count))
+  local i = 0
+  return function()
+    i = i + 1
+    if i <= count then
+      return i, check.table(("%s[%d]"):format(field, i), value[i])
+    end
+  end
+end
+
+---The length of a list without holes and without other keys.
+---@param field string
+---@param value any
+---@return integer
+function check.sequence(field, value)
+  check.table(field, value)
+  local count = 0
+  for key in pairs(value) do
+    if math.type(key) ~= "integer" or key < 1 then
+      check.fail(field, ("%s must be a list, but has the key '%s'"):format(field, tostring(key)))
+    end
+    count = count + 1
+  end
+  if count ~= #value then
+    check.fail(field, field .. " must be a list without holes")
+  end
+  return count
+end
+
+return check

@@ -1,0 +1,322 @@
+-- SPDX-License-Identifier: MIT
+-- Payloads of templates. Simple templates are written in lower case and number their buttons by strings; carousels are
+-- written in upper case and number theirs by integers: that is how the provider's own samples have them.
+
+local check = require "cunnekt.provider.build_check"
+local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
+
+local template = {}
+
+---@class cunnekt.template_header
+---@field image? string URL
+---@field video? string URL
+---@field document? string URL
+---@field filename? string of the document
+---@field text? string
+
+---@class cunnekt.template_button
+---@field type "url"|"quick_reply"
+---@field index? integer position of the button in the template, from 0; its place in the list by default
+---@field text? string what is appended to the URL
+---@field payload? string what comes back with the reply
+
+---@class cunnekt.template_card
+---@field image? string URL
+---@field video? string URL
+---@field body? string|string[] values for the card's text
+---@field buttons? {type: "url"|"quick_reply", payload: string, index: integer?}[]
+
+---@class cunnekt.template_message
+---@field header? string|cunnekt.template_header
+---@field body? string[] values for {{1}}, {{2}}, …
+---@field buttons? cunnekt.template_button[]
+---@field cards? cunnekt.template_card[] two to ten
+---@field override_bot? boolean
+---@field components? table[] the provider's own form, passed on untouched; excludes header, body, buttons and cards
+
+-- The highest index of a button in a template, which has at most ten.
+local LAST_INDEX = 9
+-- What a tree of pasted components may nest; JSON beyond it is refused on decoding as well.
+local DEEPEST = 100
+
+-- ---- simple templates -----------------------------------------------------------------------------------------------
+
+local header_kinds = { "image", "video", "document", "text" }
+
+local function header_kind(value)
+  local found
+  for _, kind in ipairs(header_kinds) do
+    if value[kind] ~= nil then
+      if found then
+        check.fail("header", ("header has both %s and %s; it takes one"):format(found, kind))
+      end
+      found = kind
+    end
+  end
+  if not found then
+    check.fail("header", "header needs one of image, video, document, text")
+  end
+  return found
+end
+
+local function header_parameter(value)
+  if type(value) == "string" then
+    return { type = "text", text = check.text("header", value, "header") }
+  end
+  check.table("header", value)
+  check.keys("header.", value, { "type", "filename", table.unpack(header_kinds) })
+  local kind = header_kind(value)
+  local field = "header." .. kind
+  if value.type ~= nil and value.type ~= kind then
+    check.fail("header.type", ("header.type must be '%s'"):format(kind))
+  end
+  if value.filename ~= nil and kind ~= "document" then
+    check.fail("header.filename", "header.filename goes with a document only")
+  end
+  if kind == "text" then
+    return { type = "text", text = check.text(field, value.text, "header") }
+  end
+  local filename = check.optional_text("header.filename", value.filename)
+  return { type = kind, [kind] = { link = check.url(field, value[kind]), filename = filename } }
+end
+
+local function text_parameters(field, values, kind)
+  local parameters = {}
+  for i = 1, check.sequence(field, values) do
+    parameters[i] = { type = kind, text = check.text(("%s[%d]"):format(field, i), values[i]) }
+  end
+  return parameters
+end
+
+local function button_index(prefix, value, default)
+  if value == nil then
+    return default
+  end
+  local index = math.tointeger(tonumber(value))
+  if not index or index < 0 or index > LAST_INDEX then
+    check.fail(prefix .. "index", ("%sindex must be an integer from 0 to %d"):format(prefix, LAST_INDEX))
+  end
+  return index
+end
+
+local function button_type(prefix, value)
+  if value ~= "url" and value ~= "quick_reply" then
+    check.fail(prefix .. "type", prefix .. "type must be 'url' or 'quick_reply'")
+  end
+  return value
+end
+
+-- A URL button takes the variable part of its address; a quick reply what it sends back.
+local function button_parameter(prefix, button, kind)
+  local name, other = "payload", "text"
+  if kind == "url" then
+    name, other = "text", "payload"
+  end
+  if button[other] ~= nil then
+    check.fail(prefix .. other, ("%s%s does not go with type '%s', which takes %s"):format(prefix, other, kind, name))
+  end
+  return { type = name, [name] = check.text(prefix .. name, button[name]) }
+end
+
+local function once(seen, prefix, index)
+  if seen[index] then
+    check.fail(prefix .. "index", ("%sindex is the same as that of button %d in the list"):format(prefix, seen[index]))
+  end
+  return index
+end
+
+local function add_buttons(components, buttons)
+  local seen = {}
+  for i, button in check.list("buttons", buttons, "template_buttons") do
+    local prefix = ("buttons[%d]."):format(i)
+    check.keys(prefix, button, { "index", "type", "text", "payload" })
+    local kind = button_type(prefix, button.type)
+    local index = once(seen, prefix, button_index(prefix, button.index, i - 1))
+    seen[index] = i
+    components[#components + 1] = {
+      type = "button",
+      sub_type = kind,
+      index = tostring(index),
+      parameters = { button_parameter(prefix, button, kind) },
+    }
+  end
+end
+
+-- ---- carousels ------------------------------------------------------------------------------------------------------
+
+local function card_header(path, card)
+  local kind = card.image ~= nil and "image" or "video"
+  if card.image ~= nil and card.video ~= nil then
+    check.fail(path, path .. " has both image and video; it takes one")
+  elseif card[kind] == nil then
+    check.fail(path .. ".image", path .. " needs image or video")
+  end
+  local parameter = { type = kind:upper(), [kind] = { link = check.url(path .. "." .. kind, card[kind]) } }
+  return { type = "HEADER", parameters = { parameter } }
+end
+
+local function add_card_buttons(components, path, buttons)
+  local seen = {}
+  for i, button in check.list(path .. ".buttons", buttons, "card_buttons") do
+    local prefix = ("%s.buttons[%d]."):format(path, i)
+    check.keys(prefix, button, { "index", "type", "payload" })
+    local kind = button_type(prefix, button.type)
+    local index = once(seen, prefix, button_index(prefix, button.index, i - 1))
+    seen[index] = i
+    components[#components + 1] = {
+      type = "BUTTON",
+      sub_type = kind:upper(),
+      index = index,
+      parameters = { { type = "PAYLOAD", payload = check.text(prefix .. "payload", button.payload) } },
+    }
+  end
+end
+
+local function card_component(i, card)
+  local path = ("cards[%d]"):format(i)
+  check.keys(path .. ".", card, { "image", "video", "body", "buttons" })
+  local components = { card_header(path, card) }
+  if card.body ~= nil then
+    local values = type(card.body) == "string" and { card.body } or card.body
+    local parameters = text_parameters(path .. ".body", values, "TEXT")
+    if #parameters > 0 then
+      components[#components + 1] = { type = "BODY", parameters = parameters }
+    end
+  end
+  if card.buttons ~= nil then
+    add_card_buttons(components, path, card.buttons)
+  end
+  return { card_index = i - 1, components = components }
+end
+
+local function carousel(cards)
+  local made = {}
+  for i, card in check.list("cards", cards, "cards") do
+    made[i] = card_component(i, card)
+  end
+  return { type = "CAROUSEL", cards = made }
+end
+
+-- ---- what is passed untouched ---------------------------------------------------------------------------------------
+
+-- A copy, since the payload may wait in a queue while its owner goes on with the table. Metatables stay: they are how
+-- an empty list says that it is one.
+local function copied(path, value, depth)
+  if type(value) == "string" then
+    check.pass(limits.length(path, value))
+  end
+  local kind = type(value)
+  if kind == "function" or kind == "thread" or (kind == "userdata" and value ~= json.null) then
+    check.fail(path, ("%s is a %s, which JSON cannot hold"):format(path, kind))
+  elseif kind ~= "table" then
+    return value
+  end
+  if depth > DEEPEST then
+    check.fail(path, path .. " is nested too deeply")
+  end
+  local copy = setmetatable({}, getmetatable(value))
+  for key, item in pairs(value) do
+    local step = type(key) == "number" and "[%s]" or ".%s"
+    copy[key] = copied(path .. step:format(tostring(key)), item, depth + 1)
+  end
+  return copy
+end
+
+local function untouched(path, components)
+  if check.sequence(path, components) == 0 then
+    return json.array {}
+  end
+  return copied(path, components, 1)
+end
+
+-- ---- payloads -------------------------------------------------------------------------------------------------------
+
+local function built(message)
+  local components = {}
+  if message.header ~= nil then
+    components[#components + 1] = { type = "header", parameters = { header_parameter(message.header) } }
+  end
+  if message.body ~= nil then
+    -- Without values there is no body component at all, says the provider. The body of a carousel is in upper case,
+    -- as the rest of it.
+    local is_carousel = message.cards ~= nil
+    local parameters = text_parameters("body", message.body, is_carousel and "TEXT" or "text")
+    if #parameters > 0 then
+      components[#components + 1] = { type = is_carousel and "BODY" or "body", parameters = parameters }
+    end
+  end
+  if message.cards ~= nil then
+    components[#components + 1] = carousel(message.cards)
+  end
+  if message.buttons ~= nil then
+    add_buttons(components, message.buttons)
+  end
+  return #components > 0 and components or nil
+end
+
+local function override(value)
+  if value == nil then
+    return nil
+  end
+  if type(value) ~= "boolean" then
+    check.fail("override_bot", "override_bot must be true or false, got " .. type(value))
+  end
+  return value and "yes" or "no"
+end
+
+---Makes the payload of a template, without its recipient. Raises what is wrong, for `check.attempt`.
+---@param id any
+---@param message cunnekt.template_message
+---@return table payload
+function template.make(id, message)
+  check.table("message", message)
+  check.keys("", message, { "header", "body", "buttons", "cards", "override_bot", "components" })
+  local components
+  if message.components ~= nil then
+    for _, other in ipairs { "header", "body", "buttons", "cards" } do
+      if message[other] ~= nil then
+        check.fail("components", ("components is the whole template; %s does not go with it"):format(other))
+      end
+    end
+    components = untouched("components", message.components)
+  else
+    components = built(message)
+  end
+  return {
+    templateid = check.text("template_id", id),
+    overridebot = override(message.override_bot),
+    template = components and { components = components },
+  }
+end
+
+-- "yes/no" stands in the payloads that the dashboard shows, and gets pasted with them.
+local function raw_override(value)
+  if value == "yes/no" then
+    limits.warn_once("overridebot", "overridebot is 'yes/no', as the dashboard shows it; choose 'yes' or 'no'")
+  elseif value ~= nil and value ~= "yes" and value ~= "no" then
+    check.fail("overridebot", "overridebot must be 'yes' or 'no'")
+  end
+  return value
+end
+
+---Checks the provider's own form of a template. Raises what is wrong, for `check.attempt`.
+---@param raw table
+---@return table payload without its recipient
+function template.remake(raw)
+  check.keys("", raw, { "mobile", "templateid", "overridebot", "template" })
+  local made
+  if raw.template ~= nil then
+    made = copied("template", check.table("template", raw.template), 1)
+    if made.components ~= nil then
+      made.components = untouched("template.components", made.components)
+    end
+  end
+  return {
+    templateid = check.text("templateid", raw.templateid),
+    overridebot = raw_override(raw.overridebot),
+    template = made,
+  }
+end
+
+return template

@@ -1,0 +1,427 @@
+-- SPDX-License-Identifier: MIT
+-- The client: checks a message, waits for its turn under the limits, posts it, and repeats it only when it surely was
+-- not taken. There is no idempotency key: a request that was written and whose answer is lost may have reached the
+-- customer, so that is said ("unknown_outcome") and never repaired by sending again.
+--
+-- The API key lives in the closures of `transport` and nowhere else: no field holds it, no error carries it.
+
+local answer = require "cunnekt.provider.answer"
+local build = require "cunnekt.provider.build"
+local download = require "cunnekt.provider.download"
+local errors = require "cunnekt.base.errors"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local limiter = require "cunnekt.provider.limiter"
+local options = require "cunnekt.base.options"
+local retry = require "cunnekt.provider.retry"
+local settings = require "cunnekt.provider.settings"
+local task = require "cunnekt.base.task"
+
+local client = {}
+
+-- An answer to a send is a few hundred bytes.
+local LARGEST_ANSWER = 1024 * 1024
+-- A large file over a slow line takes its time; that something keeps coming is watched in download_source.lua.
+local LONGEST_DOWNLOAD = 3600
+-- Longer than this a call does not wait by itself: it fails with retry_after, and its caller decides.
+local LONGEST_PAUSE = 60
+-- Meta's "too many messages to this person" (see limiter.lua).
+local PAIR_LIMITED = 131056
+
+-- ---- the way out ----------------------------------------------------------------------------------------------------
+
+-- A key shorter than this, as tests may use, can be part of ordinary words: it is looked for as a word of its own only.
+local SHORTEST_SECRET = 8
+
+local function secret_pattern(key)
+  local pattern = key:gsub("%p", "%%%0")
+  if #key < SHORTEST_SECRET then
+    pattern = (key:find "^%w" and "%f[%w]" or "") .. pattern .. (key:find "%w$" and "%f[%W]" or "")
+  end
+  return pattern
+end
+
+-- Everything that knows the key. `chosen` is emptied of it.
+local function transport(chosen)
+  local key = chosen.api_key
+  chosen.api_key = nil
+  local patterns = { secret_pattern(key) }
+  if key:find("/", 1, true) then
+    -- How the key looks in JSON that escapes slashes.
+    patterns[2] = secret_pattern((key:gsub("/", "\\/")))
+  end
+
+  local function without_key(value)
+    if type(value) == "table" then
+      for name, item in pairs(value) do
+        value[name] = without_key(item)
+      end
+      return value
+    elseif type(value) ~= "string" then
+      return value
+    end
+    for _, pattern in ipairs(patterns) do
+      value = value:gsub(pattern, "[API key]")
+    end
+    return value
+  end
+
+  local function request_options(extra, has_key)
+    extra.timeout = extra.timeout or chosen.timeout
+    extra.connect_timeout = chosen.connect_timeout
+    extra.ca_file, extra.proxy = chosen.ca_file, chosen.proxy
+    -- A redirect would take the key to whoever it names.
+    extra.max_redirects = 0
+    extra.headers = extra.headers or {}
+    extra.headers["API-KEY"] = has_key and key or nil
+    extra.headers["User-Agent"] = "cunnekt-lua"
+    return extra
+  end
+
+  local function sender(endpoint)
+    return http.prepare(request_options({
+      method = "POST",
+      url = chosen.base_url .. "/" .. endpoint,
+      headers = { ["Content-Type"] = "application/json", Accept = "application/json" },
+      max_bytes = LARGEST_ANSWER,
+    }, true))
+  end
+  local senders = {}
+
+  return {
+    post = function(endpoint, body)
+      local send = senders[endpoint] or sender(endpoint)
+      senders[endpoint] = send
+      return send(body)
+    end,
+    open = function(url, has_key, max_bytes)
+      return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = LONGEST_DOWNLOAD }, has_key))
+    end,
+    timeout = chosen.timeout,
+    -- A server may well repeat the key that it refuses.
+    clean = function(err)
+      err.message = without_key(err.message)
+      err.body = without_key(err.body)
+      err.raw = without_key(err.raw)
+      return err
+    end,
+  }
+end
+
+-- ---- the client -----------------------------------------------------------------------------------------------------
+
+---@class cunnekt.client
+---@field base_url string
+---@field numbers cunnekt.build.options how recipients' numbers are read and written
+local client_methods = {}
+local client_mt = { __index = client_methods, __name = "cunnekt.client" }
+
+function client_mt:__tostring()
+  return ("cunnekt.client (%s)"):format((self.base_url:gsub("//[^/@]*@", "//")))
+end
+
+---@class cunnekt.client.options
+---@field api_key? string CUNNEKT_API_KEY by default
+---@field base_url? string CUNNEKT_BASE_URL by default, else the provider's
+---@field timeout? number seconds for a whole request; 30 by default
+---@field connect_timeout? number seconds; 10 by default
+---@field ca_file? string certificates to trust instead of the system's
+---@field proxy? string URL of a proxy
+---@field retries? integer how often a send that surely was not taken is repeated; 3 by default
+---@field rate? number messages a second; CUNNEKT_RATE by default, else 80; 0: no limit
+---@field pair_rate? number messages a second to one contact, after a burst of 45; CUNNEKT_PAIR_RATE by default, else
+---one in 6 s; 0: no limit
+---@field mobile_format? "digits"|"plus" how the number is sent; "digits" by default
+---@field default_country? string country code for numbers that are written without one
+
+local NO_KEY = "cunnekt.client: there is no API key; put it into the environment variable CUNNEKT_API_KEY, "
+  .. "or give it as the option api_key (it is on the API page of the Cunnekt dashboard)"
+
+---Makes a client. Raises what is wrong with its options.
+---@param opts? cunnekt.client.options
+---@param level? integer whose line is blamed where the key is missing, as in `error`; 1: the caller's
+---@return cunnekt.client
+function client.new(opts, level)
+  opts = options.check("cunnekt.client", opts, settings.client_types)
+  local chosen = settings.load {
+    script = opts,
+    where = "cunnekt.client",
+    conf_path = false,
+    names = settings.client_types,
+  }
+  if not chosen.api_key then
+    error(NO_KEY, (level or 1) + 1)
+  end
+  chosen.base_url = chosen.base_url:gsub("/+$", "")
+  return setmetatable({
+    base_url = chosen.base_url,
+    numbers = { mobile_format = chosen.mobile_format, default_country = chosen.default_country },
+    _transport = transport(chosen),
+    _limiter = limiter.new { rate = chosen.rate, pair_rate = chosen.pair_rate },
+    _retries = chosen.retries,
+  }, client_mt)
+end
+
+-- ---- one delivery ---------------------------------------------------------------------------------------------------
+
+local LOST = "the request was written, but its answer is lost (%s); the message may have been taken or not, "
+  .. "and is not sent again"
+
+-- What became of the message when there is no answer.
+local function without_answer(err)
+  if err.kind == "invalid" then
+    return err
+  elseif err.sent ~= false then
+    return errors.new("unknown_outcome", LOST:format(err.message), { cause = err.kind, retryable = false, sent = true })
+  end
+  -- Nothing was written. A connection may come about next time; a certificate stays as it is.
+  err.retryable = err.kind == "network" or err.kind == "timeout"
+  return err
+end
+
+-- The contact as the limiter knows it, however its number is written.
+local function contact_of(payload)
+  return (payload.mobile:gsub("^%+", ""))
+end
+
+local function post_once(self, endpoint, body, contact)
+  local response, transport_err = self._transport.post(endpoint, body)
+  local sent, err
+  if response then
+    sent, err = answer.read(response.status, response.headers, response.body)
+  else
+    err = without_answer(transport_err)
+  end
+  if err then
+    self._transport.clean(err)
+    -- The provider's words may name the recipient; errors end up in logs.
+    err.message = err.message:gsub("%+?" .. contact:gsub("%p", "%%%0"), "the recipient")
+  end
+  return sent, err
+end
+
+-- Waits until both limits allow the message. The contact first: a token of the number is for a message that can go.
+local function wait_for_turn(self, contact)
+  local seconds = self._limiter:reserve_pair(contact)
+  if seconds > 0 then
+    task.sleep(seconds)
+  end
+  seconds = self._limiter:reserve_number()
+  if seconds > 0 then
+    task.sleep(seconds)
+  end
+end
+
+-- Seconds until the next attempt; nil when there must be none, or it is too far off.
+local function pause_before_retry(self, err, contact, attempt)
+  if err.code == PAIR_LIMITED then
+    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
+  end
+  if not err.retryable then
+    return nil
+  end
+  local pause = err.retry_after or retry.backoff(attempt)
+  return pause <= LONGEST_PAUSE and pause or nil
+end
+
+-- The payload with the number as this client writes it; builders may have been called without its options.
+local function addressed(self, payload)
+  if self.numbers.mobile_format ~= "plus" or not payload.mobile:find "^%d" then
+    return payload
+  end
+  local copy = {}
+  for name, value in pairs(payload) do
+    copy[name] = value
+  end
+  copy.mobile = "+" .. payload.mobile
+  return copy
+end
+
+local function encoded(self, payload)
+  if type(payload) ~= "table" or type(payload.mobile) ~= "string" then
+    error("client:deliver: a payload that a builder made is wanted", 3)
+  end
+  local ok, body = pcall(json.encode, addressed(self, payload))
+  if not ok and body == "not enough memory" then
+    error(body, 0) -- which is no fault of the message
+  elseif not ok then
+    return nil, errors.new("invalid", "the payload cannot be written as JSON: " .. tostring(body))
+  end
+  return body
+end
+
+local function penalised(seconds)
+  local message = "too many messages went to this contact; WhatsApp takes none for now"
+  return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
+end
+
+local deliver_options = { retries = "integer" }
+
+local function deliver(self, payload, body, last)
+  local endpoint, contact = build.endpoint(payload), contact_of(payload)
+  local err
+  for attempt = 1, last do
+    local penalty = self._limiter:penalty(contact)
+    if penalty > LONGEST_PAUSE then
+      return nil, penalised(penalty)
+    end
+    wait_for_turn(self, contact)
+    local sent
+    sent, err = post_once(self, endpoint, body, contact)
+    if sent then
+      self._limiter:forgive(contact)
+      sent.attempts = attempt
+      return sent
+    end
+    err.attempts = attempt
+    local pause = pause_before_retry(self, err, contact, attempt)
+    if not pause or attempt == last then
+      break
+    end
+    task.sleep(pause)
+  end
+  return nil, err
+end
+
+---Sends a payload that a builder made. Waits for its turn under the limits, and repeats what surely was not taken.
+---@param payload table
+---@param opts? {retries: integer?} another number of repeats than the client's
+---@param text? string the payload as JSON, as it was when it was said; the payload's own by default
+---@return cunnekt.sent_answer? sent with `attempts`
+---@return cunnekt.error? err with `attempts`
+function client_methods:deliver(payload, opts, text)
+  opts = options.check("client:deliver", opts, deliver_options)
+  local body, err = text, nil
+  if not body or self.numbers.mobile_format == "plus" then
+    body, err = encoded(self, payload)
+  end
+  if not body then
+    return nil, err
+  end
+  return task.record("client", payload, function()
+    return deliver(self, payload, body, (opts.retries or self._retries) + 1)
+  end)
+end
+
+local function deliver_built(self, payload, err)
+  if not payload then
+    return nil, err
+  end
+  return self:deliver(payload)
+end
+
+-- ---- what it sends --------------------------------------------------------------------------------------------------
+
+---Sends a template.
+---@param to string|integer the recipient
+---@param template_id string as the dashboard shows it
+---@param message? cunnekt.template_message
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_template(to, template_id, message)
+  return deliver_built(self, build.send_template(to, template_id, message, self.numbers))
+end
+
+---Sends a text.
+---@param to string|integer
+---@param text string at most 4096 characters
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_text(to, text)
+  return deliver_built(self, build.send_text(to, text, self.numbers))
+end
+
+---Sends reply buttons.
+---@param to string|integer
+---@param spec cunnekt.buttons_message
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_buttons(to, spec)
+  return deliver_built(self, build.send_buttons(to, spec, self.numbers))
+end
+
+---Sends a list to choose from.
+---@param to string|integer
+---@param spec cunnekt.list_message
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_list(to, spec)
+  return deliver_built(self, build.send_list(to, spec, self.numbers))
+end
+
+---Sends a form to fill in.
+---@param to string|integer
+---@param spec cunnekt.form_message
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_form(to, spec)
+  return deliver_built(self, build.send_form(to, spec, self.numbers))
+end
+
+---Sends a button that opens a web page.
+---@param to string|integer
+---@param spec cunnekt.cta_url_message
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_cta_url(to, spec)
+  return deliver_built(self, build.send_cta_url(to, spec, self.numbers))
+end
+
+---Sends an image.
+---@param to string|integer
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_image(to, url, caption)
+  return deliver_built(self, build.send_image(to, url, caption, self.numbers))
+end
+
+---Sends a video.
+---@param to string|integer
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_video(to, url, caption)
+  return deliver_built(self, build.send_video(to, url, caption, self.numbers))
+end
+
+---Sends a document.
+---@param to string|integer
+---@param url string where the file itself is
+---@param caption? string at most 1024 characters
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_document(to, url, caption)
+  return deliver_built(self, build.send_document(to, url, caption, self.numbers))
+end
+
+---Sends audio.
+---@param to string|integer
+---@param url string where the file itself is
+---@param caption? string goes out, but WhatsApp shows none
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send_audio(to, url, caption)
+  return deliver_built(self, build.send_audio(to, url, caption, self.numbers))
+end
+
+---Sends the provider's own JSON, given as a table, after the same checks.
+---@param payload table
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err
+function client_methods:send(payload)
+  return deliver_built(self, build.send(payload, self.numbers))
+end
+
+---Fetches the media of an incoming message, to a file, to a function or, when small, into memory.
+---@param message_id string the id of the message, not of its media
+---@param opts? cunnekt.download.options
+---@return cunnekt.download.result? result
+---@return cunnekt.error? err kinds: as for a send; corrupt, too_large; invalid when a file cannot be written
+function client_methods:download(message_id, opts)
+  return download.run(self, message_id, opts)
+end
+
+return client

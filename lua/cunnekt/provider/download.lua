@@ -1,0 +1,202 @@
+-- SPDX-License-Identifier: MIT
+-- The media of an incoming message, streamed to a file, a function or memory. What the provider answers with is
+-- documented nowhere: bytes, or JSON that holds a link, base64 or an error. download_source.lua tells which; this file
+-- moves the bytes, counts them and checks them.
+
+local atomic_file = require "cunnekt.base.atomic_file"
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local options = require "cunnekt.base.options"
+local source = require "cunnekt.provider.download_source"
+local task = require "cunnekt.base.task"
+
+local download = {}
+
+-- WhatsApp's largest document; and what is taken into memory when no other place is given.
+local LARGEST, LARGEST_IN_MEMORY = 100 * 1024 * 1024, 16 * 1024 * 1024
+
+---@class cunnekt.download.options
+---@field path? string the file to write; missing folders are made
+---@field sink? fun(chunk: string): any takes the bytes as they come; `nil, message` or false from it ends the download
+---@field sha256? string base64, as in the webhook: other bytes are "corrupt"
+---@field max_bytes? integer 100 MB by default; 16 MB without path and sink
+---@field on_progress? fun(received: integer, total: integer?) bytes; total where the server says it
+
+---@class cunnekt.download.result
+---@field path? string
+---@field body? string the bytes, when neither path nor sink was given
+---@field size integer bytes
+---@field sha256 string base64
+---@field mime_type? string as the server says
+---@field status integer HTTP status
+
+---@type table<string, string> the options of client:download, for options.check
+download.option_types = {
+  path = "string",
+  sink = "function",
+  sha256 = "string",
+  max_bytes = "integer",
+  on_progress = "function",
+}
+
+local function check_options(message_id, opts)
+  opts = options.check("client:download", opts, download.option_types, 4)
+  if type(message_id) ~= "string" then
+    error("client:download: message_id must be a string, got " .. type(message_id), 3)
+  elseif opts.path and opts.sink then
+    error("client:download: path and sink exclude each other", 3)
+  end
+  return opts
+end
+
+local function invalid(field, message)
+  return nil, errors.new("invalid", message, { field = field })
+end
+
+-- The digest that the bytes must have, or false when none is known.
+local function wanted_digest(text)
+  if not text then
+    return false
+  end
+  local digest = core.base64_decode(text)
+  if not digest or #digest ~= 32 then
+    return invalid("sha256", "sha256 must be base64 of 32 bytes, as it stands in the webhook")
+  end
+  return digest
+end
+
+-- ---- where the bytes go: each has write, commit and close ------------------------------------------------------------
+
+local function to_memory()
+  local chunks = {}
+  return setmetatable({
+    write = function(_, chunk)
+      chunks[#chunks + 1] = chunk
+      return true
+    end,
+    commit = function(self)
+      self.body = table.concat(chunks)
+      return true
+    end,
+    close = function() end,
+  }, { __close = function() end })
+end
+
+local function to_sink(sink)
+  return setmetatable({
+    write = function(_, chunk)
+      local ok, message = sink(chunk)
+      if ok == false or (ok == nil and message ~= nil) then
+        return nil, errors.new("cancelled", "the sink ended the download: " .. tostring(message or "it returned false"))
+      end
+      return true
+    end,
+    commit = function()
+      return true
+    end,
+    close = function() end,
+  }, { __close = function() end })
+end
+
+local function open_target(opts)
+  if opts.path then
+    return atomic_file.open(opts.path)
+  end
+  return opts.sink and to_sink(opts.sink) or to_memory()
+end
+
+local function too_large(max_bytes)
+  local message = ("the media is larger than %d bytes"):format(max_bytes)
+  return nil, errors.new("too_large", message, { limit = max_bytes })
+end
+
+-- Moves everything; gives the number of bytes and their digest.
+local function pump(media, target, opts, max_bytes)
+  local hash, size = core.sha256(), 0
+  while true do
+    local chunk, err = media:read()
+    if not chunk then
+      if err then
+        return nil, err
+      end
+      return size, hash:digest()
+    end
+    size = size + #chunk
+    if size > max_bytes then
+      return too_large(max_bytes)
+    end
+    hash:update(chunk)
+    local ok, problem = target:write(chunk)
+    if not ok then
+      return nil, problem
+    end
+    if opts.on_progress then
+      opts.on_progress(size, media.total)
+    end
+  end
+end
+
+local function store(media, target, opts, max_bytes, wanted)
+  local size, digest = pump(media, target, opts, max_bytes)
+  if not size then
+    return nil, digest
+  end
+  if wanted and not core.equal(digest, wanted) then
+    return nil, errors.new("corrupt", ("the media's %d bytes don't have the sha256 of the webhook"):format(size))
+  end
+  local ok, err = target:commit()
+  if not ok then
+    return nil, err
+  end
+  return {
+    path = opts.path,
+    body = target.body,
+    size = size,
+    sha256 = core.base64_encode(digest),
+    mime_type = media.mime_type,
+    status = media.status,
+  }
+end
+
+local function fetch(client, message_id, opts)
+  if opts.path and not opts.path:find "^[^%z]+$" then
+    return invalid("path", "path is empty or holds a zero byte")
+  elseif message_id == "" then
+    return invalid("message_id", "message_id is empty; it is the id of the message that brought the media")
+  end
+  local wanted, err = wanted_digest(opts.sha256)
+  if wanted == nil then
+    return nil, err
+  end
+  local max_bytes = opts.max_bytes or ((opts.path or opts.sink) and LARGEST or LARGEST_IN_MEMORY)
+  local media <close>, problem = source.open(client, message_id, { max_bytes = max_bytes, digest = wanted })
+  if not media then
+    return nil, problem
+  elseif media.total and media.total > max_bytes then
+    return too_large(max_bytes)
+  end
+  -- Closed on every way out: of a file that did not become whole, nothing stays.
+  local target <close>, refusal = open_target(opts)
+  if not target then
+    return nil, refusal
+  end
+  return store(media, target, opts, max_bytes, wanted)
+end
+
+---Downloads the media of a message; see cunnekt.client.download.
+---@param client cunnekt.client
+---@param message_id string
+---@param opts? cunnekt.download.options
+---@return cunnekt.download.result? result
+---@return cunnekt.error? err
+function download.run(client, message_id, opts)
+  opts = check_options(message_id, opts)
+  if opts.sink then
+    task.refuse("a download into a sink", 3)
+  end
+  return task.record("download", { message_id, opts.path or false }, function()
+    return fetch(client, message_id, opts)
+  end)
+end
+
+return download

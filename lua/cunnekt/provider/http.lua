@@ -1,0 +1,342 @@
+-- SPDX-License-Identifier: MIT
+-- HTTP requests. A call waits for its answer: inside a task it yields, elsewhere it steps the loop until done. An
+-- answer of any status is an answer; what could not be had at all is `nil, err`. The work is done by libcurl, behind
+-- src/core/http_client.h.
+
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
+local options = require "cunnekt.base.options"
+local task = require "cunnekt.base.task"
+
+---@class cunnekt.http
+local http = {}
+
+---@class cunnekt.http.options
+---@field method? string "GET" by default
+---@field url? string http or https
+---@field headers? table<string, string|number|string[]>
+---@field body? string
+---@field json? any sent as the body, with its Content-Type; instead of `body`
+---@field timeout? number seconds until the answer is complete; 30 by default, math.huge for none
+---@field connect_timeout? number seconds for name, connection and TLS; 10 by default
+---@field max_bytes? integer of the answer's body; 16 MiB by default
+---@field ca_file? string certificates (PEM) to trust, besides the system's
+---@field proxy? string URL of a proxy; "" for none, whatever the environment says
+---@field unix? string path of a Unix socket to connect to, whatever host the URL names
+---@field max_redirects? integer followed for GET and HEAD only; 0 by default
+
+---@class cunnekt.http.answer
+---@field status integer
+---@field headers table<string, string> by lower-case name; several of a name are joined by ", "
+---@field body string
+
+---What `http.request` knows, for whoever checks options before they are used.
+---@type table<string, string>
+http.option_types = {
+  method = "string",
+  url = "string",
+  headers = "table",
+  body = "string",
+  json = "any",
+  timeout = "number",
+  connect_timeout = "number",
+  max_bytes = "integer",
+  ca_file = "string",
+  proxy = "string",
+  unix = "string",
+  max_redirects = "integer",
+}
+
+local default_timeout, default_connect_timeout = 30, 10
+local default_max_bytes = 16 * 1024 * 1024
+local longest_ms = 0x7fffffff -- what libcurl's timers hold
+
+-- ---- options to what the core wants --------------------------------------------------------------------------------
+
+local function milliseconds(where, name, seconds, level)
+  if seconds <= 0 or seconds ~= seconds then
+    error(("%s: option '%s' must be more than 0"):format(where, name), level)
+  end
+  local ms = math.ceil(math.min(seconds, 1e9) * 1000)
+  return ms <= longest_ms and ms or 0 -- 0: none
+end
+
+local function whole(where, name, number, level)
+  local integer = math.tointeger(number)
+  if not integer or integer < 0 then
+    error(("%s: option '%s' must not be negative"):format(where, name), level)
+  end
+  return integer
+end
+
+local function add_header(lines, where, name, value, level)
+  local kind = type(value)
+  if type(name) ~= "string" or (kind ~= "string" and kind ~= "number") then
+    -- The value is not shown: it may be a key.
+    error(("%s: header '%s' must be a string, got %s"):format(where, tostring(name), kind), level)
+  end
+  lines[#lines + 1] = name .. ": " .. value
+end
+
+-- A list of "Name: value", in order of name: equal requests are recognised as such by the core.
+local function header_lines(where, headers, has_json, level)
+  local lines, has_type = {}, false
+  for name, value in pairs(headers or {}) do
+    has_type = has_type or (type(name) == "string" and name:lower() == "content-type")
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      add_header(lines, where, name, one, level + 1)
+    end
+  end
+  if has_json and not has_type then
+    lines[#lines + 1] = "Content-Type: application/json"
+  end
+  table.sort(lines)
+  return lines
+end
+
+local function raw_options(where, opts, level)
+  if not opts.url then
+    error(where .. ": option 'url' is missing", level)
+  elseif opts.json ~= nil and opts.body then
+    error(where .. ": options 'json' and 'body' exclude each other", level)
+  end
+  local has_json = opts.json ~= nil
+  local connect_timeout = opts.connect_timeout or default_connect_timeout
+  return {
+    method = opts.method or "GET",
+    url = opts.url,
+    headers = header_lines(where, opts.headers, has_json, level + 1),
+    body = has_json and json.encode(opts.json) or opts.body,
+    timeout_ms = milliseconds(where, "timeout", opts.timeout or default_timeout, level + 1),
+    connect_timeout_ms = milliseconds(where, "connect_timeout", connect_timeout, level + 1),
+    max_bytes = whole(where, "max_bytes", opts.max_bytes or default_max_bytes, level + 1),
+    max_redirects = whole(where, "max_redirects", opts.max_redirects or 0, level + 1),
+    ca_file = opts.ca_file,
+    proxy = opts.proxy,
+    unix = opts.unix,
+  }
+end
+
+-- ---- answers -------------------------------------------------------------------------------------------------------
+
+local function parse_headers(head)
+  local headers = {}
+  for name, value in head:gmatch "\n([^%s:]+):[ \t]*([^\r\n]*)" do
+    name = name:lower()
+    local last = value:byte(-1)
+    if last == 32 or last == 9 then -- rare; from the end, for a head may be one long run of spaces
+      value = value:match ".*[^ \t]" or ""
+    end
+    local before = headers[name]
+    headers[name] = before and before .. ", " .. value or value
+  end
+  return headers
+end
+
+-- A URL as it may stand in a message or log: what may be secret (user, password, query) is left out.
+local function safe_url(url)
+  local scheme, authority, path = url:match "^([hH][tT][tT][pP][sS]?://)([^/?#\\]*)([^?#%c]*)"
+  local host, port = (authority or ""):gsub("^.*@", ""):match "^([^:%[%]]+):?(%d*)$"
+  if not host then
+    host, port = (authority or ""):gsub("^.*@", ""):match "^(%[[%x:.]+%]):?(%d*)$"
+  end
+  if not host then -- nobody knows what is a password here
+    return "(a malformed URL)"
+  end
+  return scheme .. host .. (port ~= "" and ":" .. port or "") .. path
+end
+
+local function failure(raw, kind, message, sent)
+  return errors.new(kind, ("%s %s: %s"):format(raw.method, safe_url(raw.url), message), { sent = sent })
+end
+
+-- Waits for the core's answer; gives the request too, for streams.
+local function wait(raw)
+  local request
+  local status, body, head, sent = task.await(function(done)
+    request = core.request(raw, done)
+    return function()
+      request:close()
+    end
+  end)
+  if not status then
+    return nil, failure(raw, body, head, sent)
+  end
+  return { status = status, headers = parse_headers(head), body = body }, request
+end
+
+-- Tail-called by its users, so that level 3 is who called them.
+local function send(where, opts)
+  local raw = raw_options(where, options.check(where, opts, http.option_types, 3), 3)
+  -- What is sent, whatever order the keys of its JSON come in.
+  local content = opts.json ~= nil and { json = opts.json } or raw.body or false
+  return task.record("http", { raw.method, raw.url, content }, function()
+    local answer, err = wait(raw)
+    if not answer then
+      return nil, err
+    end
+    return answer
+  end)
+end
+
+local function with(opts, method, url, body)
+  local merged = {}
+  for name, value in pairs(opts or {}) do
+    merged[name] = value
+  end
+  merged.method, merged.url, merged.body = method, url, body or merged.body
+  return merged
+end
+
+-- ---- requests ------------------------------------------------------------------------------------------------------
+
+---Sends a request and waits for its whole answer.
+---
+---err.sent says whether the server may have received the request: when it is true, a request that must not happen twice
+---is not to be sent again.
+---@param opts cunnekt.http.options
+---@return cunnekt.http.answer? answer of any status
+---@return cunnekt.error? err kind: network, tls, timeout, too_large, cancelled or invalid
+function http.request(opts)
+  return send("http.request", opts)
+end
+
+-- The headers of most answers are never looked at: they are read when the first is asked for.
+local lazy_headers_mt = {
+  __index = function(self, wanted)
+    local head = self[1]
+    self[1] = nil
+    setmetatable(self, nil)
+    for name, value in pairs(parse_headers(head)) do
+      self[name] = value
+    end
+    return self[wanted]
+  end,
+}
+
+---Checks the options of a request once, for one that is sent again and again with another body.
+---@param opts cunnekt.http.options of http.request, without body and json
+---@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are there when they are asked for, not for `pairs`
+function http.prepare(opts)
+  local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
+  local function start(done)
+    return core.request(raw, done)
+  end
+  return function(body)
+    raw.body = body
+    local status, answer, head, sent = task.await(start)
+    raw.body = nil
+    if not status then
+      return nil, failure(raw, answer, head, sent)
+    end
+    return { status = status, body = answer, headers = setmetatable({ head }, lazy_headers_mt) }
+  end
+end
+
+---Sends a GET request.
+---@param url string
+---@param opts? cunnekt.http.options
+---@return cunnekt.http.answer? answer
+---@return cunnekt.error? err as of http.request
+function http.get(url, opts)
+  return send("http.get", with(opts, "GET", url))
+end
+
+---Sends a POST request. It is written at most once, whatever becomes of its connection.
+---@param url string
+---@param body? string or leave it out and give opts.json
+---@param opts? cunnekt.http.options
+---@return cunnekt.http.answer? answer
+---@return cunnekt.error? err as of http.request
+function http.post(url, body, opts)
+  return send("http.post", with(opts, "POST", url, body))
+end
+
+---An answer whose body is read piece by piece. What is not read is not received: the server has to wait.
+---@class cunnekt.http.stream
+---@field status integer
+---@field headers table<string, string>
+local stream_methods = {}
+local stream_mt = { __index = stream_methods, __name = "cunnekt.http.stream" }
+
+---Waits for the next piece of the body.
+---@return string? chunk nil at the end, and with an error
+---@return cunnekt.error? err as of http.request
+function stream_methods:read()
+  if self._is_over then
+    return nil, self._err
+  end
+  local chunk, kind, message, sent = task.await(function(done)
+    self._request:read(done)
+    return function()
+      self:close()
+    end
+  end)
+  if not chunk then
+    self._is_over = true
+    self._err = kind and failure(self._raw, kind, message, sent) or nil
+  end
+  return chunk, self._err
+end
+
+---Ends the transfer; closing twice is fine. A read under way fails with the kind "cancelled".
+function stream_methods:close()
+  if not self._is_over then
+    self._is_over = true
+    self._err = failure(self._raw, "cancelled", "closed", true)
+  end
+  self._request:close()
+end
+
+stream_mt.__close = stream_methods.close
+
+---Sends a request and waits for the head of its answer only.
+---@param opts cunnekt.http.options timeout and max_bytes hold for the whole body
+---@return cunnekt.http.stream? stream
+---@return cunnekt.error? err as of http.request
+function http.stream(opts)
+  local raw = raw_options("http.stream", options.check("http.stream", opts, http.option_types), 3)
+  task.refuse("http.stream", 2)
+  raw.stream = true
+  local answer, request = wait(raw)
+  if not answer then
+    return nil, request
+  end
+  answer._request, answer._raw = request, { method = raw.method, url = raw.url }
+  return setmetatable(answer, stream_mt)
+end
+
+-- ---- texts in URLs -------------------------------------------------------------------------------------------------
+
+---Percent-encodes everything but letters, digits and `-._~`.
+---@param text string
+---@return string
+function http.url_encode(text)
+  return (text:gsub("[^%w%-._~]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
+
+---Decodes `%XX`; a `%` that begins no such code stays. `+` is a plus sign here.
+---@param text string
+---@return string
+function http.url_decode(text)
+  return (text:gsub("%%(%x%x)", function(code)
+    return string.char(tonumber(code, 16))
+  end))
+end
+
+---Reads the part of a URL after the `?`. `+` is a space here; of equal names the last counts.
+---@param query string
+---@return table<string, string>
+function http.parse_query(query)
+  local values = {}
+  for pair in query:gmatch "[^&]+" do
+    local name, value = pair:gsub("+", " "):match "^([^=]*)=?(.*)$"
+    values[http.url_decode(name)] = http.url_decode(value)
+  end
+  return values
+end
+
+return http

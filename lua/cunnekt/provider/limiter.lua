@@ -1,0 +1,222 @@
+-- SPDX-License-Identifier: MIT
+-- Two limits at once: messages a second for the number, and for one contact. It only counts; who asks does the waiting.
+--
+-- A bucket is one number: the time at which it will be full again (the "theoretical arrival time" of the generic cell
+-- rate algorithm). Full buckets need not be remembered at all, so contacts that went quiet cost nothing; with a million
+-- of them in a burst it is one table entry each, dropped again a few at a time.
+
+local clock = require "cunnekt.time.clock"
+
+local limiter = {}
+
+-- ---- a map that forgets ---------------------------------------------------------------------------------------------
+
+-- How many old entries are looked at for each question: more than the one that it may add, so that it ends.
+local SWEPT_AT_ONCE = 4
+
+-- Entries are set in `young`. Every `period` seconds young becomes old, once the old one has been swept: what still
+-- matters of it moves over, the rest goes. Nothing is ever added to `old`, so `next` may stand in the middle of it.
+local aging_methods = {}
+local aging_mt = { __index = aging_methods }
+
+local function aging(period, matters)
+  local self = { young = {}, old = {}, period = period, matters = matters, turned = clock.monotonic() }
+  return setmetatable(self, aging_mt)
+end
+
+---@param key string
+---@return any?
+function aging_methods:get(key)
+  local value = self.young[key]
+  if value == nil then
+    value = self.old[key]
+  end
+  return value
+end
+
+---Goes a few entries on.
+---@param now number seconds, steady
+function aging_methods:sweep(now)
+  for _ = 1, SWEPT_AT_ONCE do
+    local key, value = next(self.old, self.cursor)
+    self.cursor = key
+    if key == nil then
+      -- A table emptied by hand keeps its slots, and `next` would walk them all each time.
+      self.old = {}
+      if now - self.turned >= self.period then
+        self.old, self.young, self.turned = self.young, {}, now
+      end
+      return
+    end
+    if self.matters(value, now) and self.young[key] == nil then
+      self.young[key] = value
+    end
+    self.old[key] = nil
+  end
+end
+
+---@param key string
+---@param value any
+function aging_methods:set(key, value)
+  self.young[key] = value
+  if self.old[key] ~= nil then
+    self.old[key] = nil
+  end
+end
+
+---@return integer
+function aging_methods:count()
+  local count = 0
+  for _, part in ipairs { self.young, self.old } do
+    for _ in pairs(part) do
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- ---- the limiter ----------------------------------------------------------------------------------------------------
+
+-- Meta's limits: https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput and #pair-rate-limits
+local RATE = 80
+local PAIR_RATE, PAIR_BURST = 1 / 6, 45
+-- After error 131056 wait 4^n seconds, n counted from 0 until a message gets through. 4^6 is over an hour.
+local MOST_PENALTIES = 6
+-- How long a contact's count of penalties is remembered after the last of them has passed.
+local PENALTY_MEMORY = 3600
+-- Waits below this are nothing but rounding of floating-point time.
+local NOTHING = 1e-9
+
+---@class cunnekt.limiter
+---@field _pairs table contact → time at which its bucket is full
+---@field _penalties table contact → {count, over}
+local limiter_methods = {}
+local limiter_mt = { __index = limiter_methods, __name = "cunnekt.limiter" }
+
+---@class cunnekt.limiter.options
+---@field rate? number messages a second for the number; 0: no limit; 80 by default
+---@field burst? number how many at once; as many as go in a second by default
+---@field pair_rate? number messages a second for one contact; 0: no limit; one in 6 s by default
+---@field pair_burst? number how many at once to one contact; 45 by default
+
+---Makes a limiter.
+---@param opts? cunnekt.limiter.options
+---@return cunnekt.limiter
+function limiter.new(opts)
+  opts = opts or {}
+  local rate = opts.rate or RATE
+  local pair_rate = opts.pair_rate or PAIR_RATE
+  local self = {
+    _interval = rate > 0 and 1 / rate or 0,
+    _burst = math.max(1, opts.burst or rate),
+    _full = 0,
+    _pair_interval = pair_rate > 0 and 1 / pair_rate or 0,
+    _pair_burst = math.max(1, opts.pair_burst or PAIR_BURST),
+  }
+  local is_filling = function(full, now)
+    return full > now
+  end
+  local is_counted = function(penalty, now)
+    return penalty.over + PENALTY_MEMORY > now
+  end
+  self._pairs = aging(math.max(60, self._pair_interval * self._pair_burst), is_filling)
+  self._penalties = aging(PENALTY_MEMORY, is_counted)
+  return setmetatable(self, limiter_mt)
+end
+
+-- Seconds until a bucket that is full at `full` has a token.
+local function until_token(full, interval, burst, now)
+  if interval == 0 then
+    return 0
+  end
+  local wait = (full - now) - interval * (burst - 1)
+  return wait > NOTHING and wait or 0
+end
+
+local function penalty_wait(self, contact, now)
+  local penalty = self._penalties:get(contact)
+  return penalty and math.max(0, penalty.over - now) or 0
+end
+
+---How long WhatsApp takes nothing for a contact, after `penalise`.
+---@param contact string
+---@return number seconds
+function limiter_methods:penalty(contact)
+  return penalty_wait(self, contact, clock.monotonic())
+end
+
+local function pair_wait(self, contact, now)
+  self._pairs:sweep(now)
+  self._penalties:sweep(now)
+  local full = self._pairs:get(contact) or now
+  local wait = until_token(full, self._pair_interval, self._pair_burst, now)
+  return math.max(wait, penalty_wait(self, contact, now)), full
+end
+
+local function take_pair(self, contact, full, now)
+  if self._pair_interval > 0 then
+    self._pairs:set(contact, math.max(full, now) + self._pair_interval)
+  end
+end
+
+---Takes a token of both buckets, or says how long there will be none. It keeps no place in a queue: who comes back
+---later may find it taken by another.
+---@param contact string
+---@return number seconds to wait; 0: taken
+function limiter_methods:delay(contact)
+  local now = clock.monotonic()
+  local wait, full = pair_wait(self, contact, now)
+  wait = math.max(wait, until_token(self._full, self._interval, self._burst, now))
+  if wait == 0 then
+    take_pair(self, contact, full, now)
+    self._full = math.max(self._full, now) + self._interval
+  end
+  return wait
+end
+
+---Takes the next token of a contact, also one that is not there yet: after that many seconds it is. So those that wait
+---go in the order in which they asked, and wake once.
+---@param contact string
+---@return number seconds
+function limiter_methods:reserve_pair(contact)
+  local now = clock.monotonic()
+  local wait, full = pair_wait(self, contact, now)
+  take_pair(self, contact, full, now)
+  return wait
+end
+
+---Takes the next token of the number, as `reserve_pair` does. Ask for it last: it is for a message that can go.
+---@return number seconds
+function limiter_methods:reserve_number()
+  local now = clock.monotonic()
+  local wait = until_token(self._full, self._interval, self._burst, now)
+  self._full = math.max(self._full, now) + self._interval
+  return wait
+end
+
+---Notes that WhatsApp refused a message since too many went to this contact (131056).
+---@param contact string
+---@return number seconds until the next one may go
+function limiter_methods:penalise(contact)
+  local now = clock.monotonic()
+  local penalty = self._penalties:get(contact) or { count = 0 }
+  local wait = 4.0 ^ math.min(penalty.count, MOST_PENALTIES)
+  self._penalties:set(contact, { count = penalty.count + 1, over = now + wait })
+  return wait
+end
+
+---Notes that a message to this contact was taken: its penalties are over.
+---@param contact string
+function limiter_methods:forgive(contact)
+  if self._penalties:get(contact) then
+    self._penalties:set(contact, nil)
+  end
+end
+
+---How many contacts are remembered, for tests and figures.
+---@return integer
+function limiter_methods:remembered()
+  return self._pairs:count() + self._penalties:count()
+end
+
+return limiter

@@ -1,0 +1,324 @@
+-- SPDX-License-Identifier: MIT
+-- Where each setting comes from: the host's overrides, flags, the script's own options, the environment,
+-- cunnekt.conf.lua, and a default. This table is the only list of them. A wrong value raises a sentence that says where
+-- it stands; the value of a secret is never repeated.
+
+local options = require "cunnekt.base.options"
+
+local settings = {}
+
+local CONF = "cunnekt.conf.lua"
+
+-- ---- what a value must be; each gives nil, or what is wrong ---------------------------------------------------------
+
+local function from_zero(value)
+  if value ~= value or value < 0 or value == math.huge then
+    return "must be 0 or more"
+  end
+end
+
+local function above_zero(value)
+  if value ~= value or value <= 0 or value == math.huge then
+    return "must be more than 0"
+  end
+end
+
+local function web_address(value)
+  if not value:find "^[Hh][Tt][Tt][Pp][Ss]?://[^%s/?#]+[^%s?#]*$" then
+    return "must be an address such as https://app2.cunnekt.com/v1"
+  end
+end
+
+local function listen_address(value)
+  local port = value:match "^[^%s:]+:(%d+)$" or value:match "^%[[%x:.]+%]:(%d+)$"
+  if not port or tonumber(port) > 65535 then
+    return "must be HOST:PORT, such as 127.0.0.1:8080"
+  end
+end
+
+local function url_path(value)
+  if not value:find "^/[%w%-._~/%%]*$" then
+    return "must be a path such as /webhook"
+  end
+end
+
+local function path_segment(value)
+  if not value:find "^[%w%-._~]+$" then
+    return "must be made of letters, digits and -._~ only, since it becomes part of an address"
+  end
+end
+
+local function header_text(value)
+  if not value:find "%S" then
+    return "is empty"
+  elseif value:find "[%c ]" then
+    return "holds a space or a control character"
+  end
+end
+
+local function store_name(value)
+  local is_known = value:find "^sqlite:." or value:find "^memory:" or value:find "^postgres://"
+  if not (is_known or value:find "^postgresql://") then
+    return "must be sqlite:FILE, memory: or postgres://…"
+  end
+end
+
+local function country_code(value)
+  if not tostring(value):find "^%+?[1-9]%d?%d?$" then
+    return "must be a country code such as '91'"
+  end
+end
+
+-- ---- the settings ---------------------------------------------------------------------------------------------------
+
+---@class cunnekt.setting
+---@field type string|string[] as for options.check
+---@field env? string the environment variable
+---@field default? any
+---@field check? fun(value: any): string? gives what is wrong
+---@field is_secret? boolean never from a flag, never in a message
+---@field is_client? boolean an option of cunnekt.client
+
+---@type table<string, cunnekt.setting>
+settings.known = {
+  api_key = { type = "string", env = "CUNNEKT_API_KEY", check = header_text, is_secret = true, is_client = true },
+  base_url = {
+    type = "string",
+    env = "CUNNEKT_BASE_URL",
+    default = "https://app2.cunnekt.com/v1",
+    check = web_address,
+    is_client = true,
+  },
+  -- Meta's limits: 80 messages a second for a number, one in 6 seconds for a contact.
+  rate = { type = "number", env = "CUNNEKT_RATE", default = 80, check = from_zero, is_client = true },
+  pair_rate = { type = "number", env = "CUNNEKT_PAIR_RATE", default = 1 / 6, check = from_zero, is_client = true },
+  timeout = { type = "number", default = 30, check = above_zero, is_client = true },
+  connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true },
+  retries = { type = "integer", default = 3, check = from_zero, is_client = true },
+  ca_file = { type = "string", is_client = true },
+  proxy = { type = "string", is_client = true },
+  mobile_format = { type = { "digits", "plus" }, default = "digits", is_client = true },
+  default_country = { type = "string|integer", check = country_code, is_client = true },
+  listen = { type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address },
+  admin = { type = "string", env = "CUNNEKT_ADMIN", check = listen_address },
+  webhook_path = { type = "string", env = "CUNNEKT_WEBHOOK_PATH", default = "/webhook", check = url_path },
+  webhook_secret = { type = "string", env = "CUNNEKT_WEBHOOK_SECRET", check = path_segment, is_secret = true },
+  app_secret = { type = "string", env = "CUNNEKT_APP_SECRET", check = header_text, is_secret = true },
+  verify_token = { type = "string", env = "CUNNEKT_VERIFY_TOKEN", is_secret = true },
+  store = { type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name },
+}
+
+local function types_of(is_wanted)
+  local types = {}
+  for name, setting in pairs(settings.known) do
+    if is_wanted(setting) then
+      types[name] = setting.type
+    end
+  end
+  return types
+end
+
+---@type table<string, string|string[]> the options of cunnekt.client, for options.check
+settings.client_types = types_of(function(setting)
+  return setting.is_client
+end)
+
+local flag_types = types_of(function(setting)
+  return not setting.is_secret
+end)
+
+local all_types = types_of(function()
+  return true
+end)
+
+-- ---- one source after the other -------------------------------------------------------------------------------------
+
+local function refuse(label, what)
+  error(("%s: %s"):format(label, what), 0)
+end
+
+local function checked(label, setting, value)
+  if setting.is_secret then
+    -- A key that was copied or read from a file often brings a line end along.
+    value = value:match "^%s*(.-)%s*$"
+  end
+  local problem = setting.check and setting.check(value)
+  if problem then
+    refuse(label, problem)
+  end
+  return value
+end
+
+-- A value that is text where it stands: an environment variable, a flag.
+local function from_text(label, setting, text)
+  local is_number = setting.type == "number" or setting.type == "integer"
+  if not is_number or type(text) == "number" then
+    return checked(label, setting, text)
+  end
+  local number = tonumber(text)
+  if not number then
+    refuse(label, ("'%s' is not a number"):format(text))
+  end
+  return checked(label, setting, number)
+end
+
+---A setting from the environment.
+---@param name string
+---@param getenv? fun(variable: string): string? os.getenv by default
+---@return any? value nil when it is not set, or empty
+function settings.environment(name, getenv)
+  local setting = settings.known[name]
+  local text = setting.env and (getenv or os.getenv)(setting.env)
+  if not text or text == "" then
+    return nil
+  end
+  return from_text(setting.env, setting, text)
+end
+
+local function read_conf(path)
+  local file = io.open(path, "r")
+  if not file then
+    return {}
+  end
+  file:close()
+  -- An empty environment: the file is data, written as Lua.
+  local chunk, problem = loadfile(path, "t", {})
+  if not chunk then
+    error(problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem), 0)
+  end
+  local ok, conf = pcall(chunk)
+  if not ok then
+    error(tostring(conf), 0)
+  elseif type(conf) ~= "table" then
+    refuse(path, "must return a table, as in: return { listen = \"127.0.0.1:8080\" }")
+  end
+  options.check(path, conf, all_types, 0)
+  for name, value in pairs(conf) do
+    conf[name] = checked(("%s: %s"):format(path, name), settings.known[name], value)
+  end
+  return conf
+end
+
+local function read_flags(flags)
+  local read = {}
+  for name, value in pairs(flags) do
+    if settings.known[name] and settings.known[name].is_secret then
+      refuse("--" .. name, ("a secret does not belong on a command line; use %s"):format(settings.known[name].env))
+    elseif not flag_types[name] then
+      options.check("flags", { [name] = value }, flag_types, 0)
+    end
+    read[name] = from_text("--" .. name:gsub("_", "-"), settings.known[name], value)
+  end
+  return read
+end
+
+local function read_script(where, script, level)
+  options.check(where, script, all_types, level + 1)
+  local read = {}
+  for name, value in pairs(script) do
+    local setting = settings.known[name]
+    read[name] = checked(("%s: option '%s'"):format(where, name), setting, value)
+  end
+  return read
+end
+
+-- What the host was started with; see settings.set_host.
+local host = {}
+
+---@class cunnekt.settings.host
+---@field overrides? table<string, any> stand above all else: how `cunnekt dev` points a script at its sandbox
+---@field flags? table<string, any> of the command line
+---@field conf_path? string
+---@field folder? string the script's; cunnekt.conf.lua and a relative file of the store are there, not in the working folder
+
+local function beside_script(path)
+  local folder = host.folder
+  if not folder or path:find "^/" then
+    return path
+  end
+  return folder:gsub("/*$", "/", 1) .. path
+end
+
+---Sets what holds for the whole process, for every later `settings.load`. For the command line, once, at its start.
+---@param values? cunnekt.settings.host nil: nothing
+function settings.set_host(values)
+  host = values or {}
+end
+
+---Where cunnekt.conf.lua is, if there is one.
+---@return string path
+function settings.conf_path()
+  return host.conf_path or beside_script(CONF)
+end
+
+-- A program that only sends (`false`) does not run a file that happens to lie in its folder.
+local function conf_of(path)
+  if path == nil or path == false then
+    path = host.conf_path or (path == nil and beside_script(CONF))
+  end
+  return path and read_conf(path) or {}
+end
+
+---@class cunnekt.settings.load_options
+---@field flags? table<string, any> of the command line; the host's by default
+---@field script? table<string, any> the script's own options
+---@field where? string whose options these are, for messages; "settings" by default
+---@field conf_path? string|false cunnekt.conf.lua by default; false: only the one that the host was started with
+---@field names? table<string, any> only these settings, by name; all by default
+---@field getenv? fun(variable: string): string?
+---@field level? integer whom a wrong name or type among the script's options is laid at, as in `error`
+
+-- The first layer that has a setting. The environment is read here: a variable that does not matter may be wrong.
+local function found(name, layers, getenv)
+  for _, layer in ipairs(layers) do
+    local value = layer.values[name]
+    if layer.source == "environment" then
+      value = settings.environment(name, getenv)
+    end
+    if value ~= nil then
+      return value, layer.source
+    end
+  end
+  local default = settings.known[name].default
+  return default, default ~= nil and "default" or nil
+end
+
+-- The file of a store, wherever the host was started from.
+local function located(store)
+  local path = store and store:match "^sqlite:(.+)$"
+  return path and "sqlite:" .. beside_script(path) or store
+end
+
+---Finds the value of every setting. Raises a sentence about the first that is wrong.
+---@param opts? cunnekt.settings.load_options
+---@return table<string, any> values
+---@return table<string, string> sources "override", "flag", "script", "environment", "conf" or "default" for each
+function settings.load(opts)
+  opts = opts or {}
+  local layers = {
+    { source = "override", values = host.overrides or {} },
+    { source = "flag", values = read_flags(opts.flags or host.flags or {}) },
+    { source = "script", values = read_script(opts.where or "settings", opts.script or {}, opts.level or 3) },
+    { source = "environment", values = {} },
+    { source = "conf", values = conf_of(opts.conf_path) },
+  }
+  local values, sources = {}, {}
+  for name in pairs(opts.names or settings.known) do
+    values[name], sources[name] = found(name, layers, opts.getenv)
+  end
+  values.store = located(values.store)
+  return values, sources
+end
+
+---Those of the settings that are options of cunnekt.client.
+---@param values table<string, any>
+---@return table<string, any>
+function settings.client_options(values)
+  local chosen = {}
+  for name in pairs(settings.client_types) do
+    chosen[name] = values[name]
+  end
+  return chosen
+end
+
+return settings

@@ -1,0 +1,177 @@
+-- SPDX-License-Identifier: MIT
+-- Webhooks: from a POST's body to events, and back to a body for one event; the keys by which events are put in order
+-- and told apart; and the two checks that Meta's own webhooks allow. Pure functions: nothing is stored or sent here.
+-- The parsing itself is in src/bind/webhook.c.
+
+local core = require "cunnekt.core"
+local json = require "cunnekt.base.json"
+
+local parse_webhook, decode = core.parse_webhook, json.decode
+
+---@class cunnekt.webhook
+local webhook = {}
+
+---What a webhook tells, one table for each message, status or error in it. Fields that the webhook does not have, or
+---has as null or in a shape that makes no sense, are absent. `raw` is the item as it came, with `json.null` for null.
+---@alias cunnekt.webhook.event cunnekt.webhook.message|cunnekt.webhook.status|cunnekt.webhook.error|cunnekt.webhook.unknown
+
+---@class cunnekt.webhook.message
+---@field kind "message"
+---@field id? string the message's id (a wamid)
+---@field from? string the sender's number, digits only; absent for senders who show only a user name
+---@field user_id? string the sender's id within the business, for such senders
+---@field name? string the sender's own name for themselves
+---@field timestamp? integer Unix seconds
+---@field phone_number_id? string id of the business number that was written to
+---@field display_phone_number? string that number
+---@field type "text"|"button"|"list"|"quick_reply"|"form"|"image"|"video"|"audio"|"document"|"sticker"|"location"|"contacts"|"reaction"|"order"|"system"|"unsupported"|"unknown"
+---@field text? string text: what was written; button and list: the title chosen; quick_reply: the button's text. A caption is in `media`
+---@field reply? cunnekt.webhook.reply button, list: what was chosen
+---@field payload? string quick_reply: the payload of the template's button
+---@field form? table form: the answers by field name; absent when they could not be decoded (then see raw)
+---@field media? cunnekt.webhook.media image, video, audio, document, sticker
+---@field location? table {latitude, longitude, name?, address?, url?}
+---@field contacts? table[] contact cards: {name, phones, …}
+---@field reaction? table {message_id, emoji?}; without emoji it was taken back
+---@field order? table {catalog_id, text?, product_items}
+---@field system? table {body, wa_id?, type}: the user changed their number, for one
+---@field errors? table[] {code, title, message?, error_data?}; with "unsupported" mostly
+---@field context? table {from?, id?} of the message that this answers, or {forwarded = true}
+---@field referral? table the advert that the chat began from
+---@field raw table
+
+---@class cunnekt.webhook.reply
+---@field id? string as the business gave it
+---@field title? string
+---@field description? string list only
+
+---@class cunnekt.webhook.media
+---@field id? string Meta's id of the file; `download` takes the message's id, not this one
+---@field mime_type? string
+---@field sha256? string base64 of the file's SHA-256
+---@field filename? string as the sender named it: any text; to store the file use safe_filename
+---@field safe_filename string a name that stays in its folder; see webhook.safe_filename
+---@field caption? string
+---@field voice? boolean audio: recorded in the chat
+---@field animated? boolean sticker
+---@field link? string
+---@field url? string
+
+---@class cunnekt.webhook.status
+---@field kind "status"
+---@field id? string the id that the message got when it was sent
+---@field status string sent, delivered, read, played, failed, or one that came later; "unknown" when it is missing
+---@field timestamp? integer Unix seconds
+---@field recipient? string the receiver's number, or their user id
+---@field conversation? table
+---@field pricing? table
+---@field errors? table[] failed: {code, title, message?, error_data?}; never an empty list
+---@field biz_opaque_callback_data? string
+---@field phone_number_id? string
+---@field display_phone_number? string
+---@field raw table
+
+---@class cunnekt.webhook.error
+---@field kind "error"
+---@field errors table[] one error: {code, title, message?, error_data?}
+---@field phone_number_id? string
+---@field display_phone_number? string
+---@field raw table
+
+---@class cunnekt.webhook.unknown anything else, templates' approvals among them
+---@field kind "unknown"
+---@field phone_number_id? string
+---@field display_phone_number? string
+---@field raw any the whole body, or the part of it that is not understood
+
+---Reads the body of a webhook: Cunnekt's flattened form, or Meta's envelope around it. A body of any other form is one
+---event of kind "unknown", and so is each item that has not the shape it should: nothing is dropped.
+---@param body string
+---@return cunnekt.webhook.event[]? events in the order of the body, at least one
+---@return cunnekt.error? err kind "invalid": the body is not JSON
+function webhook.parse(body)
+  if type(body) ~= "string" then
+    error("webhook.parse: expected the body, a string, got " .. type(body), 2)
+  end
+  local value, err = decode(body)
+  if err then return nil, err end
+  return parse_webhook(value, decode)
+end
+
+local function wrap_contact(event)
+  if not (event.name or event.user_id) then return nil end
+  return { { profile = event.name and { name = event.name } or nil, wa_id = event.from, user_id = event.user_id } }
+end
+
+local part_of = { message = "messages", status = "statuses", error = "errors" }
+
+---Writes a webhook body that holds this one event: what `parse` makes of it equals the event. It is made from `raw` and
+---the fields around it, so changes to other fields of the event don't show.
+---@param event cunnekt.webhook.event from `parse`
+---@return string body
+function webhook.wrap(event)
+  local part = part_of[event.kind]
+  if not part then return json.encode(event.raw) end
+  return json.encode {
+    messaging_product = "whatsapp",
+    metadata = { display_phone_number = event.display_phone_number, phone_number_id = event.phone_number_id },
+    contacts = event.kind == "message" and wrap_contact(event) or nil,
+    [part] = { event.raw },
+  }
+end
+
+---The conversation that an event belongs to: events of one key are handled in order.
+---@param event cunnekt.webhook.event
+---@return string key "<phone_number_id>:<from, user_id or recipient>"; what is not known is empty
+function webhook.key(event)
+  return (event.phone_number_id or "") .. ":" .. (event.from or event.user_id or event.recipient or "")
+end
+
+---What tells an event from one that was sent again: equal for both.
+---@param event cunnekt.webhook.event
+---@return string? key nil when the event has no id, or is no message or status
+function webhook.dedupe_key(event)
+  local id = event.id
+  if not id then return nil end
+  if event.kind == "message" then return "m:" .. (event.phone_number_id or "") .. ":" .. id end
+  if event.kind == "status" then return "s:" .. id .. ":" .. event.status .. ":" .. (event.recipient or "") end
+  return nil
+end
+
+---A file name for what somebody sent: the last part of `name` when there is one, else `id` with an extension for
+---`mime_type`. It holds no separators, control or invisible characters, begins with no dot, dash or space, is no
+---device name of Windows, and is 1 to 120 bytes of UTF-8. Two files can get the same name.
+---@param name? string
+---@param mime_type? string
+---@param id? string
+---@return string
+function webhook.safe_filename(name, mime_type, id)
+  return core.safe_filename(name, mime_type, id)
+end
+
+---Answers the GET by which Meta checks a webhook address.
+---@param query table<string, string> decoded parameters: hub.mode, hub.verify_token, hub.challenge
+---@param verify_token? string the token that was agreed on; without one nothing is answered
+---@return string? challenge the body of the answer; nil when the answer is a refusal
+function webhook.verify(query, verify_token)
+  local token, challenge = query["hub.verify_token"], query["hub.challenge"]
+  if not verify_token or verify_token == "" then return nil end
+  if query["hub.mode"] ~= "subscribe" or type(token) ~= "string" or type(challenge) ~= "string" then return nil end
+  return core.equal(token, verify_token) and challenge or nil
+end
+
+---Checks X-Hub-Signature-256, in constant time.
+---@param header? string "sha256=" and 64 hexadecimal digits
+---@param body string as it came, byte for byte
+---@param app_secret string must not be empty
+---@return boolean is_genuine
+function webhook.check_signature(header, body, app_secret)
+  if type(app_secret) ~= "string" or app_secret == "" then
+    error("webhook.check_signature: the app secret must be a string that is not empty", 2)
+  end
+  local digits = type(header) == "string" and header:lower():match "^%s*sha256=(%x+)%s*$"
+  if not digits or #digits ~= 64 then return false end
+  return core.equal(digits, core.hex(core.hmac_sha256(app_secret, body)))
+end
+
+return webhook

@@ -1,0 +1,146 @@
+-- SPDX-License-Identifier: MIT
+-- The webhook's address: checks what comes in, hands its events to the inbox, and answers once they are safe. It knows
+-- HTTP and nothing of handlers.
+
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local http = require "cunnekt.provider.http"
+local webhook = require "cunnekt.provider.webhook"
+
+local server = {}
+
+-- The provider's largest body: 1,000 events, 3 MB.
+local max_body = 3 * 1024 * 1024
+-- Clients that say a byte a second hold a connection until its deadline, at some kilobytes each: there must be room for
+-- good ones beside thousands of them.
+local max_connections = 16384
+-- Seconds after which a sender may come back when the queue is full or the store cannot write.
+local retry_after = 5
+
+local server_methods = {}
+local server_mt = { __index = server_methods, __name = "cunnekt.server" }
+
+local function refuse(exchange, status, message, headers)
+  headers = headers or {}
+  headers[#headers + 1] = "Content-Type: text/plain; charset=utf-8"
+  exchange:answer(status, message .. "\n", headers)
+end
+
+-- The path that webhooks come to, as a test of a request's path.
+local function path_test(settings)
+  local secret = settings.webhook_secret
+  if secret and secret ~= "" then
+    local wanted = "/webhook/" .. secret
+    return function(path)
+      return core.equal(path, wanted)
+    end
+  end
+  local wanted = settings.webhook_path or "/webhook"
+  return function(path)
+    return path == wanted
+  end
+end
+
+local function busy(exchange, message)
+  refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry_after) })
+end
+
+local function receive(self, exchange, body)
+  local secret = self._settings.app_secret
+  if secret and not webhook.check_signature(exchange:header "X-Hub-Signature-256", body, secret) then
+    return refuse(exchange, 401, "the signature does not fit the body")
+  end
+  local events = webhook.parse(body)
+  if not events then
+    return refuse(exchange, 400, "the body is not JSON")
+  elseif not self._inbox:has_room(#events) then
+    return busy(exchange, "too many events are waiting")
+  end
+  self._inbox:accept(events, body, function(err)
+    if err then
+      return busy(exchange, "the events cannot be stored now")
+    end
+    exchange:answer(200)
+  end)
+end
+
+local function shake_hands(exchange, query, token)
+  local challenge = webhook.verify(http.parse_query(query or ""), token)
+  if not challenge then
+    return refuse(exchange, 403, "the verify token does not fit")
+  end
+  exchange:answer(200, challenge, { "Content-Type: text/plain" })
+end
+
+local function on_request(self, exchange, method, path, query, body)
+  local token = self._settings.verify_token
+  if not self._is_webhook(path) then
+    refuse(exchange, 404, "nothing is here")
+  elseif method == "POST" then
+    receive(self, exchange, body)
+  elseif method == "GET" and token then
+    shake_hands(exchange, query, token)
+  else
+    refuse(exchange, 405, "send a POST", { token and "Allow: GET, POST" or "Allow: POST" })
+  end
+end
+
+---Splits "host:port", "[::1]:8080" or ":8080".
+---@param address string
+---@return string? host
+---@return integer|cunnekt.error port or why it is not an address
+function server.parse_address(address)
+  local host, port = address:match "^%[([%x:]+)%]:(%d+)$"
+  if not host then
+    host, port = address:match "^([^:%[%]]*):(%d+)$"
+  end
+  port = math.tointeger(tonumber(port))
+  if not port or port > 65535 then
+    return nil, errors.new("invalid", ("'%s' is not an address like 127.0.0.1:8080"):format(address))
+  end
+  return host ~= "" and host or "127.0.0.1", port
+end
+
+---Opens the webhook's address.
+---@param settings table listen, webhook_path or webhook_secret, app_secret, verify_token
+---@param inbox table
+---@return table? server
+---@return cunnekt.error? err
+function server.open(settings, inbox)
+  local host, port = server.parse_address(settings.listen)
+  if not host then
+    return nil, port
+  end
+  local self = setmetatable({ _settings = settings, _inbox = inbox, _is_webhook = path_test(settings) }, server_mt)
+  local listener, message = core.listen({
+    host = host,
+    port = port,
+    max_body = max_body,
+    max_connections = max_connections,
+  }, function(...)
+    on_request(self, ...)
+  end)
+  if not listener then
+    return nil, errors.new("network", message)
+  end
+  self._listener = listener
+  return self
+end
+
+---Where it listens, as "host:port".
+function server_methods:address()
+  local host = self._listener:address()
+  return ("%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, self._listener:port())
+end
+
+---Takes no new connections; exchanges under way are answered.
+function server_methods:pause()
+  self._listener:pause()
+end
+
+---Closing twice is fine.
+function server_methods:close()
+  self._listener:close()
+end
+
+return server
