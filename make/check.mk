@@ -88,7 +88,7 @@ help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
-	@echo "make test       the specs; SPEC=spec/json_spec.lua runs one"
+	@echo "make test       the specs; SPEC=spec/base/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each"
 	@echo "make tsan       the store's threads under the thread sanitizer"

@@ -2,7 +2,7 @@
 -- Promise 6: generated dialogs show their customers the same whatever happens to the bot.
 --
 -- First in one process, under a virtual clock: the bot is stopped, cut off or its dialogs are let go of between any two
--- steps; spec/dialog_replay_spec.lua is the short form, with the broken engines that are noticed. Then the real host, killed
+-- steps; spec/dialog/replay_spec.lua is the short form, with the broken engines that are noticed. Then the real host, killed
 -- with kill -9 at random instants while customers write. A message that was leaving at that instant may be missing, when
 -- the bot lists it as of unknown outcome.
 --

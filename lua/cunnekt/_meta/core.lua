@@ -2,7 +2,7 @@
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241 431
 -- The C module `cunnekt.core` as an editor sees it: names, shapes, units and failures. Never loaded; src/bind/ holds the
--- code. Internal: scripts use `require "cunnekt"`. spec/stubs_spec.lua holds this file and the C code to each other.
+-- code. Internal: scripts use `require "cunnekt"`. spec/project/stubs_spec.lua holds this file and the C code to each other.
 --
 -- Calls take a callback and give at once. Callbacks run in core.step() alone, one after the other, on the main thread of
 -- the state; an error in one goes to core.on_error. Shared words: "or nil, message" is a failure of the system.

@@ -2,7 +2,7 @@
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241 431
 -- What scripts call and the sources make in a loop: the reply_* of a chat and of a message; and the classes that have no
--- place of their own. Never loaded. spec/stubs_spec.lua holds it to the code.
+-- place of their own. Never loaded. spec/project/stubs_spec.lua holds it to the code.
 
 ---@class cunnekt.build
 

@@ -55,7 +55,7 @@ describe("cunnekt events", function()
       end
       assert.equal(3, #lines)
       assert.matches("^SEQ  STATE  CONTACT  WHAT  TRIES  AGE%s+ERROR$", lines[1])
-      assert.matches("^%d+%s+dead   9199…99  text  1      %d+s%s+%S*cli_events_spec.lua:%d+: no such order: …$", lines[2])
+      assert.matches("^%d+%s+dead   9199…99  text  1      %d+s%s+%S*events_spec.lua:%d+: no such order: …$", lines[2])
       assert.matches("9188…88", lines[3])
       kept:stop()
     end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in dialog_replay_spec.lua.
+-- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in spec/dialog/replay_spec.lua.
 
 -- SPDX-License-Identifier: MIT
 local clock = require "cunnekt.time.clock"

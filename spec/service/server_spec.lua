@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The webhook's address. What is answered to requests is in bot_spec.lua.
+-- The webhook's address. What is answered to requests is in spec/bot/bot_spec.lua.
 
 local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Turns side by side. What a turn commits and when is in bot_spec.lua.
+-- Turns side by side. What a turn commits and when is in spec/bot/bot_spec.lua.
 
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
