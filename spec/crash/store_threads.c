@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/sqlite/store.h"
 
 struct driver {
   struct cnk_loop loop;

@@ -26,11 +26,17 @@ local lua_layers = {
 }
 
 -- Folders of C: which of the others each may include, and which libraries' headers it must not.
+local no_lua = { "lua.h", "lauxlib.h", "lualib.h" }
 local c_layers = {
-  core = { includes = {}, never = { "lua.h", "lauxlib.h", "lualib.h" } },
-  store = { includes = { core = true }, never = { "lua.h", "lauxlib.h", "lualib.h" } },
-  bind = { includes = { core = true, store = true }, never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" } },
-  host = { includes = { core = true, store = true, bind = true }, never = {} },
+  base = { includes = {}, never = no_lua },
+  json = { includes = { base = true }, never = no_lua },
+  http = { includes = { base = true }, never = no_lua },
+  store = { includes = { base = true }, never = no_lua },
+  bind = {
+    includes = { base = true, json = true, http = true, store = true },
+    never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },
+  },
+  host = { includes = { base = true, bind = true }, never = {} },
 }
 
 -- ---- reading -------------------------------------------------------------------------------------------------------

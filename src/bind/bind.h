@@ -12,7 +12,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "core/loop.h"
+#include "base/loop.h"
 
 /* The loop of this Lua state: made by luaopen_cunnekt_core, closed with the state. */
 struct cnk_loop *cnk_bind_loop(lua_State *L);

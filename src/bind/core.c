@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* luaopen_cunnekt_core: the module table, the state's loop, and the helpers that every binding uses. */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of core/digest.h: digests, encodings, random bytes and a comparison for secrets. */
-#include "bind.h"
+/* The Lua face of base/digest.h: digests, encodings, random bytes and a comparison for secrets. */
+#include "bind/bind.h"
 
 #include <stdint.h>
 
-#include "core/digest.h"
+#include "base/digest.h"
 
 #define HASH "cunnekt.hash"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of core/file.h: core.open, rename, unlink, mkdir, and files. A file does one thing at a time; while it
+ * The Lua face of base/file.h: core.open, rename, unlink, mkdir, and files. A file does one thing at a time; while it
  * does, it is anchored. One that is dropped open is closed on the thread pool as well.
  */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
+#include "base/file.h"
 
 #define FILE_CLASS "cunnekt.file"
 #define MAX_READ (16 << 20) /* bytes at once; larger files are read in parts */

@@ -5,12 +5,12 @@
  * The userdata holds, as user values, the functions to call and the body, which the C core only borrows. A registry
  * reference anchors it while a call is due; a stream that nobody reads is collectable, and ends when collected.
  */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <limits.h>
 #include <string.h>
 
-#include "core/http_client.h"
+#include "http/out/client.h"
 
 #define REQUEST "cunnekt.request"
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What lua-cjson needs around it: json_prepare and json_mend before and after its decode, json_stage and json_finish
- * before and after its encode. Only lua/cunnekt/json.lua calls these, and only it knows lua-cjson.
+ * before and after its encode. Only lua/cunnekt/base/json.lua calls these, and only it knows lua-cjson.
  *
- * Where lua-cjson would lose something, a mark (see core/jsonscan.h) takes its place on the way through: a string
+ * Where lua-cjson would lose something, a mark (see json/scan.h) takes its place on the way through: a string
  * that begins with the byte FF, which no well-formed text holds.
  */
-#include "json.h"
+#include "bind/json.h"
 
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/jsonscan.h"
-#include "core/utf8.h"
+#include "base/utf8.h"
+#include "json/scan.h"
 
 struct sink {
   lua_State *L;

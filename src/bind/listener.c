@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of core/listener.h: core.listen, listeners and exchanges.
+ * The Lua face of http/in/listener.h: core.listen, listeners and exchanges.
  *
  * An open listener is anchored in the registry, so that it serves until it is closed, held or not. An exchange is
  * not: one that Lua has dropped is answered 500 when it is collected.
  */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#include "core/listener.h"
+#include "http/in/listener.h"
 
 #define LISTENER "cunnekt.listener"
 #define EXCHANGE "cunnekt.exchange"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua face of the loop: step, clocks, timers, signals and the counts of what is open. */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <signal.h>
 #include <stdlib.h>

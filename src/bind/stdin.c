@@ -3,7 +3,7 @@
  * Standard input as a stream on the loop: a terminal, a pipe or a file, read in chunks. Splitting into lines is Lua's
  * business. One chunk is under way at a time: nothing more is read before the last one was delivered.
  */
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "store.h"
+#include "bind/store.h"
 
 #define STORE "cunnekt.store"
 

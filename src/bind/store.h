@@ -3,8 +3,8 @@
 #ifndef CNK_BIND_STORE_H
 #define CNK_BIND_STORE_H
 
-#include "bind.h"
-#include "store/sqlite.h"
+#include "bind/bind.h"
+#include "store/sqlite/store.h"
 
 struct cnk_bind_store {
   struct cnk_store *store;  /* NULL when closed */

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "store.h"
+#include "bind/store.h"
 
 /* A table of rows is made in one go on the loop's thread; more than this belongs into several jobs. */
 enum { ROWS_MAX = 10000, ROWS_MAX_LIMIT = 1000000 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of core/system.h: core.folder, stat, disk_free, memory, libraries, pid. */
-#include "bind.h"
+/* The Lua face of base/system.h: core.folder, stat, disk_free, memory, libraries, pid. */
+#include "bind/bind.h"
 
 #include <limits.h>
 
-#include "core/system.h"
+#include "base/system.h"
 
 static int push_failure(lua_State *L, int status)
 {

@@ -11,7 +11,7 @@ local prepare, mend, stage, finish = core.json_prepare, core.json_mend, core.jso
 local cjson_decode, cjson_encode = cjson.decode, cjson.encode
 local array_mt = core.json_array_mt
 
--- As in src/core/jsonscan.h, which refuses deeper texts before lua-cjson sees them.
+-- As in src/json/scan.h, which refuses deeper texts before lua-cjson sees them.
 local max_depth = 128
 
 cjson.decode_max_depth(max_depth)

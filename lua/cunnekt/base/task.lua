@@ -5,7 +5,7 @@
 -- A strand is a coroutine within a task that may outlive it: parked in one task, it goes on in another. While it runs it is
 -- the task that waits in it.
 --
--- Lua code never runs inside a callback of the C libraries (see core/loop.h), so stepping the loop is safe anywhere.
+-- Lua code never runs inside a callback of the C libraries (see base/loop.h), so stepping the loop is safe anywhere.
 
 local core = require "cunnekt.core"
 local clock = require "cunnekt.time.clock"

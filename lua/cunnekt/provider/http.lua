@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- HTTP requests. A call waits for its answer: inside a task it yields, elsewhere it steps the loop until done. An
 -- answer of any status is an answer; what could not be had at all is `nil, err`. The work is done by libcurl, behind
--- src/core/http_client.h.
+-- src/http/out/client.h.
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Webhooks: from a POST's body to events, and back to a body for one event; the keys by which events are put in order
 -- and told apart; and the two checks that Meta's own webhooks allow. Pure functions: nothing is stored or sent here.
--- The parsing itself is in src/bind/webhook.c.
+-- The parsing itself is in src/bind/webhook/parse.c.
 
 local core = require "cunnekt.core"
 local json = require "cunnekt.base.json"

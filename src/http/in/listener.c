@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The listening socket, libmicrohttpd on our loop, and the deadlines of its connections; see listener.h. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/in/parts.h"
+
+/* One connection's memory: half of it reads, what remains holds fields and the answer's head. The library clears it
+ * after each request, so more is slower. Heads beyond some 12 KiB are refused with 431. */
+#define CONNECTION_MEMORY 16384
+/* Connections that the system keeps for us while we are busy; it takes its own maximum when that is less. */
+#define BACKLOG 1024
+/* Files that connections leave to others: to the store, to requests of our own, to scripts. */
+#define KEPT_FILES 512
+/* While the library has unanswered requests it says "run me" all the time. That says nothing about other work then,
+ * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. */
+#define NUDGE_MS 1
+
+/* ---- lists and deadlines ----------------------------------------------------------------------------------------- */
+
+void cnk_link_add(struct cnk_link *list, struct cnk_link *link)
+{
+  link->prev = list->prev;
+  link->next = list;
+  link->prev->next = link->next->prev = link;
+}
+
+void cnk_link_remove(struct cnk_link *link)
+{
+  if (!link->prev)
+    return;
+  link->prev->next = link->next;
+  link->next->prev = link->prev;
+  link->prev = link->next = NULL;
+}
+
+static void on_deadline(uv_timer_t *timer);
+
+static void arm(struct cnk_listener *listener, uint64_t until)
+{
+  uint64_t now = uv_now(&listener->loop->uv);
+  listener->armed_until = until;
+  uv_timer_start(&listener->deadline_timer, on_deadline, until > now ? until - now : 0, 0);
+}
+
+void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which)
+{
+  cnk_link_remove(&peer->link);
+  if (which == LISTS)
+    return;
+  const uint64_t durations[LISTS] = {listener->options.header_timeout_ms, listener->options.body_timeout_ms,
+                                     listener->options.idle_timeout_ms};
+  peer->deadline = uv_now(&listener->loop->uv) + durations[which];
+  cnk_link_add(&listener->deadlines[which], &peer->link);
+  if (peer->deadline < listener->armed_until)
+    arm(listener, peer->deadline);
+}
+
+void cnk_listener_say(struct cnk_peer *peer, unsigned status)
+{
+  char text[128];
+  int size = snprintf(text, sizeof text, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status,
+                      MHD_get_reason_phrase_for(status));
+  /* A client that does not take it now does without. */
+  if (send(peer->socket, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    return;
+}
+
+/* The library sees a closed socket at its next run, and ends the request and the connection. */
+static void cut(struct cnk_peer *peer)
+{
+  cnk_link_remove(&peer->link);
+  struct cnk_exchange *exchange = peer->exchange;
+  if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
+    cnk_listener_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
+  shutdown(peer->socket, SHUT_RDWR);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+  struct cnk_listener *listener = timer->data;
+  uint64_t now = uv_now(timer->loop), next = UINT64_MAX;
+  for (int i = 0; i < LISTS; i++) {
+    struct cnk_link *list = &listener->deadlines[i];
+    while (list->next != list && ((struct cnk_peer *)list->next)->deadline <= now)
+      cut((struct cnk_peer *)list->next);
+    if (list->next != list && ((struct cnk_peer *)list->next)->deadline < next)
+      next = ((struct cnk_peer *)list->next)->deadline;
+  }
+  listener->armed_until = UINT64_MAX;
+  if (next != UINT64_MAX)
+    arm(listener, next);
+}
+
+/* ---- running the daemon ------------------------------------------------------------------------------------------ */
+
+static void on_nudge(uv_timer_t *timer);
+
+static void run(struct cnk_listener *listener)
+{
+  MHD_UNSIGNED_LONG_LONG wait = 0;
+  listener->is_due = listener->has_progress = listener->has_queued = false;
+  MHD_run(listener->daemon);
+  /* Deadlines are ours, so the library only ever says "at once" or nothing. */
+  if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES) {
+    if (listener->waiting == 0 || listener->has_progress)
+      listener->is_due = true;
+    else if (!uv_is_active((uv_handle_t *)&listener->nudge_timer))
+      uv_timer_start(&listener->nudge_timer, on_nudge, NUDGE_MS, 0);
+  }
+  /* Behind what was queued: one more run then writes the answers of them all. */
+  if (listener->is_due || listener->has_queued)
+    cnk_loop_finish(listener->loop, &listener->flush);
+}
+
+static void on_nudge(uv_timer_t *timer)
+{
+  run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+  (void)status, (void)events;
+  run(poll->data);
+}
+
+static void deliver_flush(struct cnk_done *done, void *context)
+{
+  (void)context;
+  struct cnk_listener *listener = (struct cnk_listener *)(void *)((char *)done - offsetof(struct cnk_listener, flush));
+  if (listener->is_due)
+    run(listener);
+}
+
+void cnk_listener_want_run(struct cnk_listener *listener)
+{
+  listener->is_due = true;
+  cnk_loop_finish(listener->loop, &listener->flush);
+}
+
+static void on_connection(void *closure, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+  struct cnk_listener *listener = closure;
+  struct cnk_peer *peer = *context;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    if (peer)
+      cnk_link_remove(&peer->link);
+    free(peer);
+    *context = NULL;
+    /* The library may have stopped accepting for want of room, and starts again only when it runs. */
+    listener->is_due = true;
+    return;
+  }
+  int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  peer = calloc(1, sizeof *peer);
+  *context = peer;
+  if (!peer) {
+    shutdown(socket, SHUT_RDWR);
+    return;
+  }
+  peer->socket = socket;
+  cnk_listener_expect(listener, peer, LIST_HEADER);
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+static bool read_address(const char *host, int port, struct sockaddr_storage *address, socklen_t *size)
+{
+  if (strcmp(host, "localhost") == 0)
+    host = "127.0.0.1";
+  *size = sizeof(struct sockaddr_in);
+  if (uv_ip4_addr(host, port, (struct sockaddr_in *)address) == 0)
+    return true;
+  *size = sizeof(struct sockaddr_in6);
+  return uv_ip6_addr(host, port, (struct sockaddr_in6 *)address) == 0;
+}
+
+/* Returns a listening socket, or -1 with a message. We make it ourselves, for the library would not say what failed. */
+static int open_port(const struct cnk_listener_options *options, int *port, char *message, size_t size)
+{
+  struct sockaddr_storage address = {0};
+  socklen_t address_size;
+  int on = 1, off = 0;
+  if (options->port < 0 || options->port > 65535 ||
+      !read_address(options->host, options->port, &address, &address_size)) {
+    snprintf(message, size, "cannot listen on %s:%d: not an IP address and a port", options->host, options->port);
+    return -1;
+  }
+  int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address.ss_family == AF_INET6) /* "::" takes IPv4 too */
+      setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, address_size) != 0 || listen(fd, BACKLOG) != 0 ||
+      getsockname(fd, (struct sockaddr *)&address, &address_size) != 0) {
+    snprintf(message, size, "cannot listen on %s:%d: %s", options->host, options->port, strerror(errno));
+    if (fd >= 0)
+      close(fd);
+    return -1;
+  }
+  *port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                             : ((struct sockaddr_in6 *)&address)->sin6_port);
+  return fd;
+}
+
+static int open_socket(const struct cnk_listener_options *options, struct cnk_local *local, int *port, char *message,
+                       size_t size)
+{
+  if (!options->unix_path)
+    return open_port(options, port, message, size);
+  *port = 0;
+  return cnk_local_listen(local, options->unix_path, BACKLOG, message, size);
+}
+
+/* Left as it is: routes are matched undecoded, and our own copy of the target must keep matching the library's. */
+static size_t keep_escapes(void *closure, struct MHD_Connection *connection, char *text)
+{
+  (void)closure, (void)connection;
+  return strlen(text);
+}
+
+/* Where every file is a client's, neither the store nor the way to the API can open one. */
+static unsigned connections_at_most(unsigned wanted)
+{
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+    return wanted;
+  rlim_t free_for_clients = files.rlim_cur > 2 * KEPT_FILES ? files.rlim_cur - KEPT_FILES : files.rlim_cur / 2 + 1;
+  return wanted < free_for_clients ? wanted : (unsigned)free_for_clients;
+}
+
+static struct MHD_Daemon *start_daemon(struct cnk_listener *listener, int socket)
+{
+  const struct cnk_listener_options *options = &listener->options;
+  return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
+                          MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT,
+                          cnk_head_is_measured() ? 0 : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                          MHD_OPTION_CONNECTION_LIMIT, connections_at_most(options->max_connections),
+                          MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK,
+                          keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener,
+                          MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end, listener, MHD_OPTION_NOTIFY_CONNECTION,
+                          on_connection, listener, MHD_OPTION_END);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+  struct cnk_listener *listener = handle->data;
+  if (--listener->open_handles == 0)
+    free(listener);
+}
+
+static void shut_resource(struct cnk_resource *resource)
+{
+  struct cnk_listener *listener =
+      (struct cnk_listener *)(void *)((char *)resource - offsetof(struct cnk_listener, resource));
+  listener->on_shut(listener->owner);
+  cnk_listener_close(listener);
+}
+
+static void start_handles(struct cnk_listener *listener, int epoll)
+{
+  uv_loop_t *uv = &listener->loop->uv;
+  uv_timer_init(uv, &listener->deadline_timer);
+  uv_timer_init(uv, &listener->nudge_timer);
+  listener->deadline_timer.data = listener->nudge_timer.data = listener->poll.data = listener;
+  listener->open_handles = 2;
+  if (uv_poll_init(uv, &listener->poll, epoll) == 0)
+    listener->open_handles = 3;
+}
+
+struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_listener_options *options,
+                                       cnk_listener_request_fn on_request, cnk_listener_shut_fn on_shut, void *owner,
+                                       char *message, size_t size)
+{
+  int port;
+  struct cnk_local local = {0};
+  int socket = open_socket(options, &local, &port, message, size);
+  if (socket < 0)
+    return NULL;
+  struct cnk_listener *listener = calloc(1, sizeof *listener);
+  if (listener) {
+    *listener = (struct cnk_listener){
+        .loop = loop, .options = *options, .on_request = on_request, .on_shut = on_shut, .owner = owner, .port = port};
+    listener->local = local;
+    listener->options.host = listener->options.unix_path = NULL;
+    listener->resource.shut = shut_resource;
+    listener->flush.deliver = deliver_flush;
+    listener->armed_until = UINT64_MAX;
+    for (int i = 0; i < LISTS; i++)
+      listener->deadlines[i].prev = listener->deadlines[i].next = &listener->deadlines[i];
+    listener->exchanges.prev = listener->exchanges.next = &listener->exchanges;
+    listener->daemon = start_daemon(listener, socket);
+  }
+  if (!listener || !listener->daemon) {
+    snprintf(message, size, "cannot listen: no HTTP server could be made");
+    if (!listener) /* else the library has closed it */
+      close(socket);
+    cnk_local_remove(&local);
+    free(listener);
+    return NULL;
+  }
+  loop->counts.listeners++;
+  cnk_loop_own(loop, &listener->resource);
+  start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+  if (listener->open_handles < 3 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
+    snprintf(message, size, "cannot listen: its events cannot be watched");
+    cnk_listener_close(listener);
+    return NULL;
+  }
+  cnk_listener_want_run(listener);
+  return listener;
+}
+
+int cnk_listener_port(const struct cnk_listener *listener)
+{
+  return listener->port;
+}
+
+void cnk_listener_pause(struct cnk_listener *listener)
+{
+  if (listener->is_paused)
+    return;
+  listener->is_paused = true;
+  cnk_local_remove(&listener->local);
+  int socket = MHD_quiesce_daemon(listener->daemon);
+  if (socket >= 0)
+    close(socket);
+  struct cnk_link *idle = &listener->deadlines[LIST_IDLE];
+  while (idle->next != idle)
+    cut((struct cnk_peer *)idle->next);
+  cnk_listener_want_run(listener);
+}
+
+void cnk_listener_close(struct cnk_listener *listener)
+{
+  struct cnk_loop *loop = listener->loop;
+  cnk_loop_disown(&listener->resource);
+  cnk_loop_forget(loop, &listener->flush);
+  loop->counts.listeners--;
+  /* Before the daemon closes the descriptor that the loop polls. */
+  uv_close((uv_handle_t *)&listener->deadline_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&listener->nudge_timer, on_handle_closed);
+  if (listener->open_handles == 3)
+    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+  listener->armed_until = 0; /* deadlines that begin from here on start no timer */
+  cnk_exchange_wake(listener);
+  cnk_local_remove(&listener->local);
+  MHD_stop_daemon(listener->daemon);
+  cnk_exchange_let_go(listener);
+  for (int i = 0; i < PLAIN_ANSWERS; i++)
+    if (listener->plain[i].response)
+      MHD_destroy_response(listener->plain[i].response);
+}

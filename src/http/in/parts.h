@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What listener.c (the daemon, the loop, deadlines), exchange.c (a request, from its first line on) and
+ * answer.c share. Private to these three; the contract is listener.h.
+ *
+ * An exchange belongs to two parties: the library's request (`connection` is set) and the receiver (`is_owned`, from
+ * the moment it is queued for delivery). It is recycled when both have let go.
+ *
+ * A complete request is first left waiting in the library without suspending it: the library then asks again at each
+ * run, which is cheap, while suspending and resuming costs four system calls. Only when it has been asked many times
+ * is the connection suspended.
+ */
+#ifndef CNK_LISTENER_PARTS_H
+#define CNK_LISTENER_PARTS_H
+
+#include <microhttpd.h>
+
+#include "base/local.h"
+#include "http/in/head.h"
+#include "http/in/listener.h"
+
+struct cnk_link {
+  struct cnk_link *prev, *next;
+};
+
+/* One list a duration, so that each list is in the order of its deadlines. */
+enum { LIST_HEADER, LIST_BODY, LIST_IDLE, LISTS };
+
+/* A connection of a client, with the deadline that runs now, if any. */
+struct cnk_peer {
+  struct cnk_link link; /* first; prev is NULL when no deadline runs */
+  uint64_t deadline;    /* in the loop's milliseconds */
+  int socket;
+  struct cnk_exchange *exchange; /* the request under way, or NULL */
+};
+
+enum cnk_phase {
+  PHASE_HEAD,    /* the request line is in */
+  PHASE_BODY,    /* the head has been checked */
+  PHASE_DRAIN,   /* the body is too large and was refused: what still comes is dropped */
+  PHASE_QUEUED,  /* complete, waiting for delivery */
+  PHASE_OUT,     /* with the receiver */
+  PHASE_ANSWERED /* or refused */
+};
+
+struct cnk_exchange {
+  struct cnk_link link; /* first; in listener->exchanges, or the list of free ones */
+  struct cnk_done done;
+  struct cnk_loop *loop;
+  struct cnk_listener *listener;     /* NULL once that is closed */
+  struct MHD_Connection *connection; /* NULL once the request is over */
+  struct cnk_peer *peer;             /* as long as connection */
+  const char *method;                /* the library's */
+  const char *raw_target;            /* the library's, which has cut it up: for measuring */
+  char *target;                      /* ours, grown as needed */
+  size_t target_size, target_room;
+  char *body;
+  size_t body_size, body_room;
+  size_t dropped; /* bytes of a body that is too large */
+  struct cnk_head head;
+  enum cnk_phase phase;
+  int asked; /* how often the library has asked for the answer */
+  bool is_owned, is_suspended;
+};
+
+#define PLAIN_ANSWERS 8
+
+/* Without body and fields, made once for each status. */
+struct cnk_plain_answer {
+  unsigned status;
+  struct MHD_Response *response; /* NULL: free */
+};
+
+struct cnk_listener {
+  struct MHD_Daemon *daemon;
+  struct cnk_loop *loop;
+  struct cnk_listener_options options; /* its host and path are not kept */
+  struct cnk_local local;              /* the Unix socket, if it is one */
+  cnk_listener_request_fn on_request;
+  cnk_listener_shut_fn on_shut;
+  void *owner;
+  int port;
+  uv_poll_t poll;
+  uv_timer_t deadline_timer, nudge_timer;
+  int open_handles;
+  struct cnk_resource resource;
+  struct cnk_done flush;
+  uint64_t armed_until; /* when the deadline timer fires; UINT64_MAX: not */
+  struct cnk_link deadlines[LISTS];
+  struct cnk_link exchanges; /* alive */
+  struct cnk_link *free_exchanges;
+  int free_count;
+  size_t bodies;     /* bytes that have come of the bodies of all requests under way */
+  int waiting;       /* complete, not suspended, not answered: these the library keeps asking about */
+  bool has_progress; /* since the run began, some request came nearer to being complete */
+  bool has_queued;   /* since the run began, some request was queued for delivery */
+  bool is_due;       /* the daemon must run soon, whatever epoll says */
+  bool is_paused;
+  struct cnk_plain_answer plain[PLAIN_ANSWERS];
+};
+
+/* Links are zeros when in no list. */
+void cnk_link_add(struct cnk_link *list, struct cnk_link *link); /* at the end */
+void cnk_link_remove(struct cnk_link *link);
+
+/* Starts deadline number `which` for `peer`, in place of another; LISTS means none. */
+void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);
+
+/* Makes the daemon run after what is queued for delivery now. */
+void cnk_listener_want_run(struct cnk_listener *listener);
+
+/* Says `status` on the socket itself, without a body, when the library cannot be made to: it must not have begun to
+ * answer. The connection must be closed next. */
+void cnk_listener_say(struct cnk_peer *peer, unsigned status);
+
+/* libmicrohttpd's callbacks for one request; `closure` is the listener. */
+void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *connection, const char *url,
+                                      const char *method, const char *version, const char *data, size_t *size,
+                                      void **context);
+void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode why);
+
+/* The receiver lets go. */
+void cnk_exchange_disown(struct cnk_exchange *exchange);
+
+/* For a listener that closes: resumes what is suspended, as its daemon must not stop otherwise. */
+void cnk_exchange_wake(struct cnk_listener *listener);
+
+/* For a listener that closes, after its daemon has stopped: lets go of every exchange, and frees the free ones. */
+void cnk_exchange_let_go(struct cnk_listener *listener);
+
+#endif

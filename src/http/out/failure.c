@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What went wrong, in the six kinds that callers tell apart. */
+#include <stdio.h>
+#include <string.h>
+
+#include "http/out/request.h"
+
+const char *cnk_http_kind_name(enum cnk_http_kind kind)
+{
+  static const char *const names[] = {
+      [CNK_HTTP_NETWORK] = "network",     [CNK_HTTP_TLS] = "tls",
+      [CNK_HTTP_TIMEOUT] = "timeout",     [CNK_HTTP_TOO_LARGE] = "too_large",
+      [CNK_HTTP_CANCELLED] = "cancelled", [CNK_HTTP_INVALID] = "invalid",
+  };
+  return names[kind];
+}
+
+void cnk_http_fail(struct cnk_http_request *request, enum cnk_http_kind kind, const char *message)
+{
+  request->has_failed = true;
+  request->kind = kind;
+  request->is_sent = request->has_written;
+  if (message != request->message)
+    snprintf(request->message, sizeof request->message, "%s", message);
+}
+
+static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
+{
+  switch (code) {
+  case CURLE_OPERATION_TIMEDOUT: return CNK_HTTP_TIMEOUT;
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_ENGINE_NOTFOUND:
+  case CURLE_SSL_ENGINE_SETFAILED:
+  case CURLE_SSL_ENGINE_INITFAILED:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CRL_BADFILE:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_SHUTDOWN_FAILED:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+  case CURLE_SSL_CLIENTCERT:
+  case CURLE_USE_SSL_FAILED: return CNK_HTTP_TLS;
+  case CURLE_URL_MALFORMAT:
+  case CURLE_BAD_FUNCTION_ARGUMENT: return CNK_HTTP_INVALID;
+  case CURLE_UNSUPPORTED_PROTOCOL: /* also libcurl's word for an answer that is not HTTP */
+    return has_written ? CNK_HTTP_NETWORK : CNK_HTTP_INVALID;
+  default: return CNK_HTTP_NETWORK;
+  }
+}
+
+/* libcurl's own sentence says more than the code does ("self-signed certificate"), but it may quote a proxy's URL with
+ * its password, or the peer's bytes. So it is used for codes whose sentences name hosts, ports and times only. */
+static bool has_plain_message(CURLcode code, enum cnk_http_kind kind, const char *message)
+{
+  bool is_plain = kind == CNK_HTTP_TLS || kind == CNK_HTTP_TIMEOUT || code == CURLE_COULDNT_CONNECT ||
+                  code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+                  code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+  return is_plain && !strstr(message, "://");
+}
+
+void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
+{
+  switch (request->verdict) {
+  case CNK_HTTP_IS_TOO_LARGE: cnk_http_fail(request, CNK_HTTP_TOO_LARGE, "the answer is larger than allowed"); return;
+  case CNK_HTTP_IS_RESENT:
+    cnk_http_fail(request, CNK_HTTP_NETWORK, "the connection was lost before any answer");
+    return;
+  case CNK_HTTP_OUT_OF_MEMORY: cnk_http_fail(request, CNK_HTTP_NETWORK, "not enough memory"); return;
+  case CNK_HTTP_NO_VERDICT: break;
+  }
+  enum cnk_http_kind kind = kind_of(code, request->has_written);
+  const char *message = has_plain_message(code, kind, request->message) ? request->message : "";
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && request->has_written)
+    message = "the answer is not HTTP";
+  cnk_http_fail(request, kind, message[0] ? message : curl_easy_strerror(code));
+}

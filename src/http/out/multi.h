@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcurl's multi interface on the loop: its sockets are polled and its timer kept by libuv. Knows nothing of HTTP.
+ *
+ * libcurl's socket and timer callbacks only record here; curl_multi_socket_action runs from libuv's callbacks, when
+ * libcurl has returned. The struct belongs to the caller, who keeps it until `on_closed` was called.
+ */
+#ifndef CNK_HTTP_MULTI_H
+#define CNK_HTTP_MULTI_H
+
+#include <curl/curl.h>
+
+#include "base/loop.h"
+
+struct cnk_socket;
+
+struct cnk_multi {
+  struct cnk_loop *loop;
+  CURLM *curl;
+  uv_timer_t timer;
+  uv_check_t keeper;           /* keeps the loop going while transfers are under way */
+  struct cnk_socket **sockets; /* by descriptor */
+  size_t socket_slots;
+  size_t transfers;
+  int open_handles;
+  /* A transfer has ended. It is still added; may add and remove any, and must not call user code. */
+  void (*on_over)(struct cnk_multi *multi, CURL *easy, CURLcode code);
+  void (*on_closed)(struct cnk_multi *multi);
+};
+
+/* Set the two callbacks first. False when memory is out; nothing is left open then. */
+bool cnk_multi_init(struct cnk_multi *multi, struct cnk_loop *loop);
+
+/* Ends the connections; no transfer may be added any more. `on_closed` comes when libuv has let go of the struct. */
+void cnk_multi_deinit(struct cnk_multi *multi);
+
+/* Prepares an easy handle that will be added here; again after every curl_easy_reset. */
+CURLcode cnk_multi_adopt(struct cnk_multi *multi, CURL *easy);
+
+/* Starts a transfer; false when memory is out. */
+bool cnk_multi_add(struct cnk_multi *multi, CURL *easy);
+
+/* Ends a transfer, at any moment but inside a callback of libcurl. */
+void cnk_multi_remove(struct cnk_multi *multi, CURL *easy);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The structs that client.c (life), pool.c (reuse), setup.c (options to libcurl), transfer.c
+ * (libcurl's callbacks), redirect.c and failure.c share. Internal to them.
+ */
+#ifndef CNK_HTTP_REQUEST_H
+#define CNK_HTTP_REQUEST_H
+
+#include "base/buffer.h"
+#include "http/out/client.h"
+#include "http/out/multi.h"
+
+/* What a stream holds unread before its connection is paused. */
+#define CNK_HTTP_STREAM_ROOM ((size_t)64 * 1024)
+
+enum cnk_http_verdict { CNK_HTTP_NO_VERDICT, CNK_HTTP_IS_TOO_LARGE, CNK_HTTP_IS_RESENT, CNK_HTTP_OUT_OF_MEMORY };
+
+/* A ring of requests; the head is a bare link. */
+struct cnk_http_link {
+  struct cnk_http_link *prev, *next;
+};
+
+/* A request is in one of three rings: `waiting` for its turn, `live` from its start until its last event was taken, or
+ * `idle`, kept with its prepared handle for the next request that looks alike. */
+struct cnk_http_client {
+  struct cnk_multi multi;
+  struct cnk_loop *loop;
+  struct cnk_resource resource;
+  struct cnk_http_link waiting, live, idle; /* the newest idle one first */
+  size_t active, idle_count;                /* active: without streams */
+  struct cnk_buffer key;
+  uv_timer_t queue_timer; /* for the deadlines of those that wait */
+  int closing;
+};
+
+struct cnk_http_request {
+  struct cnk_http_link link; /* first, in one of the client's rings */
+  struct cnk_http_client *client;
+  struct cnk_loop *loop;
+  struct cnk_http_request **slot;
+  cnk_http_event_fn *on_event;
+  struct cnk_done done;
+
+  /* The prepared handle: `key` describes what it is prepared for, and is empty when that is unknown. */
+  CURL *easy;
+  struct curl_slist *headers;
+  struct cnk_buffer key;
+
+  /* What was asked for, beyond the key. */
+  struct cnk_text body;
+  size_t max_bytes;
+  double deadline; /* monotonic seconds; 0: none */
+  int redirects_left;
+  bool is_stream;
+  bool has_body;      /* one of no bytes included */
+  bool is_repeatable; /* GET and the like: harmless when the server sees it twice */
+  bool is_plain;      /* GET or HEAD without a body: may be redirected */
+
+  /* The answer so far. */
+  struct cnk_buffer head, answer;
+  size_t head_seen; /* of all hops, and of answers like "100 Continue" */
+  size_t body_seen; /* of this hop */
+  int status;
+  char *redirect; /* where the answer sends us, when we shall go */
+  bool is_head_over;
+  bool has_written; /* libcurl was about to write the request */
+  enum cnk_http_verdict verdict;
+
+  /* Where it stands. */
+  bool is_active; /* added to the multi handle */
+  bool is_over;   /* nothing more will come */
+  bool is_paused;
+  bool is_head_told;
+  bool is_reading;
+  enum cnk_http_what in_hand; /* the event that was told last */
+  bool has_failed;
+  bool is_sent;
+  enum cnk_http_kind kind;
+  char message[CURL_ERROR_SIZE]; /* libcurl writes here too */
+};
+
+/* pool.c: rings. cnk_http_link_before puts a request at the end of a ring when `place` is the ring itself. */
+void cnk_http_make_ring(struct cnk_http_link *ring);
+void cnk_http_unlink(struct cnk_http_request *request);
+void cnk_http_link_before(struct cnk_http_link *place, struct cnk_http_request *request);
+struct cnk_http_request *cnk_http_first(struct cnk_http_link *ring);
+
+/* An idle request whose handle is prepared as client->key says, else a new or the oldest one; in no ring. NULL when
+ * memory is out. */
+struct cnk_http_request *cnk_http_find(struct cnk_http_client *client);
+
+/* Takes a live request out of use. */
+void cnk_http_recycle(struct cnk_http_request *request);
+
+void cnk_http_free(struct cnk_http_request *request);
+
+/* setup.c: why the options cannot be used, or NULL. The text is static. */
+const char *cnk_http_check(const struct cnk_http_options *options);
+
+/* Whether the request carries a body, be it of no bytes as in an empty POST. */
+bool cnk_http_has_body(const struct cnk_http_options *options);
+
+/* Whether the method alone promises that a second sending does no harm. */
+bool cnk_http_is_repeatable(const struct cnk_http_options *options);
+
+/* Writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
+bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options);
+
+/* Prepares the handle for everything but the body and the deadline. */
+CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *multi,
+                          const struct cnk_http_options *options);
+
+/* transfer.c: sets libcurl's callbacks. */
+CURLcode cnk_http_hook(struct cnk_http_request *request);
+
+/* Forgets the answer so far, for another hop or another request. */
+void cnk_http_forget_answer(struct cnk_http_request *request);
+
+/* redirect.c: whether this head sends us on; sets `redirect` then. */
+bool cnk_http_is_redirected(struct cnk_http_request *request);
+
+/* Points the handle to the next hop. */
+CURLcode cnk_http_go_on(struct cnk_http_request *request);
+
+/* failure.c: sets kind, message and is_sent of a transfer that ended with `code`. */
+void cnk_http_explain(struct cnk_http_request *request, CURLcode code);
+
+/* Sets a failure that is ours. */
+void cnk_http_fail(struct cnk_http_request *request, enum cnk_http_kind kind, const char *message);
+
+#endif

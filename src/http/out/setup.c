@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* From options to a prepared libcurl handle: checks, the key that tells handles apart, and the settings. */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http/out/request.h"
+
+/* An idle connection older than this is not used again. Servers close theirs after a minute or so, some after much
+ * less; a request that meets such a close cannot be known to have failed, so it is better to connect anew. */
+#define MOST_IDLE_SECONDS 20L
+
+/* Longer header names are a mistake. */
+#define MOST_HEADER_NAME 200
+
+static bool is_token(const char *data, size_t size)
+{
+  for (size_t i = 0; i < size; i++)
+    if (!isalnum((unsigned char)data[i]) && (data[i] == '\0' || !strchr("!#$%&'*+-.^_`|~", data[i])))
+      return false;
+  return size > 0;
+}
+
+static bool is_called(const char *name, size_t size, const char *what)
+{
+  return strlen(what) == size && strncasecmp(name, what, size) == 0;
+}
+
+static const char *check_header(const struct cnk_text *header)
+{
+  const char *colon = memchr(header->data, ':', header->size);
+  size_t name = colon ? (size_t)(colon - header->data) : 0;
+  if (name > MOST_HEADER_NAME || !is_token(header->data, name))
+    return "a header is not of the form \"Name: value\"";
+  for (size_t i = name; i < header->size; i++) {
+    unsigned char byte = (unsigned char)header->data[i];
+    if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+      return "a header holds a line break or another control character";
+  }
+  /* These say where the body ends. A value that contradicts it makes one request look like two. */
+  if (is_called(header->data, name, "Content-Length") || is_called(header->data, name, "Transfer-Encoding"))
+    return "Content-Length and Transfer-Encoding follow from the body";
+  return NULL;
+}
+
+static const char *check_url(const struct cnk_text *url)
+{
+  size_t scheme = strncasecmp(url->data, "https://", 8) == 0 ? 8 : strncasecmp(url->data, "http://", 7) == 0 ? 7 : 0;
+  if (scheme == 0 || url->size <= scheme)
+    return "the URL must begin with http:// or https://";
+  for (size_t i = 0; i < url->size; i++)
+    if ((unsigned char)url->data[i] <= ' ' || url->data[i] == 0x7f)
+      return "the URL holds a space or a control character";
+  return NULL;
+}
+
+static bool has_nul(const struct cnk_text *text)
+{
+  return text->data && memchr(text->data, '\0', text->size);
+}
+
+static bool is_method(const struct cnk_http_options *options, const char *method)
+{
+  return strcmp(options->method.data, method) == 0; /* methods know upper and lower case */
+}
+
+const char *cnk_http_check(const struct cnk_http_options *options)
+{
+  if (!is_token(options->method.data, options->method.size))
+    return "the method is not a word";
+  if (is_method(options, "CONNECT") || (is_method(options, "HEAD") && options->body.data))
+    return "this method cannot be used so";
+  if (options->timeout_ms < 0 || options->connect_timeout_ms < 0 || options->max_redirects < 0)
+    return "a timeout or limit is negative";
+  const char *problem = check_url(&options->url);
+  for (size_t i = 0; i < options->header_count && !problem; i++)
+    problem = check_header(&options->headers[i]);
+  if (!problem && (has_nul(&options->ca_file) || has_nul(&options->proxy) || has_nul(&options->unix_path)))
+    problem = "a file name or proxy holds a NUL";
+  return problem;
+}
+
+bool cnk_http_has_body(const struct cnk_http_options *options)
+{
+  return options->body.data || is_method(options, "POST") || is_method(options, "PUT") || is_method(options, "PATCH");
+}
+
+bool cnk_http_is_repeatable(const struct cnk_http_options *options)
+{
+  return is_method(options, "GET") || is_method(options, "HEAD") || is_method(options, "OPTIONS");
+}
+
+/* HTTP/2 where TLS offers it, but not for what must not be repeated. Servers end an HTTP/2 connection every so many
+ * requests (nginx: 1,000) while more are on their way. They say which ones they did not take; libcurl keeps that to
+ * itself, so such a request could not be told from one that was lost after it was taken. With HTTP/1.1 the end of a
+ * connection is announced in an answer, before anything else is sent. */
+static long http_version(const struct cnk_http_options *options)
+{
+  return cnk_http_is_repeatable(options) ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1;
+}
+
+static bool add_text(struct cnk_buffer *key, const struct cnk_text *text)
+{
+  return (text->size == 0 || cnk_buffer_add(key, text->data, text->size)) && cnk_buffer_add(key, "", 1);
+}
+
+/* No text in it holds a NUL, so NULs keep them apart. */
+bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options)
+{
+  char flags = (char)('0' + (options->body.data != NULL) + 2 * (options->ca_file.data != NULL) +
+                      4 * (options->proxy.data != NULL) + 8 * (options->unix_path.data != NULL));
+  key->size = 0;
+  bool is_made = cnk_buffer_add(key, &options->connect_timeout_ms, sizeof options->connect_timeout_ms) &&
+                 cnk_buffer_add(key, &flags, 1) && add_text(key, &options->method) && add_text(key, &options->url) &&
+                 add_text(key, &options->ca_file) && add_text(key, &options->proxy) &&
+                 add_text(key, &options->unix_path);
+  for (size_t i = 0; i < options->header_count && is_made; i++)
+    is_made = add_text(key, &options->headers[i]);
+  return is_made;
+}
+
+/* libcurl reads "Name:" as "leave this header out", and writes "Name;" as an empty one. */
+static struct curl_slist *add_header(struct curl_slist *list, const struct cnk_text *header)
+{
+  size_t name = (size_t)((const char *)memchr(header->data, ':', header->size) - header->data);
+  bool is_empty = strspn(header->data + name + 1, " \t") == header->size - name - 1;
+  if (!is_empty)
+    return curl_slist_append(list, header->data);
+  char line[MOST_HEADER_NAME + 2];
+  memcpy(line, header->data, name);
+  line[name] = ';';
+  line[name + 1] = '\0';
+  return curl_slist_append(list, line);
+}
+
+static bool make_headers(struct cnk_http_request *request, const struct cnk_http_options *options)
+{
+  /* No "Expect: 100-continue": it costs a round trip, or a second where a server does not know it. */
+  struct curl_slist *list = curl_slist_append(NULL, "Expect:"), *longer = list;
+  bool has_type = false;
+  for (size_t i = 0; i < options->header_count && longer; i++) {
+    longer = add_header(list, &options->headers[i]);
+    list = longer ? longer : list;
+    has_type = has_type || strncasecmp(options->headers[i].data, "Content-Type:", 13) == 0;
+  }
+  if (!has_type && longer) { /* libcurl would call any body a web form */
+    longer = curl_slist_append(list, "Content-Type:");
+    list = longer ? longer : list;
+  }
+  curl_slist_free_all(request->headers);
+  request->headers = list;
+  return longer != NULL;
+}
+
+static CURLcode set_method(CURL *easy, const struct cnk_http_options *options)
+{
+  CURLcode code;
+  bool has_body = cnk_http_has_body(options);
+  if (is_method(options, "HEAD"))
+    return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  code = curl_easy_setopt(easy, has_body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+  if (code == CURLE_OK && !is_method(options, has_body ? "POST" : "GET"))
+    code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method.data);
+  return code;
+}
+
+CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *multi,
+                          const struct cnk_http_options *options)
+{
+  CURL *easy = request->easy;
+  curl_easy_reset(easy);
+  if (!make_headers(request, options))
+    return CURLE_OUT_OF_MEMORY;
+  CURLcode code = cnk_multi_adopt(multi, easy);
+#define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code)
+  SET(CURLOPT_URL, options->url.data);
+  SET(CURLOPT_PROTOCOLS_STR, "http,https");
+  SET(CURLOPT_NOSIGNAL, 1L);
+  SET(CURLOPT_HTTP_VERSION, http_version(options));
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  SET(CURLOPT_HTTPHEADER, request->headers);
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout_ms);
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_MAXAGE_CONN, MOST_IDLE_SECONDS);
+  if (options->ca_file.data)
+    SET(CURLOPT_CAINFO, options->ca_file.data);
+  if (options->proxy.data || options->unix_path.data) /* a socket of this machine is behind no proxy */
+    SET(CURLOPT_PROXY, options->proxy.data ? options->proxy.data : "");
+  if (options->unix_path.data)
+    SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_path.data);
+#undef SET
+  if (code == CURLE_OK)
+    code = set_method(easy, options);
+  return code == CURLE_OK ? cnk_http_hook(request) : code;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checkpoints: copying pages from the log into the database, so that the log can begin anew.
+ *
+ * The slow part are the syncs: one of the database, and two more of the log when it begins anew. On the writer's thread
+ * they stand between commits. Yet a second connection that checkpoints is no way out: SQLite before 3.51.3 may then lose
+ * what was committed (https://www.sqlite.org/wal.html#walresetbug). So one connection writes and checkpoints, on one
+ * thread, and only the sync of the database is done elsewhere, in rounds:
+ *
+ *   1. a second connection, which only reads, holds a read transaction at the log's end: the "pin". While it stands,
+ *      SQLite appends to the log and does not begin it anew;
+ *   2. the writer's connection checkpoints without syncing: some hundred copies within the page cache;
+ *   3. another thread syncs the database, while commits go on behind the pin.
+ *
+ * Only when the log has become long after some rounds, or nothing is to be done, is the pin lifted for good. The few
+ * pages behind it are copied and synced on the spot, and the next commit begins the log anew.
+ *
+ * Every commit has synced the log (synchronous=FULL), so no page is copied that the log could still lose. And until
+ * the pin is lifted the log holds everything, from its first page on: a crash or a power cut at any instant loses
+ * nothing, for the count of copied pages is kept in shared memory only. If the sync fails, the pin stays until the
+ * database is opened again, which counts from nothing.
+ */
+#include "store/sqlite/internal.h"
+
+/* Lengths of the log, as multiples of the pages that begin a round. At RESET it should begin anew: seldom enough that
+ * its syncs are not among the slowest hundredth of commits. At LONG the writer waits for the sync, so that the log
+ * stays bounded. At ENDLESS only a foreign reader can hold it, and is waited for, a little. */
+enum { RESET_LOG = 16, LONG_LOG = 32, ENDLESS_LOG = 64, READER_WAIT_MS = 100 };
+/* As many pages are copied and synced between two commits without being noticed. */
+enum { LITTLE_PAGES = 256 };
+
+static int prepare(struct cnk_store *store, const char *text, sqlite3_stmt **statement)
+{
+  return sqlite3_prepare_v3(store->pin, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+}
+
+bool cnk_checkpoint_open(struct cnk_store *store)
+{
+  if (store->is_memory)
+    return true;
+  store->wal_pages = store->copied_pages = 0;
+  store->round_at = store->options.wal_pages;
+  int status =
+      sqlite3_open_v2(store->options.path, &store->pin, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->options.vfs);
+  if (status == SQLITE_OK)
+    status = prepare(store, "BEGIN", &store->pin_begin);
+  if (status == SQLITE_OK)
+    status = prepare(store, "SELECT 1 FROM sqlite_schema LIMIT 1", &store->pin_read);
+  if (status == SQLITE_OK)
+    status = prepare(store, "COMMIT", &store->pin_end);
+  if (status == SQLITE_OK)
+    status = cnk_sync_open(store);
+  return status == SQLITE_OK;
+}
+
+static void unpin(struct cnk_store *store)
+{
+  if (!sqlite3_get_autocommit(store->pin)) {
+    sqlite3_step(store->pin_end);
+    sqlite3_reset(store->pin_end);
+  }
+  store->is_pinned = false;
+}
+
+/* At the log's end. Nothing is committed between lifting the pin and setting it again: that is this thread's work. */
+static bool pin(struct cnk_store *store)
+{
+  unpin(store);
+  sqlite3_step(store->pin_begin);
+  sqlite3_reset(store->pin_begin);
+  int status = sqlite3_step(store->pin_read);
+  sqlite3_reset(store->pin_read);
+  store->is_pinned = status == SQLITE_ROW || status == SQLITE_DONE;
+  if (!store->is_pinned)
+    unpin(store);
+  return store->is_pinned;
+}
+
+static bool is_longer(const struct cnk_store *store, int rounds)
+{
+  return store->wal_pages > store->options.wal_pages * rounds;
+}
+
+static void checkpoint(struct cnk_store *store, int mode)
+{
+  int in_log = 0, copied = 0;
+  uint64_t began = uv_hrtime();
+  if (sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied) == SQLITE_OK)
+    store->copied_pages = copied;
+  uint32_t took_us = (uint32_t)((uv_hrtime() - began) / 1000);
+  if (took_us > store->max_checkpoint_us)
+    store->max_checkpoint_us = took_us;
+  store->checkpoints++;
+}
+
+static int pages_left(const struct cnk_store *store)
+{
+  return store->wal_pages - store->copied_pages;
+}
+
+/* The next commit begins the log anew, if it could be copied whole: not while a foreign reader holds it. Otherwise it
+ * is tried again when it has grown by another round; by many where it had to be waited for. */
+static void end_log(struct cnk_store *store)
+{
+  unpin(store);
+  int patience = 1;
+  if (pages_left(store) > 0 && is_longer(store, ENDLESS_LOG)) {
+    sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+    checkpoint(store, SQLITE_CHECKPOINT_RESTART);
+    sqlite3_busy_timeout(store->db, store->options.busy_ms);
+    patience = RESET_LOG;
+  } else if (pages_left(store) > 0) {
+    checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
+  }
+  if (pages_left(store) <= 0) {
+    store->wal_pages = store->copied_pages = 0;
+    patience = 1;
+  }
+  store->round_at = store->wal_pages + store->options.wal_pages * patience;
+  store->idle_pages = store->wal_pages;
+}
+
+static void begin_round(struct cnk_store *store)
+{
+  if (!pin(store)) {
+    end_log(store);
+    return;
+  }
+  sqlite3_exec(store->db, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
+  checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
+  cnk_connection_set_synchronous(store);
+  store->is_whole = pages_left(store) <= 0;
+  store->round_at = store->wal_pages + store->options.wal_pages;
+  store->is_syncing = true;
+  cnk_sync_begin(store);
+}
+
+/* After a sync: what next? */
+static void end_round(struct cnk_store *store, bool is_idle)
+{
+  enum cnk_sync_state state = cnk_sync_take(store, is_longer(store, LONG_LOG));
+  if (state == CNK_SYNC_WANTED)
+    return;
+  store->is_syncing = false;
+  bool is_over = is_longer(store, RESET_LOG) || is_idle;
+  if (state == CNK_SYNC_FAILED)
+    store->is_broken = true; /* and pinned, until the writer has opened the database again */
+  else if (is_over &&
+           (pages_left(store) <= (is_idle ? 0 : LITTLE_PAGES) || is_longer(store, LONG_LOG) || !store->is_whole))
+    end_log(store);
+  else if (is_over)
+    begin_round(store);
+}
+
+static void advance(struct cnk_store *store, bool is_idle)
+{
+  if (store->is_memory || store->is_broken || !store->db)
+    return;
+  if (store->is_syncing)
+    end_round(store, is_idle);
+  else if (is_idle && store->is_pinned && pages_left(store) == 0)
+    end_log(store);
+  else if (is_idle ? cnk_checkpoint_is_wanted_idle(store) : store->wal_pages >= store->round_at)
+    begin_round(store);
+}
+
+void cnk_checkpoint_after_batch(struct cnk_store *store)
+{
+  advance(store, false);
+}
+
+bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store)
+{
+  return !store->is_memory && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
+         store->wal_pages != store->idle_pages;
+}
+
+void cnk_checkpoint_idle(struct cnk_store *store)
+{
+  advance(store, true);
+}
+
+bool cnk_checkpoint_close(struct cnk_store *store)
+{
+  bool is_synced = !store->is_broken;
+  if (store->is_syncing)
+    is_synced = cnk_sync_take(store, true) == CNK_SYNC_DONE;
+  cnk_sync_close(store);
+  sqlite3_stmt **own[] = {&store->pin_begin, &store->pin_read, &store->pin_end};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+    sqlite3_finalize(*own[i]);
+    *own[i] = NULL;
+  }
+  sqlite3_close(store->pin);
+  store->pin = NULL;
+  store->is_pinned = store->is_syncing = store->is_broken = false;
+  return is_synced;
+}

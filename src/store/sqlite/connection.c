@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The one SQLite connection of a store: how it is set up, and the statements compiled on it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/sqlite/internal.h"
+
+/* The log is cut to this when it starts anew, after a long reader or a large job made it grow. */
+#define JOURNAL_SIZE_LIMIT "67108864"
+/* A value may be as long as a whole job. */
+#define VALUE_BYTES_MAX ((int)CNK_JOB_BYTES_MAX)
+
+/* What a job may not do: end the transaction that it shares, reach other files, or change how commits are kept. */
+static int authorize(void *context, int action, const char *one, const char *two, const char *schema, const char *inner)
+{
+  (void)schema;
+  (void)inner;
+  static const char *const pragmas[] = {"user_version", "application_id", "integrity_check", "quick_check",
+                                        "table_info",   "index_list",     "freelist_count",  "page_count"};
+  struct cnk_store *store = context;
+  if (!store->is_compiling_job)
+    return SQLITE_OK;
+  if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT || action == SQLITE_ATTACH || action == SQLITE_DETACH)
+    return SQLITE_DENY;
+  if (action == SQLITE_FUNCTION && two && strcmp(two, "load_extension") == 0)
+    return SQLITE_DENY;
+  if (action != SQLITE_PRAGMA)
+    return SQLITE_OK;
+  for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+    if (strcmp(pragmas[i], one) == 0)
+      return SQLITE_OK;
+  return SQLITE_DENY;
+}
+
+static int compile(struct cnk_store *store, const char *text, sqlite3_stmt **statement)
+{
+  return sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+}
+
+static int compile_own(struct cnk_store *store)
+{
+  /* IMMEDIATE: a batch never finds out halfway that somebody else writes. It costs no sync. */
+  const struct {
+    const char *text;
+    sqlite3_stmt **statement;
+  } own[] = {
+      {"BEGIN IMMEDIATE", &store->begin    },
+      {"COMMIT",          &store->commit   },
+      {"ROLLBACK",        &store->rollback },
+      {"SAVEPOINT job",   &store->savepoint},
+      {"RELEASE job",     &store->release  },
+      {"ROLLBACK TO job", &store->undo     },
+  };
+  int status = SQLITE_OK;
+  for (size_t i = 0; i < sizeof own / sizeof *own && status == SQLITE_OK; i++)
+    status = compile(store, own[i].text, own[i].statement);
+  return status;
+}
+
+int cnk_connection_set_synchronous(struct cnk_store *store)
+{
+  char text[40];
+  snprintf(text, sizeof text, "PRAGMA synchronous=%d", store->options.synchronous);
+  return sqlite3_exec(store->db, text, NULL, NULL, NULL);
+}
+
+static int set_up(struct cnk_store *store)
+{
+  sqlite3 *db = store->db;
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
+  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_busy_timeout(db, store->options.busy_ms);
+  /* secure_delete=FAST: deleted messages are wiped from pages that are written anyway; Debian's default, ON, also
+   * writes every page that becomes free. The page size counts only for a new database. */
+  char text[512];
+  snprintf(text, sizeof text,
+           "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"
+           "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT "; PRAGMA mmap_size=0; PRAGMA foreign_keys=OFF;"
+           "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
+           store->options.cache_kb);
+  int status = sqlite3_exec(db, text, NULL, NULL, NULL);
+  return status == SQLITE_OK ? cnk_connection_set_synchronous(store) : status;
+}
+
+static int read_mode(void *is_wal, int columns, char **values, char **names)
+{
+  (void)names;
+  *(bool *)is_wal = columns == 1 && values[0] && strcmp(values[0], "wal") == 0;
+  return 0;
+}
+
+static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
+{
+  (void)db;
+  (void)schema;
+  struct cnk_store *store = context;
+  store->wal_pages = pages;
+  atomic_store(&store->is_writable, true);
+  return SQLITE_OK;
+}
+
+/* Messages and numbers of customers are nobody else's: SQLite would make the file readable for all, and gives the
+ * log the permissions of the database. */
+static void create_private(const struct cnk_store *store)
+{
+  if (store->options.vfs || store->is_memory)
+    return;
+  int descriptor = open(store->options.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor >= 0)
+    close(descriptor);
+}
+
+static bool refuse(struct cnk_store *store, const char *reason, char *message, size_t size)
+{
+  snprintf(message, size, "cannot open the store %s: %s", store->options.path, reason);
+  cnk_connection_close(store);
+  return false;
+}
+
+bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
+{
+  create_private(store);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  int status = sqlite3_open_v2(store->options.path, &store->db, flags, store->options.vfs);
+  bool is_wal = store->is_memory;
+  if (status == SQLITE_OK)
+    status = set_up(store);
+  if (status == SQLITE_OK && !is_wal)
+    status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, &is_wal, NULL);
+  if (status == SQLITE_OK && !is_wal)
+    return refuse(store, "its file system cannot keep a write-ahead log", message, size);
+  if (status == SQLITE_OK)
+    status = sqlite3_set_authorizer(store->db, authorize, store);
+  if (status == SQLITE_OK)
+    status = compile_own(store);
+  if (status != SQLITE_OK)
+    return refuse(store, store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(status), message, size);
+  sqlite3_wal_hook(store->db, on_commit, store);
+  if (!cnk_checkpoint_open(store))
+    return refuse(store, "it cannot be read a second time", message, size);
+  return true;
+}
+
+void cnk_connection_close(struct cnk_store *store)
+{
+  if (!cnk_checkpoint_close(store)) /* then the log must not be removed */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  for (unsigned i = 0; i < CNK_STORE_SQL_MAX; i++) {
+    sqlite3_finalize(store->statements[i]);
+    store->statements[i] = NULL;
+  }
+  sqlite3_stmt **own[] = {&store->begin,     &store->commit,  &store->rollback,
+                          &store->savepoint, &store->release, &store->undo};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+    sqlite3_finalize(*own[i]);
+    *own[i] = NULL;
+  }
+  sqlite3_close(store->db);
+  store->db = NULL;
+}
+
+static sqlite3_stmt *fail(struct cnk_job *job, int status, const char *reason)
+{
+  job->status = status;
+  snprintf(job->message, sizeof job->message, "%s", reason);
+  return NULL;
+}
+
+sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql)
+{
+  sqlite3_stmt *statement = store->statements[sql];
+  if (statement)
+    return statement;
+  const struct cnk_store_sql *entry = &store->sql[sql];
+  const char *rest = NULL;
+  store->is_compiling_job = true;
+  /* With the final NUL counted, SQLite need not copy the text. */
+  int status =
+      sqlite3_prepare_v3(store->db, entry->text, (int)entry->size + 1, SQLITE_PREPARE_PERSISTENT, &statement, &rest);
+  store->is_compiling_job = false;
+  if (status != SQLITE_OK)
+    return fail(job, status, sqlite3_errmsg(store->db));
+  const char *reason = NULL;
+  if (!statement)
+    reason = "an empty statement";
+  else if (rest[strspn(rest, " \t\r\n;")] != '\0')
+    reason = "more than one statement in a text";
+  else if ((unsigned)sqlite3_bind_parameter_count(statement) != entry->parameters)
+    reason = "only plain ? may stand for a parameter";
+  if (!reason)
+    return store->statements[sql] = statement;
+  sqlite3_finalize(statement);
+  return fail(job, SQLITE_MISUSE, reason);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* The store's side on the loop's thread: opening, queues, deliveries and closing; see sqlite.h for the contract. */
+#include "store/sqlite/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite/internal.h"
+#include "store/sqlite/lock.h"
+
+/* The writer starts on a long row of jobs before the loop's turn has ended; unused jobs kept for reuse. */
+enum { HAND_OVER_JOBS = 256, SPARE_JOBS = 256 };
+
+const struct cnk_store_options cnk_store_defaults = {
+    .synchronous = 2,
+    .busy_ms = 2000,
+    .cache_kb = 4096,
+    .wal_pages = 500,
+    .queue_jobs = 1 << 17,
+    .queue_bytes = (size_t)128 << 20,
+};
+
+static struct cnk_store *store_of(struct cnk_resource *resource)
+{
+  return (struct cnk_store *)((char *)resource - offsetof(struct cnk_store, resource));
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static void free_store(struct cnk_store *store)
+{
+  cnk_loop_disown(&store->resource);
+  while (store->spare) {
+    struct cnk_job *job = store->spare;
+    store->spare = job->next;
+    cnk_job_free(job);
+  }
+  for (unsigned i = 0; i < store->sql_count; i++)
+    free(store->sql[i].text);
+  uv_cond_destroy(&store->wake);
+  uv_cond_destroy(&store->sync_wake);
+  uv_mutex_destroy(&store->mutex);
+  free((char *)store->options.path);
+  free((char *)store->options.vfs);
+  free(store);
+}
+
+/* One reference for the handles, one for each job that somebody holds. */
+static void drop_reference(struct cnk_store *store)
+{
+  if (--store->references == 0)
+    free_store(store);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+  struct cnk_store *store = handle->data;
+  if (--store->open_handles == 0)
+    drop_reference(store);
+}
+
+static void close_handles(struct cnk_store *store)
+{
+  uv_close((uv_handle_t *)&store->async, on_handle_closed);
+  uv_close((uv_handle_t *)&store->prepare, on_handle_closed);
+}
+
+/* The loop stays alive while something is to be delivered. */
+static void hold_loop(struct cnk_store *store)
+{
+  if (store->in_flight || store->is_backing_up || store->is_ending)
+    uv_ref((uv_handle_t *)&store->async);
+  else
+    uv_unref((uv_handle_t *)&store->async);
+}
+
+/* ---- to the writer and back ------------------------------------------------------------------------------------ */
+
+static void append(struct cnk_job_list *to, const struct cnk_job_list *from)
+{
+  if (!from->head)
+    return;
+  if (to->tail)
+    to->tail->next = from->head;
+  else
+    to->head = from->head;
+  to->tail = from->tail;
+  to->count += from->count;
+  to->bytes += from->bytes;
+}
+
+static void hand_over(struct cnk_store *store)
+{
+  uv_mutex_lock(&store->mutex);
+  append(&store->queue, &store->fresh);
+  store->is_closing = store->is_ending;
+  uv_cond_signal(&store->wake);
+  uv_mutex_unlock(&store->mutex);
+  store->fresh = (struct cnk_job_list){0};
+  uv_prepare_stop(&store->prepare);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+  hand_over(prepare->data);
+}
+
+static void end_task(struct cnk_store *store, struct cnk_store_task *task)
+{
+  if (task)
+    cnk_loop_finish(store->loop, &task->done);
+}
+
+static void on_stopped(struct cnk_store *store)
+{
+  uv_thread_join(&store->thread);
+  cnk_lock_close(store->lock);
+  store->lock = -1;
+  struct cnk_store_task *task = store->close_task;
+  store->close_task = NULL;
+  end_task(store, task);
+  close_handles(store);
+}
+
+static void on_async(uv_async_t *async)
+{
+  struct cnk_store *store = async->data;
+  uv_mutex_lock(&store->mutex);
+  struct cnk_job *job = store->finished.head;
+  store->finished = (struct cnk_job_list){0};
+  struct cnk_backup *backup = store->backup_finished;
+  store->backup_finished = NULL;
+  bool is_stopped = store->is_stopped;
+  uv_mutex_unlock(&store->mutex);
+  while (job) {
+    struct cnk_job *next = job->next;
+    job->next = NULL;
+    store->in_flight--;
+    store->in_flight_bytes -= job->charged;
+    cnk_loop_finish(store->loop, &job->done);
+    job = next;
+  }
+  if (backup) {
+    store->is_backing_up = false;
+    end_task(store, cnk_backup_free(backup));
+  }
+  hold_loop(store);
+  if (is_stopped && store->is_running) {
+    store->is_running = false;
+    on_stopped(store);
+  }
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+
+struct cnk_job *cnk_store_job(struct cnk_store *store)
+{
+  struct cnk_job *job = store->spare;
+  if (job) {
+    store->spare = job->next;
+    store->spare_count--;
+  } else if (!(job = cnk_job_new())) {
+    return NULL;
+  }
+  job->next = NULL;
+  job->store = store;
+  job->older = store->jobs.older;
+  job->newer = &store->jobs;
+  job->older->newer = job->newer->older = job;
+  store->references++;
+  return job;
+}
+
+void cnk_store_release(struct cnk_job *job)
+{
+  struct cnk_store *store = job->store;
+  job->older->newer = job->newer;
+  job->newer->older = job->older;
+  if (store->spare_count < SPARE_JOBS) {
+    cnk_job_reset(job);
+    job->next = store->spare;
+    store->spare = job;
+    store->spare_count++;
+  } else {
+    cnk_job_free(job);
+  }
+  drop_reference(store);
+}
+
+bool cnk_store_run(struct cnk_store *store, struct cnk_job *job)
+{
+  job->charged = sizeof *job + job->count * sizeof *job->statements + job->input.size;
+  if (store->in_flight >= store->options.queue_jobs ||
+      (store->in_flight && store->in_flight_bytes + job->charged > store->options.queue_bytes))
+    return false;
+  struct cnk_job_list one = {.head = job, .tail = job, .count = 1, .bytes = job->charged};
+  append(&store->fresh, &one);
+  store->in_flight_bytes += job->charged;
+  if (store->in_flight++ == 0)
+    hold_loop(store);
+  if (store->fresh.count >= HAND_OVER_JOBS)
+    hand_over(store);
+  else if (store->fresh.count == 1)
+    uv_prepare_start(&store->prepare, on_prepare);
+  return true;
+}
+
+bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_store_task *task)
+{
+  struct cnk_backup *backup = store->is_backing_up ? NULL : cnk_backup_new(path, task);
+  if (!backup)
+    return false;
+  store->is_backing_up = true;
+  hold_loop(store);
+  uv_mutex_lock(&store->mutex);
+  store->backup = backup;
+  uv_cond_signal(&store->wake);
+  uv_mutex_unlock(&store->mutex);
+  return true;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------------------------- */
+
+void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task)
+{
+  store->tell_shut = NULL;
+  store->close_task = task;
+  store->is_ending = true;
+  hold_loop(store);
+  hand_over(store);
+}
+
+/* The loop ends with the store open: what is queued is written all the same, and nobody is told. */
+static void shut(struct cnk_resource *resource)
+{
+  struct cnk_store *store = store_of(resource);
+  store->references++;
+  if (store->tell_shut)
+    store->tell_shut(store->shut_context);
+  if (store->is_running) {
+    store->is_running = false;
+    store->is_ending = true;
+    store->close_task = NULL;
+    hand_over(store);
+    on_stopped(store);
+    if (store->backup_finished)
+      cnk_backup_free(store->backup_finished);
+  }
+  while (store->jobs.newer != &store->jobs) {
+    struct cnk_job *job = store->jobs.newer;
+    cnk_loop_forget(store->loop, &job->done);
+    cnk_store_release(job);
+  }
+  drop_reference(store);
+}
+
+static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_options *options)
+{
+  struct cnk_store *store = calloc(1, sizeof *store);
+  if (!store)
+    return NULL;
+  store->loop = loop;
+  store->options = *options;
+  store->is_memory = strcmp(options->path, ":memory:") == 0;
+  store->options.path = store->is_memory ? strdup(options->path) : cnk_lock_resolve(options->path);
+  store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
+  store->lock = -1;
+  store->references = 1;
+  store->jobs.older = store->jobs.newer = &store->jobs;
+  store->resource.shut = shut;
+  atomic_init(&store->is_writable, true);
+  if (!store->options.path || (options->vfs && !store->options.vfs) || uv_mutex_init(&store->mutex) != 0) {
+    free((char *)store->options.path);
+    free((char *)store->options.vfs);
+    free(store);
+    return NULL;
+  }
+  uv_cond_init(&store->wake); /* cannot fail where libuv runs */
+  uv_cond_init(&store->sync_wake);
+  return store;
+}
+
+/* From here on the handles belong to the loop: a store that cannot start is freed when they are closed. */
+static bool start(struct cnk_store *store, char *message, size_t size)
+{
+  int status = uv_async_init(&store->loop->uv, &store->async, on_async);
+  if (status == 0) {
+    uv_prepare_init(&store->loop->uv, &store->prepare);
+    store->async.data = store->prepare.data = store;
+    store->open_handles = 2;
+    cnk_loop_own(store->loop, &store->resource);
+    uv_unref((uv_handle_t *)&store->async);
+    uv_unref((uv_handle_t *)&store->prepare);
+    status = uv_thread_create(&store->thread, cnk_writer_run, store);
+    store->is_running = status == 0;
+  }
+  if (status != 0)
+    snprintf(message, size, "cannot start the store: %s", uv_strerror(status));
+  return status == 0;
+}
+
+struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,
+                                 size_t size)
+{
+  struct cnk_store *store = make(loop, options);
+  if (!store) {
+    snprintf(message, size, "not enough memory");
+    return NULL;
+  }
+  if (!store->is_memory)
+    store->lock = cnk_lock_open(store->options.path, message, size);
+  bool is_open = store->is_memory || store->lock >= 0;
+  /* Signals are the loop's, never those of the threads that begin here. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  is_open = is_open && cnk_connection_open(store, message, size) && start(store, message, size);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (is_open)
+    return store;
+  cnk_connection_close(store);
+  cnk_lock_close(store->lock);
+  if (store->open_handles)
+    close_handles(store);
+  else
+    drop_reference(store);
+  return NULL;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+bool cnk_store_is_writable(const struct cnk_store *store)
+{
+  return atomic_load(&store->is_writable);
+}
+
+struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)
+{
+  uv_mutex_lock(&store->mutex);
+  struct cnk_store_stats stats = store->stats;
+  uv_mutex_unlock(&store->mutex);
+  stats.queued = store->in_flight;
+  stats.queued_bytes = store->in_flight_bytes;
+  stats.is_writable = cnk_store_is_writable(store);
+  stats.is_backing_up = store->is_backing_up;
+  return stats;
+}
+
+void cnk_store_on_shut(struct cnk_store *store, void (*tell)(void *context), void *context)
+{
+  store->tell_shut = tell;
+  store->shut_context = context;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The writer thread: waits for jobs, runs them in batches, and looks after the log while it has nothing to do. */
+#include <string.h>
+
+#include "store/sqlite/internal.h"
+
+/* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
+enum { BATCH_JOBS = 1024, BATCH_BYTES = 4 << 20 };
+/* How long without work is "idle"; how often a store that cannot write is tried. */
+#define IDLE_NS UINT64_C(50000000)
+#define PROBE_NS UINT64_C(500000000)
+
+enum turn { WORK, TICK, STOP };
+
+/* Under the mutex. A tick is a moment for what is not urgent. */
+static enum turn wait(struct cnk_store *store)
+{
+  for (;;) {
+    if (store->queue.head)
+      return WORK;
+    if (store->is_closing)
+      return STOP;
+    if (store->backup || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
+      return TICK;
+    bool is_ill = !atomic_load(&store->is_writable) || store->is_broken || !store->db;
+    if (!is_ill && !cnk_checkpoint_is_wanted_idle(store))
+      uv_cond_wait(&store->wake, &store->mutex);
+    else if (uv_cond_timedwait(&store->wake, &store->mutex, is_ill ? PROBE_NS : IDLE_NS) != 0)
+      return TICK;
+  }
+}
+
+/* Under the mutex. At least one job, whatever its size. */
+static struct cnk_job_list take_batch(struct cnk_store *store)
+{
+  struct cnk_job_list *queue = &store->queue, batch = {0};
+  while (queue->head && batch.count < BATCH_JOBS &&
+         (!batch.count || batch.bytes + queue->head->charged <= BATCH_BYTES)) {
+    struct cnk_job *job = queue->head;
+    queue->head = job->next;
+    queue->count--;
+    queue->bytes -= job->charged;
+    job->next = NULL;
+    if (batch.tail)
+      batch.tail->next = job;
+    else
+      batch.head = job;
+    batch.tail = job;
+    batch.count++;
+    batch.bytes += job->charged;
+  }
+  if (!queue->head)
+    queue->tail = NULL;
+  return batch;
+}
+
+static void publish(struct cnk_store *store) /* under the mutex */
+{
+  store->stats.redone = store->redone;
+  store->stats.checkpoints = store->checkpoints;
+  store->stats.probes = store->probes;
+  store->stats.max_checkpoint_us = store->max_checkpoint_us;
+  store->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
+}
+
+static void give_back(struct cnk_store *store, const struct cnk_job_list *batch, uint32_t took_us)
+{
+  uint64_t failed = 0;
+  for (const struct cnk_job *job = batch->head; job; job = job->next)
+    failed += job->status != 0;
+  uv_mutex_lock(&store->mutex);
+  if (store->finished.tail)
+    store->finished.tail->next = batch->head;
+  else
+    store->finished.head = batch->head;
+  store->finished.tail = batch->tail;
+  store->stats.jobs += batch->count;
+  store->stats.failed += failed;
+  store->stats.batches++;
+  store->stats.last_commit_us = took_us;
+  if (took_us > store->stats.max_commit_us)
+    store->stats.max_commit_us = took_us;
+  publish(store);
+  uv_mutex_unlock(&store->mutex);
+  uv_async_send(&store->async);
+}
+
+static void work(struct cnk_store *store, struct cnk_job_list *batch)
+{
+  uint64_t began = uv_hrtime();
+  cnk_batch_run(store, batch);
+  give_back(store, batch, (uint32_t)((uv_hrtime() - began) / 1000));
+  /* Behind the answers, so that nobody waits for it who need not. */
+  cnk_checkpoint_after_batch(store);
+}
+
+static void back_up(struct cnk_store *store, struct cnk_backup *backup)
+{
+  if (!cnk_backup_step(store, backup))
+    return;
+  uv_mutex_lock(&store->mutex);
+  store->backup = NULL;
+  store->backup_finished = backup;
+  uv_mutex_unlock(&store->mutex);
+  uv_async_send(&store->async);
+}
+
+/* A failed sync of the database cannot be repeated, for the system forgets the pages that it could not write; but
+ * opening the database again copies them anew from the log. First something is written behind the end of the log: what
+ * a failed commit may have left there must not come to life. */
+static void open_again(struct cnk_store *store)
+{
+  char message[200];
+  if (uv_hrtime() < store->open_again_at || (store->db && !cnk_batch_probe(store)))
+    return;
+  store->open_again_at = uv_hrtime() + PROBE_NS;
+  cnk_connection_close(store);
+  if (!cnk_connection_open(store, message, sizeof message))
+    atomic_store(&store->is_writable, false);
+}
+
+static void tick(struct cnk_store *store)
+{
+  if (!atomic_load(&store->is_writable)) {
+    store->probes++;
+    cnk_batch_probe(store);
+  } else {
+    cnk_checkpoint_idle(store);
+  }
+  uv_mutex_lock(&store->mutex);
+  publish(store);
+  uv_mutex_unlock(&store->mutex);
+}
+
+static void stop(struct cnk_store *store, struct cnk_backup *backup)
+{
+  if (backup)
+    cnk_backup_cancel(backup);
+  cnk_connection_close(store); /* moves the rest of the log into the database */
+  uv_mutex_lock(&store->mutex);
+  store->backup = NULL;
+  if (backup)
+    store->backup_finished = backup;
+  store->is_stopped = true;
+  uv_mutex_unlock(&store->mutex);
+  uv_async_send(&store->async);
+}
+
+void cnk_writer_run(void *context)
+{
+  struct cnk_store *store = context;
+  for (;;) {
+    uv_mutex_lock(&store->mutex);
+    enum turn turn = wait(store);
+    struct cnk_job_list batch = take_batch(store);
+    struct cnk_backup *backup = store->backup;
+    uv_mutex_unlock(&store->mutex);
+    if (turn == STOP) {
+      stop(store, backup);
+      return;
+    }
+    if (!backup && (store->is_broken || !store->db))
+      open_again(store);
+    if (turn == WORK)
+      work(store, &batch);
+    else if (!backup)
+      tick(store);
+    if (backup)
+      back_up(store, backup);
+  }
+}
