@@ -12,9 +12,9 @@
 ---@field http cunnekt.http
 ---@field json cunnekt.json
 ---@field webhook cunnekt.webhook
-local cunnekt = { version = "0.1.0" }
+local cunnekt = { version = "0.1.0", _VERSION = "0.1.0" }
 
-local constructors = { client = "cunnekt.provider.client", bot = "cunnekt.bot", action = "cunnekt.bot.action" }
+local constructors = { client = "cunnekt.provider.client", bot = "cunnekt.service", action = "cunnekt.bot.action" }
 local parts = {
   build = "cunnekt.provider.build",
   filter = "cunnekt.bot.filter",

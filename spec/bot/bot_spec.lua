@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local inside = require("cunnekt.service").of
 local bot_rig = require "spec.support.bot_rig"
 local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
@@ -348,7 +349,7 @@ describe("bot", function()
     table.sort(counts)
     assert.are.same({ "1", "3" }, counts)
     wait_for(function()
-      return bot._inbox.lanes:count() == 0
+      return inside(bot).inbox:count() == 0
     end, "the statuses")
   end)
 
@@ -410,8 +411,8 @@ describe("bot", function()
     assert.equal("window_closed", told[2].err.kind)
     assert.matches("^window_closed: .*customer last wrote", tostring(told[2].err))
     -- And as it is after a restart, read from the store.
-    local inbox = require "cunnekt.engine.inbox"
-    local kept = inbox.read_body(inbox.own_record("", { status = "rejected", err = told[2].err }).body)
+    local record = require "cunnekt.engine.record"
+    local kept = record.read_body(record.own("", { status = "rejected", err = told[2].err }).body)
     assert.equal(tostring(told[2].err), tostring(kept.err))
   end)
 

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
 local http = require "cunnekt.provider.http"
@@ -97,7 +98,7 @@ describe("cunnekt backup", function()
     assert.equal(200, post(20)) -- was seen before
     assert.equal(200, post(21))
     kept:settle()
-    assert.equal(21, assert(kept.bot._store:_run { { "SELECT count(*) FROM seen", want = "rows" } })[1][1][1])
+    assert.equal(21, assert(inside(kept.bot).store:_run { { "SELECT count(*) FROM seen", want = "rows" } })[1][1][1])
   end)
 
   it("replaces an older copy, and leaves no part behind", function()

@@ -2,6 +2,8 @@
 -- Ways to break a promise on purpose, for the negative controls: a test that cannot see these is worth nothing. They
 -- reach into a bot's parts from its script; the program itself has no such switches.
 
+local inside = require("cunnekt.service").of
+
 local breakage = {}
 
 local chosen = {}
@@ -16,9 +18,9 @@ end
 local ways = {}
 
 -- 200 as soon as the event is in memory.
-function ways.acknowledge_early(bot)
-  local accept = bot._inbox.accept
-  function bot._inbox.accept(self, events, body, done)
+function ways.acknowledge_early(service)
+  local accept = service.inbox.accept
+  function service.inbox.accept(self, events, body, done)
     done()
     accept(self, events, body, function() end)
   end
@@ -32,17 +34,17 @@ function ways.no_dedupe()
 end
 
 -- A message counts as being sent only once its answer is there.
-function ways.mark_late(bot)
-  function bot._outbox.mark() end
-  function bot._store.mark_sending()
+function ways.mark_late(service)
+  function service.outbox.mark() end
+  function service.store.mark_sending()
     return true
   end
 end
 
 -- State and messages are committed first, and in a second transaction that the event is done.
-function ways.split_turn(bot)
-  local commit = bot._store.commit
-  function bot._store.commit(self, change)
+function ways.split_turn(service)
+  local commit = service.store.commit
+  function service.store.commit(self, change)
     local first, second = {}, { record = change.record }
     for name, value in pairs(change) do
       first[name] = name ~= "record" and value or nil
@@ -57,8 +59,8 @@ function ways.split_turn(bot)
 end
 
 -- Each event has a lane of its own, so those of one customer overtake each other.
-function ways.no_order(bot)
-  local lanes, serial = bot._inbox.lanes, 0
+function ways.no_order(service)
+  local lanes, serial = service.inbox._lanes, 0
   local push = lanes.push
   function lanes.push(self, _, item)
     serial = serial + 1
@@ -74,17 +76,17 @@ function ways.no_order(bot)
 end
 
 -- A message whose outcome is unknown is taken for accepted.
-function ways.forget_unknown(bot)
-  local settle = bot._store.settle
-  function bot._store.settle(self, row, state, ...)
+function ways.forget_unknown(service)
+  local settle = service.store.settle
+  function service.store.settle(self, row, state, ...)
     settle(self, row, state == "unknown" and "accepted" or state, ...)
   end
 end
 
 -- What the store says of a failed commit is not heard.
-function ways.deaf_to_failures(bot)
-  local accept = bot._store.accept
-  function bot._store.accept(self, records, done)
+function ways.deaf_to_failures(service)
+  local accept = service.store.accept
+  function service.store.accept(self, records, done)
     accept(self, records, function(fresh, err)
       done(err and records or fresh)
     end)
@@ -92,8 +94,8 @@ function ways.deaf_to_failures(bot)
 end
 
 -- What finds no room is dropped, with a 200.
-function ways.drop_when_full(bot)
-  local inbox = bot._inbox
+function ways.drop_when_full(service)
+  local inbox = service.inbox
   local has_room, accept = inbox.has_room, inbox.accept
   function inbox.has_room()
     return true
@@ -117,19 +119,20 @@ function ways.few_connections()
 end
 
 -- Only the first events that wait are taken up at a start.
-function ways.forget_the_rest(bot)
-  local pending = bot._store.pending
-  function bot._store.pending(self)
+function ways.forget_the_rest(service)
+  local pending = service.store.pending
+  function service.store.pending(self)
     return table.move(assert(pending(self)), 1, 1000, 1, {})
   end
 end
 
 -- Something small of each event is kept for ever.
-function ways.leak(bot)
-  local kept, handle = {}, bot._handle
-  function bot._handle(self, record, done)
+function ways.leak(service)
+  local kept, lanes = {}, service.inbox._lanes
+  local run = lanes._run
+  function lanes._run(record, done)
     kept[#kept + 1] = { record.contact }
-    return handle(self, record, done)
+    return run(record, done)
   end
 end
 
@@ -143,7 +146,7 @@ end
 function breakage.apply(bot)
   for name in pairs(chosen) do
     if name ~= "resend" then
-      assert(ways[name], name)(bot)
+      assert(ways[name], name)(inside(bot))
     end
   end
 end

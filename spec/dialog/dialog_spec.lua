@@ -2,6 +2,7 @@
 -- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in spec/dialog/replay_spec.lua.
 
 -- SPDX-License-Identifier: MIT
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local log = require "cunnekt.base.log"
@@ -75,7 +76,7 @@ describe("dialogs", function()
   local function wait_for_texts(count)
     return wait_for(function()
       local texts = said()
-      return #texts >= count and bot._inbox.lanes:count() == 0 and texts
+      return #texts >= count and inside(bot).inbox:count() == 0 and texts
     end, count .. " messages")
   end
 
@@ -111,7 +112,7 @@ describe("dialogs", function()
     wait_for_texts(2)
     assert(fake:say { type = "button", id = "tue", title = "Tuesday" })
     assert.are.same({ "Your name?", "Which day?", "cut, Asha, tue" }, wait_for_texts(3))
-    assert.are.same({}, bot._store:dialogs_of("123456789:" .. customer))
+    assert.are.same({}, inside(bot).store:dialogs_of("123456789:" .. customer))
   end)
 
   it("go on where they stood after a restart at every step, saying nothing twice", function()
@@ -132,10 +133,10 @@ describe("dialogs", function()
     start(booking)
     say "book"
     wait_for_texts(1)
-    bot._dialogs:evict_all()
+    inside(bot).dialogs:evict_all()
     say "Asha"
     wait_for_texts(2)
-    bot._dialogs:evict_all()
+    inside(bot).dialogs:evict_all()
     say "monday"
     assert.are.same({ "Your name?", "Which day?", "cut, Asha, mon" }, wait_for_texts(3))
   end)
@@ -221,7 +222,7 @@ describe("dialogs", function()
     wait_for_texts(5)
     assert(fake:say { type = "button", id = "a" })
     wait_for(function()
-      return not fake:is_busy() and bot._inbox.lanes:count() == 0
+      return not fake:is_busy() and inside(bot).inbox:count() == 0
     end, "quiet")
     assert.are.same({ "Pick", "nice picture", "picked a", "Pick", "1" }, said())
   end)
@@ -402,7 +403,7 @@ describe("dialogs", function()
     wait_for_texts(2)
     say "y"
     wait_for(function()
-      return not fake:is_busy() and bot._inbox.lanes:count() == 0
+      return not fake:is_busy() and inside(bot).inbox:count() == 0
     end, "quiet")
     bot:chat(customer, "123456789"):resume()
     say "z"

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Dialogs that fail, handlers that wait, and what the script's world refuses, each with a bot that is cut off in between.
 
+local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
 local talk = require "spec.support.talk"
 
@@ -34,9 +35,9 @@ describe("dialogs", function()
     assert.are.same({ "?", "handler: y" }, said())
     talk.all:kill()
     is_broken = false
-    local dead = talk.bot._store:list_events("dead", {})
-    talk.bot._store:revive_events { dead[1].seq }
-    talk.bot._inbox:take_up(dead[1].seq, contact)
+    local dead = inside(talk.bot).store:list_events("dead", {})
+    inside(talk.bot).store:revive_events { dead[1].seq }
+    inside(talk.bot).inbox:retry_first(dead[1].seq, contact)
     talk.all:settle()
     assert.are.same({ "?", "handler: y", "end x" }, said())
     assert.are.same({}, stored())
@@ -53,7 +54,7 @@ describe("dialogs", function()
     talk.all:pass(2)
     assert.are.same({ "before, delivered" }, said())
     assert.matches("after", stored()[1].error.message)
-    assert.equal(1, #talk.bot._store:list_events("dead", {}))
+    assert.equal(1, #inside(talk.bot).store:list_events("dead", {}))
   end)
 
   it("get no further when a script catches that its turn failed", function()

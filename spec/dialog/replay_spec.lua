@@ -2,6 +2,7 @@
 -- Generated dialogs, whose customers see the same whatever happens to the bot; and the same tests with an engine that is
 -- broken on purpose, which they must notice. The long form is spec/crash/dialogs.lua.
 
+local inside = require("cunnekt.service").of
 local breakage = require "spec.support.dialog_breakage"
 local canonical = require "cunnekt.base.canonical"
 local code = require "cunnekt.dialog.engine.code"
@@ -181,7 +182,7 @@ describe("dialogs of a script that changes", function()
   it("go on with the new script where only something else in it changed", function()
     local edit = { ["not in a dialog"] = "elsewhere" }
     assert.are.same(as_begun, through_a_change { edits = edit })
-    assert.is_nil(all.bot._old_scripts)
+    assert.same({}, inside(all.bot).dialogs.old_scripts)
   end)
 
   it("go on as they were begun when the dialog was taken out", function()
@@ -220,7 +221,7 @@ describe("dialogs of a script that changes", function()
     write {}
     all:start()
     say "shop"
-    all.bot._store:_run { { "DELETE FROM code" } }
+    inside(all.bot).store:_run { { "DELETE FROM code" } }
     write { edits = words }
     all:restart()
     say "Asha"

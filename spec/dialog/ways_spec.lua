@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The less usual ways through dialogs, each with a bot that is cut off in between.
 
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local samples = require "cunnekt.sandbox.samples"
@@ -125,7 +126,7 @@ describe("dialogs", function()
       talk.all:settle()
     end
     assert.are.same({ "wait for the click", "first?", "second?", "ab", "handler: c", "handler: d" }, said())
-    assert.are.same({}, talk.bot._store:_run { { "SELECT * FROM kept", want = "rows" } }[1])
+    assert.are.same({}, inside(talk.bot).store:_run { { "SELECT * FROM kept", want = "rows" } }[1])
   end)
 
   -- ---- what is done once -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 -- A message that was being sent when the program ended is held as unknown, and a status of it settles it. That failed when
 -- the next start came more than a minute later: the message then counted as sent at that start, after its own status.
 
+local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local database = require "spec.support.database"
@@ -48,12 +49,12 @@ describe("a start that comes late", function()
       metadata = { phone_number_id = "1" },
       statuses = { { id = "wamid.1", status = "delivered", timestamp = ("%d"):format(timestamp), recipient_id = "919999999999" } },
     }
-    bot._inbox:accept(assert(webhook.parse(body)), body, function() end)
+    inside(bot).inbox:accept(assert(webhook.parse(body)), body, function() end)
     local deadline = core.monotonic() + 10
     repeat
       core.step(true)
       assert(core.monotonic() < deadline, "the status is not handled")
-    until bot._inbox.lanes:count() == 0 and bot._counts.events_finished > 0
+    until inside(bot).inbox:count() == 0 and inside(bot).counts.events_finished > 0
   end
 
   it("still lets a status settle what the crash left unknown", function()
@@ -63,6 +64,6 @@ describe("a start that comes late", function()
     cut_off_while_sending(600)
     start()
     deliver(os.time() - 599)
-    assert.is_false(bot._store:has_unknown())
+    assert.is_false(inside(bot).store:has_unknown())
   end)
 end)

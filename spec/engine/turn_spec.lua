@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Turns side by side. What a turn commits and when is in spec/bot/bot_spec.lua.
 
+local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local turn = require "cunnekt.engine.turn"
 
 describe("turns that meet", function()
   local bot
@@ -18,14 +18,14 @@ describe("turns that meet", function()
 
   local function settle()
     local deadline = core.monotonic() + 10
-    while bot._open_turns > 0 do
+    while inside(bot).engine.turns:count() > 0 do
       assert(core.monotonic() < deadline, "a turn does not end")
       core.step(true)
     end
   end
 
   local function count()
-    turn.run(bot, nil, function()
+    inside(bot).engine.turns:run(nil, function()
       local state = bot:chat("919999999999").state
       state.count = (state.count or 0) + 1
     end, function(err)
@@ -48,7 +48,7 @@ describe("turns that meet", function()
   it("go on one after the other once they have met, and nobody is left out", function()
     local runs = 0
     for _ = 1, 300 do
-      turn.run(bot, nil, function()
+      inside(bot).engine.turns:run(nil, function()
         runs = runs + 1
         bot.store:increment "n"
       end, function(err)

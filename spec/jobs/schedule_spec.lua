@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Named jobs under a virtual clock, with a store on disk that several lives of a bot open one after the other.
 
+local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
 local lives = require "spec.support.lives"
 local task = require "cunnekt.base.task"
@@ -96,7 +97,7 @@ describe("schedule", function()
       end)
     end
     all:live(script)
-    all.bot._store.add_jobs = function() end
+    inside(all.bot).store.add_jobs = function() end
     all:pass(70, 10)
     assert.equal(1, all.bot.store:get "count")
     all:die()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What an operator can do with a store, over the socket of the host that runs on it and without one.
 
+local inside = require("cunnekt.service").of
 local control = require "cunnekt.operate"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
@@ -250,7 +251,7 @@ describe("control", function()
     kept:say "one"
     for try = 1, 2 do
       kept:wait_for("a try", function()
-        local rows = assert(kept.bot._store:list_events("pending", {}, true))
+        local rows = assert(inside(kept.bot).store:list_events("pending", {}, true))
         return rows[1] and rows[1].attempts == try
       end)
       local result = assert(kept:call("events.retry", { seqs = { 1 } }))
@@ -333,7 +334,7 @@ describe("control", function()
     kept:start(answering)
     kept.bot.client.deliver = function()
       local body = json.encode((samples.build("read", { id = "wamid.X", from = ASHA })))
-      kept.bot._inbox:accept(webhook.parse(body), body, function() end)
+      inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
       return { message_id = "wamid.X" }
     end
     kept:say "one"
@@ -384,8 +385,8 @@ describe("control", function()
     kept:say "waits"
     kept:say "behind"
     kept:wait_for("both to wait", function()
-      local list = assert(kept.bot._store:list_messages({ "queued" }, {}))
-      return #list == 2 and kept.bot._outbox.lanes:active() == 0 and list
+      local list = assert(inside(kept.bot).store:list_messages({ "queued" }, {}))
+      return #list == 2 and inside(kept.bot).outbox:active() == 0 and list
     end)
     local ids = {}
     for i, message in ipairs(assert(kept:call "outbox.list").messages) do
@@ -428,7 +429,7 @@ describe("control", function()
       release()
       kept:settle()
       assert.equal(200, get("/readyz").status)
-      kept.bot._store.is_writable = function()
+      inside(kept.bot).store.is_writable = function()
         return false
       end
       assert.equal("the store cannot be written\n", get("/readyz").body)

@@ -2,6 +2,7 @@
 -- The dialogs of the examples: their customers see the same whatever happens to the bot, and whatever the provider
 -- repeats; and the same test with an engine that is broken on purpose, which it must notice.
 
+local inside = require("cunnekt.service").of
 local breakage = require "spec.support.dialog_breakage"
 local code = require "cunnekt.dialog.engine.code"
 local process = require "spec.support.process"
@@ -15,7 +16,7 @@ local happenings = {
     all:restart()
   end,
   ["out of memory"] = function(all)
-    all.bot._dialogs:evict_all()
+    inside(all.bot).dialogs:evict_all()
   end,
 }
 

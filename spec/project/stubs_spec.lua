@@ -6,8 +6,9 @@ local annotations = require "spec.support.annotations"
 local chat = require "cunnekt.bot.chat"
 local client = require "cunnekt.provider.client"
 local core = require "cunnekt.core"
+local cunnekt = require "cunnekt"
 local event = require "cunnekt.bot.event"
-local keys = require "cunnekt.bot.keys"
+local values = require "cunnekt.bot.values"
 local sent = require "cunnekt.bot.sent"
 
 local function sorted(set)
@@ -88,18 +89,20 @@ describe("what a script can call", function()
   local bot = setmetatable({}, { __index = function() end })
   local a_client = client.new { api_key = "key", base_url = "http://127.0.0.1:9" }
   local places = {
-    { "cunnekt.", require "cunnekt" },
+    { "cunnekt.", cunnekt },
     { "cunnekt.client.", client },
     { "cunnekt.client:", methods_of(a_client) },
-    { "cunnekt.bot.", require "cunnekt.bot" },
+    { "cunnekt.service.", require "cunnekt.service" },
+    { "cunnekt.errors.", require "cunnekt.base.errors" },
+    { "cunnekt.sandbox.", require "cunnekt.sandbox" },
     { "cunnekt.chat:", methods_of(chat.new(bot, ":1", "1")) },
     { "cunnekt.message:", methods_of(event.bind(bot, ":1", { kind = "message" })) },
     { "cunnekt.sent:", methods_of(sent.new {}) },
-    { "cunnekt.keys:", methods_of(keys.new(bot)) },
+    { "cunnekt.keys:", methods_of(values.new(bot)) },
     { "cunnekt.action:", methods_of(require("cunnekt.bot.action").new("a", {})) },
   }
-  for _, name in ipairs { "json", "http", "webhook", "build", "errors", "sandbox", "filter" } do
-    places[#places + 1] = { ("cunnekt.%s."):format(name), require("cunnekt." .. name) }
+  for _, name in ipairs { "json", "http", "webhook", "build", "filter" } do
+    places[#places + 1] = { ("cunnekt.%s."):format(name), cunnekt[name] }
   end
   -- A bot of its own would open a store and an address; its methods are the constructor's upvalue.
   do

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local inside = require("cunnekt.service").of
 local bot_rig = require "spec.support.bot_rig"
 local cunnekt = require "cunnekt"
 local task = require "cunnekt.base.task"
@@ -146,7 +147,7 @@ describe("a bot's address", function()
     local url = "http://" .. bot:address() .. "/webhook"
     assert.equal(200, assert(cunnekt.http.post(url, '{"template":"approved"}')).status)
     wait_for(function()
-      return bot._store:count_set_aside().dead == 1
+      return inside(bot).store:count_set_aside().dead == 1
     end, "the body on the list")
     bot:on("unknown", function(event)
       heard = event.raw
@@ -156,7 +157,7 @@ describe("a bot's address", function()
       return heard
     end, "the handler")
     assert.are.same({ campaign = 7 }, heard)
-    assert.equal(1, bot._store:count_set_aside().dead)
+    assert.equal(1, inside(bot).store:count_set_aside().dead)
   end)
 
   it("finishes what is under way when it is stopped", function()
@@ -167,7 +168,7 @@ describe("a bot's address", function()
     start()
     say "x"
     wait_for(function()
-      return bot._inbox.lanes:active() > 0
+      return inside(bot).inbox:active() > 0
     end, "the handler")
     assert.is_true(bot:stop(5))
     assert.equal(1, #outgoing())

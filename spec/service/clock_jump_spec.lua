@@ -2,6 +2,7 @@
 -- What counts hours and days while somebody sets the system's clock: service windows, which a clock that was put back
 -- opened again, and the memory of what was seen and set aside, which a clock that ran ahead cleared away.
 
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
@@ -52,7 +53,7 @@ describe("a clock that jumps", function()
       messages = { { id = id, from = contact, timestamp = ("%d"):format(timestamp), type = "text", text = { body = text } } },
     }
     local is_done
-    bot._inbox:accept(assert(webhook.parse(body)), body, function(err)
+    inside(bot).inbox:accept(assert(webhook.parse(body)), body, function(err)
       assert(not err, err)
       is_done = true
     end)
@@ -102,7 +103,7 @@ describe("a clock that jumps", function()
   end
 
   local function count(name)
-    local results = assert(bot._store:_run { { "SELECT count(*) FROM " .. name, want = "rows" } })
+    local results = assert(inside(bot).store:_run { { "SELECT count(*) FROM " .. name, want = "rows" } })
     return results[1][1][1]
   end
 

@@ -3,7 +3,7 @@
 
 local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.service.server"
+local server = require "cunnekt.service.webhook_server"
 
 describe("server.parse_address", function()
   it("takes host and port apart", function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Engines of dialogs that are broken on purpose: what a test of dialogs must notice.
 
+local inside = require("cunnekt.service").of
 local task = require "cunnekt.base.task"
 local turns = require "cunnekt.store.turns"
 
@@ -15,7 +16,7 @@ function breakage.with_commit(commit)
   return function(all)
     local define = all.define
     all.define = function(bot)
-      bot._store.commit = commit
+      inside(bot).store.commit = commit
       define(bot)
     end
   end

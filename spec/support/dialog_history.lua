@@ -2,6 +2,7 @@
 -- The history of many generated conversations, undisturbed or with a bot that is let go of, stopped and cut off between
 -- any two steps; and the comparison of two of them: what the customers saw must be the same.
 
+local inside = require("cunnekt.service").of
 local lives = require "spec.support.dialog_lives"
 local programs = require "spec.support.dialog_programs"
 
@@ -19,7 +20,7 @@ local function disturb(all, dice)
   elseif chance == 3 then
     all:restart()
   else
-    all.bot._dialogs:evict_all()
+    inside(all.bot).dialogs:evict_all()
   end
 end
 

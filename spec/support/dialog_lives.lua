@@ -4,6 +4,7 @@
 -- bot may be stopped, or be cut off as by kill -9: from that instant on nothing that it does has an effect but what it
 -- had handed to the store.
 
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
@@ -157,17 +158,17 @@ end
 function lives_methods:kill()
   local bot = self.bot
   self.bot, self.hops, self.posts.next = nil, {}, self.posts.first
-  bot._server:close()
-  bot._inbox.lanes:stop()
-  bot._outbox.lanes:stop()
-  bot._schedule:stop(false)
-  bot._dialogs.due:stop()
-  bot._upkeep:stop()
-  if bot._doors then
-    bot._doors:close()
+  inside(bot).webhook_server:close()
+  inside(bot).inbox:stop()
+  inside(bot).outbox:stop()
+  inside(bot).schedule:stop(false)
+  inside(bot).dialogs.due:stop()
+  inside(bot).maintenance:stop()
+  if inside(bot).admin_server then
+    inside(bot).admin_server:close()
   end
-  bot._store:close() -- what was handed to it is written, as by a system that goes on when a program is killed
-  bot._dialogs:evict_all()
+  inside(bot).store:close() -- what was handed to it is written, as by a system that goes on when a program is killed
+  inside(bot).dialogs:evict_all()
   self.restarts = self.restarts + 1
   self:start()
 end
@@ -201,10 +202,10 @@ end
 local function post_all(self)
   local posts, life = self.posts, self.bot
   posts.next = math.max(posts.next or 1, posts.first)
-  while life and not life._is_stopping and posts.next <= posts.last do
+  while life and not inside(life).is_stopping and posts.next <= posts.last do
     local number = posts.next
     posts.next = number + 1
-    life._inbox:accept(assert(webhook.parse(posts[number])), posts[number], function(err)
+    inside(life).inbox:accept(assert(webhook.parse(posts[number])), posts[number], function(err)
       if self.bot == life and not err and posts.first == number then
         posts[number] = nil
         posts.first = number + 1
@@ -221,7 +222,7 @@ function lives_methods:turn_wheel()
   local hops = self.hops
   self.hops = {}
   for _, hop in ipairs(hops) do
-    if hop.bot == self.bot and not hop.bot._store._is_closed then
+    if hop.bot == self.bot and not inside(hop.bot).store._is_closed then
       hop.go()
     end
   end
@@ -232,8 +233,8 @@ end
 
 function lives_methods:is_busy()
   local bot = self.bot
-  return self.posts.first <= self.posts.last or #self.hops > 0 or bot._inbox.lanes:active() > 0
-    or bot._outbox.lanes:active() > 0 or bot._open_turns > 0
+  return self.posts.first <= self.posts.last or #self.hops > 0 or inside(bot).inbox:active() > 0
+    or inside(bot).outbox:active() > 0 or inside(bot).engine.turns:count() > 0
 end
 
 -- Rounds in which nothing is under way: looking for what is due takes several trips to the store, of which nothing shows.
@@ -254,7 +255,7 @@ function lives_methods:settle(wheel)
     if self:is_busy() then
       quiet = 0
     else
-      self.bot._store:value "anything" -- the store works in order: what was to be written before is written now
+      inside(self.bot).store:value "anything" -- the store works in order: what was to be written before is written now
       quiet = quiet + 1
     end
   end

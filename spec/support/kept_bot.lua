@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A bot with a database on the disk and a sandbox in the place of the provider, both in the process of the spec.
 
+local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
 local control = require "cunnekt.operate"
 local clock = require "cunnekt.time.clock"
@@ -99,14 +100,14 @@ end
 ---Waits until nothing is under way.
 function kept_methods:settle()
   self:wait_for("quiet", function()
-    return not self.sandbox:is_busy() and self.bot._inbox.lanes:count() == 0 and self.bot._outbox.lanes:active() == 0
+    return not self.sandbox:is_busy() and inside(self.bot).inbox:count() == 0 and inside(self.bot).outbox:active() == 0
   end)
 end
 
 ---Waits until so many events are of a state.
 function kept_methods:wait_for_events(state, count)
   return self:wait_for(("%d %s events"):format(count, state), function()
-    local list = assert(self.bot._store:list_events(state, {}))
+    local list = assert(inside(self.bot).store:list_events(state, {}))
     return #list == count and list
   end)
 end
@@ -114,7 +115,7 @@ end
 ---Waits until so many messages are of a state.
 function kept_methods:wait_for_messages(state, count)
   return self:wait_for(("%d %s messages"):format(count, state), function()
-    local list = assert(self.bot._store:list_messages({ state }, {}))
+    local list = assert(inside(self.bot).store:list_messages({ state }, {}))
     return #list == count and list
   end)
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Several lives of one bot, one after the other over the same store on disk, under a virtual clock; and what its jobs did.
 
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
@@ -62,7 +63,7 @@ function lives_methods:settle()
     bot.store:get "anything" -- the store works in order: what was to be written before this is written now
     local is_same = last == #self.ran
     last = #self.ran
-    return is_same and (bot._schedule:active() == 0 or self.has_hung)
+    return is_same and (inside(bot).schedule:active() == 0 or self.has_hung)
   end, "something never ends")
 end
 
@@ -111,7 +112,7 @@ end
 ---Waits until the bot has stopped by itself.
 function lives_methods:wait_for_end(begin)
   local has_stopped = false
-  self.bot._on_stopped = function()
+  inside(self.bot).on_stopped = function()
     has_stopped = true
   end
   begin()

@@ -12,6 +12,7 @@
 -- A block that begins with `-- in a handler` is the body of a handler of every message, `-- cunnekt.conf.lua` is that
 -- file, and `-- not run: WHY` is only compiled. `cunnekt`, `client` and `bot` are there for blocks that don't make them.
 
+local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
@@ -202,9 +203,9 @@ end
 function stage_methods:is_idle()
   local serving = 0
   for _, bot in ipairs(self.bots) do
-    if not bot._is_stopping then
+    if not inside(bot).is_stopping then
       serving = serving + 1
-      if bot._inbox.lanes:active() > 0 or bot._outbox.lanes:count() > 0 then
+      if inside(bot).inbox:active() > 0 or inside(bot).outbox:count() > 0 then
         return false
       end
     end

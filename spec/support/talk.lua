@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- One customer, one bot, and a dialog called "it" that begins with "go": for specs that cut the bot off in between.
 
+local inside = require("cunnekt.service").of
 local lives = require "spec.support.dialog_lives"
 local samples = require "cunnekt.sandbox.samples"
 
@@ -53,7 +54,7 @@ end
 ---The dialogs in the store.
 ---@return cunnekt.store.dialog[]
 function talk.stored()
-  return talk.bot._store:dialogs_of(talk.contact)
+  return inside(talk.bot).store:dialogs_of(talk.contact)
 end
 
 return talk

@@ -1,19 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- A conversation with one contact: its replies, its kept state and its service window. A message's reply_* are its
--- chat's; both gather in the running turn.
+-- A conversation with one contact: its replies, its kept state, its service window and, for handlers and dialogs that wait,
+-- its questions. A message's reply_* are its chat's. Everything takes effect with the running turn.
 
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
-local journal = require "cunnekt.dialog.engine.journal"
+local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
-local run = require "cunnekt.dialog.engine.run"
-local sent = require "cunnekt.bot.sent"
-local turn = require "cunnekt.engine.turn"
+local state = require "cunnekt.bot.state"
+local steps = require "cunnekt.engine.steps"
 
 local chat = {}
-
-local asking = require "cunnekt.dialog.flow.asking"
 
 -- Seconds for which free-form messages may follow a customer's last one: the provider's service window.
 local window_seconds = 24 * 60 * 60
@@ -26,20 +23,35 @@ chat.delivery_types = {
   fallback = "table",
 }
 
+---What the objects that a script holds refer to.
+---@class cunnekt.scope
+---@field engine cunnekt.engine
+---@field hooks cunnekt.hooks
+---@field dialogs cunnekt.dialogs
+---@field flow table the functions of dialog/flow, by name
+---@field bot cunnekt.bot
+
 local chat_methods = {}
-for name, method in pairs(asking.methods) do
-  chat_methods[name] = method
-end
 
 ---@class cunnekt.chat
 ---@field contact string the conversation's key: the business number's id and the customer
 ---@field to string the customer's number, or user id where there is none
----@field state table kept for the conversation; changes hold with the turn
+---@field state table kept for the conversation; changes take effect with the turn
 local chat_mt = { __name = "cunnekt.chat" }
+
+-- The state object is made when it is first needed.
+local function state_of(self)
+  local its_state = rawget(self, "_state")
+  if not its_state then
+    its_state = state.new(self._scope.engine, self.contact)
+    rawset(self, "_state", its_state)
+  end
+  return its_state
+end
 
 function chat_mt.__index(self, key)
   if key == "state" then
-    return self:_load_state()
+    return state_of(self):load()
   end
   return chat_methods[key]
 end
@@ -50,112 +62,23 @@ function chat_mt.__newindex(self, key, value)
   elseif type(value) ~= "table" then
     error(("chat.state must be a table, got %s"):format(type(value)), 2)
   end
-  self:_load_state()
-  rawset(self, "_state", value)
+  state_of(self):replace(value)
 end
 
----@param bot table
+---@param scope cunnekt.scope
 ---@param contact string
 ---@param to string?
-function chat.new(bot, contact, to)
-  return setmetatable({ _bot = bot, contact = contact, to = to }, chat_mt)
-end
-
--- ---- state -----------------------------------------------------------------------------------------------------
-
--- The text of the state as this turn has left it so far, or else as the store has it; a run learns it once in each of its
--- turns.
-local function read_state(self, is_changing)
-  return run.within("state", self.contact, function()
-    return is_changing and (self:_encode_state()) or self._bot._store:state(self.contact) or false
-  end)
-end
-
--- Fills the table that the script may be holding with what the text says.
-local function fill_state(self, text)
-  local state = self._state or {}
-  for key in pairs(state) do
-    state[key] = nil
-  end
-  for key, value in pairs(text and json.decode(text) or {}) do
-    state[key] = value
-  end
-  rawset(self, "_state_text", text)
-  rawset(self, "_state", state)
-end
-
--- What was read holds until the next commit of the run, or of the turn where there is no run; elsewhere for the moment.
-local function reading_of(its_run, current)
-  return its_run and its_run.epoch or current or {}
-end
-
--- A run reads the states that it holds anew after each commit, in this order each time that it is rebuilt.
-local function note_holder(self, its_run)
-  local holders = its_run.state_holders or {}
-  its_run.state_holders = holders
-  for _, holder in ipairs(holders) do
-    if holder == self then
-      return
-    end
-  end
-  holders[#holders + 1] = self
-end
-
-function chat_methods:_load_state()
-  local current, its_run = turn.current(self._bot), run.current()
-  -- Several chat objects may stand for one contact; within a turn the first one holds the state.
-  local holder = current and current.states[self.contact]
-  if holder and holder ~= self then
-    return holder:_load_state()
-  end
-  local reading = reading_of(its_run, current)
-  if not self._state or self._reading ~= reading then
-    rawset(self, "_reading", reading)
-    if current then
-      current:note_read("state " .. self.contact)
-    end
-    -- A dialog that begins in the turn of a handler finds what that has changed, which is still to be kept.
-    local is_changing, kept = holder ~= nil and self._state ~= nil, self._state_text
-    fill_state(self, read_state(self, is_changing))
-    if is_changing then
-      rawset(self, "_state_text", kept)
-    end
-  end
-  if current then
-    current:gather("states")[self.contact] = self
-  end
-  if its_run and not its_run.is_in_step then
-    note_holder(self, its_run)
-  end
-  return self._state
-end
-
----The state as text, and whether it differs from what is kept. Raises when it holds what cannot be kept.
-function chat_methods:_encode_state()
-  local ok, text = pcall(json.encode, self._state)
-  if not ok then
-    error(errors.new("invalid", "chat.state cannot be kept: " .. tostring(text), { field = "state" }), 0)
-  end
-  if next(self._state) == nil and not self._state_text then
-    return text, false
-  end
-  return text, text ~= self._state_text
-end
-
-function chat_methods:_keep_state(text)
-  rawset(self, "_state_text", text)
-end
-
-function chat_methods:_forget_state()
-  rawset(self, "_state", nil)
+---@return cunnekt.chat
+function chat.new(scope, contact, to)
+  return setmetatable({ _scope = scope, contact = contact, to = to }, chat_mt)
 end
 
 -- ---- window ----------------------------------------------------------------------------------------------------
 
 -- When the customer last wrote: as it is kept, or the message that this very turn handles.
 local function last_inbound(self)
-  local kept = self._bot._store:last_inbound(self.contact)
-  local current = turn.current(self._bot)
+  local kept = self._scope.engine.store:last_inbound(self.contact)
+  local current = self._scope.engine.turns:current()
   local record = current and current.record
   if record and record.contact == self.contact and record.inbound_at then
     return math.max(kept or 0, record.inbound_at)
@@ -170,8 +93,8 @@ function chat_methods:watch_window(before)
   if type(before) ~= "number" or before <= 0 or before >= window_seconds then
     error("chat:watch_window: seconds must be a number between 0 and 86400", 2)
   end
-  run.within("watch", { self.contact, before }, function()
-    turn.within(self._bot, function(current)
+  steps.within("watch", { self.contact, before }, function()
+    self._scope.engine.turns:within(function(current)
       current:gather("watches")[self.contact] = before
     end)
   end)
@@ -180,9 +103,9 @@ end
 ---How long free-form messages may still be sent.
 ---@return number seconds 0 when the window is closed, or the customer never wrote
 function chat_methods:window()
-  return run.within("window", self.contact, function()
+  return steps.within("window", self.contact, function()
     local at = last_inbound(self)
-    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._bot._wall:now())) or 0
+    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall:now())) or 0
   end)
 end
 
@@ -216,10 +139,10 @@ end
 
 -- Whether the message that this turn handles keeps the window open, whatever else is kept of the conversation.
 local function is_just_opened(self)
-  local current = turn.current(self._bot)
+  local current = self._scope.engine.turns:current()
   local record = current and current.record
   local at = record and record.contact == self.contact and record.inbound_at
-  return at and at + window_seconds > self._bot._wall:now()
+  return at and at + window_seconds > self._scope.engine.wall:now()
 end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.
@@ -260,54 +183,58 @@ local function choose_payload(self, payload, delivery)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
--- `text`: the payload as JSON, where that is known already.
+-- Adds a message to the running turn. `text`: the payload as JSON, where that is known already.
 local function send_now(self, payload, delivery, text)
-  local bot = self._bot
+  local scope = self._scope
   local chosen, fallback = choose_payload(self, payload, delivery)
   if not chosen then
     return nil, fallback
   end
-  local ready, err = bot:_before_send(chosen, self)
-  if not ready then
-    return nil, err
+  local engine, ready = scope.engine, chosen
+  if scope.hooks.senders[1] then
+    local err
+    ready, err = scope.hooks:before_send(chosen, self)
+    if not ready then
+      return nil, err
+    end
+    text = nil
   end
-  local handle = sent.new(ready)
-  handle.track = delivery and delivery.track
-  local row = bot._outbox:new_row(self.contact, ready, handle, delivery)
+  local row = engine.outbox:new_row(self.contact, ready, delivery)
   row.fallback = fallback
-  row.text = ready == payload and #bot._senders == 0 and text or nil
-  return turn.within(bot, function(current)
+  row.text = ready == payload and text or nil
+  local current = engine.turns:current()
+  if current then
     current:send(row)
-    return handle
+    return row.handle
+  end
+  return engine.turns:within(function(own)
+    own:send(row)
+    return row.handle
   end)
 end
 
-local said, said_as_json = { is_internal = true }, { is_internal = true, is_json = true }
+local send_step, send_step_as_json = { is_internal = true }, { is_internal = true, is_json = true }
 
----Adds a payload to the outbox of this contact.
----@param payload table the provider's form, as cunnekt.build makes it
----@param delivery table? unknown: what becomes of it when its outcome is unknown; track: comes back with its statuses; after: waits until the message before it is "accepted" or "delivered"; fallback: {template_id=, …} goes when the window is closed
----@return cunnekt.sent? handle
----@return cunnekt.error? err kind invalid or window_closed
-function chat_methods:_send(payload, delivery)
-  local current, handle = run.current(), nil
+-- Adds a payload to the outbox of this contact, as a step of the run.
+local function send(self, payload, delivery)
+  local current, handle = steps.current(), nil
   if not current then
     return send_now(self, payload, delivery)
   end
-  if #self._bot._senders > 0 then
-    self:_load_state() -- bot:before_send may look at it, within the step
+  if self._scope.hooks.senders[1] then
+    state_of(self):load() -- bot:before_send may look at it, within the step
   end
-  -- What was said is what it was now, whatever the script does to the tables afterwards.
+  -- The journal keeps the message as it is now, whatever the script does to the tables afterwards.
   local text = not delivery and json.encode(payload) or nil
   local result, is_recalled = current:step("send", text or { payload, delivery }, function()
     local err
     handle, err = send_now(self, payload, delivery, text)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
-  end, text and said_as_json or said)
+  end, text and send_step_as_json or send_step)
   if result.err then
     return nil, journal.unpack_error(result.err)
   elseif is_recalled then
-    handle = self._bot._outbox:recall(result.id, payload)
+    handle = self._scope.engine.outbox:recall(result.id, payload)
     handle.track = delivery and delivery.track
   end
   return handle
@@ -323,7 +250,7 @@ local function add_reply(name)
     if not payload then
       return nil, err
     end
-    return self:_send(payload, delivery)
+    return send(self, payload, delivery)
   end
 end
 
@@ -331,6 +258,111 @@ end
 chat.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
 for _, name in ipairs(chat.kinds) do
   add_reply(name)
+end
+
+-- ---- dialogs: the functions are those of dialog/flow, called last so that errors blame the script's line ------------
+
+---Asks a question and waits for a text.
+---@param text string
+---@param opts? table timeout: seconds; check: function(message) → true, or false and what to reply; otherwise: the reply to an answer that does not fit, or a function; tries: answers at most
+---@return table? message the answer
+---@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
+function chat_methods:ask(text, opts)
+  return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
+end
+
+---Shows buttons and waits for a tap on one of them, or its title typed.
+---@param given table as reply_buttons; timeout, check, otherwise, tries as ask
+---@return table? message its reply.id says which
+---@return cunnekt.error? err
+function chat_methods:ask_buttons(given)
+  return self._scope.flow.ask_buttons(self._scope.dialogs, self, given)
+end
+
+---Shows a list and waits for a choice from it, or its title typed.
+---@param given table as reply_list; timeout, check, otherwise, tries as ask
+---@return table? message its reply.id says which
+---@return cunnekt.error? err
+function chat_methods:ask_list(given)
+  return self._scope.flow.ask_list(self._scope.dialogs, self, given)
+end
+
+---Shows a form and waits until it is submitted.
+---@param given table as reply_form; timeout, check, otherwise, tries as ask
+---@return table? message its form holds the answers
+---@return cunnekt.error? err
+function chat_methods:ask_form(given)
+  return self._scope.flow.ask_form(self._scope.dialogs, self, given)
+end
+
+---Waits for any of several things: reply (a text), click, choice, form, media, any (message); signal = name; sent = a handle,
+---which reaches = "accepted", "sent", "delivered" (default) or "read", or fails; timeout seconds.
+---@param wanted table
+---@return table? event the message; the signal with `name` and `value`; for a handle {status = its state, sent = handle}
+---@return cunnekt.error? err kind timeout
+function chat_methods:wait(wanted)
+  return self._scope.flow.wait(self._scope.dialogs, self, wanted)
+end
+
+---Continues after some seconds, across restarts; messages of the customer meanwhile go to the ordinary handlers.
+---@param seconds number
+---@return nil
+function chat_methods:sleep(seconds)
+  return self._scope.flow.sleep(self._scope.dialogs, self, seconds)
+end
+
+---Does something once in the dialog's life, whatever is restarted: files, commands, other programs.
+---@param name string
+---@param fn fun(): any may return what JSON can hold, and strings of any bytes
+---@return any what fn returned
+function chat_methods:step(name, fn)
+  return self._scope.flow.step(self, name, fn)
+end
+
+---Runs another dialog as part of this one, and returns what it returns.
+---@param name string
+---@param args any
+---@return any ...
+function chat_methods:call(name, args)
+  return self._scope.flow.call(self, name, args)
+end
+
+---Begins a dialog in this conversation, once the running handler or dialog has returned.
+---@param name string
+---@param args? any what JSON can hold
+function chat_methods:start(name, args)
+  self._scope.dialogs:plan("chat:start", name, self.contact, self.to, args)
+end
+
+---Ends the waiting dialogs of this conversation; not the one that calls it, which returns instead.
+---@param name? string only those of this name
+---@return integer? count
+---@return cunnekt.error? err kind store; only outside of turns
+function chat_methods:cancel(name)
+  return self._scope.flow.cancel(self._scope.dialogs, self, name)
+end
+
+---Goes back to the previous question: it is asked again, and everything from there on is done again. What was sent and kept
+---since stays so. In a dialog this does not return; elsewhere, as in a bot:global, it is the conversation's newest dialog
+---that goes back.
+---@return boolean is_back false when there is no question to go back to
+function chat_methods:back()
+  return self._scope.flow.back(self._scope.dialogs, self)
+end
+
+---Hands the conversation over to a person: its messages reach neither dialogs nor handlers until chat:resume, and the
+---timers of its dialogs do not fire.
+---@return boolean? ok
+---@return cunnekt.error? err kind store; only outside of turns
+function chat_methods:pause()
+  return self._scope.flow.pause(self._scope.dialogs, self, true)
+end
+
+---Takes the conversation back. What was due meanwhile is due now.
+---@return boolean? ok
+---@return cunnekt.error? err kind store; only outside of turns
+function chat_methods:resume()
+  return self._scope.flow.pause(self._scope.dialogs, self, false)
 end
 
 return chat

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a handler is given: the parsed event with the methods that a script calls on it.
+-- What a handler gets: the parsed event with the methods that a script calls on it. Its chat is made when it is asked for.
 
 local chat = require "cunnekt.bot.chat"
 
@@ -12,7 +12,7 @@ local message_methods = {}
 local message_mt = { __name = "cunnekt.message" }
 
 local function find_chat(self)
-  local it = chat.new(self._bot, self._contact, self.from or self.user_id or self.recipient)
+  local it = chat.new(self._scope, self._contact, self.from or self.user_id or self.recipient)
   rawset(self, "chat", it)
   return it
 end
@@ -44,7 +44,7 @@ end
 ---@param name string
 ---@param args? any what JSON can hold
 function message_methods:start(name, args)
-  self._bot._dialogs:plan("msg:start", name, self._contact, self.from or self.user_id, args)
+  self._scope.dialogs:plan("msg:start", name, self._contact, self.from or self.user_id, args)
 end
 
 ---Downloads the message's media; see cunnekt.client.download. The checksum of the webhook is checked unless another one
@@ -60,16 +60,16 @@ function message_methods:download(opts)
   for key, value in pairs(opts or {}) do
     filled[key] = value
   end
-  return self._bot.client:download(self.id, filled)
+  return self._scope.engine.client:download(self.id, filled)
 end
 
 ---Gives a parsed event its methods.
----@param bot table
+---@param scope cunnekt.scope
 ---@param contact string
 ---@param parsed table taken
 ---@return table
-function event.bind(bot, contact, parsed)
-  parsed._bot, parsed._contact = bot, contact
+function event.bind(scope, contact, parsed)
+  parsed._scope, parsed._contact = scope, contact
   return setmetatable(parsed, parsed.kind == "message" and message_mt or about_mt)
 end
 

@@ -1,23 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- The bot: what a script holds. It puts the parts together and runs them; the way of an event is
--- server → inbox → turn (routes, handlers) → outbox → client.
+-- The bot: what a script holds. It registers what the script wants to hear of, and forwards everything else to the parts
+-- that do it (cunnekt.bot.parts); service/init.lua makes it. It holds only what a script may see.
 
 local chat = require "cunnekt.bot.chat"
-local client = require "cunnekt.provider.client"
-local counts = require "cunnekt.engine.counts"
-local dialog = require "cunnekt.dialog"
-local inbox = require "cunnekt.engine.inbox"
-local keys = require "cunnekt.bot.keys"
+local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
-local outbox = require "cunnekt.engine.outbox"
-local route = require "cunnekt.bot.route"
-local run = require "cunnekt.dialog.engine.run"
-local serve = require "cunnekt.service.serve"
-local schedule = require "cunnekt.jobs.schedule"
-local settings = require "cunnekt.provider.settings"
-local store = require "cunnekt.store"
-local turn = require "cunnekt.engine.turn"
-local wall = require "cunnekt.time.wall"
+local record = require "cunnekt.engine.record"
+local steps = require "cunnekt.engine.steps"
 
 local bot = {}
 
@@ -27,133 +16,35 @@ local bot = {}
 local bot_methods = {}
 local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 
----@type table<string, string|string[]> what cunnekt.bot takes besides the settings, for options.check
-bot.option_types = {
-  concurrency = "integer",
-  queue = "integer",
-  grace = "number",
-  unknown = { "hold", "resend", "fail" },
-  attempts = "integer",
-  on_failure = { "wait", "pass" },
-  keep_days = "integer",
-  parked = "integer",
-  parked_seconds = "number",
-}
+---What a bot forwards to.
+---@class cunnekt.bot.parts
+---@field engine cunnekt.engine
+---@field scope cunnekt.scope
+---@field routes cunnekt.routes
+---@field hooks cunnekt.hooks
+---@field dialogs cunnekt.dialogs
+---@field planner cunnekt.planner
+---@field service cunnekt.service
 
--- Events handled at once, events that may wait, messages under way at once, seconds to finish in at a stop, turns of an
--- event before it is set aside, whether later events of the contact wait for one that is tried again, days for which
--- what was set aside is kept, dialogs that wait in memory, and seconds for which they do; the others are rebuilt from their
--- journals.
-local defaults = {
-  concurrency = 1000,
-  queue = 100000,
-  sends = 256,
-  grace = 10,
-  unknown = "hold",
-  attempts = 5,
-  on_failure = "wait",
-  keep_days = 30,
-  parked = 1000,
-  parked_seconds = 600,
-}
+-- Kept apart from the bots, so that a script sees nothing of them.
+---@type table<cunnekt.bot, cunnekt.bot.parts>
+local parts_of = setmetatable({}, { __mode = "k" })
 
-for _, part in ipairs { "cunnekt.engine.handle", "cunnekt.jobs.jobs", "cunnekt.service.serve" } do
-  for name, method in pairs(require(part).methods) do
-    bot_methods[name] = method
-  end
-end
-
-local function split_options(opts)
-  local all, own, script = {}, {}, {}
-  for name, setting in pairs(settings.known) do
-    all[name] = setting.type
-  end
-  for name, kind in pairs(bot.option_types) do
-    all[name] = kind
-  end
-  for name, value in pairs(options.check("cunnekt.bot", opts, all, 4)) do
-    (bot.option_types[name] and own or script)[name] = value
-  end
-  local is_fit = own.parked_seconds == nil or own.parked_seconds > 0
-  if not is_fit then
-    error(("cunnekt.bot: option 'parked_seconds' must be above 0, got %g"):format(own.parked_seconds), 3)
-  end
-  return setmetatable(own, { __index = defaults }), script
-end
-
----Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what becomes of a message whose outcome nobody knows ("hold"); attempts: turns of a failing event before it is set aside (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which events and messages that were set aside are kept (30); parked: dialogs that wait in memory (1000); parked_seconds: for which they do (600)
+---@param client cunnekt.client
+---@param values cunnekt.keys
+---@param parts cunnekt.bot.parts they may be filled in later
 ---@return cunnekt.bot
-function bot.new(opts)
-  local own, script = split_options(opts)
-  local chosen = settings.load { script = script, where = "cunnekt.bot" }
-  local self = setmetatable({
-    client = client.new(settings.client_options(chosen), 2),
-    _settings = chosen,
-    _options = own,
-    _routes = route.new(),
-    _senders = {},
-    _failure_hearers = {},
-    _restart_hearers = {},
-    _globals = {},
-    _versions = {},
-    _counts = counts.new(),
-    _wall = wall.new(),
-    _open_turns = 0,
-    _places = { first = 1, last = 0, is_taken = false },
-    _is_stopping = false,
-  }, bot_mt)
-  self._store = assert(store.open(chosen.store))
-  self.store = keys.new(self)
-  self._outbox = outbox.new {
-    store = self._store,
-    client = self.client,
-    counts = self._counts,
-    concurrency = own.sends,
-    unknown = own.unknown,
-    has_unknown = self._store:has_unknown(),
-    on_failure = function(err, handle)
-      self:_fail(err, handle)
-    end,
-    tell = function(row, outcome, err)
-      return self:_outcome_of(row, outcome, err)
-    end,
-    on_told = function(records)
-      self._inbox:enqueue(records)
-    end,
-  }
-  self._dialogs = dialog.new(self, math.max(1, own.parked), own.parked_seconds)
-  self._inbox = inbox.new {
-    store = self._store,
-    counts = self._counts,
-    concurrency = own.concurrency,
-    capacity = own.queue,
-    has_to_wait = own.on_failure == "wait",
-    on_accepted = function(accepted, seq)
-      if accepted.timestamp then
-        self._wall:witness(accepted.timestamp)
-      end
-      if accepted.kind == "status" then
-        self._outbox:on_status(accepted, seq)
-      end
-    end,
-    run = function(record, done)
-      self:_handle(record, done)
-    end,
-  }
-  self._schedule = schedule.new {
-    store = self._store,
-    attempts = own.attempts,
-    keep_days = own.keep_days,
-    run = function(fn, done)
-      turn.run(self, nil, fn, done)
-    end,
-    fail = function(err)
-      self:_fail(err, nil)
-    end,
-  }
-  serve.add(self)
+function bot.new(client, values, parts)
+  local self = setmetatable({ client = client, store = values }, bot_mt)
+  parts_of[self] = parts
   return self
+end
+
+---The parts behind a bot. For the host, and for tests.
+---@param of cunnekt.bot
+---@return cunnekt.bot.parts
+function bot.parts(of)
+  return parts_of[of]
 end
 
 -- ---- what a script registers -------------------------------------------------------------------------------------
@@ -169,8 +60,9 @@ function bot_methods:on(what, matcher, handler, opts)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
   end
-  local entry = self._routes:add(what, matcher, handler, opts, 3)
-  self._dialogs:register(entry.name, handler, {}, matcher)
+  local parts = parts_of[self]
+  local entry = parts.routes:add(what, matcher, handler, opts, 3)
+  parts.dialogs:register(entry.name, handler, {}, matcher)
   return self
 end
 
@@ -185,7 +77,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   check_function("bot:use", fn)
-  self._routes:wrap(fn)
+  parts_of[self].routes:wrap(fn)
   return self
 end
 
@@ -194,7 +86,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:before_send(fn)
   check_function("bot:before_send", fn)
-  table.insert(self._senders, fn)
+  table.insert(parts_of[self].hooks.senders, fn)
   return self
 end
 
@@ -203,7 +95,16 @@ end
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
   check_function("bot:on_error", fn)
-  table.insert(self._failure_hearers, fn)
+  table.insert(parts_of[self].hooks.failure_listeners, fn)
+  return self
+end
+
+---Hears once, at a start that takes up what an earlier run of the script left: how many events, messages and dialogs.
+---@param fn fun(left: {events: integer, messages: integer, dialogs: integer})
+---@return cunnekt.bot self
+function bot_methods:on_restart(fn)
+  check_function("bot:on_restart", fn)
+  table.insert(parts_of[self].hooks.restart_listeners, fn)
   return self
 end
 
@@ -224,7 +125,7 @@ function bot_methods:dialog(name, fn, opts)
   end
   check_function("bot:dialog", fn)
   opts = options.check("bot:dialog", opts, dialog_spec, 3)
-  self._dialogs:register(name, fn, {
+  parts_of[self].dialogs:register(name, fn, {
     is_dialog = true,
     unexpected = opts.unexpected or "interrupt",
     on_change = opts.migrate or opts.on_change or "keep",
@@ -241,28 +142,26 @@ function bot_methods:global(word, fn)
     error("bot:global: the word must be a string", 2)
   end
   check_function("bot:global", fn)
-  local entry = { name = "global:" .. word:lower(), run = fn }
-  self._globals[word:lower()] = entry
-  self._dialogs:register(entry.name, fn, {})
+  local parts = parts_of[self]
+  parts.dialogs:register(parts.routes:add_global(word, fn).name, fn, {})
   return self
 end
 
--- Tells a conversation something by an event of our own: with the turn that is running, or at once.
-local function tell(self, kind, contact, told)
+-- ---- telling a conversation something ----------------------------------------------------------------------------
+
+-- Tells a conversation something by an event of our own: with the running turn, or at once.
+local function tell(parts, kind, contact, told)
   local err
-  local ok = run.within(kind, told, function()
-    local record, its_turn = inbox.own_record(contact, told), turn.current(self)
+  local engine = parts.engine
+  local ok = steps.within(kind, told, function()
+    local its_record, its_turn = record.own(contact, told), engine.turns:current()
     if its_turn then
-      table.insert(its_turn:gather "tells", record)
+      table.insert(its_turn:gather "tells", its_record)
       return true
     end
-    local is_kept, problem = self._store:put_own(record)
-    if not is_kept then
-      err = problem
-      return false
-    end
-    self._inbox:enqueue { record }
-    return true
+    local is_kept
+    is_kept, err = engine:put_own(its_record)
+    return is_kept or false
   end)
   return ok or nil, err
 end
@@ -276,7 +175,7 @@ end
 ---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:start(to, name, args)
   local told = { status = "dialog_start", name = name, to = to, args = args }
-  local ok, err = tell(self, "start", self:chat(to).contact, told)
+  local ok, err = tell(parts_of[self], "start", self:chat(to).contact, told)
   return ok, err
 end
 
@@ -287,17 +186,8 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:signal(to, name, value)
-  local ok, err = tell(self, "signal", self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
+  local ok, err = tell(parts_of[self], "signal", self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
   return ok, err
-end
-
----Hears once, at a start that takes up what an earlier run of the script left: how many events, messages and dialogs.
----@param fn fun(left: {events: integer, messages: integer, dialogs: integer})
----@return cunnekt.bot self
-function bot_methods:on_restart(fn)
-  check_function("bot:on_restart", fn)
-  table.insert(self._restart_hearers, fn)
-  return self
 end
 
 ---The conversation with a contact, to write to somebody without having been written to.
@@ -305,18 +195,120 @@ end
 ---@param phone_number_id? string the business number's id, where there are several: by default the one that the handler's customer wrote to, elsewhere the one that a customer wrote to last
 ---@return cunnekt.chat
 function bot_methods:chat(to, phone_number_id)
-  local current = run.current()
-  local number = phone_number_id or (current and current.contact:match "^([^:]+):") or self._phone_number_id
-  return chat.new(self, ("%s:%s"):format(number or "", to), to)
+  local parts, current = parts_of[self], steps.current()
+  local number = phone_number_id or (current and identity.phone_number_id(current.contact)) or parts.engine.phone_number_id
+  return chat.new(parts.scope, identity.key(number, to), to)
 end
 
----Whether no bot that serves has anything to do. For `cunnekt dev`.
-bot.is_idle = serve.is_idle
+-- ---- named jobs: the functions are the planner's, called last so that errors blame the script's line --------------------
 
----Begins to stop all bots that serve. For `cunnekt dev`.
-bot.stop_all = serve.stop_all
+---Names a function, for jobs that handlers make: `bot:after(600, {args = …}, "remind " .. msg.from, "remind")` finds it
+---again after a restart.
+---@param name string
+---@param fn fun(job: cunnekt.job)
+---@return cunnekt.bot self
+function bot_methods:job(name, fn)
+  return parts_of[self].planner:job(name, fn)
+end
 
----Runs the bots that a script made and did not run. For the host.
-bot.serve_unserved = serve.serve_unserved
+---Runs a job once, after some seconds. Called while the script starts: a job of this name and of as many seconds that is
+---still due from an earlier run of the script keeps its time, and is not planned a second time. Called later, by handlers
+---and jobs: it replaces one of the same name, and is counted from now.
+---@param seconds number
+---@param opts cunnekt.job_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) the name of a bot:job, so that it is found again after a restart, or a function
+---@return cunnekt.bot? self
+---@return cunnekt.error? err kind store; only outside of handlers and jobs
+---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function bot_methods:after(seconds, opts, name, fn)
+  return parts_of[self].planner:after(seconds, opts, name, fn)
+end
+
+---Runs a job again and again, the first time after so many seconds. Given again with as many seconds, after a restart as
+---well, it keeps its due time; with others it is planned anew.
+---@param seconds number from one due time to the next, more than 0
+---@param opts cunnekt.job_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function bot_methods:every(seconds, opts, name, fn)
+  return parts_of[self].planner:every(seconds, opts, name, fn)
+end
+
+---Runs a job every day at a time of a zone's clocks. Where they jump over it, it runs right after that; where they show it
+---twice, the first time.
+---@param time string such as "09:00"
+---@param opts cunnekt.daily_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, time: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function bot_methods:daily(time, opts, name, fn)
+  return parts_of[self].planner:daily(time, opts, name, fn)
+end
+
+---Runs a job by a line of cron: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly, @monthly.
+---@param line string such as "0 9 * * 1-5"
+---@param opts cunnekt.daily_options may be left out
+---@param name string
+---@param fn string|fun(job: cunnekt.job) as in bot:after
+---@return cunnekt.bot? self
+---@return cunnekt.error? err as bot:after
+---@overload fun(self, line: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
+function bot_methods:cron(line, opts, name, fn)
+  return parts_of[self].planner:cron(line, opts, name, fn)
+end
+
+---Calls a job off. A run of it that is under way goes on.
+---@param name string
+---@return boolean? was_planned
+---@return cunnekt.error? err as bot:after
+function bot_methods:cancel_job(name)
+  return parts_of[self].planner:cancel_job(name)
+end
+
+-- ---- serving -----------------------------------------------------------------------------------------------------
+
+---Recovers what an earlier process left, opens the webhook's address and begins to serve.
+---@return cunnekt.bot? self
+---@return cunnekt.error? err
+function bot_methods:listen()
+  local ok, err = parts_of[self].service:listen()
+  return ok and self or nil, err
+end
+
+---Where webhooks come in, as "host:port"; nil before `listen`.
+---@return string?
+function bot_methods:address()
+  return parts_of[self].service:address()
+end
+
+---Where /healthz, /readyz and /metrics are, as "host:port"; nil when the setting `admin` is not set, and before `listen`.
+---@return string?
+function bot_methods:admin_address()
+  return parts_of[self].service:admin_address()
+end
+
+---Stops: accepts nothing new, finishes what is under way within the grace time, closes the store. Unfinished work resumes
+---at the next start.
+---@param grace? number seconds; the option `grace` by default
+---@return boolean is_clean nothing was cut off
+function bot_methods:stop(grace)
+  return parts_of[self].service:stop(grace)
+end
+
+---Serves until stopped by SIGTERM, SIGINT or bot:stop.
+---@return boolean is_clean
+function bot_methods:run()
+  local is_clean, err = parts_of[self].service:run()
+  if is_clean == nil then
+    error(err, 2)
+  end
+  return is_clean
+end
 
 return bot

@@ -2,6 +2,7 @@
 -- Which handler an event goes to: the list that bot:on fills, its matchers, and the chain of bot:use around it.
 
 local options = require "cunnekt.base.options"
+local typed = require "cunnekt.bot.words"
 
 local route = {}
 
@@ -110,7 +111,7 @@ local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
 ---@class cunnekt.routes
 ---An empty list of handlers.
 function route.new()
-  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {} }, routes_mt)
+  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {} }, routes_mt)
 end
 
 ---Adds a handler. `level` says whom a mistake is blamed on, as in `error`.
@@ -149,6 +150,38 @@ end
 ---@param fn fun(event: table, next: fun(): any): any
 function routes_methods:wrap(fn)
   table.insert(self._wrappers, fn)
+end
+
+---The functions of bot:use.
+---@return function[]
+function routes_methods:wrappers()
+  return self._wrappers
+end
+
+---How many handlers there are.
+---@return integer
+function routes_methods:count()
+  return #self._handlers
+end
+
+---Adds a handler for a word that works everywhere.
+---@param word string
+---@param fn fun(event: table)
+---@return table entry its `name` is the same in each process
+function routes_methods:add_global(word, fn)
+  local entry = { name = "global:" .. word:lower(), run = fn }
+  self._globals[word:lower()] = entry
+  return entry
+end
+
+---The handler of a word that works everywhere, if the event is a text with one.
+---@param event table
+---@return table? entry
+function routes_methods:global_of(event)
+  if event.type ~= "text" or next(self._globals) == nil then
+    return nil
+  end
+  return self._globals[typed.plain(event.text)]
 end
 
 -- The handlers that may hear this event, in the order of their registration; found once for each type.
@@ -194,10 +227,10 @@ function routes_methods:hears(event)
   return #candidates(self, event) > 0
 end
 
-local function run_handlers(self, event, begin)
+local function run_handlers(self, event, running)
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
-      begin(entry)
+      running.name = entry.name
       local verdict = entry.run(event)
       if verdict ~= "next" then
         return verdict
@@ -207,21 +240,23 @@ local function run_handlers(self, event, begin)
   return nil
 end
 
-local function do_nothing() end
-
----Runs an event through the wrappers to its handler. Raises what they raise.
+---Runs an event through the wrappers to its handler; a word that works everywhere goes to its own. Raises what they raise.
 ---@param event table
----@param begin? fun(entry: table) called before each handler that runs
-function routes_methods:dispatch(event, begin)
-  begin = begin or do_nothing
-  local wrappers = self._wrappers
-  if #wrappers == 0 then
-    return run_handlers(self, event, begin)
+---@param running? table its `name` is set to the name of the handler that runs
+---@return any verdict
+function routes_methods:dispatch(event, running)
+  running = running or {}
+  local global, wrappers = self:global_of(event), self._wrappers
+  if global then
+    running.name = global.name
+    return global.run(event)
+  elseif #wrappers == 0 then
+    return run_handlers(self, event, running)
   end
   local function go(n)
     local wrapper = wrappers[n]
     if not wrapper then
-      return run_handlers(self, event, begin)
+      return run_handlers(self, event, running)
     end
     return wrapper(event, function()
       return go(n + 1)

@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- The handle that a reply gives back: how far one message of the outbox has come, and a way to wait for more.
--- The outbox and the statuses move it; a script only reads and waits.
+-- The handle that a reply returns: the state of one message of the outbox, and a way to wait for a later state. The outbox
+-- advances it, by answers and statuses, with the functions of this module; a script only reads and waits.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
-local journal = require "cunnekt.dialog.engine.journal"
-local run = require "cunnekt.dialog.engine.run"
+local journal = require "cunnekt.engine.journal"
+local steps = require "cunnekt.engine.steps"
 local task = require "cunnekt.base.task"
 
 local sent = {}
 
--- How far each state is. A message only ever moves up, whatever order its statuses come in.
+-- The order of the states. A message only moves up, in whatever order its statuses come.
 local rank = { queued = 0, sending = 1, unknown = 1.5, accepted = 2, sent = 3, delivered = 4, read = 5, played = 6 }
 local is_end = { rejected = true, failed = true, dropped = true }
 local waitable = { accepted = rank.accepted, sent = rank.sent, delivered = rank.delivered, read = rank.read }
@@ -21,6 +21,8 @@ local waitable = { accepted = rank.accepted, sent = rank.sent, delivered = rank.
 ---@field payload table what was or will be sent
 ---@field err cunnekt.error? why, when it was rejected, failed or its outcome is unknown
 ---@field track table? what the script gave with the send
+---@field id integer its id in the outbox
+---@field known_from integer? events up to this sequence were stored before its message id was known; for the outbox
 local sent_methods = {}
 local sent_mt = { __index = sent_methods, __name = "cunnekt.sent" }
 
@@ -49,23 +51,25 @@ local function wake(self)
   end
 end
 
----Moves the handle on; a step back is ignored. For the outbox.
+---Advances a handle; a step back is ignored. For the outbox.
+---@param handle cunnekt.sent
 ---@param state string
 ---@param err cunnekt.error?
 ---@return boolean moved
-function sent_methods:_advance(state, err)
-  if is_end[self.state] or (rank[state] and rank[state] <= rank[self.state]) then
+function sent.advance(handle, state, err)
+  if is_end[handle.state] or (rank[state] and rank[state] <= rank[handle.state]) then
     return false
   end
-  self.state, self.err = state, err
-  wake(self)
+  handle.state, handle.err = state, err
+  wake(handle)
   return true
 end
 
----Puts the message back in the queue after a try that surely failed. For the outbox.
+---Puts a message back into the queue after a try that surely failed. For the outbox.
+---@param handle cunnekt.sent
 ---@param err cunnekt.error
-function sent_methods:_requeue(err)
-  self.state, self.err = "queued", err
+function sent.requeue(handle, err)
+  handle.state, handle.err = "queued", err
 end
 
 local function failure_of(self)
@@ -87,7 +91,28 @@ local function wait_for_change(self, deadline)
   end)
 end
 
--- What was said before is sent now, and the rest goes on as a dialog does.
+---Waits for a state of the message, inside or outside a turn. For the outbox; scripts call `wait`.
+---@param handle cunnekt.sent
+---@param wanted "accepted"|"sent"|"delivered"|"read"
+---@param timeout number seconds
+---@return cunnekt.sent? handle
+---@return cunnekt.error? err kind timeout, or why the message failed
+function sent.wait_until(handle, wanted, timeout)
+  local level = waitable[wanted]
+  local deadline = clock.monotonic() + timeout
+  while not has_reached(handle, level) do
+    if is_end[handle.state] or handle.state == "unknown" then
+      return nil, failure_of(handle)
+    end
+    if clock.monotonic() >= deadline then
+      return nil, errors.new("timeout", ("the message is %s, not yet %s"):format(handle.state, wanted))
+    end
+    wait_for_change(handle, deadline)
+  end
+  return handle
+end
+
+-- Commits what the handler did so far, so that its messages are sent; the rest continues as a dialog does.
 local function commit_first()
   local running = task.running()
   if running and running.turn then
@@ -109,42 +134,26 @@ function sent_methods:wait(wanted, timeout)
     error(("sent:wait: the timeout must be a number of seconds, got %s"):format(type(timeout)), 2)
   end
   timeout = timeout or 60
-  local current = run.current()
+  local current = steps.current()
   if not current then
     commit_first()
-    return self:_wait_for(wanted, timeout)
+    return sent.wait_until(self, wanted, timeout)
   elseif current.is_in_step then
     error("sent:wait: not within chat:step, which is done as a whole", 2)
   end
   local reached, err
   local result, is_recalled = current:step("sent", { self.id or 0, wanted }, function()
     commit_first()
-    reached, err = self:_wait_for(wanted, timeout)
+    reached, err = sent.wait_until(self, wanted, timeout)
     return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
   end, { is_internal = true, takes_time = true })
   if not is_recalled then
     return reached, err
   end
-  self:_advance(result.state)
+  sent.advance(self, result.state)
   self.message_id = self.message_id or result.message_id
   if result.err then
     return nil, journal.unpack_error(result.err)
-  end
-  return self
-end
-
----Waits, whoever asks. For the outbox.
-function sent_methods:_wait_for(wanted, timeout)
-  local level = waitable[wanted]
-  local deadline = clock.monotonic() + timeout
-  while not has_reached(self, level) do
-    if is_end[self.state] or self.state == "unknown" then
-      return nil, failure_of(self)
-    end
-    if clock.monotonic() >= deadline then
-      return nil, errors.new("timeout", ("the message is %s, not yet %s"):format(self.state, wanted))
-    end
-    wait_for_change(self, deadline)
   end
   return self
 end

@@ -5,7 +5,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local run = require "cunnekt.cli.run"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.service.server"
+local server = require "cunnekt.service.webhook_server"
 local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
 local typed = require "cunnekt.cli.typed"
@@ -167,7 +167,7 @@ end
 -- Calls `fn` when everything that was said is answered. A bot that takes nothing is not waited for long.
 function session_methods:when_idle(fn, tries)
   tries = tries or 500
-  local bot = package.loaded["cunnekt.bot"]
+  local bot = package.loaded["cunnekt.service"]
   if tries == 0 or not self.box:is_busy() and (not bot or bot.is_idle()) then
     return fn()
   end
@@ -179,7 +179,7 @@ end
 function session_methods:quit()
   self:close_input()
   self:when_idle(function()
-    local bot = package.loaded["cunnekt.bot"]
+    local bot = package.loaded["cunnekt.service"]
     if bot then
       bot.stop_all()
     end

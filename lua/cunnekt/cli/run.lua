@@ -179,9 +179,9 @@ end
 
 -- What a script leaves behind: bots to serve, and whatever else is still under way.
 local function finish()
-  local bot = package.loaded["cunnekt.bot"]
-  if bot then
-    bot.serve_unserved()
+  local service = package.loaded["cunnekt.service"]
+  if service then
+    service.serve_unserved()
   end
   while core.step(true) do
   end

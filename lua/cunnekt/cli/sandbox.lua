@@ -3,7 +3,7 @@
 
 local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.service.server"
+local server = require "cunnekt.service.webhook_server"
 local settings = require "cunnekt.provider.settings"
 local state = require "cunnekt.sandbox.state"
 local task = require "cunnekt.base.task"

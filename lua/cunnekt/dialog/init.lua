@@ -1,20 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs: handlers that wait. In memory a run is a coroutine parked at its wait; in the store it is a journal, from which
--- it is rebuilt when it left memory. This file knows which dialogs there are, begins and ends them; which run an event is
--- for stands in dialog/offer.lua, how a run is rebuilt in dialog/rebuild.lua, how it asks in dialog/asking.lua.
+-- Dialogs: handlers that wait. In memory a run is a suspended coroutine; in the store it is a journal, from which it is
+-- rebuilt when it has left memory. This file knows which dialogs there are, and begins and ends them. Its neighbours:
+-- dispatch.lua brings an event to a handler or a dialog, engine/execute.lua runs the script's code, engine/rebuild.lua
+-- rebuilds it from the journal, flow/ is what a chat can ask and wait for.
 
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
 local due = require "cunnekt.dialog.engine.due"
-local inbox = require "cunnekt.engine.inbox"
+local event = require "cunnekt.bot.event"
+local execute = require "cunnekt.dialog.engine.execute"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
-local parked = require "cunnekt.dialog.engine.parked"
 local ranks = require("cunnekt.store.keys").ranks
+local record_of = require "cunnekt.engine.record"
+local resident = require "cunnekt.dialog.engine.resident"
 local run = require "cunnekt.dialog.engine.run"
+local steps = require "cunnekt.engine.steps"
 local task = require "cunnekt.base.task"
-local turn = require "cunnekt.engine.turn"
 local world = require "cunnekt.dialog.engine.world"
 
 local dialog = {}
@@ -22,26 +26,38 @@ local dialog = {}
 local dialogs_methods = {}
 local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 
-for _, part in ipairs { "cunnekt.dialog.flow.offer", "cunnekt.dialog.engine.rebuild" } do
-  for name, method in pairs(require(part).methods) do
-    dialogs_methods[name] = method
-  end
-end
-
 ---@class cunnekt.dialogs
----@param bot table
----@param most_parked integer runs that wait in memory
----@param parked_seconds number for which they do
-function dialog.new(bot, most_parked, parked_seconds)
+---@field engine cunnekt.engine
+---@field store table the engine's
+---@field scope cunnekt.scope
+---@field script cunnekt.dialog.script the current one
+---@field old_scripts table<string, cunnekt.dialog.script> digest → an old one that was loaded
+---@field resident cunnekt.resident
+---@field due cunnekt.dialog_due
+---@field sent_waits table<integer, table> message → the dialog that waits for its delivery
+---@field has_stored boolean whether the store may hold dialogs
+---@field has_paused boolean whether a person may have taken over a conversation
+
+---A script: an old one, with which runs continue that began with it, has the same fields.
+---@class cunnekt.dialog.script
+---@field known table<string, table> name → name, fn, opts, matcher
+---@field routes cunnekt.routes
+
+---@param parts {engine: cunnekt.engine, scope: cunnekt.scope, routes: cunnekt.routes, resident: integer, resident_seconds: number} `resident`: how many runs wait in memory at most, each for `resident_seconds`
+---@return cunnekt.dialogs
+function dialog.new(parts)
   return setmetatable({
-    _bot = bot,
-    -- What the script is: an old one, which runs go on with that began with it, has the same fields.
-    script = { known = {}, routes = bot._routes, globals = bot._globals },
-    parked = parked.new(most_parked, parked_seconds),
-    due = due.new(bot),
+    engine = parts.engine,
+    store = parts.engine.store,
+    scope = parts.scope,
+    script = { known = {}, routes = parts.routes },
+    old_scripts = {},
+    resident = resident.new(parts.resident, parts.resident_seconds),
+    due = due.new(parts.engine),
     sent_waits = {},
+    has_stored = false,
+    has_paused = false,
     _kept_sources = {},
-    _has_stored = false,
   }, dialogs_mt)
 end
 
@@ -57,7 +73,7 @@ function dialogs_methods:register(name, fn, opts, matcher)
   self.script.known[name] = { name = name, fn = fn, opts = opts, matcher = matcher }
   self._handlers_code = nil
   if opts.is_dialog then
-    self._has_dialogs = true
+    self.has_dialogs = true
   end
 end
 
@@ -85,20 +101,20 @@ function dialogs_methods:code_of(name)
 end
 
 ---Whether any event could be meant for a dialog.
+---@return boolean
 function dialogs_methods:is_used()
-  return self._has_dialogs or self._has_stored or self.has_paused
+  return self.has_dialogs or self.has_stored or self.has_paused
 end
 
--- ---- a run's wait --------------------------------------------------------------------------------------------------
-
----Raises when a run did what cannot be done again, and so cannot be rebuilt.
----@param current cunnekt.run
-function dialogs_methods:check_may_wait(current)
-  if current.tainted then
-    local message = "a handler that used %s cannot wait afterwards: it would be done again; wrap it in chat:step(name, fn)"
-    error(message:format(current.tainted), 0)
-  end
+---An event that a journal keeps, with its methods.
+---@param contact string
+---@param bodies string[] that it was made of
+---@return table
+function dialogs_methods:read_event(contact, bodies)
+  return event.bind(self.scope, contact, record_of.read_bodies(bodies))
 end
+
+-- ---- commits -------------------------------------------------------------------------------------------------------
 
 ---Adds what the store must know of a run that it sees for the first time.
 ---@param current cunnekt.run
@@ -111,25 +127,23 @@ function dialogs_methods:describe(current)
   end
 end
 
----Drops a run that cannot go on as it is.
+---Keeps a run that waits in memory, once the store has it.
 ---@param its_run cunnekt.run
-function dialogs_methods:drop(its_run)
-  parked.drop(its_run)
-end
-
----Takes up what a turn's commit has made true.
----@param change table see turn.lua
-function dialogs_methods:enact(change)
-  local its_run = change.run
-  if its_run and its_run.source then
+function dialogs_methods:on_committed(its_run)
+  if its_run.source then
     self._kept_sources[its_run.source.digest], its_run.source = true, nil
   end
-  if its_run and its_run.waiting then
-    self._has_stored = true
-    self.parked:add(its_run)
+  if its_run.waiting then
+    self.has_stored = true
+    self.resident:add(its_run)
     self.due:look_at(its_run.waiting.due)
   end
-  for _, is_paused in pairs(change.pauses) do
+end
+
+---Hears who has taken over or given back conversations.
+---@param pauses table<string, boolean> contact → whether a person has it
+function dialogs_methods:on_pauses(pauses)
+  for _, is_paused in pairs(pauses) do
     self.has_paused = self.has_paused or is_paused
     if not is_paused then
       self.due:look_at(clock.now())
@@ -137,17 +151,17 @@ function dialogs_methods:enact(change)
   end
 end
 
--- ---- the fate of messages ------------------------------------------------------------------------------------------
+-- ---- deliveries that dialogs wait for ------------------------------------------------------------------------------------------
 
 local has_ended = { unknown = true, rejected = true, failed = true, dropped = true }
 
----What a wait for a message's fate is told; nil as long as it has to wait.
----@param id integer the message's number in the outbox
+---The state that ends a wait for a message's delivery; nil while it must wait.
+---@param id integer the message's id in the outbox
 ---@param reaches string
 ---@return string? state
 ---@return string? message_id
-function dialogs_methods:fate_of(id, reaches)
-  local state, message_id = self._bot._store:message_state(id)
+function dialogs_methods:delivery_of(id, reaches)
+  local state, message_id = self.store:message_state(id)
   state = state or "dropped"
   if has_ended[state] or (ranks[state] and ranks[state] >= ranks[reaches]) then
     return state, message_id
@@ -155,12 +169,12 @@ function dialogs_methods:fate_of(id, reaches)
   return nil
 end
 
----The event that wakes the dialog which waits for a message's fate, if one does.
----@param id integer? the message's number in the outbox
+---The event that wakes the dialog which waits for a message's delivery, if there is one.
+---@param id integer? the message's id in the outbox
 ---@return cunnekt.inbox.record?
 function dialogs_methods:sent_record(id)
   local wait = id and self.sent_waits[id]
-  return wait and inbox.own_record(wait.contact, { status = "dialog_sent", run = wait.id, sent = id })
+  return wait and record_of.own(wait.contact, { status = "dialog_sent", run = wait.id, sent = id })
 end
 
 ---Notes a status in the turn that handles it.
@@ -168,7 +182,7 @@ end
 ---@param its_turn cunnekt.turn
 function dialogs_methods:note_status(status, its_turn)
   if next(self.sent_waits) and status.id then
-    local record = self:sent_record(self._bot._outbox:number_of(status.id))
+    local record = self:sent_record(self.engine.outbox:number_of(status.id))
     if record then
       table.insert(its_turn:gather "tells", record)
     end
@@ -192,8 +206,8 @@ local function check_known(self, where, name, level)
   error(("%s: there is no dialog '%s'%s"):format(where, tostring(name), hint), level + 1)
 end
 
----Plans a dialog to begin in the turn that is running, once its handler has returned. One of the same name that waits is
----ended: the customer began again.
+---Plans a dialog to begin in the running turn, once its handler has returned. A waiting one of the same name ends: the
+---customer began again.
 ---@param where string
 ---@param name string
 ---@param contact string
@@ -201,7 +215,7 @@ end
 ---@param args any
 function dialogs_methods:plan(where, name, contact, to, args)
   check_known(self, where, name, 3)
-  local current = run.current()
+  local current = steps.current()
   if not current then
     error(("%s: only a handler or a dialog can do that; elsewhere use bot:start"):format(where), 3)
   end
@@ -209,7 +223,7 @@ function dialogs_methods:plan(where, name, contact, to, args)
   table.insert(current.planned, { name = name, contact = contact, to = to, args = args })
 end
 
--- The run of a dialog that begins in the running turn, in the place of the one that was there.
+-- The run of a dialog that begins in the running turn; it takes the place of the run that was there.
 local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
@@ -218,7 +232,7 @@ local function new_run(self, plan)
   end
   self:cancel(plan.contact, plan.name)
   return run.new {
-    id = self._bot._store:next_dialog_id(),
+    id = self.store:next_dialog_id(),
     name = plan.name,
     contact = plan.contact,
     to = plan.to,
@@ -226,31 +240,32 @@ local function new_run(self, plan)
     at = clock.now(),
     is_dialog = true,
     script = self.script,
+    owner = self,
   }
 end
 
--- What a run that is over has planned, after what was planned before.
+-- Adds what a finished run has planned behind what was planned before.
 local function add_plans(plans, its_run)
   for _, plan in ipairs(its_run.planned or {}) do
     plans[#plans + 1] = plan
   end
 end
 
----Begins what a run that is over has planned: the first in this turn, and those after it as long as the ones before them
----come to their end in it. Where one waits, the others begin in turns of their own.
+---Begins the dialogs that a finished run has planned: the first in this turn, the next when the one before it has ended in
+---this turn. When one waits, the others begin in turns of their own.
 ---@param its_run cunnekt.run
 function dialogs_methods:begin_planned(its_run)
   local plans, is_over = {}, true
   add_plans(plans, its_run)
   while is_over and plans[1] do
-    its_run, is_over = self:begin(new_run(self, table.remove(plans, 1)))
+    its_run, is_over = execute.begin(self, new_run(self, table.remove(plans, 1)))
     if is_over then
       add_plans(plans, its_run)
     end
   end
   for _, plan in ipairs(plans) do
     local told = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
-    table.insert(task.running().turn:gather "tells", inbox.own_record(plan.contact, told))
+    table.insert(task.running().turn:gather "tells", record_of.own(plan.contact, told))
   end
 end
 
@@ -259,45 +274,45 @@ end
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?)
 function dialogs_methods:start_stored(it, record, on_end)
-  turn.run(self._bot, record, function()
+  self.engine.turns:run(record, function()
     if not self.script.known[it.name] then
       error(("there is no dialog '%s' any more"):format(it.name), 0)
     end
-    self:call(new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
+    execute.call(self, new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
   end, on_end)
 end
 
----Ends the dialogs of a contact that wait, with the turn that is running; with `name`, only those of that name. Waits.
+---Ends the waiting dialogs of a contact, with the running turn; with `name`, only those of that name. Waits.
 ---@param contact string
 ---@param name? string
 ---@return integer? count
 ---@return cunnekt.error? err kind store
 function dialogs_methods:cancel(contact, name)
-  local its_turn, mine = turn.current(self._bot), run.current()
+  local its_turn, mine = self.engine.turns:current(), steps.current()
   local ids = {}
-  for _, stored in ipairs(self._bot._store:dialogs_of(contact)) do
+  for _, stored in ipairs(self.store:dialogs_of(contact)) do
     local is_meant = (not name or stored.name == name) and not stored.error
     if is_meant and not (mine and mine.id == stored.id) then
       ids[#ids + 1] = stored.id
-      self.parked:evict(stored.id)
+      self.resident:evict(stored.id)
     end
   end
   if its_turn then
     table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:gather "ends")
     return #ids
   end
-  local ok, err = self._bot._store:end_dialogs(ids)
+  local ok, err = self.store:end_dialogs(ids)
   return ok and #ids, err
 end
 
----Sets a dialog aside that cannot go on.
+---Stores that a dialog cannot continue: it is broken. `cunnekt dialogs` shows it.
 ---@param its_run cunnekt.run
 ---@param err cunnekt.error
----@param record cunnekt.inbox.record? the event at which it ended; another try of it goes on with the dialog
-function dialogs_methods:set_aside(its_run, err, record)
+---@param record cunnekt.inbox.record? the event at which it broke; another try of it continues the dialog
+function dialogs_methods:break_run(its_run, err, record)
   log.error("dialog %d was set aside: %s", its_run.id, err.message)
-  self.parked:evict(its_run.id)
-  self._bot._store:break_dialog(its_run.id, {
+  self.resident:evict(its_run.id)
+  self.store:break_dialog(its_run.id, {
     message = tostring(err.traceback or err),
     step = err.step or its_run.n,
     was = err.was,
@@ -306,33 +321,54 @@ function dialogs_methods:set_aside(its_run, err, record)
   }, clock.now())
 end
 
--- ---- the bot's life ------------------------------------------------------------------------------------------------
+-- ---- events --------------------------------------------------------------------------------------------------------
 
----Looks up what an earlier run of the program left. Waits.
+---Brings an event to the dialog that waits for it, if there is one.
+---@param it table the bound event
+---@param record cunnekt.inbox.record
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
+---@return boolean is_taken
+function dialogs_methods:offer(it, record, on_end)
+  return offer.offer(self, it, record, on_end)
+end
+
+---The messages that a run leaves behind as it ends, as events again. Waits.
+---@param its_run cunnekt.run
+---@param its_turn cunnekt.turn
+---@return cunnekt.inbox.record[]
+function dialogs_methods:kept_records(its_run, its_turn)
+  return offer.kept_records(self, its_run, its_turn)
+end
+
+---Evicts a dialog from memory, if it is there; it is rebuilt from its journal.
+---@param id integer
+function dialogs_methods:evict(id)
+  self.resident:evict(id)
+end
+
+-- ---- start and stop ------------------------------------------------------------------------------------------------
+
+---Recovers what an earlier process left. Waits.
 function dialogs_methods:start()
-  -- Now that the script has been loaded and nothing has happened yet, its values are those that it began with.
+  -- The script has been loaded and nothing has happened yet: its values are those that it began with.
   for name in pairs(self.script.known) do
     self:code_of(name)
   end
-  local store = self._bot._store
-  local is_any, at, paused = store:dialogs_due()
-  self._has_stored, self.has_paused = is_any, paused > 0
-  self.sent_waits = is_any and store:sent_waits() or {}
-  -- bot:chat wants the number that customers write to before the first of them has written.
-  local contact = not self._bot._phone_number_id and store:any_contact()
-  self._bot._phone_number_id = contact and contact:match "^([^:]+):" or self._bot._phone_number_id
+  local is_any, at, paused = self.store:dialogs_due()
+  self.has_stored, self.has_paused = is_any, paused > 0
+  self.sent_waits = is_any and self.store:sent_waits() or {}
   self.due:look_at(at)
 end
 
----Lets nothing go on any more.
+---Continues no dialog any more.
 function dialogs_methods:stop()
-  self._is_stopped = true
   self.due:stop()
-  self.parked:evict_all()
+  self.resident:evict_all()
 end
----Lets every parked run go.
+
+---Evicts every dialog from memory.
 function dialogs_methods:evict_all()
-  self.parked:evict_all()
+  self.resident:evict_all()
 end
 
 return dialog

@@ -1,23 +1,23 @@
 -- SPDX-License-Identifier: MIT
--- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not taken is
--- tried again; an unknown outcome is settled by its policy. Statuses move the handles on.
+-- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not accepted is
+-- tried again; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the
+-- handles that scripts hold.
 
 local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local lanes = require "cunnekt.engine.lanes"
 local log = require "cunnekt.base.log"
-local sent = require "cunnekt.bot.sent"
 local task = require "cunnekt.base.task"
 
 local outbox = {}
 
--- Failures that end: the message surely was not taken, and stays queued. A refused key or certificate is one of them:
--- somebody will mend it, and the customers' answers must still be there then.
+-- Temporary failures: the message surely was not accepted, and stays queued. A refused key or certificate is one of them:
+-- somebody will repair it, and the replies to customers must still be there then.
 local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
 -- Seconds between tries of one message: doubling from the first to the longest.
 local first_pause, longest_pause = 1, 300
--- For so many contacts the last message is remembered, for one that must not arrive before it.
+-- For so many contacts the last message is remembered, for a message that must not arrive before it.
 local remembered_contacts = 1024
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
 local most_early = 1000
@@ -38,15 +38,18 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field attempts integer
 ---@field statuses table[]? of the message, when they overtook the answer that brings its id
 
----@param options table `store`; `client`; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `tell(row, outcome, err)` gives the events that tell of it; `on_told(records)` is called when they are stored; `has_unknown`: whether an earlier run left messages whose outcome is unknown; `counts` is added to
+---@class cunnekt.outbox
+---@param options table `store`; `client`; `handles`: bot/sent.lua, which makes and advances handles; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `on_answer(row, outcome, err)` gives the event records that report it; `enqueue_events(records)` is called when those are stored; `has_unknown`: whether an earlier run left messages whose delivery is uncertain; `counts` is added to
+---@return cunnekt.outbox
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
     _client = options.client,
     _unknown = options.unknown,
     _on_failure = options.on_failure,
-    _tell = options.tell,
-    _on_told = options.on_told,
+    _handles = options.handles,
+    _on_answer = options.on_answer,
+    _enqueue_events = options.enqueue_events,
     _has_unknown = options.has_unknown or false,
     _counts = options.counts,
     _last = cache.new(remembered_contacts),
@@ -56,28 +59,50 @@ function outbox.new(options)
     _early = {},
     _early_count = 0,
   }, outbox_mt)
-  self.lanes = lanes.new(options.concurrency, function(row, done)
+  self._lanes = lanes.new(options.concurrency, function(row, done)
     self:_deliver(row, done)
   end)
   return self
 end
 
----A row for a message that a turn gathers.
+---How many messages wait or are being sent.
+---@return integer
+function outbox_methods:count()
+  return self._lanes:count()
+end
+
+---How many messages are being sent now.
+---@return integer
+function outbox_methods:active()
+  return self._lanes:active()
+end
+
+---Starts no more sends; those under way may end.
+function outbox_methods:stop()
+  self._lanes:stop()
+end
+
+---Calls `fn` each time that nothing is being sent any more, and now if that is so.
+---@param fn fun()
+function outbox_methods:when_quiet(fn)
+  self._lanes:when_quiet(fn)
+end
+
+---A row and a handle for a message that a turn buffers.
 ---@param contact string
 ---@param payload table
----@param handle cunnekt.sent
 ---@param delivery table? unknown, track, after
 ---@return cunnekt.outbox.row
-function outbox_methods:new_row(contact, payload, handle, delivery)
-  local id = self._store:next_outbox_id()
-  handle.id = id
+function outbox_methods:new_row(contact, payload, delivery)
+  local id, handle = self._store:next_outbox_id(), self._handles.new(payload)
+  handle.id, handle.track = id, delivery and delivery.track
   self._by_id[id] = handle
   return {
     id = id,
     contact = contact,
     payload = payload,
     unknown = delivery and delivery.unknown or self._unknown,
-    track = delivery and delivery.track,
+    track = handle.track,
     after = delivery and delivery.after,
     handle = handle,
     attempts = 0,
@@ -85,49 +110,58 @@ function outbox_methods:new_row(contact, payload, handle, delivery)
 end
 
 ---Queues rows that are stored already.
----@param rows cunnekt.outbox.row[] in the order in which the script said them
+---@param rows cunnekt.outbox.row[] in the order in which the script sent them
 function outbox_methods:enqueue(rows)
   self._counts.messages_queued = self._counts.messages_queued + #rows
   for _, row in ipairs(rows) do
-    self.lanes:push(row.contact, row)
+    self._lanes:push(row.contact, row)
   end
 end
 
----Notes which of a turn's rows leave as soon as the turn is committed: their commit says that they are being sent, and
----spares them another one.
+---Marks those of a turn's rows that leave as soon as the turn is committed: the turn's commit stores them as being sent,
+---which spares another commit.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:mark(rows)
   local has_first = {}
   for _, row in ipairs(rows) do
-    row.is_marked = not has_first[row.contact] and self.lanes:is_free(row.contact)
+    row.is_marked = not has_first[row.contact] and self._lanes:is_free(row.contact)
     has_first[row.contact] = true
   end
 end
 
----Takes up what an earlier run left: what was queued is sent; what was being sent has an outcome that nobody knows.
+---Drops a row whose turn failed before its commit.
+---@param row cunnekt.outbox.row
+function outbox_methods:discard(row)
+  local why = errors.new("cancelled", "the handler failed before its turn was committed")
+  self._handles.advance(row.handle, "dropped", why)
+end
+
+-- Gives a row of the store a handle.
+local function attach_handle(self, row)
+  row.handle = self._handles.new(row.payload)
+  row.handle.id, row.handle.track = row.id, row.track
+  self._by_id[row.id] = row.handle
+end
+
+---Recovers what an earlier run left: queued messages are sent; the delivery of those that were being sent is uncertain.
 ---@param rows table[] as the store gives them
 function outbox_methods:recover(rows)
   for _, row in ipairs(rows) do
-    row.handle = sent.new(row.payload)
-    row.handle.id = row.id
-    self._by_id[row.id] = row.handle
-    row.handle.track = row.track
+    attach_handle(self, row)
     local is_lost = row.state == "sending" and row.unknown ~= "resend"
     if is_lost then
       self:_give_up_lost(row)
     else
-      self.lanes:push(row.contact, row)
+      self._lanes:push(row.contact, row)
     end
   end
 end
 
----Sends a message again that had come to no good end, before all others to its contact.
+---Sends a failed message again, before all others to its contact.
 ---@param row table as the store gives it; queued
-function outbox_methods:take_up(row)
-  row.handle = sent.new(row.payload)
-  row.handle.id, row.handle.track = row.id, row.track
-  self._by_id[row.id] = row.handle
-  self.lanes:push_front(row.contact, row)
+function outbox_methods:retry_first(row)
+  attach_handle(self, row)
+  self._lanes:push_front(row.contact, row)
 end
 
 ---Drops a message that waits.
@@ -135,7 +169,7 @@ end
 ---@param contact string
 ---@return boolean is_dropped false when it is being sent
 function outbox_methods:drop(id, contact)
-  local row = self.lanes:find(contact, function(one)
+  local row = self._lanes:find(contact, function(one)
     return one.id == id
   end)
   if not row then
@@ -144,7 +178,7 @@ function outbox_methods:drop(id, contact)
     return false
   end
   row.is_dropped = true
-  self.lanes:hurry(contact)
+  self._lanes:hurry(contact)
   return true
 end
 
@@ -156,7 +190,7 @@ function outbox_methods:number_of(message_id)
   return handle and handle.id or self._store:number_of(message_id)
 end
 
----The handle of a message that was said before, in this life or an earlier one. May wait.
+---The handle of an earlier message, of this process or one before it. May wait.
 ---@param id integer
 ---@param payload table
 ---@return cunnekt.sent
@@ -165,7 +199,7 @@ function outbox_methods:recall(id, payload)
   if handle then
     return handle
   end
-  handle = sent.new(payload)
+  handle = self._handles.new(payload)
   handle.id = id
   self._by_id[id] = handle
   local state, message_id = self._store:message_state(id)
@@ -183,17 +217,17 @@ local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
 end
 
--- Stores what became of a message, together with the events that tell of it.
+-- Stores the outcome of a message, together with the events that report it.
 local function settle(self, row, state, outcome, err)
-  local records = self._tell(row, outcome, err)
+  local records = self._on_answer(row, outcome, err)
   self._store:settle(row, state, row.handle.message_id, err, records, records[1] and function()
-    self._on_told(records)
+    self._enqueue_events(records)
   end)
 end
 
 -- The end of a message that was not accepted.
 local function give_up(self, row, state, err)
-  row.handle:_advance(state, err)
+  self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
   settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
@@ -202,10 +236,10 @@ end
 
 local unknown_ends = { hold = "unknown", fail = "failed" }
 
--- Seconds between two lines about messages that have to wait for the same kind of reason.
+-- Seconds between two log lines about messages that wait for the same kind of reason.
 local warn_pace = 60
 
--- Customers wait for these messages, so the log says why; once a minute is enough for any number of them.
+-- Customers wait for these messages, so the log says why; once a minute is enough for any number of messages.
 local function warn_of(self, err)
   local now = clock.monotonic()
   if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
@@ -231,7 +265,7 @@ local function settle_failure(self, row, err, done)
     return done()
   end
   warn_of(self, err)
-  row.handle:_requeue(err)
+  self._handles.requeue(row.handle, err)
   row.is_marked = false
   self._store:settle(row, "queued", nil, err)
   done(pause_seconds(row, err))
@@ -249,9 +283,9 @@ local function settle_accepted(self, row, answer, done)
   handle.message_id = answer.message_id
   row.statuses = answer.message_id and self._early[answer.message_id]
   -- A status whose number is not above this one was stored before the message was known to be the provider's.
-  handle._known_from = self._store:last_seq()
+  handle.known_from = self._store:last_seq()
   settle(self, row, "accepted", "accepted")
-  handle:_advance("accepted")
+  self._handles.advance(handle, "accepted")
   if answer.message_id then
     self._by_message_id[answer.message_id] = handle
     self:_apply_early(answer.message_id)
@@ -262,11 +296,11 @@ end
 -- Seconds for which a message waits for the one before it to arrive; then it goes all the same.
 local longest_follow = 60
 
--- Waits until the message before this one has come far enough. "Accepted" it has, for a lane sends one at a time.
+-- Waits until the message before this one has reached the wanted state. It is accepted already: a lane sends one at a time.
 local function wait_for_previous(self, row)
   local previous = self._last:get(row.contact)
   if row.after == "delivered" and previous and previous ~= row.handle then
-    previous:_wait_for("delivered", longest_follow)
+    self._handles.wait_until(previous, "delivered", longest_follow)
   end
   self._last:put(row.contact, row.handle)
 end
@@ -275,17 +309,17 @@ function outbox_methods:_deliver(row, done)
   task.spawn(function()
     wait_for_previous(self, row)
     if row.is_dropped then
-      row.handle:_advance("dropped", errors.new("cancelled", "the message was dropped from the command line"))
+      self._handles.advance(row.handle, "dropped", errors.new("cancelled", "the message was dropped from the command line"))
       return done()
     end
     row.attempts = row.attempts + 1
-    row.handle:_advance("sending")
+    self._handles.advance(row.handle, "sending")
     local answer, err
     if not row.is_marked then
       answer, err = self._store:mark_sending(row)
       if not answer then
-        -- The disk is full, say. What cannot be noted is not sent.
-        row.handle:_requeue(err)
+        -- The disk is full, for example. What cannot be marked is not sent.
+        self._handles.requeue(row.handle, err)
         return done(pause_seconds(row, err))
       end
     end
@@ -298,27 +332,27 @@ function outbox_methods:_deliver(row, done)
   end)
 end
 
--- ---- unknown outcomes that a status settles ----------------------------------------------------------------------
+-- ---- uncertain deliveries that a status settles ----------------------------------------------------------------------
 
 -- Seconds by which the provider's clock and ours may differ, and for which a status may still settle a lost answer.
 local clock_slack, longest_doubt = 60, 3600
 
----Whether some message may be held because its outcome is unknown.
+---Whether some message may be held because its delivery is uncertain.
 ---@return boolean
 function outbox_methods:has_unknown()
   return self._has_unknown
 end
 
----Waits until the message that is under way to this contact, if any, has its answer.
+---Waits until the message that is being sent to this contact, if any, has its answer.
 ---@param contact string
 function outbox_methods:wait_for_answer(contact)
-  local row = self.lanes:head(contact)
+  local row = self._lanes:head(contact)
   if row then
-    row.handle:_wait_for("accepted", longest_follow)
+    self._handles.wait_until(row.handle, "accepted", longest_follow)
   end
 end
 
----A status of a message that nobody knows settles the one message to that contact whose answer was lost: it was taken.
+---A status with an unknown message id settles the one message to that contact whose answer was lost: it was accepted.
 ---@param contact string
 ---@param status table
 ---@return table? track as store:track_of
@@ -340,17 +374,17 @@ local function error_of(status)
   return errors.new("rejected", first.title or first.message or "the provider reports a failure", { code = first.code })
 end
 
----Moves the handle of the message on that a status is about.
+---Advances the handle of the message that a status is about.
 ---@param status table an event of kind "status"
 ---@param seq? integer of the event, when it comes straight from the store
 function outbox_methods:on_status(status, seq)
   local handle = status.id and self._by_message_id[status.id]
   if handle then
-    if seq and seq <= (handle._known_from or 0) then
+    if seq and seq <= (handle.known_from or 0) then
       self._store:raise_sent(status)
     end
-    handle:_advance(status.status, error_of(status))
-  elseif status.id and self.lanes:active() > 0 and self._early_count < most_early then
+    self._handles.advance(handle, status.status, error_of(status))
+  elseif status.id and self._lanes:active() > 0 and self._early_count < most_early then
     local waiting = self._early[status.id] or {}
     self._early[status.id] = waiting
     waiting[#waiting + 1] = status
@@ -365,8 +399,8 @@ function outbox_methods:_apply_early(message_id)
   for _, status in ipairs(waiting) do
     self:on_status(status)
   end
-  -- Statuses of messages that others sent with the same number must not fill the list for ever.
-  if self.lanes:active() <= 1 then
+  -- Statuses of messages that other programs sent from the same number must not fill the list for ever.
+  if self._lanes:active() <= 1 then
     self._early, self._early_count = {}, 0
   end
 end

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The turn: one event, or one run of a job, handled once and committed whole. While a handler runs, what it says and
--- changes is only gathered here; the commit makes all of it true, or a failure makes none of it.
+-- The turn: one event, or one run of a job, handled once and committed whole. While a handler runs, its messages and
+-- changes are only buffered here; the commit makes all of them take effect, a failure drops all of them.
 --
--- A handler that waits ends its turn there (`commit`), and what it does afterwards is gathered for the next commit.
+-- A handler that waits ends its turn there (`commit`); what it does afterwards belongs to the next turn. Turns run
+-- concurrently: each records the versions of what it read, and is run again when another turn changed that first.
 
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
@@ -12,55 +13,59 @@ local turn = {}
 local turn_methods = {}
 local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
 
+local turns_methods = {}
+local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
+
 -- Stands for "deleted" among the changed values.
 turn.gone = {}
 
 ---@class cunnekt.turn
----@field bot table
----@field record table? the inbox's record of the event; nil for a job, and once the event is finished
----@field sends table[] outbox rows to be
+---@field turns cunnekt.turns
+---@field run cunnekt.run? the run of a handler or dialog that this turn executes; see cunnekt.turn.run
+---@field record cunnekt.inbox.record? the event; nil for a job, and once the event is finished
+---@field sends cunnekt.outbox.row[] messages to send
 ---@field values table<string, any> changes of bot.store
----@field states table<string, table> contact → chat whose state was touched
+---@field states table<string, cunnekt.state> contact → the state that was touched
 ---@field reads table<string, integer> what was read → its version then
----@field ends integer[] runs that are forgotten with this turn
+---@field ends integer[] runs that end with this turn
 ---@field cuts table<integer, table> run → the step at which its journal is cut off, and the steps it had
----@field kept table[] messages that are put by for a dialog: dialog, bodies
----@field taken integer[] messages put by that a dialog has taken
----@field tells cunnekt.inbox.record[] events of our own that come of this turn
+---@field kept table[] messages that are kept for a dialog: dialog, bodies
+---@field taken integer[] kept messages that a dialog has consumed
+---@field tells cunnekt.inbox.record[] our own events that this turn causes
 ---@field pauses table<string, boolean> contact → whether a person has taken over
----@field jobs table<string, table> name → what becomes of the named job, see schedule.lua
+---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
 
-local gathered = {
+---What a turn asks of the run that it executes. It is set by whoever runs it (dialog/engine/run.lua).
+---@class cunnekt.turn.run
+---@field check_may_wait fun(self) raises where the run cannot be continued after a wait
+---@field fail fun(self, err: cunnekt.error) ends the run: raises
+---@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds what the store must keep of it
+---@field on_committed fun(self)
+---@field drop fun(self) releases a run that cannot continue
+
+local buffered = {
   "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "tells",
 }
 
--- Most turns gather one or two things; for the others stands this one table.
+-- Most turns buffer one or two things; this one table stands for all the others.
 local nothing = setmetatable({}, {
   __newindex = function()
     error("a turn must `gather` first", 2)
   end,
 })
-for _, name in ipairs(gathered) do
+for _, name in ipairs(buffered) do
   turn_methods[name] = nothing
 end
 
----A turn that nothing has happened in yet.
----@param bot table
----@param record table?
-function turn.new(bot, record)
-  -- With room for what comes later.
-  return setmetatable({ bot = bot, record = record, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
-end
-
--- Forgets what was gathered.
+-- Drops what is buffered.
 local function clear(self)
-  for i = 1, #gathered do
-    self[gathered[i]] = nil
+  for i = 1, #buffered do
+    self[buffered[i]] = nil
   end
 end
 
----What the turn gathers of one kind, to add to.
+---What the turn buffers of one kind, to add to.
 ---@param name string
 ---@return table
 function turn_methods:gather(name)
@@ -77,30 +82,21 @@ function turn_methods:forget_reading()
   self.states, self.reads = nil, nil
 end
 
----The turn of the task that is running, if it belongs to this bot.
----@param bot table
----@return cunnekt.turn?
-function turn.current(bot)
-  local running = task.running()
-  local current = running and running.turn
-  return current and current.bot == bot and current or nil
-end
+-- ---- concurrent turns ------------------------------------------------------------------------------------------
 
--- Turns that met another one are run again; so many meetings in a row mean a fault.
+-- A turn is run again after a conflict; so many conflicts in a row mean a fault.
 local most_conflicts = 100
-
--- ---- turns side by side ----------------------------------------------------------------------------------------
 
 ---Remembers that this turn depends on something that other turns may change.
 ---@param what string
 function turn_methods:note_read(what)
   if self.reads[what] == nil then
-    self:gather("reads")[what] = self.bot._versions[what] or 0
+    self:gather("reads")[what] = self.turns._versions[what] or 0
   end
 end
 
 local function has_conflict(self)
-  local versions = self.bot._versions
+  local versions = self.turns._versions
   for what, version in pairs(self.reads) do
     if (versions[what] or 0) ~= version then
       return true
@@ -109,10 +105,10 @@ local function has_conflict(self)
   return false
 end
 
--- A turn that met another one goes on only when no other such turn is under way: they would meet again and again, and
--- keep the processor busy with turns that are thrown away.
+-- A turn that had a conflict runs again only when no other such turn is under way: otherwise they would conflict again and
+-- again, and keep the processor busy with turns that are thrown away.
 local function take_place(self)
-  local places = self.bot._places
+  local places = self.turns._places
   if places.is_taken then
     task.await(function(done)
       places.last = places.last + 1
@@ -127,7 +123,7 @@ local function leave_place(self)
     return
   end
   self.has_place = false
-  local places = self.bot._places
+  local places = self.turns._places
   if places.first > places.last then
     places.is_taken = false
     return
@@ -138,20 +134,20 @@ local function leave_place(self)
   go()
 end
 
--- Versions only matter to turns that are open now, so the table is emptied when none is.
-local function open_turn(bot)
-  bot._open_turns = bot._open_turns + 1
+-- Versions matter only to turns that are open now, so the table is emptied when none is.
+local function open_turn(self)
+  self._open = self._open + 1
 end
 
-local function close_turn(bot)
-  bot._open_turns = bot._open_turns - 1
-  if bot._open_turns == 0 then
-    bot._versions = {}
+local function close_turn(self)
+  self._open = self._open - 1
+  if self._open == 0 then
+    self._versions = {}
   end
 end
 
 local function note_changes(self, states)
-  local versions = self.bot._versions
+  local versions = self.turns._versions
   for key in pairs(self.values) do
     versions["value " .. key] = (versions["value " .. key] or 0) + 1
   end
@@ -167,11 +163,11 @@ function turn_methods:send(row)
   sends[#sends + 1] = row
 end
 
----Commits in the middle of a handler, which goes on. Raises when the store cannot.
+---Commits in the middle of a handler, which continues. Raises when the store cannot.
 function turn_methods:commit_more()
   local states, run = self.states, self.run
   if run then
-    self.bot._dialogs:check_may_wait(run)
+    run:check_may_wait()
   end
   local ok, err = self:commit(run and "more" or "end")
   if not ok and run then
@@ -181,8 +177,8 @@ function turn_methods:commit_more()
   end
   if not run then
     -- The script may still hold these states. A run reads its own anew.
-    for contact, chat in pairs(states) do
-      self:gather("states")[contact] = chat
+    for contact, state in pairs(states) do
+      self:gather("states")[contact] = state
       self:note_read("state " .. contact)
     end
   end
@@ -194,8 +190,8 @@ local function encode_states(self)
     return nothing
   end
   local encoded = {}
-  for contact, chat in pairs(self.states) do
-    local text, is_changed = chat:_encode_state()
+  for contact, state in pairs(self.states) do
+    local text, is_changed = state:encode()
     if is_changed then
       encoded[contact] = text
     end
@@ -203,31 +199,7 @@ local function encode_states(self)
   return encoded
 end
 
--- What the commit says of the run: kept at its wait or on its way, or forgotten at its end.
-local function change_run(self, stage, change)
-  local run = self.run
-  change.ends, change.cuts, change.kept, change.taken = self.ends, self.cuts, self.kept, self.taken
-  if not run then
-    return
-  elseif stage == "end" then
-    if run.is_stored then
-      change.ended = run
-      -- Messages that it never came to wait for go to whoever wants them now.
-      for _, record in ipairs(self.bot._dialogs:kept_records(run, self)) do
-        table.insert(self:gather "tells", record)
-      end
-    end
-    return
-  end
-  change.run = run
-  self.bot._dialogs:describe(run)
-  if stage == "more" and self.record then
-    -- In the event's place stands one that takes the run up again, should this process end before the run does.
-    change.resume = self.bot:_resume_body(self.record, run)
-  end
-end
-
--- With room for all that a commit says.
+-- Made with room for all that a commit may hold.
 local function new_change()
   return {
     ends = nil, cuts = nil, kept = nil, taken = nil, ended = nil, run = nil, resume = nil, record = nil, sends = nil,
@@ -240,7 +212,7 @@ local function is_empty(self, states, change)
   if self.record or change.run or change.ended or next(states) then
     return false
   end
-  for _, name in ipairs(gathered) do
+  for _, name in ipairs(buffered) do
     if name ~= "states" and name ~= "reads" and next(self[name]) then
       return false
     end
@@ -248,15 +220,32 @@ local function is_empty(self, states, change)
   return true
 end
 
----Makes everything gathered so far true, at once: the event is finished, states and values are kept, messages join the
----outbox. Waits for the store.
----@param stage "end"|"wait"|"more" what comes after: nothing, a wait, or more of the same event
+-- Marks the states and the event as the store has them now.
+local function settle_commit(self, change, states)
+  for contact, text in pairs(states) do
+    self.states[contact]:keep(text)
+  end
+  self.has_committed = true
+  local record = self.record
+  if change.resume then
+    record.body, record.event, record.joined, record.is_resume = change.resume, nil, nil, true
+  else
+    self.record = nil
+  end
+end
+
+---Makes everything buffered so far take effect at once: the event is finished, states and values are kept, messages join
+---the outbox. Waits for the store.
+---@param stage "end"|"wait"|"more" what follows: nothing, a wait, or more of the same event
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict; then nothing of it holds
 function turn_methods:commit(stage)
-  local states, change = encode_states(self), new_change()
-  change_run(self, stage, change)
-  if has_conflict(self) then
+  local turns, states, change = self.turns, encode_states(self), new_change()
+  change.ends, change.cuts, change.kept, change.taken = self.ends, self.cuts, self.kept, self.taken
+  if self.run then
+    self.run:add_to(change, stage, self)
+  end
+  if self.reads ~= nothing and has_conflict(self) then
     return nil, errors.new("conflict", "another turn changed what this one had read")
   end
   if is_empty(self, states, change) then
@@ -264,54 +253,46 @@ function turn_methods:commit(stage)
   end
   self.is_committing = true
   note_changes(self, states)
-  self.bot._outbox:mark(self.sends)
+  turns._outbox:mark(self.sends)
   change.record, change.sends, change.values = self.record, self.sends, self.values
   change.states, change.watches, change.pauses, change.jobs = states, self.watches, self.pauses, self.jobs
   change.tells = self.tells
-  local ok, err = self.bot._store:commit(change)
+  local ok, err = turns._store:commit(change)
   if not ok then
     self.is_committing = false
     return nil, err
   end
-  if change.run then
-    change.run.is_stored, change.run.stored_n = true, change.run.n
-  end
-  for contact, text in pairs(states) do
-    self.states[contact]:_keep_state(text)
-  end
-  self.has_committed = true
-  if change.resume then
-    self.record.body, self.record.event, self.record.joined = change.resume, nil, nil
-    self.record.is_resume = true
-  else
-    self.record = nil
-  end
-  local sends = self.sends
+  settle_commit(self, change, states)
   clear(self)
   leave_place(self)
-  self.bot._dialogs:enact(change)
-  self.bot._outbox:enqueue(sends)
-  self.bot._inbox:enqueue(change.tells)
-  self.bot._schedule:enact(change.jobs)
+  if change.run or change.pauses ~= nothing or change.jobs ~= nothing then
+    turns._on_commit(change)
+  end
+  if change.sends ~= nothing then
+    turns._outbox:enqueue(change.sends)
+  end
+  if change.tells ~= nothing then
+    turns._inbox:enqueue(change.tells)
+  end
   self.is_committing = false
   return true
 end
 
----Drops everything gathered since the last commit.
+---Drops everything buffered since the last commit.
 function turn_methods:abandon()
-  for _, chat in pairs(self.states) do
-    chat:_forget_state()
+  for _, state in pairs(self.states) do
+    state:forget()
   end
   for _, row in ipairs(self.sends) do
-    row.handle:_advance("dropped", errors.new("cancelled", "the handler failed before its turn was committed"))
+    self.turns._outbox:discard(row)
   end
   if self.run then
-    self.bot._dialogs:drop(self.run)
+    self.run:drop()
   end
   clear(self)
 end
 
----For xpcall: a failure that is none of ours becomes one, with its traceback.
+---For xpcall: turns a failure of another kind into a cunnekt.error with its traceback.
 ---@param failure any
 ---@return cunnekt.error
 function turn.with_traceback(failure)
@@ -361,22 +342,61 @@ local function run_until_committed(self, fn)
   return errors.new("conflict", "other turns keep changing the same values")
 end
 
+-- ---- the manager -------------------------------------------------------------------------------------------------
+
+---@class cunnekt.turns
+---Runs the turns of one bot, and knows which of them read what others changed.
+---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox, on_commit: fun(change: table)} on_commit hears of commits with a run, a pause or a job in them
+---@return cunnekt.turns
+function turn.manager(parts)
+  return setmetatable({
+    _store = parts.store,
+    _inbox = parts.inbox,
+    _outbox = parts.outbox,
+    _on_commit = parts.on_commit,
+    _versions = {},
+    _places = { first = 1, last = 0, is_taken = false },
+    _open = 0,
+  }, turns_mt)
+end
+
+---A turn in which nothing has happened yet.
+---@param record cunnekt.inbox.record?
+---@return cunnekt.turn
+function turns_methods:new(record)
+  -- With room for what comes later.
+  return setmetatable({ turns = self, record = record, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
+end
+
+---How many turns are open now.
+---@return integer
+function turns_methods:count()
+  return self._open
+end
+
+---The turn of the task that is running, if it is one of these.
+---@return cunnekt.turn?
+function turns_methods:current()
+  local running = task.running()
+  local current = running and running.turn
+  return current and current.turns == self and current or nil
+end
+
 ---Makes a change in the running turn; outside any turn it is a turn of its own.
----@param bot table
 ---@param change fun(current: cunnekt.turn): any
 ---@return any result what `change` returns
 ---@return cunnekt.error? err kind store or conflict; only outside a turn
-function turn.within(bot, change)
-  local current = turn.current(bot)
+function turns_methods:within(change)
+  local current = self:current()
   if current then
     return change(current)
   end
-  local own, result = turn.new(bot, nil), nil
-  open_turn(bot)
+  local own, result = self:new(nil), nil
+  open_turn(self)
   local failure = run_until_committed(own, function()
     result = change(own)
   end)
-  close_turn(bot)
+  close_turn(self)
   if failure and failure.kind == "handler" then
     error(failure.message, 0)
   elseif failure then
@@ -388,21 +408,20 @@ end
 local function run_in_task(self, fn, on_end)
   task.running().turn = self
   if self.record and self.record.has_met then
-    take_place(self) -- it cannot be run again in place, so it must not meet another one this time
+    take_place(self) -- it cannot be run again in place, so it must not have a conflict this time
   end
-  open_turn(self.bot)
+  open_turn(self.turns)
   local failure, its_run = run_until_committed(self, fn)
-  close_turn(self.bot)
+  close_turn(self.turns)
   on_end(failure, self.record, its_run)
 end
 
 ---Runs `fn` as a turn in a task of its own. A run that comes to a wait in it ends it there.
----@param bot table
----@param record table?
+---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn)
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event when it is not finished; `its_run`: what failed
-function turn.run(bot, record, fn, on_end)
-  task.spawn(run_in_task, turn.new(bot, record), fn, on_end)
+function turns_methods:run(record, fn, on_end)
+  task.spawn(run_in_task, self:new(record), fn, on_end)
 end
 
 return turn

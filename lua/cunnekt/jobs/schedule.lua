@@ -39,6 +39,7 @@ local slack = 1
 ---@field last number? when that was
 ---@field attempts integer failures in a row
 
+---@class cunnekt.schedule
 ---@param options table store; attempts: runs of a failing job; keep_days: for which jobs without a function are kept; run(fn, done): runs a turn; fail(err)
 function schedule.new(options)
   return setmetatable({

@@ -121,8 +121,8 @@ local function finish(target, args)
   if not ok then
     return nil, err
   end
-  for _, id in ipairs(target.bot and ids or {}) do
-    target.bot._dialogs.parked:evict(id)
+  for _, id in ipairs(target.service and ids or {}) do
+    target.service.dialogs:evict(id)
   end
   return { ended = json.array(ids), missing = missing }
 end
@@ -140,9 +140,9 @@ local function set_paused(is_paused)
     end
     for _, contact in ipairs(contacts) do
       local ok
-      if target.bot then
+      if target.service then
         local number = contact:match "^([^:]*):"
-        local chat = target.bot:chat(customer, number)
+        local chat = target.service:chat(customer, number)
         ok, err = (is_paused and chat.pause or chat.resume)(chat)
       else
         ok, err = target.store:set_paused(contact, is_paused)

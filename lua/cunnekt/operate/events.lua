@@ -4,7 +4,7 @@
 
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
-local inbox = require "cunnekt.engine.inbox"
+local record = require "cunnekt.engine.record"
 local json = require "cunnekt.base.json"
 local veil = require "cunnekt.operate.veil"
 
@@ -21,7 +21,7 @@ local function parsed(body)
   if not body then
     return nil
   end
-  local ok, event = pcall(inbox.read_body, body)
+  local ok, event = pcall(record.read_body, body)
   return ok and type(event) == "table" and event or nil
 end
 
@@ -143,14 +143,14 @@ local function retry(target, args)
   local is_revived = set_of(revived)
   table.sort(found.dead, by_seq)
   -- The last first: each goes before those that are there.
-  for i = target.bot and #found.dead or 0, 1, -1 do
+  for i = target.service and #found.dead or 0, 1, -1 do
     local row = found.dead[i]
     if is_revived[row.seq] then
-      target.bot._inbox:take_up(row.seq, row.contact)
+      target.service.inbox:retry_first(row.seq, row.contact)
     end
   end
-  for _, row in ipairs(target.bot and found.pending or {}) do
-    target.bot._inbox:hurry(row.seq, row.contact)
+  for _, row in ipairs(target.service and found.pending or {}) do
+    target.service.inbox:hurry(row.seq, row.contact)
   end
   return { retried = json.array(revived), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
 end
@@ -159,7 +159,7 @@ end
 local function part_waiting(bot, rows)
   local waiting, busy = {}, json.array {}
   for _, row in ipairs(rows) do
-    if not bot or bot._inbox:forget(row.seq, row.contact) then
+    if not bot or bot.inbox:forget(row.seq, row.contact) then
       waiting[#waiting + 1] = row
     else
       busy[#busy + 1] = row.seq
@@ -173,7 +173,7 @@ local function drop(target, args)
   if not found then
     return nil, err
   end
-  local waiting, busy = part_waiting(target.bot, found.pending)
+  local waiting, busy = part_waiting(target.service, found.pending)
   local dropped, others
   dropped, err = target.store:drop_events("dead", seqs_of(found.dead))
   if dropped then
@@ -182,8 +182,8 @@ local function drop(target, args)
   if not others then
     return nil, err
   end
-  for _, row in ipairs(target.bot and waiting or {}) do
-    target.bot._inbox:hurry(row.seq, row.contact)
+  for _, row in ipairs(target.service and waiting or {}) do
+    target.service.inbox:hurry(row.seq, row.contact)
   end
   table.move(others, 1, #others, #dropped + 1, dropped)
   return { dropped = json.array(dropped), busy = busy, missing = found.missing }

@@ -15,9 +15,9 @@ local largest_check = 64 * 1024 * 1024
 
 -- What waits, from the bot that knows, or from the store.
 local function count_waiting(target)
-  local bot = target.bot
+  local bot = target.service
   if bot then
-    return { pending = bot._inbox.lanes:count(), queued = bot._outbox.lanes:count() }
+    return { pending = bot.inbox:count(), queued = bot.outbox:count() }
   end
   return target.store:count_waiting()
 end
@@ -31,11 +31,11 @@ local function about(target)
   if not waiting then
     return nil, err
   end
-  local bot = target.bot
+  local bot = target.service
   return {
     pid = core.pid(),
     is_running = bot ~= nil,
-    started_at = bot and bot._started_at,
+    started_at = bot and bot.started_at,
     listen = bot and bot:address(),
     unready = bot and monitor.unready(bot), -- why it takes no events, if so
     is_writable = target.store:is_writable(),
@@ -57,7 +57,7 @@ local function check(target)
   if err then
     return nil, err
   end
-  if not target.bot or facts.bytes <= largest_check then
+  if not target.service or facts.bytes <= largest_check then
     problems, err = target.store:check_integrity()
     if not problems then
       return nil, err

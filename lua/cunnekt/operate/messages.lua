@@ -86,7 +86,7 @@ local function take_up(target, ids)
     if err then
       return nil, err
     elseif row then
-      target.bot._outbox:take_up(row)
+      target.service.outbox:retry_first(row)
     end
   end
   return true
@@ -112,7 +112,7 @@ local function retry(target, args)
     return { retried = json.array {}, doubtful = doubtful, waiting = waiting, missing = missing }
   end
   local queued, err = target.store:requeue_messages(ids)
-  if queued and target.bot then
+  if queued and target.service then
     local ok
     ok, err = take_up(target, queued)
     queued = ok and queued
@@ -127,7 +127,7 @@ local function drop(target, args)
   end
   local ids, busy = {}, json.array {}
   for _, row in ipairs(found) do
-    local is_free = row.state ~= "sending" and (not target.bot or target.bot._outbox:drop(row.id, row.contact))
+    local is_free = row.state ~= "sending" and (not target.service or target.service.outbox:drop(row.id, row.contact))
     table.insert(is_free and ids or busy, row.id)
   end
   local dropped, err = target.store:drop_messages(ids)

@@ -20,13 +20,13 @@ local plain = "Content-Type: text/plain; charset=utf-8"
 ---@param bot table
 ---@return string? reason nil when it takes them
 function monitor.unready(bot)
-  if bot._is_stopping then
+  if bot.is_stopping then
     return "stopping"
-  elseif not bot._server then
+  elseif not bot.webhook_server then
     return "not listening yet"
-  elseif not bot._store:is_writable() then
+  elseif not bot.store:is_writable() then
     return "the store cannot be written"
-  elseif not bot._inbox:has_room(1) then
+  elseif not bot.inbox:has_room(1) then
     return "too many events are waiting"
   end
   return nil
@@ -64,11 +64,11 @@ end
 
 -- May wait for the store, now and then.
 local function count_set_aside(bot)
-  local known = bot._aside
+  local known = bot.aside
   if not known or clock.monotonic() - known.at > counts_age then
-    local aside = bot._store:count_set_aside()
+    local aside = bot.store:count_set_aside()
     known = aside and { at = clock.monotonic(), counts = aside } or known
-    bot._aside = known
+    bot.aside = known
   end
   return known and known.counts
 end
@@ -79,16 +79,16 @@ end
 function monitor.metrics(bot)
   local lines = {}
   for _, entry in ipairs(counts.known) do
-    add(lines, entry[1] .. "_total", "counter", entry[2], bot._counts[entry[1]])
+    add(lines, entry[1] .. "_total", "counter", entry[2], bot.counts[entry[1]])
   end
-  add(lines, "events_pending", "gauge", "events that wait for their turn or are in it", bot._inbox.lanes:count())
-  add(lines, "events_under_way", "gauge", "events that are in their turn", bot._inbox.lanes:active())
-  add(lines, "messages_pending", "gauge", "messages that wait to be sent or are being sent", bot._outbox.lanes:count())
-  add_store(lines, bot._store:stats())
+  add(lines, "events_pending", "gauge", "events that wait for their turn or are in it", bot.inbox:count())
+  add(lines, "events_under_way", "gauge", "events that are in their turn", bot.inbox:active())
+  add(lines, "messages_pending", "gauge", "messages that wait to be sent or are being sent", bot.outbox:count())
+  add_store(lines, bot.store:stats())
   add(lines, "ready", "gauge", "1 when events are taken", monitor.unready(bot) and 0 or 1)
   add(lines, "memory_bytes", "gauge", "memory of the process", core.memory() or 0)
   add(lines, "lua_memory_bytes", "gauge", "memory of its scripts", math.floor(collectgarbage "count" * 1024))
-  add(lines, "start_time_seconds", "gauge", "when it began to serve, since 1970", ("%.0f"):format(bot._started_at or 0))
+  add(lines, "start_time_seconds", "gauge", "when it began to serve, since 1970", ("%.0f"):format(bot.started_at or 0))
   local aside = count_set_aside(bot)
   if aside then
     add_aside(lines, aside)

@@ -3,14 +3,13 @@
 -- the admin address, where machines ask how it is. The socket is for the bot's own user; the address is whoever's that
 -- can reach it, so nothing can be changed there and nothing of customers be seen.
 
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
 local operations = require "cunnekt.operate.operations"
-local parse_address = require("cunnekt.service.server").parse_address
+local parse_address = require("cunnekt.service.webhook_server").parse_address
 local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
 
@@ -46,7 +45,7 @@ local function operate(bot, exchange, name, body)
     return refuse(exchange, errors.new("invalid", "the arguments are no JSON object"))
   end
   task.spawn(function()
-    local ok, result, err = pcall(operations.run, { store = bot._store, bot = bot }, name, args)
+    local ok, result, err = pcall(operations.run, { store = bot.store, service = bot }, name, args)
     if not ok then
       refuse(exchange, errors.new("failed", tostring(result)))
     elseif result then
@@ -59,10 +58,10 @@ end
 
 -- The socket is a convenience: a host that cannot have one runs all the same.
 local function open_socket(bot)
-  if not bot._store.is_kept then
+  if not bot.store.is_kept then
     return nil
   end
-  local path = server.socket_of((store.path(bot._settings.store)))
+  local path = server.socket_of((store.path(bot.settings.store)))
   local listener, message = core.listen({ unix = path, max_body = max_body }, function(exchange, method, target, _, body)
     local name = target:match "^/control/([%w_.]+)$"
     if name and method == "POST" then
@@ -78,7 +77,7 @@ local function open_socket(bot)
 end
 
 local function open_admin(bot)
-  local address = bot._settings.admin
+  local address = bot.settings.admin
   if not address then
     return nil
   end
@@ -106,8 +105,7 @@ function server.open(bot)
   if err then
     return nil, err
   end
-  bot._started_at = clock.now()
-  return setmetatable({ _admin = admin, _socket = open_socket(bot) }, server_mt)
+    return setmetatable({ _admin = admin, _socket = open_socket(bot) }, server_mt)
 end
 
 ---Where the admin pages are, as "host:port"; nil when they are nowhere.

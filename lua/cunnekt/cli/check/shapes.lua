@@ -52,7 +52,7 @@ end
 function shapes.message(prefix, kind)
   local numbers = { mobile_format = true, default_country = true }
   local delivery = require("cunnekt.bot.chat").delivery_types
-  local questions = prefix == "ask" and require("cunnekt.dialog.flow.asking").option_types or {}
+  local questions = prefix == "ask" and require("cunnekt.dialog.flow.ask").option_types or {}
   local contents = kind and shapes.contents[kind] or { fields = {} }
   local shape = of_types(contents.fields, delivery, numbers, questions)
   for name, nested in pairs(contents.fields) do
@@ -65,16 +65,16 @@ end
 ---@return table<string, cunnekt.check.shape>
 function shapes.options()
   local settings = require "cunnekt.provider.settings"
-  local bot = require "cunnekt.bot"
+  local bot_options = require "cunnekt.service.options"
   local http = require "cunnekt.provider.http"
-  local asking = require "cunnekt.dialog.flow.asking"
+  local asking = require "cunnekt.dialog.flow.ask"
   local download = of_types(require("cunnekt.provider.download").option_types)
   local request = of_types(http.option_types)
-  local jobs = require "cunnekt.jobs.jobs"
+  local jobs = require "cunnekt.jobs.planner"
   local job, daily = of_types(jobs.option_types), of_types(jobs.daily_option_types)
   return {
     ["cunnekt.client"] = of_types(settings.client_types),
-    ["cunnekt.bot"] = of_types(settings.known, bot.option_types),
+    ["cunnekt.bot"] = of_types(settings.known, bot_options.types),
     ["cunnekt.http.request"] = request,
     ["cunnekt.http.stream"] = request,
     ["cunnekt.http.get"] = request,
@@ -82,7 +82,7 @@ function shapes.options()
     ["cunnekt.message:download"] = download,
     ["cunnekt.client:download"] = download,
     ["cunnekt.chat:ask"] = of_types(asking.option_types),
-    ["cunnekt.chat:wait"] = of_types(asking.wait_types),
+    ["cunnekt.chat:wait"] = of_types(require("cunnekt.dialog.flow.wait").types),
     ["cunnekt.bot:after"] = job,
     ["cunnekt.bot:every"] = job,
     ["cunnekt.bot:daily"] = daily,

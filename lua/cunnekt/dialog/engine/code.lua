@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which code a run goes on with: a digest of what the script would do tells whether it changed since the run began; the
--- old script, for runs that go on with it, is loaded from the store.
+-- The code with which a run continues: a digest of what the script would do tells whether it changed since the run began;
+-- the old script, for runs that continue with it, is loaded from the store.
 
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
@@ -99,7 +99,7 @@ local function finish(collector, its_source)
 end
 
 ---A digest of what a dialog would do, and the source that it came from.
----@param script table known, routes, globals
+---@param script cunnekt.dialog.script
 ---@param known table
 ---@return string digest
 ---@return cunnekt.source? source
@@ -110,7 +110,7 @@ function code.digest(script, known)
 end
 
 ---The same for all handlers together: an event may go through several, and through the wrappers.
----@param script table
+---@param script cunnekt.dialog.script
 ---@return string digest
 ---@return cunnekt.source? source
 function code.digest_handlers(script)
@@ -124,7 +124,7 @@ function code.digest_handlers(script)
       its_source = its_source or source.of(known.fn)
     end
   end
-  for _, wrapper in ipairs(script.routes._wrappers) do
+  for _, wrapper in ipairs(script.routes:wrappers()) do
     add_value(collector, wrapper)
   end
   return finish(collector, its_source)
@@ -181,7 +181,7 @@ local function shadow_bot(bot, old)
     return shadow
   end
   function own.global(_, word, fn)
-    old.globals[word:lower()] = { name = "global:" .. word:lower(), run = fn }
+    old.routes:add_global(word, fn)
     return shadow
   end
   shadow = setmetatable({}, {
@@ -202,7 +202,7 @@ local function shadow_bot(bot, old)
 end
 
 local function load_old(bot, text)
-  local old = { known = {}, routes = route.new(), globals = {}, is_loading = true, is_old = true }
+  local old = { known = {}, routes = route.new(), is_loading = true, is_old = true }
   local shadow = shadow_bot(bot, old)
   local public = setmetatable({
     bot = function()
@@ -215,28 +215,27 @@ local function load_old(bot, text)
   end
   local ok, failure = pcall(chunk)
   old.is_loading = false
-  if not ok and next(old.known) == nil and #old.routes._handlers == 0 then
+  if not ok and next(old.known) == nil and old.routes:count() == 0 then
     return nil, tostring(failure)
   end
   return old
 end
 
 ---The script as it was when a run began. Waits.
----@param bot table
+---@param dialogs cunnekt.dialogs
 ---@param was string digests
----@return table? script known, routes, globals
+---@return cunnekt.dialog.script? script
 ---@return string? problem
-function code.old_script(bot, was)
+function code.old_script(dialogs, was)
   local digest = was:match "%.(%x+)$"
-  local text = digest and bot._store:code(digest)
+  local text = digest and dialogs.store:code(digest)
   if not text then
     return nil, "the script of that time was not kept"
   end
-  bot._old_scripts = bot._old_scripts or {}
-  local old, problem = bot._old_scripts[digest], nil
+  local old, problem = dialogs.old_scripts[digest], nil
   if not old then
-    old, problem = load_old(bot, text)
-    bot._old_scripts[digest] = old
+    old, problem = load_old(dialogs.scope.bot, text)
+    dialogs.old_scripts[digest] = old
   end
   return old, problem
 end

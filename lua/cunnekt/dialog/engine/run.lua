@@ -7,8 +7,9 @@ local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
-local journal = require "cunnekt.dialog.engine.journal"
+local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
+local record = require "cunnekt.engine.record"
 local task = require "cunnekt.base.task"
 
 local run = {}
@@ -37,8 +38,9 @@ local is_doom = { store = true, conflict = true, diverged = true, back = true, e
 ---@field expects string? the mark of that wait
 ---@field epoch integer another one after each commit: what was read before may have changed since
 ---@field asks integer[]? the steps with which the questions began that were answered
----@field state_holders cunnekt.chat[]? whose state the script may hold
----@field doom cunnekt.error? why it cannot go on
+---@field states cunnekt.state[]? that the script may hold
+---@field doom cunnekt.error? why it cannot continue
+---@field owner cunnekt.dialogs
 
 -- No two runs have an epoch in common.
 local last_epoch = 0
@@ -57,13 +59,6 @@ function run.new(fields)
     fields.replay = nil
   end
   return setmetatable(fields, run_mt)
-end
-
----The run that this code is part of, if any.
----@return cunnekt.run?
-function run.current()
-  local running = task.running()
-  return running and running.run
 end
 
 -- ---- marks ---------------------------------------------------------------------------------------------------------
@@ -135,6 +130,20 @@ function run_methods:check_end()
   end
 end
 
+---Notes a state that the script may hold: it is read again after each commit, in this order each time that the run is
+---rebuilt.
+---@param state cunnekt.state
+function run_methods:hold(state)
+  local states = self.states or {}
+  self.states = states
+  for _, held in ipairs(states) do
+    if held == state then
+      return
+    end
+  end
+  states[#states + 1] = state
+end
+
 -- ---- steps ---------------------------------------------------------------------------------------------------------
 
 -- What was read before a commit may have changed after it, so the states that the script holds are read again.
@@ -142,8 +151,8 @@ local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
   its_turn:forget_reading() -- of a turn that is over, perhaps in an earlier life
-  for _, holder in ipairs(self.state_holders or {}) do
-    holder:_load_state()
+  for _, state in ipairs(self.states or {}) do
+    state:load()
   end
 end
 
@@ -319,68 +328,62 @@ function run_methods:random()
   return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
 end
 
--- ---- wherever there may be a run -----------------------------------------------------------------------------------
+-- ---- with its turn -------------------------------------------------------------------------------------------------
 
----Does a step in the run that is current, or just does it where there is none.
----@param kind string
----@param subject any
----@param fn fun(): any
----@param opts? table as in run_methods.step
----@return any result
----@return boolean is_recalled
-function run.step(kind, subject, fn, opts)
-  local current = run.current()
-  if not current then
-    return fn(), false
-  end
-  return current:step(kind, subject, fn, opts)
+---The event that continues a run which does not wait for anything, after a crash or a way back.
+---@param contact string
+---@param id integer
+---@param seed string
+---@return cunnekt.inbox.record
+function run.resume_record(contact, id, seed)
+  return record.own(contact, { status = "dialog_resume", run = id, seed = seed })
 end
 
----As run.step, with the result alone.
----@param kind string
----@param subject any
----@param fn fun(): any
----@return any
-function run.within(kind, subject, fn)
-  return (run.step(kind, subject, fn))
+---Raises when the run did what cannot be done again, and so cannot be rebuilt.
+function run_methods:check_may_wait()
+  if self.tainted then
+    local message = "a handler that used %s cannot wait afterwards: it would be done again; wrap it in chat:step(name, fn)"
+    error(message:format(self.tainted), 0)
+  end
 end
 
--- ---- what lies below: HTTP, the client, downloads, sleep ------------------------------------------------------------
-
-local waiting_call = { is_internal = true, takes_time = true, commits = true }
-
--- Does a waiting call as a step, and keeps what it gave at once: it must not be asked for again. `fn` gives a value, or
--- nil and an error.
-local function record(kind, subject, fn)
-  local current = run.current()
-  if not current or current.is_in_step then
-    return fn()
-  end
-  local value, err
-  local kept, is_recalled = current:step(kind, subject, function()
-    value, err = fn()
-    return { v = journal.snapshot(value), err = err ~= nil and journal.pack_error(err) or nil }
-  end, waiting_call)
-  if is_recalled then
-    return kept.v, kept.err and journal.unpack_error(kept.err)
-  end
-  return value, err
-end
-
----Refuses what cannot be journaled: in a dialog, but for chat:step; a handler may, but then it cannot wait afterwards.
----@param what string
----@param level? integer as in `error`
-function run.refuse(what, level)
-  local current = run.current()
-  if not current or current.is_in_step then
+---Adds to a commit what the store must keep of the run: its journal where it waits or continues, its end otherwise.
+---@param change table see cunnekt.turn
+---@param stage "end"|"wait"|"more"
+---@param its_turn cunnekt.turn
+function run_methods:add_to(change, stage, its_turn)
+  if stage == "end" then
+    if self.is_stored then
+      change.ended = self
+      -- Kept messages that it never came to wait for go to whoever waits for them now.
+      for _, kept in ipairs(self.owner:kept_records(self, its_turn)) do
+        table.insert(its_turn:gather "tells", kept)
+      end
+    end
     return
-  elseif current.is_dialog or current.is_stored then
-    local message = "%s cannot be repeated when the dialog is rebuilt: do it in chat:step(name, function() … end)"
-    error(message:format(what), level and level + 1 or 3)
   end
-  current.tainted = current.tainted or what
+  change.run = self
+  self.owner:describe(self)
+  if stage == "more" and its_turn.record then
+    -- In the event's place stands one that continues the run, should this process end before the run does.
+    change.resume = run.resume_record(its_turn.record.contact, self.id, self:find_seed()).body
+  end
 end
 
-task.record, task.refuse = record, run.refuse
+---Notes that the store has the run as it is now.
+function run_methods:on_committed()
+  self.is_stored, self.stored_n = true, self.n
+  self.owner:on_committed(self)
+end
+
+---Drops the run's coroutine: `<close>` variables of the script run, and must not do anything more.
+function run_methods:drop()
+  local strand = self.strand
+  if strand then
+    self.doom = self.doom or errors.new("evicted", "the dialog left memory")
+    self.strand = nil
+    task.discard(strand, self)
+  end
+end
 
 return run

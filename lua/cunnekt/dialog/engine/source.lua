@@ -3,7 +3,7 @@
 -- kept, so that dialogs that were begun with it can go on with it when its files have changed.
 
 local core = require "cunnekt.core"
-local journal = require "cunnekt.dialog.engine.journal"
+local journal = require "cunnekt.engine.journal"
 local world = require "cunnekt.dialog.engine.world"
 
 local source = {}

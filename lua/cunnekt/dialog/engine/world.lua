@@ -3,7 +3,7 @@
 -- and what cannot be done again is refused inside dialogs. Outside of runs everything is Lua's own.
 
 local canonical = require "cunnekt.base.canonical"
-local run = require "cunnekt.dialog.engine.run"
+local steps = require "cunnekt.engine.steps"
 
 local world = {}
 
@@ -12,7 +12,7 @@ local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { 
 
 -- The run whose time, chance and order count; inside a step they are Lua's own, for the step is kept as a whole.
 local function current_run()
-  local current = run.current()
+  local current = steps.current()
   return current and not current.is_in_step and current or nil
 end
 
@@ -40,7 +40,7 @@ local function make_os()
     return current and current.at or os.clock()
   end
   function it.getenv(name)
-    return run.within("getenv", name, function()
+    return steps.within("getenv", name, function()
       return os.getenv(name)
     end)
   end
@@ -87,7 +87,7 @@ local function check_keys(keys)
     count = count + (has_order[type(key)] and 0 or 1)
   end
   if count > 1 then
-    run.refuse("going through a table whose keys are tables or functions", 3)
+    steps.refuse("going through a table whose keys are tables or functions", 3)
   end
 end
 
@@ -135,7 +135,7 @@ end
 
 local function guarded(name, fn)
   return function(...)
-    run.refuse(name, 2)
+    steps.refuse(name, 2)
     return fn(...)
   end
 end
@@ -151,7 +151,7 @@ end
 -- What a rebuilt run says again is not printed again.
 local function make_print()
   return function(...)
-    local current = run.current()
+    local current = steps.current()
     if not (current and current:is_rebuilding()) then
       print(...)
     end
@@ -185,7 +185,7 @@ function world.new(base)
     env.os[name] = guarded("os." .. name, os[name])
   end
   function env.io.write(...)
-    local current = run.current()
+    local current = steps.current()
     return current and current:is_rebuilding() and io.stdout or io.write(...)
   end
   is_world[env] = names

@@ -1,16 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- Which run an event is for: the newest of the conversation's that waits for such a thing, in memory or in the store; and
--- what becomes of an event that none waits for. The methods are those of cunnekt.dialogs; see dialog/init.lua.
+-- Which run an event is for: the newest of the conversation's that waits for such an event, in memory or in the store. Also
+-- the messages that a dialog keeps for its later waits (`unexpected = "queue"`).
 
 local errors = require "cunnekt.base.errors"
-local inbox = require "cunnekt.engine.inbox"
+local execute = require "cunnekt.dialog.engine.execute"
+local rebuild = require "cunnekt.dialog.engine.rebuild"
+local record_of = require "cunnekt.engine.record"
 local task = require "cunnekt.base.task"
-local turn = require "cunnekt.engine.turn"
 
-local methods = {}
+local offer = {}
 
 -- Whether a run that waits so takes this event.
-local function accepts(self, waiting, it)
+local function accepts(dialogs, waiting, it)
   if not waiting then
     return it.status == "dialog_resume"
   elseif it.kind == "message" then
@@ -20,32 +21,32 @@ local function accepts(self, waiting, it)
   elseif it.status == "dialog_signal" then
     return waiting.signal == it.name
   elseif it.status == "dialog_sent" and it.sent == waiting.sent then
-    it.reached, it.message_id = self:fate_of(it.sent, waiting.reaches)
+    it.reached, it.message_id = dialogs:delivery_of(it.sent, waiting.reaches)
     return it.reached ~= nil
   end
   return false
 end
 
--- A dialog that was set aside takes only another try of the event at which it broke.
+-- A broken dialog takes only another try of the event at which it broke.
 local function is_alive(stored, record)
   return not stored.error or (record.seq ~= nil and stored.error.seq == record.seq)
 end
 
 -- What a dialog does with messages that it does not wait for.
-local function unexpected_of(self, stored)
-  local known = self.script.known[stored.name]
+local function unexpected_of(dialogs, stored)
+  local known = dialogs.script.known[stored.name]
   return known and known.opts.unexpected
 end
 
 -- The run that an event of our own names.
-local function find_named(self, it, record)
-  local its_run = self.parked:find(it.run)
-  local stored = not its_run and self._bot._store:dialog(it.run)
+local function find_named(dialogs, it, record)
+  local its_run = dialogs.resident:find(it.run)
+  local stored = not its_run and dialogs.store:dialog(it.run)
   local seed = its_run and its_run.seed or stored and stored.seed
   -- Numbers of dialogs are given anew when they are over; their seeds are not.
   if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
-  elseif accepts(self, (its_run or stored).waiting, it) then
+  elseif accepts(dialogs, (its_run or stored).waiting, it) then
     return "give", it.run
   end
   return nil
@@ -53,16 +54,16 @@ end
 
 -- What is to be done with an event: give it to a run, keep it for one, ignore it; nil: it is for the handlers. And which
 -- run: looking for it takes time, in which it may have left memory.
-local function find(self, it, record)
+local function find(dialogs, it, record)
   if it.run then
-    return find_named(self, it, record)
+    return find_named(dialogs, it, record)
   elseif it.kind ~= "message" and it.status ~= "dialog_signal" then
     return nil
   end
-  for _, stored in ipairs(self._bot._store:dialogs_of(record.contact)) do
-    local waiting = (self.parked:find(stored.id) or stored).waiting
-    local unexpected = waiting and not stored.error and unexpected_of(self, stored)
-    if waiting and is_alive(stored, record) and accepts(self, waiting, it) then
+  for _, stored in ipairs(dialogs.store:dialogs_of(record.contact)) do
+    local waiting = (dialogs.resident:find(stored.id) or stored).waiting
+    local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
+    if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
       return "give", stored.id
     elseif unexpected == "queue" then
       return "keep", stored.id
@@ -74,31 +75,33 @@ local function find(self, it, record)
 end
 
 ---Brings an event to the run that waits for it, if there is one.
+---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as turn.run
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
 ---@return boolean is_taken
-function methods:offer(it, record, on_end)
-  local what, id = find(self, it, record)
-  local its_run = what == "give" and self.parked:find(id)
+function offer.offer(dialogs, it, record, on_end)
+  local turns = dialogs.engine.turns
+  local what, id = find(dialogs, it, record)
+  local its_run = what == "give" and dialogs.resident:find(id)
   if what == "ignore" then
-    turn.run(self._bot, record, function() end, on_end)
+    turns:run(record, function() end, on_end)
   elseif what == "keep" then
-    turn.run(self._bot, record, function(its_turn)
-      table.insert(its_turn:gather "kept", { dialog = id, bodies = inbox.bodies_of(record) })
+    turns:run(record, function(its_turn)
+      table.insert(its_turn:gather "kept", { dialog = id, bodies = record_of.bodies_of(record) })
     end, on_end)
   elseif its_run then
-    self.parked:take(its_run)
-    turn.run(self._bot, record, function()
-      self:go_on(its_run, { event = it, record = record })
+    dialogs.resident:take(its_run)
+    turns:run(record, function()
+      execute.continue(dialogs, its_run, { event = it, record = record })
     end, on_end)
   elseif what == "give" then
-    turn.run(self._bot, record, function()
-      local stored = self._bot._store:dialog(id)
+    turns:run(record, function()
+      local stored = dialogs.store:dialog(id)
       if not stored then
         error(errors.new("conflict", "the dialog was ended meanwhile"), 0)
       end
-      self:rebuild(stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
+      rebuild.rebuild(dialogs, stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
     end, on_end)
   end
   return what ~= nil
@@ -115,18 +118,19 @@ local function is_taken(its_turn, id)
   return false
 end
 
----The first message kept for a run that its wait takes, bound. It is gone with the running turn's commit. Waits.
+---The first kept message that a run's wait accepts. It is removed with the running turn's commit. Waits.
+---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
 ---@param waiting table
 ---@return table? delivery event, record
-function methods:take_kept(current, waiting)
-  if not current.is_stored or unexpected_of(self, current) ~= "queue" then
+function offer.take_kept(dialogs, current, waiting)
+  if not current.is_stored or unexpected_of(dialogs, current) ~= "queue" then
     return nil
   end
   local its_turn = task.running().turn
-  for _, message in ipairs(self._bot._store:kept_for(current.id)) do
-    local it = self._bot:_read_event(current.contact, message.bodies)
-    if not is_taken(its_turn, message.id) and accepts(self, waiting, it) then
+  for _, message in ipairs(dialogs.store:kept_for(current.id)) do
+    local it = dialogs:read_event(current.contact, message.bodies)
+    if not is_taken(its_turn, message.id) and accepts(dialogs, waiting, it) then
       table.insert(its_turn:gather "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }
     end
@@ -135,13 +139,14 @@ function methods:take_kept(current, waiting)
 end
 
 ---The messages that a run leaves behind as it ends, as events again. Waits.
+---@param dialogs cunnekt.dialogs
 ---@param its_run cunnekt.run
 ---@param its_turn cunnekt.turn
 ---@return cunnekt.inbox.record[]
-function methods:kept_records(its_run, its_turn)
+function offer.kept_records(dialogs, its_run, its_turn)
   local records = {}
-  if unexpected_of(self, its_run) == "queue" then
-    for _, message in ipairs(self._bot._store:kept_for(its_run.id)) do
+  if unexpected_of(dialogs, its_run) == "queue" then
+    for _, message in ipairs(dialogs.store:kept_for(its_run.id)) do
       for _, body in ipairs(is_taken(its_turn, message.id) and {} or message.bodies) do
         records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0 }
       end
@@ -150,4 +155,4 @@ function methods:kept_records(its_run, its_turn)
   return records
 end
 
-return { methods = methods }
+return offer

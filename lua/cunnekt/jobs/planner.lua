@@ -1,15 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- The bot's part for named jobs: what a script calls to plan them. When they run is schedule.lua's. The methods are the
--- bot's own; see bot.lua.
+-- Plans named jobs for a script: what bot:after, every, daily, cron, job and cancel_job do. The bot's methods call these
+-- functions last, so that errors blame the script's line. When a job runs is decided in schedule.lua.
 
 local cron = require "cunnekt.time.cron"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
-local run = require "cunnekt.dialog.engine.run"
+local steps = require "cunnekt.engine.steps"
 local timing = require "cunnekt.jobs.timing"
-local turn = require "cunnekt.engine.turn"
 
-local methods = {}
+local planner = {}
+
+local planner_methods = {}
+local planner_mt = { __index = planner_methods, __name = "cunnekt.planner" }
+
+---@class cunnekt.planner
+---@param parts {schedule: cunnekt.schedule, turns: cunnekt.turns, bot: cunnekt.bot} `bot`: what the functions return
+---@return cunnekt.planner
+function planner.new(parts)
+  return setmetatable({ _schedule = parts.schedule, _turns = parts.turns, _bot = parts.bot }, planner_mt)
+end
 
 ---What a job's function is given.
 ---@class cunnekt.job
@@ -26,8 +35,10 @@ local methods = {}
 ---@field tz? string a time zone such as "Asia/Kolkata"; the computer's own by default
 
 local policies = { "skip", "once", "all" }
-local plain_options = { catch_up = policies, args = "any" }
-local daily_options = { catch_up = policies, args = "any", tz = "string" }
+---@type table<string, any> options of bot:after and bot:every, for options.check
+planner.option_types = { catch_up = policies, args = "any" }
+---@type table<string, any> options of bot:daily and bot:cron
+planner.daily_option_types = { catch_up = policies, args = "any", tz = "string" }
 
 -- What is wrong with a job's name or function; nil when nothing is.
 local function problem_of(self, name, fn)
@@ -64,9 +75,9 @@ end
 -- Changes the schedule in the running turn, or in one of its own. In a run that is rebuilt, that is not done again.
 local function within(self, kind, name, change)
   local err
-  local result, is_recalled = run.step(kind, name, function()
+  local result, is_recalled = steps.step(kind, name, function()
     local its_result
-    its_result, err = turn.within(self, change)
+    its_result, err = self._turns:within(change)
     return its_result
   end)
   return result, err, is_recalled
@@ -94,7 +105,7 @@ local function plan(self, where, known_options, its_timing, opts, name, fn)
   job.spec = job.timing.text
   if not self._schedule:is_loaded() then
     self._schedule:declare(job)
-    return self
+    return self._bot
   end
   local ok, err, is_recalled = within(self, "job", name, function(current)
     self._schedule:plan(current, job)
@@ -103,7 +114,7 @@ local function plan(self, where, known_options, its_timing, opts, name, fn)
   if is_recalled then
     self._schedule:adopt(job)
   end
-  return ok and self or nil, err
+  return ok and self._bot or nil, err
 end
 
 local function check_seconds(where, seconds, is_zero_fine)
@@ -113,49 +124,43 @@ local function check_seconds(where, seconds, is_zero_fine)
   end
 end
 
----Names a function, for jobs that handlers make: `bot:after(600, {args = …}, "remind " .. msg.from, "remind")` finds it
----again after a restart.
+---bot:job, see bot/init.lua.
 ---@param name string
 ---@param fn fun(job: cunnekt.job)
----@return cunnekt.bot self
-function methods:job(name, fn)
+---@return cunnekt.bot
+function planner_methods:job(name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
     error("bot:job: a name and a function are wanted", 2)
   end
   self._schedule:name_function(name, fn)
-  return self
+  return self._bot
 end
 
----Runs a job once, after some seconds. Called while the script starts: a job of this name and of as many seconds that is
----still due from an earlier run of the script keeps its time, and is not planned a second time. Called later, by handlers
----and jobs: it replaces one of the same name, and is counted from now.
+---bot:after, see bot/init.lua.
 ---@param seconds number
----@param opts cunnekt.job_options may be left out
+---@param opts cunnekt.job_options
 ---@param name string
----@param fn string|fun(job: cunnekt.job) the name of a bot:job, so that it is found again after a restart, or a function
----@return cunnekt.bot? self
----@return cunnekt.error? err kind store; only outside of handlers and jobs
----@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
-function methods:after(seconds, opts, name, fn)
+---@param fn string|fun(job: cunnekt.job)
+---@return cunnekt.bot?
+---@return cunnekt.error?
+function planner_methods:after(seconds, opts, name, fn)
   check_seconds("bot:after", seconds, true)
-  local planned, err = plan(self, "bot:after", plain_options, function()
+  local planned, err = plan(self, "bot:after", planner.option_types, function()
     return timing.after(seconds)
   end, opts, name, fn)
   return planned, err
 end
 
----Runs a job again and again, the first time after so many seconds. Given again with as many seconds, after a restart as
----well, it keeps its due time; with others it is planned anew.
----@param seconds number from one due time to the next, more than 0
----@param opts cunnekt.job_options may be left out
+---bot:every, see bot/init.lua.
+---@param seconds number
+---@param opts cunnekt.job_options
 ---@param name string
 ---@param fn string|fun(job: cunnekt.job) as in bot:after
----@return cunnekt.bot? self
----@return cunnekt.error? err as bot:after
----@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
-function methods:every(seconds, opts, name, fn)
+---@return cunnekt.bot?
+---@return cunnekt.error?
+function planner_methods:every(seconds, opts, name, fn)
   check_seconds("bot:every", seconds, false)
-  local planned, err = plan(self, "bot:every", plain_options, function()
+  local planned, err = plan(self, "bot:every", planner.option_types, function()
     return timing.every(seconds)
   end, opts, name, fn)
   return planned, err
@@ -175,40 +180,37 @@ local function by_line(where, line, err)
   end
 end
 
----Runs a job every day at a time of a zone's clocks. Where they jump over it, it runs right after that; where they show it
----twice, the first time.
----@param time string such as "09:00"
----@param opts cunnekt.daily_options may be left out
+---bot:daily, see bot/init.lua.
+---@param time string
+---@param opts cunnekt.daily_options
 ---@param name string
 ---@param fn string|fun(job: cunnekt.job) as in bot:after
----@return cunnekt.bot? self
----@return cunnekt.error? err as bot:after
----@overload fun(self, time: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
-function methods:daily(time, opts, name, fn)
+---@return cunnekt.bot?
+---@return cunnekt.error?
+function planner_methods:daily(time, opts, name, fn)
   local by_time = by_line("bot:daily", cron.daily(tostring(time)))
-  local planned, err = plan(self, "bot:daily", daily_options, by_time, opts, name, fn)
+  local planned, err = plan(self, "bot:daily", planner.daily_option_types, by_time, opts, name, fn)
   return planned, err
 end
 
----Runs a job by a line of cron: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly, @monthly.
----@param line string such as "0 9 * * 1-5"
----@param opts cunnekt.daily_options may be left out
+---bot:cron, see bot/init.lua.
+---@param line string
+---@param opts cunnekt.daily_options
 ---@param name string
 ---@param fn string|fun(job: cunnekt.job) as in bot:after
----@return cunnekt.bot? self
----@return cunnekt.error? err as bot:after
----@overload fun(self, line: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
-function methods:cron(line, opts, name, fn)
+---@return cunnekt.bot?
+---@return cunnekt.error?
+function planner_methods:cron(line, opts, name, fn)
   local by_its_line = by_line("bot:cron", cron.parse(tostring(line)))
-  local planned, err = plan(self, "bot:cron", daily_options, by_its_line, opts, name, fn)
+  local planned, err = plan(self, "bot:cron", planner.daily_option_types, by_its_line, opts, name, fn)
   return planned, err
 end
 
----Calls a job off. A run of it that is under way goes on.
+---bot:cancel_job, see bot/init.lua.
 ---@param name string
----@return boolean? was_planned
----@return cunnekt.error? err as bot:after
-function methods:cancel_job(name)
+---@return boolean?
+---@return cunnekt.error?
+function planner_methods:cancel_job(name)
   if type(name) ~= "string" then
     error(("bot:cancel_job: the job's name is wanted, got %s"):format(type(name)), 2)
   end
@@ -221,4 +223,4 @@ function methods:cancel_job(name)
   return was_planned, err
 end
 
-return { methods = methods, option_types = plain_options, daily_option_types = daily_options }
+return planner

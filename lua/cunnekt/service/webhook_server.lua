@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The webhook's address: checks what comes in, hands its events to the inbox, and answers once they are safe. It knows
--- HTTP and nothing of handlers.
+-- The webhook's address: checks requests, gives their events to the inbox, and answers 200 once they are stored. It knows
+-- HTTP and no handlers.
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local webhook = require "cunnekt.provider.webhook"
 
-local server = {}
+local webhook_server = {}
 
 -- The provider's largest body: 1,000 events, 3 MB.
 local max_body = 3 * 1024 * 1024
@@ -18,7 +18,7 @@ local max_connections = 16384
 local retry_after = 5
 
 local server_methods = {}
-local server_mt = { __index = server_methods, __name = "cunnekt.server" }
+local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
 
 local function refuse(exchange, status, message, headers)
   headers = headers or {}
@@ -89,7 +89,7 @@ end
 ---@param address string
 ---@return string? host
 ---@return integer|cunnekt.error port or why it is not an address
-function server.parse_address(address)
+function webhook_server.parse_address(address)
   local host, port = address:match "^%[([%x:]+)%]:(%d+)$"
   if not host then
     host, port = address:match "^([^:%[%]]*):(%d+)$"
@@ -106,8 +106,8 @@ end
 ---@param inbox table
 ---@return table? server
 ---@return cunnekt.error? err
-function server.open(settings, inbox)
-  local host, port = server.parse_address(settings.listen)
+function webhook_server.open(settings, inbox)
+  local host, port = webhook_server.parse_address(settings.listen)
   if not host then
     return nil, port
   end
@@ -143,4 +143,4 @@ function server_methods:close()
   self._listener:close()
 end
 
-return server
+return webhook_server

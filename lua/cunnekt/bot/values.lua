@@ -1,20 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- bot.store: values that all conversations share. Changes hold with the turn that made them; outside a turn, at once.
--- Turns run side by side, so each remembers what it read: when another turn changed that first, it is run again.
+-- bot.store: values that all conversations share. Changes take effect with the turn that made them; outside a turn, at once.
+-- Each turn records what it read: when another turn changed that first, it is run again.
 
 local json = require "cunnekt.base.json"
-local run = require "cunnekt.dialog.engine.run"
+local steps = require "cunnekt.engine.steps"
 local turn = require "cunnekt.engine.turn"
 
-local keys = {}
+local values = {}
 
-local keys_methods = {}
-local keys_mt = { __index = keys_methods, __name = "cunnekt.keys" }
+local values_methods = {}
+local values_mt = { __index = values_methods, __name = "cunnekt.keys" }
 
 ---@class cunnekt.keys
----@param bot table
-function keys.new(bot)
-  return setmetatable({ _bot = bot }, keys_mt)
+---@param engine cunnekt.engine
+---@return cunnekt.keys
+function values.new(engine)
+  return setmetatable({ _engine = engine }, values_mt)
 end
 
 local function check_key(where, key)
@@ -34,8 +35,8 @@ local function encode(where, key, value)
   return text
 end
 
--- The text under a key: as this turn has changed it, or as it is kept.
-local function read(current, key)
+-- The text under a key: as this turn has changed it, or as the store has it.
+local function read(engine, current, key)
   local changed = current.values[key]
   if changed == turn.gone then
     return nil
@@ -44,15 +45,15 @@ local function read(current, key)
     return changed
   end
   current:note_read("value " .. key)
-  return current.bot._store:value(key)
+  return engine.store:value(key)
 end
 
 -- A change of the running turn, and a step of the run in it.
 local function within(self, kind, key, given, change)
   local err
-  local result = run.within(kind, { key, given }, function()
+  local result = steps.within(kind, { key, given }, function()
     local value
-    value, err = turn.within(self._bot, change)
+    value, err = self._engine.turns:within(change)
     return value
   end)
   return result, err
@@ -62,10 +63,10 @@ end
 ---@param key string
 ---@param otherwise? any given back where there is none
 ---@return any
-function keys_methods:get(key, otherwise)
+function values_methods:get(key, otherwise)
   check_key("store:get", key)
-  local text = run.within("get", key, function()
-    return read(turn.current(self._bot) or turn.new(self._bot), key)
+  local text = steps.within("get", key, function()
+    return read(self._engine, self._engine.turns:current() or self._engine.turns:new(), key)
   end)
   if text == nil then
     return otherwise
@@ -78,7 +79,7 @@ end
 ---@param value any
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store, outside a turn only
-function keys_methods:set(key, value)
+function values_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
   return within(self, "set", key, value, function(current)
@@ -92,14 +93,14 @@ end
 ---@param value any not nil
 ---@return boolean is_first false when the key holds a value already
 ---@return cunnekt.error? err kind store, outside a turn only
-function keys_methods:add(key, value)
+function values_methods:add(key, value)
   check_key("store:add", key)
   if value == nil then
     error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
   end
   local text = encode("store:add", key, value)
   return within(self, "add", key, value, function(current)
-    if read(current, key) ~= nil then
+    if read(self._engine, current, key) ~= nil then
       return false
     end
     current:gather("values")[key] = text
@@ -112,10 +113,10 @@ end
 ---@param amount? number 1 by default
 ---@return number? sum
 ---@return cunnekt.error? err kind store, outside a turn only
-function keys_methods:increment(key, amount)
+function values_methods:increment(key, amount)
   check_key("store:increment", key)
   return within(self, "increment", key, amount or 1, function(current)
-    local text = read(current, key)
+    local text = read(self._engine, current, key)
     local value = text and json.decode(text) or 0
     if type(value) ~= "number" then
       error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
@@ -130,8 +131,8 @@ end
 ---@param key string
 ---@return boolean? ok
 ---@return cunnekt.error? err
-function keys_methods:delete(key)
+function values_methods:delete(key)
   return self:set(key, nil)
 end
 
-return keys
+return values

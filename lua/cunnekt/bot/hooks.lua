@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+-- The functions that a script registers to hear of things beside its handlers: bot:before_send, bot:on_error and
+-- bot:on_restart.
+
+local build = require "cunnekt.provider.build"
+local errors = require "cunnekt.base.errors"
+local log = require "cunnekt.base.log"
+local task = require "cunnekt.base.task"
+
+local hooks = {}
+
+local hooks_methods = {}
+local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
+
+---@class cunnekt.hooks
+---@field senders function[] bot:before_send
+---@field failure_listeners function[] bot:on_error
+---@field restart_listeners function[] bot:on_restart
+
+---@return cunnekt.hooks
+function hooks.new()
+  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {} }, hooks_mt)
+end
+
+---Lets the script see a message before it joins the outbox, and checks what the script made of it.
+---@param payload table
+---@param chat cunnekt.chat
+---@return table? payload
+---@return cunnekt.error? err kind cancelled or invalid
+function hooks_methods:before_send(payload, chat)
+  for _, fn in ipairs(self.senders) do
+    local verdict = fn(payload, chat)
+    if verdict == false then
+      return nil, errors.new("cancelled", "before_send dropped the message")
+    end
+    payload = type(verdict) == "table" and verdict or payload
+  end
+  return build.send(payload)
+end
+
+---Tells the script of a failure, or the log where no function is registered.
+---@param err cunnekt.error
+---@param about table? the event, or the handle of the message
+function hooks_methods:on_failure(err, about)
+  if #self.failure_listeners == 0 then
+    log.error("%s", err.traceback or tostring(err))
+  end
+  for _, fn in ipairs(self.failure_listeners) do
+    task.spawn(function()
+      local ok, problem = xpcall(fn, debug.traceback, err, about)
+      if not ok then
+        log.error("bot:on_error failed: %s", problem)
+      end
+    end)
+  end
+end
+
+return hooks

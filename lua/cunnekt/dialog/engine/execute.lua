@@ -1,0 +1,125 @@
+-- SPDX-License-Identifier: MIT
+-- Executes a run in the running turn: from its beginning, from a wait, or again from an earlier question (chat:back). The
+-- script's code runs in a strand (base/task.lua): when the run waits, its turn ends and the strand is suspended. How a
+-- run comes back that left memory is in rebuild.lua.
+
+local chat = require "cunnekt.bot.chat"
+local run = require "cunnekt.dialog.engine.run"
+local task = require "cunnekt.base.task"
+local turn = require "cunnekt.engine.turn"
+
+local execute = {}
+
+-- Calls the function of a dialog, or the handlers that the event goes to.
+local function enter(dialogs, current)
+  if not current.is_handler then
+    local it = chat.new(dialogs.scope, current.contact, current.to)
+    return current.script.known[current.name].fn(it, current.args)
+  end
+  local it = current.event or dialogs:read_event(current.contact, current.args.bodies)
+  it.track, current.event = it.track or current.args.track, nil
+  return current.script.routes:dispatch(it, current)
+end
+
+---Makes a run the one that the running turn executes.
+---@param current cunnekt.run
+function execute.make_current(current)
+  local running = task.running()
+  running.run, running.turn.run = current, current
+end
+
+-- Cuts the journal off where an earlier question began, and gives the run that continues from there.
+local function go_back(dialogs, current, n)
+  local its_turn = task.running().turn
+  local old = current.pending
+  current.pending, current.doom, current.waiting = {}, nil, nil
+  for _, step in ipairs(old) do
+    current.pending[#current.pending + 1] = step.n < n and step or nil
+  end
+  its_turn:gather("cuts")[current.id] = { n = n, steps = current.stored_n }
+  current.n, current.stored_n = n - 1, n - 1
+  its_turn:commit_more()
+  local again = run.new {
+    id = current.id,
+    name = current.name,
+    contact = current.contact,
+    to = current.to,
+    args = current.args,
+    code = current.code,
+    script = current.script,
+    seed = current.seed,
+    at = current.started_at,
+    is_dialog = current.is_dialog,
+    is_handler = current.is_handler,
+    owner = dialogs,
+    replay = dialogs.store:steps_of(current.id),
+  }
+  again.started_at, again.stored_n = current.started_at, current.stored_n
+  return again
+end
+
+-- Deals with the failure that ended a run: it may be the wish to go back to an earlier question. Raises any other.
+local function settle_failure(dialogs, current, failure)
+  failure = current.doom or failure
+  if failure.kind ~= "back" then
+    error(failure, 0)
+  end
+  return go_back(dialogs, current, failure.n)
+end
+
+-- Executes a run until it has ended or waits.
+local function advance(dialogs, current, ...)
+  execute.make_current(current)
+  local how, ok, failure = task.go_on(current.strand, ...)
+  if how == "parked" then
+    return current, false
+  end
+  current.strand = nil
+  if how == "ended" and ok and not current.doom then
+    if current.replay or current.delivery then
+      current:check_end()
+    end
+    return current, true
+  end
+  if how == "failed" then
+    failure = ok
+  end
+  local again = settle_failure(dialogs, current, failure)
+  again.strand = task.new_strand()
+  return advance(dialogs, again, xpcall, enter, turn.with_traceback, dialogs, again)
+end
+
+---Begins a run. Raises the failure that ended it.
+---@param dialogs cunnekt.dialogs
+---@param current cunnekt.run
+---@return cunnekt.run its_run another one where it went back to an earlier question
+---@return boolean is_over false: it waits
+function execute.begin(dialogs, current)
+  current.started_at = current.started_at or current.at
+  current.strand = task.new_strand()
+  return advance(dialogs, current, xpcall, enter, turn.with_traceback, dialogs, current)
+end
+
+local function begin_what_it_planned(dialogs, its_run, is_over)
+  if is_over and its_run.planned then
+    dialogs:begin_planned(its_run)
+  end
+end
+
+---Begins a run, and when it is over the dialogs that it planned. Raises as `begin` does.
+---@param dialogs cunnekt.dialogs
+---@param current cunnekt.run
+function execute.call(dialogs, current)
+  begin_what_it_planned(dialogs, execute.begin(dialogs, current))
+end
+
+---Continues a run that waited, and when it is over begins the dialogs that it planned. Raises as `begin` does.
+---@param dialogs cunnekt.dialogs
+---@param current cunnekt.run
+---@param delivery table event and record that end its wait
+function execute.continue(dialogs, current, delivery)
+  task.running().turn.is_continued = true
+  begin_what_it_planned(dialogs, advance(dialogs, current, delivery))
+end
+
+return execute

@@ -1,0 +1,106 @@
+-- SPDX-License-Identifier: MIT
+-- The runs that wait in memory, as coroutines: a bounded number, each for a bounded time. The one that has waited longest
+-- is evicted first; it can be rebuilt from its journal.
+
+local clock = require "cunnekt.time.clock"
+
+local resident = {}
+
+-- Seconds between checks at most: any number may be given for how long runs stay.
+local longest_pause = 3600
+
+local resident_methods = {}
+local resident_mt = { __index = resident_methods, __name = "cunnekt.resident" }
+
+---@class cunnekt.resident
+---@param most integer runs at once
+---@param seconds number after which a run without events is evicted
+---@return cunnekt.resident
+function resident.new(most, seconds)
+  -- A ring: what follows the ring's own place has waited longest.
+  local self = setmetatable({ _most = most, _seconds = seconds, _by_id = {}, _count = 0 }, resident_mt)
+  self._next, self._before = self, self
+  return self
+end
+
+local function unlink(self, run)
+  run._before._next, run._next._before = run._next, run._before
+  run._next, run._before = nil, nil
+  self._by_id[run.id] = nil
+  self._count = self._count - 1
+end
+
+local function evict(self, run)
+  unlink(self, run)
+  run:drop()
+end
+
+-- Checks again when the oldest has been here long enough.
+local function check_later(self)
+  if self._timer or self._count == 0 then
+    return
+  end
+  local seconds = self._next.resident_since + self._seconds - clock.monotonic()
+  self._timer = clock.after(math.max(0, math.min(longest_pause, seconds)), function()
+    self._timer = nil
+    local now = clock.monotonic()
+    while self._count > 0 and self._next.resident_since + self._seconds <= now do
+      evict(self, self._next)
+    end
+    check_later(self)
+  end)
+end
+
+---Keeps a run that waits; the oldest is evicted when there are too many.
+---@param run cunnekt.run
+function resident_methods:add(run)
+  run.resident_since = clock.monotonic()
+  run._before, run._next = self._before, self
+  self._before._next, self._before = run, run
+  self._by_id[run.id] = run
+  self._count = self._count + 1
+  if self._count > self._most then
+    evict(self, self._next)
+  end
+  check_later(self)
+end
+
+---The run with this id, if it is here.
+---@param id integer
+---@return cunnekt.run?
+function resident_methods:find(id)
+  return self._by_id[id]
+end
+
+---Takes out a run that continues.
+---@param run cunnekt.run
+function resident_methods:take(run)
+  unlink(self, run)
+end
+
+---Evicts one run, if it is here.
+---@param id integer
+function resident_methods:evict(id)
+  if self._by_id[id] then
+    evict(self, self._by_id[id])
+  end
+end
+
+---Evicts every run.
+function resident_methods:evict_all()
+  while self._count > 0 do
+    evict(self, self._next)
+  end
+  if self._timer then
+    self._timer:close()
+    self._timer = nil
+  end
+end
+
+---How many runs are here.
+---@return integer
+function resident_methods:count()
+  return self._count
+end
+
+return resident

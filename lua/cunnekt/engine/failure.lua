@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: MIT
+-- What happens to an event whose turn failed: it is tried again after a pause, and after its last attempt it becomes a dead
+-- letter. A turn that the store could not keep, or that had a conflict, is repeated without counting as an attempt.
+
+local clock = require "cunnekt.time.clock"
+local log = require "cunnekt.base.log"
+
+local failure = {}
+
+local failure_methods = {}
+local failure_mt = { __index = failure_methods, __name = "cunnekt.failure" }
+
+-- Seconds before the next try when the store could not keep a turn.
+local store_pause = 1
+
+---@class cunnekt.failure
+---@param parts {store: table, inbox: cunnekt.inbox, counts: table, attempts: integer, on_failure: fun(err: cunnekt.error, about: table?), break_run: fun(its_run: cunnekt.run, err: cunnekt.error, record: table?)} `attempts`: turns of an event at most; `break_run` stores that a dialog cannot continue
+---@return cunnekt.failure
+function failure.new(parts)
+  return setmetatable({
+    _store = parts.store,
+    _inbox = parts.inbox,
+    _counts = parts.counts,
+    _attempts = parts.attempts,
+    _on_failure = parts.on_failure,
+    _break_run = parts.break_run,
+  }, failure_mt)
+end
+
+-- Seconds before the next try of an event: a second, then four times longer each time, of which half is random.
+local function retry_pause(attempts)
+  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
+end
+
+---Deals with a turn that failed.
+---@param record cunnekt.inbox.record
+---@param err cunnekt.error `attempts` and `is_final` are set
+---@param what {event: table?, run: cunnekt.run?, is_finished: boolean} `run`: a stored one that failed in it; `is_finished`: the event's turn was committed before the failure
+---@param done fun(pause?: number) of the event's lane
+function failure_methods:on_turn(record, err, what, done)
+  if err.kind == "store" and not what.is_finished then
+    -- The handler is not to blame: it runs again when the store can write.
+    log.warn("a turn could not be kept: %s", err.message)
+    return done(store_pause)
+  elseif err.kind == "conflict" and not what.is_finished then
+    record.has_met = true
+    return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
+  elseif err.kind == "diverged" and what.run then
+    -- The dialog is broken, so this time the event goes to the handlers.
+    self._break_run(what.run, err)
+    self._on_failure(err, what.event)
+    return done(0)
+  end
+  self._counts.events_failed = self._counts.events_failed + 1
+  record.attempts = record.attempts + 1
+  err.attempts = record.attempts
+  err.is_final = what.is_finished or record.attempts >= self._attempts
+  self._on_failure(err, what.event)
+  if not err.is_final then
+    self._store:note_attempt(record)
+    return self._inbox:try_later(record, retry_pause(record.attempts), done)
+  end
+  if what.run then
+    self._break_run(what.run, err, record)
+  end
+  if not what.is_finished then
+    self._counts.events_dead = self._counts.events_dead + 1
+    self._store:bury(record, err)
+  end
+  done()
+end
+
+return failure

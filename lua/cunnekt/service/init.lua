@@ -1,0 +1,297 @@
+-- SPDX-License-Identifier: MIT
+-- A service: a bot with all the parts that run it. This file puts them together; start.lua and stop.lua are its life. The
+-- host serves the bots that a script made and did not run itself.
+
+local bot = require "cunnekt.bot"
+local bot_options = require "cunnekt.service.options"
+local client = require "cunnekt.provider.client"
+local dialog = require "cunnekt.dialog"
+local dispatch = require "cunnekt.dialog.dispatch"
+local engine = require "cunnekt.engine"
+local failure = require "cunnekt.engine.failure"
+local flow = require "cunnekt.dialog.flow"
+local hooks = require "cunnekt.bot.hooks"
+local log = require "cunnekt.base.log"
+local planner = require "cunnekt.jobs.planner"
+local route = require "cunnekt.bot.route"
+local schedule = require "cunnekt.jobs.schedule"
+local sent = require "cunnekt.bot.sent"
+local settings = require "cunnekt.provider.settings"
+local signals = require "cunnekt.service.signals"
+local start = require "cunnekt.service.start"
+local stop = require "cunnekt.service.stop"
+local store = require "cunnekt.store"
+local task = require "cunnekt.base.task"
+local values = require "cunnekt.bot.values"
+
+local service = {}
+
+local service_methods = {}
+local service_mt = { __index = service_methods, __name = "cunnekt.service" }
+
+---@class cunnekt.service
+---@field bot cunnekt.bot
+---@field engine cunnekt.engine
+---@field inbox cunnekt.inbox the engine's, as are outbox, store and counts
+---@field outbox cunnekt.outbox
+---@field store table
+---@field counts table<string, integer>
+---@field dialogs cunnekt.dialogs
+---@field schedule cunnekt.schedule
+---@field hooks cunnekt.hooks
+---@field settings table<string, any>
+---@field options table<string, any> those of cunnekt.bot
+---@field started_at number? seconds since 1970; nil before it serves
+---@field is_stopping boolean
+---@field is_clean boolean? how it stopped
+---@field webhook_server table? what `start` opened, as are admin_server and maintenance
+---@field admin_server table?
+---@field maintenance table?
+
+-- Services whose bot the script has not run, which the host serves; and those that serve now.
+---@type cunnekt.service[]
+local unserved = {}
+---@type table<cunnekt.service, boolean>
+local serving = {}
+
+-- ---- putting it together -------------------------------------------------------------------------------------------
+
+-- Fills in what the engine asks of those above it.
+local function fill_hooks(self, engine_hooks, routes)
+  local its_failure = failure.new {
+    store = self.store,
+    inbox = self.inbox,
+    counts = self.counts,
+    attempts = self.options.attempts,
+    on_failure = engine_hooks.on_failure,
+    break_run = function(its_run, err, record)
+      self.dialogs:break_run(its_run, err, record)
+    end,
+  }
+  local its_dispatch = dispatch.new {
+    engine = self.engine,
+    dialogs = self.dialogs,
+    routes = routes,
+    scope = self.scope,
+    failure = its_failure,
+  }
+  function engine_hooks.on_turn(record, done)
+    its_dispatch:on_turn(record, done)
+  end
+  function engine_hooks.on_answer(row, outcome, err)
+    return its_dispatch:on_answer(row, outcome, err)
+  end
+  function engine_hooks.on_commit(change)
+    if change.run then
+      change.run:on_committed()
+    end
+    self.dialogs:on_pauses(change.pauses)
+    self.schedule:enact(change.jobs)
+  end
+end
+
+local function open_store(url)
+  local opened, err = store.open(url)
+  if not opened then
+    error(err, 0)
+  end
+  return opened
+end
+
+local function new_schedule(self, engine_hooks)
+  return schedule.new {
+    store = self.store,
+    attempts = self.options.attempts,
+    keep_days = self.options.keep_days,
+    run = function(fn, done)
+      self.engine.turns:run(nil, fn, done)
+    end,
+    fail = engine_hooks.on_failure,
+  }
+end
+
+-- Makes the parts of a service, from the lowest up.
+local function assemble(own, chosen, its_client)
+  local its_hooks, engine_hooks, routes, parts = hooks.new(), {}, route.new(), {}
+  function engine_hooks.on_failure(err, about)
+    its_hooks:on_failure(err, about)
+  end
+  local its_engine = engine.new {
+    store = open_store(chosen.store),
+    client = its_client,
+    options = own,
+    hooks = engine_hooks,
+    handles = sent,
+  }
+  local self = setmetatable({
+    engine = its_engine,
+    inbox = its_engine.inbox,
+    outbox = its_engine.outbox,
+    store = its_engine.store,
+    counts = its_engine.counts,
+    hooks = its_hooks,
+    settings = chosen,
+    options = own,
+    is_stopping = false,
+  }, service_mt)
+  self.bot = bot.new(its_client, values.new(its_engine), parts)
+  self.scope = { engine = its_engine, hooks = its_hooks, flow = flow, bot = self.bot }
+  self.dialogs = dialog.new {
+    engine = its_engine,
+    scope = self.scope,
+    routes = routes,
+    resident = math.max(1, own.parked),
+    resident_seconds = own.parked_seconds,
+  }
+  self.scope.dialogs = self.dialogs
+  self.schedule = new_schedule(self, engine_hooks)
+  fill_hooks(self, engine_hooks, routes)
+  parts.engine, parts.scope, parts.routes, parts.hooks = its_engine, self.scope, routes, its_hooks
+  parts.dialogs, parts.service = self.dialogs, self
+  parts.planner = planner.new { schedule = self.schedule, turns = its_engine.turns, bot = self.bot }
+  return self
+end
+
+---Makes a bot.
+---@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: turns of a failing event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which dead letters and failed messages are kept (30); parked: dialogs that wait in memory (1000); parked_seconds: for which they do (600)
+---@return cunnekt.bot
+function service.new(opts)
+  local own, script = bot_options.split(opts, 3)
+  local chosen = settings.load { script = script, where = "cunnekt.bot" }
+  local its_client = client.new(settings.client_options(chosen), 2)
+  local self = assemble(own, chosen, its_client)
+  unserved[#unserved + 1] = self
+  return self.bot
+end
+
+---The service of a bot. For the host, and for tests.
+---@param of cunnekt.bot
+---@return cunnekt.service
+function service.of(of)
+  return bot.parts(of).service
+end
+
+-- ---- its life ------------------------------------------------------------------------------------------------------
+
+local function forget_unserved(self)
+  for i, other in ipairs(unserved) do
+    if other == self then
+      table.remove(unserved, i)
+      return
+    end
+  end
+end
+
+---Recovers what an earlier process left, opens the addresses and begins to serve.
+---@return boolean? ok
+---@return cunnekt.error? err
+function service_methods:listen()
+  if self.webhook_server then
+    return true
+  end
+  forget_unserved(self)
+  local ok, err = start.run(self)
+  if not ok then
+    return nil, err
+  end
+  serving[self] = true
+  return true
+end
+
+---Where webhooks come in, as "host:port"; nil before `listen`.
+---@return string?
+function service_methods:address()
+  return self.webhook_address
+end
+
+---Where the admin pages are, as "host:port"; nil when they are nowhere, and before `listen`.
+---@return string?
+function service_methods:admin_address()
+  return self.admin_server and self.admin_server:admin_address()
+end
+
+---The conversation with a contact.
+---@param to string
+---@param phone_number_id? string
+---@return cunnekt.chat
+function service_methods:chat(to, phone_number_id)
+  return self.bot:chat(to, phone_number_id)
+end
+
+---Whether nothing is waiting or under way.
+---@return boolean
+function service_methods:is_idle()
+  return self.schedule:active() + self.inbox:count() + self.outbox:count() == 0
+end
+
+---Stops, see bot:stop.
+---@param grace? number seconds
+---@return boolean is_clean
+function service_methods:stop(grace)
+  if self.is_stopping then
+    return false
+  end
+  self.is_stopping = true
+  self.is_clean = stop.run(self, grace or self.options.grace)
+  serving[self] = nil
+  if self.on_stopped then
+    self.on_stopped()
+  end
+  return self.is_clean
+end
+
+---Serves until stopped by a signal or bot:stop.
+---@return boolean? is_clean nil when it cannot serve
+---@return cunnekt.error? err
+function service_methods:run()
+  local ok, err = self:listen()
+  if not ok then
+    return nil, err
+  end
+  log.info("listening on %s", self:address())
+  if self:admin_address() then
+    log.info("admin pages on %s", self:admin_address())
+  end
+  local unwatch = signals.watch(self)
+  if self.is_clean == nil then
+    task.await(function(done)
+      self.on_stopped = done
+    end)
+  end
+  unwatch()
+  return self.is_clean
+end
+
+-- ---- for the host --------------------------------------------------------------------------------------------------
+
+---Whether no bot that serves has anything to do. For `cunnekt dev`.
+---@return boolean
+function service.is_idle()
+  for one in pairs(serving) do
+    if not one:is_idle() then
+      return false
+    end
+  end
+  return true
+end
+
+---Begins to stop all bots that serve. For `cunnekt dev`.
+function service.stop_all()
+  for one in pairs(serving) do
+    task.spawn(one.stop, one)
+  end
+end
+
+---Runs the bots that a script made and did not run. For the host.
+function service.serve_unserved()
+  local running = {}
+  while unserved[1] do
+    local its_bot = table.remove(unserved, 1).bot
+    running[#running + 1] = task.spawn(its_bot.run, its_bot)
+  end
+  for _, t in ipairs(running) do
+    task.join(t)
+  end
+end
+
+return service

@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: MIT
+-- Periodic maintenance of a serving bot: events for service windows that end soon, and removal of old rows.
+
+local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
+local log = require "cunnekt.base.log"
+local record = require "cunnekt.engine.record"
+local task = require "cunnekt.base.task"
+
+local maintenance = {}
+
+-- Seconds between checks of windows, and between sweeps; a sweep goes in small steps with a pause between them, so that no
+-- event waits for it.
+local window_pace, sweep_pace, step_pause = 30, 3600, 0.2
+
+local maintenance_methods = {}
+local maintenance_mt = { __index = maintenance_methods, __name = "cunnekt.maintenance" }
+
+local function tell_of_windows(service)
+  local records, err = service.store:closing_windows(function(contact, ends_at)
+    local _, to = identity.parts(contact)
+    return record.own(contact, { status = "window_closing", recipient = to, ends_at = ends_at })
+  end)
+  if not records then
+    return log.warn("the windows could not be looked up: %s", err.message)
+  end
+  service.inbox:enqueue(records)
+end
+
+local function sweep(service)
+  local days, now = service.options.keep_days, service.engine.wall:certain()
+  if not now then
+    return -- nothing has come in since the start
+  end
+  repeat
+    local is_done, err = service.store:clear_old(days, now)
+    if is_done == nil then
+      return log.warn("old rows could not be cleared away: %s", err.message)
+    end
+    task.sleep(step_pause)
+  until is_done or service.is_stopping
+end
+
+-- Runs `work` periodically, counted from its end.
+local function repeat_every(self, name, seconds, work)
+  self[name] = clock.after(seconds, function()
+    self[name] = nil
+    task.spawn(function()
+      work(self._service)
+      if not self._is_stopped then
+        repeat_every(self, name, seconds, work)
+      end
+    end)
+  end)
+end
+
+---Begins the maintenance of a service.
+---@param service cunnekt.service
+---@return table maintenance
+function maintenance.start(service)
+  local self = setmetatable({ _service = service }, maintenance_mt)
+  repeat_every(self, "_windows", window_pace, tell_of_windows)
+  repeat_every(self, "_sweep", sweep_pace, sweep)
+  return self
+end
+
+---Stops for good.
+function maintenance_methods:stop()
+  self._is_stopped = true
+  for _, name in ipairs { "_windows", "_sweep" } do
+    if self[name] then
+      self[name]:close()
+    end
+  end
+end
+
+return maintenance

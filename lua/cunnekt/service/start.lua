@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+-- How a service starts: it recovers what an earlier process left, opens its addresses, and only then lets anything run.
+
+local admin_server = require "cunnekt.operate.server"
+local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
+local log = require "cunnekt.base.log"
+local maintenance = require "cunnekt.service.maintenance"
+local webhook_server = require "cunnekt.service.webhook_server"
+
+local start = {}
+
+-- Reads what an earlier process left.
+local function read_rest(service)
+  local records, err = service.store:pending()
+  if not records then
+    return nil, err
+  end
+  local rows
+  rows, err = service.store:outgoing()
+  if not rows then
+    return nil, err
+  end
+  local is_loaded
+  is_loaded, err = service.schedule:load()
+  if not is_loaded then
+    return nil, err
+  end
+  if #records + #rows > 0 then
+    log.info("taking up %d events and %d messages from before", #records, #rows)
+  end
+  return { records = records, rows = rows }
+end
+
+-- Tells the script what was left, in a turn of its own, before anything of it continues.
+local function tell_of_rest(service, rest)
+  local listeners = service.hooks.restart_listeners
+  if #listeners == 0 then
+    return
+  end
+  local left = { events = #rest.records, messages = #rest.rows, dialogs = service.store:count_dialogs() }
+  if left.events + left.messages + left.dialogs == 0 then
+    return
+  end
+  service.engine.turns:run(nil, function()
+    for _, fn in ipairs(listeners) do
+      fn(left)
+    end
+  end, function(err)
+    if err then
+      service.hooks:on_failure(err, nil)
+    end
+  end)
+end
+
+-- bot:chat needs the number that customers write to before the first of them has written.
+local function find_line(service)
+  local engine = service.engine
+  local contact = not engine.phone_number_id and service.store:any_contact()
+  engine.phone_number_id = contact and identity.phone_number_id(contact) or engine.phone_number_id
+end
+
+-- Opens the admin server and the webhook's address: both or none.
+local function open_servers(service)
+  local admin, err = admin_server.open(service)
+  if not admin then
+    return nil, err
+  end
+  local opened
+  opened, err = webhook_server.open(service.settings, service.inbox)
+  if not opened then
+    admin:close()
+    return nil, err
+  end
+  service.webhook_server, service.webhook_address, service.admin_server = opened, opened:address(), admin
+  service.started_at = clock.now()
+  return true
+end
+
+---Starts a service.
+---@param service cunnekt.service
+---@return boolean? ok
+---@return cunnekt.error? err
+function start.run(service)
+  service.dialogs:start()
+  find_line(service)
+  local rest, err = read_rest(service)
+  if not rest then
+    return nil, err
+  end
+  local ok
+  ok, err = open_servers(service)
+  if not ok then
+    return nil, err
+  end
+  -- Nothing has come in yet, because the loop has not run: what is older is queued first.
+  tell_of_rest(service, rest)
+  service.outbox:recover(rest.rows)
+  service.inbox:enqueue(rest.records)
+  service.schedule:start()
+  service.maintenance = maintenance.start(service)
+  return true
+end
+
+return start

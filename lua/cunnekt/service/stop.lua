@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- How a service stops: it accepts nothing new, finishes what is under way within the grace time, and closes the store.
+-- Unfinished work resumes at the next start.
+
+local clock = require "cunnekt.time.clock"
+local task = require "cunnekt.base.task"
+
+local stop = {}
+
+-- Waits until nothing of this part is under way, or the deadline has come.
+local function wait_until_quiet(part, deadline)
+  task.await(function(done)
+    local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
+    part:when_quiet(function()
+      timer:close()
+      done()
+    end)
+  end)
+end
+
+-- Begins nothing new.
+local function stop_beginning(service)
+  local current = service.engine.turns:current()
+  if current and current.is_of_job then
+    current:commit_more() -- the job that stops everything would be due again
+  end
+  service.schedule:stop(current and current.is_of_job or false)
+  service.dialogs:stop()
+  if service.maintenance then
+    service.maintenance:stop()
+  end
+  if service.webhook_server then
+    service.webhook_server:pause()
+  end
+  if service.store.is_kept then
+    service.inbox:stop()
+  end
+end
+
+---Stops a service.
+---@param service cunnekt.service
+---@param grace number seconds
+---@return boolean is_clean nothing was cut off
+function stop.run(service, grace)
+  local inbox, outbox, schedule = service.inbox, service.outbox, service.schedule
+  stop_beginning(service)
+  local deadline = clock.monotonic() + grace
+  -- Turns first, for they send more messages.
+  wait_until_quiet(schedule, deadline)
+  wait_until_quiet(inbox, deadline)
+  wait_until_quiet(outbox, deadline)
+  local is_clean = schedule:active() + inbox:active() + outbox:active() == 0
+  inbox:stop()
+  outbox:stop()
+  if service.webhook_server then
+    service.webhook_server:close()
+    service.admin_server:close()
+  end
+  service.dialogs:evict_all()
+  service.store:close()
+  return is_clean
+end
+
+return stop
