@@ -1,4 +1,4 @@
--- A clinic books appointments, reminds of each an hour before, and takes "cancel" at any point.
+-- A clinic books appointments, sends a reminder an hour before each, and accepts "cancel" at any point.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
@@ -7,7 +7,7 @@ local HOUR, DAY = 3600, 24 * 3600
 local times = { "09:00", "11:00", "15:00", "17:00" }
 local slot = cunnekt.action("slot", { "day:string", "time:string" })
 
--- When an appointment is, in seconds since 1970 by this computer's clock.
+-- The time of an appointment, in seconds since 1970; the local time zone applies.
 local function when(day, time)
   local y, m, d = day:match "(%d+)-(%d+)-(%d+)"
   local hour, min = time:match "(%d+):(%d+)"
@@ -42,7 +42,7 @@ end
 bot:dialog("appointment", function(chat)
   local name = chat:ask("Whom is the appointment for?").text
   local day, time = ask_slot(chat)
-  -- add says true to the first one only: nobody else has taken it meanwhile.
+  -- add returns true only for the first caller: no other customer has booked the slot in the meantime.
   while not bot.store:add("slot " .. day .. " " .. time, name) do
     chat:reply_text "That one has just gone. Let us look again."
     day, time = ask_slot(chat)

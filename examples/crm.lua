@@ -1,4 +1,4 @@
--- Looks a customer up in a CRM over HTTP, while other customers go on being served.
+-- Looks up an order in a CRM over HTTP; other customers are not blocked.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

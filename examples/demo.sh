@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Plays a conversation between examples/feedback.lua and a local Cunnekt: two processes, real sockets, free ports. A third,
-# demo_player.lua, is the customer, and checks what comes. Exits 0 when all of it came as expected; nothing is left running.
+# demo_player.lua, is the customer, and checks the replies. Exits 0 when all are as expected; no process is left running.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ finish() {
   trap - EXIT
   for pid in $pids; do kill "$pid" 2>/dev/null || :; done
   for pid in $pids; do wait "$pid" 2>/dev/null || :; done
-  if [ "$code" -ne 0 ] && [ -n "$is_bot_up" ]; then cat <&4 >&2 || :; fi # what the bot had to say
+  if [ "$code" -ne 0 ] && [ -n "$is_bot_up" ]; then cat <&4 >&2 || :; fi # the bot's log
   rm -rf "$folder"
   exit "$code"
 }
@@ -23,14 +23,14 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# The caller's own settings are none of the demo's business.
+# The demo ignores the caller's settings.
 unset CUNNEKT_WEBHOOK_PATH CUNNEKT_WEBHOOK_SECRET CUNNEKT_APP_SECRET CUNNEKT_VERIFY_TOKEN CUNNEKT_RATE CUNNEKT_PAIR_RATE
 export CUNNEKT_API_KEY=demo CUNNEKT_STORE=memory: CUNNEKT_LISTEN=127.0.0.1:0
 cd "$folder"
 
-# What a process says comes through a named pipe, so that reading the line with its address waits for it.
+# Each process writes into a named pipe, so reading the line with its address waits until it listens.
 address=
-await_address() { # PATTERN: sets address to what follows it on the first line that has it, read from standard input
+await_address() { # PATTERN: reads standard input up to the first line with PATTERN, and sets address to what follows it
   while read -r line; do
     case $line in *"$1"*)
       address=${line#*"$1"}
@@ -56,7 +56,7 @@ exec 4<bot
 is_bot_up=yes
 await_address "listening on " <&4
 
-# In the background, for a shell hears signals only while it waits so.
+# In the background: a shell handles signals only while it is in wait.
 "$host" run "$here/demo_player.lua" "$sandbox" "http://$address/webhook" &
 pids="$pids $!"
 wait $!

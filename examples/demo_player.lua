@@ -1,5 +1,5 @@
--- The customer of `make demo`: writes to the bot through the sandbox's control API, and checks what comes back.
--- cunnekt run demo_player.lua SANDBOX_URL WEBHOOK_URL, in the folder where the bot runs.
+-- The customer of `make demo`: writes to the bot through the sandbox's control API, and checks the replies.
+-- cunnekt run demo_player.lua SANDBOX_URL WEBHOOK_URL, in the bot's working folder.
 -- SPDX-License-Identifier: MIT
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
@@ -43,7 +43,7 @@ local function say(fields)
   return message
 end
 
--- The next message of the bot must be of this type and hold this text; it must be read in the end.
+-- The bot's next message must have this type and contain this text, and must reach the status read.
 local function expect(kind, text)
   local answer = control("GET", ("messages?direction=out&after=%d&limit=1&wait=%d"):format(read_until, PATIENCE))
   local message = answer.messages[1]
@@ -66,7 +66,7 @@ local function expect(kind, text)
   show(settled)
 end
 
--- The bot must have stored the very bytes that the customer sent.
+-- The stored file must be identical to the one that the customer sent.
 local function expect_file(path, sent)
   local file = io.open(path, "rb")
   local bytes = file and file:read "a"

@@ -1,4 +1,4 @@
--- Says back what it is told.
+-- Replies with the text that the customer wrote.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

@@ -1,4 +1,4 @@
--- A shop asks how an order was: buttons, a list, a form, a document, and a template at the end.
+-- A shop asks for feedback on an order: buttons, a list, a form, a document, and a template at the end.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

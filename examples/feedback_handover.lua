@@ -1,4 +1,4 @@
--- A customer says how it was; whoever is unhappy is handed over to a person, who gives the conversation back.
+-- Collects feedback and hands unhappy customers over to a person, who returns the conversation to the bot.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
@@ -27,12 +27,12 @@ bot:dialog("feedback", function(chat, args)
   bot:chat(STAFF):reply_text(("%s (%s) is unhappy: %s\nWhen you are through, send: done %s"):format(args.name, chat.to, words, chat.to), {
     fallback = { template_id = "unhappy_customer", body = { args.name, chat.to } },
   })
-  chat:pause() -- from here on a person has the conversation
+  chat:pause() -- a person has the conversation from here on
   chat:wait { signal = "done" }
   chat:reply_text "I hope that helped. I am the machine again; write whenever you like."
 end)
 
--- The staff's word gives a conversation back; `cunnekt dialogs resume NUMBER` does it from a shell.
+-- A text from the staff returns the conversation to the bot; from a shell, `cunnekt dialogs resume NUMBER` does.
 bot:on("text", cunnekt.filter.from(STAFF) & cunnekt.filter.text "^[Dd]one %d+$", function(msg)
   local customer = msg.text:match "%d+"
   bot:chat(customer):resume()

@@ -1,4 +1,4 @@
--- A school takes a pupil in: a form to fill in, then a document, with a reminder for those who forget.
+-- A school registers a pupil: a form, then a document, with a reminder after a day without an answer.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
@@ -7,7 +7,7 @@ local FORM = os.getenv "INTAKE_FORM" or "925610928478879"
 local FOLDER = os.getenv "INTAKE_FOLDER" or "intake"
 local DAY = 24 * 3600
 
--- Waits a day, reminds once, waits another day.
+-- Waits a day, sends one reminder, waits another day.
 local function ask_twice(chat, ask, reminder)
   local answer = ask()
   if answer then
@@ -17,7 +17,7 @@ local function ask_twice(chat, ask, reminder)
   return chat:wait { form = true, media = true, timeout = DAY }
 end
 
--- The document, kept in the pupil's folder; asks until it is a file that can be fetched.
+-- Saves the document in the pupil's folder; asks again until the download succeeds.
 local function keep_document(chat, msg, folder)
   while msg do
     if msg.media then

@@ -1,4 +1,4 @@
--- Keeps every file that customers send, each in the customer's own folder, and sends a picture back.
+-- Saves every file that customers send, in one folder per customer, and replies with a picture.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

@@ -1,4 +1,4 @@
--- A menu that answers choices, remembers the last one for each customer, and offers itself to whoever is lost.
+-- A menu that answers choices, remembers each customer's last one, and is shown again after any other message.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

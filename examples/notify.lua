@@ -1,4 +1,4 @@
--- Sends a template to some numbers and ends: a plain client, no bot.
+-- Sends a template to a list of numbers and exits: a client without a bot.
 -- SPDX-License-Identifier: MIT
 -- cunnekt run notify.lua TEMPLATE NUMBER …
 local cunnekt = require "cunnekt"

@@ -1,8 +1,8 @@
--- A shop's order book behind HTTP, small enough to try order_status.lua with.
+-- A minimal HTTP API with a shop's orders, for trying order_status.lua.
 -- SPDX-License-Identifier: MIT
 -- cunnekt run examples/order_api.lua [PORT]     then: curl http://127.0.0.1:9000/orders/4711
 local cunnekt = require "cunnekt"
-local core = require "cunnekt.core" -- what the sandbox listens with; a real order book is a program of its own
+local core = require "cunnekt.core" -- the sandbox's web server; a real order system is a separate program
 
 local orders = {
   ["4711"] = { state = "packed", arrives = "tomorrow" },

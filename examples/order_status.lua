@@ -1,4 +1,4 @@
--- Customers ask where their order is; the answer comes from a shop's HTTP API (order_api.lua is a small one).
+-- Customers ask for the status of an order; the answer comes from a shop's HTTP API (order_api.lua is a small one).
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
@@ -6,7 +6,7 @@ local bot = cunnekt.bot()
 local API = os.getenv "ORDER_API" or "http://127.0.0.1:9000"
 local MINUTE = 60
 
--- The order, or nil and what to tell the customer; a request that was answered is not made again after a crash.
+-- Returns the order, or nil and the problem; an answered request is not repeated after a crash.
 local function find_order(number)
   local answer, err = cunnekt.http.get(("%s/orders/%s"):format(API, number), { timeout = 5 })
   if not answer or answer.status >= 500 then
@@ -17,7 +17,7 @@ local function find_order(number)
   return cunnekt.json.decode(answer.body)
 end
 
--- Asks the shop until it answers: its computer may be asleep for a while.
+-- Asks the shop's API up to three times, with growing pauses: its server may be down for a while.
 local function find_patiently(chat, number)
   for pause = 1, 3 do
     local order, problem = find_order(number)

@@ -1,4 +1,4 @@
--- A menu in two languages, which remembers the language, and in which "back" goes back a step.
+-- A menu in two languages that remembers the customer's language; "back" returns to the previous question.
 -- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
