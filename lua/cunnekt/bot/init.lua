@@ -6,6 +6,7 @@ local chat = require "cunnekt.bot.chat"
 local client = require "cunnekt.provider.client"
 local counts = require "cunnekt.engine.counts"
 local dialog = require "cunnekt.dialog"
+local identity = require "cunnekt.provider.identity"
 local inbox = require "cunnekt.engine.inbox"
 local keys = require "cunnekt.bot.keys"
 local options = require "cunnekt.base.options"
@@ -306,8 +307,8 @@ end
 ---@return cunnekt.chat
 function bot_methods:chat(to, phone_number_id)
   local current = run.current()
-  local number = phone_number_id or (current and current.contact:match "^([^:]+):") or self._phone_number_id
-  return chat.new(self, ("%s:%s"):format(number or "", to), to)
+  local number = phone_number_id or (current and identity.phone_number_id(current.contact)) or self._phone_number_id
+  return chat.new(self, identity.key(number, to), to)
 end
 
 ---Whether no bot that serves has anything to do. For `cunnekt dev`.

@@ -6,14 +6,14 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.dialog.engine.journal"
 local run = require "cunnekt.dialog.engine.run"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local sent = {}
 
 -- How far each state is. A message only ever moves up, whatever order its statuses come in.
-local rank = { queued = 0, sending = 1, unknown = 1.5, accepted = 2, sent = 3, delivered = 4, read = 5, played = 6 }
-local is_end = { rejected = true, failed = true, dropped = true }
-local waitable = { accepted = rank.accepted, sent = rank.sent, delivered = rank.delivered, read = rank.read }
+local progress = status_names.progress
+local waitable = status_names.set(status_names.awaitable)
 
 ---@class cunnekt.sent
 ---@field state string queued sending accepted sent delivered read played, or unknown rejected failed dropped
@@ -37,10 +37,6 @@ function sent.new(payload)
   return setmetatable(handle, sent_mt)
 end
 
-local function has_reached(self, wanted)
-  return not is_end[self.state] and (rank[self.state] or 0) >= wanted
-end
-
 local function wake(self)
   local waiters = self._waiters
   self._waiters = nil
@@ -54,7 +50,7 @@ end
 ---@param err cunnekt.error?
 ---@return boolean moved
 function sent_methods:_advance(state, err)
-  if is_end[self.state] or (rank[state] and rank[state] <= rank[self.state]) then
+  if status_names.is_final(self.state) or (progress[state] and progress[state] <= progress[self.state]) then
     return false
   end
   self.state, self.err = state, err
@@ -135,10 +131,9 @@ end
 
 ---Waits, whoever asks. For the outbox.
 function sent_methods:_wait_for(wanted, timeout)
-  local level = waitable[wanted]
   local deadline = clock.monotonic() + timeout
-  while not has_reached(self, level) do
-    if is_end[self.state] or self.state == "unknown" then
+  while not status_names.has_reached(self.state, wanted) do
+    if status_names.has_failed(self.state) then
       return nil, failure_of(self)
     end
     if clock.monotonic() >= deadline then

@@ -6,13 +6,14 @@
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
 local due = require "cunnekt.dialog.engine.due"
+local identity = require "cunnekt.provider.identity"
 local inbox = require "cunnekt.engine.inbox"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local options = require "cunnekt.base.options"
 local parked = require "cunnekt.dialog.engine.parked"
-local ranks = require("cunnekt.store.keys").ranks
 local run = require "cunnekt.dialog.engine.run"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 local turn = require "cunnekt.engine.turn"
 local world = require "cunnekt.dialog.engine.world"
@@ -139,8 +140,6 @@ end
 
 -- ---- the fate of messages ------------------------------------------------------------------------------------------
 
-local has_ended = { unknown = true, rejected = true, failed = true, dropped = true }
-
 ---What a wait for a message's fate is told; nil as long as it has to wait.
 ---@param id integer the message's number in the outbox
 ---@param reaches string
@@ -149,7 +148,7 @@ local has_ended = { unknown = true, rejected = true, failed = true, dropped = tr
 function dialogs_methods:fate_of(id, reaches)
   local state, message_id = self._bot._store:message_state(id)
   state = state or "dropped"
-  if has_ended[state] or (ranks[state] and ranks[state] >= ranks[reaches]) then
+  if status_names.has_failed(state) or status_names.has_reached(state, reaches) then
     return state, message_id
   end
   return nil
@@ -320,7 +319,7 @@ function dialogs_methods:start()
   self.sent_waits = is_any and store:sent_waits() or {}
   -- bot:chat wants the number that customers write to before the first of them has written.
   local contact = not self._bot._phone_number_id and store:any_contact()
-  self._bot._phone_number_id = contact and contact:match "^([^:]+):" or self._bot._phone_number_id
+  self._bot._phone_number_id = contact and identity.phone_number_id(contact) or self._bot._phone_number_id
   self.due:look_at(at)
 end
 

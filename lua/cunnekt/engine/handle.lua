@@ -8,6 +8,7 @@ local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local inbox = require "cunnekt.engine.inbox"
 local log = require "cunnekt.base.log"
+local retry = require "cunnekt.provider.retry"
 local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
 local turn = require "cunnekt.engine.turn"
@@ -221,17 +222,12 @@ function methods:_handle(record, done)
   end)
 end
 
--- Seconds before the next try of an event: a second, then four times longer each time, of which half is chance.
-local function retry_pause(attempts)
-  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
-end
-
 -- What becomes of an event whose turn failed. `what`: its event, run, and whether the event is finished all the same.
 function methods:_turn_failed(record, err, what, done)
   if err.kind == "store" and not what.is_finished then
     -- The handler is not to blame: it runs again when the store can write.
     log.warn("a turn could not be kept: %s", err.message)
-    return done(1)
+    return done(retry.store)
   elseif err.kind == "conflict" and not what.is_finished then
     record.has_met = true
     return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
@@ -248,7 +244,7 @@ function methods:_turn_failed(record, err, what, done)
   self:_fail(err, what.event)
   if not err.is_final then
     self._store:note_attempt(record)
-    return self._inbox:try_later(record, retry_pause(record.attempts), done)
+    return self._inbox:try_later(record, retry.turn(record.attempts), done)
   end
   if what.run then
     self._dialogs:set_aside(what.run, err, record)

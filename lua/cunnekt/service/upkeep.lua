@@ -2,6 +2,7 @@
 -- What a serving bot looks after now and then: service windows that end soon, and rows that are old enough to go.
 
 local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
 local inbox = require "cunnekt.engine.inbox"
 local log = require "cunnekt.base.log"
 local task = require "cunnekt.base.task"
@@ -17,7 +18,7 @@ local upkeep_mt = { __index = upkeep_methods, __name = "cunnekt.upkeep" }
 
 local function tell_of_windows(bot)
   local records, err = bot._store:closing_windows(function(contact, ends_at)
-    local to = contact:match "^[^:]*:(.*)$"
+    local _, to = identity.parts(contact)
     return inbox.own_record(contact, { status = "window_closing", recipient = to, ends_at = ends_at })
   end)
   if not records then

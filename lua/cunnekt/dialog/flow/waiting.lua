@@ -7,6 +7,7 @@ local inbox = require "cunnekt.engine.inbox"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local run = require "cunnekt.dialog.engine.run"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local waiting = {}
@@ -145,7 +146,6 @@ end
 
 -- ---- what a script may wait for ------------------------------------------------------------------------------------
 
-local reachable = { "accepted", "sent", "delivered", "read" }
 ---@type table<string, any> what chat:wait takes
 waiting.wait_types = {
   reply = "boolean",
@@ -156,7 +156,7 @@ waiting.wait_types = {
   any = "boolean",
   signal = "string",
   sent = "table",
-  reaches = reachable,
+  reaches = status_names.awaitable,
   timeout = "number",
 }
 
