@@ -2,8 +2,9 @@
 -- The bot's part for its life: taking up what an earlier run left, serving, the looks that it takes now and then, and a
 -- stop that cuts nothing off. The methods are the bot's own; see bot.lua.
 
+local adapter = require "cunnekt.service.adapter"
+local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
-local control = require "cunnekt.operate.server"
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
 local server = require "cunnekt.service.server"
@@ -90,7 +91,7 @@ function methods:listen()
     return nil, err
   end
   local doors, opened
-  doors, err = control.open(self)
+  doors, err = admin_server.open(adapter.of(self))
   if not doors then
     return nil, err
   end
@@ -119,7 +120,7 @@ end
 ---Where /healthz, /readyz and /metrics are, as "host:port"; nil when the setting `admin` is not set, and before `listen`.
 ---@return string?
 function methods:admin_address()
-  return self._doors and self._doors:admin_address()
+  return self._doors and self._doors:address()
 end
 
 -- Waits until nothing of these lanes is under way, or the deadline has come.
