@@ -119,7 +119,7 @@ describe("make #packaging", function()
     end
     assert.is_true(compiled()["loop.o"])
     assert.same({}, compiled())
-    assert.same({ ["embedded.o"] = true }, compiled("-W", "lua/cunnekt/task.lua"))
+    assert.same({ ["embedded.o"] = true }, compiled("-W", "lua/cunnekt/base/task.lua"))
     assert.same({ ["search.o"] = true }, compiled("-W", "src/host/search.c"))
     local by_header = compiled("-W", "src/bind/bind.h")
     assert.is_true(by_header["core.o"])

@@ -98,8 +98,10 @@ describe("what a script can call", function()
     { "cunnekt.keys:", methods_of(keys.new(bot)) },
     { "cunnekt.action:", methods_of(require("cunnekt.bot.action").new("a", {})) },
   }
-  for _, name in ipairs { "json", "http", "webhook", "build", "errors", "sandbox", "filter" } do
-    places[#places + 1] = { ("cunnekt.%s."):format(name), require("cunnekt." .. name) }
+  for _, path in ipairs {
+    "base.json", "provider.http", "provider.webhook", "provider.build", "base.errors", "sandbox", "bot.filter",
+  } do
+    places[#places + 1] = { ("cunnekt.%s."):format(path:match "%a+$"), require("cunnekt." .. path) }
   end
   -- A bot of its own would open a store and an address; its methods are the constructor's upvalue.
   do
