@@ -13,10 +13,10 @@ local LONGEST = 500
 -- every module that begins so; the first that fits counts.
 local lua_layers = {
   { "cunnekt.core", "cjson", "argparse" },
-  { "cunnekt.base.errors", "cunnekt.base.options", "cunnekt.time.calendar", "cunnekt.base.heap" },
+  { "cunnekt.base.errors", "cunnekt.base.options", "cunnekt.time.calendar", "cunnekt.time.units", "cunnekt.base.heap" },
   { "cunnekt.time*", "cunnekt.base.log", "cunnekt.jobs.timing" },
   { "cunnekt.base*", "cunnekt.engine.lanes", "cunnekt.engine.counts" },
-  { "cunnekt.provider.http", "cunnekt.provider.settings" },
+  { "cunnekt.provider.http", "cunnekt.provider.settings", "cunnekt.provider.identity", "cunnekt.provider.limits", "cunnekt.provider.status" },
   { "cunnekt.provider*" },
   { "cunnekt.bot", "cunnekt.bot.*", "cunnekt.engine*", "cunnekt.jobs*", "cunnekt.service*", "cunnekt.store*", "cunnekt.operate*", "cunnekt.dialog*" },
   { "cunnekt" },

@@ -5,22 +5,6 @@ local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
 local server = require "cunnekt.service.webhook_server"
 
-describe("server.parse_address", function()
-  it("takes host and port apart", function()
-    assert.are.same({ "127.0.0.1", 8080 }, { server.parse_address "127.0.0.1:8080" })
-    assert.are.same({ "::1", 8080 }, { server.parse_address "[::1]:8080" })
-    assert.are.same({ "127.0.0.1", 0 }, { server.parse_address ":0" })
-  end)
-
-  it("refuses what is no address", function()
-    for _, address in ipairs { "", "8080", "localhost", "::1:8080", "127.0.0.1:65536", "127.0.0.1:x" } do
-      local host, err = server.parse_address(address)
-      assert.is_nil(host)
-      assert.equal("invalid", err.kind)
-    end
-  end)
-end)
-
 describe("an address that is taken", function()
   local holder
 

@@ -6,12 +6,13 @@
 -- number: words that would be read as one, and what stands between fields, are escaped as in URLs.
 
 local filter = require "cunnekt.bot.filter"
+local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 
 local action = {}
 
--- WhatsApp's limit for the id of a button, in bytes to be safe.
-local longest_id = 256
+-- In bytes, to be safe.
+local longest_id = limits.characters.button_id.max
 
 ---@class cunnekt.action
 ---@field name string

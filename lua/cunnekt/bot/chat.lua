@@ -6,14 +6,15 @@ local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
+local units = require "cunnekt.time.units"
 
 local chat = {}
 
--- Seconds for which free-form messages may follow a customer's last one: the provider's service window.
-local window_seconds = 24 * 60 * 60
+local window_seconds = limits.service_window
 
 ---@type table<string, string|string[]> what a send may say about its delivery; the rest of its table is content
 chat.delivery_types = {
@@ -89,9 +90,9 @@ end
 ---Asks for an event "window_closing" before the service window ends; once, counted from the customer's last message.
 ---@param before? number seconds before the end; an hour by default
 function chat_methods:watch_window(before)
-  before = before or 3600
+  before = before or units.hour
   if type(before) ~= "number" or before <= 0 or before >= window_seconds then
-    error("chat:watch_window: seconds must be a number between 0 and 86400", 2)
+    error(("chat:watch_window: seconds must be a number between 0 and %d"):format(window_seconds), 2)
   end
   steps.within("watch", { self.contact, before }, function()
     self._scope.engine.turns:within(function(current)

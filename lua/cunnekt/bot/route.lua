@@ -2,7 +2,8 @@
 -- Which handler an event goes to: the list that bot:on fills, its matchers, and the chain of bot:use around it.
 
 local options = require "cunnekt.base.options"
-local typed = require "cunnekt.bot.words"
+local status_names = require "cunnekt.provider.status"
+local typed = require "cunnekt.bot.typed"
 
 local route = {}
 
@@ -10,9 +11,9 @@ local message_types = {
   "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
   "contacts", "reaction", "order", "system", "unsupported",
 }
-local statuses = { "sent", "delivered", "read", "played", "failed" }
+local statuses = status_names.reported
 -- Events of our own: what became of a send, and a service window that ends soon.
-local own = { "accepted", "rejected", "unknown_outcome", "window_closing" }
+local own = status_names.own_events
 local groups = { "message", "status", "error", "unknown", "any" }
 
 local known, is_message_type, is_status = {}, {}, {}

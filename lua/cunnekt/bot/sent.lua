@@ -6,14 +6,14 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local steps = require "cunnekt.engine.steps"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local sent = {}
 
 -- The order of the states. A message only moves up, in whatever order its statuses come.
-local rank = { queued = 0, sending = 1, unknown = 1.5, accepted = 2, sent = 3, delivered = 4, read = 5, played = 6 }
-local is_end = { rejected = true, failed = true, dropped = true }
-local waitable = { accepted = rank.accepted, sent = rank.sent, delivered = rank.delivered, read = rank.read }
+local progress = status_names.progress
+local waitable = status_names.set(status_names.awaitable)
 
 ---@class cunnekt.sent
 ---@field state string queued sending accepted sent delivered read played, or unknown rejected failed dropped
@@ -39,10 +39,6 @@ function sent.new(payload)
   return setmetatable(handle, sent_mt)
 end
 
-local function has_reached(self, wanted)
-  return not is_end[self.state] and (rank[self.state] or 0) >= wanted
-end
-
 local function wake(self)
   local waiters = self._waiters
   self._waiters = nil
@@ -57,7 +53,7 @@ end
 ---@param err cunnekt.error?
 ---@return boolean moved
 function sent.advance(handle, state, err)
-  if is_end[handle.state] or (rank[state] and rank[state] <= rank[handle.state]) then
+  if status_names.is_final(handle.state) or (progress[state] and progress[state] <= progress[handle.state]) then
     return false
   end
   handle.state, handle.err = state, err
@@ -98,10 +94,9 @@ end
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind timeout, or why the message failed
 function sent.wait_until(handle, wanted, timeout)
-  local level = waitable[wanted]
   local deadline = clock.monotonic() + timeout
-  while not has_reached(handle, level) do
-    if is_end[handle.state] or handle.state == "unknown" then
+  while not status_names.has_reached(handle.state, wanted) do
+    if status_names.has_failed(handle.state) then
       return nil, failure_of(handle)
     end
     if clock.monotonic() >= deadline then

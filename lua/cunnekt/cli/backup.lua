@@ -2,8 +2,9 @@
 -- `cunnekt backup`: a copy of the store, as it is at one moment, whether a host runs on it or not.
 
 local core = require "cunnekt.core"
-local operate = require "cunnekt.cli.operate"
+local store_command = require "cunnekt.cli.store_command"
 local usage = require "cunnekt.cli.usage"
+local words = require "cunnekt.base.words"
 
 local backup = {}
 
@@ -29,7 +30,7 @@ DESCRIPTION
 OPTIONS
        --json Print the result as JSON: path, bytes.
 
-]] .. operate.store_help .. [[
+]] .. store_command.store_help .. [[
 
 EXIT STATUS
        0      the copy is complete
@@ -47,7 +48,7 @@ function backup.run(args)
   local parsed, code = usage.parse("backup", backup.help, function(parser)
     parser:argument "file"
     parser:flag "--json"
-    operate.define_store(parser)
+    store_command.define_store(parser)
   end, args)
   if not parsed then
     return code or 2
@@ -57,8 +58,8 @@ function backup.run(args)
     -- The host may run in another folder.
     path = ("%s/%s"):format(core.folder(), path)
   end
-  return operate.run("backup", parsed, "store.backup", { path = path }, function(result)
-    print(("%s: %s"):format(parsed.file, operate.count(result.bytes or 0, "byte")))
+  return store_command.run("backup", parsed, "store.backup", { path = path }, function(result)
+    print(("%s: %s"):format(parsed.file, words.count(result.bytes or 0, "byte")))
   end)
 end
 

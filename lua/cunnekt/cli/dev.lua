@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt dev`: a script and a sandbox in one process, and a chat with the script in the terminal.
 
+local address = require "cunnekt.base.address"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local run = require "cunnekt.cli.run"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.service.webhook_server"
 local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
 local typed = require "cunnekt.cli.typed"
@@ -65,24 +65,24 @@ local function define(parser)
 end
 
 -- An address that can be listened on, with its port: this one, or, when it was nobody's wish, any.
-local function free_address(address, is_wish)
-  local host, port = server.parse_address(address)
+local function free_address(wanted, is_wish)
+  local host, port = address.parse(wanted)
   if not host or is_wish and port ~= 0 then
-    return address
+    return wanted
   end
-  for _, wanted in ipairs { port, 0 } do
-    local probe = core.listen({ host = host, port = wanted }, function() end)
+  for _, one in ipairs { port, 0 } do
+    local probe = core.listen({ host = host, port = one }, function() end)
     if probe then
       local found = probe:port()
       probe:close()
-      return ("%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, found)
+      return address.format(host, found)
     end
   end
-  return address
+  return wanted
 end
 
 local function open_sandbox(parsed, options)
-  local host, port = server.parse_address(parsed.sandbox or "127.0.0.1:8025")
+  local host, port = address.parse(parsed.sandbox or "127.0.0.1:8025")
   if not host then
     return nil, port
   end

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt dialogs`: which dialogs there are and what they wait for, their end, and the hand-over to a person.
 
-local operate = require "cunnekt.cli.operate"
+local format = require "cunnekt.time.format"
+local store_command = require "cunnekt.cli.store_command"
 local usage = require "cunnekt.cli.usage"
+local words = require "cunnekt.base.words"
 
 local dialogs = {}
 
@@ -53,7 +55,7 @@ OPTIONS
 
        --all  With end: all that the filters leave.
 
-]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
@@ -81,11 +83,11 @@ local function print_list(result)
   local rows = {}
   for i, dialog in ipairs(result.dialogs) do
     rows[i] = {
-      dialog.id, dialog.name, dialog.contact, dialog.state, dialog.waits_for, dialog.due and operate.time(dialog.due),
-      dialog.steps, operate.ago(dialog.changed_at), dialog.error,
+      dialog.id, dialog.name, dialog.contact, dialog.state, dialog.waits_for, dialog.due and format.local_time(dialog.due),
+      dialog.steps, format.age(dialog.changed_at), dialog.error,
     }
   end
-  operate.print_columns({ "ID", "NAME", "CONTACT", "STATE", "WAITS FOR", "UNTIL", "STEPS", "AGE", "ERROR" }, rows)
+  store_command.print_columns({ "ID", "NAME", "CONTACT", "STATE", "WAITS FOR", "UNTIL", "STEPS", "AGE", "ERROR" }, rows)
   if result.has_more then
     print "There are more; --limit N shows them."
   end
@@ -96,19 +98,19 @@ local function list(parsed)
     state = state_of(parsed), contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
     reveal = parsed.reveal or false,
   }
-  return operate.run("dialogs", parsed, "dialogs.list", args, print_list)
+  return store_command.run("dialogs", parsed, "dialogs.list", args, print_list)
 end
 
 local function print_dialog(dialog)
-  operate.print_fields {
+  store_command.print_fields {
     { "dialog", dialog.id },
     { "name", dialog.name },
     { "contact", dialog.contact },
     { "state", dialog.state },
     { "waits for", dialog.waits_for },
-    { "until", dialog.due and operate.time(dialog.due) },
-    { "began", operate.time(dialog.started_at) },
-    { "last step", operate.time(dialog.changed_at) },
+    { "until", dialog.due and format.local_time(dialog.due) },
+    { "began", format.local_time(dialog.started_at) },
+    { "last step", format.local_time(dialog.changed_at) },
     { "steps", dialog.steps },
     { "broke at", dialog.broke_at and "step " .. dialog.broke_at },
     { "event", dialog.event },
@@ -124,12 +126,12 @@ local function print_dialog(dialog)
   end
   if #rows > 0 then
     print ""
-    operate.print_columns(rows[1][3] and { "STEP", "KIND", "WHAT", "RESULT" } or { "STEP", "KIND" }, rows)
+    store_command.print_columns(rows[1][3] and { "STEP", "KIND", "WHAT", "RESULT" } or { "STEP", "KIND" }, rows)
   end
 end
 
 local function show(parsed)
-  return operate.run("dialogs", parsed, "dialogs.show", { id = parsed.id, reveal = parsed.reveal or false }, print_dialog)
+  return store_command.run("dialogs", parsed, "dialogs.show", { id = parsed.id, reveal = parsed.reveal or false }, print_dialog)
 end
 
 -- ---- end, pause, resume ------------------------------------------------------------------------------------------
@@ -140,12 +142,12 @@ end
 
 local function print_ended(result)
   if #result.ended > 0 then
-    print(("ended %s: %s"):format(operate.count(#result.ended, "dialog"), operate.enumerate(result.ended)))
+    print(("ended %s: %s"):format(words.count(#result.ended, "dialog"), words.list(result.ended)))
   elseif #result.missing == 0 then
     print "none"
   end
   if #result.missing > 0 then
-    io.stderr:write(("cunnekt dialogs: there is no dialog %s\n"):format(operate.enumerate(result.missing)))
+    io.stderr:write(("cunnekt dialogs: there is no dialog %s\n"):format(words.list(result.missing)))
   end
   return code_of(result)
 end
@@ -160,13 +162,13 @@ local function finish(parsed)
     ids = #parsed.id > 0 and parsed.id or nil, all = parsed.all, state = state_of(parsed), contact = parsed.contact,
     older = parsed.older, newer = parsed.newer,
   }
-  return operate.run("dialogs", parsed, "dialogs.end", args, print_ended, code_of)
+  return store_command.run("dialogs", parsed, "dialogs.end", args, print_ended, code_of)
 end
 
 local function hand_over(operation, said)
   return function(parsed)
     local args = { contact = parsed.number, reveal = parsed.reveal or false }
-    return operate.run("dialogs", parsed, operation, args, function(result)
+    return store_command.run("dialogs", parsed, operation, args, function(result)
       print(said:format(result.contact))
     end)
   end
@@ -176,15 +178,15 @@ end
 
 local function define_list(parser)
   parser:mutex(parser:flag "--open", parser:flag "--broken")
-  parser:option("--limit"):convert(operate.number)
-  operate.define_filters(parser)
+  parser:option("--limit"):convert(store_command.number)
+  store_command.define_filters(parser)
 end
 
 local function define_end(parser)
-  parser:argument("id"):args("*"):convert(operate.number)
+  parser:argument("id"):args("*"):convert(store_command.number)
   parser:flag "--all"
   parser:flag "--broken"
-  operate.define_filters(parser)
+  store_command.define_filters(parser)
 end
 
 local function define_number(parser)
@@ -195,7 +197,7 @@ local verbs = {
   list = { define = define_list, run = list },
   show = {
     define = function(parser)
-      parser:argument("id"):convert(operate.number)
+      parser:argument("id"):convert(store_command.number)
     end,
     run = show,
   },
@@ -207,15 +209,15 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function dialogs.run(args)
-  local name, code = operate.verb("dialogs", args, verbs, { "list", "show", "end", "pause", "resume" })
+  local name, code = store_command.verb("dialogs", args, verbs, { "list", "show", "end", "pause", "resume" })
   if not name then
     return code or 2
   end
   local parsed
   parsed, code = usage.parse("dialogs", dialogs.help, function(parser)
     verbs[name].define(parser)
-    operate.define_shown(parser)
-    operate.define_store(parser)
+    store_command.define_shown(parser)
+    store_command.define_store(parser)
   end, { table.unpack(args, 2) })
   if not parsed then
     return code or 2

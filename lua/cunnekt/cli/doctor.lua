@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt doctor`: looks at settings, store, host and machine, and says in sentences what it found. What it looks at is
--- in doctor_checks.lua.
+-- `cunnekt doctor`: checks settings, store, host and machine, and prints one sentence about each. The checks themselves are
+-- in operate/doctor.lua; this file reads the options and prints.
 
-local checks = require "cunnekt.cli.doctor_checks"
+local examine = require("cunnekt.operate.doctor").examine
 local json = require "cunnekt.base.json"
 local run = require "cunnekt.cli.run"
 local usage = require "cunnekt.cli.usage"
@@ -88,7 +88,8 @@ function doctor.run(args)
   if code then
     return code
   end
-  return report(checks.all { is_online = parsed.online or false }, parsed.json)
+  local findings = examine { version = require("cunnekt").version, is_online = parsed.online or false }
+  return report(findings, parsed.json)
 end
 
 return doctor

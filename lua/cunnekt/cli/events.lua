@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt events`: events that wait or were set aside, another try for them, or their end.
 
-local operate = require "cunnekt.cli.operate"
+local format = require "cunnekt.time.format"
+local store_command = require "cunnekt.cli.store_command"
 local usage = require "cunnekt.cli.usage"
+local words = require "cunnekt.base.words"
 
 local events = {}
 
@@ -48,7 +50,7 @@ OPTIONS
 
        --all  With retry and drop: all dead ones that the filters leave.
 
-]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
@@ -84,7 +86,7 @@ local function print_list(result, parsed)
   local rows = {}
   for i, event in ipairs(result.events) do
     local row = {
-      event.seq, event.state, event.contact, event.what, event.attempts, operate.ago(event.failed_at or event.accepted_at),
+      event.seq, event.state, event.contact, event.what, event.attempts, format.age(event.failed_at or event.accepted_at),
     }
     if parsed.reveal then
       row[7] = shorten(event.text) or "-"
@@ -92,7 +94,7 @@ local function print_list(result, parsed)
     row[#headings] = shorten(event.error)
     rows[i] = row
   end
-  operate.print_columns(headings, rows)
+  store_command.print_columns(headings, rows)
   if result.has_more then
     print "There are more; --limit N shows them."
   end
@@ -104,21 +106,21 @@ local function list(parsed)
     state = state, contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
     reveal = parsed.reveal or false,
   }
-  return operate.run("events", parsed, "events.list", args, function(result)
+  return store_command.run("events", parsed, "events.list", args, function(result)
     print_list(result, parsed)
   end)
 end
 
 local function show(parsed)
-  return operate.run("events", parsed, "events.show", { seq = parsed.seq, reveal = parsed.reveal or false }, function(event)
-    operate.print_fields {
+  return store_command.run("events", parsed, "events.show", { seq = parsed.seq, reveal = parsed.reveal or false }, function(event)
+    store_command.print_fields {
       { "event", event.seq },
       { "state", event.state },
       { "contact", event.contact },
       { "what", event.what },
       { "tries", event.attempts },
-      { "accepted", event.accepted_at and operate.time(event.accepted_at) },
-      { "set aside", event.failed_at and operate.time(event.failed_at) },
+      { "accepted", event.accepted_at and format.local_time(event.accepted_at) },
+      { "set aside", event.failed_at and format.local_time(event.failed_at) },
       { "body", ("%d bytes%s"):format(event.bytes, event.body and "" or "; --reveal shows them") },
     }
     for _, text in ipairs { event.error or "", event.body or "" } do
@@ -146,9 +148,9 @@ local function choose(parsed)
   }
 end
 
-local function complain(format, seqs)
+local function complain(sentence, seqs)
   if #seqs > 0 then
-    io.stderr:write(("cunnekt events: " .. format .. "\n"):format(operate.enumerate(seqs)))
+    io.stderr:write(("cunnekt events: " .. sentence .. "\n"):format(words.list(seqs)))
   end
 end
 
@@ -159,9 +161,9 @@ end
 local function print_retried(result, session)
   if #result.retried > 0 then
     print(("%s will be handled again%s: %s"):format(
-      operate.count(#result.retried, "event"),
+      words.count(#result.retried, "event"),
       session.is_running and " now" or " when a host runs",
-      operate.enumerate(result.retried)
+      words.list(result.retried)
     ))
   elseif #result.missing == 0 and #result.waiting == 0 then
     print "none"
@@ -173,7 +175,7 @@ end
 
 local function print_dropped(result)
   if #result.dropped > 0 then
-    print(("dropped %s: %s"):format(operate.count(#result.dropped, "event"), operate.enumerate(result.dropped)))
+    print(("dropped %s: %s"):format(words.count(#result.dropped, "event"), words.list(result.dropped)))
   elseif #result.missing == 0 and #result.busy == 0 then
     print "none"
   end
@@ -188,7 +190,7 @@ local function change(operation, print_result)
     if not args then
       return usage.mistake("events", problem)
     end
-    return operate.run("events", parsed, operation, args, print_result, code_of)
+    return store_command.run("events", parsed, operation, args, print_result, code_of)
   end
 end
 
@@ -197,21 +199,21 @@ end
 local function define_list(parser)
   local state = parser:option("--state"):choices { "dead", "pending", "all" }
   parser:mutex(parser:flag "--dead", parser:flag "--pending", parser:flag "--all", state)
-  parser:option("--limit"):convert(operate.number)
-  operate.define_filters(parser)
+  parser:option("--limit"):convert(store_command.number)
+  store_command.define_filters(parser)
 end
 
 local function define_change(parser)
-  parser:argument("seq"):args("*"):convert(operate.number)
+  parser:argument("seq"):args("*"):convert(store_command.number)
   parser:flag "--all"
-  operate.define_filters(parser)
+  store_command.define_filters(parser)
 end
 
 local verbs = {
   list = { define = define_list, run = list },
   show = {
     define = function(parser)
-      parser:argument("seq"):convert(operate.number)
+      parser:argument("seq"):convert(store_command.number)
     end,
     run = show,
   },
@@ -222,15 +224,15 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function events.run(args)
-  local name, code = operate.verb("events", args, verbs, { "list", "show", "retry", "drop" })
+  local name, code = store_command.verb("events", args, verbs, { "list", "show", "retry", "drop" })
   if not name then
     return code or 2
   end
   local parsed
   parsed, code = usage.parse("events", events.help, function(parser)
     verbs[name].define(parser)
-    operate.define_shown(parser)
-    operate.define_store(parser)
+    store_command.define_shown(parser)
+    store_command.define_store(parser)
   end, { table.unpack(args, 2) })
   if not parsed then
     return code or 2

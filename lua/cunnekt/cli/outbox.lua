@@ -1,9 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt outbox`: messages on their way and what became of them, another try, or their end.
 
+local format = require "cunnekt.time.format"
 local json = require "cunnekt.base.json"
-local operate = require "cunnekt.cli.operate"
+local status = require "cunnekt.provider.status"
+local store_command = require "cunnekt.cli.store_command"
 local usage = require "cunnekt.cli.usage"
+local words = require "cunnekt.base.words"
 
 local outbox = {}
 
@@ -60,7 +63,7 @@ OPTIONS
 
        --yes  Send unknown ones again, though customers may get them twice.
 
-]] .. operate.shown_help .. "\n" .. operate.store_help .. [[
+]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
@@ -75,14 +78,11 @@ EXAMPLES
        cunnekt outbox list --state read --contact 919999999999
 ]]
 
-local states = { "queued", "sending", "unknown", "rejected", "failed", "accepted", "sent", "delivered", "read", "played" }
+local states = status.shown
 
 -- ---- list, show --------------------------------------------------------------------------------------------------
 
-local is_state = {}
-for _, name in ipairs(states) do
-  is_state[name] = true
-end
+local is_state = status.set(states)
 
 -- The states that are named, as a list; false when none is; nil and what is wrong.
 local function read_states(wanted)
@@ -106,11 +106,11 @@ local function print_list(result)
   local rows = {}
   for i, message in ipairs(result.messages) do
     rows[i] = {
-      message.id, message.state, message.contact, message.type, message.attempts, operate.ago(message.changed_at),
+      message.id, message.state, message.contact, message.type, message.attempts, format.age(message.changed_at),
       message.error or message.message_id,
     }
   end
-  operate.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "TRIES", "AGE", "ERROR OR ID" }, rows)
+  store_command.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "TRIES", "AGE", "ERROR OR ID" }, rows)
   if result.has_more then
     print "There are more; --limit N shows them."
   end
@@ -125,19 +125,19 @@ local function list(parsed)
     states = chosen or nil, contact = parsed.contact, older = parsed.older, newer = parsed.newer, limit = parsed.limit,
     reveal = parsed.reveal or false,
   }
-  return operate.run("outbox", parsed, "outbox.list", args, print_list)
+  return store_command.run("outbox", parsed, "outbox.list", args, print_list)
 end
 
 local function show(parsed)
-  local id = operate.number(parsed.id) or parsed.id
-  return operate.run("outbox", parsed, "outbox.show", { id = id, reveal = parsed.reveal or false }, function(message)
-    operate.print_fields {
+  local id = store_command.number(parsed.id) or parsed.id
+  return store_command.run("outbox", parsed, "outbox.show", { id = id, reveal = parsed.reveal or false }, function(message)
+    store_command.print_fields {
       { "message", message.id },
       { "state", message.state },
       { "contact", message.contact },
       { "type", message.type },
       { "tries", message.attempts },
-      { "changed", message.changed_at and operate.time(message.changed_at) },
+      { "changed", message.changed_at and format.local_time(message.changed_at) },
       { "id", message.message_id },
       { "error", message.error },
       { "if unknown", message.unknown },
@@ -149,9 +149,9 @@ end
 
 -- ---- retry, drop -------------------------------------------------------------------------------------------------
 
-local function complain(format, ids)
+local function complain(sentence, ids)
   if #ids > 0 then
-    io.stderr:write(("cunnekt outbox: " .. format .. "\n"):format(operate.enumerate(ids)))
+    io.stderr:write(("cunnekt outbox: " .. sentence .. "\n"):format(words.list(ids)))
   end
 end
 
@@ -167,9 +167,9 @@ end
 local function print_retried(result, session)
   if #result.retried > 0 then
     print(("%s will be sent again%s: %s"):format(
-      operate.count(#result.retried, "message"),
+      words.count(#result.retried, "message"),
       session.is_running and " now" or " when a host runs",
-      operate.enumerate(result.retried)
+      words.list(result.retried)
     ))
   end
   complain(doubt, result.doubtful)
@@ -180,7 +180,7 @@ end
 
 local function print_dropped(result)
   if #result.dropped > 0 then
-    print(("dropped %s: %s"):format(operate.count(#result.dropped, "message"), operate.enumerate(result.dropped)))
+    print(("dropped %s: %s"):format(words.count(#result.dropped, "message"), words.list(result.dropped)))
   end
   complain("%s being sent, or cut off in it when the host ended; too late to drop", result.busy)
   complain("there is no message %s that could be dropped", result.missing)
@@ -188,25 +188,25 @@ local function print_dropped(result)
 end
 
 local function retry(parsed)
-  return operate.run("outbox", parsed, "outbox.retry", { ids = parsed.id, yes = parsed.yes }, print_retried, code_of)
+  return store_command.run("outbox", parsed, "outbox.retry", { ids = parsed.id, yes = parsed.yes }, print_retried, code_of)
 end
 
 local function drop(parsed)
-  return operate.run("outbox", parsed, "outbox.drop", { ids = parsed.id }, print_dropped, code_of)
+  return store_command.run("outbox", parsed, "outbox.drop", { ids = parsed.id }, print_dropped, code_of)
 end
 
 -- ---- the command -------------------------------------------------------------------------------------------------
 
 local function define_ids(parser)
-  parser:argument("id"):args("+"):convert(operate.number)
+  parser:argument("id"):args("+"):convert(store_command.number)
 end
 
 local verbs = {
   list = {
     define = function(parser)
       parser:option("--state"):count "*"
-      parser:option("--limit"):convert(operate.number)
-      operate.define_filters(parser)
+      parser:option("--limit"):convert(store_command.number)
+      store_command.define_filters(parser)
     end,
     run = list,
   },
@@ -229,15 +229,15 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function outbox.run(args)
-  local name, code = operate.verb("outbox", args, verbs, { "list", "show", "retry", "drop" })
+  local name, code = store_command.verb("outbox", args, verbs, { "list", "show", "retry", "drop" })
   if not name then
     return code or 2
   end
   local parsed
   parsed, code = usage.parse("outbox", outbox.help, function(parser)
     verbs[name].define(parser)
-    operate.define_shown(parser)
-    operate.define_store(parser)
+    store_command.define_shown(parser)
+    store_command.define_store(parser)
   end, { table.unpack(args, 2) })
   if not parsed then
     return code or 2

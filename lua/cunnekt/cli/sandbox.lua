@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt sandbox`: a local Cunnekt that runs until it is stopped, and shows what is said.
 
+local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
-local server = require "cunnekt.service.webhook_server"
 local settings = require "cunnekt.provider.settings"
 local state = require "cunnekt.sandbox.state"
 local task = require "cunnekt.base.task"
@@ -157,7 +157,7 @@ function command.run(args)
   if not parsed then
     return code
   end
-  local host, port = server.parse_address(parsed.listen)
+  local host, port = address.parse(parsed.listen)
   if not host then
     return usage.mistake("sandbox", port.message)
   elseif parsed.history < 1 or parsed.delay < 0 then

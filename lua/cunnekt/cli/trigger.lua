@@ -3,6 +3,7 @@
 
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
 local settings = require "cunnekt.provider.settings"
@@ -118,11 +119,6 @@ local function read_file(path)
   return data, path:match "[^/]+$"
 end
 
--- "+91 99999-99999" as a webhook has it; anything else, such as a user id, as it stands.
-local function as_webhook_has_it(number)
-  return number and number:gsub("[ ().-]", ""):match "^%+?(%d+)$" or number
-end
-
 -- What is asked for, as the options of samples.build; or nil and what is wrong.
 local function read_wish(parsed)
   local kind = parsed.type
@@ -139,7 +135,7 @@ local function read_wish(parsed)
     return nil, problem
   end
   local wish = {
-    from = as_webhook_has_it(parsed.from), name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
+    from = parsed.from and identity.plain(parsed.from), name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
     envelope = parsed.envelope,
   }
   if parsed.file then

@@ -13,10 +13,10 @@ local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
-local ranks = require("cunnekt.store.keys").ranks
 local record_of = require "cunnekt.engine.record"
 local resident = require "cunnekt.dialog.engine.resident"
 local run = require "cunnekt.dialog.engine.run"
+local status_names = require "cunnekt.provider.status"
 local steps = require "cunnekt.engine.steps"
 local task = require "cunnekt.base.task"
 local world = require "cunnekt.dialog.engine.world"
@@ -153,8 +153,6 @@ end
 
 -- ---- deliveries that dialogs wait for ------------------------------------------------------------------------------------------
 
-local has_ended = { unknown = true, rejected = true, failed = true, dropped = true }
-
 ---The state that ends a wait for a message's delivery; nil while it must wait.
 ---@param id integer the message's id in the outbox
 ---@param reaches string
@@ -163,7 +161,7 @@ local has_ended = { unknown = true, rejected = true, failed = true, dropped = tr
 function dialogs_methods:delivery_of(id, reaches)
   local state, message_id = self.store:message_state(id)
   state = state or "dropped"
-  if has_ended[state] or (ranks[state] and ranks[state] >= ranks[reaches]) then
+  if status_names.has_failed(state) or status_names.has_reached(state, reaches) then
     return state, message_id
   end
   return nil

@@ -2,16 +2,13 @@
 -- What happens to an event whose turn failed: it is tried again after a pause, and after its last attempt it becomes a dead
 -- letter. A turn that the store could not keep, or that had a conflict, is repeated without counting as an attempt.
 
-local clock = require "cunnekt.time.clock"
 local log = require "cunnekt.base.log"
+local retry = require "cunnekt.provider.retry"
 
 local failure = {}
 
 local failure_methods = {}
 local failure_mt = { __index = failure_methods, __name = "cunnekt.failure" }
-
--- Seconds before the next try when the store could not keep a turn.
-local store_pause = 1
 
 ---@class cunnekt.failure
 ---@param parts {store: table, inbox: cunnekt.inbox, counts: table, attempts: integer, on_failure: fun(err: cunnekt.error, about: table?), break_run: fun(its_run: cunnekt.run, err: cunnekt.error, record: table?)} `attempts`: turns of an event at most; `break_run` stores that a dialog cannot continue
@@ -27,11 +24,6 @@ function failure.new(parts)
   }, failure_mt)
 end
 
--- Seconds before the next try of an event: a second, then four times longer each time, of which half is random.
-local function retry_pause(attempts)
-  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
-end
-
 ---Deals with a turn that failed.
 ---@param record cunnekt.inbox.record
 ---@param err cunnekt.error `attempts` and `is_final` are set
@@ -41,7 +33,7 @@ function failure_methods:on_turn(record, err, what, done)
   if err.kind == "store" and not what.is_finished then
     -- The handler is not to blame: it runs again when the store can write.
     log.warn("a turn could not be kept: %s", err.message)
-    return done(store_pause)
+    return done(retry.store)
   elseif err.kind == "conflict" and not what.is_finished then
     record.has_met = true
     return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
@@ -58,7 +50,7 @@ function failure_methods:on_turn(record, err, what, done)
   self._on_failure(err, what.event)
   if not err.is_final then
     self._store:note_attempt(record)
-    return self._inbox:try_later(record, retry_pause(record.attempts), done)
+    return self._inbox:try_later(record, retry.turn(record.attempts), done)
   end
   if what.run then
     self._break_run(what.run, err, record)

@@ -8,6 +8,8 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local lanes = require "cunnekt.engine.lanes"
 local log = require "cunnekt.base.log"
+local retry = require "cunnekt.provider.retry"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local outbox = {}
@@ -15,8 +17,6 @@ local outbox = {}
 -- Temporary failures: the message surely was not accepted, and stays queued. A refused key or certificate is one of them:
 -- somebody will repair it, and the replies to customers must still be there then.
 local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
--- Seconds between tries of one message: doubling from the first to the longest.
-local first_pause, longest_pause = 1, 300
 -- For so many contacts the last message is remembered, for a message that must not arrive before it.
 local remembered_contacts = 1024
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
@@ -213,8 +213,7 @@ end
 -- ---- one delivery ----------------------------------------------------------------------------------------------
 
 local function pause_seconds(row, err)
-  local backoff = math.min(longest_pause, first_pause * 2 ^ math.min(row.attempts - 1, 16))
-  return math.max(err.retry_after or 0, backoff * (0.5 + clock.random() / 2))
+  return math.max(err.retry_after or 0, retry.message(row.attempts))
 end
 
 -- Stores the outcome of a message, together with the events that report it.
@@ -370,8 +369,8 @@ local function error_of(status)
   if status.status ~= "failed" then
     return nil
   end
-  local first = status.errors and status.errors[1] or {}
-  return errors.new("rejected", first.title or first.message or "the provider reports a failure", { code = first.code })
+  local title, code = status_names.reason(status)
+  return errors.new("rejected", title, { code = code })
 end
 
 ---Advances the handle of the message that a status is about.

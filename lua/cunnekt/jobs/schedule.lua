@@ -9,7 +9,9 @@ local clock = require "cunnekt.time.clock"
 local heap = require "cunnekt.base.heap"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local retry = require "cunnekt.provider.retry"
 local timing = require "cunnekt.jobs.timing"
+local units = require "cunnekt.time.units"
 
 local schedule = {}
 
@@ -139,20 +141,15 @@ local function due_times(job, now)
   return due, following
 end
 
--- Seconds before the next try of a failed run: as for events.
-local function retry_pause(attempts)
-  return 4 ^ (attempts - 1) * (0.5 + clock.random() / 2)
-end
-
 -- A run that left nothing behind is tried again, unless the next one is due before that.
 local function after_failure(self, job, change, err)
   if err.kind == "store" then
     log.warn("a run of the job '%s' could not be kept: %s", shown(job.name), err.message)
-    job.retry_at = clock.now() + 1
+    job.retry_at = clock.now() + retry.store
     return queue(self, job)
   end
   job.attempts = job.attempts + 1
-  local retry_at = clock.now() + retry_pause(job.attempts)
+  local retry_at = clock.now() + retry.turn(job.attempts)
   err.attempts = job.attempts
   err.is_final = job.attempts >= self._options.attempts or (change.due ~= nil and change.due <= retry_at)
   self._options.fail(err)
@@ -372,7 +369,7 @@ local function take_row(self, row, now, changes)
     go_on(row, row, now)
     self._jobs[row.name] = row
     queue(self, row)
-  elseif row.due < now - self._options.keep_days * 86400 then
+  elseif row.due < now - self._options.keep_days * units.day then
     changes[row.name] = { kind = "drop", name = row.name }
   else
     self._orphans[row.name] = row

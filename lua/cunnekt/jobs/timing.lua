@@ -4,6 +4,7 @@
 
 local cron = require "cunnekt.time.cron"
 local errors = require "cunnekt.base.errors"
+local units = require "cunnekt.time.units"
 local zone = require "cunnekt.time.zone"
 
 local timing = {}
@@ -114,7 +115,7 @@ function timing_methods:at_or_after(due, from)
 end
 
 -- A clock that was this far ahead was wrong; one that was less far ahead was put right, and what ran has run.
-local far = 86400
+local far = units.day
 
 ---What a due time in the future ought to be: an earlier one when the clock was put back since.
 ---@param due number

@@ -1,17 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- What an operator does with dialogs, and with conversations that a person takes over; see control/events.lua for the
--- form.
+-- The operations on dialogs: list and show them, end them, and pause a conversation so that a person can take it over.
+-- A broken dialog resumes by retrying its event, see events.lua.
 
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
-local veil = require "cunnekt.operate.veil"
+local redact = require "cunnekt.operate.redact"
+local words = require "cunnekt.base.words"
 
 local dialogs = {}
 
--- ---- how a dialog is shown ---------------------------------------------------------------------------------------
+-- ---- list, show ----------------------------------------------------------------------------------------------------
 
-local function names_of(set)
+local function sorted_names(set)
   local names = {}
   for name in pairs(set or {}) do
     names[#names + 1] = name
@@ -25,29 +27,25 @@ local function describe(waiting)
   if not waiting then
     return nil
   end
-  local words = names_of(waiting.types)
-  words[#words + 1] = waiting.signal and "signal " .. waiting.signal
-  words[#words + 1] = waiting.sent and ("message %d %s"):format(waiting.sent, waiting.reaches)
-  return #words > 0 and table.concat(words, ", ") or "time"
-end
-
-local function first_line(text)
-  return text:match "^[^\n]*"
+  local parts = sorted_names(waiting.types)
+  parts[#parts + 1] = waiting.signal and "signal " .. waiting.signal
+  parts[#parts + 1] = waiting.sent and ("message %d %s"):format(waiting.sent, waiting.reaches)
+  return #parts > 0 and table.concat(parts, ", ") or "time"
 end
 
 local function shown(row, has_to_reveal)
-  local problem = row.error and first_line(row.error.message)
+  local problem = row.error and words.first_line(row.error.message)
   return {
     id = row.id,
     name = row.name,
-    contact = veil.contact(row.contact, has_to_reveal),
+    contact = redact.contact(row.contact, has_to_reveal),
     state = row.error and "broken" or row.waiting and "waiting" or "running",
     waits_for = describe(row.waiting),
     due = row.due,
     steps = row.steps,
     started_at = row.started_at,
     changed_at = row.changed_at,
-    error = problem and (has_to_reveal and problem or veil.error(problem)),
+    error = problem and (has_to_reveal and problem or redact.error(problem)),
   }
 end
 
@@ -64,7 +62,7 @@ local function list(target, args)
   return { dialogs = json.array(views), has_more = has_more }
 end
 
--- The kinds of its steps are the script's; what was said and answered is the customer's.
+-- The kind of a step is a word of the script; what was said and answered is the customer's, and shown only if asked for.
 local function show_journal(journal, has_to_reveal)
   local steps = {}
   for i, step in ipairs(journal) do
@@ -84,14 +82,14 @@ local function show(target, args)
   local view = shown(row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
   if row.error then
-    view.error = args.reveal and row.error.message or veil.error(row.error.message)
+    view.error = args.reveal and row.error.message or redact.error(row.error.message)
     view.broke_at, view.event = row.error.step, row.error.seq
     view.was, view.is_now = args.reveal and row.error.was or nil, args.reveal and row.error.is_now or nil
   end
   return view
 end
 
--- ---- ending ------------------------------------------------------------------------------------------------------
+-- ---- end -----------------------------------------------------------------------------------------------------------
 
 local function find_ids(store, args)
   local ids, missing = {}, json.array {}
@@ -127,12 +125,21 @@ local function finish(target, args)
   return { ended = json.array(ids), missing = missing }
 end
 
--- ---- handing over ------------------------------------------------------------------------------------------------
+-- ---- pause, resume -------------------------------------------------------------------------------------------------
+
+-- Pauses one conversation, or resumes it: by its chat where a service runs, which has to know, else in the store.
+local function set_one(target, contact, is_paused)
+  if not target.service then
+    return target.store:set_paused(contact, is_paused)
+  end
+  local phone_number_id, customer = identity.parts(contact)
+  local chat = target.service:chat(customer, phone_number_id)
+  return (is_paused and chat.pause or chat.resume)(chat)
+end
 
 local function set_paused(is_paused)
   return function(target, args)
-    local customer = filters.of(args).contact
-    local contacts, err = target.store:contacts_of(customer)
+    local contacts, err = target.store:contacts_of(filters.of(args).contact)
     if not contacts then
       return nil, err
     elseif #contacts == 0 then
@@ -140,25 +147,19 @@ local function set_paused(is_paused)
     end
     for _, contact in ipairs(contacts) do
       local ok
-      if target.service then
-        local number = contact:match "^([^:]*):"
-        local chat = target.service:chat(customer, number)
-        ok, err = (is_paused and chat.pause or chat.resume)(chat)
-      else
-        ok, err = target.store:set_paused(contact, is_paused)
-      end
+      ok, err = set_one(target, contact, is_paused)
       if not ok then
         return nil, err
       end
     end
-    return { contact = veil.contact(contacts[1], args.reveal), conversations = #contacts }
+    return { contact = redact.contact(contacts[1], args.reveal), conversations = #contacts }
   end
 end
 
 local states = { "open", "broken", "all" }
 local customer_types = { contact = "string", reveal = "boolean" }
 
----@type table<string, {types: table, run: fun(target: cunnekt.control.target, args: table): table?, cunnekt.error?}>
+---@type table<string, cunnekt.operate.operation>
 dialogs.operations = {
   ["dialogs.list"] = { types = filters.types_with { state = states }, run = list },
   ["dialogs.show"] = { types = { id = "integer", reveal = "boolean" }, run = show },

@@ -1,22 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- What an operator does with events. Each operation takes its target, a store and the bot that runs on it, if any, and
--- arguments; it gives what can be JSON, or nil and an error. May wait.
+-- The operations on events: list and show dead letters and waiting events, retry them, drop them. On a store without a
+-- host they change rows; a running service is told as well, since it holds the waiting events in memory.
 
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local record = require "cunnekt.engine.record"
 local json = require "cunnekt.base.json"
-local veil = require "cunnekt.operate.veil"
+local redact = require "cunnekt.operate.redact"
+local words = require "cunnekt.base.words"
 
 local events = {}
 
----@class cunnekt.control.target
----@field store table
----@field bot? table
+-- ---- list, show ----------------------------------------------------------------------------------------------------
 
--- ---- how an event is shown ---------------------------------------------------------------------------------------
-
--- The parsed event of a stored body; nil when there is no body, or nothing can be made of it.
+-- The event in a stored body; nil when there is no body, or this version cannot read it.
 local function parsed(body)
   if not body then
     return nil
@@ -34,25 +31,19 @@ local function name_of(event)
   return event.status or event.kind
 end
 
-local function first_line(text)
-  return text:match "^[^\n]*"
-end
-
 local function shown(row, event, has_to_reveal)
   return {
     seq = row.seq,
     state = row.state,
-    contact = veil.contact(row.contact, has_to_reveal),
+    contact = redact.contact(row.contact, has_to_reveal),
     what = row.body and name_of(event) or "large",
     attempts = row.attempts,
     accepted_at = row.accepted_at,
     failed_at = row.failed_at,
-    error = row.error and first_line(has_to_reveal and row.error or veil.error(row.error, event)),
+    error = row.error and words.first_line(has_to_reveal and row.error or redact.error(row.error, event)),
     text = has_to_reveal and event and event.text or nil,
   }
 end
-
--- ---- list, show --------------------------------------------------------------------------------------------------
 
 local function by_seq(a, b)
   return a.seq < b.seq
@@ -85,15 +76,15 @@ local function show(target, args)
   end
   local event = parsed(row.body)
   local view = shown(row, event, args.reveal)
-  view.error = row.error and (args.reveal and row.error or veil.error(row.error, event))
+  view.error = row.error and (args.reveal and row.error or redact.error(row.error, event))
   view.bytes = #row.body
   view.body = args.reveal and row.body or nil
   return view
 end
 
--- ---- retry, drop -------------------------------------------------------------------------------------------------
+-- ---- retry, drop ---------------------------------------------------------------------------------------------------
 
--- The events that are meant, by state; numbers that are none are missing.
+-- The chosen events by state, and the numbers that no event has.
 local function find_all(store, args)
   local found = { dead = {}, pending = {}, missing = json.array {} }
   if args.all then
@@ -122,12 +113,30 @@ local function seqs_of(rows)
   return seqs
 end
 
-local function set_of(list_of_seqs)
+local function set_of(seqs)
   local set = {}
-  for _, seq in ipairs(list_of_seqs) do
+  for _, seq in ipairs(seqs) do
     set[seq] = true
   end
   return set
+end
+
+-- Gives revived events to a running inbox. Each goes to the front of its lane, so the last is the first to be given.
+local function handle_first(service, rows, revived)
+  local is_revived = set_of(revived)
+  table.sort(rows, by_seq)
+  for i = #rows, 1, -1 do
+    if is_revived[rows[i].seq] then
+      service.inbox:retry_first(rows[i].seq, rows[i].contact)
+    end
+  end
+end
+
+-- A waiting event runs now, even when the pause before its next attempt is not over.
+local function hurry(service, rows)
+  for _, row in ipairs(rows) do
+    service.inbox:hurry(row.seq, row.contact)
+  end
 end
 
 local function retry(target, args)
@@ -140,26 +149,18 @@ local function retry(target, args)
   if not revived then
     return nil, err
   end
-  local is_revived = set_of(revived)
-  table.sort(found.dead, by_seq)
-  -- The last first: each goes before those that are there.
-  for i = target.service and #found.dead or 0, 1, -1 do
-    local row = found.dead[i]
-    if is_revived[row.seq] then
-      target.service.inbox:retry_first(row.seq, row.contact)
-    end
-  end
-  for _, row in ipairs(target.service and found.pending or {}) do
-    target.service.inbox:hurry(row.seq, row.contact)
+  if target.service then
+    handle_first(target.service, found.dead, revived)
+    hurry(target.service, found.pending)
   end
   return { retried = json.array(revived), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
 end
 
--- Those of the waiting events that are not being handled now; the others are busy.
-local function part_waiting(bot, rows)
+-- Splits waiting events into those that can still be dropped and those that are being handled now.
+local function split_waiting(service, rows)
   local waiting, busy = {}, json.array {}
   for _, row in ipairs(rows) do
-    if not bot or bot.inbox:forget(row.seq, row.contact) then
+    if not service or service.inbox:forget(row.seq, row.contact) then
       waiting[#waiting + 1] = row
     else
       busy[#busy + 1] = row.seq
@@ -173,7 +174,7 @@ local function drop(target, args)
   if not found then
     return nil, err
   end
-  local waiting, busy = part_waiting(target.service, found.pending)
+  local waiting, busy = split_waiting(target.service, found.pending)
   local dropped, others
   dropped, err = target.store:drop_events("dead", seqs_of(found.dead))
   if dropped then
@@ -182,8 +183,8 @@ local function drop(target, args)
   if not others then
     return nil, err
   end
-  for _, row in ipairs(target.service and waiting or {}) do
-    target.service.inbox:hurry(row.seq, row.contact)
+  if target.service then
+    hurry(target.service, waiting) -- each finds its row gone, and its lane goes on
   end
   table.move(others, 1, #others, #dropped + 1, dropped)
   return { dropped = json.array(dropped), busy = busy, missing = found.missing }
@@ -191,7 +192,7 @@ end
 
 local choice = filters.types_with { seqs = "table", all = "boolean" }
 
----@type table<string, {types: table, run: fun(target: cunnekt.control.target, args: table): table?, cunnekt.error?}>
+---@type table<string, cunnekt.operate.operation>
 events.operations = {
   ["events.list"] = { types = filters.types_with { state = { "dead", "pending", "all" } }, run = list },
   ["events.show"] = { types = { seq = "integer", reveal = "boolean" }, run = show },

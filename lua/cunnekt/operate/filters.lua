@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- What the operations on events and on messages share: filters, and lists that say whether there is more.
+-- What the lists of events, messages and dialogs share: their filters, and a limit that says whether there is more. The
+-- store does the filtering.
 
 local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
 
 local filters = {}
 
--- Rows of a list unless asked for otherwise.
-local usual_limit = 100
+local default_limit = 100
 
 ---@type table<string, string> the options of every filter, for options.check
 filters.types = { contact = "string", older = "number", newer = "number", limit = "integer", reveal = "boolean" }
@@ -24,33 +25,27 @@ function filters.types_with(more)
   return types
 end
 
--- "+91 99999-99999" as the provider writes it; anything else as it stands.
-local function plain_contact(contact)
-  local digits = contact and contact:gsub("[ ()-]", ""):match "^%+?(%d+)$"
-  return digits or contact
-end
-
 ---The filter for the store.
----@param args table contact; older, newer: seconds; limit
+---@param args table contact: a number however it is written, or a user id; older, newer: seconds; limit
 ---@param is_unlimited? boolean
----@return cunnekt.store.filter filter with one row more than is wanted, to know whether there are more
+---@return cunnekt.store.filter filter asks for one row more than the limit, to know whether there are more
 function filters.of(args, is_unlimited)
   local now = clock.now()
   return {
-    contact = plain_contact(args.contact),
+    contact = args.contact and identity.plain(args.contact),
     before = args.older and now - args.older,
     after = args.newer and now - args.newer,
-    limit = not is_unlimited and (args.limit or usual_limit) + 1 or nil,
+    limit = not is_unlimited and (args.limit or default_limit) + 1 or nil,
   }
 end
 
----Cuts a list to what is wanted.
----@param list table[]
+---Cuts a list to the limit.
+---@param list table[] taken
 ---@param args table
----@return table[] list the same
+---@return table[] list
 ---@return boolean has_more
 function filters.cut(list, args)
-  local limit = args.limit or usual_limit
+  local limit = args.limit or default_limit
   local has_more = #list > limit
   for i = #list, limit + 1, -1 do
     list[i] = nil

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What an operator asks of the host and the store as a whole; see control/events.lua for the form.
+-- The operations on the host and the store as a whole: what runs and what waits, a check of the database, a backup. The
+-- sentences about it are in doctor.lua.
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -10,41 +11,41 @@ local schema = require "cunnekt.store.schema"
 
 local host = {}
 
--- A larger database is not read through while a host needs it: everybody would wait for a second or more.
-local largest_check = 64 * 1024 * 1024
+-- The integrity check blocks the store. Up to this size it takes well below a second, which a running host can bear.
+local max_checked_bytes = 64 * 1024 * 1024
 
--- What waits, from the bot that knows, or from the store.
+-- What waits: a running service knows, otherwise the store has to count.
 local function count_waiting(target)
-  local bot = target.service
-  if bot then
-    return { pending = bot.inbox:count(), queued = bot.outbox:count() }
+  local service = target.service
+  if service then
+    return { pending = service.inbox:count(), queued = service.outbox:count() }
   end
   return target.store:count_waiting()
 end
 
 local function about(target)
-  local aside, err = target.store:count_set_aside()
+  local dead_letters, err = target.store:count_set_aside()
   local waiting
-  if aside then
+  if dead_letters then
     waiting, err = count_waiting(target)
   end
   if not waiting then
     return nil, err
   end
-  local bot = target.service
+  local service = target.service
   return {
     pid = core.pid(),
-    is_running = bot ~= nil,
-    started_at = bot and bot.started_at,
-    listen = bot and bot:address(),
-    unready = bot and monitor.unready(bot), -- why it takes no events, if so
+    is_running = service ~= nil,
+    started_at = service and service.started_at,
+    listen = service and service:address(),
+    unready = service and monitor.unready(service),
     is_writable = target.store:is_writable(),
     pending = waiting.pending,
     queued = waiting.queued,
-    dead = aside.dead,
-    unknown = aside.unknown,
-    rejected = aside.rejected,
-    failed = aside.failed,
+    dead = dead_letters.dead,
+    unknown = dead_letters.unknown,
+    rejected = dead_letters.rejected,
+    failed = dead_letters.failed,
   }
 end
 
@@ -57,7 +58,7 @@ local function check(target)
   if err then
     return nil, err
   end
-  if not target.service or facts.bytes <= largest_check then
+  if not target.service or facts.bytes <= max_checked_bytes then
     problems, err = target.store:check_integrity()
     if not problems then
       return nil, err
@@ -70,19 +71,19 @@ local function check(target)
     wal_bytes = target.store:stats().wal_bytes,
     latest_time = latest,
     now = clock.now(),
-    problems = problems and json.array(problems), -- none: not checked
+    problems = problems and json.array(problems), -- nil: not checked
   }
 end
 
 local function backup(target, args)
   if not args.path:find "^/" then
-    return nil, errors.new("invalid", "the path of a backup must be a whole one")
+    return nil, errors.new("invalid", "the path of a backup must be absolute")
   end
   local ok, err = target.store:backup(args.path)
   return ok and { path = args.path, bytes = (core.stat(args.path) or {}).size } or nil, err
 end
 
----@type table<string, {types: table, run: fun(target: cunnekt.control.target, args: table): table?, cunnekt.error?}>
+---@type table<string, cunnekt.operate.operation>
 host.operations = {
   ["host.about"] = { types = {}, run = about },
   ["store.check"] = { types = {}, run = check },

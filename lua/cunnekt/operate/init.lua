@@ -1,30 +1,30 @@
 -- SPDX-License-Identifier: MIT
--- The way to a store for the command line: over the socket of the host that runs on it, or, when none does, by opening it.
--- The same operations either way.
+-- How the command line reaches a store: over the admin socket of the host that runs on it or, when none does, by opening
+-- the file. The operations are the same either way; a session hides the difference.
 
+local admin_server = require "cunnekt.operate.admin_server"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
 local operations = require "cunnekt.operate.operations"
-local server = require "cunnekt.operate.server"
 local store = require "cunnekt.store"
 
-local control = {}
+local operate = {}
 
--- Seconds for a host to say that it is there. One that is busy with a long handler may need some.
+-- Seconds for a host to answer at all. A handler that computes without waiting blocks it for that long.
 local patience = 15
--- Lists with all their texts.
+-- Enough for lists with all their texts.
 local max_bytes = 256 * 1024 * 1024
 
 local session_methods = {}
-local session_mt = { __index = session_methods, __name = "cunnekt.control.session" }
+local session_mt = { __index = session_methods, __name = "cunnekt.operate.session" }
 
----@class cunnekt.control.session
+---@class cunnekt.operate.session
 ---@field is_running boolean whether a host runs on the store
 ---@field path string the store's file
 
--- ---- a running host ----------------------------------------------------------------------------------------------
+-- ---- with a host ---------------------------------------------------------------------------------------------------
 
 local function call_host(socket, name, args)
   local answer, err = http.request {
@@ -43,32 +43,32 @@ local function call_host(socket, name, args)
   if answer.status == 200 and type(result) == "table" then
     return result
   end
-  local problem = type(result) == "table" and result.error or { kind = "failed", message = "the host's answer is no JSON" }
+  local problem = type(result) == "table" and result.error or { kind = "failed", message = "the host's answer is not JSON" }
   return nil, errors.new(problem.kind, problem.message)
 end
 
--- Whether a host answers at a socket: true, or why not.
+-- Whether a host answers at a socket: true, or nil and why not, if there is a socket.
 local function find_host(socket)
   if not core.stat(socket) then
     return nil, nil
   end
   local answer, err = http.get("http://cunnekt/healthz", { unix = socket, timeout = patience })
   if answer then
-    return answer.status == 200, answer.status ~= 200 and "its socket is not a host's" or nil
+    return answer.status == 200, answer.status ~= 200 and "something else answers at its socket" or nil
   elseif err.kind == "timeout" then
     return nil, ("it has not answered for %d seconds"):format(patience)
   end
   return nil, "its socket cannot be reached"
 end
 
----Whether a host runs on a store and can be asked. Waits.
+---Whether a host runs on a store and answers. Waits.
 ---@param path string the store's file
 ---@return boolean
-function control.is_running(path)
-  return find_host(server.socket_of(path)) == true
+function operate.is_running(path)
+  return find_host(admin_server.socket_of(path)) == true
 end
 
--- ---- no host -----------------------------------------------------------------------------------------------------
+-- ---- without a host ------------------------------------------------------------------------------------------------
 
 local function open_store(url, path, reason)
   if not core.stat(path) then
@@ -78,28 +78,28 @@ local function open_store(url, path, reason)
   if not opened then
     local message = err.message
     if message:find("in use", 1, true) then
-      message = ("%s, and %s"):format(message, reason or "that has no socket to be asked at")
+      message = ("%s, and %s"):format(message, reason or "that process has no admin socket")
     end
     return nil, errors.new(err.kind, message)
   end
   return opened
 end
 
--- ---- both --------------------------------------------------------------------------------------------------------
+-- ---- a session -----------------------------------------------------------------------------------------------------
 
----Finds the way to a store. Waits.
+---Opens a session on a store. Waits.
 ---@param url string "sqlite:FILE"
----@return cunnekt.control.session? session
+---@return cunnekt.operate.session? session
 ---@return cunnekt.error? err kind invalid, not_found or store
-function control.reach(url)
+function operate.reach(url)
   local path, err = store.path(url)
   if not path then
     return nil, err
   elseif path == ":memory:" then
-    return nil, errors.new("invalid", "the store memory: lives and ends with its host: there is nothing to look into")
+    return nil, errors.new("invalid", "a store memory: lives and ends with its host; only a file can be inspected")
   end
   local self = setmetatable({ path = path, is_running = false }, session_mt)
-  local socket = server.socket_of(path)
+  local socket = admin_server.socket_of(path)
   local is_there, reason = find_host(socket)
   if is_there then
     self.is_running, self._socket = true, socket
@@ -121,11 +121,11 @@ function session_methods:call(name, args)
   return operations.run({ store = self._store }, name, args)
 end
 
----Lets go of the store.
+---Closes the store, where the session opened it.
 function session_methods:close()
   if self._store then
     self._store:close()
   end
 end
 
-return control
+return operate

@@ -1,20 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- What an operator does with messages; see control/events.lua for the form.
+-- The operations on messages: list and show them, send dead letters again, drop them. A message is one by its number in
+-- the outbox; the provider's id finds it too. What is sent when is the outbox's business.
 
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
-local veil = require "cunnekt.operate.veil"
+local redact = require "cunnekt.operate.redact"
+local status = require "cunnekt.provider.status"
 
 local messages = {}
 
--- What needs somebody's eye, and what moves by itself.
-local usual_states = { "queued", "sending", "unknown", "rejected", "failed" }
-local ended = { unknown = true, rejected = true, failed = true }
+-- ---- list, show ----------------------------------------------------------------------------------------------------
 
--- ---- how a message is shown --------------------------------------------------------------------------------------
-
-local function kind_of(payload)
+local function type_of(payload)
   return payload and (payload.type or payload.templateid and "template") or nil
 end
 
@@ -23,17 +21,17 @@ local function shown(row, has_to_reveal)
   return {
     id = row.id,
     state = row.state,
-    contact = veil.contact(row.contact, has_to_reveal),
-    type = kind_of(row.payload),
+    contact = redact.contact(row.contact, has_to_reveal),
+    type = type_of(row.payload),
     attempts = row.attempts,
     changed_at = row.changed_at,
-    error = row.error and (has_to_reveal and row.error or veil.error(row.error)),
-    message_id = id and (has_to_reveal and id or veil.id(id)),
+    error = row.error and (has_to_reveal and row.error or redact.error(row.error)),
+    message_id = id and (has_to_reveal and id or redact.id(id)),
   }
 end
 
 local function list(target, args)
-  local rows, err = target.store:list_messages(args.states or usual_states, filters.of(args))
+  local rows, err = target.store:list_messages(args.states or status.in_outbox, filters.of(args))
   if not rows then
     return nil, err
   end
@@ -58,9 +56,10 @@ local function show(target, args)
   return view
 end
 
--- ---- retry, drop -------------------------------------------------------------------------------------------------
+-- ---- retry, drop ---------------------------------------------------------------------------------------------------
 
--- Each message that is meant by its number; those that are none, or that the provider took, are missing.
+-- The messages with these numbers, in the order in which they were said. A number without a message is missing, and so is
+-- one whose message the provider has accepted: it has left the outbox.
 local function find_all(store, args)
   local found, missing = {}, json.array {}
   for _, id in ipairs(args.ids or {}) do
@@ -79,8 +78,8 @@ local function find_all(store, args)
   return found, missing
 end
 
-local function take_up(target, ids)
-  -- The last first: each goes before those that are there.
+-- Gives messages to a running outbox. Each goes to the front of its queue, so the last is the first to be given.
+local function send_first(target, ids)
   for i = #ids, 1, -1 do
     local row, err = target.store:queued_message(ids[i])
     if err then
@@ -101,20 +100,20 @@ local function retry(target, args)
   for _, row in ipairs(found) do
     if row.state == "unknown" and not args.yes then
       doubtful[#doubtful + 1] = row.id
-    elseif ended[row.state] then
+    elseif status.is_dead_letter(row.state) then
       ids[#ids + 1] = row.id
     else
       waiting[#waiting + 1] = row.id
     end
   end
   if #doubtful > 0 then
-    -- All or nothing: who repeats the command with a yes must not send the others twice.
+    -- All or nothing: the operator repeats the command with --yes, and the others must not be sent twice.
     return { retried = json.array {}, doubtful = doubtful, waiting = waiting, missing = missing }
   end
   local queued, err = target.store:requeue_messages(ids)
   if queued and target.service then
     local ok
-    ok, err = take_up(target, queued)
+    ok, err = send_first(target, queued)
     queued = ok and queued
   end
   return queued and { retried = json.array(queued), doubtful = doubtful, waiting = waiting, missing = missing } or nil, err
@@ -127,14 +126,14 @@ local function drop(target, args)
   end
   local ids, busy = {}, json.array {}
   for _, row in ipairs(found) do
-    local is_free = row.state ~= "sending" and (not target.service or target.service.outbox:drop(row.id, row.contact))
-    table.insert(is_free and ids or busy, row.id)
+    local can_drop = row.state ~= "sending" and (not target.service or target.service.outbox:drop(row.id, row.contact))
+    table.insert(can_drop and ids or busy, row.id)
   end
   local dropped, err = target.store:drop_messages(ids)
   return dropped and { dropped = json.array(dropped), busy = busy, missing = missing } or nil, err
 end
 
----@type table<string, {types: table, run: fun(target: cunnekt.control.target, args: table): table?, cunnekt.error?}>
+---@type table<string, cunnekt.operate.operation>
 messages.operations = {
   ["outbox.list"] = { types = filters.types_with { states = "table" }, run = list },
   ["outbox.show"] = { types = { id = "integer|string", reveal = "boolean" }, run = show },

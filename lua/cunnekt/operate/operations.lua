@@ -1,11 +1,36 @@
 -- SPDX-License-Identifier: MIT
--- All operations by their names: the one way to them, for the socket of a running host and for the command line alone.
+-- All operations by name: the only way to run one, over the admin socket of a running host and by the command line on a
+-- store without a host. An operation takes its target and its arguments, and gives what JSON can hold, or nil and an
+-- error. It may wait. What each one does is in the file of its kind.
 
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
 
 local operations = {}
 
+---A store, and the service that runs on it in this process, if any.
+---@class cunnekt.operate.target
+---@field store table
+---@field service? cunnekt.operate.service
+
+---What operators may ask of a running service.
+---@class cunnekt.operate.service
+---@field store table
+---@field settings table<string, any>
+---@field counts table<string, integer>
+---@field started_at number seconds since 1970
+---@field is_stopping boolean
+---@field inbox {has_room: fun(self, n: integer): boolean; count: fun(self): integer; active: fun(self): integer; retry_first: fun(self, seq: integer, contact: string); hurry: fun(self, seq: integer, contact: string); forget: fun(self, seq: integer, contact: string): boolean}
+---@field outbox {count: fun(self): integer; retry_first: fun(self, row: table); drop: fun(self, id: integer, contact: string): boolean}
+---@field dialogs {evict: fun(self, id: integer)}
+---@field address fun(self): string? where webhooks come in; nil before it listens
+---@field chat fun(self, to: string, phone_number_id: string): cunnekt.chat
+
+---@class cunnekt.operate.operation
+---@field types table<string, string|string[]> of its arguments, for options.check
+---@field run fun(target: cunnekt.operate.target, args: table): table?, cunnekt.error?
+
+---@type table<string, cunnekt.operate.operation>
 local known = {}
 for _, part in ipairs { "events", "messages", "dialogs", "host" } do
   for name, operation in pairs(require("cunnekt.operate." .. part).operations) do
@@ -14,10 +39,10 @@ for _, part in ipairs { "events", "messages", "dialogs", "host" } do
 end
 
 ---Runs an operation. May wait.
----@param target cunnekt.control.target
+---@param target cunnekt.operate.target
 ---@param name string such as "events.list"
 ---@param args? table
----@return table? result what can be JSON
+---@return table? result what JSON can hold
 ---@return cunnekt.error? err kind invalid, not_found or store
 function operations.run(target, name, args)
   local operation = known[name]

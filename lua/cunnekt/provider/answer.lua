@@ -8,6 +8,7 @@
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local retry = require "cunnekt.provider.retry"
+local units = require "cunnekt.time.units"
 
 local answer = {}
 
@@ -19,7 +20,7 @@ local RATE_CODES = { [130429] = true, [131056] = true, [4] = true, [80007] = tru
 local RETRYABLE_CODES = { [1] = true, [2] = true, [131000] = true, [131016] = true, [131057] = true, [133004] = true }
 local WINDOW_CODE = 131047
 -- Meta holds marketing messages back from this user: not before another day.
-local HELD_BACK_CODE, A_DAY = 131049, 86400
+local HELD_BACK_CODE = 131049
 -- An access token of the provider's that Meta refused.
 local TOKEN_CODE = 190
 
@@ -160,7 +161,7 @@ local function by_code(code)
   elseif code == TOKEN_CODE then
     return "auth", false
   elseif code == HELD_BACK_CODE then
-    return "rejected", false, A_DAY
+    return "rejected", false, units.day
   end
   return "rejected", false
 end

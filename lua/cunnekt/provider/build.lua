@@ -7,9 +7,9 @@
 
 local check = require "cunnekt.provider.build_check"
 local template = require "cunnekt.provider.build_template"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
-local mobile = require "cunnekt.provider.mobile"
 local options = require "cunnekt.base.options"
 
 local build = {}
@@ -157,14 +157,14 @@ local option_types = { mobile_format = { "digits", "plus" }, default_country = "
 
 local function checked_options(where, opts)
   opts = options.check(where, opts, option_types, 4)
-  if opts.default_country and not mobile.country(opts.default_country) then
+  if opts.default_country and not identity.country(opts.default_country) then
     error(where .. ": option 'default_country' must be a country code such as '91'", 4)
   end
   return opts
 end
 
 local function address(to, opts, field)
-  return check.pass(mobile.normalise(to, opts, field))
+  return check.pass(identity.normalise(to, opts, field))
 end
 
 local function make(kind, to, spec, opts)

@@ -10,21 +10,21 @@ local build = require "cunnekt.provider.build"
 local download = require "cunnekt.provider.download"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
+local units = require "cunnekt.time.units"
 
 local client = {}
 
 -- An answer to a send is a few hundred bytes.
 local LARGEST_ANSWER = 1024 * 1024
 -- A large file over a slow line takes its time; that something keeps coming is watched in download_source.lua.
-local LONGEST_DOWNLOAD = 3600
--- Longer than this a call does not wait by itself: it fails with retry_after, and its caller decides.
-local LONGEST_PAUSE = 60
+local LONGEST_DOWNLOAD = units.hour
 -- Meta's "too many messages to this person" (see limiter.lua).
 local PAIR_LIMITED = 131056
 
@@ -179,11 +179,6 @@ local function without_answer(err)
   return err
 end
 
--- The contact as the limiter knows it, however its number is written.
-local function contact_of(payload)
-  return (payload.mobile:gsub("^%+", ""))
-end
-
 local function post_once(self, endpoint, body, contact)
   local response, transport_err = self._transport.post(endpoint, body)
   local sent, err
@@ -220,8 +215,8 @@ local function pause_before_retry(self, err, contact, attempt)
   if not err.retryable then
     return nil
   end
-  local pause = err.retry_after or retry.backoff(attempt)
-  return pause <= LONGEST_PAUSE and pause or nil
+  local pause = err.retry_after or retry.request(attempt)
+  return pause <= retry.max_wait and pause or nil
 end
 
 -- The payload with the number as this client writes it; builders may have been called without its options.
@@ -258,11 +253,11 @@ end
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
-  local endpoint, contact = build.endpoint(payload), contact_of(payload)
+  local endpoint, contact = build.endpoint(payload), identity.plain(payload.mobile)
   local err
   for attempt = 1, last do
     local penalty = self._limiter:penalty(contact)
-    if penalty > LONGEST_PAUSE then
+    if penalty > retry.max_wait then
       return nil, penalised(penalty)
     end
     wait_for_turn(self, contact)

@@ -6,14 +6,15 @@
 local atomic_file = require "cunnekt.base.atomic_file"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 local source = require "cunnekt.provider.download_source"
 local task = require "cunnekt.base.task"
 
 local download = {}
 
--- WhatsApp's largest document; and what is taken into memory when no other place is given.
-local LARGEST, LARGEST_IN_MEMORY = 100 * 1024 * 1024, 16 * 1024 * 1024
+-- Bytes: the largest document, and what is taken into memory when no other place is given.
+local LARGEST, LARGEST_IN_MEMORY = limits.media_bytes.document, 16 * 1024 * 1024
 
 ---@class cunnekt.download.options
 ---@field path? string the file to write; missing folders are made

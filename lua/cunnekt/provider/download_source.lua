@@ -20,8 +20,6 @@ local LARGEST_ERROR = 64 * 1024
 local ENVELOPE_ROOM = 64 * 1024
 -- Base64 is decoded in pieces of this many characters, a multiple of 4.
 local PIECE = 1024 * 1024
--- Longer than this a download does not wait by itself.
-local LONGEST_PAUSE = 60
 
 -- ---- addresses ------------------------------------------------------------------------------------------------------
 
@@ -178,8 +176,8 @@ local function open_with_retries(client, url, max_bytes)
     if stream then
       return stream
     end
-    local pause = err.retry_after or retry.backoff(attempt)
-    if not err.retryable or attempt > client._retries or pause > LONGEST_PAUSE then
+    local pause = err.retry_after or retry.request(attempt)
+    if not err.retryable or attempt > client._retries or pause > retry.max_wait then
       err.attempts = attempt
       return nil, err
     end

@@ -6,6 +6,9 @@
 -- of them in a burst it is one table entry each, dropped again a few at a time.
 
 local clock = require "cunnekt.time.clock"
+local limits = require "cunnekt.provider.limits"
+local retry = require "cunnekt.provider.retry"
+local units = require "cunnekt.time.units"
 
 local limiter = {}
 
@@ -77,13 +80,8 @@ end
 
 -- ---- the limiter ----------------------------------------------------------------------------------------------------
 
--- Meta's limits: https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput and #pair-rate-limits
-local RATE = 80
-local PAIR_RATE, PAIR_BURST = 1 / 6, 45
--- After error 131056 wait 4^n seconds, n counted from 0 until a message gets through. 4^6 is over an hour.
-local MOST_PENALTIES = 6
--- How long a contact's count of penalties is remembered after the last of them has passed.
-local PENALTY_MEMORY = 3600
+-- Seconds for which a contact's count of penalties is remembered after the last of them has passed.
+local PENALTY_MEMORY = units.hour
 -- Waits below this are nothing but rounding of floating-point time.
 local NOTHING = 1e-9
 
@@ -104,14 +102,14 @@ local limiter_mt = { __index = limiter_methods, __name = "cunnekt.limiter" }
 ---@return cunnekt.limiter
 function limiter.new(opts)
   opts = opts or {}
-  local rate = opts.rate or RATE
-  local pair_rate = opts.pair_rate or PAIR_RATE
+  local rate = opts.rate or limits.rate
+  local pair_rate = opts.pair_rate or limits.pair_rate
   local self = {
     _interval = rate > 0 and 1 / rate or 0,
     _burst = math.max(1, opts.burst or rate),
     _full = 0,
     _pair_interval = pair_rate > 0 and 1 / pair_rate or 0,
-    _pair_burst = math.max(1, opts.pair_burst or PAIR_BURST),
+    _pair_burst = math.max(1, opts.pair_burst or limits.pair_burst),
   }
   local is_filling = function(full, now)
     return full > now
@@ -200,7 +198,7 @@ end
 function limiter_methods:penalise(contact)
   local now = clock.monotonic()
   local penalty = self._penalties:get(contact) or { count = 0 }
-  local wait = 4.0 ^ math.min(penalty.count, MOST_PENALTIES)
+  local wait = retry.pair(penalty.count)
   self._penalties:set(contact, { count = penalty.count + 1, over = now + wait })
   return wait
 end

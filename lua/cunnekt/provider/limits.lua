@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Every documented limit of a message, in one table, and the checks against it. Lengths are Unicode characters, as
--- WhatsApp counts them. A limit of Cunnekt's that is looser than WhatsApp's own is the error; WhatsApp's is then a
--- warning, logged once in the life of the process, since some accounts get away with more.
+-- Every documented limit of Cunnekt and WhatsApp, and the checks of messages against them. Lengths are Unicode characters,
+-- as WhatsApp counts them. Where Cunnekt's limit is looser than WhatsApp's, Cunnekt's is an error and WhatsApp's a warning,
+-- logged once per process, since some accounts are allowed more. Limits of this program's own are not here.
 --
--- Where they come from: Cunnekt's API collection, and
--- https://developers.facebook.com/docs/whatsapp/cloud-api/messages/ for what Cunnekt leaves to WhatsApp.
+-- Sources: Cunnekt's API collection, and https://developers.facebook.com/docs/whatsapp/cloud-api/ (messages, overview,
+-- webhooks) for what Cunnekt leaves to WhatsApp.
 
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
+local units = require "cunnekt.time.units"
 
 local limits = {}
 
@@ -45,13 +46,31 @@ limits.items = {
   template_buttons = { min = 1, max = 10, by = "WhatsApp" },
 }
 
----@type table<string, integer> largest media, in bytes; the client never sees the files, so these are for those who do
+---@type table<string, integer> largest media, in bytes. Only downloads and the sandbox see files: the client sends links
 limits.media_bytes = {
   image = 5 * 1024 * 1024,
   video = 16 * 1024 * 1024,
   audio = 10 * 1024 * 1024, -- Cunnekt's; WhatsApp takes 16 MB
   document = 100 * 1024 * 1024,
 }
+
+---Seconds for which free-form messages may follow a customer's last one: the service window.
+limits.service_window = units.day
+
+---Bytes of a webhook's body, which holds up to 1,000 events; and days for which one that is not taken is repeated.
+limits.webhook_bytes = 3 * 1024 * 1024
+limits.webhook_days = 7
+
+---Messages a second for a business number and for one contact, and how many at once to a contact
+---(overview#throughput, #pair-rate-limits).
+limits.rate = 80
+limits.pair_rate, limits.pair_burst = 1 / 6, 45
+
+---Digits of a telephone number with its country code: ITU-T E.164 allows 15, the shortest in use have 7.
+limits.number_digits = { min = 7, max = 15 }
+
+---A user id, "IN." and up to 128 characters.
+limits.user_id_characters = 131
 
 local warned = {}
 local logger
@@ -80,7 +99,7 @@ function limits.warn_once(key, message)
   end
 end
 
----Forgets what was warned of, so that it is said again.
+---Forgets which warnings were logged, so that they are logged again.
 function limits.forget_warnings()
   warned = {}
 end

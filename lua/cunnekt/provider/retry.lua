@@ -1,52 +1,71 @@
 -- SPDX-License-Identifier: MIT
--- How long to wait before something is tried again: what a server asked for, or exponential backoff with full jitter
--- (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). Nothing here waits.
+-- How long to wait before something is tried again, for everything that is: one function or constant a policy, in seconds.
+-- How often it is tried is up to the caller. Nothing here waits. Jitter keeps those that failed together from coming back
+-- together (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 
-local calendar = require "cunnekt.time.calendar"
 local clock = require "cunnekt.time.clock"
+local format = require "cunnekt.time.format"
 
 local retry = {}
 
-local months = {
-  Jan = 1,
-  Feb = 2,
-  Mar = 3,
-  Apr = 4,
-  May = 5,
-  Jun = 6,
-  Jul = 7,
-  Aug = 8,
-  Sep = 9,
-  Oct = 10,
-  Nov = 11,
-  Dec = 12,
-}
-
--- RFC 9110 has two-digit years of the obsolete form mean the nearest past or near future.
-local function full_year(text)
-  local year = math.tointeger(tonumber(text))
-  if #text > 2 then
-    return year
-  end
-  return year < 70 and 2000 + year or 1900 + year
+-- Half of the pause is fixed, half is random.
+local function half_jitter(seconds)
+  return seconds * (0.5 + clock.random() / 2)
 end
 
----Reads an HTTP date in any of its three forms.
----@param text string
----@return integer? seconds since 1970; nil when it is none
-function retry.parse_date(text)
-  local day, name, year, hour, minute, second =
-    text:match "^%a+, (%d%d?)[ -](%a%a%a)[ -](%d%d%d?%d?) (%d%d):(%d%d):(%d%d) GMT$"
-  if not day then
-    name, day, hour, minute, second, year = text:match "^%a%a%a (%a%a%a) +(%d%d?) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$"
-  end
-  local month = name and months[name]
-  if not month then
-    return nil
-  end
-  local days = calendar.days(full_year(year), month, math.tointeger(tonumber(day)))
-  return math.tointeger(days * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second))
+-- `first` seconds, doubled for each attempt after the first. The exponent is bounded, since attempts are not.
+local function doubled(first, attempts, most)
+  return math.min(most, first * 2 ^ math.min(attempts - 1, 16))
 end
+
+---Seconds that a call waits by itself at most. When it would have to wait longer, it fails with `retry_after`, and its
+---caller decides.
+retry.max_wait = 60
+
+---A request that surely was not taken: up to 0.5 s, doubled to 30 s, all of it random.
+---@param attempts integer how many were made, from 1
+---@return number seconds
+function retry.request(attempts)
+  return doubled(0.5, attempts, 30) * clock.random()
+end
+
+---A message in the outbox that surely was not taken: a second, doubled to 5 minutes.
+---@param attempts integer
+---@return number seconds
+function retry.message(attempts)
+  return half_jitter(doubled(1, attempts, 300))
+end
+
+---A turn whose handler failed, of an event or a job: a second, then four times longer each time.
+---@param attempts integer
+---@return number seconds
+function retry.turn(attempts)
+  return half_jitter(4 ^ (attempts - 1))
+end
+
+---A change that the store could not write. The pause is fixed: a full disk is no better after a long one.
+retry.store = 1
+
+---A webhook that the sandbox's bot refused: `first` seconds, doubled to 5 minutes, a quarter more or less.
+---@param attempts integer
+---@param first number seconds
+---@return number seconds
+function retry.webhook(attempts, first)
+  return doubled(first, attempts, 300) * (0.75 + 0.5 * clock.random())
+end
+
+-- 4^6 seconds is over an hour.
+local most_penalties = 6
+
+---A contact whom WhatsApp takes no more messages for (error 131056): 4^n seconds, as Meta asks.
+---@param penalties integer how many came before, from 0, without a message that got through
+---@return number seconds
+function retry.pair(penalties)
+  return 4.0 ^ math.min(penalties, most_penalties)
+end
+
+---What a sender of webhooks is told to wait (Retry-After) when the queue is full or the store cannot write.
+retry.sender = 5
 
 ---What an answer's Retry-After asks for.
 ---@param headers? table<string, string> with lower-case names
@@ -60,18 +79,8 @@ function retry.after(headers)
   if value:find "^%d+$" then
     return tonumber(value)
   end
-  local date = retry.parse_date(value)
+  local date = format.read_http_date(value)
   return date and math.max(0, date - clock.now())
-end
-
--- The first wait is drawn from up to half a second, then from twice that each time; half a minute is the most.
-local FIRST, MOST = 0.5, 30
-
----Draws the wait before the next attempt.
----@param attempt integer how many attempts were made, from 1
----@return number seconds
-function retry.backoff(attempt)
-  return math.min(MOST, FIRST * 2 ^ (attempt - 1)) * clock.random()
 end
 
 return retry

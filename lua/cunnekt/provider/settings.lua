@@ -3,6 +3,9 @@
 -- cunnekt.conf.lua, and a default. This table is the only list of them. A wrong value raises a sentence that says where
 -- it stands; the value of a secret is never repeated.
 
+local address = require "cunnekt.base.address"
+local identity = require "cunnekt.provider.identity"
+local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 
 local settings = {}
@@ -30,8 +33,7 @@ local function web_address(value)
 end
 
 local function listen_address(value)
-  local port = value:match "^[^%s:]+:(%d+)$" or value:match "^%[[%x:.]+%]:(%d+)$"
-  if not port or tonumber(port) > 65535 then
+  if not address.parse(value) or value:find "^:" or value:find "%s" then
     return "must be HOST:PORT, such as 127.0.0.1:8080"
   end
 end
@@ -64,7 +66,7 @@ local function store_name(value)
 end
 
 local function country_code(value)
-  if not tostring(value):find "^%+?[1-9]%d?%d?$" then
+  if not identity.country(value) then
     return "must be a country code such as '91'"
   end
 end
@@ -89,9 +91,8 @@ settings.known = {
     check = web_address,
     is_client = true,
   },
-  -- Meta's limits: 80 messages a second for a number, one in 6 seconds for a contact.
-  rate = { type = "number", env = "CUNNEKT_RATE", default = 80, check = from_zero, is_client = true },
-  pair_rate = { type = "number", env = "CUNNEKT_PAIR_RATE", default = 1 / 6, check = from_zero, is_client = true },
+  rate = { type = "number", env = "CUNNEKT_RATE", default = limits.rate, check = from_zero, is_client = true },
+  pair_rate = { type = "number", env = "CUNNEKT_PAIR_RATE", default = limits.pair_rate, check = from_zero, is_client = true },
   timeout = { type = "number", default = 30, check = above_zero, is_client = true },
   connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true },
   retries = { type = "integer", default = 3, check = from_zero, is_client = true },

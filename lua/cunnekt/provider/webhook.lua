@@ -4,9 +4,10 @@
 -- The parsing itself is in src/bind/webhook/parse.c.
 
 local core = require "cunnekt.core"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
-local parse_webhook, decode = core.parse_webhook, json.decode
+local parse_webhook, decode, of_event = core.parse_webhook, json.decode, identity.of_event
 
 ---@class cunnekt.webhook
 local webhook = {}
@@ -124,7 +125,7 @@ end
 ---@param event cunnekt.webhook.event
 ---@return string key "<phone_number_id>:<from, user_id or recipient>"; what is not known is empty
 function webhook.key(event)
-  return (event.phone_number_id or "") .. ":" .. (event.from or event.user_id or event.recipient or "")
+  return of_event(event)
 end
 
 ---What tells an event from one that was sent again: equal for both.

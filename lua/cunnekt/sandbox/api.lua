@@ -5,9 +5,9 @@ local build = require "cunnekt.provider.build"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
+local identity = require "cunnekt.provider.identity"
 local ids = require "cunnekt.sandbox.ids"
 local json = require "cunnekt.base.json"
-local state = require "cunnekt.sandbox.state"
 
 local api = {}
 
@@ -163,7 +163,7 @@ local function send(self, exchange, endpoint, body)
   if not payload then
     return refuse(self, exchange, code, message)
   end
-  local contact = state.key(payload.mobile)
+  local contact = identity.plain(payload.mobile)
   if endpoint == "sendreplymessage" and self._state:window(contact) <= 0 then
     return refuse(self, exchange, OUTSIDE_WINDOW, CLOSED, contact)
   end

@@ -4,6 +4,7 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
 local samples = require "cunnekt.sandbox.samples"
@@ -82,7 +83,7 @@ function control_methods:say(o, on_outcome)
   end
   o.type, o.envelope = nil, nil
   o.from = o.from or samples.NUMBER
-  local number = state.key(o.from)
+  local number = identity.plain(o.from)
   complete(self, kind, o, self._state:contact(number))
   local body, about = samples.build(kind, o)
   local message = type(body.messages) == "table" and body.messages[1] or {}
@@ -119,7 +120,7 @@ end
 local function reader(self, query)
   local number = query.contact or query.to or query.from
   local direction = query.direction or query.to and "out" or query.from and "in"
-  local contact = number and state.key(number)
+  local contact = number and identity.plain(number)
   local after = math.tointeger(tonumber(query.after or 0)) or 0
   local limit = math.min(MOST, math.tointeger(tonumber(query.limit)) or MOST)
   return function()
@@ -210,7 +211,7 @@ function control_methods:post_status(exchange, request)
   if not o.id or not o.status then
     error("statuses: 'id' and 'status' are needed", 0)
   end
-  local entry = self._state:find(o.id) or { id = o.id, contact = state.key(o.from or samples.NUMBER), statuses = {} }
+  local entry = self._state:find(o.id) or { id = o.id, contact = identity.plain(o.from or samples.NUMBER), statuses = {} }
   local changes = o.set or {}
   changes["statuses.0.errors"] = changes["statuses.0.errors"] or o.errors
   local kind = o.status
@@ -269,7 +270,7 @@ function control_methods:get_state(exchange, request)
     read = webhooks.read,
     delay = webhooks.delay,
     faults = #self._faults:list(),
-    window = number and self._state:window(state.key(number)) or nil,
+    window = number and self._state:window(identity.plain(number)) or nil,
   })
 end
 

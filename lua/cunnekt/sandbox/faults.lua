@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Things that go wrong on purpose. A list of rules, each for the next `count` sends after the first `after`; decides
 -- only: api.lua and webhooks.lua do what the rule says.
+local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 
 local faults = {}
@@ -71,7 +72,7 @@ end
 -- The first rule that is due, counted down.
 local function take(self, is_for_webhooks, contact)
   for index, rule in ipairs(self._rules) do
-    if (rule.kind == "duplicate") == is_for_webhooks and (not rule.to or rule.to == contact) then
+    if (rule.kind == "duplicate") == is_for_webhooks and (not rule.to or identity.same(rule.to, contact)) then
       if rule.after > 0 then
         rule.after = rule.after - 1
       else

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A local Cunnekt: the provider's endpoints under /v1/, webhooks out to a bot, and a control API under /control/.
 -- For trying scripts and for tests; it reaches nobody. One call makes one sandbox; several can run side by side.
+local address = require "cunnekt.base.address"
 local api = require "cunnekt.sandbox.api"
 local control = require "cunnekt.sandbox.control"
 local core = require "cunnekt.core"
@@ -101,7 +102,7 @@ function sandbox.new(opts)
   end
   self._listener = listener
   self.port = listener:port()
-  self.url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, self.port)
+  self.url = "http://" .. address.format(host, self.port)
   return self
 end
 

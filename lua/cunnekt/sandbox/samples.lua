@@ -6,9 +6,11 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local ids = require "cunnekt.sandbox.ids"
 local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
 local media = require "cunnekt.sandbox.media"
 local options = require "cunnekt.base.options"
 local paths = require "cunnekt.sandbox.paths"
+local status_names = require "cunnekt.provider.status"
 
 local samples = {}
 
@@ -43,7 +45,7 @@ samples.types = {
 }
 
 ---@type string[]
-samples.statuses = { "sent", "delivered", "read", "played", "failed" }
+samples.statuses = status_names.reported
 
 local OPTIONS = {
   from = "string", name = "string", text = "string", id = "string", message_id = "string", title = "string",
@@ -200,7 +202,7 @@ local function status_body(kind, o)
   }
   if kind == "sent" then
     add_price(status, o)
-    status.conversation.expiration_timestamp = ("%d"):format((o.timestamp or clock.now()) // 1 + 86400)
+    status.conversation.expiration_timestamp = ("%d"):format((o.timestamp or clock.now()) // 1 + limits.service_window)
   elseif kind == "delivered" then
     add_price(status, o)
   elseif kind == "failed" then
@@ -211,10 +213,7 @@ local function status_body(kind, o)
   return { messaging_product = "whatsapp", metadata = metadata(), statuses = { status } }, { id = status.id, from = recipient }
 end
 
-local STATUSES = {}
-for _, status in ipairs(samples.statuses) do
-  STATUSES[status] = true
-end
+local STATUSES = status_names.set(samples.statuses)
 
 ---@param kind string
 ---@return boolean

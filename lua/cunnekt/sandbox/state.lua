@@ -4,14 +4,14 @@
 -- weigh too much together, and contacts are forgotten a day after their window closed.
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
 
 local state = {}
 
--- WhatsApp's service window, from the customer's last message.
-local WINDOW = 24 * 3600
+local WINDOW = limits.service_window
 
--- All files together. Enough for one document of the largest size WhatsApp takes (100 MB), and some pictures.
-local MAX_MEDIA = 160 * 1024 * 1024
+-- Bytes of all files together: one document of the largest size, and some pictures.
+local MAX_MEDIA = limits.media_bytes.document + 60 * 1024 * 1024
 
 ---@class cunnekt.sandbox_entry
 ---@field n integer position in the transcript, counted from 1
@@ -48,13 +48,6 @@ function state.new(opts)
     _oldest_media = 1,
     _watchers = {},
   }, state_mt)
-end
-
----A number as the sandbox keeps it.
----@param number string
----@return string digits
-function state.key(number)
-  return (number:gsub("%D", ""))
 end
 
 ---The sandbox's time, which the control API can move on.

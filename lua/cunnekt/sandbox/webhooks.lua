@@ -7,14 +7,15 @@ local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
 local ids = require "cunnekt.sandbox.ids"
 local json = require "cunnekt.base.json"
+local retry = require "cunnekt.provider.retry"
 local samples = require "cunnekt.sandbox.samples"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local webhooks = {}
 
 -- Meta repeats for days; a sandbox that goes on for half an hour shows the same, and ends.
 local ATTEMPTS = 20
-local LONGEST_PAUSE = 300
 
 -- Requests to the bot at one time. The bot's default limit for one address is what this must stay under.
 local WORKERS = 32
@@ -174,9 +175,7 @@ local function serve(self, queue)
       return push_ready(self, queue)
     end
   elseif job.attempts < ATTEMPTS then
-    -- Spread by a quarter either way, so that a thousand contacts do not come back in one instant.
-    local seconds = math.min(LONGEST_PAUSE, self._retry * 2 ^ (job.attempts - 1))
-    return pause(self, queue, seconds * (0.75 + 0.5 * clock.random()))
+    return pause(self, queue, retry.webhook(job.attempts, self._retry))
   else
     self.counts.given_up = self.counts.given_up + 1
   end
@@ -251,8 +250,8 @@ function webhooks_methods:status(entry, status, more)
   self:_start()
 end
 
-local ORDER = { "sent", "delivered", "read" }
-local REVERSED = { "read", "delivered", "sent" }
+local ORDER = status_names.usual
+local REVERSED = { ORDER[3], ORDER[2], ORDER[1] }
 
 ---Posts the statuses of a message that was taken: sent, delivered, read, or what a fault asks for.
 ---@param entry table

@@ -207,7 +207,7 @@ end
 ---Where the admin pages are, as "host:port"; nil when they are nowhere, and before `listen`.
 ---@return string?
 function service_methods:admin_address()
-  return self.admin_server and self.admin_server:admin_address()
+  return self.admin_server and self.admin_server:address()
 end
 
 ---The conversation with a contact.

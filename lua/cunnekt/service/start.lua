@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How a service starts: it recovers what an earlier process left, opens its addresses, and only then lets anything run.
 
-local admin_server = require "cunnekt.operate.server"
+local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"

@@ -2,20 +2,19 @@
 -- The webhook's address: checks requests, gives their events to the inbox, and answers 200 once they are stored. It knows
 -- HTTP and no handlers.
 
+local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
+local limits = require "cunnekt.provider.limits"
+local retry = require "cunnekt.provider.retry"
 local webhook = require "cunnekt.provider.webhook"
 
 local webhook_server = {}
 
--- The provider's largest body: 1,000 events, 3 MB.
-local max_body = 3 * 1024 * 1024
 -- Clients that say a byte a second hold a connection until its deadline, at some kilobytes each: there must be room for
 -- good ones beside thousands of them.
 local max_connections = 16384
--- Seconds after which a sender may come back when the queue is full or the store cannot write.
-local retry_after = 5
 
 local server_methods = {}
 local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
@@ -42,7 +41,7 @@ local function path_test(settings)
 end
 
 local function busy(exchange, message)
-  refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry_after) })
+  refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry.sender) })
 end
 
 local function receive(self, exchange, body)
@@ -85,29 +84,13 @@ local function on_request(self, exchange, method, path, query, body)
   end
 end
 
----Splits "host:port", "[::1]:8080" or ":8080".
----@param address string
----@return string? host
----@return integer|cunnekt.error port or why it is not an address
-function webhook_server.parse_address(address)
-  local host, port = address:match "^%[([%x:]+)%]:(%d+)$"
-  if not host then
-    host, port = address:match "^([^:%[%]]*):(%d+)$"
-  end
-  port = math.tointeger(tonumber(port))
-  if not port or port > 65535 then
-    return nil, errors.new("invalid", ("'%s' is not an address like 127.0.0.1:8080"):format(address))
-  end
-  return host ~= "" and host or "127.0.0.1", port
-end
-
 ---Opens the webhook's address.
 ---@param settings table listen, webhook_path or webhook_secret, app_secret, verify_token
 ---@param inbox table
 ---@return table? server
 ---@return cunnekt.error? err
 function webhook_server.open(settings, inbox)
-  local host, port = webhook_server.parse_address(settings.listen)
+  local host, port = address.parse(settings.listen)
   if not host then
     return nil, port
   end
@@ -115,7 +98,7 @@ function webhook_server.open(settings, inbox)
   local listener, message = core.listen({
     host = host,
     port = port,
-    max_body = max_body,
+    max_body = limits.webhook_bytes,
     max_connections = max_connections,
   }, function(...)
     on_request(self, ...)
@@ -129,8 +112,7 @@ end
 
 ---Where it listens, as "host:port".
 function server_methods:address()
-  local host = self._listener:address()
-  return ("%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, self._listener:port())
+  return address.format(self._listener:address(), self._listener:port())
 end
 
 ---Takes no new connections; exchanges under way are answered.

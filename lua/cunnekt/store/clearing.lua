@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for rows that are old enough to go. Each call is one small step, so that nobody waits behind it.
 
+local limits = require "cunnekt.provider.limits"
+local units = require "cunnekt.time.units"
+
 local clearing = {}
 
--- Meta repeats a webhook for 7 days, and statuses come no later.
-local days_seen = 8
+-- A day more than webhooks are repeated for; statuses come no later.
+local days_seen = limits.webhook_days + 1
 
 -- The walks along the two tables with random keys, one after the other.
 local walks = {
@@ -23,7 +26,7 @@ function clearing:clear_old(keep_days, now)
   local walk, sql = walks[at.walk], self._sql
   local results, err = self:_run {
     { sql[walk.look], at.hash },
-    { sql[walk.clear], at.hash, now // 86400 - days_seen },
+    { sql[walk.clear], at.hash, now // units.day - days_seen },
   }
   if not results then
     return nil, err
@@ -37,7 +40,7 @@ function clearing:clear_old(keep_days, now)
     return false
   end
   self._clearing = nil
-  local before = now - keep_days * 86400
+  local before = now - keep_days * units.day
   results, err = self:_run {
     { sql.clear_dead, before },
     { sql.clear_outbox, before },

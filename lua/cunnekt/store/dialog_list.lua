@@ -3,6 +3,7 @@
 -- in store/looking.lua.
 
 local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
 local dialog_list = {}
@@ -77,11 +78,11 @@ function dialog_list:contacts_of(customer)
       return nil, err
     end
     local first = results[1][1][1]
-    local number = first and first:match "^([^:]*):"
-    if not number then
+    if not first then
       return contacts
     end
-    local contact = number .. ":" .. customer
+    local number = identity.parts(first)
+    local contact = identity.key(number, customer)
     results, err = self:_run { { "SELECT 1 FROM conversation WHERE contact = ?", contact, want = "rows" } }
     if not results then
       return nil, err

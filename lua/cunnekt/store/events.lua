@@ -3,6 +3,7 @@
 
 local clock = require "cunnekt.time.clock"
 local keys = require "cunnekt.store.keys"
+local limits = require "cunnekt.provider.limits"
 
 local events = {}
 
@@ -120,7 +121,7 @@ function events:closing_windows(make)
   end
   local records, job = {}, {}
   for i, row in ipairs(results[1]) do
-    records[i] = make(row[1], row[2] + 86400)
+    records[i] = make(row[1], row[2] + limits.service_window)
     job[#job + 1] = { self._sql.unwatch_window, row[1] }
     self:add_own(job, records[i])
   end

@@ -8,6 +8,7 @@ local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local keys = require "cunnekt.store.keys"
 local log = require "cunnekt.base.log"
+local retry = require "cunnekt.provider.retry"
 local schema = require "cunnekt.store.schema"
 local statements = require "cunnekt.store.statements"
 local task = require "cunnekt.base.task"
@@ -19,8 +20,6 @@ local store_mt = { __index = store_methods, __name = "cunnekt.store" }
 
 -- Conversations kept in memory.
 local cached_conversations = 10000
--- Seconds between tries of a change that must not be forgotten while the disk is full.
-local settle_pause = 1
 
 for _, part in ipairs { "events", "turns", "messages", "dialogs", "dialog_list", "jobs", "clearing", "looking", "mending" } do
   for name, method in pairs(require("cunnekt.store." .. part)) do
@@ -85,7 +84,7 @@ function store_methods:_insist(job, done)
     self:_start(job, function(results, err)
       if not results and not self._is_closed then
         log.warn("the store cannot write (%s); trying again", err.message)
-        clock.after(settle_pause, try)
+        clock.after(retry.store, try)
       elseif results and done then
         done()
       end

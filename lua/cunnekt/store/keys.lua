@@ -4,6 +4,8 @@
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local status_names = require "cunnekt.provider.status"
+local units = require "cunnekt.time.units"
 
 local keys = {}
 
@@ -18,15 +20,15 @@ end
 ---The number of this day, by which old rows are cleared away.
 ---@return integer
 function keys.today()
-  return math.floor(clock.now() / 86400)
+  return math.floor(clock.now() / units.day)
 end
 
 ---The states of a message in the outbox. Up to `sending` it is on its way; the rest stay until someone retries or drops
 ---them.
-keys.message_states = { queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }
+keys.message_states = status_names.outbox_numbers
 
 -- How far a message has come that was accepted; a failure ends it, whatever came before.
-local ranks = { accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }
+local ranks = status_names.ranks
 
 ---@type table<string, integer> the states of a message that was accepted
 keys.ranks = ranks
@@ -52,9 +54,8 @@ function keys.rank_of(status)
   if rank ~= ranks.failed then
     return rank
   end
-  local first = status.errors and status.errors[1] or {}
-  local title = tostring(first.title or first.message or "the provider reports a failure")
-  return rank, first.code and ("%s (code %s)"):format(title, first.code) or title
+  local title, code = status_names.reason(status)
+  return rank, code and ("%s (code %s)"):format(title, code) or title
 end
 
 return keys

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The SQL of the store: what is run often is compiled once.
 
+local limits = require "cunnekt.provider.limits"
+
 local statements = {}
 
 -- The highest event and message numbers ever given that still matter.
@@ -50,7 +52,8 @@ local texts = {
       ON CONFLICT (contact) DO UPDATE SET watch = excluded.watch]],
   -- The windows that end soon enough to tell of it.
   get_closing = {
-    "SELECT contact, last_inbound FROM conversation WHERE watch IS NOT NULL AND last_inbound + 86400 - watch <= ? LIMIT 1000",
+    ([[SELECT contact, last_inbound FROM conversation
+        WHERE watch IS NOT NULL AND last_inbound + %d - watch <= ? LIMIT 1000]]):format(limits.service_window),
     want = "rows",
   },
   unwatch_window = "UPDATE conversation SET watch = NULL WHERE contact = ?",

@@ -2,7 +2,11 @@
 -- The Gregorian calendar in whole numbers: days since 1970-01-01 and dates, for any year. It knows no zones.
 -- Times of day are seconds counted as if every day had 86400 of them; see zone.lua for what clocks on a wall show.
 
+local units = require "cunnekt.time.units"
+
 local calendar = {}
+
+local a_minute, an_hour, a_day = units.minute, units.hour, units.day
 
 local month_lengths = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
@@ -64,7 +68,7 @@ end
 ---@return integer
 function calendar.seconds(civil)
   local days = calendar.days(civil.year, civil.month, civil.day)
-  return days * 86400 + (civil.hour or 0) * 3600 + (civil.min or 0) * 60 + (civil.sec or 0)
+  return days * a_day + (civil.hour or 0) * an_hour + (civil.min or 0) * a_minute + (civil.sec or 0)
 end
 
 ---A date and a time of day; fields as in os.date "*t".
@@ -80,9 +84,11 @@ end
 ---@param seconds integer
 ---@return cunnekt.civil
 function calendar.civil(seconds)
-  local year, month, day = calendar.date(seconds // 86400)
-  local rest = seconds % 86400
-  return { year = year, month = month, day = day, hour = rest // 3600, min = rest // 60 % 60, sec = rest % 60 }
+  local year, month, day = calendar.date(seconds // a_day)
+  local rest = seconds % a_day
+  return {
+    year = year, month = month, day = day, hour = rest // an_hour, min = rest // a_minute % 60, sec = rest % a_minute,
+  }
 end
 
 return calendar

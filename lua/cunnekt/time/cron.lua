@@ -7,6 +7,7 @@
 local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
+local units = require "cunnekt.time.units"
 
 local cron = {}
 
@@ -230,7 +231,7 @@ local function next_on_wall(plan, wall)
     else
       local found = is_day(plan, day, calendar.weekday(days)) and next_time_of_day(plan, of_day)
       if found then
-        return days * 86400 + found * 60
+        return days * units.day + found * units.minute
       end
       days, of_day = days + 1, 0
     end

@@ -4,6 +4,7 @@
 -- Nothing here waits, and nothing is corrected: it only keeps a wrong clock from undoing what counts days and hours.
 
 local clock = require "cunnekt.time.clock"
+local units = require "cunnekt.time.units"
 
 local wall = {}
 
@@ -11,7 +12,7 @@ local wall = {}
 -- without being noticed.
 local close_enough, slack = 300, 1
 -- Seconds by which the newest event may be older than now without anything being cleared too late to matter.
-local a_day = 86400
+local longest_silence = units.day
 
 local wall_methods = {}
 local wall_mt = { __index = wall_methods, __name = "cunnekt.wall" }
@@ -50,7 +51,7 @@ end
 ---By it old rows are cleared, which a clock that runs ahead must not hurry.
 ---@return number? seconds since 1970; nil when nothing was sent yet
 function wall_methods:certain()
-  return self._newest and math.min(clock.now(), self._newest + a_day)
+  return self._newest and math.min(clock.now(), self._newest + longest_silence)
 end
 
 return wall

@@ -8,6 +8,7 @@
 local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
+local units = require "cunnekt.time.units"
 local zone_rule = require "cunnekt.time.zone_rule"
 
 local zone = {}
@@ -256,7 +257,7 @@ function zone_methods:civil(utc)
 end
 
 -- No zone is, or ever was, farther from UTC.
-local farthest = 26 * 3600
+local farthest = 26 * units.hour
 
 ---The first moment at which clocks show so many seconds since 1970-01-01 00:00, or more.
 ---@param wall integer as calendar.seconds counts

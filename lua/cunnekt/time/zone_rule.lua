@@ -3,6 +3,7 @@
 -- "EST5EDT,M3.2.0,M11.1.0". They end every file of zone data, and may stand in TZ themselves.
 
 local calendar = require "cunnekt.time.calendar"
+local units = require "cunnekt.time.units"
 
 local zone_rule = {}
 
@@ -22,8 +23,8 @@ local function read_time(text)
   if not hours then
     return nil
   end
-  local seconds = tonumber(hours) * 3600
-  for _, unit in ipairs { 60, 1 } do
+  local seconds = tonumber(hours) * units.hour
+  for _, unit in ipairs { units.minute, 1 } do
     local digits, after = rest:match "^:(%d%d)(.*)$"
     if not digits then
       break
@@ -99,7 +100,7 @@ function zone_rule.parse(text)
     return nil
   end
   local dst_west, more = read_time(tail)
-  rule.dst = { offset = dst_west and -dst_west or rule.std.offset + 3600, name = dst_name, is_dst = true }
+  rule.dst = { offset = dst_west and -dst_west or rule.std.offset + units.hour, name = dst_name, is_dst = true }
   rule._from, rule._to = read_changes(dst_west and more or tail)
   return rule._from and rule or nil
 end
@@ -122,11 +123,11 @@ end
 
 -- The changes of the years around a time, in order. Each is given on the wall that it ends.
 local function changes_around(self, utc)
-  local year = calendar.date(utc // 86400)
+  local year = calendar.date(utc // units.day)
   local list = {}
   for y = year - 1, year + 1 do
-    list[#list + 1] = { at = day_of(self._from, y) * 86400 + self._from.time - self.std.offset, to = self.dst }
-    list[#list + 1] = { at = day_of(self._to, y) * 86400 + self._to.time - self.dst.offset, to = self.std }
+    list[#list + 1] = { at = day_of(self._from, y) * units.day + self._from.time - self.std.offset, to = self.dst }
+    list[#list + 1] = { at = day_of(self._to, y) * units.day + self._to.time - self.dst.offset, to = self.std }
   end
   -- Daylight saving that ends as it begins anew lasts all year.
   table.sort(list, function(a, b)

@@ -2,6 +2,7 @@
 -- A message of the sandbox's transcript as a person reads it in a terminal: the customer on the left, the business on
 -- the right, ticks as WhatsApp shows them. Takes entries as the control API gives them; prints nothing itself.
 local json = require "cunnekt.base.json"
+local status = require "cunnekt.provider.status"
 
 local transcript = {}
 
@@ -161,23 +162,16 @@ local function clean(line)
   return (line:gsub("[%c\127]", " "))
 end
 
-local TICKS = { sent = "\u{2713}", delivered = "\u{2713}\u{2713}", read = "\u{2713}\u{2713} read", played = "\u{2713}\u{2713} played" }
-local RANK = { sent = 1, delivered = 2, read = 3, played = 4 }
+local TICKS = {
+  sent = "\u{2713}", delivered = "\u{2713}\u{2713}", read = "\u{2713}\u{2713} read", played = "\u{2713}\u{2713} played",
+  failed = "\u{2717} failed",
+}
 
 ---How far a message came: one tick for sent, two for delivered, and in words.
 ---@param statuses { status: string }[]
 ---@return string ticks empty before the first status
 function transcript.ticks(statuses)
-  local best
-  for _, one in ipairs(statuses) do
-    if one.status == "failed" then
-      return "\u{2717} failed"
-    end
-    if RANK[one.status] and (not best or RANK[one.status] > RANK[best]) then
-      best = one.status
-    end
-  end
-  return best and TICKS[best] or ""
+  return TICKS[status.furthest(statuses)] or ""
 end
 
 ---What a message says.

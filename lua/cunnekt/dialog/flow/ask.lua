@@ -7,8 +7,8 @@ local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
+local typed = require "cunnekt.bot.typed"
 local wait = require "cunnekt.dialog.flow.wait"
-local words = require "cunnekt.bot.words"
 
 local ask = {}
 
@@ -102,7 +102,7 @@ local function choice_of(it, choices, kind)
   for _, choice in ipairs(choices) do
     if it.type == kind and it.reply and it.reply.id == choice.id then
       return true
-    elseif it.type == "text" and words.plain(it.text) == words.plain(choice.title) then
+    elseif it.type == "text" and typed.plain(it.text) == typed.plain(choice.title) then
       it.reply = { id = choice.id, title = choice.title }
       return true
     end

@@ -10,6 +10,7 @@ local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local sent = require "cunnekt.bot.sent"
+local status_names = require "cunnekt.provider.status"
 local steps = require "cunnekt.engine.steps"
 local task = require "cunnekt.base.task"
 
@@ -125,7 +126,6 @@ end
 
 -- ---- what a script may wait for ------------------------------------------------------------------------------------
 
-local reachable = { "accepted", "sent", "delivered", "read" }
 ---@type table<string, any> what chat:wait takes
 wait.types = {
   reply = "boolean",
@@ -136,7 +136,7 @@ wait.types = {
   any = "boolean",
   signal = "string",
   sent = "table",
-  reaches = reachable,
+  reaches = status_names.awaitable,
   timeout = "number",
 }
 

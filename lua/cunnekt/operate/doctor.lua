@@ -1,40 +1,35 @@
 -- SPDX-License-Identifier: MIT
--- What `cunnekt doctor` looks at. Each check adds findings, {level = "ok" | "note" | "wrong", about =, text =}: a sentence
--- for a person. None changes anything, and none shows a secret.
+-- The checks of `cunnekt doctor`: settings, store, host and machine. Each adds findings, {level = "ok" | "note" | "wrong",
+-- about =, text =}, one sentence for people each. None changes anything, and none shows a secret. The store is asked by the
+-- operations of host.lua, so a running host answers for itself.
 
 local clock = require "cunnekt.time.clock"
-local control = require "cunnekt.operate"
 local core = require "cunnekt.core"
+local format = require "cunnekt.time.format"
 local http = require "cunnekt.provider.http"
-local operate = require "cunnekt.cli.operate"
+local operate = require "cunnekt.operate"
 local schema = require "cunnekt.store.schema"
 local settings = require "cunnekt.provider.settings"
+local status = require "cunnekt.provider.status"
 local store = require "cunnekt.store"
+local units = require "cunnekt.time.units"
+local words = require "cunnekt.base.words"
 
-local checks = {}
+local doctor = {}
 
--- Bytes: a disk with less is about to be full; a log so long is not being worked into the database.
-local least_free, longest_log = 100 * 1024 * 1024, 256 * 1024 * 1024
--- Seconds: a clock that is off by more closes service windows that are open.
-local most_skew = 60
-
-local function size(bytes)
-  for _, unit in ipairs { { 1 << 30, "GiB" }, { 1 << 20, "MiB" }, { 1 << 10, "KiB" } } do
-    if bytes >= unit[1] then
-      return ("%.1f %s"):format(bytes / unit[1], unit[2])
-    end
-  end
-  return ("%d bytes"):format(bytes)
-end
+-- Bytes: a disk with less free is about to be full; a longer write-ahead log is not being checkpointed.
+local min_free, max_log = 100 * 1024 * 1024, 256 * 1024 * 1024
+-- Seconds: a clock that is off by more closes service windows that are still open.
+local max_skew = 60
 
 local function is_open_to_others(path)
   local found = core.stat(path)
   return found ~= nil and found.mode & tonumber("077", 8) ~= 0
 end
 
--- ---- settings ----------------------------------------------------------------------------------------------------
+-- ---- settings ------------------------------------------------------------------------------------------------------
 
--- Users and passwords within an address are nobody's business.
+-- A URL may contain a user and a password.
 local function plain_value(value)
   return (tostring(value):gsub("://[^/@%s]*@", "://…@"))
 end
@@ -73,7 +68,7 @@ local function add_risks(add, values, sources)
     add("note", "settings", "the admin address %s can be reached from other machines; keep it behind a firewall", values.admin)
   end
   if values.base_url:find "^[hH][tT][tT][pP]:" and not is_loopback(values.base_url:match "^%w+://(.*)") then
-    add("wrong", "settings", "base_url has no https: key and messages can be read on their way")
+    add("wrong", "settings", "base_url is not https: the key and all messages can be read on the way")
   end
   for name, source in pairs(sources) do
     if source == "conf" and settings.known[name].is_secret and is_open_to_others(settings.conf_path()) then
@@ -90,19 +85,19 @@ local function add_key(add, values, is_running)
   add(level, "key", "there is no API key: set CUNNEKT_API_KEY, unless the script gives it to cunnekt.bot")
 end
 
--- ---- the store and its host --------------------------------------------------------------------------------------
+-- ---- the store and its host ----------------------------------------------------------------------------------------
 
 local function add_disk(add, path, bytes)
   local folder = path:match "^(.*)/[^/]*$" or "."
   local free, message = core.disk_free(folder == "" and "/" or folder)
   if not free then
     add("wrong", "disk", "the folder of the store cannot be used: %s", message)
-  elseif free < least_free then
-    add("wrong", "disk", "only %s are free on the store's disk; when it is full, webhooks are refused", size(free))
+  elseif free < min_free then
+    add("wrong", "disk", "only %s are free on the store's disk; when it is full, webhooks are refused", words.size(free))
   elseif free < 2 * bytes then
-    add("note", "disk", "%s are free on the store's disk, less than the store and a copy of it need", size(free))
+    add("note", "disk", "%s are free on the store's disk, less than the store and a copy of it need", words.size(free))
   else
-    add("ok", "disk", "%s are free on the store's disk", size(free))
+    add("ok", "disk", "%s are free on the store's disk", words.size(free))
   end
 end
 
@@ -110,26 +105,25 @@ local function add_host(add, about)
   if not about.is_running then
     return add("note", "host", "no host runs on the store")
   end
-  local age = operate.ago(about.started_at)
+  local age = format.age(about.started_at)
   add("ok", "host", "a host runs on the store: process %d, for %s, listening on %s", about.pid, age, about.listen)
   if about.unready then
-    add("wrong", "host", "the host takes no events now: %s", about.unready)
+    add("wrong", "host", "the host accepts no events now: %s", about.unready)
   end
 end
 
 local function add_counts(add, about)
-  local waiting = ("%s for %s turn"):format(operate.count(about.pending, "event"), about.pending == 1 and "its" or "their")
-  add("ok", "store", "waiting: %s, %s to be sent", waiting, operate.count(about.queued, "message"))
+  local events, messages = words.count(about.pending, "event"), words.count(about.queued, "message")
+  add("ok", "store", "waiting: %s to be handled, %s to be sent", events, messages)
   if not about.is_running and about.pending + about.queued > 0 then
-    add("note", "store", "nobody handles what waits, for no host runs")
+    add("note", "store", "no host runs, so nothing of that is handled or sent")
   end
   if about.dead > 0 then
-    local aside = operate.count(about.dead, "event")
-    add("note", "store", "%s %s set aside; see cunnekt events list", aside, about.dead == 1 and "was" or "were")
+    add("note", "store", "%s; see cunnekt events list", words.count(about.dead, "dead letter"))
   end
-  for _, state in ipairs { "unknown", "rejected", "failed" } do
+  for _, state in ipairs(status.dead_letters) do
     if about[state] > 0 then
-      local count, verb = operate.count(about[state], "message"), about[state] == 1 and "is" or "are"
+      local count, verb = words.count(about[state], "message"), about[state] == 1 and "is" or "are"
       add("note", "store", "%s %s %s; see cunnekt outbox list --state %s", count, verb, state, state)
     end
   end
@@ -139,24 +133,24 @@ local function add_counts(add, about)
 end
 
 local function add_check(add, found)
-  add("ok", "store", "the store is of version %d and has %s", found.version, size(found.bytes))
+  add("ok", "store", "the store is of version %d and has %s", found.version, words.size(found.bytes))
   if not found.problems then
-    add("note", "store", "its integrity was not checked, for it is large and in use; check a copy made by cunnekt backup")
+    add("note", "store", "its integrity was not checked, since it is large and in use; check a copy made by cunnekt backup")
   elseif #found.problems == 0 then
     add("ok", "store", "its integrity was checked and is sound")
   end
   for _, problem in ipairs(found.problems or {}) do
     add("wrong", "store", "the store is damaged: %s", problem)
   end
-  if found.wal_bytes > longest_log then
-    add("note", "store", "its write-ahead log has %s, which a program that reads the database may hold", size(found.wal_bytes))
+  if found.wal_bytes > max_log then
+    add("note", "store", "its write-ahead log has %s; a program that keeps the database open for reading may be the cause", words.size(found.wal_bytes))
   end
-  if found.latest_time and found.latest_time > clock.now() + most_skew then
+  if found.latest_time and found.latest_time > clock.now() + max_skew then
     add("wrong", "clock", "the clock was put back: the store has seen a time %d s later", math.floor(found.latest_time - clock.now()))
   end
 end
 
--- Whether the store may be opened as it is, without bringing it up to date.
+-- Whether the store can be opened without migrating it, which a check must not do.
 local function has_right_version(add, url)
   local version, err = store.version(url)
   if not version then
@@ -164,12 +158,12 @@ local function has_right_version(add, url)
   elseif version < schema.version then
     add("note", "store", "the store is of version %d; the next start brings it to %d", version, schema.version)
   elseif version > schema.version then
-    add("wrong", "store", "the store is of version %d, and this program knows only %d: it is too old", version, schema.version)
+    add("wrong", "store", "the store is of version %d, and this program knows only %d: the program is too old", version, schema.version)
   end
   return version == schema.version
 end
 
-local function look_into(add, session)
+local function inspect(add, session)
   local about, err = session:call "host.about"
   local found
   if about then
@@ -189,22 +183,22 @@ end
 local function add_store(add, url)
   local path, err = store.path(url)
   if not path or path == ":memory:" then
-    add(path and "note" or "wrong", "store", "%s", path and "the store memory: is gone with its host" or err.message)
+    add(path and "note" or "wrong", "store", "%s", path and "the store memory: ends with its host" or err.message)
     return {}
   elseif not core.stat(path) then
     add("note", "store", "there is no store %s yet; the first run makes it", path)
     add_disk(add, path, 0)
     return {}
   elseif is_open_to_others(path) then
-    add("note", "store", "the store can be read by other users of this machine; chmod 600 it, for customers' sake")
+    add("note", "store", "other users of this machine can read the store, with customers' numbers and texts; chmod 600 it")
   end
-  -- A host that runs has brought it up to date.
+  -- A running host has migrated it already.
   local found = {}
-  if control.is_running(path) or has_right_version(add, url) then
+  if operate.is_running(path) or has_right_version(add, url) then
     local session
-    session, err = control.reach(url)
+    session, err = operate.reach(url)
     if session then
-      found = look_into(add, session) or {}
+      found = inspect(add, session) or {}
     else
       add("wrong", "store", "%s", err.message)
     end
@@ -213,42 +207,27 @@ local function add_store(add, url)
   return found
 end
 
--- ---- the machine -------------------------------------------------------------------------------------------------
+-- ---- the machine ---------------------------------------------------------------------------------------------------
 
-local function add_libraries(add, sqlite)
-  local words = { _VERSION }
-  for name, version in pairs(core.libraries()) do
-    words[#words + 1] = version:lower():find(name:gsub("^lib", ""), 1, true) and version or ("%s %s"):format(name, version)
+local function add_libraries(add, version, sqlite)
+  local libraries = { _VERSION }
+  for name, its in pairs(core.libraries()) do
+    libraries[#libraries + 1] = its:lower():find(name:gsub("^lib", ""), 1, true) and its or ("%s %s"):format(name, its)
   end
-  words[#words + 1] = sqlite and "SQLite " .. sqlite
-  table.sort(words)
-  add("ok", "libraries", "cunnekt %s with %s", require("cunnekt").version, table.concat(words, ", "))
+  libraries[#libraries + 1] = sqlite and "SQLite " .. sqlite
+  table.sort(libraries)
+  add("ok", "libraries", "cunnekt %s with %s", version, table.concat(libraries, ", "))
 end
 
-local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
-
--- "Sun, 06 Nov 1994 08:49:37 GMT" as seconds since 1970, by counting days (Howard Hinnant's civil calendar).
-local function read_date(text)
-  local day, name, year, hour, minute, second = (text or ""):match "(%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT"
-  local month = months[name]
-  if not month then
-    return nil
-  end
-  year = tonumber(year) - (month <= 2 and 1 or 0)
-  local day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + tonumber(day) - 1
-  local days = 365 * year + year // 4 - year // 100 + year // 400 + day_of_year - 719468
-  return ((days * 24 + hour) * 60 + minute) * 60 + second
-end
-
--- Some moment before this program was written.
-local earliest_now = 1735689600
+-- 2025, before which this program was not written; and thirty years, for which no installation of it lasts.
+local earliest_now, longest_life = 1735689600, 30 * 365 * units.day
 
 local function add_clock(add)
   local now = clock.now()
-  if now < earliest_now or now > earliest_now + 30 * 365 * 86400 then
-    add("wrong", "clock", "the clock says %s, which cannot be", os.date("!%Y-%m-%d", math.floor(now)))
+  if now < earliest_now or now > earliest_now + longest_life then
+    add("wrong", "clock", "the clock says %s UTC, which cannot be right", format.utc_time(now))
   else
-    add("ok", "clock", "the clock says %s UTC", os.date("!%Y-%m-%d %H:%M:%S", math.floor(now)))
+    add("ok", "clock", "the clock says %s UTC", format.utc_time(now))
   end
 end
 
@@ -259,19 +238,19 @@ local function add_online(add, values)
     return add("wrong", "online", "%s cannot be reached: %s", shown, err.message)
   end
   add("ok", "online", "%s can be reached (it answered %d to a plain request)", shown, answer.status)
-  local theirs = read_date(answer.headers.date)
-  if theirs and math.abs(theirs - clock.now()) > most_skew then
+  local theirs = format.read_http_date(answer.headers.date or "")
+  if theirs and math.abs(theirs - clock.now()) > max_skew then
     add("wrong", "clock", "the clock is off by %d s from the API's", math.floor(clock.now() - theirs))
   end
 end
 
----Looks at everything. Waits.
----@param options {is_online: boolean}
----@return table[] findings
-function checks.all(options)
+---Checks everything. Waits.
+---@param options {version: string, is_online: boolean} version: of this program; is_online: the API is asked too
+---@return {level: "ok"|"note"|"wrong", about: string, text: string}[] findings
+function doctor.examine(options)
   local findings = {}
-  local function add(level, about, format, ...)
-    findings[#findings + 1] = { level = level, about = about, text = format:format(...) }
+  local function add(level, about, sentence, ...)
+    findings[#findings + 1] = { level = level, about = about, text = sentence:format(...) }
   end
   local ok, values, sources = pcall(settings.load)
   if not ok then
@@ -283,11 +262,11 @@ function checks.all(options)
   local found = add_store(add, values.store)
   add_key(add, values, found.is_running)
   add_clock(add)
-  add_libraries(add, found.sqlite)
+  add_libraries(add, options.version, found.sqlite)
   if options.is_online then
     add_online(add, values)
   end
   return findings
 end
 
-return checks
+return doctor

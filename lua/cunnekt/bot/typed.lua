@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- How words that a customer types are compared: with the words of bot:global and the titles of choices.
 
-local words = {}
+local typed = {}
 
 ---The form in which typed words are compared.
 ---@param text string?
 ---@return string
-function words.plain(text)
+function typed.plain(text)
   return (text or ""):lower():match "^%s*(.-)%s*$"
 end
 
-return words
+return typed

@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+-- Numbers and lists as English text, for what people read in a terminal. Dates and ages are in time/format.lua.
+
+local words = {}
+
+-- A longer list shows its beginning and its last item.
+local max_listed, listed_at_start = 20, 10
+
+---"1 event", "2 events"
+---@param number integer
+---@param noun string singular
+---@return string
+function words.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
+---"17, 19 and 23"
+---@param items any[]
+---@return string
+function words.list(items)
+  local texts = {}
+  for i, item in ipairs(items) do
+    texts[i] = tostring(item)
+  end
+  if #texts < 2 then
+    return texts[1] or ""
+  elseif #texts > max_listed then
+    return ("%s, … and %s"):format(table.concat(texts, ", ", 1, listed_at_start), texts[#texts])
+  end
+  return ("%s and %s"):format(table.concat(texts, ", ", 1, #texts - 1), texts[#texts])
+end
+
+---"1.5 MiB", "17 bytes"
+---@param bytes integer
+---@return string
+function words.size(bytes)
+  for _, unit in ipairs { { 1 << 30, "GiB" }, { 1 << 20, "MiB" }, { 1 << 10, "KiB" } } do
+    if bytes >= unit[1] then
+      return ("%.1f %s"):format(bytes / unit[1], unit[2])
+    end
+  end
+  return ("%d bytes"):format(bytes)
+end
+
+---A text without line breaks and other control characters: one line that moves no cursor.
+---@param text any
+---@return string
+function words.plain(text)
+  return (tostring(text):gsub("[%c\x7f]", " "))
+end
+
+---@param text string
+---@return string
+function words.first_line(text)
+  return text:match "^[^\n]*"
+end
+
+return words

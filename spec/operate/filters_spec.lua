@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+local clock = require "cunnekt.time.clock"
+local filters = require "cunnekt.operate.filters"
+
+describe("a filter", function()
+  local virtual
+
+  before_each(function()
+    virtual = clock.virtual(1000):install()
+  end)
+
+  after_each(function()
+    virtual:uninstall()
+  end)
+
+  it("asks for a customer's number as webhooks write it", function()
+    assert.equal("919999999999", filters.of({ contact = "+91 99999-99999" }).contact)
+    assert.equal("IN.1", filters.of({ contact = "IN.1" }).contact)
+    assert.is_nil(filters.of({}).contact)
+  end)
+
+  it("turns ages into times", function()
+    local filter = filters.of { older = 60, newer = 600 }
+    assert.same({ 940, 400 }, { filter.before, filter.after })
+  end)
+
+  it("asks for one row more than is shown", function()
+    assert.equal(101, filters.of({}).limit)
+    assert.equal(3, filters.of({ limit = 2 }).limit)
+    assert.is_nil(filters.of({ limit = 2 }, true).limit)
+  end)
+
+  it("takes options of its own beside the usual ones", function()
+    local types = filters.types_with { state = { "a", "b" } }
+    assert.same({ "a", "b" }, types.state)
+    assert.equal("string", types.contact)
+    assert.is_nil(filters.types.state)
+  end)
+end)
+
+describe("a list", function()
+  it("is cut to its limit, and says whether there is more", function()
+    assert.same({ { 1, 2 }, true }, { filters.cut({ 1, 2, 3 }, { limit = 2 }) })
+    assert.same({ { 1, 2 }, false }, { filters.cut({ 1, 2 }, { limit = 2 }) })
+    assert.same({ {}, false }, { filters.cut({}, {}) })
+  end)
+end)
