@@ -10,6 +10,7 @@ local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
+local task = require "cunnekt.base.task"
 local units = require "cunnekt.time.units"
 
 local chat = {}
@@ -139,16 +140,15 @@ local function split_delivery(where, args)
 end
 
 -- Whether the message that this turn handles keeps the window open, whatever else is kept of the conversation.
-local function is_just_opened(self)
-  local current = self._scope.engine.turns:current()
-  local record = current and current.record
+local function is_just_opened(self, its_turn)
+  local record = its_turn and its_turn.record
   local at = record and record.contact == self.contact and record.inbound_at
   return at and at + window_seconds > self._scope.engine.wall:now()
 end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.
-local function is_window_closed(self, payload)
-  if payload.templateid or is_just_opened(self) then
+local function is_window_closed(self, payload, its_turn)
+  if payload.templateid or is_just_opened(self, its_turn) then
     return false
   end
   return last_inbound(self) and self:window() == 0
@@ -168,7 +168,7 @@ local function build_fallback(self, fallback)
 end
 
 -- The payload that goes now, and the one that goes when the provider finds the window closed.
-local function choose_payload(self, payload, delivery)
+local function choose_payload(self, payload, delivery, its_turn)
   local fallback, err
   if delivery and delivery.fallback then
     fallback, err = build_fallback(self, delivery.fallback)
@@ -176,7 +176,7 @@ local function choose_payload(self, payload, delivery)
       return nil, err
     end
   end
-  if not is_window_closed(self, payload) then
+  if not is_window_closed(self, payload, its_turn) then
     return payload, fallback
   elseif fallback then
     return fallback
@@ -184,10 +184,10 @@ local function choose_payload(self, payload, delivery)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
--- Adds a message to the running turn. `text`: the payload as JSON, where that is known already.
-local function send_now(self, payload, delivery, text)
+-- Adds a message to the running turn, or outside of turns to one of its own. `text`: the payload as JSON, where that is known.
+local function send_now(self, payload, delivery, text, its_turn)
   local scope = self._scope
-  local chosen, fallback = choose_payload(self, payload, delivery)
+  local chosen, fallback = choose_payload(self, payload, delivery, its_turn)
   if not chosen then
     return nil, fallback
   end
@@ -203,9 +203,8 @@ local function send_now(self, payload, delivery, text)
   local row = engine.outbox:new_row(self.contact, ready, delivery)
   row.fallback = fallback
   row.text = ready == payload and text or nil
-  local current = engine.turns:current()
-  if current then
-    current:send(row)
+  if its_turn then
+    its_turn:send(row)
     return row.handle
   end
   return engine.turns:within(function(own)
@@ -218,9 +217,11 @@ local send_step, send_step_as_json = { is_internal = true }, { is_internal = tru
 
 -- Adds a payload to the outbox of this contact, as a step of the run.
 local function send(self, payload, delivery)
-  local current, handle = steps.current(), nil
+  local running, handle = task.running(), nil
+  local current, its_turn = running and running.run, running and running.turn
+  its_turn = its_turn and its_turn.turns == self._scope.engine.turns and its_turn or nil
   if not current then
-    return send_now(self, payload, delivery)
+    return send_now(self, payload, delivery, nil, its_turn)
   end
   if self._scope.hooks.senders[1] then
     state_of(self):load() -- bot:before_send may look at it, within the step
@@ -229,7 +230,7 @@ local function send(self, payload, delivery)
   local text = not delivery and json.encode(payload) or nil
   local result, is_recalled = current:step("send", text or { payload, delivery }, function()
     local err
-    handle, err = send_now(self, payload, delivery, text)
+    handle, err = send_now(self, payload, delivery, text, its_turn)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
   end, text and send_step_as_json or send_step)
   if result.err then
@@ -254,6 +255,9 @@ local function add_reply(name)
     return send(self, payload, delivery)
   end
 end
+
+---The methods of a chat, for those of a message.
+chat.methods = chat_methods
 
 ---Every kind of message, as `reply_<kind>` of a chat and of a message.
 chat.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }

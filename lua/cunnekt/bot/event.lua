@@ -34,9 +34,9 @@ local about_mt = {
 
 for _, name in ipairs(chat.kinds) do
   local where = "reply_" .. name
+  local reply = chat.methods[where]
   message_methods[where] = function(self, ...)
-    local it = self.chat
-    return it[where](it, ...)
+    return reply(rawget(self, "chat") or find_chat(self), ...)
   end
 end
 

@@ -138,7 +138,7 @@ function routes_methods:add(what, matcher, handler, opts, level)
       error("bot:on: only texts can be joined, so debounce goes with 'text'", level)
     end
     entry.debounce = opts.debounce
-    self._has_debounce = true
+    self.has_debounce = true
   end
   table.insert(self._handlers, entry)
   -- Stable as long as the script registers its handlers in the same order.
@@ -210,7 +210,7 @@ end
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
-  if not self._has_debounce or event.type ~= "text" then
+  if not self.has_debounce or event.type ~= "text" then
     return nil
   end
   for _, entry in ipairs(candidates(self, event)) do

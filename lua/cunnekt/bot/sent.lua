@@ -12,7 +12,7 @@ local task = require "cunnekt.base.task"
 local sent = {}
 
 -- The order of the states. A message only moves up, in whatever order its statuses come.
-local progress = status_names.progress
+local progress, is_final = status_names.progress, status_names.final
 local waitable = status_names.set(status_names.awaitable)
 
 ---@class cunnekt.sent
@@ -53,7 +53,7 @@ end
 ---@param err cunnekt.error?
 ---@return boolean moved
 function sent.advance(handle, state, err)
-  if status_names.is_final(handle.state) or (progress[state] and progress[state] <= progress[handle.state]) then
+  if is_final[handle.state] or (progress[state] and progress[state] <= progress[handle.state]) then
     return false
   end
   handle.state, handle.err = state, err

@@ -35,7 +35,7 @@ local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 ---@field resident cunnekt.resident
 ---@field due cunnekt.dialog_due
 ---@field sent_waits table<integer, table> message → the dialog that waits for its delivery
----@field has_stored boolean whether the store may hold dialogs
+---@field is_used boolean whether any event could be meant for a dialog
 ---@field has_paused boolean whether a person may have taken over a conversation
 
 ---A script: an old one, with which runs continue that began with it, has the same fields.
@@ -55,7 +55,7 @@ function dialog.new(parts)
     resident = resident.new(parts.resident, parts.resident_seconds),
     due = due.new(parts.engine),
     sent_waits = {},
-    has_stored = false,
+    is_used = false,
     has_paused = false,
     _kept_sources = {},
   }, dialogs_mt)
@@ -73,7 +73,7 @@ function dialogs_methods:register(name, fn, opts, matcher)
   self.script.known[name] = { name = name, fn = fn, opts = opts, matcher = matcher }
   self._handlers_code = nil
   if opts.is_dialog then
-    self.has_dialogs = true
+    self.is_used = true
   end
 end
 
@@ -100,12 +100,6 @@ function dialogs_methods:code_of(name)
   return known and known.code, known and known.source
 end
 
----Whether any event could be meant for a dialog.
----@return boolean
-function dialogs_methods:is_used()
-  return self.has_dialogs or self.has_stored or self.has_paused
-end
-
 ---An event that a journal keeps, with its methods.
 ---@param contact string
 ---@param bodies string[] that it was made of
@@ -119,6 +113,9 @@ end
 ---Adds what the store must know of a run that it sees for the first time.
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
+  if current.record and not current.args then
+    current.args, current.record = { bodies = record_of.bodies_of(current.record), track = current.track }, nil
+  end
   if not current.is_stored and not current.code then
     current.code, current.source = self:code_of(current.name)
     if current.source and self._kept_sources[current.source.digest] then
@@ -134,7 +131,7 @@ function dialogs_methods:on_committed(its_run)
     self._kept_sources[its_run.source.digest], its_run.source = true, nil
   end
   if its_run.waiting then
-    self.has_stored = true
+    self.is_used = true
     self.resident:add(its_run)
     self.due:look_at(its_run.waiting.due)
   end
@@ -145,6 +142,7 @@ end
 function dialogs_methods:on_pauses(pauses)
   for _, is_paused in pairs(pauses) do
     self.has_paused = self.has_paused or is_paused
+    self.is_used = self.is_used or is_paused
     if not is_paused then
       self.due:look_at(clock.now())
     end
@@ -353,7 +351,8 @@ function dialogs_methods:start()
     self:code_of(name)
   end
   local is_any, at, paused = self.store:dialogs_due()
-  self.has_stored, self.has_paused = is_any, paused > 0
+  self.has_paused = paused > 0
+  self.is_used = self.is_used or is_any or self.has_paused
   self.sent_waits = is_any and self.store:sent_waits() or {}
   self.due:look_at(at)
 end

@@ -3,6 +3,7 @@
 -- done with an event is not decided here: `run` does that.
 
 local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
 local lanes = require "cunnekt.engine.lanes"
 local record_of = require "cunnekt.engine.record"
 local webhook = require "cunnekt.provider.webhook"
@@ -16,18 +17,25 @@ local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 
 ---@class cunnekt.inbox
----@param options table `store`; `concurrency` turns at once; `capacity` events that may wait; `has_to_wait`: whether later events of a contact wait for one that is tried again; `on_accepted(event, seq)` hears each new event at once; `counts` is added to; `run(record, done)` runs a turn, see lanes.new
+---@param options table `store`; `concurrency` turns at once; `capacity` events that may wait; `has_to_wait`: whether later events of a contact wait for one that is tried again; `outbox` hears statuses at once; `wall` hears of timestamps; `counts` is added to
 ---@return cunnekt.inbox
 function inbox.new(options)
   return setmetatable({
-    _lanes = lanes.new(options.concurrency, options.run),
+    _lanes = lanes.new(options.concurrency),
     _store = options.store,
     _capacity = options.capacity,
     _has_to_wait = options.has_to_wait,
-    _on_accepted = options.on_accepted,
+    _outbox = options.outbox,
+    _wall = options.wall,
     _counts = options.counts,
     _accepting = 0,
   }, inbox_mt)
+end
+
+---Sets what runs a turn.
+---@param on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) see cunnekt.engine.hooks
+function inbox_methods:connect(on_turn)
+  self._lanes:connect(on_turn)
 end
 
 ---How many events wait or are being handled.
@@ -57,6 +65,11 @@ end
 ---@param count integer
 function inbox_methods:has_room(count)
   return self._lanes:count() + self._accepting + count <= self._capacity
+end
+
+-- When the customer wrote, by an event; nil for events that do not open the service window.
+local function inbound_at(event)
+  return event.kind == "message" and event.timestamp or nil
 end
 
 ---Queues records that are stored already.
@@ -90,7 +103,7 @@ function inbox_methods:take(record)
   end
   record.body = body
   event = record_of.read_body(body)
-  record.inbound_at = record_of.inbound_at(event)
+  record.inbound_at = inbound_at(event)
   return event
 end
 
@@ -182,6 +195,29 @@ function inbox_methods:hurry(seq, contact)
   end
 end
 
+-- What is done with a new event at once, before its turn.
+local function note_accepted(self, record)
+  local event = record.event
+  if event.timestamp then
+    self._wall:witness(event.timestamp)
+  end
+  if event.kind == "status" then
+    self._outbox:on_status(event, record.seq)
+  end
+end
+
+-- A record for an event that a webhook brought.
+local function new_record(event, body)
+  return {
+    contact = identity.of_event(event),
+    dedupe_key = webhook.dedupe_key(event),
+    body = body,
+    event = event,
+    inbound_at = inbound_at(event),
+    attempts = 0,
+  }
+end
+
 ---Stores the events of one body, then queues those that are new.
 ---@param events table[] as webhook.parse gives them
 ---@param body string what they were parsed from
@@ -189,7 +225,7 @@ end
 function inbox_methods:accept(events, body, done)
   local records = {}
   for i, event in ipairs(events) do
-    records[i] = record_of.of_webhook(event, #events == 1 and body or webhook.wrap(event))
+    records[i] = new_record(event, #events == 1 and body or webhook.wrap(event))
   end
   self._accepting = self._accepting + #records
   self._store:accept(records, function(fresh, err)
@@ -199,7 +235,7 @@ function inbox_methods:accept(events, body, done)
     counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
     done(err)
     for _, record in ipairs(fresh or {}) do
-      self._on_accepted(record.event, record.seq)
+      note_accepted(self, record)
     end
     self:enqueue(fresh or {})
   end)

@@ -18,7 +18,7 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@class cunnekt.engine.hooks
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) runs the turn of an event; `done()` ends it, `done(seconds)` asks for another one after a pause
 ---@field on_commit fun(change: table) hears of a committed turn with a run, a pause or a job in it
----@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[] the events that report the outcome of a message
+---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]? the events that report the outcome of a message; nil: none
 ---@field on_failure fun(err: cunnekt.error, about: table?) a failure that the script should hear of
 
 ---@class cunnekt.engine
@@ -31,60 +31,46 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field wall cunnekt.wall
 ---@field phone_number_id string? the business number that a customer wrote to last
 
-local function on_accepted(self, event, seq)
-  if event.timestamp then
-    self.wall:witness(event.timestamp)
-  end
-  if event.kind == "status" then
-    self.outbox:on_status(event, seq)
-  end
-end
-
----@param parts {store: table, client: cunnekt.client, options: table, hooks: cunnekt.engine.hooks, handles: table} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua; the hooks are called from the first event on, so they may be filled in later
+---Makes the parts. Nothing runs before `connect`.
+---@param parts {store: table, client: cunnekt.client, options: table, handles: table} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
 ---@return cunnekt.engine
 function engine.new(parts)
-  local store, options, hooks = parts.store, parts.options, parts.hooks
-  local self = setmetatable({ store = store, client = parts.client, counts = counts.new(), wall = wall.new() }, engine_mt)
-  self.outbox = outbox.new {
+  local store, options, numbers, its_wall = parts.store, parts.options, counts.new(), wall.new()
+  local its_outbox = outbox.new {
     store = store,
     client = parts.client,
     handles = parts.handles,
-    counts = self.counts,
+    counts = numbers,
     concurrency = options.sends,
     unknown = options.unknown,
     has_unknown = store:has_unknown(),
-    on_failure = function(err, handle)
-      hooks.on_failure(err, handle)
-    end,
-    on_answer = function(row, outcome, err)
-      return hooks.on_answer(row, outcome, err)
-    end,
-    enqueue_events = function(records)
-      self.inbox:enqueue(records)
-    end,
   }
-  self.inbox = inbox.new {
+  local its_inbox = inbox.new {
     store = store,
-    counts = self.counts,
+    outbox = its_outbox,
+    wall = its_wall,
+    counts = numbers,
     concurrency = options.concurrency,
     capacity = options.queue,
     has_to_wait = options.on_failure == "wait",
-    on_accepted = function(event, seq)
-      on_accepted(self, event, seq)
-    end,
-    run = function(record, done)
-      hooks.on_turn(record, done)
-    end,
   }
-  self.turns = turn.manager {
+  return setmetatable({
     store = store,
-    inbox = self.inbox,
-    outbox = self.outbox,
-    on_commit = function(change)
-      hooks.on_commit(change)
-    end,
-  }
-  return self
+    client = parts.client,
+    inbox = its_inbox,
+    outbox = its_outbox,
+    turns = turn.manager { store = store, inbox = its_inbox, outbox = its_outbox },
+    counts = numbers,
+    wall = its_wall,
+  }, engine_mt)
+end
+
+---Sets the hooks.
+---@param hooks cunnekt.engine.hooks
+function engine_methods:connect(hooks)
+  self.inbox:connect(hooks.on_turn)
+  self.outbox:connect(hooks, self.inbox)
+  self.turns:connect(hooks.on_commit)
 end
 
 ---Stores an event of our own at once, and queues it. Waits.

@@ -11,8 +11,8 @@ local lanes_mt = { __index = lanes_methods, __name = "cunnekt.lanes" }
 
 ---@class cunnekt.lanes
 ---@param concurrency integer items under way at once
----@param run fun(item: any, done: fun(pause?: number)) begins an item; `done()` ends it, `done(seconds)` gives it back to
----the head of its lane for another try after a pause. `done` may be called before `run` returns.
+---@param run? fun(item: any, done: fun(pause?: number)) as in `connect`
+---@return cunnekt.lanes
 function lanes.new(concurrency, run)
   return setmetatable({
     _concurrency = concurrency,
@@ -23,6 +23,12 @@ function lanes.new(concurrency, run)
     _count = 0,
     _is_stopped = false,
   }, lanes_mt)
+end
+
+---Sets what begins an item.
+---@param run fun(item: any, done: fun(pause?: number)) `done()` ends the item, `done(seconds)` gives it back to the head of its lane for another try after a pause; it may be called before `run` returns
+function lanes_methods:connect(run)
+  self._run = run
 end
 
 ---Whether nothing of this lane is waiting or under way.

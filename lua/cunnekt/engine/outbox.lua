@@ -39,17 +39,14 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field statuses table[]? of the message, when they overtook the answer that brings its id
 
 ---@class cunnekt.outbox
----@param options table `store`; `client`; `handles`: bot/sent.lua, which makes and advances handles; `concurrency` sends at once; `unknown` policy; `on_failure(err, handle)`; `on_answer(row, outcome, err)` gives the event records that report it; `enqueue_events(records)` is called when those are stored; `has_unknown`: whether an earlier run left messages whose delivery is uncertain; `counts` is added to
+---@param options table `store`; `client`; `handles`: bot/sent.lua, which makes and advances handles; `concurrency` sends at once; `unknown` policy; `has_unknown`: whether an earlier run left messages whose delivery is uncertain; `counts` is added to
 ---@return cunnekt.outbox
 function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
     _client = options.client,
     _unknown = options.unknown,
-    _on_failure = options.on_failure,
     _handles = options.handles,
-    _on_answer = options.on_answer,
-    _enqueue_events = options.enqueue_events,
     _has_unknown = options.has_unknown or false,
     _counts = options.counts,
     _last = cache.new(remembered_contacts),
@@ -59,10 +56,20 @@ function outbox.new(options)
     _early = {},
     _early_count = 0,
   }, outbox_mt)
-  self._lanes = lanes.new(options.concurrency, function(row, done)
-    self:_deliver(row, done)
-  end)
+  self._lanes = lanes.new(options.concurrency)
   return self
+end
+
+local apply_early, deliver, give_up_lost
+
+---Sets the hooks, and where the events go that report an outcome.
+---@param hooks cunnekt.engine.hooks
+---@param inbox cunnekt.inbox
+function outbox_methods:connect(hooks, inbox)
+  self._hooks, self._inbox = hooks, inbox
+  self._lanes:connect(function(row, done)
+    task.spawn(deliver, self, row, done)
+  end)
 end
 
 ---How many messages wait or are being sent.
@@ -150,7 +157,7 @@ function outbox_methods:recover(rows)
     attach_handle(self, row)
     local is_lost = row.state == "sending" and row.unknown ~= "resend"
     if is_lost then
-      self:_give_up_lost(row)
+      give_up_lost(self, row)
     else
       self._lanes:push(row.contact, row)
     end
@@ -218,9 +225,9 @@ end
 
 -- Stores the outcome of a message, together with the events that report it.
 local function settle(self, row, state, outcome, err)
-  local records = self._on_answer(row, outcome, err)
-  self._store:settle(row, state, row.handle.message_id, err, records, records[1] and function()
-    self._enqueue_events(records)
+  local records = self._hooks.on_answer(row, outcome, err)
+  self._store:settle(row, state, row.handle.message_id, err, records, records and function()
+    self._inbox:enqueue(records)
   end)
 end
 
@@ -230,7 +237,7 @@ local function give_up(self, row, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
   settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
-  self._on_failure(err, row.handle)
+  self._hooks.on_failure(err, row.handle)
 end
 
 local unknown_ends = { hold = "unknown", fail = "failed" }
@@ -270,7 +277,8 @@ local function settle_failure(self, row, err, done)
   done(pause_seconds(row, err))
 end
 
-function outbox_methods:_give_up_lost(row)
+-- A message that was being sent when the process before this one ended.
+function give_up_lost(self, row)
   local message = "the program ended while the message was being sent; it may have been taken or not"
   row.lost_at = row.changed_at
   give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
@@ -287,7 +295,9 @@ local function settle_accepted(self, row, answer, done)
   self._handles.advance(handle, "accepted")
   if answer.message_id then
     self._by_message_id[answer.message_id] = handle
-    self:_apply_early(answer.message_id)
+    if self._early_count > 0 then
+      apply_early(self, answer.message_id)
+    end
   end
   done()
 end
@@ -297,38 +307,38 @@ local longest_follow = 60
 
 -- Waits until the message before this one has reached the wanted state. It is accepted already: a lane sends one at a time.
 local function wait_for_previous(self, row)
-  local previous = self._last:get(row.contact)
-  if row.after == "delivered" and previous and previous ~= row.handle then
+  local previous = row.after == "delivered" and self._last:get(row.contact)
+  if previous and previous ~= row.handle then
     self._handles.wait_until(previous, "delivered", longest_follow)
   end
   self._last:put(row.contact, row.handle)
 end
 
-function outbox_methods:_deliver(row, done)
-  task.spawn(function()
-    wait_for_previous(self, row)
-    if row.is_dropped then
-      self._handles.advance(row.handle, "dropped", errors.new("cancelled", "the message was dropped from the command line"))
-      return done()
+-- Sends a message, in a task of its own.
+function deliver(self, row, done)
+  wait_for_previous(self, row)
+  if row.is_dropped then
+    local why = errors.new("cancelled", "the message was dropped from the command line")
+    self._handles.advance(row.handle, "dropped", why)
+    return done()
+  end
+  row.attempts = row.attempts + 1
+  self._handles.advance(row.handle, "sending")
+  local answer, err
+  if not row.is_marked then
+    answer, err = self._store:mark_sending(row)
+    if not answer then
+      -- The disk is full, for example. What cannot be marked is not sent.
+      self._handles.requeue(row.handle, err)
+      return done(pause_seconds(row, err))
     end
-    row.attempts = row.attempts + 1
-    self._handles.advance(row.handle, "sending")
-    local answer, err
-    if not row.is_marked then
-      answer, err = self._store:mark_sending(row)
-      if not answer then
-        -- The disk is full, for example. What cannot be marked is not sent.
-        self._handles.requeue(row.handle, err)
-        return done(pause_seconds(row, err))
-      end
-    end
-    answer, err = self._client:deliver(row.payload, nil, row.text)
-    if answer then
-      settle_accepted(self, row, answer, done)
-    else
-      settle_failure(self, row, err, done)
-    end
-  end)
+  end
+  answer, err = self._client:deliver(row.payload, nil, row.text)
+  if answer then
+    settle_accepted(self, row, answer, done)
+  else
+    settle_failure(self, row, err, done)
+  end
 end
 
 -- ---- uncertain deliveries that a status settles ----------------------------------------------------------------------
@@ -391,7 +401,8 @@ function outbox_methods:on_status(status, seq)
   end
 end
 
-function outbox_methods:_apply_early(message_id)
+-- Applies the statuses that came before the message's id was known.
+function apply_early(self, message_id)
   local waiting = self._early[message_id] or {}
   self._early[message_id] = nil
   self._early_count = self._early_count - #waiting

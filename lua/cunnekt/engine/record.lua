@@ -78,26 +78,4 @@ function record.own(contact, event)
   return { contact = contact, body = own_mark .. json.encode(event), event = event, attempts = 0 }
 end
 
----When the customer wrote, by an event; nil for events that do not open the service window.
----@param event table
----@return number?
-function record.inbound_at(event)
-  return event.kind == "message" and event.timestamp or nil
-end
-
----A record for an event that a webhook brought.
----@param event table
----@param body string that holds this event alone
----@return cunnekt.inbox.record
-function record.of_webhook(event, body)
-  return {
-    contact = webhook.key(event),
-    dedupe_key = webhook.dedupe_key(event),
-    body = body,
-    event = event,
-    inbound_at = record.inbound_at(event),
-    attempts = 0,
-  }
-end
-
 return record

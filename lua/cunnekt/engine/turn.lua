@@ -346,18 +346,23 @@ end
 
 ---@class cunnekt.turns
 ---Runs the turns of one bot, and knows which of them read what others changed.
----@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox, on_commit: fun(change: table)} on_commit hears of commits with a run, a pause or a job in them
+---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox}
 ---@return cunnekt.turns
 function turn.manager(parts)
   return setmetatable({
     _store = parts.store,
     _inbox = parts.inbox,
     _outbox = parts.outbox,
-    _on_commit = parts.on_commit,
     _versions = {},
     _places = { first = 1, last = 0, is_taken = false },
     _open = 0,
   }, turns_mt)
+end
+
+---Sets what hears of commits.
+---@param on_commit fun(change: table) see cunnekt.engine.hooks
+function turns_methods:connect(on_commit)
+  self._on_commit = on_commit
 end
 
 ---A turn in which nothing has happened yet.

@@ -56,20 +56,16 @@ function status.set(names)
 end
 
 local is_dead_letter = status.set(status.dead_letters)
-local is_final = { rejected = true, failed = true, dropped = true }
+
+---The states that no status changes any more, as a set.
+status.final = status.set { "rejected", "failed", "dropped" }
+local is_final = status.final
 
 ---Whether a state is one of `status.dead_letters`.
 ---@param state string
 ---@return boolean
 function status.is_dead_letter(state)
   return is_dead_letter[state] == true
-end
-
----Whether no status changes this state any more.
----@param state string
----@return boolean
-function status.is_final(state)
-  return is_final[state] == true
 end
 
 ---Whether it is no use to wait for the message: it will not arrive, or nobody will hear that it has.

@@ -56,14 +56,17 @@ local serving = {}
 
 -- ---- putting it together -------------------------------------------------------------------------------------------
 
--- Fills in what the engine asks of those above it.
-local function fill_hooks(self, engine_hooks, routes)
+-- Connects the engine with what runs its turns and hears of its failures.
+local function connect(self, routes)
+  local on_failure = function(err, about)
+    self.hooks:on_failure(err, about)
+  end
   local its_failure = failure.new {
     store = self.store,
     inbox = self.inbox,
     counts = self.counts,
     attempts = self.options.attempts,
-    on_failure = engine_hooks.on_failure,
+    on_failure = on_failure,
     break_run = function(its_run, err, record)
       self.dialogs:break_run(its_run, err, record)
     end,
@@ -75,19 +78,18 @@ local function fill_hooks(self, engine_hooks, routes)
     scope = self.scope,
     failure = its_failure,
   }
-  function engine_hooks.on_turn(record, done)
-    its_dispatch:on_turn(record, done)
-  end
-  function engine_hooks.on_answer(row, outcome, err)
-    return its_dispatch:on_answer(row, outcome, err)
-  end
-  function engine_hooks.on_commit(change)
-    if change.run then
-      change.run:on_committed()
-    end
-    self.dialogs:on_pauses(change.pauses)
-    self.schedule:enact(change.jobs)
-  end
+  self.engine:connect {
+    on_turn = its_dispatch.on_turn,
+    on_answer = its_dispatch.on_answer,
+    on_failure = on_failure,
+    on_commit = function(change)
+      if change.run then
+        change.run:on_committed()
+      end
+      self.dialogs:on_pauses(change.pauses)
+      self.schedule:enact(change.jobs)
+    end,
+  }
 end
 
 local function open_store(url)
@@ -98,7 +100,7 @@ local function open_store(url)
   return opened
 end
 
-local function new_schedule(self, engine_hooks)
+local function new_schedule(self)
   return schedule.new {
     store = self.store,
     attempts = self.options.attempts,
@@ -106,21 +108,19 @@ local function new_schedule(self, engine_hooks)
     run = function(fn, done)
       self.engine.turns:run(nil, fn, done)
     end,
-    fail = engine_hooks.on_failure,
+    fail = function(err)
+      self.hooks:on_failure(err, nil)
+    end,
   }
 end
 
 -- Makes the parts of a service, from the lowest up.
 local function assemble(own, chosen, its_client)
-  local its_hooks, engine_hooks, routes, parts = hooks.new(), {}, route.new(), {}
-  function engine_hooks.on_failure(err, about)
-    its_hooks:on_failure(err, about)
-  end
+  local its_hooks, routes, parts = hooks.new(), route.new(), {}
   local its_engine = engine.new {
     store = open_store(chosen.store),
     client = its_client,
     options = own,
-    hooks = engine_hooks,
     handles = sent,
   }
   local self = setmetatable({
@@ -144,8 +144,8 @@ local function assemble(own, chosen, its_client)
     resident_seconds = own.parked_seconds,
   }
   self.scope.dialogs = self.dialogs
-  self.schedule = new_schedule(self, engine_hooks)
-  fill_hooks(self, engine_hooks, routes)
+  self.schedule = new_schedule(self)
+  connect(self, routes)
   parts.engine, parts.scope, parts.routes, parts.hooks = its_engine, self.scope, routes, its_hooks
   parts.dialogs, parts.service = self.dialogs, self
   parts.planner = planner.new { schedule = self.schedule, turns = its_engine.turns, bot = self.bot }

@@ -66,6 +66,12 @@ local function note_writing(self, changed, step)
   end
 end
 
+-- Most turns change none.
+local function changes_dialogs(change)
+  return change.run or change.ended or next(change.cuts) or next(change.taken) or next(change.kept) or next(change.ends)
+    or next(change.pauses)
+end
+
 ---Commits a turn: all of it or nothing. Waits.
 ---@param change table record?, sends, values, states; see turn.lua
 ---@return boolean|table|nil ok
@@ -89,8 +95,12 @@ function turns:commit(change)
   for contact, before in pairs(change.watches) do
     job[#job + 1] = { sql.watch_window, contact, before }
   end
-  self:add_dialogs(job, change, clock.now())
-  self:add_jobs(job, change.jobs)
+  if changes_dialogs(change) then
+    self:add_dialogs(job, change, clock.now())
+  end
+  if next(change.jobs) then
+    self:add_jobs(job, change.jobs)
+  end
   for _, told in ipairs(change.tells) do
     self:add_own(job, told)
   end

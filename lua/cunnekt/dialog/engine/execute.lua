@@ -16,8 +16,12 @@ local function enter(dialogs, current)
     local it = chat.new(dialogs.scope, current.contact, current.to)
     return current.script.known[current.name].fn(it, current.args)
   end
-  local it = current.event or dialogs:read_event(current.contact, current.args.bodies)
-  it.track, current.event = it.track or current.args.track, nil
+  local it, args = current.event, current.args
+  current.event = nil
+  if not it then
+    it = dialogs:read_event(current.contact, args.bodies)
+    it.track = args.track
+  end
   return current.script.routes:dispatch(it, current)
 end
 
