@@ -15,18 +15,19 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "base/list.h"
+
 /* Finished work, embedded in the object that finished. `deliver` runs from cnk_loop_step(), with the context
  * given there; the node is out of the queue by then, so `deliver` may free it or queue it again. */
 struct cnk_done {
-  struct cnk_done *next;
+  struct cnk_link link; /* in the loop's queue, or in none */
   void (*deliver)(struct cnk_done *done, void *context);
-  bool is_queued;
 };
 
 /* Something that holds libuv handles and must be shut before the loop ends. `shut` must be idempotent, must
  * start the closing of its handles, and must not call user code. */
 struct cnk_resource {
-  struct cnk_resource *prev, *next;
+  struct cnk_link link; /* among the loop's resources, or in no list */
   void (*shut)(struct cnk_resource *resource);
 };
 
@@ -37,8 +38,8 @@ struct cnk_counts {
 
 struct cnk_loop {
   uv_loop_t uv;
-  struct cnk_done *done_head, *done_tail;
-  struct cnk_resource resources; /* head of a ring */
+  struct cnk_list finished;  /* of cnk_done, in the order of their delivery */
+  struct cnk_list resources; /* of cnk_resource */
   struct cnk_counts counts;
   bool is_open;
   bool is_running; /* inside libuv */
@@ -54,7 +55,7 @@ void cnk_loop_deinit(struct cnk_loop *loop);
 void cnk_loop_finish(struct cnk_loop *loop, struct cnk_done *done);
 
 /* Takes `done` out of the queue, if it is there: for owners that go away first. */
-void cnk_loop_forget(struct cnk_loop *loop, struct cnk_done *done);
+void cnk_loop_forget(struct cnk_done *done);
 
 void cnk_loop_own(struct cnk_loop *loop, struct cnk_resource *resource);
 /* Safe to call twice, and on a resource of zeros. */

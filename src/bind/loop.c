@@ -33,7 +33,7 @@ static void shut_watch(struct watch *watch)
 {
   if (watch->face)
     *watch->face = NULL;
-  cnk_loop_forget(watch->loop, &watch->done);
+  cnk_loop_forget(&watch->done);
   cnk_loop_disown(&watch->resource);
   if (watch->is_timer)
     watch->loop->counts.timers--;
@@ -42,7 +42,7 @@ static void shut_watch(struct watch *watch)
 
 static void shut_resource(struct cnk_resource *resource)
 {
-  shut_watch((struct watch *)((char *)resource - offsetof(struct watch, resource)));
+  shut_watch(CNK_OWNER(resource, struct watch, resource));
 }
 
 /* A timer that nobody holds still fires: collecting its face only lets go of it. */
@@ -78,7 +78,7 @@ static int check_close(lua_State *L)
 static void deliver_watch(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct watch *watch = (struct watch *)((char *)done - offsetof(struct watch, done));
+  struct watch *watch = CNK_OWNER(done, struct watch, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, watch->callback);
   if (watch->is_timer) {

@@ -31,7 +31,7 @@ struct task {
 static void deliver_task(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct task *task = (struct task *)((char *)done - offsetof(struct task, task.done));
+  struct task *task = CNK_OWNER(done, struct task, task.done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   cnk_bind_push_ref(L, &task->self);
   cnk_bind_push_ref(L, &task->callback);

@@ -286,7 +286,7 @@ static int complete(lua_State *L)
 static void deliver_job(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct cnk_job *job = (struct cnk_job *)((char *)done - offsetof(struct cnk_job, done));
+  struct cnk_job *job = CNK_OWNER(done, struct cnk_job, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_pushcfunction(L, complete);
   cnk_bind_push_ref(L, &job->callback);

@@ -18,7 +18,7 @@
 
 static struct cnk_exchange *exchange_of(struct cnk_link *link)
 {
-  return (struct cnk_exchange *)link;
+  return CNK_OWNER(link, struct cnk_exchange, link);
 }
 
 static void free_exchange(struct cnk_exchange *exchange)
@@ -33,7 +33,7 @@ static void release_if_done(struct cnk_exchange *exchange)
   if (exchange->connection || exchange->is_owned)
     return;
   struct cnk_listener *listener = exchange->listener;
-  cnk_link_remove(&exchange->link);
+  cnk_list_remove(&exchange->link);
   if (listener)
     listener->bodies -= exchange->body_size;
   exchange->body_size = 0;
@@ -46,8 +46,7 @@ static void release_if_done(struct cnk_exchange *exchange)
     exchange->body = NULL;
     exchange->body_room = 0;
   }
-  exchange->link.next = listener->free_exchanges;
-  listener->free_exchanges = &exchange->link;
+  cnk_list_add_first(&listener->free_exchanges, &exchange->link); /* the one used last is in the processor's cache */
   listener->free_count++;
 }
 
@@ -60,7 +59,7 @@ void cnk_exchange_disown(struct cnk_exchange *exchange)
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_exchange *exchange = (struct cnk_exchange *)(void *)((char *)done - offsetof(struct cnk_exchange, done));
+  struct cnk_exchange *exchange = CNK_OWNER(done, struct cnk_exchange, done);
   if (!exchange->connection) { /* left before we came to it: it will ask again if it matters */
     cnk_exchange_disown(exchange);
     return;
@@ -71,10 +70,10 @@ static void deliver(struct cnk_done *done, void *context)
 
 static struct cnk_exchange *take_exchange(struct cnk_listener *listener)
 {
+  struct cnk_link *spare = cnk_list_take(&listener->free_exchanges);
   struct cnk_exchange *exchange;
-  if (listener->free_exchanges) {
-    exchange = exchange_of(listener->free_exchanges);
-    listener->free_exchanges = exchange->link.next;
+  if (spare) {
+    exchange = exchange_of(spare);
     listener->free_count--;
     char *target = exchange->target, *body = exchange->body;
     size_t target_room = exchange->target_room, body_room = exchange->body_room;
@@ -88,7 +87,7 @@ static struct cnk_exchange *take_exchange(struct cnk_listener *listener)
   exchange->listener = listener;
   exchange->loop = listener->loop;
   exchange->done.deliver = deliver;
-  cnk_link_add(&listener->exchanges, &exchange->link);
+  cnk_list_add(&listener->exchanges, &exchange->link);
   return exchange;
 }
 
@@ -296,28 +295,24 @@ void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **c
 
 void cnk_exchange_wake(struct cnk_listener *listener)
 {
-  for (struct cnk_link *link = listener->exchanges.next; link != &listener->exchanges; link = link->next)
+  CNK_LIST_EACH (link, &listener->exchanges)
     if (exchange_of(link)->is_suspended)
       MHD_resume_connection(exchange_of(link)->connection);
 }
 
 void cnk_exchange_let_go(struct cnk_listener *listener)
 {
-  for (struct cnk_link *link = listener->exchanges.next, *next; link != &listener->exchanges; link = next) {
+  struct cnk_link *link;
+  while ((link = cnk_list_take(&listener->exchanges))) {
     struct cnk_exchange *exchange = exchange_of(link);
-    next = link->next;
-    cnk_link_remove(link);
     exchange->listener = NULL;
     if (exchange->phase == PHASE_QUEUED) {
-      cnk_loop_forget(exchange->loop, &exchange->done);
+      cnk_loop_forget(&exchange->done);
       cnk_exchange_disown(exchange);
     }
   }
-  while (listener->free_exchanges) {
-    struct cnk_link *link = listener->free_exchanges;
-    listener->free_exchanges = link->next;
+  while ((link = cnk_list_take(&listener->free_exchanges)))
     free_exchange(exchange_of(link));
-  }
 }
 
 /* ---- for the receiver -------------------------------------------------------------------------------------------- */

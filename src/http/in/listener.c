@@ -22,23 +22,7 @@
  * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. */
 #define NUDGE_MS 1
 
-/* ---- lists and deadlines ----------------------------------------------------------------------------------------- */
-
-void cnk_link_add(struct cnk_link *list, struct cnk_link *link)
-{
-  link->prev = list->prev;
-  link->next = list;
-  link->prev->next = link->next->prev = link;
-}
-
-void cnk_link_remove(struct cnk_link *link)
-{
-  if (!link->prev)
-    return;
-  link->prev->next = link->next;
-  link->next->prev = link->prev;
-  link->prev = link->next = NULL;
-}
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static void on_deadline(uv_timer_t *timer);
 
@@ -51,13 +35,13 @@ static void arm(struct cnk_listener *listener, uint64_t until)
 
 void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which)
 {
-  cnk_link_remove(&peer->link);
+  cnk_list_remove(&peer->link);
   if (which == LISTS)
     return;
   const uint64_t durations[LISTS] = {listener->options.header_timeout_ms, listener->options.body_timeout_ms,
                                      listener->options.idle_timeout_ms};
   peer->deadline = uv_now(&listener->loop->uv) + durations[which];
-  cnk_link_add(&listener->deadlines[which], &peer->link);
+  cnk_list_add(&listener->deadlines[which], &peer->link);
   if (peer->deadline < listener->armed_until)
     arm(listener, peer->deadline);
 }
@@ -72,10 +56,16 @@ void cnk_listener_say(struct cnk_peer *peer, unsigned status)
     return;
 }
 
+static struct cnk_peer *first_peer(const struct cnk_list *list)
+{
+  struct cnk_link *first = cnk_list_first(list);
+  return first ? CNK_OWNER(first, struct cnk_peer, link) : NULL;
+}
+
 /* The library sees a closed socket at its next run, and ends the request and the connection. */
 static void cut(struct cnk_peer *peer)
 {
-  cnk_link_remove(&peer->link);
+  cnk_list_remove(&peer->link);
   struct cnk_exchange *exchange = peer->exchange;
   if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
     cnk_listener_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
@@ -87,11 +77,11 @@ static void on_deadline(uv_timer_t *timer)
   struct cnk_listener *listener = timer->data;
   uint64_t now = uv_now(timer->loop), next = UINT64_MAX;
   for (int i = 0; i < LISTS; i++) {
-    struct cnk_link *list = &listener->deadlines[i];
-    while (list->next != list && ((struct cnk_peer *)list->next)->deadline <= now)
-      cut((struct cnk_peer *)list->next);
-    if (list->next != list && ((struct cnk_peer *)list->next)->deadline < next)
-      next = ((struct cnk_peer *)list->next)->deadline;
+    struct cnk_peer *peer;
+    while ((peer = first_peer(&listener->deadlines[i])) && peer->deadline <= now)
+      cut(peer);
+    if (peer && peer->deadline < next)
+      next = peer->deadline;
   }
   listener->armed_until = UINT64_MAX;
   if (next != UINT64_MAX)
@@ -133,7 +123,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void deliver_flush(struct cnk_done *done, void *context)
 {
   (void)context;
-  struct cnk_listener *listener = (struct cnk_listener *)(void *)((char *)done - offsetof(struct cnk_listener, flush));
+  struct cnk_listener *listener = CNK_OWNER(done, struct cnk_listener, flush);
   if (listener->is_due)
     run(listener);
 }
@@ -151,7 +141,7 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   struct cnk_peer *peer = *context;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
     if (peer)
-      cnk_link_remove(&peer->link);
+      cnk_list_remove(&peer->link);
     free(peer);
     *context = NULL;
     /* The library may have stopped accepting for want of room, and starts again only when it runs. */
@@ -259,8 +249,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void shut_resource(struct cnk_resource *resource)
 {
-  struct cnk_listener *listener =
-      (struct cnk_listener *)(void *)((char *)resource - offsetof(struct cnk_listener, resource));
+  struct cnk_listener *listener = CNK_OWNER(resource, struct cnk_listener, resource);
   listener->on_shut(listener->owner);
   cnk_listener_close(listener);
 }
@@ -295,8 +284,9 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
     listener->flush.deliver = deliver_flush;
     listener->armed_until = UINT64_MAX;
     for (int i = 0; i < LISTS; i++)
-      listener->deadlines[i].prev = listener->deadlines[i].next = &listener->deadlines[i];
-    listener->exchanges.prev = listener->exchanges.next = &listener->exchanges;
+      cnk_list_init(&listener->deadlines[i]);
+    cnk_list_init(&listener->exchanges);
+    cnk_list_init(&listener->free_exchanges);
     listener->daemon = start_daemon(listener, socket);
   }
   if (!listener || !listener->daemon) {
@@ -333,9 +323,8 @@ void cnk_listener_pause(struct cnk_listener *listener)
   int socket = MHD_quiesce_daemon(listener->daemon);
   if (socket >= 0)
     close(socket);
-  struct cnk_link *idle = &listener->deadlines[LIST_IDLE];
-  while (idle->next != idle)
-    cut((struct cnk_peer *)idle->next);
+  for (struct cnk_peer *peer; (peer = first_peer(&listener->deadlines[LIST_IDLE]));)
+    cut(peer);
   cnk_listener_want_run(listener);
 }
 
@@ -343,7 +332,7 @@ void cnk_listener_close(struct cnk_listener *listener)
 {
   struct cnk_loop *loop = listener->loop;
   cnk_loop_disown(&listener->resource);
-  cnk_loop_forget(loop, &listener->flush);
+  cnk_loop_forget(&listener->flush);
   loop->counts.listeners--;
   /* Before the daemon closes the descriptor that the loop polls. */
   uv_close((uv_handle_t *)&listener->deadline_timer, on_handle_closed);

@@ -19,16 +19,12 @@
 #include "http/in/head.h"
 #include "http/in/listener.h"
 
-struct cnk_link {
-  struct cnk_link *prev, *next;
-};
-
 /* One list a duration, so that each list is in the order of its deadlines. */
 enum { LIST_HEADER, LIST_BODY, LIST_IDLE, LISTS };
 
 /* A connection of a client, with the deadline that runs now, if any. */
 struct cnk_peer {
-  struct cnk_link link; /* first; prev is NULL when no deadline runs */
+  struct cnk_link link; /* in one of the listener's deadlines; in none when no deadline runs */
   uint64_t deadline;    /* in the loop's milliseconds */
   int socket;
   struct cnk_exchange *exchange; /* the request under way, or NULL */
@@ -44,7 +40,7 @@ enum cnk_phase {
 };
 
 struct cnk_exchange {
-  struct cnk_link link; /* first; in listener->exchanges, or the list of free ones */
+  struct cnk_link link; /* in listener->exchanges, or among its free ones */
   struct cnk_done done;
   struct cnk_loop *loop;
   struct cnk_listener *listener;     /* NULL once that is closed */
@@ -85,10 +81,10 @@ struct cnk_listener {
   int open_handles;
   struct cnk_resource resource;
   struct cnk_done flush;
-  uint64_t armed_until; /* when the deadline timer fires; UINT64_MAX: not */
-  struct cnk_link deadlines[LISTS];
-  struct cnk_link exchanges; /* alive */
-  struct cnk_link *free_exchanges;
+  uint64_t armed_until;             /* when the deadline timer fires; UINT64_MAX: not */
+  struct cnk_list deadlines[LISTS]; /* of cnk_peer */
+  struct cnk_list exchanges;        /* alive */
+  struct cnk_list free_exchanges;
   int free_count;
   size_t bodies;     /* bytes that have come of the bodies of all requests under way */
   int waiting;       /* complete, not suspended, not answered: these the library keeps asking about */
@@ -98,10 +94,6 @@ struct cnk_listener {
   bool is_paused;
   struct cnk_plain_answer plain[PLAIN_ANSWERS];
 };
-
-/* Links are zeros when in no list. */
-void cnk_link_add(struct cnk_link *list, struct cnk_link *link); /* at the end */
-void cnk_link_remove(struct cnk_link *link);
 
 /* Starts deadline number `which` for `peer`, in place of another; LISTS means none. */
 void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);

@@ -59,11 +59,10 @@ static void begin(struct cnk_http_request *request)
 
 static void begin_waiting(struct cnk_http_client *client)
 {
-  struct cnk_http_request *request;
-  while (client->active < CNK_HTTP_MOST_ACTIVE && (request = cnk_http_first(&client->waiting))) {
-    cnk_http_unlink(request);
-    cnk_http_link_before(&client->live, request);
-    begin(request);
+  struct cnk_link *link;
+  while (client->active < CNK_HTTP_MOST_ACTIVE && (link = cnk_list_take(&client->waiting))) {
+    cnk_list_add(&client->live, link);
+    begin(cnk_http_of(link));
   }
 }
 
@@ -103,13 +102,13 @@ static void on_queue_timer(uv_timer_t *timer)
 {
   struct cnk_http_client *client = timer->data;
   double now = cnk_clock_monotonic();
-  for (struct cnk_http_link *at = client->waiting.next, *next; at != &client->waiting; at = next) {
-    struct cnk_http_request *request = (struct cnk_http_request *)at;
+  for (struct cnk_link *at = client->waiting.ring.next, *next; at != &client->waiting.ring; at = next) {
+    struct cnk_http_request *request = cnk_http_of(at);
     next = at->next;
     if (request->deadline == 0 || request->deadline > now)
       continue;
-    cnk_http_unlink(request);
-    cnk_http_link_before(&client->live, request);
+    cnk_list_remove(&request->link);
+    cnk_list_add(&client->live, &request->link);
     cnk_http_fail(request, CNK_HTTP_TIMEOUT, "timed out while other requests were under way");
     settle(request);
   }
@@ -119,8 +118,8 @@ static void on_queue_timer(uv_timer_t *timer)
 static void watch_queue(struct cnk_http_client *client)
 {
   double first = 0;
-  for (struct cnk_http_link *at = client->waiting.next; at != &client->waiting; at = at->next) {
-    double deadline = ((struct cnk_http_request *)at)->deadline;
+  CNK_LIST_EACH (link, &client->waiting) {
+    double deadline = cnk_http_of(link)->deadline;
     if (deadline > 0 && (first == 0 || deadline < first))
       first = deadline;
   }
@@ -134,7 +133,7 @@ static void watch_queue(struct cnk_http_client *client)
 static void wait_for_turn(struct cnk_http_request *request)
 {
   struct cnk_http_client *client = request->client;
-  cnk_http_link_before(&client->waiting, request);
+  cnk_list_add(&client->waiting, &request->link);
   if (request->deadline == 0)
     return;
   /* The timer may stand for somebody who waits no longer; it looks again when it fires. */
@@ -165,8 +164,7 @@ static bool choose(const struct cnk_http_request *request, enum cnk_http_what *w
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_http_request *request =
-      (struct cnk_http_request *)((char *)done - offsetof(struct cnk_http_request, done));
+  struct cnk_http_request *request = CNK_OWNER(done, struct cnk_http_request, done);
   struct cnk_http_event event = {0};
   if (!choose(request, &event.what))
     return;
@@ -216,8 +214,8 @@ void cnk_http_cancel(struct cnk_http_request *request)
   bool is_due = !request->is_stream || !request->is_head_told || request->is_reading;
   end_transfer(request);
   if (is_due) {
-    cnk_http_unlink(request); /* it may have been waiting */
-    cnk_http_link_before(&client->live, request);
+    cnk_list_remove(&request->link); /* it may have been waiting */
+    cnk_list_add(&client->live, &request->link);
     cnk_http_fail(request, CNK_HTTP_CANCELLED, "cancelled");
     request->answer.size = 0;
     request->is_head_over = false;
@@ -283,7 +281,7 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
     wait_for_turn(request);
     return true;
   }
-  cnk_http_link_before(&client->live, request);
+  cnk_list_add(&client->live, &request->link);
   if (!problem && code == CURLE_OK) {
     begin(request);
     return true;
@@ -296,16 +294,16 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
   return true;
 }
 
-static void free_ring(struct cnk_http_client *client, struct cnk_http_link *ring)
+static void free_all(struct cnk_http_client *client, struct cnk_list *list)
 {
-  for (struct cnk_http_request *request; (request = cnk_http_first(ring));) {
+  for (struct cnk_link *link; (link = cnk_list_take(list));) {
+    struct cnk_http_request *request = cnk_http_of(link);
     end_transfer(request);
-    cnk_loop_forget(client->loop, &request->done);
+    cnk_loop_forget(&request->done);
     if (request->slot) {
       *request->slot = NULL;
       client->loop->counts.requests--;
     }
-    cnk_http_unlink(request);
     cnk_http_free(request);
   }
 }
@@ -330,11 +328,10 @@ static void on_timer_closed(uv_handle_t *timer)
 
 static void shut(struct cnk_resource *resource)
 {
-  struct cnk_http_client *client =
-      (struct cnk_http_client *)((char *)resource - offsetof(struct cnk_http_client, resource));
-  free_ring(client, &client->waiting);
-  free_ring(client, &client->live);
-  free_ring(client, &client->idle);
+  struct cnk_http_client *client = CNK_OWNER(resource, struct cnk_http_client, resource);
+  free_all(client, &client->waiting);
+  free_all(client, &client->live);
+  free_all(client, &client->idle);
   client->closing = 2;
   uv_close((uv_handle_t *)&client->queue_timer, on_timer_closed);
   cnk_multi_deinit(&client->multi);
@@ -352,9 +349,9 @@ struct cnk_http_client *cnk_http_client_new(struct cnk_loop *loop)
     return NULL;
   }
   client->loop = loop;
-  cnk_http_make_ring(&client->waiting);
-  cnk_http_make_ring(&client->live);
-  cnk_http_make_ring(&client->idle);
+  cnk_list_init(&client->waiting);
+  cnk_list_init(&client->live);
+  cnk_list_init(&client->idle);
   uv_timer_init(&loop->uv, &client->queue_timer);
   uv_unref((uv_handle_t *)&client->queue_timer); /* somebody is being served while others wait */
   client->queue_timer.data = client;

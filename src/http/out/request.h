@@ -15,26 +15,21 @@
 
 enum cnk_http_verdict { CNK_HTTP_NO_VERDICT, CNK_HTTP_IS_TOO_LARGE, CNK_HTTP_IS_RESENT, CNK_HTTP_OUT_OF_MEMORY };
 
-/* A ring of requests; the head is a bare link. */
-struct cnk_http_link {
-  struct cnk_http_link *prev, *next;
-};
-
-/* A request is in one of three rings: `waiting` for its turn, `live` from its start until its last event was taken, or
+/* A request is in one of three lists: `waiting` for its turn, `live` from its start until its last event was taken, or
  * `idle`, kept with its prepared handle for the next request that looks alike. */
 struct cnk_http_client {
   struct cnk_multi multi;
   struct cnk_loop *loop;
   struct cnk_resource resource;
-  struct cnk_http_link waiting, live, idle; /* the newest idle one first */
-  size_t active, idle_count;                /* active: without streams */
+  struct cnk_list waiting, live, idle; /* the newest idle one first */
+  size_t active, idle_count;           /* active: without streams */
   struct cnk_buffer key;
   uv_timer_t queue_timer; /* for the deadlines of those that wait */
   int closing;
 };
 
 struct cnk_http_request {
-  struct cnk_http_link link; /* first, in one of the client's rings */
+  struct cnk_link link; /* in one of the client's lists */
   struct cnk_http_client *client;
   struct cnk_loop *loop;
   struct cnk_http_request **slot;
@@ -79,13 +74,12 @@ struct cnk_http_request {
   char message[CURL_ERROR_SIZE]; /* libcurl writes here too */
 };
 
-/* pool.c: rings. cnk_http_link_before puts a request at the end of a ring when `place` is the ring itself. */
-void cnk_http_make_ring(struct cnk_http_link *ring);
-void cnk_http_unlink(struct cnk_http_request *request);
-void cnk_http_link_before(struct cnk_http_link *place, struct cnk_http_request *request);
-struct cnk_http_request *cnk_http_first(struct cnk_http_link *ring);
+static inline struct cnk_http_request *cnk_http_of(struct cnk_link *link)
+{
+  return CNK_OWNER(link, struct cnk_http_request, link);
+}
 
-/* An idle request whose handle is prepared as client->key says, else a new or the oldest one; in no ring. NULL when
+/* pool.c: an idle request whose handle is prepared as client->key says, else a new or the oldest one; in no list. NULL when
  * memory is out. */
 struct cnk_http_request *cnk_http_find(struct cnk_http_client *client);
 

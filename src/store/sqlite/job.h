@@ -77,9 +77,9 @@ struct cnk_statement {
 struct cnk_store;
 
 struct cnk_job {
-  struct cnk_done done; /* the owner sets done.deliver */
-  struct cnk_job *next; /* in the store's queues */
-  struct cnk_job *older, *newer;
+  struct cnk_done done;     /* the owner sets done.deliver */
+  struct cnk_link link;     /* in one of the store's queues, or among its spare jobs */
+  struct cnk_link of_store; /* among all that somebody holds */
   struct cnk_store *store;
   struct cnk_buffer input, output;
   struct cnk_statement *statements;
