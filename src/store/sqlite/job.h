@@ -13,16 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/loop.h"
 
 /* A single job may not grow beyond this; larger things belong into files. */
 #define CNK_JOB_BYTES_MAX ((size_t)64 << 20)
 #define CNK_JOB_STATEMENTS_MAX 4096
-
-struct cnk_buffer {
-  char *data;
-  size_t size, capacity;
-};
 
 enum cnk_value_kind {
   CNK_VALUE_NULL,
