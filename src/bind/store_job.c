@@ -95,9 +95,8 @@ static unsigned intern(lua_State *L, struct cnk_bind_store *face, int index)
 }
 
 /* store:prepare(sql, options) -> integer, to stand for the text and its options in jobs */
-int cnk_bind_store_prepare(lua_State *L)
+int cnk_bind_store_prepare(lua_State *L, struct cnk_bind_store *face)
 {
-  struct cnk_bind_store *face = cnk_bind_check_store(L);
   luaL_checktype(L, 2, LUA_TSTRING);
   struct form form = {.rows_max = ROWS_MAX};
   form.sql = intern(L, face, 2);
@@ -295,9 +294,8 @@ static void deliver_job(struct cnk_done *done, void *context)
 }
 
 /* store:run(job, done) -> true | nil, message; see the stub for the shapes. */
-int cnk_bind_store_run(lua_State *L)
+int cnk_bind_store_run(lua_State *L, struct cnk_bind_store *face)
 {
-  struct cnk_bind_store *face = cnk_bind_check_store(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);

@@ -95,15 +95,25 @@ struct cnk_listener {
   struct cnk_plain_answer plain[PLAIN_ANSWERS];
 };
 
+/* ---- peer.c ---- */
+
+/* The connection whose deadline comes first in this list, or NULL. */
+struct cnk_peer *cnk_peer_first(const struct cnk_list *list);
+
+/* Ends a connection; one that has not said all gets a 408. The library notices, and closes, at its next run. */
+void cnk_peer_cut(struct cnk_peer *peer);
+
 /* Starts deadline number `which` for `peer`, in place of another; LISTS means none. */
-void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);
+void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);
 
 /* Makes the daemon run after what is queued for delivery now. */
-void cnk_listener_want_run(struct cnk_listener *listener);
+void cnk_peer_want_run(struct cnk_listener *listener);
 
 /* Says `status` on the socket itself, without a body, when the library cannot be made to: it must not have begun to
  * answer. The connection must be closed next. */
-void cnk_listener_say(struct cnk_peer *peer, unsigned status);
+void cnk_peer_say(struct cnk_peer *peer, unsigned status);
+
+/* ---- exchange.c ---- */
 
 /* libmicrohttpd's callbacks for one request; `closure` is the listener. */
 void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection);

@@ -71,6 +71,7 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
   end_transfer(request);
   if (code == CURLE_OK && request->redirect) {
     code = cnk_http_go_on(request);
+    cnk_http_forget_answer(request);
     if (code == CURLE_OK) {
       begin(request);
       return;

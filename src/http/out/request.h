@@ -113,7 +113,7 @@ void cnk_http_forget_answer(struct cnk_http_request *request);
 /* redirect.c: whether this head sends us on; sets `redirect` then. */
 bool cnk_http_is_redirected(struct cnk_http_request *request);
 
-/* Points the handle to the next hop. */
+/* Points the handle to the next hop; the answer of this one is to be forgotten next. */
 CURLcode cnk_http_go_on(struct cnk_http_request *request);
 
 /* failure.c: sets kind, message and is_sent of a transfer that ended with `code`. */

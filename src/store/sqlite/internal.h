@@ -134,7 +134,6 @@ struct cnk_store {
 /* connection.c: opens store->db and sets it up; false with a sentence. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
-int cnk_connection_set_synchronous(struct cnk_store *store);
 /* The compiled statement of a job; NULL with job->status set. */
 sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql);
 
@@ -144,6 +143,8 @@ void cnk_batch_run(struct cnk_store *store, struct cnk_jobs *batch);
 bool cnk_batch_probe(struct cnk_store *store);
 
 /* checkpoint.c: keeps the log short. `open` needs the connection. */
+/* How hard commits and checkpoints sync, by SQLite's number; a checkpoint of a round switches it off for itself. */
+int cnk_checkpoint_set_synchronous(struct cnk_store *store, int level);
 bool cnk_checkpoint_open(struct cnk_store *store);
 /* Before the connection closes. False: the database lacks what only the log holds, which must stay. */
 bool cnk_checkpoint_close(struct cnk_store *store);
