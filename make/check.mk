@@ -23,7 +23,7 @@ test-modules: $(TEST_MODULES)
 tsan: deps-build
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/store_threads.c \
-	  src/store/sqlite/*.c src/base/loop.c $(LIB_LIBS)
+	  src/store/sqlite/*.c src/base/loop.c src/base/clock.c src/base/buffer.c $(LIB_LIBS)
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads $(BUILD)/tsan/threads.db
 

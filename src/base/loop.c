@@ -2,14 +2,18 @@
 /* The event loop; see loop.h for the contract. */
 #include "base/loop.h"
 
-#include <time.h>
-
 int cnk_loop_init(struct cnk_loop *loop)
 {
   *loop = (struct cnk_loop){0};
   cnk_list_init(&loop->finished);
   cnk_list_init(&loop->resources);
+  loop->clock = &loop->real_clock;
   int status = uv_loop_init(&loop->uv);
+  if (status != 0)
+    return status;
+  status = cnk_clock_init(&loop->real_clock, &loop->uv);
+  if (status != 0)
+    uv_loop_close(&loop->uv);
   loop->is_open = status == 0;
   return status;
 }
@@ -23,6 +27,7 @@ void cnk_loop_deinit(struct cnk_loop *loop)
     struct cnk_resource *resource = CNK_OWNER(link, struct cnk_resource, link);
     resource->shut(resource);
   }
+  cnk_clock_deinit(&loop->real_clock);
   /* Close callbacks still have to run; nothing else is alive by now. Work on the thread pool ends by itself. */
   while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
     ;
@@ -76,21 +81,4 @@ bool cnk_loop_step(struct cnk_loop *loop, bool wait, void *context)
     done->deliver(done, context); /* may free done */
   }
   return has_delivered || is_alive || !cnk_list_is_empty(&loop->finished);
-}
-
-static double read_clock(clockid_t id)
-{
-  struct timespec now;
-  clock_gettime(id, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-double cnk_clock_wall(void)
-{
-  return read_clock(CLOCK_REALTIME);
-}
-
-double cnk_clock_monotonic(void)
-{
-  return read_clock(CLOCK_MONOTONIC);
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 
 /* Finished work, embedded in the object that finished. `deliver` runs from cnk_loop_step(), with the context
@@ -33,11 +34,13 @@ struct cnk_resource {
 
 /* What is open now; tests read it to find leaks. */
 struct cnk_counts {
-  int timers, requests, listeners, exchanges, files;
+  int timers, requests, listeners, exchanges, files; /* timers: of Lua, on the real clock */
 };
 
 struct cnk_loop {
   uv_loop_t uv;
+  struct cnk_clock real_clock;
+  struct cnk_clock *clock;   /* the real one, or a virtual one while it takes its place; never NULL */
   struct cnk_list finished;  /* of cnk_done, in the order of their delivery */
   struct cnk_list resources; /* of cnk_resource */
   struct cnk_counts counts;
@@ -64,9 +67,5 @@ void cnk_loop_disown(struct cnk_resource *resource);
 /* Runs the loop once, waiting for something to happen when `wait` is set and nothing is queued, then delivers
  * what has finished. Returns false when nothing was delivered and nothing is under way. */
 bool cnk_loop_step(struct cnk_loop *loop, bool wait, void *context);
-
-/* Wall clock and steady clock. The only places where the C code reads the time. */
-double cnk_clock_wall(void);      /* seconds since 1970 */
-double cnk_clock_monotonic(void); /* seconds since some fixed point */
 
 #endif

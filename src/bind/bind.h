@@ -44,6 +44,7 @@ bool cnk_bind_opt_boolean(lua_State *L, int index, const char *name);
 /* Each adds its functions to the module table on top of the stack. The state comes first. */
 void cnk_bind_open_state(lua_State *L);
 void cnk_bind_open_loop(lua_State *L);
+void cnk_bind_open_clock(lua_State *L);
 void cnk_bind_open_stdin(lua_State *L);
 void cnk_bind_open_digest(lua_State *L);
 void cnk_bind_open_file(lua_State *L);

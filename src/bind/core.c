@@ -9,6 +9,7 @@ int luaopen_cunnekt_core(lua_State *L)
   lua_newtable(L);
   cnk_bind_open_state(L); /* first: the others need its loop */
   cnk_bind_open_loop(L);
+  cnk_bind_open_clock(L);
   cnk_bind_open_http(L);
   cnk_bind_open_stdin(L);
   cnk_bind_open_json(L);

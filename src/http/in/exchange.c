@@ -123,7 +123,7 @@ void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *
   }
   peer->exchange = exchange;
   listener->has_progress = true;
-  cnk_peer_expect(listener, peer, LIST_HEADER);
+  cnk_peer_expect(listener, peer, EXPECT_HEAD);
   return exchange;
 }
 
@@ -138,7 +138,7 @@ static enum MHD_Result refuse(struct cnk_exchange *exchange, struct MHD_Connecti
   if (result == MHD_YES)
     result = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);
-  cnk_peer_expect(exchange->listener, exchange->peer, LIST_BODY);
+  cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
   return result;
 }
 
@@ -175,7 +175,7 @@ static void begin_drain(struct cnk_exchange *exchange)
 {
   exchange->phase = PHASE_DRAIN;
   cnk_peer_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
-  cnk_peer_expect(exchange->listener, exchange->peer, LIST_BODY);
+  cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
 }
 
 /* Closes the connection at the body's end, or when there is too much even to read. */
@@ -214,7 +214,7 @@ static void queue(struct cnk_exchange *exchange)
   exchange->loop->counts.exchanges++;
   listener->waiting++;
   listener->has_queued = true;
-  cnk_peer_expect(listener, exchange->peer, LISTS);
+  cnk_peer_expect(listener, exchange->peer, EXPECT_NOTHING);
   cnk_loop_finish(listener->loop, &exchange->done);
 }
 
@@ -253,7 +253,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
     if (status != 0)
       return refuse(exchange, connection, status);
     if (exchange->head.is_chunked || exchange->head.content_length > 0)
-      cnk_peer_expect(listener, exchange->peer, LIST_BODY);
+      cnk_peer_expect(listener, exchange->peer, EXPECT_BODY);
     return MHD_YES;
   case PHASE_BODY:
     if (*size > 0)
@@ -287,7 +287,7 @@ void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **c
     listener->waiting--;
   exchange->is_suspended = false;
   exchange->peer->exchange = NULL;
-  cnk_peer_expect(listener, exchange->peer, LIST_IDLE);
+  cnk_peer_expect(listener, exchange->peer, EXPECT_MORE);
   exchange->connection = NULL;
   exchange->peer = NULL;
   release_if_done(exchange);

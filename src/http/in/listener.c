@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening socket, libmicrohttpd on our loop, and the deadlines of its connections; see listener.h. */
+/* The listening socket, and libmicrohttpd on our loop; see listener.h. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@
 /* Files that connections leave to others: to the store, to requests of our own, to scripts. */
 #define KEPT_FILES 512
 /* While the library has unanswered requests it says "run me" all the time. That says nothing about other work then,
- * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. */
+ * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. By the
+ * system's time: this paces the library, and is no promise to anybody. */
 #define NUDGE_MS 1
 
 /* ---- running the daemon ------------------------------------------------------------------------------------------ */
@@ -68,23 +69,20 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   struct cnk_listener *listener = closure;
   struct cnk_peer *peer = *context;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-    if (peer)
-      cnk_list_remove(&peer->link);
-    free(peer);
+    cnk_peer_free(peer);
     *context = NULL;
     /* The library may have stopped accepting for want of room, and starts again only when it runs. */
     listener->is_due = true;
     return;
   }
   int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  peer = calloc(1, sizeof *peer);
+  peer = cnk_peer_new(socket);
   *context = peer;
   if (!peer) {
     shutdown(socket, SHUT_RDWR);
     return;
   }
-  peer->socket = socket;
-  cnk_peer_expect(listener, peer, LIST_HEADER);
+  cnk_peer_expect(listener, peer, EXPECT_HEAD);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
@@ -185,12 +183,11 @@ static void shut_resource(struct cnk_resource *resource)
 static void start_handles(struct cnk_listener *listener, int epoll)
 {
   uv_loop_t *uv = &listener->loop->uv;
-  uv_timer_init(uv, &listener->deadline_timer);
   uv_timer_init(uv, &listener->nudge_timer);
-  listener->deadline_timer.data = listener->nudge_timer.data = listener->poll.data = listener;
-  listener->open_handles = 2;
+  listener->nudge_timer.data = listener->poll.data = listener;
+  listener->open_handles = 1;
   if (uv_poll_init(uv, &listener->poll, epoll) == 0)
-    listener->open_handles = 3;
+    listener->open_handles = 2;
 }
 
 struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_listener_options *options,
@@ -210,9 +207,7 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
     listener->options.host = listener->options.unix_path = NULL;
     listener->resource.shut = shut_resource;
     listener->flush.deliver = deliver_flush;
-    listener->armed_until = UINT64_MAX;
-    for (int i = 0; i < LISTS; i++)
-      cnk_list_init(&listener->deadlines[i]);
+    cnk_list_init(&listener->idle);
     cnk_list_init(&listener->exchanges);
     cnk_list_init(&listener->free_exchanges);
     listener->daemon = start_daemon(listener, socket);
@@ -228,7 +223,7 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
   loop->counts.listeners++;
   cnk_loop_own(loop, &listener->resource);
   start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-  if (listener->open_handles < 3 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
+  if (listener->open_handles < 2 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
     snprintf(message, size, "cannot listen: its events cannot be watched");
     cnk_listener_close(listener);
     return NULL;
@@ -251,8 +246,8 @@ void cnk_listener_pause(struct cnk_listener *listener)
   int socket = MHD_quiesce_daemon(listener->daemon);
   if (socket >= 0)
     close(socket);
-  for (struct cnk_peer *peer; (peer = cnk_peer_first(&listener->deadlines[LIST_IDLE]));)
-    cnk_peer_cut(peer);
+  for (struct cnk_link *link; (link = cnk_list_first(&listener->idle));)
+    cnk_peer_cut(CNK_OWNER(link, struct cnk_peer, link)); /* takes it out */
   cnk_peer_want_run(listener);
 }
 
@@ -263,11 +258,9 @@ void cnk_listener_close(struct cnk_listener *listener)
   cnk_loop_forget(&listener->flush);
   loop->counts.listeners--;
   /* Before the daemon closes the descriptor that the loop polls. */
-  uv_close((uv_handle_t *)&listener->deadline_timer, on_handle_closed);
   uv_close((uv_handle_t *)&listener->nudge_timer, on_handle_closed);
-  if (listener->open_handles == 3)
+  if (listener->open_handles == 2)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
-  listener->armed_until = 0; /* deadlines that begin from here on start no timer */
   cnk_exchange_wake(listener);
   cnk_local_remove(&listener->local);
   MHD_stop_daemon(listener->daemon);

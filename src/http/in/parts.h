@@ -19,13 +19,18 @@
 #include "http/in/head.h"
 #include "http/in/listener.h"
 
-/* One list a duration, so that each list is in the order of its deadlines. */
-enum { LIST_HEADER, LIST_BODY, LIST_IDLE, LISTS };
+/* What a client is to do before its time is up. */
+enum cnk_expected {
+  EXPECT_HEAD,
+  EXPECT_BODY, /* or, once it is answered, that it takes the answer */
+  EXPECT_MORE, /* another request, or the end */
+  EXPECT_NOTHING,
+};
 
-/* A connection of a client, with the deadline that runs now, if any. */
+/* A connection of a client. */
 struct cnk_peer {
-  struct cnk_link link; /* in one of the listener's deadlines; in none when no deadline runs */
-  uint64_t deadline;    /* in the loop's milliseconds */
+  struct cnk_link link;   /* among the listener's idle ones, or in no list */
+  struct cnk_timer timer; /* the deadline */
   int socket;
   struct cnk_exchange *exchange; /* the request under way, or NULL */
 };
@@ -77,13 +82,12 @@ struct cnk_listener {
   void *owner;
   int port;
   uv_poll_t poll;
-  uv_timer_t deadline_timer, nudge_timer;
+  uv_timer_t nudge_timer;
   int open_handles;
   struct cnk_resource resource;
   struct cnk_done flush;
-  uint64_t armed_until;             /* when the deadline timer fires; UINT64_MAX: not */
-  struct cnk_list deadlines[LISTS]; /* of cnk_peer */
-  struct cnk_list exchanges;        /* alive */
+  struct cnk_list idle;      /* of cnk_peer: EXPECT_MORE */
+  struct cnk_list exchanges; /* alive */
   struct cnk_list free_exchanges;
   int free_count;
   size_t bodies;     /* bytes that have come of the bodies of all requests under way */
@@ -97,14 +101,15 @@ struct cnk_listener {
 
 /* ---- peer.c ---- */
 
-/* The connection whose deadline comes first in this list, or NULL. */
-struct cnk_peer *cnk_peer_first(const struct cnk_list *list);
+/* A connection that has just been made; NULL without memory. */
+struct cnk_peer *cnk_peer_new(int socket);
+void cnk_peer_free(struct cnk_peer *peer); /* NULL is allowed */
 
 /* Ends a connection; one that has not said all gets a 408. The library notices, and closes, at its next run. */
 void cnk_peer_cut(struct cnk_peer *peer);
 
-/* Starts deadline number `which` for `peer`, in place of another; LISTS means none. */
-void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);
+/* Starts a deadline in place of the one that runs. */
+void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum cnk_expected what);
 
 /* Makes the daemon run after what is queued for delivery now. */
 void cnk_peer_want_run(struct cnk_listener *listener);

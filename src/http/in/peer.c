@@ -1,31 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The connections of clients: their deadlines, what is said on a socket beside the library, and their end. See parts.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "http/in/parts.h"
-
-static void on_deadline(uv_timer_t *timer);
-
-static void arm(struct cnk_listener *listener, uint64_t until)
-{
-  uint64_t now = uv_now(&listener->loop->uv);
-  listener->armed_until = until;
-  uv_timer_start(&listener->deadline_timer, on_deadline, until > now ? until - now : 0, 0);
-}
-
-void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which)
-{
-  cnk_list_remove(&peer->link);
-  if (which == LISTS)
-    return;
-  const uint64_t durations[LISTS] = {listener->options.header_timeout_ms, listener->options.body_timeout_ms,
-                                     listener->options.idle_timeout_ms};
-  peer->deadline = uv_now(&listener->loop->uv) + durations[which];
-  cnk_list_add(&listener->deadlines[which], &peer->link);
-  if (peer->deadline < listener->armed_until)
-    arm(listener, peer->deadline);
-}
 
 void cnk_peer_say(struct cnk_peer *peer, unsigned status)
 {
@@ -37,36 +16,56 @@ void cnk_peer_say(struct cnk_peer *peer, unsigned status)
     return;
 }
 
-struct cnk_peer *cnk_peer_first(const struct cnk_list *list)
-{
-  struct cnk_link *first = cnk_list_first(list);
-  return first ? CNK_OWNER(first, struct cnk_peer, link) : NULL;
-}
-
 /* The library sees a closed socket at its next run, and ends the request and the connection. */
 void cnk_peer_cut(struct cnk_peer *peer)
 {
   cnk_list_remove(&peer->link);
+  cnk_timer_stop(&peer->timer);
   struct cnk_exchange *exchange = peer->exchange;
   if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
     cnk_peer_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
   shutdown(peer->socket, SHUT_RDWR);
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void on_deadline(struct cnk_timer *timer, void *context)
 {
-  struct cnk_listener *listener = timer->data;
-  uint64_t now = uv_now(timer->loop), next = UINT64_MAX;
-  for (int i = 0; i < LISTS; i++) {
-    struct cnk_peer *peer;
-    while ((peer = cnk_peer_first(&listener->deadlines[i])) && peer->deadline <= now)
-      cnk_peer_cut(peer);
-    if (peer && peer->deadline < next)
-      next = peer->deadline;
-  }
-  listener->armed_until = UINT64_MAX;
-  if (next != UINT64_MAX)
-    arm(listener, next);
+  (void)context;
+  cnk_peer_cut(CNK_OWNER(timer, struct cnk_peer, timer));
+}
+
+struct cnk_peer *cnk_peer_new(int socket)
+{
+  struct cnk_peer *peer = calloc(1, sizeof *peer);
+  if (!peer)
+    return NULL;
+  peer->socket = socket;
+  peer->timer.fire = on_deadline;
+  return peer;
+}
+
+void cnk_peer_free(struct cnk_peer *peer)
+{
+  if (!peer)
+    return;
+  cnk_list_remove(&peer->link);
+  cnk_timer_stop(&peer->timer);
+  free(peer);
+}
+
+void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum cnk_expected what)
+{
+  const uint64_t timeouts_ms[EXPECT_NOTHING] = {
+      [EXPECT_HEAD] = listener->options.header_timeout_ms,
+      [EXPECT_BODY] = listener->options.body_timeout_ms,
+      [EXPECT_MORE] = listener->options.idle_timeout_ms,
+  };
+  cnk_list_remove(&peer->link);
+  if (what == EXPECT_MORE)
+    cnk_list_add(&listener->idle, &peer->link);
+  if (what == EXPECT_NOTHING)
+    cnk_timer_stop(&peer->timer);
+  else
+    cnk_timer_start(&peer->timer, listener->loop->clock, (double)timeouts_ms[what] / 1000.0);
 }
 
 void cnk_peer_want_run(struct cnk_listener *listener)

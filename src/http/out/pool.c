@@ -13,6 +13,8 @@
 
 void cnk_http_free(struct cnk_http_request *request)
 {
+  cnk_timer_stop(&request->timer);
+  cnk_timer_stop(&request->connect_timer);
   curl_easy_cleanup(request->easy);
   curl_slist_free_all(request->headers);
   free(request->redirect);
@@ -58,6 +60,8 @@ struct cnk_http_request *cnk_http_find(struct cnk_http_client *client)
 void cnk_http_recycle(struct cnk_http_request *request)
 {
   struct cnk_http_client *client = request->client;
+  cnk_timer_stop(&request->timer);
+  cnk_timer_stop(&request->connect_timer);
   cnk_loop_forget(&request->done);
   if (request->slot)
     *request->slot = NULL;

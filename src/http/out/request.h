@@ -24,8 +24,6 @@ struct cnk_http_client {
   struct cnk_list waiting, live, idle; /* the newest idle one first */
   size_t active, idle_count;           /* active: without streams */
   struct cnk_buffer key;
-  uv_timer_t queue_timer; /* for the deadlines of those that wait */
-  int closing;
 };
 
 struct cnk_http_request {
@@ -44,12 +42,16 @@ struct cnk_http_request {
   /* What was asked for, beyond the key. */
   struct cnk_text body;
   size_t max_bytes;
-  double deadline; /* monotonic seconds; 0: none */
+  long timeout_ms, connect_timeout_ms;
   int redirects_left;
   bool is_stream;
   bool has_body;      /* one of no bytes included */
   bool is_repeatable; /* GET and the like: harmless when the server sees it twice */
   bool is_plain;      /* GET or HEAD without a body: may be redirected */
+
+  /* Our own, not libcurl's, so that they follow the loop's clock: of the whole request, its turn and its hops included;
+   * and of the connection of this hop. */
+  struct cnk_timer timer, connect_timer;
 
   /* The answer so far. */
   struct cnk_buffer head, answer;
@@ -100,7 +102,7 @@ bool cnk_http_is_repeatable(const struct cnk_http_options *options);
 /* Writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
 bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options);
 
-/* Prepares the handle for everything but the body and the deadline. */
+/* Prepares the handle for everything but the body and the timeouts. */
 CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *multi,
                           const struct cnk_http_options *options);
 

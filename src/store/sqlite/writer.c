@@ -6,7 +6,8 @@
 
 /* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
 enum { BATCH_JOBS = 1024, BATCH_BYTES = 4 << 20 };
-/* How long without work is "idle"; how often a store that cannot write is tried. */
+/* How long without work is "idle"; how often a store that cannot write is tried. By the system's time, whatever clock the
+ * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
 #define PROBE_NS UINT64_C(500000000)
 
