@@ -23,7 +23,7 @@ test-modules: $(TEST_MODULES)
 tsan: deps-build
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/store_threads.c \
-	  src/store/sqlite/*.c src/base/loop.c $(LIB_LIBS)
+	  src/store/sqlite/*.c src/base/loop.c src/base/clock.c src/base/buffer.c $(LIB_LIBS)
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads $(BUILD)/tsan/threads.db
 
@@ -55,7 +55,7 @@ demo: deps-build
 C_FILES = $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
 lint: deps
-	@$(MAKE) --no-print-directory lint-lua lint-layers lint-format lint-warnings lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory lint-lua lint-layers lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck -q lua spec examples src
@@ -75,6 +75,11 @@ lint-warnings:
 	@$(MAKE) --no-print-directory BUILD=build-lint/gcc CC=gcc WERROR=-Werror all
 	@$(MAKE) --no-print-directory BUILD=build-lint/clang CC=clang WERROR=-Werror all
 
+# C files that use each other in a circle.
+lint-cycles:
+	@$(MAKE) --no-print-directory all
+	@nm -A -P $(CORE_OBJ) $(HOST_OBJ) | $(LUA) spec/lint/cycles.lua
+
 lint-cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -Isrc src
@@ -92,7 +97,7 @@ help:
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each"
 	@echo "make tsan       the store's threads under the thread sanitizer"
-	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, cppcheck, clang-tidy"
+	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
 	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
@@ -100,4 +105,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cycles lint-cppcheck lint-tidy help

@@ -21,7 +21,7 @@ local function request(count)
 end
 local function linger()
   for _ = 1, 60 do
-    core.timer(0.001, function() end)
+    core.real_timer(0.001, function() end)
     core.step(true)
   end
 end
@@ -36,6 +36,22 @@ end
 ]]
 
 local endings = {
+  ["with timers that run"] = "for i = 1, 20 do held[i] = core.timer(i, print) core.timer(i, print) end",
+  ["with a virtual clock in place, and timers on both"] = [[
+    local virtual = core.virtual_clock()
+    for i = 1, 20 do held[i] = core.timer(i, print) end
+    virtual:install()
+    for i = 1, 20 do held[i + 20] = core.timer(i, print) core.timer(i, print) end
+    local client = rawclient.connect("127.0.0.1", listener:port())
+    held.client, held.request = client, core.request({ url = "http://127.0.0.1:" .. listener:port() }, print)
+    linger()
+    held.virtual = virtual]],
+  ["with a virtual clock that nobody holds"] = [[
+    core.virtual_clock():install()
+    core.timer(5, print)
+    core.virtual_clock():install()
+    core.timer(5, print)
+    collectgarbage()]],
   ["with an open listener"] = "request(1) held[1]:answer(200)",
   ["with exchanges that wait"] = "request(3)",
   ["with exchanges that wait for long"] = "request(3) linger()",

@@ -2,6 +2,7 @@
 -- What no other linter knows of this project; run by `make lint`:
 --   layers       a file requires and includes only what lies below it,
 --   length       no file has more than 500 lines,
+--   tags         a struct, union or enum of C is defined once, private ones included, so that a name means one thing,
 --   annotations  every public Lua function has its LuaCATS comment, every function of the C module its stub,
 --   licence      every source names it.
 
@@ -126,6 +127,24 @@ local function check_includes(path, lines)
   end
 end
 
+-- ---- tags of C -----------------------------------------------------------------------------------------------------
+
+local tags = {}
+
+local function check_tags(path, lines)
+  for number, line in ipairs(lines) do
+    local kind, name = line:match "^%s*([a-z ]-)%s+([%w_]+)%s*{"
+    kind = kind and (" " .. kind):match " (%l+)$"
+    if kind == "struct" or kind == "union" or kind == "enum" then
+      local here = ("%s:%d"):format(path, number)
+      if tags[name] then
+        report(path, number, ("%s %s is defined at %s, too"):format(kind, name, tags[name]))
+      end
+      tags[name] = tags[name] or here
+    end
+  end
+end
+
 -- ---- length, licence -----------------------------------------------------------------------------------------------
 
 local function check_file(path, lines)
@@ -208,6 +227,7 @@ for _, path in ipairs(files "'src/*.c' 'src/*.h'") do
   local lines = lines_of(path)
   check_file(path, lines)
   check_includes(path, lines)
+  check_tags(path, lines)
 end
 for _, path in ipairs(files "'spec/*.lua' 'spec/*.c' 'spec/*.h' 'src/*.lua' 'examples/*.lua' 'examples/*.sh' 'make/*.sh'") do
   check_file(path, lines_of(path))

@@ -175,9 +175,9 @@ end
 
 -- Runs something that waits; time goes on only when nothing else helps.
 function lives_methods:finish(fn)
-  local deadline, t, rounds = core.monotonic() + patience, task.spawn(fn), 0
+  local deadline, t, rounds = core.real_monotonic() + patience, task.spawn(fn), 0
   while not t.is_done do
-    assert(core.monotonic() < deadline, "something never ends")
+    assert(core.real_monotonic() < deadline, "something never ends")
     self:turn_wheel()
     rounds = rounds + 1
     if rounds % 1000 == 0 then
@@ -227,7 +227,7 @@ function lives_methods:turn_wheel()
     end
   end
   self.clock:advance(0)
-  core.timer(0.0002, function() end)
+  core.real_timer(0.0002, function() end)
   core.step(true)
 end
 
@@ -243,9 +243,9 @@ local quiet_rounds = 6
 ---Lets everything that is under way end, while the clock stands still.
 ---@param wheel? fun() called in each round
 function lives_methods:settle(wheel)
-  local deadline, quiet = core.monotonic() + patience, 0
+  local deadline, quiet = core.real_monotonic() + patience, 0
   while quiet < quiet_rounds do
-    if core.monotonic() > deadline then
+    if core.real_monotonic() > deadline then
       error("it is never quiet:\n" .. table.concat(self.lines, "\n"))
     end
     self:turn_wheel()

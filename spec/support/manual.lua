@@ -175,7 +175,7 @@ end
 
 -- Lets everything go on until `fn` gives something.
 function stage_methods:wait_for(fn, what)
-  local deadline = core.monotonic() + patience
+  local deadline = core.real_monotonic() + patience
   while true do
     if self.failure then
       error(tostring(self.failure), 0)
@@ -183,11 +183,11 @@ function stage_methods:wait_for(fn, what)
     local value = fn()
     if value then
       return value
-    elseif core.monotonic() > deadline then
+    elseif core.real_monotonic() > deadline then
       error(("waited in vain for %s; the log: %s"):format(what, table.concat(self.logged, "\n")), 0)
     end
     self.clock:advance(pace)
-    core.timer(0.001, function() end)
+    core.real_timer(0.001, function() end)
     core.step(true)
   end
 end

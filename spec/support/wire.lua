@@ -13,14 +13,14 @@ local GUARD = 20 -- seconds; sanitizers and a busy machine are slow
 ---@param what string? for the message when it never is
 ---@return any value what is_done returned
 function wire.step_until(is_done, what)
-  local give_up = core.monotonic() + GUARD
+  local give_up = core.real_monotonic() + GUARD
   local value = is_done()
   while not value do
-    if core.monotonic() > give_up then
+    if core.real_monotonic() > give_up then
       error("waited in vain for " .. (what or "something"), 2)
     end
     -- A timer brings step(true) back, for what we wait for may be no event of the loop.
-    local tick = core.timer(0.001, function() end)
+    local tick = core.real_timer(0.001, function() end)
     core.step(true)
     tick:close()
     value = is_done()

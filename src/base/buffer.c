@@ -18,21 +18,25 @@ bool cnk_buffer_reserve(struct cnk_buffer *buffer, size_t size)
   return true;
 }
 
+bool cnk_buffer_grow(struct cnk_buffer *buffer, size_t more)
+{
+  if (more > SIZE_MAX / 2 - buffer->size)
+    return false;
+  size_t need = buffer->size + more, room = buffer->room < 256 ? 256 : buffer->room;
+  if (need <= buffer->room)
+    return true;
+  while (room < need)
+    room += room / 2;
+  return cnk_buffer_reserve(buffer, room);
+}
+
 bool cnk_buffer_add(struct cnk_buffer *buffer, const void *data, size_t size)
 {
-  if (size > SIZE_MAX / 2 - buffer->size)
+  if (!cnk_buffer_grow(buffer, size))
     return false;
-  size_t need = buffer->size + size;
-  if (need > buffer->room) {
-    size_t room = buffer->room < 256 ? 256 : buffer->room;
-    while (room < need)
-      room += room / 2;
-    if (!cnk_buffer_reserve(buffer, room))
-      return false;
-  }
   if (size > 0)
     memcpy(buffer->data + buffer->size, data, size);
-  buffer->size = need;
+  buffer->size += size;
   return true;
 }
 

@@ -17,6 +17,10 @@ struct cnk_buffer {
 /* Makes room for `size` bytes in all. False when memory is out; the buffer is unchanged then. */
 bool cnk_buffer_reserve(struct cnk_buffer *buffer, size_t size);
 
+/* Makes room for `more` bytes behind those that are there, and for some beyond, so that adding many small pieces copies
+ * seldom. False when memory is out; the buffer is unchanged then. */
+bool cnk_buffer_grow(struct cnk_buffer *buffer, size_t more);
+
 /* Copies `size` bytes to the end. False when memory is out; the buffer is unchanged then. */
 bool cnk_buffer_add(struct cnk_buffer *buffer, const void *data, size_t size);
 

@@ -143,17 +143,16 @@ static void after_work(uv_work_t *work, int status)
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_file_job *job = (struct cnk_file_job *)(void *)((char *)done - offsetof(struct cnk_file_job, done));
+  struct cnk_file_job *job = CNK_OWNER(done, struct cnk_file_job, done);
   cnk_loop_disown(&job->resource);
   job->deliver(job, context);
 }
 
 static void shut(struct cnk_resource *resource)
 {
-  struct cnk_file_job *job =
-      (struct cnk_file_job *)(void *)((char *)resource - offsetof(struct cnk_file_job, resource));
-  if (job->done.is_queued) {
-    cnk_loop_forget(job->loop, &job->done);
+  struct cnk_file_job *job = CNK_OWNER(resource, struct cnk_file_job, resource);
+  if (cnk_link_is_linked(&job->done.link)) {
+    cnk_loop_forget(&job->done);
     job->drop(job);
   } else {
     job->is_dropped = true;

@@ -45,9 +45,9 @@ static bool is_invisible(const char *at, size_t length)
 static void add_clean(struct name *to, struct cnk_text text)
 {
   size_t length, bad = 0;
-  for (size_t i = 0; i < text.length; i += length ? length : bad) {
-    const char *at = text.bytes + i;
-    length = cnk_utf8_length(at, text.length - i, &bad);
+  for (size_t i = 0; i < text.size; i += length ? length : bad) {
+    const char *at = text.data + i;
+    length = cnk_utf8_length(at, text.size - i, &bad);
     bool is_first = to->length == 0;
     if (length == 0 || (unsigned char)*at < 0x20 || *at == 0x7F || strchr("/\\:*?\"<>|", *at))
       add(to, "_", 1);
@@ -110,10 +110,10 @@ static struct cnk_text extension_of(struct cnk_text mime_type)
       {"application/zip",                                                           "zip" },
   };
   size_t length = 0; /* without parameters: "audio/ogg; codecs=opus" */
-  while (length < mime_type.length && !strchr("; \t", mime_type.bytes[length]))
+  while (length < mime_type.size && !strchr("; \t", mime_type.data[length]))
     length++;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strlen(known[i][0]) == length && strncasecmp(known[i][0], mime_type.bytes, length) == 0)
+    if (strlen(known[i][0]) == length && strncasecmp(known[i][0], mime_type.data, length) == 0)
       return (struct cnk_text){known[i][1], strlen(known[i][1])};
   return (struct cnk_text){"bin", 3};
 }
@@ -145,9 +145,9 @@ static size_t join(char out[CNK_FILENAME_MAX + 1], struct cnk_text stem, struct 
 
 static struct cnk_text last_part(struct cnk_text name)
 {
-  for (size_t i = name.length; i > 0; i--)
-    if (name.bytes[i - 1] == '/' || name.bytes[i - 1] == '\\')
-      return (struct cnk_text){name.bytes + i, name.length - i};
+  for (size_t i = name.size; i > 0; i--)
+    if (name.data[i - 1] == '/' || name.data[i - 1] == '\\')
+      return (struct cnk_text){name.data + i, name.size - i};
   return name;
 }
 
@@ -155,14 +155,14 @@ size_t cnk_filename_make(char out[CNK_FILENAME_MAX + 1], struct cnk_text name, s
                          struct cnk_text id)
 {
   struct cnk_text stem = last_part(name), extension = {"", 0};
-  for (size_t i = 1; i <= EXTENSION_MAX + 1 && i <= stem.length; i++) {
-    if (stem.bytes[stem.length - i] == '.') {
-      extension = (struct cnk_text){stem.bytes + stem.length - i + 1, i - 1};
-      stem.length -= i;
+  for (size_t i = 1; i <= EXTENSION_MAX + 1 && i <= stem.size; i++) {
+    if (stem.data[stem.size - i] == '.') {
+      extension = (struct cnk_text){stem.data + stem.size - i + 1, i - 1};
+      stem.size -= i;
       break;
     }
   }
-  size_t length = stem.length || extension.length ? join(out, stem, extension) : 0;
+  size_t length = stem.size || extension.size ? join(out, stem, extension) : 0;
   if (length > 0)
     return length;
   char clean[CNK_FILENAME_MAX];

@@ -8,14 +8,10 @@
 
 #include <stddef.h>
 
+#include "base/text.h"
+
 /* The longest name, in bytes: with room for a prefix and a temporary suffix below the 255 (eCryptfs: 143) of file systems. */
 #define CNK_FILENAME_MAX 120
-
-/* A borrowed text; {NULL, 0} when there is none. */
-struct cnk_text {
-  const char *bytes;
-  size_t length;
-};
 
 /* Writes a name with a NUL after it and returns its length, never 0. It is the last part of `name` when that holds a
  * usable one, otherwise `id` with the extension of `mime_type`. The result is UTF-8 without separators, controls,

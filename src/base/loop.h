@@ -15,30 +15,34 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "base/clock.h"
+#include "base/list.h"
+
 /* Finished work, embedded in the object that finished. `deliver` runs from cnk_loop_step(), with the context
  * given there; the node is out of the queue by then, so `deliver` may free it or queue it again. */
 struct cnk_done {
-  struct cnk_done *next;
+  struct cnk_link link; /* in the loop's queue, or in none */
   void (*deliver)(struct cnk_done *done, void *context);
-  bool is_queued;
 };
 
 /* Something that holds libuv handles and must be shut before the loop ends. `shut` must be idempotent, must
  * start the closing of its handles, and must not call user code. */
 struct cnk_resource {
-  struct cnk_resource *prev, *next;
+  struct cnk_link link; /* among the loop's resources, or in no list */
   void (*shut)(struct cnk_resource *resource);
 };
 
 /* What is open now; tests read it to find leaks. */
 struct cnk_counts {
-  int timers, requests, listeners, exchanges, files;
+  int timers, requests, listeners, exchanges, files; /* timers: of Lua, on the real clock */
 };
 
 struct cnk_loop {
   uv_loop_t uv;
-  struct cnk_done *done_head, *done_tail;
-  struct cnk_resource resources; /* head of a ring */
+  struct cnk_clock real_clock;
+  struct cnk_clock *clock;   /* the real one, or a virtual one while it takes its place; never NULL */
+  struct cnk_list finished;  /* of cnk_done, in the order of their delivery */
+  struct cnk_list resources; /* of cnk_resource */
   struct cnk_counts counts;
   bool is_open;
   bool is_running; /* inside libuv */
@@ -54,7 +58,7 @@ void cnk_loop_deinit(struct cnk_loop *loop);
 void cnk_loop_finish(struct cnk_loop *loop, struct cnk_done *done);
 
 /* Takes `done` out of the queue, if it is there: for owners that go away first. */
-void cnk_loop_forget(struct cnk_loop *loop, struct cnk_done *done);
+void cnk_loop_forget(struct cnk_done *done);
 
 void cnk_loop_own(struct cnk_loop *loop, struct cnk_resource *resource);
 /* Safe to call twice, and on a resource of zeros. */
@@ -63,9 +67,5 @@ void cnk_loop_disown(struct cnk_resource *resource);
 /* Runs the loop once, waiting for something to happen when `wait` is set and nothing is queued, then delivers
  * what has finished. Returns false when nothing was delivered and nothing is under way. */
 bool cnk_loop_step(struct cnk_loop *loop, bool wait, void *context);
-
-/* Wall clock and steady clock. The only places where the C code reads the time. */
-double cnk_clock_wall(void);      /* seconds since 1970 */
-double cnk_clock_monotonic(void); /* seconds since some fixed point */
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "base/loop.h"
 
-/* The loop of this Lua state: made by luaopen_cunnekt_core, closed with the state. */
+/* state.c. The loop of this Lua state: made by luaopen_cunnekt_core, closed with the state. */
 struct cnk_loop *cnk_bind_loop(lua_State *L);
 
 /* Set when memory ran out in a callback: what it was about is half done, so the program must end, and core.step
@@ -36,13 +36,15 @@ void cnk_bind_push_ref(lua_State *L, int *ref);
 /* Makes metatable `name` with __name, __index = methods, __gc and __close = closer; leaves nothing on the stack. */
 void cnk_bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction closer);
 
-/* Fields of the options table at `index`; absent or nil gives the default. The string stays owned by the table. */
+/* options.c. Fields of the options table at `index`; absent or nil gives the default. The string stays owned by the table. */
 lua_Integer cnk_bind_opt_integer(lua_State *L, int index, const char *name, lua_Integer otherwise);
 const char *cnk_bind_opt_string(lua_State *L, int index, const char *name, const char *otherwise);
 bool cnk_bind_opt_boolean(lua_State *L, int index, const char *name);
 
-/* Each adds its functions to the module table on top of the stack. */
+/* Each adds its functions to the module table on top of the stack. The state comes first. */
+void cnk_bind_open_state(lua_State *L);
 void cnk_bind_open_loop(lua_State *L);
+void cnk_bind_open_clock(lua_State *L);
 void cnk_bind_open_stdin(lua_State *L);
 void cnk_bind_open_digest(lua_State *L);
 void cnk_bind_open_file(lua_State *L);

@@ -62,7 +62,7 @@ static void drop_errand(struct cnk_file_job *job)
 {
   struct errand *errand = (struct errand *)job;
   struct file *file = errand->file;
-  bool is_last = file && !file->resource.next;
+  bool is_last = file && !cnk_link_is_linked(&file->resource.link);
   if (file && job->task == CNK_FILE_OPEN && job->error == 0)
     file->fd = job->fd;
   if (file && job->task == CNK_FILE_CLOSE)
@@ -74,7 +74,7 @@ static void drop_errand(struct cnk_file_job *job)
 
 static void shut_file(struct cnk_resource *resource)
 {
-  struct file *file = (struct file *)(void *)((char *)resource - offsetof(struct file, resource));
+  struct file *file = CNK_OWNER(resource, struct file, resource);
   if (!file->errand)
     drop_file(file);
 }

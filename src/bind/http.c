@@ -19,7 +19,7 @@
 
 enum { USER_DONE = 1, USER_BODY, USER_READ, USER_VALUES = USER_READ };
 
-struct face {
+struct request_face {
   struct cnk_http_request *request; /* first: NULL when it is gone */
   int anchor;                       /* while a call is due */
 };
@@ -46,7 +46,7 @@ static struct cnk_http_client *get_client(lua_State *L)
 
 static void anchor(lua_State *L, int index)
 {
-  struct face *face = lua_touserdata(L, index);
+  struct request_face *face = lua_touserdata(L, index);
   face->anchor = cnk_bind_ref(L, index);
 }
 
@@ -91,7 +91,7 @@ static int push_arguments(lua_State *L, const struct cnk_http_event *event)
 static void on_event(struct cnk_http_request **slot, const struct cnk_http_event *event, void *context)
 {
   lua_State *L = context;
-  struct face *face = (struct face *)slot;
+  struct request_face *face = (struct request_face *)slot;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, face->anchor);
   lua_pushvalue(L, -1); /* the userdata stays below until the core has let go of it */
@@ -109,7 +109,7 @@ static void on_event(struct cnk_http_request **slot, const struct cnk_http_event
 /* close, __close and __gc. */
 static int close_request(lua_State *L)
 {
-  struct face *face = luaL_checkudata(L, 1, REQUEST);
+  struct request_face *face = luaL_checkudata(L, 1, REQUEST);
   if (face->request)
     cnk_http_cancel(face->request);
   return 0;
@@ -118,7 +118,7 @@ static int close_request(lua_State *L)
 /* request:read(fn): calls fn(chunk), fn(nil) at the end, or fn(nil, kind, message, sent). */
 static int read_request(lua_State *L)
 {
-  struct face *face = luaL_checkudata(L, 1, REQUEST);
+  struct request_face *face = luaL_checkudata(L, 1, REQUEST);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   if (!face->request)
     return luaL_error(L, "nothing is left to read");
@@ -206,7 +206,7 @@ static int request(lua_State *L)
   get_options(L, &options, headers);
   struct cnk_http_client *client = get_client(L);
 
-  struct face *face = lua_newuserdatauv(L, sizeof *face, USER_VALUES);
+  struct request_face *face = lua_newuserdatauv(L, sizeof *face, USER_VALUES);
   face->request = NULL;
   face->anchor = LUA_NOREF;
   luaL_setmetatable(L, REQUEST);

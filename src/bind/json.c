@@ -119,16 +119,16 @@ static int json_mend(lua_State *L)
 /* ---- encode ---------------------------------------------------------------------------------------------------- */
 
 /* The check before encoding. A fault leaves the path to it on the stack, made on the way out. */
-struct check {
+struct encode_check {
   lua_State *L;
   const char *article, *fault; /* "a ", "function" */
   int depth;
   bool needs_copy; /* somewhere a mark or a repair is due */
 };
 
-static bool check_value(struct check *c, int index);
+static bool check_value(struct encode_check *c, int index);
 
-static bool refuse(struct check *c, const char *article, const char *fault)
+static bool refuse(struct encode_check *c, const char *article, const char *fault)
 {
   c->article = article;
   c->fault = fault;
@@ -157,7 +157,7 @@ static bool format_number(lua_State *L, int index, char *text, size_t size)
   return digits > 14;
 }
 
-static bool check_number(struct check *c, int index)
+static bool check_number(struct encode_check *c, int index)
 {
   lua_Number value = lua_tonumber(c->L, index);
   if (value - value != 0.0)
@@ -200,7 +200,7 @@ struct keys {
 };
 
 /* The key at `key`, and the value after it. */
-static bool check_pair(struct check *c, int key, struct keys *seen)
+static bool check_pair(struct encode_check *c, int key, struct keys *seen)
 {
   lua_State *L = c->L;
   if (lua_type(L, key) == LUA_TSTRING) {
@@ -219,7 +219,7 @@ static bool check_pair(struct check *c, int key, struct keys *seen)
   return false;
 }
 
-static bool check_table(struct check *c, int table)
+static bool check_table(struct encode_check *c, int table)
 {
   lua_State *L = c->L;
   if (++c->depth > CNK_JSON_DEPTH)
@@ -240,7 +240,7 @@ static bool check_table(struct check *c, int table)
 }
 
 /* The value at `index`, which is the top of the stack or one below what check_table keeps there. */
-static bool check_value(struct check *c, int index)
+static bool check_value(struct encode_check *c, int index)
 {
   switch (lua_type(c->L, index)) {
   case LUA_TBOOLEAN: return true;
@@ -312,7 +312,7 @@ static int json_stage(lua_State *L)
 {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  struct check c = {.L = L};
+  struct encode_check c = {.L = L};
   if (!check_value(&c, 1)) {
     size_t length;
     const char *path = lua_tolstring(L, -1, &length);

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of the loop: step, clocks, timers, signals and the counts of what is open. */
+/* The Lua face of the loop: step, signals and the counts of what is open. */
 #include "bind/bind.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMER "cunnekt.timer"
 #define SIGNAL "cunnekt.signal"
 
 /* The C part lives on the heap, for libuv closes handles later than Lua collects userdata. */
 struct watch {
-  union {
-    uv_handle_t any;
-    uv_timer_t timer;
-    uv_signal_t signal;
-  } uv;
+  uv_signal_t signal;
   struct cnk_done done;
   struct cnk_resource resource;
   struct cnk_loop *loop;
   struct watch **face; /* the userdata, as long as it points here */
   int callback;
-  bool is_timer;
 };
 
 static void free_watch(uv_handle_t *handle)
@@ -33,19 +27,17 @@ static void shut_watch(struct watch *watch)
 {
   if (watch->face)
     *watch->face = NULL;
-  cnk_loop_forget(watch->loop, &watch->done);
+  cnk_loop_forget(&watch->done);
   cnk_loop_disown(&watch->resource);
-  if (watch->is_timer)
-    watch->loop->counts.timers--;
-  uv_close(&watch->uv.any, free_watch);
+  uv_close((uv_handle_t *)&watch->signal, free_watch);
 }
 
 static void shut_resource(struct cnk_resource *resource)
 {
-  shut_watch((struct watch *)((char *)resource - offsetof(struct watch, resource)));
+  shut_watch(CNK_OWNER(resource, struct watch, resource));
 }
 
-/* A timer that nobody holds still fires: collecting its face only lets go of it. */
+/* A signal is watched until it is closed, held or not: collecting its face only forgets that. */
 static int collect_watch(lua_State *L)
 {
   struct watch **face = lua_touserdata(L, 1);
@@ -69,8 +61,7 @@ static int close_watch(lua_State *L)
 
 static int check_close(lua_State *L)
 {
-  if (!luaL_testudata(L, 1, TIMER))
-    luaL_checkudata(L, 1, SIGNAL);
+  luaL_checkudata(L, 1, SIGNAL);
   lua_settop(L, 1);
   return close_watch(L);
 }
@@ -78,21 +69,10 @@ static int check_close(lua_State *L)
 static void deliver_watch(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct watch *watch = (struct watch *)((char *)done - offsetof(struct watch, done));
+  struct watch *watch = CNK_OWNER(done, struct watch, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, watch->callback);
-  if (watch->is_timer) {
-    int callback = watch->callback;
-    shut_watch(watch);
-    cnk_bind_unref(L, &callback);
-  }
   cnk_bind_call(L, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-  struct watch *watch = timer->data;
-  cnk_loop_finish(watch->loop, &watch->done);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -103,11 +83,11 @@ static void on_signal(uv_signal_t *signal, int number)
 }
 
 /* Pushes a new, closed face, whose watch is opened by the caller. */
-static struct watch *new_watch(lua_State *L, const char *class, int callback_index)
+static struct watch *new_watch(lua_State *L, int callback_index)
 {
   struct watch **face = lua_newuserdatauv(L, sizeof *face, 0);
   *face = NULL;
-  luaL_setmetatable(L, class);
+  luaL_setmetatable(L, SIGNAL);
   int callback = cnk_bind_ref(L, callback_index);
   struct watch *watch = calloc(1, sizeof *watch);
   if (!watch) {
@@ -119,28 +99,11 @@ static struct watch *new_watch(lua_State *L, const char *class, int callback_ind
   watch->callback = callback;
   watch->done.deliver = deliver_watch;
   watch->resource.shut = shut_resource;
-  watch->uv.any.data = watch;
+  watch->signal.data = watch;
   watch->face = face;
   cnk_loop_own(watch->loop, &watch->resource);
   *face = watch;
   return watch;
-}
-
-/* core.timer(seconds, fn) -> timer: calls fn once. The timer keeps itself alive until then. */
-static int timer(lua_State *L)
-{
-  lua_Number seconds = luaL_checknumber(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
-  luaL_argcheck(L, seconds == seconds && seconds < 1e12, 1, "not a usable number of seconds");
-  struct watch *watch = new_watch(L, TIMER, 2);
-  watch->is_timer = true;
-  watch->loop->counts.timers++;
-  uv_timer_init(&watch->loop->uv, &watch->uv.timer);
-  uv_update_time(&watch->loop->uv);
-  /* Rounded up: a timer never fires early. */
-  uint64_t wait_ms = seconds > 0 ? (uint64_t)(seconds * 1000.0 + 0.999) : 0;
-  uv_timer_start(&watch->uv.timer, on_timer, wait_ms, 0);
-  return 1;
 }
 
 static int signal_number(lua_State *L, const char *name)
@@ -165,10 +128,10 @@ static int watch_signal(lua_State *L)
 {
   int number = signal_number(L, luaL_checkstring(L, 1));
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  struct watch *watch = new_watch(L, SIGNAL, 2);
-  uv_signal_init(&watch->loop->uv, &watch->uv.signal);
-  uv_unref(&watch->uv.any);
-  int status = uv_signal_start(&watch->uv.signal, on_signal, number);
+  struct watch *watch = new_watch(L, 2);
+  uv_signal_init(&watch->loop->uv, &watch->signal);
+  uv_unref((uv_handle_t *)&watch->signal);
+  int status = uv_signal_start(&watch->signal, on_signal, number);
   if (status != 0) {
     lua_replace(L, 1);
     close_watch(L);
@@ -185,18 +148,6 @@ static int step(lua_State *L)
     lua_pushliteral(L, "not enough memory"); /* Lua has this string already */
     lua_error(L);
   }
-  return 1;
-}
-
-static int now(lua_State *L)
-{
-  lua_pushnumber(L, cnk_clock_wall());
-  return 1;
-}
-
-static int monotonic(lua_State *L)
-{
-  lua_pushnumber(L, cnk_clock_monotonic());
   return 1;
 }
 
@@ -223,13 +174,10 @@ static int counts(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"step",      step        },
-    {"now",       now         },
-    {"monotonic", monotonic   },
-    {"timer",     timer       },
-    {"signal",    watch_signal},
-    {"counts",    counts      },
-    {NULL,        NULL        },
+    {"step",   step        },
+    {"signal", watch_signal},
+    {"counts", counts      },
+    {NULL,     NULL        },
 };
 
 void cnk_bind_open_loop(lua_State *L)
@@ -238,7 +186,6 @@ void cnk_bind_open_loop(lua_State *L)
       {"close", check_close},
       {NULL,    NULL       }
   };
-  cnk_bind_class(L, TIMER, methods, collect_watch);
   cnk_bind_class(L, SIGNAL, methods, collect_watch);
   luaL_setfuncs(L, functions, 0);
 }

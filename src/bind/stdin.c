@@ -43,7 +43,7 @@ static void shut_input(struct input *input)
   input->is_shut = true;
   if (input->face)
     *input->face = NULL;
-  cnk_loop_forget(input->loop, &input->done);
+  cnk_loop_forget(&input->done);
   cnk_loop_disown(&input->resource);
   if (input->is_stream)
     uv_close(&input->uv.any, free_input);
@@ -53,7 +53,7 @@ static void shut_input(struct input *input)
 
 static void shut_resource(struct cnk_resource *resource)
 {
-  shut_input((struct input *)((char *)resource - offsetof(struct input, resource)));
+  shut_input(CNK_OWNER(resource, struct input, resource));
 }
 
 static void on_chunk(struct input *input, ssize_t length)
@@ -107,7 +107,7 @@ static void read_more(struct input *input)
 static void deliver(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct input *input = (struct input *)((char *)done - offsetof(struct input, done));
+  struct input *input = CNK_OWNER(done, struct input, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, input->callback);
   if (input->length > 0) {

@@ -13,7 +13,7 @@
 
 #define STORE "cunnekt.store"
 
-struct cnk_bind_store *cnk_bind_check_store(lua_State *L)
+static struct cnk_bind_store *check_store(lua_State *L)
 {
   struct cnk_bind_store *face = luaL_checkudata(L, 1, STORE);
   if (!face->store)
@@ -31,7 +31,7 @@ struct task {
 static void deliver_task(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct task *task = (struct task *)((char *)done - offsetof(struct task, task.done));
+  struct task *task = CNK_OWNER(done, struct task, task.done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   cnk_bind_push_ref(L, &task->self);
   cnk_bind_push_ref(L, &task->callback);
@@ -60,7 +60,7 @@ static struct task *new_task(lua_State *L, int callback)
 /* store:backup(path, done) -> true | nil, message */
 static int back_up(lua_State *L)
 {
-  struct cnk_bind_store *face = cnk_bind_check_store(L);
+  struct cnk_bind_store *face = check_store(L);
   const char *path = luaL_checkstring(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   struct task *task = new_task(L, 3);
@@ -156,13 +156,13 @@ static int open_store(lua_State *L)
 
 static int read_writable(lua_State *L)
 {
-  lua_pushboolean(L, cnk_store_is_writable(cnk_bind_check_store(L)->store));
+  lua_pushboolean(L, cnk_store_is_writable(check_store(L)->store));
   return 1;
 }
 
 static int read_stats(lua_State *L)
 {
-  struct cnk_store_stats now = cnk_store_read_stats(cnk_bind_check_store(L)->store);
+  struct cnk_store_stats now = cnk_store_read_stats(check_store(L)->store);
   const struct {
     const char *name;
     uint64_t value;
@@ -193,14 +193,24 @@ static int read_stats(lua_State *L)
   return 1;
 }
 
+static int prepare(lua_State *L)
+{
+  return cnk_bind_store_prepare(L, check_store(L));
+}
+
+static int run(lua_State *L)
+{
+  return cnk_bind_store_run(L, check_store(L));
+}
+
 static const luaL_Reg methods[] = {
-    {"prepare",     cnk_bind_store_prepare},
-    {"run",         cnk_bind_store_run    },
-    {"backup",      back_up               },
-    {"close",       close_store           },
-    {"is_writable", read_writable         },
-    {"stats",       read_stats            },
-    {NULL,          NULL                  },
+    {"prepare",     prepare      },
+    {"run",         run          },
+    {"backup",      back_up      },
+    {"close",       close_store  },
+    {"is_writable", read_writable},
+    {"stats",       read_stats   },
+    {NULL,          NULL         },
 };
 
 void cnk_bind_open_store(lua_State *L)

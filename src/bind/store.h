@@ -11,11 +11,8 @@ struct cnk_bind_store {
   struct cnk_job *building; /* kept here, so that an error while it is filled loses nothing */
 };
 
-/* The open store at index 1; raises for anything else. */
-struct cnk_bind_store *cnk_bind_check_store(lua_State *L);
-
-/* Methods: store:prepare(sql, options) and store:run(job, done). */
-int cnk_bind_store_prepare(lua_State *L);
-int cnk_bind_store_run(lua_State *L);
+/* store_job.c: the methods store:prepare(sql, options) and store:run(job, done). `face` is the open store at index 1. */
+int cnk_bind_store_prepare(lua_State *L, struct cnk_bind_store *face);
+int cnk_bind_store_run(lua_State *L, struct cnk_bind_store *face);
 
 #endif

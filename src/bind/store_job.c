@@ -95,9 +95,8 @@ static unsigned intern(lua_State *L, struct cnk_bind_store *face, int index)
 }
 
 /* store:prepare(sql, options) -> integer, to stand for the text and its options in jobs */
-int cnk_bind_store_prepare(lua_State *L)
+int cnk_bind_store_prepare(lua_State *L, struct cnk_bind_store *face)
 {
-  struct cnk_bind_store *face = cnk_bind_check_store(L);
   luaL_checktype(L, 2, LUA_TSTRING);
   struct form form = {.rows_max = ROWS_MAX};
   form.sql = intern(L, face, 2);
@@ -286,7 +285,7 @@ static int complete(lua_State *L)
 static void deliver_job(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct cnk_job *job = (struct cnk_job *)((char *)done - offsetof(struct cnk_job, done));
+  struct cnk_job *job = CNK_OWNER(done, struct cnk_job, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_pushcfunction(L, complete);
   cnk_bind_push_ref(L, &job->callback);
@@ -295,9 +294,8 @@ static void deliver_job(struct cnk_done *done, void *context)
 }
 
 /* store:run(job, done) -> true | nil, message; see the stub for the shapes. */
-int cnk_bind_store_run(lua_State *L)
+int cnk_bind_store_run(lua_State *L, struct cnk_bind_store *face)
 {
-  struct cnk_bind_store *face = cnk_bind_check_store(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);

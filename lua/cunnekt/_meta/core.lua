@@ -19,14 +19,6 @@ local core = {}
 ---@return boolean is_under_way false when nothing is left that could happen
 function core.step(wait) end
 
----The wall clock.
----@return number seconds since 1970
-function core.now() end
-
----A clock that never jumps.
----@return number seconds since some moment
-function core.monotonic() end
-
 ---How much is open, for leak checks.
 ---@return {timers: integer, requests: integer, listeners: integer, exchanges: integer, files: integer}
 function core.counts() end
@@ -38,18 +30,6 @@ function core.on_error(fn) end
 ---Says that memory ran out where something was left half done. From now on core.step raises "not enough memory", as it
 ---does when a callback ran out of memory, so that the program ends.
 function core.out_of_memory() end
-
----Calls `fn` once. The timer keeps itself alive until then.
----@param seconds number
----@param fn fun()
----@return cunnekt.timer
-function core.timer(seconds, fn) end
-
----@class cunnekt.timer
-local timer = {}
-
----Calls it off; closing twice is fine.
-function timer:close() end
 
 ---Calls `fn` at every such signal. Does not keep step() under way.
 ---@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGUSR1"
@@ -79,6 +59,68 @@ function stdin:close() end
 
 ---@return boolean is_terminal whether a person types; false once the input has ended
 function stdin:is_terminal() end
+
+-- ---- the clock: for clock.lua, and for tests that must know the system's time -------------------------------------------
+
+---The wall clock.
+---@return number seconds since 1970
+function core.now() end
+
+---A clock that never jumps.
+---@return number seconds since some moment
+function core.monotonic() end
+
+---Calls `fn` once. The timer keeps itself alive until then, and belongs to the clock that is installed when it is made.
+---@param seconds number
+---@param fn fun()
+---@return cunnekt.timer
+function core.timer(seconds, fn) end
+
+---@class cunnekt.timer
+local timer = {}
+
+---Calls it off; closing twice is fine.
+function timer:close() end
+
+---The system's clock that never jumps, whatever clock is installed.
+---@return number seconds since some moment
+function core.real_monotonic() end
+
+---A timer on the system's clock, whatever clock is installed.
+---@param seconds number
+---@param fn fun()
+---@return cunnekt.timer
+function core.real_timer(seconds, fn) end
+
+---@return boolean is_virtual whether a virtual clock is installed
+function core.is_virtual() end
+
+---A clock that stands still, beginning with its steady clock at 0. Not installed.
+---@param wall? number seconds since 1970; 1,700,000,000 by default
+---@return cunnekt.virtual_clock
+function core.virtual_clock(wall) end
+
+---Takes the place of the system's clock for the whole loop while it is installed: core.now, monotonic and timer, and the
+---deadlines of requests, connections and listeners that begin meanwhile. Waits inside libcurl and SQLite stay as they are.
+---Dropped, it goes with its timers; none of them fires.
+---@class cunnekt.virtual_clock
+local virtual_clock = {}
+
+---Puts this clock in place of the one that is in use.
+---@return cunnekt.virtual_clock self
+function virtual_clock:install() end
+
+---Puts the system's clock back.
+function virtual_clock:uninstall() end
+
+---Moves time on, and calls what falls due on the way, in the order of its time and each at its own; an error in one of
+---these is raised, and leaves the clock at that moment.
+---@param seconds number
+function virtual_clock:advance(seconds) end
+
+---Sets the wall clock alone, as an administrator or a time server does.
+---@param now number seconds since 1970
+function virtual_clock:set_wall(now) end
 
 -- ---- HTTP out ---------------------------------------------------------------------------------------------------------
 

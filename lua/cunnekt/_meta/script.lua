@@ -6,8 +6,6 @@
 
 ---@class cunnekt.build
 
----@class cunnekt.virtual_clock
-
 ---@class cunnekt.sandbox
 ---@field url string what comes before /v1 and /control
 ---@field port integer

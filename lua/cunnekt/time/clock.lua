@@ -1,122 +1,37 @@
 -- SPDX-License-Identifier: MIT
 -- The one clock and the one source of chance: everything that waits or draws lots in Lua asks here, so that tests and
--- the sandbox can drive both. Deadlines of sockets stay with the real clock.
+-- the sandbox can drive both. The time is the C core's, and a virtual clock takes its place there as well: timeouts of
+-- HTTP requests and deadlines of connections follow it. For the few who need the system's time in any case, there are
+-- core.real_monotonic and core.real_timer.
 
 local core = require "cunnekt.core"
 
 local clock = {}
 
--- What answers now: the real clock, or a virtual one while it is installed.
-local source = {
-  now = core.now,
-  monotonic = core.monotonic,
-  after = core.timer,
-  random = math.random,
-}
-local real = source
-
 ---Seconds since 1970, with fractions.
----@return number
-function clock.now()
-  return source.now()
-end
+---@type fun(): number
+clock.now = core.now
 
 ---Seconds on a clock that never jumps.
----@return number
-function clock.monotonic()
-  return source.monotonic()
-end
+---@type fun(): number
+clock.monotonic = core.monotonic
 
----Calls `fn` once, after some seconds.
----@param seconds number
----@param fn fun()
----@return {close: fun(self)} timer closing it calls the wait off; closing twice is fine
-function clock.after(seconds, fn)
-  return source.after(seconds, fn)
-end
+---Calls `fn` once, after some seconds. Closing the timer calls the wait off; closing twice is fine.
+---@type fun(seconds: number, fn: fun()): cunnekt.timer
+clock.after = core.timer
 
----A number in [0, 1).
+---A number in [0, 1); one half while a virtual clock is installed.
 ---@return number
 function clock.random()
-  return source.random()
+  return core.is_virtual() and 0.5 or math.random()
 end
 
-local virtual_methods = {}
-local virtual_mt = { __index = virtual_methods, __name = "cunnekt.virtual_clock" }
-
----A clock that stands still until it is told to go on. Its timers fire inside `advance`, in the order of their time.
+---A clock that stands still until it is told to go on. Its timers fire inside `advance`, in the order of their time. It
+---does nothing until it is installed.
 ---@param start? number seconds since 1970
 ---@return cunnekt.virtual_clock
 function clock.virtual(start)
-  local v = { _wall = start or 1700000000, _steady = 0, _timers = {}, _serial = 0 }
-  v.now = function()
-    return v._wall
-  end
-  v.monotonic = function()
-    return v._steady
-  end
-  v.random = function()
-    return 0.5
-  end
-  v.after = function(seconds, fn)
-    v._serial = v._serial + 1
-    local timer = { due = v._steady + math.max(0, seconds), serial = v._serial, fn = fn }
-    timer.close = function(self)
-      v._timers[self] = nil
-    end
-    v._timers[timer] = true
-    return timer
-  end
-  return setmetatable(v, virtual_mt)
-end
-
----Puts this clock in place of the real one.
-function virtual_methods:install()
-  source = self
-  return self
-end
-
----Puts the real clock back.
-function virtual_methods:uninstall()
-  source = real
-end
-
--- The timer that is due first, and not after `limit`.
-local function first_due(timers, limit)
-  local first
-  for timer in pairs(timers) do
-    if
-      timer.due <= limit
-      and (not first or timer.due < first.due or (timer.due == first.due and timer.serial < first.serial))
-    then
-      first = timer
-    end
-  end
-  return first
-end
-
----Moves time on and fires what falls due on the way.
----@param seconds number
-function virtual_methods:advance(seconds)
-  local target = self._steady + seconds
-  while true do
-    local timer = first_due(self._timers, target)
-    if not timer then
-      break
-    end
-    self._timers[timer] = nil
-    self._wall = self._wall + (timer.due - self._steady)
-    self._steady = timer.due
-    timer.fn()
-  end
-  self._wall = self._wall + (target - self._steady)
-  self._steady = target
-end
-
----Sets the wall clock alone, as an administrator or a time server does.
----@param now number seconds since 1970
-function virtual_methods:set_wall(now)
-  self._wall = now
+  return core.virtual_clock(start)
 end
 
 return clock

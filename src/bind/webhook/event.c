@@ -134,7 +134,7 @@ void cnk_webhook_push_filename(lua_State *L, int name, int mime_type, int id)
   const int at[3] = {name, mime_type, id};
   for (int i = 0; i < 3; i++)
     if (lua_type(L, at[i]) == LUA_TSTRING)
-      texts[i].bytes = lua_tolstring(L, at[i], &texts[i].length);
+      texts[i].data = lua_tolstring(L, at[i], &texts[i].size);
   lua_pushlstring(L, out, cnk_filename_make(out, texts[0], texts[1], texts[2]));
 }
 

@@ -93,13 +93,13 @@ static void conclude(struct cnk_exchange *exchange, unsigned status, struct MHD_
   exchange->phase = PHASE_ANSWERED;
   if (!was_suspended)
     listener->waiting--;
-  cnk_listener_expect(listener, exchange->peer, LIST_BODY);
+  cnk_peer_expect(listener, exchange->peer, EXPECT_BODY);
   /* Outside the access handler: fine as long as one thread runs the daemon, as ours does. May end the request. */
   if (!response || MHD_queue_response(connection, status, response) != MHD_YES)
     shutdown(socket, SHUT_RDWR);
   if (was_suspended)
     MHD_resume_connection(connection);
-  cnk_listener_want_run(listener);
+  cnk_peer_want_run(listener);
   cnk_exchange_disown(exchange);
 }
 

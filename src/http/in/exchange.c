@@ -18,7 +18,7 @@
 
 static struct cnk_exchange *exchange_of(struct cnk_link *link)
 {
-  return (struct cnk_exchange *)link;
+  return CNK_OWNER(link, struct cnk_exchange, link);
 }
 
 static void free_exchange(struct cnk_exchange *exchange)
@@ -33,7 +33,7 @@ static void release_if_done(struct cnk_exchange *exchange)
   if (exchange->connection || exchange->is_owned)
     return;
   struct cnk_listener *listener = exchange->listener;
-  cnk_link_remove(&exchange->link);
+  cnk_list_remove(&exchange->link);
   if (listener)
     listener->bodies -= exchange->body_size;
   exchange->body_size = 0;
@@ -46,8 +46,7 @@ static void release_if_done(struct cnk_exchange *exchange)
     exchange->body = NULL;
     exchange->body_room = 0;
   }
-  exchange->link.next = listener->free_exchanges;
-  listener->free_exchanges = &exchange->link;
+  cnk_list_add_first(&listener->free_exchanges, &exchange->link); /* the one used last is in the processor's cache */
   listener->free_count++;
 }
 
@@ -60,7 +59,7 @@ void cnk_exchange_disown(struct cnk_exchange *exchange)
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_exchange *exchange = (struct cnk_exchange *)(void *)((char *)done - offsetof(struct cnk_exchange, done));
+  struct cnk_exchange *exchange = CNK_OWNER(done, struct cnk_exchange, done);
   if (!exchange->connection) { /* left before we came to it: it will ask again if it matters */
     cnk_exchange_disown(exchange);
     return;
@@ -71,10 +70,10 @@ static void deliver(struct cnk_done *done, void *context)
 
 static struct cnk_exchange *take_exchange(struct cnk_listener *listener)
 {
+  struct cnk_link *spare = cnk_list_take(&listener->free_exchanges);
   struct cnk_exchange *exchange;
-  if (listener->free_exchanges) {
-    exchange = exchange_of(listener->free_exchanges);
-    listener->free_exchanges = exchange->link.next;
+  if (spare) {
+    exchange = exchange_of(spare);
     listener->free_count--;
     char *target = exchange->target, *body = exchange->body;
     size_t target_room = exchange->target_room, body_room = exchange->body_room;
@@ -88,7 +87,7 @@ static struct cnk_exchange *take_exchange(struct cnk_listener *listener)
   exchange->listener = listener;
   exchange->loop = listener->loop;
   exchange->done.deliver = deliver;
-  cnk_link_add(&listener->exchanges, &exchange->link);
+  cnk_list_add(&listener->exchanges, &exchange->link);
   return exchange;
 }
 
@@ -124,7 +123,7 @@ void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *
   }
   peer->exchange = exchange;
   listener->has_progress = true;
-  cnk_listener_expect(listener, peer, LIST_HEADER);
+  cnk_peer_expect(listener, peer, EXPECT_HEAD);
   return exchange;
 }
 
@@ -139,7 +138,7 @@ static enum MHD_Result refuse(struct cnk_exchange *exchange, struct MHD_Connecti
   if (result == MHD_YES)
     result = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);
-  cnk_listener_expect(exchange->listener, exchange->peer, LIST_BODY);
+  cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
   return result;
 }
 
@@ -175,8 +174,8 @@ static bool may_drain(const struct cnk_exchange *exchange)
 static void begin_drain(struct cnk_exchange *exchange)
 {
   exchange->phase = PHASE_DRAIN;
-  cnk_listener_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
-  cnk_listener_expect(exchange->listener, exchange->peer, LIST_BODY);
+  cnk_peer_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
+  cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
 }
 
 /* Closes the connection at the body's end, or when there is too much even to read. */
@@ -196,7 +195,7 @@ static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data
     return drop_body(exchange, size);
   }
   if (*size > listener->options.max_bodies - listener->bodies || !reserve_body(exchange, *size)) {
-    cnk_listener_say(exchange->peer, MHD_HTTP_SERVICE_UNAVAILABLE);
+    cnk_peer_say(exchange->peer, MHD_HTTP_SERVICE_UNAVAILABLE);
     return MHD_NO;
   }
   memcpy(exchange->body + exchange->body_size, data, *size);
@@ -215,7 +214,7 @@ static void queue(struct cnk_exchange *exchange)
   exchange->loop->counts.exchanges++;
   listener->waiting++;
   listener->has_queued = true;
-  cnk_listener_expect(listener, exchange->peer, LISTS);
+  cnk_peer_expect(listener, exchange->peer, EXPECT_NOTHING);
   cnk_loop_finish(listener->loop, &exchange->done);
 }
 
@@ -254,7 +253,7 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
     if (status != 0)
       return refuse(exchange, connection, status);
     if (exchange->head.is_chunked || exchange->head.content_length > 0)
-      cnk_listener_expect(listener, exchange->peer, LIST_BODY);
+      cnk_peer_expect(listener, exchange->peer, EXPECT_BODY);
     return MHD_YES;
   case PHASE_BODY:
     if (*size > 0)
@@ -288,7 +287,7 @@ void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **c
     listener->waiting--;
   exchange->is_suspended = false;
   exchange->peer->exchange = NULL;
-  cnk_listener_expect(listener, exchange->peer, LIST_IDLE);
+  cnk_peer_expect(listener, exchange->peer, EXPECT_MORE);
   exchange->connection = NULL;
   exchange->peer = NULL;
   release_if_done(exchange);
@@ -296,28 +295,24 @@ void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **c
 
 void cnk_exchange_wake(struct cnk_listener *listener)
 {
-  for (struct cnk_link *link = listener->exchanges.next; link != &listener->exchanges; link = link->next)
+  CNK_LIST_EACH (link, &listener->exchanges)
     if (exchange_of(link)->is_suspended)
       MHD_resume_connection(exchange_of(link)->connection);
 }
 
 void cnk_exchange_let_go(struct cnk_listener *listener)
 {
-  for (struct cnk_link *link = listener->exchanges.next, *next; link != &listener->exchanges; link = next) {
+  struct cnk_link *link;
+  while ((link = cnk_list_take(&listener->exchanges))) {
     struct cnk_exchange *exchange = exchange_of(link);
-    next = link->next;
-    cnk_link_remove(link);
     exchange->listener = NULL;
     if (exchange->phase == PHASE_QUEUED) {
-      cnk_loop_forget(exchange->loop, &exchange->done);
+      cnk_loop_forget(&exchange->done);
       cnk_exchange_disown(exchange);
     }
   }
-  while (listener->free_exchanges) {
-    struct cnk_link *link = listener->free_exchanges;
-    listener->free_exchanges = link->next;
+  while ((link = cnk_list_take(&listener->free_exchanges)))
     free_exchange(exchange_of(link));
-  }
 }
 
 /* ---- for the receiver -------------------------------------------------------------------------------------------- */

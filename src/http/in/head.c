@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-struct check {
+struct head_check {
   const char *next; /* where the next field's name must start; NULL: not measured */
   bool is_bad;
   const char *host, *coding, *length;
@@ -45,7 +45,8 @@ static bool is_name(const char *name, size_t size, const char *wanted)
 }
 
 /* The strings lie in the read buffer: NAME NUL spaces VALUE NUL NUL, the NULs being what `:` and CR LF were. */
-static bool lies_well(struct check *check, const char *name, size_t name_size, const char *value, size_t value_size)
+static bool lies_well(struct head_check *check, const char *name, size_t name_size, const char *value,
+                      size_t value_size)
 {
   if (!check->next)
     return true;
@@ -61,7 +62,7 @@ static enum MHD_Result check_field(void *closure, enum MHD_ValueKind kind, const
                                    const char *value, size_t value_size)
 {
   (void)kind;
-  struct check *check = closure;
+  struct head_check *check = closure;
   if (!value) {
     check->is_bad = true;
     return MHD_NO;
@@ -122,7 +123,7 @@ static bool read_length(const char *text, size_t *length)
   return true;
 }
 
-static unsigned check_framing(const struct check *check, bool is_1_1, size_t max_body, struct cnk_head *head)
+static unsigned check_framing(const struct head_check *check, bool is_1_1, size_t max_body, struct cnk_head *head)
 {
   if (check->hosts > 1 || (is_1_1 && check->hosts == 0))
     return MHD_HTTP_BAD_REQUEST;
@@ -155,7 +156,7 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
   if (!is_1_1 && strcmp(line->version, "HTTP/1.0") != 0)
     return MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED;
 
-  struct check check = {0};
+  struct head_check check = {0};
   bool is_measured = cnk_head_is_measured();
   if (is_measured) {
     if (line->raw_target != line->method + method_size + 1 || line->version != line->raw_target + line->target_size + 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening socket, libmicrohttpd on our loop, and the deadlines of its connections; see listener.h. */
+/* The listening socket, and libmicrohttpd on our loop; see listener.h. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,84 +19,9 @@
 /* Files that connections leave to others: to the store, to requests of our own, to scripts. */
 #define KEPT_FILES 512
 /* While the library has unanswered requests it says "run me" all the time. That says nothing about other work then,
- * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. */
+ * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. By the
+ * system's time: this paces the library, and is no promise to anybody. */
 #define NUDGE_MS 1
-
-/* ---- lists and deadlines ----------------------------------------------------------------------------------------- */
-
-void cnk_link_add(struct cnk_link *list, struct cnk_link *link)
-{
-  link->prev = list->prev;
-  link->next = list;
-  link->prev->next = link->next->prev = link;
-}
-
-void cnk_link_remove(struct cnk_link *link)
-{
-  if (!link->prev)
-    return;
-  link->prev->next = link->next;
-  link->next->prev = link->prev;
-  link->prev = link->next = NULL;
-}
-
-static void on_deadline(uv_timer_t *timer);
-
-static void arm(struct cnk_listener *listener, uint64_t until)
-{
-  uint64_t now = uv_now(&listener->loop->uv);
-  listener->armed_until = until;
-  uv_timer_start(&listener->deadline_timer, on_deadline, until > now ? until - now : 0, 0);
-}
-
-void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which)
-{
-  cnk_link_remove(&peer->link);
-  if (which == LISTS)
-    return;
-  const uint64_t durations[LISTS] = {listener->options.header_timeout_ms, listener->options.body_timeout_ms,
-                                     listener->options.idle_timeout_ms};
-  peer->deadline = uv_now(&listener->loop->uv) + durations[which];
-  cnk_link_add(&listener->deadlines[which], &peer->link);
-  if (peer->deadline < listener->armed_until)
-    arm(listener, peer->deadline);
-}
-
-void cnk_listener_say(struct cnk_peer *peer, unsigned status)
-{
-  char text[128];
-  int size = snprintf(text, sizeof text, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status,
-                      MHD_get_reason_phrase_for(status));
-  /* A client that does not take it now does without. */
-  if (send(peer->socket, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-    return;
-}
-
-/* The library sees a closed socket at its next run, and ends the request and the connection. */
-static void cut(struct cnk_peer *peer)
-{
-  cnk_link_remove(&peer->link);
-  struct cnk_exchange *exchange = peer->exchange;
-  if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
-    cnk_listener_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
-  shutdown(peer->socket, SHUT_RDWR);
-}
-
-static void on_deadline(uv_timer_t *timer)
-{
-  struct cnk_listener *listener = timer->data;
-  uint64_t now = uv_now(timer->loop), next = UINT64_MAX;
-  for (int i = 0; i < LISTS; i++) {
-    struct cnk_link *list = &listener->deadlines[i];
-    while (list->next != list && ((struct cnk_peer *)list->next)->deadline <= now)
-      cut((struct cnk_peer *)list->next);
-    if (list->next != list && ((struct cnk_peer *)list->next)->deadline < next)
-      next = ((struct cnk_peer *)list->next)->deadline;
-  }
-  listener->armed_until = UINT64_MAX;
-  if (next != UINT64_MAX)
-    arm(listener, next);
-}
 
 /* ---- running the daemon ------------------------------------------------------------------------------------------ */
 
@@ -133,15 +58,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void deliver_flush(struct cnk_done *done, void *context)
 {
   (void)context;
-  struct cnk_listener *listener = (struct cnk_listener *)(void *)((char *)done - offsetof(struct cnk_listener, flush));
+  struct cnk_listener *listener = CNK_OWNER(done, struct cnk_listener, flush);
   if (listener->is_due)
     run(listener);
-}
-
-void cnk_listener_want_run(struct cnk_listener *listener)
-{
-  listener->is_due = true;
-  cnk_loop_finish(listener->loop, &listener->flush);
 }
 
 static void on_connection(void *closure, struct MHD_Connection *connection, void **context,
@@ -150,23 +69,20 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   struct cnk_listener *listener = closure;
   struct cnk_peer *peer = *context;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-    if (peer)
-      cnk_link_remove(&peer->link);
-    free(peer);
+    cnk_peer_free(peer);
     *context = NULL;
     /* The library may have stopped accepting for want of room, and starts again only when it runs. */
     listener->is_due = true;
     return;
   }
   int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  peer = calloc(1, sizeof *peer);
+  peer = cnk_peer_new(socket);
   *context = peer;
   if (!peer) {
     shutdown(socket, SHUT_RDWR);
     return;
   }
-  peer->socket = socket;
-  cnk_listener_expect(listener, peer, LIST_HEADER);
+  cnk_peer_expect(listener, peer, EXPECT_HEAD);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
@@ -259,8 +175,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void shut_resource(struct cnk_resource *resource)
 {
-  struct cnk_listener *listener =
-      (struct cnk_listener *)(void *)((char *)resource - offsetof(struct cnk_listener, resource));
+  struct cnk_listener *listener = CNK_OWNER(resource, struct cnk_listener, resource);
   listener->on_shut(listener->owner);
   cnk_listener_close(listener);
 }
@@ -268,12 +183,11 @@ static void shut_resource(struct cnk_resource *resource)
 static void start_handles(struct cnk_listener *listener, int epoll)
 {
   uv_loop_t *uv = &listener->loop->uv;
-  uv_timer_init(uv, &listener->deadline_timer);
   uv_timer_init(uv, &listener->nudge_timer);
-  listener->deadline_timer.data = listener->nudge_timer.data = listener->poll.data = listener;
-  listener->open_handles = 2;
+  listener->nudge_timer.data = listener->poll.data = listener;
+  listener->open_handles = 1;
   if (uv_poll_init(uv, &listener->poll, epoll) == 0)
-    listener->open_handles = 3;
+    listener->open_handles = 2;
 }
 
 struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_listener_options *options,
@@ -293,10 +207,9 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
     listener->options.host = listener->options.unix_path = NULL;
     listener->resource.shut = shut_resource;
     listener->flush.deliver = deliver_flush;
-    listener->armed_until = UINT64_MAX;
-    for (int i = 0; i < LISTS; i++)
-      listener->deadlines[i].prev = listener->deadlines[i].next = &listener->deadlines[i];
-    listener->exchanges.prev = listener->exchanges.next = &listener->exchanges;
+    cnk_list_init(&listener->idle);
+    cnk_list_init(&listener->exchanges);
+    cnk_list_init(&listener->free_exchanges);
     listener->daemon = start_daemon(listener, socket);
   }
   if (!listener || !listener->daemon) {
@@ -310,12 +223,12 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
   loop->counts.listeners++;
   cnk_loop_own(loop, &listener->resource);
   start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-  if (listener->open_handles < 3 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
+  if (listener->open_handles < 2 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
     snprintf(message, size, "cannot listen: its events cannot be watched");
     cnk_listener_close(listener);
     return NULL;
   }
-  cnk_listener_want_run(listener);
+  cnk_peer_want_run(listener);
   return listener;
 }
 
@@ -333,24 +246,21 @@ void cnk_listener_pause(struct cnk_listener *listener)
   int socket = MHD_quiesce_daemon(listener->daemon);
   if (socket >= 0)
     close(socket);
-  struct cnk_link *idle = &listener->deadlines[LIST_IDLE];
-  while (idle->next != idle)
-    cut((struct cnk_peer *)idle->next);
-  cnk_listener_want_run(listener);
+  for (struct cnk_link *link; (link = cnk_list_first(&listener->idle));)
+    cnk_peer_cut(CNK_OWNER(link, struct cnk_peer, link)); /* takes it out */
+  cnk_peer_want_run(listener);
 }
 
 void cnk_listener_close(struct cnk_listener *listener)
 {
   struct cnk_loop *loop = listener->loop;
   cnk_loop_disown(&listener->resource);
-  cnk_loop_forget(loop, &listener->flush);
+  cnk_loop_forget(&listener->flush);
   loop->counts.listeners--;
   /* Before the daemon closes the descriptor that the loop polls. */
-  uv_close((uv_handle_t *)&listener->deadline_timer, on_handle_closed);
   uv_close((uv_handle_t *)&listener->nudge_timer, on_handle_closed);
-  if (listener->open_handles == 3)
+  if (listener->open_handles == 2)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
-  listener->armed_until = 0; /* deadlines that begin from here on start no timer */
   cnk_exchange_wake(listener);
   cnk_local_remove(&listener->local);
   MHD_stop_daemon(listener->daemon);

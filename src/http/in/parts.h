@@ -19,17 +19,18 @@
 #include "http/in/head.h"
 #include "http/in/listener.h"
 
-struct cnk_link {
-  struct cnk_link *prev, *next;
+/* What a client is to do before its time is up. */
+enum cnk_expected {
+  EXPECT_HEAD,
+  EXPECT_BODY, /* or, once it is answered, that it takes the answer */
+  EXPECT_MORE, /* another request, or the end */
+  EXPECT_NOTHING,
 };
 
-/* One list a duration, so that each list is in the order of its deadlines. */
-enum { LIST_HEADER, LIST_BODY, LIST_IDLE, LISTS };
-
-/* A connection of a client, with the deadline that runs now, if any. */
+/* A connection of a client. */
 struct cnk_peer {
-  struct cnk_link link; /* first; prev is NULL when no deadline runs */
-  uint64_t deadline;    /* in the loop's milliseconds */
+  struct cnk_link link;   /* among the listener's idle ones, or in no list */
+  struct cnk_timer timer; /* the deadline */
   int socket;
   struct cnk_exchange *exchange; /* the request under way, or NULL */
 };
@@ -44,7 +45,7 @@ enum cnk_phase {
 };
 
 struct cnk_exchange {
-  struct cnk_link link; /* first; in listener->exchanges, or the list of free ones */
+  struct cnk_link link; /* in listener->exchanges, or among its free ones */
   struct cnk_done done;
   struct cnk_loop *loop;
   struct cnk_listener *listener;     /* NULL once that is closed */
@@ -81,14 +82,13 @@ struct cnk_listener {
   void *owner;
   int port;
   uv_poll_t poll;
-  uv_timer_t deadline_timer, nudge_timer;
+  uv_timer_t nudge_timer;
   int open_handles;
   struct cnk_resource resource;
   struct cnk_done flush;
-  uint64_t armed_until; /* when the deadline timer fires; UINT64_MAX: not */
-  struct cnk_link deadlines[LISTS];
-  struct cnk_link exchanges; /* alive */
-  struct cnk_link *free_exchanges;
+  struct cnk_list idle;      /* of cnk_peer: EXPECT_MORE */
+  struct cnk_list exchanges; /* alive */
+  struct cnk_list free_exchanges;
   int free_count;
   size_t bodies;     /* bytes that have come of the bodies of all requests under way */
   int waiting;       /* complete, not suspended, not answered: these the library keeps asking about */
@@ -99,19 +99,26 @@ struct cnk_listener {
   struct cnk_plain_answer plain[PLAIN_ANSWERS];
 };
 
-/* Links are zeros when in no list. */
-void cnk_link_add(struct cnk_link *list, struct cnk_link *link); /* at the end */
-void cnk_link_remove(struct cnk_link *link);
+/* ---- peer.c ---- */
 
-/* Starts deadline number `which` for `peer`, in place of another; LISTS means none. */
-void cnk_listener_expect(struct cnk_listener *listener, struct cnk_peer *peer, int which);
+/* A connection that has just been made; NULL without memory. */
+struct cnk_peer *cnk_peer_new(int socket);
+void cnk_peer_free(struct cnk_peer *peer); /* NULL is allowed */
+
+/* Ends a connection; one that has not said all gets a 408. The library notices, and closes, at its next run. */
+void cnk_peer_cut(struct cnk_peer *peer);
+
+/* Starts a deadline in place of the one that runs. */
+void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum cnk_expected what);
 
 /* Makes the daemon run after what is queued for delivery now. */
-void cnk_listener_want_run(struct cnk_listener *listener);
+void cnk_peer_want_run(struct cnk_listener *listener);
 
 /* Says `status` on the socket itself, without a body, when the library cannot be made to: it must not have begun to
  * answer. The connection must be closed next. */
-void cnk_listener_say(struct cnk_peer *peer, unsigned status);
+void cnk_peer_say(struct cnk_peer *peer, unsigned status);
+
+/* ---- exchange.c ---- */
 
 /* libmicrohttpd's callbacks for one request; `closure` is the listener. */
 void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection);

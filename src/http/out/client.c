@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of requests; see client.h. */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/out/request.h"
+
+/* For a connection, when the caller names none: as libcurl has it. */
+#define CONNECT_TIMEOUT_MS 300000
 
 /* ---- transfers --------------------------------------------------------------------------------------------------- */
 
@@ -11,6 +16,7 @@
 static void settle(struct cnk_http_request *request)
 {
   request->is_over = true;
+  cnk_timer_stop(&request->timer);
   cnk_loop_finish(request->loop, &request->done);
 }
 
@@ -19,21 +25,30 @@ static void end_transfer(struct cnk_http_request *request)
   if (!request->is_active)
     return;
   request->is_active = false;
+  cnk_timer_stop(&request->connect_timer);
   if (!request->is_stream)
     request->client->active--;
   cnk_multi_remove(&request->client->multi, request->easy);
 }
 
-static CURLcode set_deadline_and_body(struct cnk_http_request *request)
+/* How long libcurl may take to connect. Our timer ends the request anyway, but libcurl divides this time between the
+ * addresses of a host, and has to leave one that does not answer early enough for the next. It counts by the system's
+ * time: with a virtual clock it gets all the time there is. */
+static long connect_share_ms(const struct cnk_http_request *request)
 {
-  long left_ms = 0;
-  if (request->deadline > 0) {
-    double left = request->deadline - cnk_clock_monotonic();
-    if (left <= 0)
-      return CURLE_OPERATION_TIMEDOUT;
-    left_ms = (long)(left * 1000.0) + 1;
-  }
-  CURLcode code = curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, left_ms);
+  const struct cnk_timer *timer = &request->timer;
+  bool has_end = cnk_timer_is_running(timer);
+  if (request->loop->clock->is_virtual || (has_end && timer->clock->is_virtual))
+    return INT_MAX;
+  double left_ms = has_end ? (timer->due - cnk_clock_monotonic(timer->clock)) * 1000.0 : INT_MAX;
+  if (left_ms >= (double)request->connect_timeout_ms)
+    return request->connect_timeout_ms;
+  return left_ms > 1 ? (long)left_ms : 1;
+}
+
+static CURLcode set_share_and_body(struct cnk_http_request *request)
+{
+  CURLcode code = curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_share_ms(request));
   if (code == CURLE_OK && request->has_body)
     code = curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
   if (code == CURLE_OK && request->has_body)
@@ -41,10 +56,10 @@ static CURLcode set_deadline_and_body(struct cnk_http_request *request)
   return code;
 }
 
-/* Hands a live request to libcurl; a failure settles it. */
+/* Gives a live request to libcurl; a failure settles it. */
 static void begin(struct cnk_http_request *request)
 {
-  CURLcode code = set_deadline_and_body(request);
+  CURLcode code = set_share_and_body(request);
   if (code == CURLE_OK && !cnk_multi_add(&request->client->multi, request->easy))
     code = CURLE_OUT_OF_MEMORY;
   if (code != CURLE_OK) {
@@ -55,15 +70,15 @@ static void begin(struct cnk_http_request *request)
   request->is_active = true;
   if (!request->is_stream)
     request->client->active++;
+  cnk_timer_start(&request->connect_timer, request->loop->clock, (double)request->connect_timeout_ms / 1000.0);
 }
 
 static void begin_waiting(struct cnk_http_client *client)
 {
-  struct cnk_http_request *request;
-  while (client->active < CNK_HTTP_MOST_ACTIVE && (request = cnk_http_first(&client->waiting))) {
-    cnk_http_unlink(request);
-    cnk_http_link_before(&client->live, request);
-    begin(request);
+  struct cnk_link *link;
+  while (client->active < CNK_HTTP_MOST_ACTIVE && (link = cnk_list_take(&client->waiting))) {
+    cnk_list_add(&client->live, link);
+    begin(cnk_http_of(link));
   }
 }
 
@@ -72,6 +87,7 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
   end_transfer(request);
   if (code == CURLE_OK && request->redirect) {
     code = cnk_http_go_on(request);
+    cnk_http_forget_answer(request);
     if (code == CURLE_OK) {
       begin(request);
       return;
@@ -88,60 +104,46 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
 
 static void on_over(struct cnk_multi *multi, CURL *easy, CURLcode code)
 {
-  struct cnk_http_client *client = (struct cnk_http_client *)multi; /* its first member */
+  struct cnk_http_client *client = CNK_OWNER(multi, struct cnk_http_client, multi);
   char *request = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
   end_with((struct cnk_http_request *)request, code);
   begin_waiting(client);
 }
 
-/* ---- those that wait their turn ---------------------------------------------------------------------------------- */
+/* ---- timeouts ---------------------------------------------------------------------------------------------------- */
 
-static void watch_queue(struct cnk_http_client *client);
-
-static void on_queue_timer(uv_timer_t *timer)
-{
-  struct cnk_http_client *client = timer->data;
-  double now = cnk_clock_monotonic();
-  for (struct cnk_http_link *at = client->waiting.next, *next; at != &client->waiting; at = next) {
-    struct cnk_http_request *request = (struct cnk_http_request *)at;
-    next = at->next;
-    if (request->deadline == 0 || request->deadline > now)
-      continue;
-    cnk_http_unlink(request);
-    cnk_http_link_before(&client->live, request);
-    cnk_http_fail(request, CNK_HTTP_TIMEOUT, "timed out while other requests were under way");
-    settle(request);
-  }
-  watch_queue(client);
-}
-
-static void watch_queue(struct cnk_http_client *client)
-{
-  double first = 0;
-  for (struct cnk_http_link *at = client->waiting.next; at != &client->waiting; at = at->next) {
-    double deadline = ((struct cnk_http_request *)at)->deadline;
-    if (deadline > 0 && (first == 0 || deadline < first))
-      first = deadline;
-  }
-  if (first == 0)
-    return;
-  double left = first - cnk_clock_monotonic();
-  uv_update_time(&client->loop->uv);
-  uv_timer_start(&client->queue_timer, on_queue_timer, left > 0 ? (uint64_t)(left * 1000.0) + 1 : 1, 0);
-}
-
-static void wait_for_turn(struct cnk_http_request *request)
+/* Timers fire outside libcurl, so a transfer may be ended on the spot. */
+static void time_out(struct cnk_http_request *request, const char *message)
 {
   struct cnk_http_client *client = request->client;
-  cnk_http_link_before(&client->waiting, request);
-  if (request->deadline == 0)
-    return;
-  /* The timer may stand for somebody who waits no longer; it looks again when it fires. */
-  double left_ms = (request->deadline - cnk_clock_monotonic()) * 1000.0 + 1.0;
-  uv_update_time(&client->loop->uv);
-  if (!uv_is_active((uv_handle_t *)&client->queue_timer) || (double)uv_timer_get_due_in(&client->queue_timer) > left_ms)
-    uv_timer_start(&client->queue_timer, on_queue_timer, left_ms > 1 ? (uint64_t)left_ms : 1, 0);
+  cnk_list_remove(&request->link);
+  cnk_list_add(&client->live, &request->link);
+  end_transfer(request);
+  request->key.size = 0;
+  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+  settle(request);
+  begin_waiting(client);
+}
+
+static void on_timeout(struct cnk_timer *timer, void *context)
+{
+  (void)context;
+  struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, timer);
+  char message[96] = "timed out while other requests were under way";
+  if (request->is_active)
+    snprintf(message, sizeof message, "timed out after %ld ms with %zu bytes of the answer", request->timeout_ms,
+             request->body_seen);
+  time_out(request, message);
+}
+
+static void on_connect_timeout(struct cnk_timer *timer, void *context)
+{
+  (void)context;
+  struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, connect_timer);
+  char message[64];
+  snprintf(message, sizeof message, "no connection within %ld ms", request->connect_timeout_ms);
+  time_out(request, message);
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
@@ -165,8 +167,7 @@ static bool choose(const struct cnk_http_request *request, enum cnk_http_what *w
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_http_request *request =
-      (struct cnk_http_request *)((char *)done - offsetof(struct cnk_http_request, done));
+  struct cnk_http_request *request = CNK_OWNER(done, struct cnk_http_request, done);
   struct cnk_http_event event = {0};
   if (!choose(request, &event.what))
     return;
@@ -216,8 +217,8 @@ void cnk_http_cancel(struct cnk_http_request *request)
   bool is_due = !request->is_stream || !request->is_head_told || request->is_reading;
   end_transfer(request);
   if (is_due) {
-    cnk_http_unlink(request); /* it may have been waiting */
-    cnk_http_link_before(&client->live, request);
+    cnk_list_remove(&request->link); /* it may have been waiting */
+    cnk_list_add(&client->live, &request->link);
     cnk_http_fail(request, CNK_HTTP_CANCELLED, "cancelled");
     request->answer.size = 0;
     request->is_head_over = false;
@@ -238,7 +239,10 @@ static void reset(struct cnk_http_request *request, const struct cnk_http_option
   request->done = (struct cnk_done){.deliver = deliver};
   request->body = options->body;
   request->max_bytes = options->max_bytes;
-  request->deadline = options->timeout_ms > 0 ? cnk_clock_monotonic() + (double)options->timeout_ms / 1000.0 : 0;
+  request->timeout_ms = options->timeout_ms;
+  request->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+  request->timer.fire = on_timeout;
+  request->connect_timer.fire = on_connect_timeout;
   request->redirects_left = options->max_redirects;
   request->is_stream = options->is_stream;
   request->is_repeatable = cnk_http_is_repeatable(options);
@@ -278,12 +282,14 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
   request->slot = slot;
   *slot = request;
   client->loop->counts.requests++;
+  if (options->timeout_ms > 0)
+    cnk_timer_start(&request->timer, client->loop->clock, (double)options->timeout_ms / 1000.0);
   CURLcode code = problem ? CURLE_OK : ready_handle(request, options);
   if (!problem && code == CURLE_OK && !options->is_stream && client->active >= CNK_HTTP_MOST_ACTIVE) {
-    wait_for_turn(request);
+    cnk_list_add(&client->waiting, &request->link);
     return true;
   }
-  cnk_http_link_before(&client->live, request);
+  cnk_list_add(&client->live, &request->link);
   if (!problem && code == CURLE_OK) {
     begin(request);
     return true;
@@ -296,47 +302,33 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
   return true;
 }
 
-static void free_ring(struct cnk_http_client *client, struct cnk_http_link *ring)
+static void free_all(struct cnk_http_client *client, struct cnk_list *list)
 {
-  for (struct cnk_http_request *request; (request = cnk_http_first(ring));) {
+  for (struct cnk_link *link; (link = cnk_list_take(list));) {
+    struct cnk_http_request *request = cnk_http_of(link);
     end_transfer(request);
-    cnk_loop_forget(client->loop, &request->done);
+    cnk_loop_forget(&request->done);
     if (request->slot) {
       *request->slot = NULL;
       client->loop->counts.requests--;
     }
-    cnk_http_unlink(request);
     cnk_http_free(request);
   }
 }
 
-static void on_part_closed(struct cnk_http_client *client)
+static void on_multi_closed(struct cnk_multi *multi)
 {
-  if (--client->closing > 0)
-    return;
+  struct cnk_http_client *client = CNK_OWNER(multi, struct cnk_http_client, multi);
   free(client->key.data);
   free(client);
 }
 
-static void on_multi_closed(struct cnk_multi *multi)
-{
-  on_part_closed((struct cnk_http_client *)multi);
-}
-
-static void on_timer_closed(uv_handle_t *timer)
-{
-  on_part_closed(timer->data);
-}
-
 static void shut(struct cnk_resource *resource)
 {
-  struct cnk_http_client *client =
-      (struct cnk_http_client *)((char *)resource - offsetof(struct cnk_http_client, resource));
-  free_ring(client, &client->waiting);
-  free_ring(client, &client->live);
-  free_ring(client, &client->idle);
-  client->closing = 2;
-  uv_close((uv_handle_t *)&client->queue_timer, on_timer_closed);
+  struct cnk_http_client *client = CNK_OWNER(resource, struct cnk_http_client, resource);
+  free_all(client, &client->waiting);
+  free_all(client, &client->live);
+  free_all(client, &client->idle);
   cnk_multi_deinit(&client->multi);
 }
 
@@ -352,12 +344,9 @@ struct cnk_http_client *cnk_http_client_new(struct cnk_loop *loop)
     return NULL;
   }
   client->loop = loop;
-  cnk_http_make_ring(&client->waiting);
-  cnk_http_make_ring(&client->live);
-  cnk_http_make_ring(&client->idle);
-  uv_timer_init(&loop->uv, &client->queue_timer);
-  uv_unref((uv_handle_t *)&client->queue_timer); /* somebody is being served while others wait */
-  client->queue_timer.data = client;
+  cnk_list_init(&client->waiting);
+  cnk_list_init(&client->live);
+  cnk_list_init(&client->idle);
   client->resource.shut = shut;
   cnk_loop_own(loop, &client->resource);
   return client;

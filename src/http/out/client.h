@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/loop.h"
+#include "base/text.h"
 
 /* Few enough to leave descriptors for everybody else where the limit is 1,024. Streams are not counted: one that
  * nobody reads must not hold up the others. */
@@ -26,12 +27,7 @@
 struct cnk_http_client;
 struct cnk_http_request;
 
-/* Bytes that are followed by a NUL. */
-struct cnk_text {
-  const char *data;
-  size_t size;
-};
-
+/* Behind every text of the options is a NUL, for libcurl. */
 struct cnk_http_options {
   struct cnk_text method, url;
   struct cnk_text ca_file, proxy; /* no data: the system's certificates; the environment's proxy */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests in their rings, and those kept for reuse; see http_request.h. */
+/* Requests kept for reuse; see request.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,33 +11,10 @@
 /* Buffers up to this size stay with an idle request. */
 #define KEPT_ROOM ((size_t)16 * 1024)
 
-void cnk_http_make_ring(struct cnk_http_link *ring)
-{
-  ring->prev = ring->next = ring;
-}
-
-void cnk_http_unlink(struct cnk_http_request *request)
-{
-  struct cnk_http_link *link = &request->link;
-  link->prev->next = link->next;
-  link->next->prev = link->prev;
-}
-
-void cnk_http_link_before(struct cnk_http_link *place, struct cnk_http_request *request)
-{
-  struct cnk_http_link *link = &request->link;
-  link->prev = place->prev;
-  link->next = place;
-  link->prev->next = link->next->prev = link;
-}
-
-struct cnk_http_request *cnk_http_first(struct cnk_http_link *ring)
-{
-  return ring->next == ring ? NULL : (struct cnk_http_request *)ring->next;
-}
-
 void cnk_http_free(struct cnk_http_request *request)
 {
+  cnk_timer_stop(&request->timer);
+  cnk_timer_stop(&request->connect_timer);
   curl_easy_cleanup(request->easy);
   curl_slist_free_all(request->headers);
   free(request->redirect);
@@ -64,16 +41,18 @@ static struct cnk_http_request *new_request(struct cnk_http_client *client)
 struct cnk_http_request *cnk_http_find(struct cnk_http_client *client)
 {
   struct cnk_http_request *found = NULL;
-  for (struct cnk_http_link *at = client->idle.next; at != &client->idle && !found; at = at->next) {
-    struct cnk_http_request *request = (struct cnk_http_request *)at;
-    if (request->key.size == client->key.size && memcmp(request->key.data, client->key.data, client->key.size) == 0)
+  CNK_LIST_EACH (link, &client->idle) {
+    struct cnk_http_request *request = cnk_http_of(link);
+    if (request->key.size == client->key.size && memcmp(request->key.data, client->key.data, client->key.size) == 0) {
       found = request;
+      break;
+    }
   }
   if (!found && client->idle_count < MOST_IDLE)
     return new_request(client);
   if (!found)
-    found = (struct cnk_http_request *)client->idle.prev;
-  cnk_http_unlink(found);
+    found = cnk_http_of(cnk_list_last(&client->idle));
+  cnk_list_remove(&found->link);
   client->idle_count--;
   return found;
 }
@@ -81,12 +60,14 @@ struct cnk_http_request *cnk_http_find(struct cnk_http_client *client)
 void cnk_http_recycle(struct cnk_http_request *request)
 {
   struct cnk_http_client *client = request->client;
-  cnk_loop_forget(client->loop, &request->done);
+  cnk_timer_stop(&request->timer);
+  cnk_timer_stop(&request->connect_timer);
+  cnk_loop_forget(&request->done);
   if (request->slot)
     *request->slot = NULL;
   request->slot = NULL;
   client->loop->counts.requests--;
-  cnk_http_unlink(request);
+  cnk_list_remove(&request->link);
   if (client->idle_count >= MOST_IDLE) {
     cnk_http_free(request);
     return;
@@ -95,6 +76,6 @@ void cnk_http_recycle(struct cnk_http_request *request)
   cnk_buffer_reset(&request->head, KEPT_ROOM);
   cnk_buffer_reset(&request->answer, KEPT_ROOM);
   request->body = (struct cnk_text){0};
-  cnk_http_link_before(client->idle.next, request);
+  cnk_list_add_first(&client->idle, &request->link);
   client->idle_count++;
 }

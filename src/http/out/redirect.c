@@ -92,6 +92,5 @@ CURLcode cnk_http_go_on(struct cnk_http_request *request)
     code = curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, NULL);
   request->redirects_left--;
   request->key.size = 0; /* the handle is no longer what its key says */
-  cnk_http_forget_answer(request);
   return code;
 }

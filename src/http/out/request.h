@@ -15,26 +15,19 @@
 
 enum cnk_http_verdict { CNK_HTTP_NO_VERDICT, CNK_HTTP_IS_TOO_LARGE, CNK_HTTP_IS_RESENT, CNK_HTTP_OUT_OF_MEMORY };
 
-/* A ring of requests; the head is a bare link. */
-struct cnk_http_link {
-  struct cnk_http_link *prev, *next;
-};
-
-/* A request is in one of three rings: `waiting` for its turn, `live` from its start until its last event was taken, or
+/* A request is in one of three lists: `waiting` for its turn, `live` from its start until its last event was taken, or
  * `idle`, kept with its prepared handle for the next request that looks alike. */
 struct cnk_http_client {
   struct cnk_multi multi;
   struct cnk_loop *loop;
   struct cnk_resource resource;
-  struct cnk_http_link waiting, live, idle; /* the newest idle one first */
-  size_t active, idle_count;                /* active: without streams */
+  struct cnk_list waiting, live, idle; /* the newest idle one first */
+  size_t active, idle_count;           /* active: without streams */
   struct cnk_buffer key;
-  uv_timer_t queue_timer; /* for the deadlines of those that wait */
-  int closing;
 };
 
 struct cnk_http_request {
-  struct cnk_http_link link; /* first, in one of the client's rings */
+  struct cnk_link link; /* in one of the client's lists */
   struct cnk_http_client *client;
   struct cnk_loop *loop;
   struct cnk_http_request **slot;
@@ -49,12 +42,16 @@ struct cnk_http_request {
   /* What was asked for, beyond the key. */
   struct cnk_text body;
   size_t max_bytes;
-  double deadline; /* monotonic seconds; 0: none */
+  long timeout_ms, connect_timeout_ms;
   int redirects_left;
   bool is_stream;
   bool has_body;      /* one of no bytes included */
   bool is_repeatable; /* GET and the like: harmless when the server sees it twice */
   bool is_plain;      /* GET or HEAD without a body: may be redirected */
+
+  /* Our own, not libcurl's, so that they follow the loop's clock: of the whole request, its turn and its hops included;
+   * and of the connection of this hop. */
+  struct cnk_timer timer, connect_timer;
 
   /* The answer so far. */
   struct cnk_buffer head, answer;
@@ -79,13 +76,12 @@ struct cnk_http_request {
   char message[CURL_ERROR_SIZE]; /* libcurl writes here too */
 };
 
-/* pool.c: rings. cnk_http_link_before puts a request at the end of a ring when `place` is the ring itself. */
-void cnk_http_make_ring(struct cnk_http_link *ring);
-void cnk_http_unlink(struct cnk_http_request *request);
-void cnk_http_link_before(struct cnk_http_link *place, struct cnk_http_request *request);
-struct cnk_http_request *cnk_http_first(struct cnk_http_link *ring);
+static inline struct cnk_http_request *cnk_http_of(struct cnk_link *link)
+{
+  return CNK_OWNER(link, struct cnk_http_request, link);
+}
 
-/* An idle request whose handle is prepared as client->key says, else a new or the oldest one; in no ring. NULL when
+/* pool.c: an idle request whose handle is prepared as client->key says, else a new or the oldest one; in no list. NULL when
  * memory is out. */
 struct cnk_http_request *cnk_http_find(struct cnk_http_client *client);
 
@@ -106,7 +102,7 @@ bool cnk_http_is_repeatable(const struct cnk_http_options *options);
 /* Writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
 bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options);
 
-/* Prepares the handle for everything but the body and the deadline. */
+/* Prepares the handle for everything but the body and the timeouts. */
 CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *multi,
                           const struct cnk_http_options *options);
 
@@ -119,7 +115,7 @@ void cnk_http_forget_answer(struct cnk_http_request *request);
 /* redirect.c: whether this head sends us on; sets `redirect` then. */
 bool cnk_http_is_redirected(struct cnk_http_request *request);
 
-/* Points the handle to the next hop. */
+/* Points the handle to the next hop; the answer of this one is to be forgotten next. */
 CURLcode cnk_http_go_on(struct cnk_http_request *request);
 
 /* failure.c: sets kind, message and is_sent of a transfer that ended with `code`. */

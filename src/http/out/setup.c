@@ -110,8 +110,7 @@ bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *op
   char flags = (char)('0' + (options->body.data != NULL) + 2 * (options->ca_file.data != NULL) +
                       4 * (options->proxy.data != NULL) + 8 * (options->unix_path.data != NULL));
   key->size = 0;
-  bool is_made = cnk_buffer_add(key, &options->connect_timeout_ms, sizeof options->connect_timeout_ms) &&
-                 cnk_buffer_add(key, &flags, 1) && add_text(key, &options->method) && add_text(key, &options->url) &&
+  bool is_made = cnk_buffer_add(key, &flags, 1) && add_text(key, &options->method) && add_text(key, &options->url) &&
                  add_text(key, &options->ca_file) && add_text(key, &options->proxy) &&
                  add_text(key, &options->unix_path);
   for (size_t i = 0; i < options->header_count && is_made; i++)
@@ -182,7 +181,6 @@ CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *mu
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   SET(CURLOPT_HTTPHEADER, request->headers);
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  SET(CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout_ms);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_MAXAGE_CONN, MOST_IDLE_SECONDS);
   if (options->ca_file.data)

@@ -23,6 +23,7 @@ static int before_writing(void *user, char *peer, char *local, int peer_port, in
   (void)peer_port;
   (void)local_port;
   struct cnk_http_request *request = user;
+  cnk_timer_stop(&request->connect_timer);
   if (request->has_written) /* libcurl gives up after five repetitions, and counts over all transfers of a handle */
     request->key.size = 0;
   if (request->has_written && !request->is_repeatable) {

@@ -190,13 +190,14 @@ static void roll_back(struct cnk_store *store)
 }
 
 /* The disk failed: nothing of the batch has happened. Reading goes on all the same. */
-static void fail_all(struct cnk_store *store, struct cnk_job_list *batch, int status)
+static void fail_all(struct cnk_store *store, struct cnk_jobs *batch, int status)
 {
   char reason[160];
   snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
   roll_back(store);
   atomic_store(&store->is_writable, false);
-  for (struct cnk_job *job = batch->head; job; job = job->next) {
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_job *job = cnk_job_of(link);
     job->status = 0;
     if (!is_reader(store, job))
       fail(job, status, reason);
@@ -205,9 +206,10 @@ static void fail_all(struct cnk_store *store, struct cnk_job_list *batch, int st
   }
 }
 
-static int run_each(struct cnk_store *store, struct cnk_job_list *batch)
+static int run_each(struct cnk_store *store, struct cnk_jobs *batch)
 {
-  for (struct cnk_job *job = batch->head; job; job = job->next) {
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_job *job = cnk_job_of(link);
     int status = execute(store->savepoint);
     if (status != SQLITE_OK)
       return status;
@@ -222,19 +224,21 @@ static int run_each(struct cnk_store *store, struct cnk_job_list *batch)
   return SQLITE_OK;
 }
 
-static int run_together(struct cnk_store *store, struct cnk_job_list *batch)
+static int run_together(struct cnk_store *store, struct cnk_jobs *batch)
 {
-  for (struct cnk_job *job = batch->head; job; job = job->next)
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_job *job = cnk_job_of(link);
     if (run_job(store, job) != SQLITE_OK)
       return job->status;
+  }
   return SQLITE_OK;
 }
 
-void cnk_batch_run(struct cnk_store *store, struct cnk_job_list *batch)
+void cnk_batch_run(struct cnk_store *store, struct cnk_jobs *batch)
 {
   if (!store->db) {
-    for (struct cnk_job *job = batch->head; job; job = job->next)
-      fail(job, SQLITE_IOERR, "the database could not be opened again after a failed sync");
+    CNK_LIST_EACH (link, &batch->list)
+      fail(cnk_job_of(link), SQLITE_IOERR, "the database could not be opened again after a failed sync");
     return;
   }
   int status = execute(store->begin);

@@ -20,6 +20,8 @@
  * nothing, for the count of copied pages is kept in shared memory only. If the sync fails, the pin stays until the
  * database is opened again, which counts from nothing.
  */
+#include <stdio.h>
+
 #include "store/sqlite/internal.h"
 
 /* Lengths of the log, as multiples of the pages that begin a round. At RESET it should begin anew: seldom enough that
@@ -28,6 +30,13 @@
 enum { RESET_LOG = 16, LONG_LOG = 32, ENDLESS_LOG = 64, READER_WAIT_MS = 100 };
 /* As many pages are copied and synced between two commits without being noticed. */
 enum { LITTLE_PAGES = 256 };
+
+int cnk_checkpoint_set_synchronous(struct cnk_store *store, int level)
+{
+  char text[40];
+  snprintf(text, sizeof text, "PRAGMA synchronous=%d", level);
+  return sqlite3_exec(store->db, text, NULL, NULL, NULL);
+}
 
 static int prepare(struct cnk_store *store, const char *text, sqlite3_stmt **statement)
 {
@@ -126,9 +135,9 @@ static void begin_round(struct cnk_store *store)
     end_log(store);
     return;
   }
-  sqlite3_exec(store->db, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
+  cnk_checkpoint_set_synchronous(store, 0);
   checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
-  cnk_connection_set_synchronous(store);
+  cnk_checkpoint_set_synchronous(store, store->options.synchronous);
   store->is_whole = pages_left(store) <= 0;
   store->round_at = store->wal_pages + store->options.wal_pages;
   store->is_syncing = true;

@@ -59,13 +59,6 @@ static int compile_own(struct cnk_store *store)
   return status;
 }
 
-int cnk_connection_set_synchronous(struct cnk_store *store)
-{
-  char text[40];
-  snprintf(text, sizeof text, "PRAGMA synchronous=%d", store->options.synchronous);
-  return sqlite3_exec(store->db, text, NULL, NULL, NULL);
-}
-
 static int set_up(struct cnk_store *store)
 {
   sqlite3 *db = store->db;
@@ -87,7 +80,7 @@ static int set_up(struct cnk_store *store)
            "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
            store->options.cache_kb);
   int status = sqlite3_exec(db, text, NULL, NULL, NULL);
-  return status == SQLITE_OK ? cnk_connection_set_synchronous(store) : status;
+  return status == SQLITE_OK ? cnk_checkpoint_set_synchronous(store, store->options.synchronous) : status;
 }
 
 static int read_mode(void *is_wal, int columns, char **values, char **names)

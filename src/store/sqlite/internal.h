@@ -14,10 +14,49 @@
 /* Different statements: a program has some dozens. More of them mean that values were written into the text. */
 #define CNK_STORE_SQL_MAX 1024
 
-struct cnk_job_list {
-  struct cnk_job *head, *tail;
+/* Jobs in their order, with their sum. Moved with cnk_jobs_move, for a list must stay where it is. */
+struct cnk_jobs {
+  struct cnk_list list; /* of cnk_job, by `link` */
   size_t count, bytes;
 };
+
+static inline struct cnk_job *cnk_job_of(struct cnk_link *link)
+{
+  return CNK_OWNER(link, struct cnk_job, link);
+}
+
+static inline void cnk_jobs_init(struct cnk_jobs *jobs)
+{
+  cnk_list_init(&jobs->list);
+  jobs->count = jobs->bytes = 0;
+}
+
+static inline void cnk_jobs_add(struct cnk_jobs *jobs, struct cnk_job *job)
+{
+  cnk_list_add(&jobs->list, &job->link);
+  jobs->count++;
+  jobs->bytes += job->charged;
+}
+
+/* The first job, taken out; NULL when there is none. */
+static inline struct cnk_job *cnk_jobs_take(struct cnk_jobs *jobs)
+{
+  struct cnk_link *link = cnk_list_take(&jobs->list);
+  struct cnk_job *job = link ? cnk_job_of(link) : NULL;
+  if (job) {
+    jobs->count--;
+    jobs->bytes -= job->charged;
+  }
+  return job;
+}
+
+static inline void cnk_jobs_move(struct cnk_jobs *to, struct cnk_jobs *from)
+{
+  cnk_list_move(&to->list, &from->list);
+  to->count += from->count;
+  to->bytes += from->bytes;
+  from->count = from->bytes = 0;
+}
 
 struct cnk_store_sql {
   char *text;
@@ -40,9 +79,9 @@ struct cnk_store {
   uv_async_t async;     /* the writer has finished something */
   uv_prepare_t prepare; /* hands over what Lua gave since the last turn of the loop: one wake-up for all */
   uv_thread_t thread;
-  struct cnk_job_list fresh;
-  struct cnk_job jobs;   /* ring of all jobs that are not spare */
-  struct cnk_job *spare; /* for reuse */
+  struct cnk_jobs fresh;
+  struct cnk_list held;  /* by `of_store`: all jobs that are not spare */
+  struct cnk_list spare; /* by `link`: for reuse */
   unsigned spare_count, references, open_handles;
   uint64_t in_flight, in_flight_bytes;
   unsigned sql_count;
@@ -57,7 +96,7 @@ struct cnk_store {
   /* Both, under the mutex. */
   uv_mutex_t mutex;
   uv_cond_t wake;
-  struct cnk_job_list queue, finished;
+  struct cnk_jobs queue, finished;
   struct cnk_store_stats stats;
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */
@@ -95,16 +134,17 @@ struct cnk_store {
 /* connection.c: opens store->db and sets it up; false with a sentence. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
-int cnk_connection_set_synchronous(struct cnk_store *store);
 /* The compiled statement of a job; NULL with job->status set. */
 sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql);
 
 /* batch.c: runs the jobs of `batch` in one transaction and sets the status of each. */
-void cnk_batch_run(struct cnk_store *store, struct cnk_job_list *batch);
+void cnk_batch_run(struct cnk_store *store, struct cnk_jobs *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
 bool cnk_batch_probe(struct cnk_store *store);
 
 /* checkpoint.c: keeps the log short. `open` needs the connection. */
+/* How hard commits and checkpoints sync, by SQLite's number; a checkpoint of a round switches it off for itself. */
+int cnk_checkpoint_set_synchronous(struct cnk_store *store, int level);
 bool cnk_checkpoint_open(struct cnk_store *store);
 /* Before the connection closes. False: the database lacks what only the log holds, which must stay. */
 bool cnk_checkpoint_close(struct cnk_store *store);

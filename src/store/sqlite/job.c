@@ -6,32 +6,13 @@
 #include <string.h>
 
 /* Most jobs are one event: a few hundred bytes. What a large one needed goes back to the system. */
-enum { KEPT_BYTES = 16384, FIRST_BYTES = 1024, KEPT_STATEMENTS = 64 };
+enum { KEPT_BYTES = 16384, KEPT_STATEMENTS = 64 };
 
 static bool reserve(struct cnk_buffer *buffer, size_t more)
 {
   if (more > CNK_JOB_BYTES_MAX || buffer->size + more > CNK_JOB_BYTES_MAX)
     return false;
-  if (buffer->size + more <= buffer->capacity)
-    return true;
-  size_t capacity = buffer->capacity ? buffer->capacity * 2 : FIRST_BYTES;
-  while (capacity < buffer->size + more)
-    capacity *= 2;
-  char *data = realloc(buffer->data, capacity);
-  if (!data)
-    return false;
-  buffer->data = data;
-  buffer->capacity = capacity;
-  return true;
-}
-
-static void empty(struct cnk_buffer *buffer)
-{
-  buffer->size = 0;
-  if (buffer->capacity > KEPT_BYTES) {
-    free(buffer->data);
-    *buffer = (struct cnk_buffer){0};
-  }
+  return cnk_buffer_grow(buffer, more);
 }
 
 struct cnk_job *cnk_job_new(void)
@@ -51,8 +32,8 @@ void cnk_job_free(struct cnk_job *job)
 
 void cnk_job_reset(struct cnk_job *job)
 {
-  empty(&job->input);
-  empty(&job->output);
+  cnk_buffer_reset(&job->input, KEPT_BYTES);
+  cnk_buffer_reset(&job->output, KEPT_BYTES);
   job->count = 0;
   if (job->capacity > KEPT_STATEMENTS) {
     free(job->statements);

@@ -13,16 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/loop.h"
 
 /* A single job may not grow beyond this; larger things belong into files. */
 #define CNK_JOB_BYTES_MAX ((size_t)64 << 20)
 #define CNK_JOB_STATEMENTS_MAX 4096
-
-struct cnk_buffer {
-  char *data;
-  size_t size, capacity;
-};
 
 enum cnk_value_kind {
   CNK_VALUE_NULL,
@@ -77,9 +73,9 @@ struct cnk_statement {
 struct cnk_store;
 
 struct cnk_job {
-  struct cnk_done done; /* the owner sets done.deliver */
-  struct cnk_job *next; /* in the store's queues */
-  struct cnk_job *older, *newer;
+  struct cnk_done done;     /* the owner sets done.deliver */
+  struct cnk_link link;     /* in one of the store's queues, or among its spare jobs */
+  struct cnk_link of_store; /* among all that somebody holds */
   struct cnk_store *store;
   struct cnk_buffer input, output;
   struct cnk_statement *statements;

@@ -24,7 +24,7 @@ const struct cnk_store_options cnk_store_defaults = {
 
 static struct cnk_store *store_of(struct cnk_resource *resource)
 {
-  return (struct cnk_store *)((char *)resource - offsetof(struct cnk_store, resource));
+  return CNK_OWNER(resource, struct cnk_store, resource);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
@@ -32,11 +32,8 @@ static struct cnk_store *store_of(struct cnk_resource *resource)
 static void free_store(struct cnk_store *store)
 {
   cnk_loop_disown(&store->resource);
-  while (store->spare) {
-    struct cnk_job *job = store->spare;
-    store->spare = job->next;
-    cnk_job_free(job);
-  }
+  for (struct cnk_link *link; (link = cnk_list_take(&store->spare));)
+    cnk_job_free(cnk_job_of(link));
   for (unsigned i = 0; i < store->sql_count; i++)
     free(store->sql[i].text);
   uv_cond_destroy(&store->wake);
@@ -78,27 +75,13 @@ static void hold_loop(struct cnk_store *store)
 
 /* ---- to the writer and back ------------------------------------------------------------------------------------ */
 
-static void append(struct cnk_job_list *to, const struct cnk_job_list *from)
-{
-  if (!from->head)
-    return;
-  if (to->tail)
-    to->tail->next = from->head;
-  else
-    to->head = from->head;
-  to->tail = from->tail;
-  to->count += from->count;
-  to->bytes += from->bytes;
-}
-
 static void hand_over(struct cnk_store *store)
 {
   uv_mutex_lock(&store->mutex);
-  append(&store->queue, &store->fresh);
+  cnk_jobs_move(&store->queue, &store->fresh);
   store->is_closing = store->is_ending;
   uv_cond_signal(&store->wake);
   uv_mutex_unlock(&store->mutex);
-  store->fresh = (struct cnk_job_list){0};
   uv_prepare_stop(&store->prepare);
 }
 
@@ -127,20 +110,18 @@ static void on_stopped(struct cnk_store *store)
 static void on_async(uv_async_t *async)
 {
   struct cnk_store *store = async->data;
+  struct cnk_jobs finished;
+  cnk_jobs_init(&finished);
   uv_mutex_lock(&store->mutex);
-  struct cnk_job *job = store->finished.head;
-  store->finished = (struct cnk_job_list){0};
+  cnk_jobs_move(&finished, &store->finished);
   struct cnk_backup *backup = store->backup_finished;
   store->backup_finished = NULL;
   bool is_stopped = store->is_stopped;
   uv_mutex_unlock(&store->mutex);
-  while (job) {
-    struct cnk_job *next = job->next;
-    job->next = NULL;
+  for (struct cnk_job *job; (job = cnk_jobs_take(&finished));) {
     store->in_flight--;
     store->in_flight_bytes -= job->charged;
     cnk_loop_finish(store->loop, &job->done);
-    job = next;
   }
   if (backup) {
     store->is_backing_up = false;
@@ -157,18 +138,14 @@ static void on_async(uv_async_t *async)
 
 struct cnk_job *cnk_store_job(struct cnk_store *store)
 {
-  struct cnk_job *job = store->spare;
-  if (job) {
-    store->spare = job->next;
-    store->spare_count--;
-  } else if (!(job = cnk_job_new())) {
+  struct cnk_link *spare = cnk_list_take(&store->spare);
+  struct cnk_job *job = spare ? cnk_job_of(spare) : cnk_job_new();
+  if (!job)
     return NULL;
-  }
-  job->next = NULL;
+  if (spare)
+    store->spare_count--;
   job->store = store;
-  job->older = store->jobs.older;
-  job->newer = &store->jobs;
-  job->older->newer = job->newer->older = job;
+  cnk_list_add(&store->held, &job->of_store);
   store->references++;
   return job;
 }
@@ -176,12 +153,10 @@ struct cnk_job *cnk_store_job(struct cnk_store *store)
 void cnk_store_release(struct cnk_job *job)
 {
   struct cnk_store *store = job->store;
-  job->older->newer = job->newer;
-  job->newer->older = job->older;
+  cnk_list_remove(&job->of_store);
   if (store->spare_count < SPARE_JOBS) {
     cnk_job_reset(job);
-    job->next = store->spare;
-    store->spare = job;
+    cnk_list_add_first(&store->spare, &job->link);
     store->spare_count++;
   } else {
     cnk_job_free(job);
@@ -195,8 +170,7 @@ bool cnk_store_run(struct cnk_store *store, struct cnk_job *job)
   if (store->in_flight >= store->options.queue_jobs ||
       (store->in_flight && store->in_flight_bytes + job->charged > store->options.queue_bytes))
     return false;
-  struct cnk_job_list one = {.head = job, .tail = job, .count = 1, .bytes = job->charged};
-  append(&store->fresh, &one);
+  cnk_jobs_add(&store->fresh, job);
   store->in_flight_bytes += job->charged;
   if (store->in_flight++ == 0)
     hold_loop(store);
@@ -248,9 +222,9 @@ static void shut(struct cnk_resource *resource)
     if (store->backup_finished)
       cnk_backup_free(store->backup_finished);
   }
-  while (store->jobs.newer != &store->jobs) {
-    struct cnk_job *job = store->jobs.newer;
-    cnk_loop_forget(store->loop, &job->done);
+  for (struct cnk_link *link; (link = cnk_list_first(&store->held));) {
+    struct cnk_job *job = CNK_OWNER(link, struct cnk_job, of_store);
+    cnk_loop_forget(&job->done);
     cnk_store_release(job);
   }
   drop_reference(store);
@@ -268,7 +242,11 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
   store->lock = -1;
   store->references = 1;
-  store->jobs.older = store->jobs.newer = &store->jobs;
+  cnk_list_init(&store->held);
+  cnk_list_init(&store->spare);
+  cnk_jobs_init(&store->fresh);
+  cnk_jobs_init(&store->queue);
+  cnk_jobs_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
   if (!store->options.path || (options->vfs && !store->options.vfs) || uv_mutex_init(&store->mutex) != 0) {

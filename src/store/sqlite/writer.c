@@ -6,7 +6,8 @@
 
 /* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
 enum { BATCH_JOBS = 1024, BATCH_BYTES = 4 << 20 };
-/* How long without work is "idle"; how often a store that cannot write is tried. */
+/* How long without work is "idle"; how often a store that cannot write is tried. By the system's time, whatever clock the
+ * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
 #define PROBE_NS UINT64_C(500000000)
 
@@ -16,7 +17,7 @@ enum turn { WORK, TICK, STOP };
 static enum turn wait(struct cnk_store *store)
 {
   for (;;) {
-    if (store->queue.head)
+    if (!cnk_list_is_empty(&store->queue.list))
       return WORK;
     if (store->is_closing)
       return STOP;
@@ -31,27 +32,15 @@ static enum turn wait(struct cnk_store *store)
 }
 
 /* Under the mutex. At least one job, whatever its size. */
-static struct cnk_job_list take_batch(struct cnk_store *store)
+static void take_batch(struct cnk_store *store, struct cnk_jobs *batch)
 {
-  struct cnk_job_list *queue = &store->queue, batch = {0};
-  while (queue->head && batch.count < BATCH_JOBS &&
-         (!batch.count || batch.bytes + queue->head->charged <= BATCH_BYTES)) {
-    struct cnk_job *job = queue->head;
-    queue->head = job->next;
-    queue->count--;
-    queue->bytes -= job->charged;
-    job->next = NULL;
-    if (batch.tail)
-      batch.tail->next = job;
-    else
-      batch.head = job;
-    batch.tail = job;
-    batch.count++;
-    batch.bytes += job->charged;
+  struct cnk_jobs *queue = &store->queue;
+  cnk_jobs_init(batch);
+  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_JOBS;) {
+    if (batch->count && batch->bytes + cnk_job_of(link)->charged > BATCH_BYTES)
+      break;
+    cnk_jobs_add(batch, cnk_jobs_take(queue));
   }
-  if (!queue->head)
-    queue->tail = NULL;
-  return batch;
 }
 
 static void publish(struct cnk_store *store) /* under the mutex */
@@ -63,18 +52,14 @@ static void publish(struct cnk_store *store) /* under the mutex */
   store->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
 }
 
-static void give_back(struct cnk_store *store, const struct cnk_job_list *batch, uint32_t took_us)
+static void give_back(struct cnk_store *store, struct cnk_jobs *batch, uint32_t took_us)
 {
-  uint64_t failed = 0;
-  for (const struct cnk_job *job = batch->head; job; job = job->next)
-    failed += job->status != 0;
+  uint64_t failed = 0, count = batch->count;
+  CNK_LIST_EACH (link, &batch->list)
+    failed += cnk_job_of(link)->status != 0;
   uv_mutex_lock(&store->mutex);
-  if (store->finished.tail)
-    store->finished.tail->next = batch->head;
-  else
-    store->finished.head = batch->head;
-  store->finished.tail = batch->tail;
-  store->stats.jobs += batch->count;
+  cnk_jobs_move(&store->finished, batch);
+  store->stats.jobs += count;
   store->stats.failed += failed;
   store->stats.batches++;
   store->stats.last_commit_us = took_us;
@@ -85,7 +70,7 @@ static void give_back(struct cnk_store *store, const struct cnk_job_list *batch,
   uv_async_send(&store->async);
 }
 
-static void work(struct cnk_store *store, struct cnk_job_list *batch)
+static void work(struct cnk_store *store, struct cnk_jobs *batch)
 {
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
@@ -152,7 +137,8 @@ void cnk_writer_run(void *context)
   for (;;) {
     uv_mutex_lock(&store->mutex);
     enum turn turn = wait(store);
-    struct cnk_job_list batch = take_batch(store);
+    struct cnk_jobs batch;
+    take_batch(store, &batch);
     struct cnk_backup *backup = store->backup;
     uv_mutex_unlock(&store->mutex);
     if (turn == STOP) {

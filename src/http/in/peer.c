@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The connections of clients: their deadlines, what is said on a socket beside the library, and their end. See parts.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "http/in/parts.h"
+
+void cnk_peer_say(struct cnk_peer *peer, unsigned status)
+{
+  char text[128];
+  int size = snprintf(text, sizeof text, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status,
+                      MHD_get_reason_phrase_for(status));
+  /* A client that does not take it now does without. */
+  if (send(peer->socket, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    return;
+}
+
+/* The library sees a closed socket at its next run, and ends the request and the connection. */
+void cnk_peer_cut(struct cnk_peer *peer)
+{
+  cnk_list_remove(&peer->link);
+  cnk_timer_stop(&peer->timer);
+  struct cnk_exchange *exchange = peer->exchange;
+  if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
+    cnk_peer_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
+  shutdown(peer->socket, SHUT_RDWR);
+}
+
+static void on_deadline(struct cnk_timer *timer, void *context)
+{
+  (void)context;
+  cnk_peer_cut(CNK_OWNER(timer, struct cnk_peer, timer));
+}
+
+struct cnk_peer *cnk_peer_new(int socket)
+{
+  struct cnk_peer *peer = calloc(1, sizeof *peer);
+  if (!peer)
+    return NULL;
+  peer->socket = socket;
+  peer->timer.fire = on_deadline;
+  return peer;
+}
+
+void cnk_peer_free(struct cnk_peer *peer)
+{
+  if (!peer)
+    return;
+  cnk_list_remove(&peer->link);
+  cnk_timer_stop(&peer->timer);
+  free(peer);
+}
+
+void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum cnk_expected what)
+{
+  const uint64_t timeouts_ms[EXPECT_NOTHING] = {
+      [EXPECT_HEAD] = listener->options.header_timeout_ms,
+      [EXPECT_BODY] = listener->options.body_timeout_ms,
+      [EXPECT_MORE] = listener->options.idle_timeout_ms,
+  };
+  cnk_list_remove(&peer->link);
+  if (what == EXPECT_MORE)
+    cnk_list_add(&listener->idle, &peer->link);
+  if (what == EXPECT_NOTHING)
+    cnk_timer_stop(&peer->timer);
+  else
+    cnk_timer_start(&peer->timer, listener->loop->clock, (double)timeouts_ms[what] / 1000.0);
+}
+
+void cnk_peer_want_run(struct cnk_listener *listener)
+{
+  listener->is_due = true;
+  cnk_loop_finish(listener->loop, &listener->flush);
+}
