@@ -18,7 +18,7 @@ local schedule = require "cunnekt.jobs.schedule"
 local settings = require "cunnekt.provider.settings"
 local store = require "cunnekt.store"
 local turn = require "cunnekt.engine.turn"
-local wall = require "cunnekt.time.wall"
+local wall_clock = require "cunnekt.time.wall_clock"
 
 local bot = {}
 
@@ -99,7 +99,7 @@ function bot.new(opts)
     _globals = {},
     _versions = {},
     _counts = counts.new(),
-    _wall = wall.new(),
+    _wall = wall_clock.new(),
     _open_turns = 0,
     _places = { first = 1, last = 0, is_taken = false },
     _is_stopping = false,
