@@ -22,9 +22,9 @@ SYNOPSIS
 
 DESCRIPTION
        A dialog waits for its customer, for a time or for a signal, also across
-       restarts. One that failed, or that a changed script would run differently,
-       is broken: it is kept with its error and step. The commands work with or
-       without a host on the store; a running host obeys at once.
+       restarts. One that failed, or that a changed script would run
+       differently, is broken: it is kept with its error and step. The commands
+       work with or without a host on the store; a running host obeys at once.
 
        list shows dialogs in the order of their start: all of them, only those
        that are --open, or only those that are --broken.
@@ -34,9 +34,9 @@ DESCRIPTION
 
        end deletes dialogs for good. Their customers are not told.
 
-       pause hands a customer's conversation over to a person: its messages reach
-       neither dialogs nor handlers, and its dialogs do not time out. resume
-       returns it to the bot; what was due meanwhile is due then.
+       pause hands a customer's conversation over to a person: its messages
+       reach neither dialogs nor handlers, and its dialogs do not time out.
+       resume returns it to the bot; what was due meanwhile is due then.
 
        A broken dialog resumes when the event at which it broke is retried, with
        cunnekt events retry.

@@ -34,8 +34,8 @@ DESCRIPTION
                  not sent again by itself
        rejected  refused by the provider, or invalid
        failed    given up, as its policy says, or reported as failed later
-       accepted  accepted by the provider; then sent, delivered, read and played,
-                 as its statuses say
+       accepted  accepted by the provider; then sent, delivered, read and
+                 played, as its statuses say
 
        list shows the first five states, which may need attention; --state shows
        others, and --state all shows all. Accepted messages are kept for 8 days,

@@ -13,8 +13,8 @@ local units = require "cunnekt.time.units"
 local limits = {}
 
 ---@class cunnekt.limit
----@field max integer the most that is allowed
----@field min? integer the least, of a list
+---@field max integer
+---@field min? integer of a list
 ---@field by "Cunnekt"|"WhatsApp" whose limit it is
 ---@field warn? integer WhatsApp's own, tighter limit: beyond it a warning is logged
 
@@ -75,8 +75,8 @@ limits.user_id_characters = 131
 local warned = {}
 local logger
 
----Sets who hears the warnings; without one they go to `cunnekt.log`.
----@param fn? fun(message: string) nil: back to the log
+---Sets the function that gets the warnings; by default the log does.
+---@param fn? fun(message: string) nil: the log
 ---@return fun(message: string)? previous
 function limits.set_logger(fn)
   local previous = logger
@@ -84,7 +84,7 @@ function limits.set_logger(fn)
   return previous
 end
 
----Warns, once for each key in the life of the process. The message must not hold anything of the message's content.
+---Logs a warning once per key and process. It must not contain anything of the message's content.
 ---@param key string
 ---@param message string
 function limits.warn_once(key, message)
@@ -104,7 +104,7 @@ function limits.forget_warnings()
   warned = {}
 end
 
----Counts the characters of a string.
+---Counts the characters of a string, which must be UTF-8.
 ---@param field string the field's name, for the error
 ---@param value string
 ---@return integer? length
