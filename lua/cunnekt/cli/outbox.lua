@@ -51,40 +51,6 @@ DESCRIPTION
        drop deletes messages that are not being sent. It prints what it deletes,
        but does not ask.
 
-FILTERS] [--limit N] [OPTIONS]
-       cunnekt outbox show ID [OPTIONS]
-       cunnekt outbox retry [--yes] ID … [OPTIONS]
-       cunnekt outbox drop ID … [OPTIONS]
-
-DESCRIPTION
-       What handlers say joins the outbox, and leaves it when the provider has
-       taken it. This works whether a host runs on the store or not; a running
-       host is asked, and obeys at once.
-
-       A message is
-
-       queued    waiting to be sent, also for another try
-       sending   being sent now
-       unknown   held: the answer was lost, so nobody knows whether the provider
-                 took it
-       rejected  refused by the provider, or by a check before
-       failed    given up as its policy says, or reported as failed afterwards
-       accepted  taken; then sent, delivered, read and played, as statuses tell
-
-       list shows the first five, which need an eye; with --state those of that
-       state, and --state all of all. What was accepted is kept for 8 days, the
-       newest is shown first.
-
-       show tells all about one, by its number or the provider's id; with
-       --reveal its content too.
-
-       retry queues messages that are unknown, rejected or failed, before all
-       others to their contact. An unknown one may have arrived: sent again, the
-       customer may get it twice, so that needs --yes.
-
-       drop removes messages that are not being sent; what it drops is said, and
-       not asked.
-
 FILTERS
        --contact NUMBER
               Only messages to this customer.

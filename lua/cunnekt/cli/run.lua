@@ -60,7 +60,7 @@ OPTIONS
 
 ENVIRONMENT
        CUNNEKT_API_KEY
-              The key of the API. It is never taken from the command line.
+              The key of the API. It is never an option.
 
        CUNNEKT_WEBHOOK_SECRET
               Serves webhooks at /webhook/SECRET and nowhere else.

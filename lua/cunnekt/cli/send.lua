@@ -69,7 +69,7 @@ OPTIONS
               Read these settings from FILE.
 
 ENVIRONMENT
-       CUNNEKT_API_KEY   the key; it is never taken from the command line
+       CUNNEKT_API_KEY   the key; it is never an option
        CUNNEKT_BASE_URL  the API, when it is not https://app2.cunnekt.com/v1
 
 EXIT STATUS

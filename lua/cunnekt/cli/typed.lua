@@ -13,7 +13,7 @@ A line is a text to the bot. Else:
   /image FILE   send a file; also /document, /audio, /video, /sticker
   /location     send a place           /react EMOJI  react to the last message
   /help         this                   /quit         end
-Without ID the first choice is taken; without FILE a sample is sent.
+Without ID it is the first choice; without FILE a sample is sent.
 ]]
 
 local CHOICES = { button = "button", list = "list", reply = "quick_reply" }

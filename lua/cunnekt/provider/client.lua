@@ -195,7 +195,7 @@ local function post_once(self, endpoint, body, contact)
   return sent, err
 end
 
--- Waits until both limits allow the message. The contact's first, so that no token of the number is taken too early.
+-- Waits until both limits allow the message. The contact's first, so that no token of the number is used too early.
 local function wait_for_turn(self, contact)
   local seconds = self._limiter:reserve_pair(contact)
   if seconds > 0 then

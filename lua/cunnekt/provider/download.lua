@@ -13,7 +13,7 @@ local task = require "cunnekt.base.task"
 
 local download = {}
 
--- Bytes: the largest document, and what is taken into memory when no other place is given.
+-- Bytes: the largest document, and what is loaded into memory when no other target is given.
 local LARGEST, LARGEST_IN_MEMORY = limits.media_bytes.document, 16 * 1024 * 1024
 
 ---@class cunnekt.download.options

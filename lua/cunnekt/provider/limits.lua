@@ -9,6 +9,7 @@
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local units = require "cunnekt.time.units"
+local words = require "cunnekt.base.words"
 
 local limits = {}
 
@@ -28,7 +29,7 @@ limits.characters = {
   caption = { max = 1024, by = "WhatsApp" },
   button_title = { max = 24, by = "Cunnekt", warn = 20 },
   button_id = { max = 256, by = "WhatsApp" },
-  -- Cunnekt's page gives 24 for "list title", which can be read as the label or as a row's title: taken for both.
+  -- Cunnekt's page gives 24 for "list title", which may mean the label or a row's title: used for both.
   list_title = { max = 24, by = "Cunnekt", warn = 20 },
   row_title = { max = 24, by = "Cunnekt" },
   row_description = { max = 72, by = "WhatsApp" },
@@ -57,7 +58,7 @@ limits.media_bytes = {
 ---Seconds for which free-form messages may follow a customer's last one: the service window.
 limits.service_window = units.day
 
----Bytes of a webhook's body, which holds up to 1,000 events; and days for which one that is not taken is repeated.
+---Bytes of a webhook's body, which holds up to 1,000 events; and days for which an unaccepted one is repeated.
 limits.webhook_bytes = 3 * 1024 * 1024
 limits.webhook_days = 7
 
@@ -168,13 +169,7 @@ function limits.check_items(name, field, count)
   if count == 0 then
     message = ("%s is empty; it needs at least %d"):format(field, limit.min)
   else
-    message = ("%s has %d item%s; %s allows %s"):format(
-      field,
-      count,
-      count == 1 and "" or "s",
-      limit.by,
-      allowed_range(limit)
-    )
+    message = ("%s has %s; %s allows %s"):format(field, words.count(count, "item"), limit.by, allowed_range(limit))
   end
   return nil, errors.new("invalid", message, { field = field, limit = broken, length = count })
 end

@@ -32,7 +32,7 @@ local webhook = {}
 ---@field media? cunnekt.webhook.media image, video, audio, document, sticker
 ---@field location? table {latitude, longitude, name?, address?, url?}
 ---@field contacts? table[] contact cards: {name, phones, …}
----@field reaction? table {message_id, emoji?}; without emoji it was taken back
+---@field reaction? table {message_id, emoji?}; without emoji it was removed
 ---@field order? table {catalog_id, text?, product_items}
 ---@field system? table {body, wa_id?, type}: the user changed their number, for one
 ---@field errors? table[] {code, title, message?, error_data?}; with "unsupported" mostly

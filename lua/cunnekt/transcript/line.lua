@@ -74,7 +74,7 @@ function IN.location(m, lines)
 end
 
 function IN.reaction(m, lines)
-  add(lines, m.reaction.emoji or "reaction taken back")
+  add(lines, m.reaction.emoji or "reaction removed")
 end
 
 function IN.system(m, lines)
