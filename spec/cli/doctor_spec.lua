@@ -142,7 +142,7 @@ describe("cunnekt doctor", function()
     assert.matches("wrong the store cannot be opened", text)
   end)
 
-  it("finds a clock that was put back", function()
+  it("finds a clock that was set back", function()
     kept:start(function(bot)
       bot:on("text", function()
         error "no"
@@ -154,7 +154,7 @@ describe("cunnekt doctor", function()
     change_store("UPDATE dead SET failed_at = ?", clock.now() + 7200)
     local levels, text, code = findings "clock"
     assert.same({ 1, true }, { code, levels.wrong })
-    assert.matches("the clock was put back: the store has seen a time 7%d%d%d s later", text)
+    assert.matches("the clock was set back: the store has seen a time 7%d%d%d s later", text)
   end)
 
   it("asks the API only when told to, without a key", function()

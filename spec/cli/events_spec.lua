@@ -18,7 +18,7 @@ describe("cunnekt events", function()
 
   local is_mended
 
-  -- A bot that has set aside the events of two customers.
+  -- A bot with dead letters of two customers.
   local function fill()
     is_mended = false
     kept:start(function(bot)
@@ -44,7 +44,7 @@ describe("cunnekt events", function()
     return list
   end
 
-  it("lists in columns what was set aside, by a running host and by none", function()
+  it("lists dead letters in columns, with a host and without", function()
     fill()
     for _ = 1, 2 do
       local result = kept:run("events", "list")
@@ -82,7 +82,7 @@ describe("cunnekt events", function()
     local shown = kept:run("events", "show", number)
     assert.equal(0, shown.code)
     assert.matches("^event: +" .. number .. "\nstate: +dead\ncontact: +9199…99\n", shown.out)
-    assert.matches("\nset aside: +%d%d%d%d%-", shown.out)
+    assert.matches("\nfailed: +%d%d%d%d%-", shown.out)
     assert.matches("\nstack traceback:\n", shown.out)
     assert.matches("%-%-reveal shows them", shown.out)
     assert.matches('\n{.*"body":"order 4711"', kept:run("events", "show", number, "--reveal").out)

@@ -36,7 +36,7 @@ describe("a customer's message", function()
       { "form sent", "  name: A", "  rating: 5" },
     },
     { "location", { location = { latitude = 28.6, longitude = 77.2, name = "Here" } }, { "location 28.6, 77.2", "Here" } },
-    { "reaction", { reaction = {} }, { "reaction taken back" } },
+    { "reaction", { reaction = {} }, { "reaction removed" } },
     { "system", { system = { body = "User A changed" } }, { "User A changed" } },
     { "hologram", { hologram = {} }, { "<hologram>" } },
   }

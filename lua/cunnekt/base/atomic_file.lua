@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A file that is there whole or not at all: written under another name in the same folder, made durable, then renamed.
--- The disk is used on the thread pool; the calls wait as cunnekt.task does.
+-- A file that appears complete or not at all: it is written under another name in the same folder, synced, then renamed.
+-- Disk operations run on the thread pool; the calls wait as those of base/task.lua do. Readers are not coordinated.
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
@@ -12,7 +12,7 @@ local atomic_file = {}
 local file_methods = {}
 local file_mt = { __index = file_methods, __name = "cunnekt.atomic_file" }
 
--- Waits for `start(done)`. In a task that is being cancelled nothing can wait any more: then it is only begun.
+-- Waits for `start(done)`. A task that is being cancelled cannot wait: there it only starts.
 local function wait_if_possible(start)
   if task.running() and not coroutine.isyieldable() then
     return start(function() end)
@@ -31,7 +31,7 @@ local function folder_of(path)
   return folder == nil and "." or folder == "" and "/" or folder
 end
 
--- Opens the temporary file; when the task is cancelled meanwhile, the file goes again as soon as it is there.
+-- Opens the temporary file; when the task is cancelled meanwhile, the file is removed as soon as it exists.
 local function open_partial(path)
   return task.await(function(done)
     local is_cancelled = false
@@ -50,7 +50,7 @@ local function open_partial(path)
   end)
 end
 
----Begins a file. Folders that are missing on the way are made.
+---Starts a file. Missing folders are created.
 ---@param path string
 ---@return cunnekt.atomic_file? file
 ---@return cunnekt.error? err kind "invalid"
@@ -70,7 +70,7 @@ function atomic_file.open(path)
   return setmetatable({ _path = path, _partial = partial, _file = file }, file_mt)
 end
 
--- An operation on the open file, which does one at a time: when the task is cancelled meanwhile, `close` must wait.
+-- Runs an operation on the open file, which allows one at a time: when the task is cancelled meanwhile, `close` must wait.
 local function operate(self, start)
   return wait_if_possible(function(done)
     self._is_busy = true
@@ -98,7 +98,7 @@ function file_methods:write(data)
   return true
 end
 
----Makes the file durable and gives it its name.
+---Syncs the file and renames it to its path.
 ---@return true? ok
 ---@return cunnekt.error? err
 function file_methods:commit()
@@ -123,7 +123,7 @@ function file_methods:commit()
   return true
 end
 
----Leaves nothing behind; after `commit` it does nothing.
+---Removes what was written; after `commit` it does nothing.
 function file_methods:close()
   local file, partial = self._file, self._partial
   self._file, self._partial = nil, nil

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A table that forgets what was not asked for in a while, in two halves: simple, and bounded.
+-- A bounded cache. It keeps two generations: reading an entry moves it to the young one; when that is full, the old one is
+-- dropped and they swap. So the least recently used entries are evicted, roughly, without a list.
 
 local cache = {}
 
@@ -12,7 +13,7 @@ function cache.new(capacity)
 end
 
 ---@param key any
----@return any value nil when it is not known
+---@return any value nil when it is not in the cache
 function cache_methods:get(key)
   local value = self._young[key]
   if value == nil then

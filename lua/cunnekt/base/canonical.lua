@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- One text for one value, whatever order a table's keys come in: for comparing what a script did with what it does.
+-- Values as text, equal for equal values whatever the order of a table's keys: dialogs compare by it what a script does
+-- now with what it did before. It is not meant to be read back.
 
 local canonical = {}
 

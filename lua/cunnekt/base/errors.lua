@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Expected failures: a table with a stable `kind`, which prints as a sentence. Misuse of a function is not one of
--- these: it raises a string that names the function.
+-- Expected failures: a table with a stable `kind`, which prints as a sentence. Functions return it as their second result.
+-- Misuse of a function is not one: that raises a string that names the function.
 
 local errors = {}
 
----An expected failure, the second result of whatever could not do what was asked.
+---An expected failure.
 ---@class cunnekt.error
 ---@field kind string one of: invalid auth rate_limited window_closed rejected http network tls timeout unknown_outcome cancelled too_large corrupt store
 ---@field message string a sentence without the kind; never holds a key, a number or a message text

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A queue of entries by their field `at`, the earliest first: a binary heap. Entries are never taken out of the middle;
--- who owns them knows which ones still count.
+-- A priority queue of entries by their field `at`, the earliest first: a binary heap. Entries cannot be removed from the
+-- middle; the owner marks those that no longer count, and skips them when they come out.
 
 local heap = {}
 
@@ -31,7 +31,7 @@ function heap_methods:first()
   return self[1]
 end
 
----Takes the earliest entry out.
+---Removes the earliest entry.
 ---@return {at: number}? entry nil when there is none
 function heap_methods:pop()
   local first, count = self[1], self._count

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- JSON: the only module that requires lua-cjson, and the edge at which its faults are mended (by the C functions
--- core.json_*): integers stay integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON.
--- It works on an lua-cjson of its own, so settings that a script makes on `require "cjson"` don't matter here.
+-- JSON. The only module that requires lua-cjson; the C functions core.json_* make up for its defects: integers stay
+-- integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON. It has its own instance of lua-cjson, so
+-- settings that a script makes on `require "cjson"` have no effect here.
 
 local cjson = require "cjson".new()
 local core = require "cunnekt.core"
@@ -22,14 +22,14 @@ cjson.encode_keep_buffer(true)
 ---@class cunnekt.json
 local json = {}
 
----JSON's null, which no other value of Lua can stand for. It counts as true in a condition.
+---JSON's null, which differs from every other value of Lua. It counts as true in a condition.
 ---@type lightuserdata
 json.null = cjson.null
 
 ---Marks a table as a list, so that it is encoded as `[]` even when empty. An empty list that comes out of
 ---`json.decode` is marked already.
 ---@generic T : table
----@param list? T taken and given back; a new table when left out
+---@param list? T taken and returned; a new table by default
 ---@return T list
 function json.array(list)
   if list == nil then list = {} end

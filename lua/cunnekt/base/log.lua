@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- One line an occurrence, on stderr, for the system's own journal to keep. Callers say what happened and where; keys,
--- numbers of customers and texts of messages never come here.
+-- The log: one line per event on stderr, which the system's journal keeps. No timestamps, for the journal adds them. Callers
+-- leave out API keys, customers' numbers and texts of messages.
 
 local log = {}
 
----Where lines go; replace it to send them elsewhere.
+---Writes a line; replace it to log elsewhere.
 ---@param line string
 function log.write(line)
   io.stderr:write(line, "\n")

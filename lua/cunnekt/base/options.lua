@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Checks of option tables: an unknown key or a wrong type raises, naming the function, the option and what was meant.
+-- Checks of option tables: an unknown key or a wrong type raises an error that names the function and the option, and
+-- suggests the nearest known key. What an option means is the function's own business.
 
 local options = {}
 
--- Levenshtein distance, for short names; stops counting past `most`.
+-- Levenshtein distance, for short names; may stop beyond `most`.
 local function distance(a, b, most)
   if math.abs(#a - #b) > most then
     return most + 1
@@ -65,7 +66,7 @@ local function wanted(kind)
   return table.concat(words, " or ")
 end
 
--- nil when the value fits, or what it must be. Most kinds are one word, and are compared without looking inside it.
+-- nil when the value fits, or what it must be. Most kinds are one word, which the first comparison settles.
 local function mismatch(value, kind)
   if type(value) == kind or kind == "any" then
     return nil
@@ -86,7 +87,7 @@ local function mismatch(value, kind)
   return ("%s, got %s"):format(wanted(kind), type(value))
 end
 
----Checks a table of options against what a function knows.
+---Checks a table of options against those that a function knows.
 ---@param where string the function's name, for the message
 ---@param opts table? nil counts as no options
 ---@param spec table<string, string|string[]> name → "string", "number", "integer", "boolean", "table", "function", "any", several joined by "|", or a list of the values allowed

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt backup`: a copy of the store, as it is at one moment, whether a host runs on it or not.
+-- `cunnekt backup`: copies the store as it is at one moment, with or without a host on it. The store makes the copy.
 
 local core = require "cunnekt.core"
 local store_command = require "cunnekt.cli.store_command"
@@ -16,15 +16,15 @@ SYNOPSIS
        cunnekt backup FILE [OPTIONS]
 
 DESCRIPTION
-       Copies the store to FILE, as it is at one moment. A running host makes
-       the copy itself, page by page between its commits, and goes on meanwhile.
-       FILE appears when the copy is complete and on the disk; until then it is
+       Copies the store to FILE as it is at one moment. A running host makes the
+       copy itself, page by page between its commits, and keeps serving. FILE
+       appears when the copy is complete and on the disk; until then it is
        FILE.part. An older FILE is replaced, but never a store that is in use.
 
-       A copied database file alone may be half of the truth: use this instead
-       of cp. The copy holds telephone numbers and texts of customers.
+       Use this instead of cp: the database file alone may lack recent commits.
+       The copy contains customers' telephone numbers and texts.
 
-       To go back to a copy, stop the host, take cunnekt.db and cunnekt.db-wal
+       To restore a copy, stop the host, move cunnekt.db and cunnekt.db-wal
        away, and put the copy in the place of cunnekt.db.
 
 OPTIONS
@@ -34,7 +34,7 @@ OPTIONS
 
 EXIT STATUS
        0      the copy is complete
-       1      it is not; the reason is on standard error
+       1      it failed; the reason is on standard error
        2      the command line was not understood
 
 EXAMPLES

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt check`: compiles a script without running it, and looks for what would only fail later.
+-- `cunnekt check`: compiles a script without running it, and reports what would fail only at run time. The rules are in
+-- check/.
 
 local rules = require "cunnekt.cli.check.rules"
 local usage = require "cunnekt.cli.usage"
@@ -8,14 +9,14 @@ local check = {}
 
 check.help = [[
 NAME
-       cunnekt check - look for mistakes in a script without running it
+       cunnekt check - find mistakes in a script without running it
 
 SYNOPSIS
        cunnekt check SCRIPT …
 
 DESCRIPTION
        Compiles each Lua file SCRIPT, and reports on standard output, one line
-       each with file and line number:
+       per mistake with file and line number:
 
        -  what does not compile,
        -  undefined globals: names that neither Lua, nor the script, nor the
@@ -24,8 +25,8 @@ DESCRIPTION
           cunnekt.client, the send_* and reply_* functions, and downloads,
        -  unknown events in bot:on, and unknown functions of the module.
 
-       Nothing is run, and nothing is sent. What only shows while a script runs
-       is not found.
+       Nothing is run, and nothing is sent. Mistakes that only show while a
+       script runs are not found.
 
 EXIT STATUS
        0      no mistake was found

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt dev`: a script and a sandbox in one process, and a chat with the script in the terminal.
+-- `cunnekt dev`: runs a script and a sandbox in one process, and shows their chat in the terminal, where the user writes as
+-- the customer. What a typed line means is in typed.lua.
 
 local address = require "cunnekt.base.address"
 local clock = require "cunnekt.time.clock"
@@ -29,11 +30,11 @@ DESCRIPTION
        A line that you type is a text; /help lists what else a customer can
        send; /quit, the end of the input, or Ctrl-C ends both.
 
-       Other terminals can act too: cunnekt trigger … --sandbox URL, with the
-       URL that is printed.
+       Another terminal can act as the customer too: cunnekt trigger … --sandbox
+       URL, with the URL that is printed.
 
-       What the script stores is forgotten at the end, unless CUNNEKT_STORE
-       names a store.
+       The script's store is in memory and lost at the end, unless CUNNEKT_STORE
+       names one.
 
 OPTIONS
        --sandbox HOST:PORT
@@ -64,10 +65,10 @@ local function define(parser)
   end
 end
 
--- An address that can be listened on, with its port: this one, or, when it was nobody's wish, any.
-local function free_address(wanted, is_wish)
+-- The wanted address or, when it is taken and was not asked for, any other on that host; with its port.
+local function free_address(wanted, is_asked_for)
   local host, port = address.parse(wanted)
-  if not host or is_wish and port ~= 0 then
+  if not host or is_asked_for and port ~= 0 then
     return wanted
   end
   for _, one in ipairs { port, 0 } do
@@ -95,7 +96,7 @@ local function open_sandbox(parsed, options)
   return opened, err
 end
 
--- Points the script at the sandbox and the sandbox at the script. What the user set stays, but for the API itself.
+-- Points the script at the sandbox and the sandbox at the script. All settings but those of the API stay.
 local function connect(box, values, sources, folder)
   local listen = free_address(values.listen, sources.listen ~= "default")
   settings.set_host {
@@ -112,7 +113,7 @@ local function connect(box, values, sources, folder)
   return ("http://%s%s"):format(listen, values.webhook_secret and "/webhook/…" or path)
 end
 
--- ---- the session: a sandbox, a person at the terminal, and their end -----------------------------------------------
+-- ---- the session ---------------------------------------------------------------------------------------------------
 
 local session_methods = {}
 local session_mt = { __index = session_methods }
@@ -122,7 +123,7 @@ local show_event = show "bot"
 local function new_session(parsed)
   local self = setmetatable({ person = parsed, timers = {}, lines = {} }, session_mt)
   function self.on_event(event)
-    -- A terminal shows by itself what was typed there.
+    -- The terminal has shown what was typed there.
     if not (event.kind == "in" and self.is_echoed) then
       show_event(event)
     end
@@ -154,7 +155,7 @@ function session_methods:close()
   self.box:close()
 end
 
--- Bots end in their own time; the sandbox stays until no listener but its own is left, for they still talk to it.
+-- Bots need time to stop, and still talk to the sandbox: it closes when only its own listener is left.
 function session_methods:close_after_bots()
   if core.counts().listeners <= 1 then
     return self:close()
@@ -164,7 +165,7 @@ function session_methods:close_after_bots()
   end)
 end
 
--- Calls `fn` when everything that was said is answered. A bot that takes nothing is not waited for long.
+-- Calls `fn` when every message is answered. Waits 10 seconds at most, for a bot that accepts nothing.
 function session_methods:when_idle(fn, tries)
   tries = tries or 500
   local bot = package.loaded["cunnekt.service"]
@@ -209,7 +210,7 @@ function session_methods:take_line(line)
   end
 end
 
--- A person reads an answer before the next line; lines from a pipe do so too.
+-- A person reads an answer before writing the next line; lines from a pipe wait for it too.
 function session_methods:take_lines()
   if self.is_taking then
     return
@@ -230,7 +231,7 @@ function session_methods:take_lines()
   end
 end
 
--- Waits for the script's bot: what is said before would have to be posted again.
+-- Waits for the script's bot to listen: a webhook posted earlier would be refused.
 function session_methods:listen_to_person()
   if core.counts().listeners <= 1 then
     return self:after(0.02, function()
@@ -243,7 +244,7 @@ function session_methods:listen_to_person()
   end)
   self.input = core.stdin(function(chunk)
     split(chunk)
-    -- An input that is empty from the start (a service, `</dev/null`) is nobody's wish to end.
+    -- An input that is empty from the start (a service, `</dev/null`) does not mean that the user wants to quit.
     self.has_ended = chunk == nil and (self.has_spoken or self.is_terminal)
     self:take_lines()
   end)

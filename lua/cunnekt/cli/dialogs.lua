@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt dialogs`: which dialogs there are and what they wait for, their end, and the hand-over to a person.
+-- `cunnekt dialogs`: lists dialogs and what they wait for, ends them, and pauses conversations for a person. The operations
+-- are in operate/dialogs.lua; this file reads the options and prints.
 
 local format = require "cunnekt.time.format"
 local store_command = require "cunnekt.cli.store_command"
@@ -10,7 +11,7 @@ local dialogs = {}
 
 dialogs.help = [[
 NAME
-       cunnekt dialogs - look at dialogs, end them, hand them to a person
+       cunnekt dialogs - list and end dialogs, pause them for a person
 
 SYNOPSIS
        cunnekt dialogs list [--open | --broken] [FILTERS] [--limit N] [OPTIONS]
@@ -20,46 +21,45 @@ SYNOPSIS
        cunnekt dialogs resume NUMBER [OPTIONS]
 
 DESCRIPTION
-       A dialog waits for its customer, for a time or for a signal, across
-       restarts. One that failed, or that a changed script would do differently,
-       is set aside with its error and step: it is broken. This works whether a
-       host runs on the store or not; a running host is asked, and obeys at
-       once.
+       A dialog waits for its customer, for a time or for a signal, also across
+       restarts. One that failed, or that a changed script would run
+       differently, is broken: it is kept with its error and step. The commands
+       work with or without a host on the store; a running host obeys at once.
 
-       list shows dialogs in the order in which they began: all of them, only
-       those that are --open, or only those that are --broken.
+       list shows dialogs in the order of their start: all of them, only those
+       that are --open, or only those that are --broken.
 
-       show tells all about one, and the steps of its journal; with --reveal
-       what was said, answered and kept as well.
+       show prints one dialog and the steps of its journal; with --reveal also
+       what was said, answered and kept.
 
-       end forgets dialogs for good. Their customers are told nothing.
+       end deletes dialogs for good. Their customers are not told.
 
-       pause hands a customer's conversation to a person: its messages reach
-       neither dialogs nor handlers, and the time of its dialogs stands still.
-       resume takes it back; what was due meanwhile is due then.
+       pause hands a customer's conversation over to a person: its messages
+       reach neither dialogs nor handlers, and its dialogs do not time out.
+       resume returns it to the bot; what was due meanwhile is due then.
 
-       A broken dialog goes on when the event at which it broke is retried,
-       with cunnekt events retry.
+       A broken dialog resumes when the event at which it broke is retried, with
+       cunnekt events retry.
 
 FILTERS
        --contact NUMBER
-              Only those of this customer.
+              Only dialogs with this customer.
 
        --older AGE, --newer AGE
-              Only those whose last step was longer ago, or since. An AGE is
+              Only dialogs whose last step was longer ago, or since. An AGE is
               like 90s, 15m, 2h or 3d.
 
 OPTIONS
        --limit N
-              Show so many (100).
+              Show at most N dialogs (100).
 
-       --all  With end: all that the filters leave.
+       --all  With end: all dialogs that match the filters.
 
 ]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
-       1      there is no such dialog, or the store cannot be had
+       1      there is no such dialog, or the store cannot be opened
        2      the command line was not understood
 
 EXAMPLES
@@ -89,7 +89,7 @@ local function print_list(result)
   end
   store_command.print_columns({ "ID", "NAME", "CONTACT", "STATE", "WAITS FOR", "UNTIL", "STEPS", "AGE", "ERROR" }, rows)
   if result.has_more then
-    print "There are more; --limit N shows them."
+    print "There are more; --limit N shows more of them."
   end
 end
 
@@ -165,11 +165,11 @@ local function finish(parsed)
   return store_command.run("dialogs", parsed, "dialogs.end", args, print_ended, code_of)
 end
 
-local function hand_over(operation, said)
+local function hand_over(operation, sentence)
   return function(parsed)
     local args = { contact = parsed.number, reveal = parsed.reveal or false }
     return store_command.run("dialogs", parsed, operation, args, function(result)
-      print(said:format(result.contact))
+      print(sentence:format(result.contact))
     end)
   end
 end

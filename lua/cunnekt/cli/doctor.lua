@@ -17,24 +17,24 @@ SYNOPSIS
        cunnekt doctor [SCRIPT] [--online] [OPTIONS]
 
 DESCRIPTION
-       Looks at the settings and where each comes from, the key, the store (its
-       version, its integrity, its size and what is set aside in it), the host
-       that runs on it, the disk, the clock and the libraries, and says one
-       sentence about each. Nothing is changed. Secrets are never shown.
+       Checks the settings and where each comes from, the key, the store (its
+       version, integrity, size and dead letters), the host that runs on it, the
+       disk, the clock and the libraries, and prints one sentence about each.
+       Nothing is changed. Secrets are never shown.
 
-       A line begins with ok, with note for what somebody should know, or with
-       WRONG for what keeps the bot from its work.
+       A line begins with ok, with note for what you should know, or with WRONG
+       for what keeps the bot from working.
 
-       Run it as the host's user, with the host's environment. What SCRIPT gives
-       to cunnekt.bot itself is not known here.
+       Run it as the host's user, with the host's environment. Options that
+       SCRIPT gives to cunnekt.bot are not known here.
 
 OPTIONS
        --online
-              Also ask whether Cunnekt's API can be reached, and the time. No
-              message is sent, and no key.
+              Also check whether Cunnekt's API can be reached, and compare the
+              time with it. No message is sent, and no key.
 
        --store NAME
-              The store, sqlite:FILE. By default CUNNEKT_STORE, what stands in
+              The store, sqlite:FILE. By default CUNNEKT_STORE, the setting in
               cunnekt.conf.lua, or cunnekt.db, beside SCRIPT or else in the
               working folder.
 

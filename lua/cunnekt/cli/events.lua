@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt events`: events that wait or were set aside, another try for them, or their end.
+-- `cunnekt events`: lists dead letters and waiting events, retries and drops them. The operations are in operate/events.lua;
+-- this file reads the options and prints.
 
 local format = require "cunnekt.time.format"
 local store_command = require "cunnekt.cli.store_command"
@@ -10,7 +11,7 @@ local events = {}
 
 events.help = [[
 NAME
-       cunnekt events - look at events, retry or drop those that were set aside
+       cunnekt events - list dead letters and waiting events, retry or drop them
 
 SYNOPSIS
        cunnekt events list [--dead | --pending | --all] [FILTERS]
@@ -20,41 +21,42 @@ SYNOPSIS
        cunnekt events drop (SEQ … | --all [FILTERS]) [OPTIONS]
 
 DESCRIPTION
-       An event whose handler fails again and again is set aside with its
-       traceback: it is dead, and waits for you. This works whether a host runs
-       on the store or not; a running host is asked, and obeys at once.
+       An event whose handler keeps failing becomes a dead letter: it is stored
+       with its traceback until it is retried or dropped. The commands work with
+       or without a host on the store; a running host obeys at once.
 
-       list shows events in the order in which they came: the dead ones, with
-       --pending those that wait for their turn, or --all of both. --state dead,
-       --state pending and --state all are the same.
+       list shows events in the order of their arrival: dead letters, with
+       --pending those that wait or are being handled, with --all both. --state
+       dead, --state pending and --state all are the same.
 
-       show tells all about one, with its traceback; with --reveal its body too.
+       show prints one event with its traceback; with --reveal its body too.
 
-       retry makes dead events wait again, with all their tries before them, and
-       before all others of their contact. Mend the script first. A pending one
-       that waits for its next try has it at once.
+       retry makes dead letters wait again, with all their attempts before them
+       and ahead of all other events of their contact. Fix the script first. A
+       pending event that waits for its next attempt is handled at once.
 
-       drop removes events for good; what it drops is said, and not asked.
+       drop deletes events for good. It prints what it deletes, but does not
+       ask.
 
 FILTERS
        --contact NUMBER
-              Only those of this customer.
+              Only events of this customer.
 
        --older AGE, --newer AGE
-              Only those that were set aside (or, pending, accepted) longer ago,
-              or since. An AGE is like 90s, 15m, 2h or 3d.
+              Only events that became dead letters (pending ones: that were
+              accepted) longer ago, or since. An AGE is like 90s, 15m, 2h or 3d.
 
 OPTIONS
        --limit N
-              Show so many (100).
+              Show at most N events (100).
 
-       --all  With retry and drop: all dead ones that the filters leave.
+       --all  With retry and drop: all dead letters that match the filters.
 
 ]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
-       1      there is no such event, or the store cannot be had
+       1      there is no such event, or the store cannot be opened
        2      the command line was not understood
 
 EXAMPLES
@@ -96,7 +98,7 @@ local function print_list(result, parsed)
   end
   store_command.print_columns(headings, rows)
   if result.has_more then
-    print "There are more; --limit N shows them."
+    print "There are more; --limit N shows more of them."
   end
 end
 
@@ -120,7 +122,7 @@ local function show(parsed)
       { "what", event.what },
       { "tries", event.attempts },
       { "accepted", event.accepted_at and format.local_time(event.accepted_at) },
-      { "set aside", event.failed_at and format.local_time(event.failed_at) },
+      { "failed", event.failed_at and format.local_time(event.failed_at) },
       { "body", ("%d bytes%s"):format(event.bytes, event.body and "" or "; --reveal shows them") },
     }
     for _, text in ipairs { event.error or "", event.body or "" } do
@@ -168,7 +170,7 @@ local function print_retried(result, session)
   elseif #result.missing == 0 and #result.waiting == 0 then
     print "none"
   end
-  complain("%s already waiting for their turn", result.waiting)
+  complain("already waiting: %s", result.waiting)
   complain("there is no event %s", result.missing)
   return code_of(result)
 end
@@ -179,7 +181,7 @@ local function print_dropped(result)
   elseif #result.missing == 0 and #result.busy == 0 then
     print "none"
   end
-  complain("%s being handled now, too late to drop", result.busy)
+  complain("being handled now, too late to drop: %s", result.busy)
   complain("there is no event %s", result.missing)
   return code_of(result)
 end

@@ -1,22 +1,23 @@
 -- SPDX-License-Identifier: MIT
--- The command line: finds the command and gives it its arguments. A command is a module `cunnekt.cli.<name>` with `help`,
--- a page in the manner of man, and `run(args)`, which returns the exit code: 0 done, 1 failed, 2 not understood.
+-- The command line: finds the command, and runs it with its arguments. A command is a module `cunnekt.cli.<name>` with
+-- `help`, a page like those of man, and `run(args)`, which returns the exit code: 0 done, 1 failed, 2 misused. Commands
+-- only read options and print; what they do is in the folders below.
 
 local usage = require "cunnekt.cli.usage"
 
 local cli = {}
 
--- Only what is shipped stands here, in the order of the help.
+-- In the order of the help.
 local commands = {
   { "run", "run a script" },
   { "dev", "run a script against a local Cunnekt, without an account" },
   { "sandbox", "run a local Cunnekt" },
   { "send", "send one message" },
   { "trigger", "act as a customer: post an event to a sandbox or a webhook" },
-  { "check", "look for mistakes in a script without running it" },
-  { "events", "look at events, retry or drop those that were set aside" },
-  { "outbox", "look at messages, retry or drop those that failed" },
-  { "dialogs", "look at dialogs, end them, hand them to a person" },
+  { "check", "find mistakes in a script without running it" },
+  { "events", "list dead letters and waiting events, retry or drop them" },
+  { "outbox", "list messages, retry or drop those that failed" },
+  { "dialogs", "list and end dialogs, pause them for a person" },
   { "backup", "copy the store while it is in use" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }
@@ -87,7 +88,7 @@ local function find(name)
   return nil
 end
 
--- Somebody who forgot the `run` of `cunnekt run bot.lua` most likely named a file.
+-- `cunnekt bot.lua` most likely lacks its `run`.
 local function unknown(name)
   if name:find "%.lua$" then
     return usage.mistake(nil, ("unknown command '%s' (did you mean 'run %s'?)"):format(name, name))

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt outbox`: messages on their way and what became of them, another try, or their end.
+-- `cunnekt outbox`: lists messages and their states, sends dead letters again, drops messages. The operations are in
+-- operate/messages.lua; this file reads the options and prints.
 
 local format = require "cunnekt.time.format"
 local json = require "cunnekt.base.json"
@@ -12,7 +13,7 @@ local outbox = {}
 
 outbox.help = [[
 NAME
-       cunnekt outbox - look at messages, retry or drop those that failed
+       cunnekt outbox - list messages, retry or drop those that failed
 
 SYNOPSIS
        cunnekt outbox list [--state STATE …] [FILTERS] [--limit N] [OPTIONS]
@@ -21,54 +22,55 @@ SYNOPSIS
        cunnekt outbox drop ID … [OPTIONS]
 
 DESCRIPTION
-       What handlers say joins the outbox, and leaves it when the provider has
-       taken it. This works whether a host runs on the store or not; a running
-       host is asked, and obeys at once.
+       A message is stored in the outbox until the provider has accepted it. The
+       commands work with or without a host on the store; a running host obeys
+       at once.
 
-       A message is
+       The states of a message:
 
-       queued    waiting to be sent, also for another try
-       sending   being sent now
-       unknown   held: the answer was lost, so nobody knows whether the provider
-                 took it
-       rejected  refused by the provider, or by a check before
-       failed    given up as its policy says, or reported as failed afterwards
-       accepted  taken; then sent, delivered, read and played, as statuses tell
+       queued    waits to be sent, also after a failed attempt
+       sending   is being sent
+       unknown   delivery is uncertain: the answer was lost, and the message is
+                 not sent again by itself
+       rejected  refused by the provider, or invalid
+       failed    given up, as its policy says, or reported as failed later
+       accepted  accepted by the provider; then sent, delivered, read and
+                 played, as its statuses say
 
-       list shows the first five, which need an eye; with --state those of that
-       state, and --state all of all. What was accepted is kept for 8 days, the
-       newest is shown first.
+       list shows the first five states, which may need attention; --state shows
+       others, and --state all shows all. Accepted messages are kept for 8 days,
+       and the newest are shown first.
 
-       show tells all about one, by its number or the provider's id; with
+       show prints one message, by its number or the provider's id; with
        --reveal its content too.
 
-       retry queues messages that are unknown, rejected or failed, before all
-       others to their contact. An unknown one may have arrived: sent again, the
-       customer may get it twice, so that needs --yes.
+       retry queues unknown, rejected and failed messages again, ahead of all
+       others to their contact. An unknown one may have arrived, so the customer
+       may get it twice: that needs --yes.
 
-       drop removes messages that are not being sent; what it drops is said, and
-       not asked.
+       drop deletes messages that are not being sent. It prints what it deletes,
+       but does not ask.
 
 FILTERS
        --contact NUMBER
-              Only those to this customer.
+              Only messages to this customer.
 
        --older AGE, --newer AGE
-              Only those whose state changed longer ago, or since. An AGE is
+              Only messages whose state changed longer ago, or since. An AGE is
               like 90s, 15m, 2h or 3d.
 
 OPTIONS
        --limit N
-              Show so many (100).
+              Show at most N messages (100).
 
-       --yes  Send unknown ones again, though customers may get them twice.
+       --yes  Send unknown messages again; customers may get them twice.
 
 ]] .. store_command.shown_help .. "\n" .. store_command.store_help .. [[
 
 EXIT STATUS
        0      done
-       1      there is no such message, an unknown one was not retried for want
-              of --yes, or the store cannot be had
+       1      there is no such message, an unknown one was not retried without
+              --yes, or the store cannot be opened
        2      the command line was not understood
 
 EXAMPLES
@@ -84,7 +86,7 @@ local states = status.shown
 
 local is_state = status.set(states)
 
--- The states that are named, as a list; false when none is; nil and what is wrong.
+-- The states that were chosen, as a list; false when none was; nil and what is wrong.
 local function read_states(wanted)
   local chosen = {}
   for name in (table.concat(wanted, ",") .. ","):gmatch "([^,]*)," do
@@ -112,7 +114,7 @@ local function print_list(result)
   end
   store_command.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "TRIES", "AGE", "ERROR OR ID" }, rows)
   if result.has_more then
-    print "There are more; --limit N shows them."
+    print "There are more; --limit N shows more of them."
   end
 end
 
@@ -156,9 +158,10 @@ local function complain(sentence, ids)
 end
 
 local doubt = [[
-nobody knows whether the provider took %s. Sent again, the customer may get
-it twice; not sent again, perhaps never. Ask the customer or the provider, and
-repeat the command with --yes to send again. Nothing was retried]]
+the answer was lost, so the delivery of %s is uncertain. Sent again, the
+customer may get it twice; not sent again, perhaps never. Ask the customer or
+the provider, and repeat the command with --yes to send again. Nothing was
+retried]]
 
 local function code_of(result)
   return #result.missing + #(result.busy or {}) + #(result.doubtful or {}) > 0 and 1 or 0
@@ -173,7 +176,7 @@ local function print_retried(result, session)
     ))
   end
   complain(doubt, result.doubtful)
-  complain("%s already on the way", result.waiting)
+  complain("already waiting or being sent: %s", result.waiting)
   complain("there is no message %s that could be sent again", result.missing)
   return code_of(result)
 end
@@ -182,7 +185,7 @@ local function print_dropped(result)
   if #result.dropped > 0 then
     print(("dropped %s: %s"):format(words.count(#result.dropped, "message"), words.list(result.dropped)))
   end
-  complain("%s being sent, or cut off in it when the host ended; too late to drop", result.busy)
+  complain("being sent, or interrupted while being sent, too late to drop: %s", result.busy)
   complain("there is no message %s that could be dropped", result.missing)
   return code_of(result)
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and stays until its work is done.
+-- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and ends when all work is done. It
+-- owns the global `arg` and the search for the script's modules.
 
 local core = require "cunnekt.core"
 local source = require "cunnekt.dialog.engine.source"
@@ -24,16 +25,16 @@ DESCRIPTION
 
        require finds files beside the script, wherever it is run from.
 
-       SIGTERM or SIGINT stops a bot: it takes nothing new, finishes what is
-       under way, and exits with 0. A second one exits at once.
+       SIGTERM or SIGINT stops a bot: it accepts nothing new, finishes what it
+       has begun, and exits with 0. A second signal exits immediately.
 
 OPTIONS
        --listen HOST:PORT
               Where webhooks come in (127.0.0.1:8080).
 
        --admin HOST:PORT
-              Where machines may ask GET /healthz, /readyz and /metrics; nowhere
-              by default. Keep it from the outside.
+              Where monitoring finds GET /healthz, /readyz and /metrics; nowhere
+              by default. Do not make it public.
 
        --webhook-path PATH
               The path they come to (/webhook).
@@ -59,7 +60,7 @@ OPTIONS
 
 ENVIRONMENT
        CUNNEKT_API_KEY
-              The key of the API. It is never taken from the command line.
+              The key of the API. It is never an option.
 
        CUNNEKT_WEBHOOK_SECRET
               Serves webhooks at /webhook/SECRET and nowhere else.
@@ -85,7 +86,7 @@ EXAMPLES
        cunnekt run --listen 0.0.0.0:8080 shop/bot.lua --verbose
 ]]
 
----Splits the command line at SCRIPT: what follows is the script's own, whatever it looks like.
+---Splits the command line at SCRIPT: what follows are the script's own arguments.
 ---@param args string[]
 ---@param flags string[] the options that take a value
 ---@return string[] before
@@ -108,7 +109,7 @@ function run.split(args, flags)
   return args, i
 end
 
----Sets the global `arg` as the plain interpreter does: the script is 0, what stands before it has negative places.
+---Sets the global `arg` as the plain interpreter does: the script is at 0, what is before it at negative places.
 ---@param name string the command's
 ---@param before string[] its options
 ---@param script string
@@ -132,18 +133,18 @@ function run.folder_of(path)
   return folder == "" and "/" or folder
 end
 
--- A script in another folder finds the files beside it; the user's own path comes first.
+-- `require` finds files beside the script, after those on the user's own path.
 local function add_script_folder(path)
   local folder = run.folder_of(path) or "."
   package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
 end
 
--- The script and the modules that it requires live in a world of their own, so that its dialogs can be rebuilt.
+-- The script and the modules that it requires have an environment of their own, so that dialogs can be rebuilt in it.
 local function load_modules_into(env)
   table.insert(package.searchers, 2, function(name)
     local path = not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path)
     if not path then
-      return nil -- whoever comes next says where it looked
+      return nil -- the next searcher reports where it searched
     end
     local chunk, failure = source.load_module(name, path, env)
     if not chunk then
@@ -163,7 +164,7 @@ local function load_script(path)
   return source.load(path, env)
 end
 
--- The traceback ends where the script begins: the frames below are the host's.
+-- The traceback ends at the script: the frames below are the host's.
 local function traceback(failure)
   if type(failure) ~= "string" then
     local mt = getmetatable(failure)
@@ -177,7 +178,7 @@ local function complain(failure)
   return 1
 end
 
--- What a script leaves behind: bots to serve, and whatever else is still under way.
+-- What a script leaves: bots to serve, and timers, requests and tasks that have not ended.
 local function finish()
   local service = package.loaded["cunnekt.service"]
   if service then
@@ -187,7 +188,7 @@ local function finish()
   end
 end
 
--- A task that the script started and did not wait for fails loudly, and the process with it, at its end.
+-- A failure of a task that the script does not wait for is printed, and becomes the exit code at the end.
 local function watch_tasks()
   local watch = { has_failed = false }
   function task.on_failure(failure)
@@ -197,12 +198,12 @@ local function watch_tasks()
   return watch
 end
 
----Runs a script to its end. `cunnekt dev` does so too.
+---Runs a script to its end. For `cunnekt dev` too.
 ---@param path string "-" for standard input
 ---@param args string[]
 ---@return integer code 0; 1 when it raised an error, which is on stderr then
 function run.script(path, args)
-  -- What a bot prints is a log: whoever reads it through a pipe, as systemd does, wants each line when it is said.
+  -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
   local chunk, problem = load_script(path)
   if not chunk then

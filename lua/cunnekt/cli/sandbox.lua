@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt sandbox`: a local Cunnekt that runs until it is stopped, and shows what is said.
+-- `cunnekt sandbox`: runs a sandbox until it is stopped, and prints the messages both ways.
 
 local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
@@ -24,48 +24,48 @@ DESCRIPTION
        sendreplymessage and getmediafile, with the same checks, message ids and
        the 24-hour window. What customers write, and the statuses of what they
        are sent, goes to the webhook URL of a bot; what the bot refuses is sent
-       again. Nobody is reached.
+       again. No real customer is reached.
 
        The customer 919999999999 has just written when it starts, so that the
-       provider's examples, sent to that number, are taken. Anybody else must
-       write first, see cunnekt trigger.
+       provider's examples, sent to that number, are accepted. Other customers
+       must write first, see cunnekt trigger.
 
-       The first line on stdout says where it listens; then what is said.
+       The first line on stdout says where it listens; then come the messages.
 
 OPTIONS
        --listen HOST:PORT
               Where to listen (127.0.0.1:8025). Port 0 takes any free one.
 
        --webhook URL
-              Where the bot takes its webhooks. Without one nothing is posted.
+              The webhook URL of the bot. Without one nothing is posted.
 
        --open
-              Everybody's 24-hour window is open.
+              The 24-hour window of every customer is open.
 
        --no-statuses
               Post no statuses.
 
        --no-read
-              Messages are delivered, and never read.
+              Messages are delivered, but never read.
 
        --delay SECONDS
               Wait before each status (0).
 
        --history COUNT
-              Remember so many messages (10000).
+              Remember COUNT messages (10000).
 
        --quiet
-              Do not show what is said.
+              Print no messages.
 
 CONTROL
        JSON under http://HOST:PORT/control, for tests and tools:
 
        POST messages {type, from, name, text, id, …}  act as a customer
-       GET  messages?after=N&to=NUMBER&wait=SECONDS   read what was said
+       GET  messages?after=N&to=NUMBER&wait=SECONDS   read messages
        GET  messages?id=ID&status=STATUS&wait=SECONDS wait for a status
        DELETE messages                                forget everything
        POST statuses {id, status, code}               post a status
-       POST clock {advance: SECONDS}                  move its time on
+       POST clock {advance: SECONDS}                  advance its clock
        POST settings {webhook, open, statuses, …}     change the options
        GET  state?contact=NUMBER                      counts; a window
        POST faults {kind, count, after, seconds, …}   break the next sends:
@@ -73,17 +73,12 @@ CONTROL
               duplicate
 
 ENVIRONMENT
-       CUNNEKT_API_KEY     the only key that is taken; any, when it is not set
+       CUNNEKT_API_KEY     the only valid key; any key is, when it is not set
        CUNNEKT_APP_SECRET  signs the webhooks, as Meta does
 
 EXIT STATUS
-       0      it was stopped by SIGINT or SIGTERM
-       1      it could not listen
-       2      the command line was not understood
-
-EXIT STATUS
        0      stopped by SIGINT or SIGTERM
-       1      the address cannot be listened on
+       1      it cannot listen on the address
        2      the command line was not understood
 
 EXAMPLES
@@ -104,8 +99,8 @@ local function define(parser)
   parser:flag "--quiet"
 end
 
----What shows a sandbox's events on stdout, as `on_event` of sandbox.new.
----@param business string what the bot is called
+---A function that prints a sandbox's events on stdout, for `on_event` of sandbox.new.
+---@param business string the bot's name
 ---@return fun(event: table)
 function command.show(business)
   return function(event)
@@ -117,7 +112,7 @@ function command.show(business)
       print(("%s\u{2717} refused: %s (code %d)"):format((" "):rep(30), event.message, event.code))
     elseif event.kind == "webhook_refused" and event.attempts == 1 then
       -- Not the error's own sentence: the URL in it may hold a secret.
-      print(("-- the bot did not take a webhook (%s); trying again"):format(event.status or event.error.kind))
+      print(("-- the bot refused a webhook (%s); trying again"):format(event.status or event.error.kind))
     end
   end
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt send`: one message of any kind, and what became of it. How its arguments make a message is in send_kinds.lua.
+-- `cunnekt send`: sends one message of any kind and prints the outcome. How arguments become a message is in send_kinds.lua.
 
 local client = require "cunnekt.provider.client"
 local errors = require "cunnekt.base.errors"
@@ -44,8 +44,9 @@ OPTIONS
               A reply button; one to three.
 
        --button url=TEXT, --button quick_reply=PAYLOAD
-              Of a template: the variable part of a link, or what comes back.
-              Its place is that in the template; 2:url=TEXT says another.
+              Of a template: the variable part of a link, or the reply's
+              payload. Its index is its place among these options; 2:url=TEXT
+              sets another.
 
        --row ID=TITLE[|DESCRIPTION]
               A row of the list; one to ten.
@@ -54,7 +55,7 @@ OPTIONS
               Of a template: the values of {{1}}, {{2}} and so on, in order.
 
        --components JSON
-              Of a template: the provider's own form, passed on as it is.
+              Of a template: the provider's own form, sent as it is.
 
        --override-bot
               Of a template: sets overridebot.
@@ -68,13 +69,13 @@ OPTIONS
               Read these settings from FILE.
 
 ENVIRONMENT
-       CUNNEKT_API_KEY   the key; it is never taken from the command line
+       CUNNEKT_API_KEY   the key; it is never an option
        CUNNEKT_BASE_URL  the API, when it is not https://app2.cunnekt.com/v1
 
 EXIT STATUS
-       0      the message was accepted; the webhook is told whether it arrives
-       1      it was not, or nobody knows (unknown_outcome); the reason is on
-              standard error
+       0      the message was accepted; webhooks tell whether it arrives
+       1      it was not, or delivery is uncertain (unknown_outcome); the reason
+              is on standard error
        2      the command line was not understood
 
 EXAMPLES
@@ -114,7 +115,7 @@ local function report(sent, err, is_json)
   return 1
 end
 
--- Without the place in this file and the function's name, which say nothing to somebody at a terminal.
+-- Without the file, line and function, which mean nothing at a terminal.
 local function sentence(failure)
   return (tostring(failure):gsub("^[%w_/.]+%.lua:%d+: ", ""):gsub("^cunnekt%.client: ", ""))
 end

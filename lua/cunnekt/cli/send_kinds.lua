@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The kinds of message that `cunnekt send` knows: for each what it takes (`define`), how that is read (`read`, which gives
--- nil and a sentence when it makes no sense), and how it is sent.
+-- The kinds of message that `cunnekt send` knows. Each has `define`, which declares its arguments, `read`, which checks them
+-- and gives nil and a sentence when they are wrong, and `send`.
 
 local json = require "cunnekt.base.json"
 
@@ -12,7 +12,7 @@ local function as_is(parsed)
   return parsed
 end
 
--- ID=TITLE, split at the first sign.
+-- ID=TITLE, split at the first "=".
 local function split_pair(option, word)
   local id, title = word:match "^(.-)=(.*)$"
   if not id or id == "" then
@@ -33,7 +33,7 @@ local function read_file(path)
   return text, problem or ("%s: cannot be read"):format(path)
 end
 
--- Every item of a repeated option through `read`; nil and a sentence at the first that makes no sense.
+-- Reads every item of a repeated option; nil and a sentence at the first that is wrong.
 local function read_each(words, read)
   local items = {}
   for i, word in ipairs(words) do
@@ -53,7 +53,7 @@ kinds.text = {
   end,
   read = function(parsed)
     if parsed.text == "-" then
-      -- What echo and editors put at the end is no part of the message.
+      -- The line end that echo and editors add is not part of the message.
       parsed.text = io.read "a":gsub("\r?\n$", "")
     end
     return parsed

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt trigger`: one event of a customer, given to a sandbox or posted straight to a webhook.
+-- `cunnekt trigger`: makes one event of a customer, and gives it to a sandbox or posts it to a webhook. The bodies are made
+-- by sandbox/samples.lua.
 
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
@@ -20,9 +21,9 @@ SYNOPSIS
        cunnekt trigger TYPE [OPTIONS] (--sandbox URL | --webhook URL)
 
 DESCRIPTION
-       Makes one event in the provider's own form. With --sandbox, a running
-       sandbox gets it from a customer and passes it to its bot; with --webhook
-       it is posted to that URL directly.
+       Makes one event in the provider's own form. With --sandbox, a customer of
+       a running sandbox writes it, and the sandbox posts it to its bot; with
+       --webhook it is posted to that URL directly.
 
        TYPE is a message: text button list quick_reply form image video audio
        document sticker location contacts reaction order system unsupported
@@ -36,21 +37,21 @@ OPTIONS
               The customer's name.
 
        --text TEXT
-              What is written; the title of a choice; the caption of a file; the
+              The text; the title of a choice; the caption of a file; the
               answers of a form, as JSON.
 
        --id ID
-              The id chosen, for button, list and quick_reply; the message
-              meant, for a reaction and for a status; else the message's own id.
+              For button, list and quick_reply the id that was chosen; for
+              reactions and statuses the message; else the message's own id.
 
        --file FILE
               The file that is sent, for media.
 
        --set FIELD=VALUE
-              Change any field of the event; may be given again. FIELD is a path
-              as messages.0.text.body, or one within the message or status, as
-              text.body. FIELD:=JSON takes a value that is no string;
-              FIELD:=null takes the field away.
+              Change any field of the event; may be repeated. FIELD is a path
+              such as messages.0.text.body, or one within the message or status,
+              such as text.body. FIELD:=JSON sets a value that is not a string;
+              FIELD:=null removes the field.
 
        --envelope
               In Meta's own envelope instead of Cunnekt's flattened form.
@@ -119,8 +120,8 @@ local function read_file(path)
   return data, path:match "[^/]+$"
 end
 
--- What is asked for, as the options of samples.build; or nil and what is wrong.
-local function read_wish(parsed)
+-- The options for samples.build; or nil and what is wrong.
+local function read_options(parsed)
   local kind = parsed.type
   if not samples.is_message(kind) and not samples.is_status(kind) then
     local known = table.move(samples.statuses, 1, #samples.statuses, #samples.types + 1, { table.unpack(samples.types) })
@@ -134,17 +135,17 @@ local function read_wish(parsed)
   if not changes then
     return nil, problem
   end
-  local wish = {
+  local wanted = {
     from = parsed.from and identity.plain(parsed.from), name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
     envelope = parsed.envelope,
   }
   if parsed.file then
-    wish.data, wish.filename = read_file(parsed.file)
-    if not wish.data then
-      return nil, wish.filename
+    wanted.data, wanted.filename = read_file(parsed.file)
+    if not wanted.data then
+      return nil, wanted.filename
     end
   end
-  return wish
+  return wanted
 end
 
 local function fail(message)
@@ -160,8 +161,8 @@ local function finish(parsed, shown, id, status)
   return 0
 end
 
-local function post_to_webhook(parsed, wish)
-  local body, about = samples.build(parsed.type, wish)
+local function post_to_webhook(parsed, wanted)
+  local body, about = samples.build(parsed.type, wanted)
   local text = json.encode(body)
   local headers = webhooks.headers(text, settings.environment "app_secret")
   local answer, err = http.post(parsed.webhook, text, { headers = headers, timeout = 30 })
@@ -173,21 +174,21 @@ end
 
 local STATUS_FIELDS = { id = true, from = true, set = true, envelope = true }
 
-local function post_to_sandbox(parsed, wish)
+local function post_to_sandbox(parsed, wanted)
   local call = "messages"
   if samples.is_status(parsed.type) then
-    call, wish.status = "statuses", parsed.type
-    for name in pairs(wish) do
+    call, wanted.status = "statuses", parsed.type
+    for name in pairs(wanted) do
       if name ~= "status" and not STATUS_FIELDS[name] then
-        wish[name] = nil
+        wanted[name] = nil
       end
     end
   else
-    wish.type = parsed.type
-    wish.data = wish.data and core.base64_encode(wish.data)
+    wanted.type = parsed.type
+    wanted.data = wanted.data and core.base64_encode(wanted.data)
   end
-  wish.wait = true
-  local text = json.encode(wish)
+  wanted.wait = true
+  local text = json.encode(wanted)
   local base = parsed.sandbox:gsub("/+$", ""):gsub("/v1$", "")
   local answer, err = http.post(base .. "/control/" .. call, text, {
     headers = { ["Content-Type"] = "application/json" }, timeout = 60,
@@ -199,9 +200,9 @@ local function post_to_sandbox(parsed, wish)
   if answer.status ~= 200 then
     return fail(result.error and result.error.message or ("the sandbox answered %d"):format(answer.status))
   elseif not result.webhook then
-    io.stderr:write "cunnekt trigger: the sandbox has no webhook URL, so no bot heard of it\n"
+    io.stderr:write "cunnekt trigger: the sandbox has no webhook URL, so no bot received it\n"
   elseif not result.webhook.status then
-    return fail(("the sandbox could not reach the bot (%s); it goes on trying"):format(result.webhook.error))
+    return fail(("the sandbox could not reach the bot (%s); it keeps trying"):format(result.webhook.error))
   end
   return finish(parsed, text, result.id, result.webhook and result.webhook.status or 200)
 end
@@ -213,11 +214,11 @@ function command.run(args)
   if not parsed then
     return code
   end
-  local wish, problem = read_wish(parsed)
-  if not wish then
+  local wanted, problem = read_options(parsed)
+  if not wanted then
     return usage.mistake("trigger", problem)
   end
-  return (parsed.sandbox and post_to_sandbox or post_to_webhook)(parsed, wish)
+  return (parsed.sandbox and post_to_sandbox or post_to_webhook)(parsed, wanted)
 end
 
 return command

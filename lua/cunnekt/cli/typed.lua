@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a person types as the customer in `cunnekt dev`: a line is a text, or a command that begins with a slash.
+-- Reads what the user types as the customer in `cunnekt dev`: a line is a text, or a command that begins with a slash. It
+-- sends nothing itself.
 
 local json = require "cunnekt.base.json"
 
@@ -12,7 +13,7 @@ A line is a text to the bot. Else:
   /image FILE   send a file; also /document, /audio, /video, /sticker
   /location     send a place           /react EMOJI  react to the last message
   /help         this                   /quit         end
-Without ID the first choice is taken; without FILE a sample is sent.
+Without ID it is the first choice; without FILE a sample is sent.
 ]]
 
 local CHOICES = { button = "button", list = "list", reply = "quick_reply" }
@@ -39,7 +40,7 @@ local function form_message(text)
   end
   local answers = json.decode(text)
   if type(answers) ~= "table" then
-    return nil, "a form's answers are a JSON object, such as {\"rating\":\"5\"}"
+    return nil, "a form's answers are a JSON object such as {\"rating\":\"5\"}"
   end
   return { type = "form", form = answers }
 end
@@ -68,7 +69,7 @@ function typed.read(line)
   return nil, ("there is no /%s; /help lists what there is"):format(name)
 end
 
----Cuts what comes in into lines: the function made here takes chunks, and nil at the end.
+---Splits chunks of input into lines: returns a function that takes each chunk, and nil at the end.
 ---@param on_line fun(line: string)
 ---@return fun(chunk: string|nil)
 function typed.splitter(on_line)

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- What the commands share: reading arguments with argparse, the settings among them, and saying on stderr what was not
--- understood.
+-- What all commands share: reading arguments with argparse, settings given as options, and error messages about the command
+-- line. It prints, and returns exit codes; it never exits.
 
 local options = require "cunnekt.base.options"
 local settings = require "cunnekt.provider.settings"
 
 local usage = {}
 
----Says what was not understood.
+---Prints what is wrong with the command line, and how to get help.
 ---@param command string? the command's name; nil: before any command
 ---@param message string
 ---@return integer code 2
@@ -26,12 +26,12 @@ function usage.hint(name, candidates)
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 
--- argparse puts its own question on a line of its own.
+-- argparse puts its suggestion on a line of its own.
 local function joined(message)
   return (message:gsub("\nDid you mean (.-)%?$", " (did you mean %1?)"))
 end
 
--- A secret on a command line is visible to every user of the machine: it is no option, and the answer says what is.
+-- Every user of the machine can see command lines, so no secret is an option; the message says what to use instead.
 local function refused_secret(word)
   local name = word:match "^%-%-([%a-]+)"
   local setting = name and settings.known[name:gsub("-", "_")]
@@ -41,7 +41,7 @@ local function refused_secret(word)
   return nil
 end
 
----Reads a command's arguments. Prints the help or the mistake itself, and gives the exit code then.
+---Reads a command's arguments; prints the help or the mistake, and gives the exit code then.
 ---@param command string the command's name
 ---@param help string its page
 ---@param define fun(parser: table) declares arguments and options on an argparse parser
@@ -87,7 +87,7 @@ local function flag_of(name)
   return "--" .. name:gsub("_", "-")
 end
 
----The names of the settings that may stand on a command line, sorted.
+---The names of the settings that are options, sorted.
 ---@param is_client_only? boolean only those of cunnekt.client
 ---@return string[]
 function usage.setting_names(is_client_only)
@@ -101,7 +101,7 @@ function usage.setting_names(is_client_only)
   return names
 end
 
----The options of these settings as they stand on a command line, and --config. Each takes one value.
+---The options for these settings, and --config. Each takes one value.
 ---@param names string[]
 ---@return string[]
 function usage.setting_flags(names)
@@ -122,7 +122,7 @@ function usage.declare_settings(parser, names)
   end
 end
 
----Makes the settings that were given hold for the whole process.
+---Sets the settings that were given for the whole process.
 ---@param command string
 ---@param parsed table what usage.parse gave
 ---@param names string[]

@@ -62,7 +62,8 @@ end
 
 local function add_risks(add, values, sources)
   if not values.app_secret and not values.webhook_secret then
-    add("note", "settings", "neither CUNNEKT_WEBHOOK_SECRET nor CUNNEKT_APP_SECRET is set: whoever finds the address can post events")
+    local secrets = "neither CUNNEKT_WEBHOOK_SECRET nor CUNNEKT_APP_SECRET is set"
+    add("note", "settings", "%s: whoever finds the address can post events", secrets)
   end
   if values.admin and not is_loopback(values.admin) then
     add("note", "settings", "the admin address %s can be reached from other machines; keep it behind a firewall", values.admin)
@@ -143,10 +144,12 @@ local function add_check(add, found)
     add("wrong", "store", "the store is damaged: %s", problem)
   end
   if found.wal_bytes > max_log then
-    add("note", "store", "its write-ahead log has %s; a program that keeps the database open for reading may be the cause", words.size(found.wal_bytes))
+    local size = words.size(found.wal_bytes)
+    add("note", "store", "its write-ahead log has %s; a program that keeps the database open may be the cause", size)
   end
   if found.latest_time and found.latest_time > clock.now() + max_skew then
-    add("wrong", "clock", "the clock was put back: the store has seen a time %d s later", math.floor(found.latest_time - clock.now()))
+    local seconds = math.floor(found.latest_time - clock.now())
+    add("wrong", "clock", "the clock was set back: the store has seen a time %d s later", seconds)
   end
 end
 
@@ -158,7 +161,8 @@ local function has_right_version(add, url)
   elseif version < schema.version then
     add("note", "store", "the store is of version %d; the next start brings it to %d", version, schema.version)
   elseif version > schema.version then
-    add("wrong", "store", "the store is of version %d, and this program knows only %d: the program is too old", version, schema.version)
+    local sentence = "the store is of version %d, and this program knows only %d: the program is too old"
+    add("wrong", "store", sentence, version, schema.version)
   end
   return version == schema.version
 end

@@ -20,11 +20,24 @@ local operations = {}
 ---@field counts table<string, integer>
 ---@field started_at number seconds since 1970
 ---@field is_stopping boolean
----@field inbox {has_room: fun(self, n: integer): boolean; count: fun(self): integer; active: fun(self): integer; retry_first: fun(self, seq: integer, contact: string); hurry: fun(self, seq: integer, contact: string); forget: fun(self, seq: integer, contact: string): boolean}
----@field outbox {count: fun(self): integer; retry_first: fun(self, row: table); drop: fun(self, id: integer, contact: string): boolean}
----@field dialogs {evict: fun(self, id: integer)}
+---@field inbox cunnekt.operate.inbox
+---@field outbox cunnekt.operate.outbox
+---@field dialogs {evict: fun(self, id: integer)} evict: from memory
 ---@field address fun(self): string? where webhooks come in; nil before it listens
 ---@field chat fun(self, to: string, phone_number_id: string): cunnekt.chat
+
+---@class cunnekt.operate.inbox
+---@field has_room fun(self, n: integer): boolean whether n more events can be accepted
+---@field count fun(self): integer waiting and running events
+---@field active fun(self): integer running events
+---@field retry_first fun(self, seq: integer, contact: string) queues an event of the store ahead of all others of its contact
+---@field hurry fun(self, seq: integer, contact: string) ends the pause before an event's next attempt
+---@field forget fun(self, seq: integer, contact: string): boolean drops what memory has of an event; false: it is running
+
+---@class cunnekt.operate.outbox
+---@field count fun(self): integer messages that wait or are being sent
+---@field retry_first fun(self, row: table) queues a message of the store ahead of all others to its contact
+---@field drop fun(self, id: integer, contact: string): boolean false: it is being sent
 
 ---@class cunnekt.operate.operation
 ---@field types table<string, string|string[]> of its arguments, for options.check

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- What the provider's answer to a send means. No form of it is documented, so this copes with every one that was seen:
--- the message id in any of its places, a failure inside a 200, Meta's own error passed on, text that is not JSON, and
--- nothing at all. A code, where there is one, decides; the HTTP status only where there is none.
+-- What the provider's answer to a send means. No format is documented, so this reads every one that was seen: the message
+-- id in several places, a failure inside a 200, a forwarded error of Meta's, text that is not JSON, and an empty body. A
+-- code decides, if there is one, otherwise the HTTP status.
 --
--- A 2xx means accepted, not delivered. What can be either way is "unknown_outcome", so that nobody sends it again.
+-- A 2xx means accepted, not delivered. An answer that may mean either is "unknown_outcome": the message is not sent again.
 
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
@@ -12,19 +12,19 @@ local units = require "cunnekt.time.units"
 
 local answer = {}
 
--- How much of a body an error carries, and how much of the provider's words its message, in bytes.
+-- Bytes of the body and of the provider's message that an error keeps.
 local BODY_KEPT, TEXT_KEPT = 2048, 500
 
 -- Meta's codes (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/).
 local RATE_CODES = { [130429] = true, [131056] = true, [4] = true, [80007] = true }
 local RETRYABLE_CODES = { [1] = true, [2] = true, [131000] = true, [131016] = true, [131057] = true, [133004] = true }
 local WINDOW_CODE = 131047
--- Meta holds marketing messages back from this user: not before another day.
+-- Meta limits marketing messages to this user: not again before a day has passed.
 local HELD_BACK_CODE = 131049
--- An access token of the provider's that Meta refused.
+-- Meta refused the provider's access token.
 local TOKEN_CODE = 190
 
--- ---- looking into a decoded body ------------------------------------------------------------------------------------
+-- ---- parts of a decoded body ----------------------------------------------------------------------------------------
 
 local function object(value)
   return type(value) == "table" and value or nil
@@ -58,7 +58,7 @@ local function message_id(raw)
     or as_id(at(raw, "id"))
 end
 
--- Whether a field named as an error holds one: `"error": false`, `""`, `0`, `null` and `[]` say that there is none.
+-- Whether an error field reports one: `"error": false`, `""`, `0`, `null` and `[]` mean none.
 local function holds_error(value)
   if type(value) == "table" then
     return next(value) ~= nil
@@ -75,8 +75,8 @@ local function says_failed(status)
   return status == false or (type(status) == "number" and status >= 400 and status < 600)
 end
 
--- The object that speaks of the failure: the body itself, or the `data` in it.
-local function speaks_of_failure(part)
+-- The object that reports the failure: the body itself, or the `data` in it.
+local function reports_failure(part)
   return says_failed(part.status)
     or part.success == false
     or part.success == "false"
@@ -85,18 +85,18 @@ local function speaks_of_failure(part)
 end
 
 local function failure_part(raw)
-  if speaks_of_failure(raw) then
+  if reports_failure(raw) then
     return raw
   end
   local data = object(raw.data)
-  return data and speaks_of_failure(data) and data or nil
+  return data and reports_failure(data) and data or nil
 end
 
 local function as_code(value)
   return math.tointeger(tonumber(value))
 end
 
--- Some gateways pass Meta's error on as a string of JSON.
+-- Some gateways forward Meta's error as a string of JSON.
 local function opened(value)
   if type(value) == "string" and value:find "^%s*{" then
     local inner = json.decode(value)
@@ -114,7 +114,7 @@ local function first_text(...)
   end
 end
 
--- The code and the text of a failure, wherever they are.
+-- The code and the text of a failure, from all places where they were seen.
 local function explained(part)
   local inner = opened(holds_error(part.error) and part.error or at(part, "errors", 1) or part.message)
   local from = object(inner) or {}
@@ -150,7 +150,7 @@ local function is_metas(code)
   return code and (code >= 1000 or RATE_CODES[code] or RETRYABLE_CODES[code] or code == TOKEN_CODE)
 end
 
--- kind, whether it may be tried again, and seconds to wait where the code says so.
+-- The kind, whether a retry may succeed, and seconds to wait where the code implies them.
 local function by_code(code)
   if RATE_CODES[code] then
     return "rate_limited", true
@@ -175,8 +175,8 @@ local function by_status(status, is_readable)
     -- "Temporarily unable": the one 5xx that says that the request was not handled.
     return "http", true
   elseif status >= 500 or status == 408 then
-    -- The request was written whole. Whether the provider had handed the message on before it failed, or a proxy gave
-    -- up on a provider that went on with it, cannot be told.
+    -- The request was written completely. The provider may have forwarded the message before it failed, or may still
+    -- forward it after a proxy gave up.
     return "unknown_outcome", false
   end
   return is_readable and "rejected" or "http", false
@@ -190,7 +190,7 @@ local function shortened(text, most)
   return text:sub(1, (utf8.offset(text, 0, most + 1) or most + 1) - 1)
 end
 
--- The status that a failure stands for: its own, or the one repeated as a code in the body of a 200.
+-- The status of a failure: its own, or the one that the body of a 200 repeats as a code.
 local function status_meant(status, code)
   if status >= 300 then
     return status
@@ -209,7 +209,7 @@ local function refusal(status, headers, body, raw, code, text)
   end
   local message = text and shortened(text, TEXT_KEPT) or ("the provider answered with HTTP status %d"):format(status)
   if kind == "unknown_outcome" then
-    message = message .. "; the message may have been taken all the same, and is not sent again"
+    message = message .. "; the message may have been accepted all the same, and is not sent again"
   end
   return errors.new(kind, message, {
     status = status,
@@ -232,13 +232,13 @@ local function text_failure(body)
   end
 end
 
--- A page, or the beginning of a JSON text that breaks off: a 2xx, but not the provider's word that it has the message.
+-- A page, or truncated JSON: a 2xx, but no confirmation that the provider has the message.
 local function is_doubtful(body)
   local head = body:sub(1, 512):lower()
   if head:find "^%s*<" then
     return "a page"
   elseif head:find "^%s*[{%[]" and (body:find('"error', 1, true) or body:find('"fail', 1, true)) then
-    return "a text that breaks off"
+    return "truncated JSON"
   end
 end
 
@@ -252,19 +252,19 @@ local function read_text(status, headers, body)
   end
   local doubt = is_doubtful(body)
   if doubt then
-    local message = ("the provider answered with %s; the message may have been taken or not"):format(doubt)
+    local message = ("the provider answered with %s; the message may have been accepted or not"):format(doubt)
     local fields = { status = status, retryable = false, body = shortened(body, BODY_KEPT) }
     return nil, errors.new("unknown_outcome", message, fields)
   end
   return { status = status, body = body }
 end
 
----The failure that a decoded body tells of, whatever the HTTP status was.
+---The failure that a decoded body reports, whatever the HTTP status is.
 ---@param status integer
 ---@param headers table<string, string>
 ---@param body string
 ---@param raw table the decoded body
----@return cunnekt.error? err nil when it tells of none
+---@return cunnekt.error? err nil when it reports none
 function answer.failure(status, headers, body, raw)
   -- A list of answers, one for the one message.
   local whole = object(raw[1]) or raw

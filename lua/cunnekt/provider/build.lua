@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Payloads: what a caller means, checked, in the provider's own JSON form as a Lua table. Nothing is sent here.
+-- Builds payloads: checks a message and gives the provider's own JSON form, as a Lua table. Nothing is sent here.
 --
--- `build.send` takes the provider's form itself, takes it apart and builds it anew, so that both ways pass the same
--- checks. Templates are in build_template.lua. Inside, a check that fails raises its error table, and `attempt` turns
--- that into the `nil, err` that callers get: the makers below read as the forms they make.
+-- `build.send` takes the provider's form itself and rebuilds it, so both ways pass the same checks. Templates are in
+-- build_template.lua. Inside, a failed check raises its error table, and `check.attempt` turns it into the `nil, err` that
+-- callers get; so the makers below look like the forms that they make.
 
 local check = require "cunnekt.provider.build_check"
 local template = require "cunnekt.provider.build_template"
@@ -16,7 +16,7 @@ local build = {}
 
 -- ---- the parts of free-form messages --------------------------------------------------------------------------------
 
--- A string, or the provider's table. Absent is fine; an empty one is a mistake that WhatsApp refuses.
+-- A string, or the provider's table. It may be absent; WhatsApp refuses an empty one.
 local function header(value)
   if value == nil then
     return nil
@@ -39,7 +39,7 @@ local function unique(seen, i, path, value)
   seen[value] = i
 end
 
--- The provider's `{type="reply", reply={id, title}}` opened, for raw payloads.
+-- What is inside the provider's `{type="reply", reply={id, title}}`, for raw payloads.
 local function opened_button(i, item)
   local path = ("buttons[%d]"):format(i)
   check.keys(path .. ".", item, { "type", "reply" })
@@ -84,7 +84,7 @@ end
 
 ---@alias cunnekt.message_type "text"|"button"|"list"|"flow"|"image"|"video"|"document"|"audio"|"cta_url"
 
--- type on the wire → the fields it may have, and what makes its payload of them.
+-- The provider's type → the fields of its payload, and the function that makes it.
 local forms = {
   text = {
     fields = { "text" },
@@ -140,7 +140,7 @@ for _, kind in ipairs { "image", "video", "document", "audio" } do
     fields = { kind, "caption" },
     make = function(spec)
       if kind == "audio" and spec.caption then
-        -- The provider's own sample has one, so it goes out; WhatsApp shows none.
+        -- The provider's own sample has one, so it is sent; WhatsApp shows none.
         limits.warn_once("audio_caption", "audio has a caption; WhatsApp does not show it")
       end
       return {
@@ -288,7 +288,7 @@ end
 ---Builds an audio message.
 ---@param to string|integer
 ---@param url string where the file itself is: at most 10 MB
----@param caption? string goes out, but WhatsApp shows none
+---@param caption? string is sent, but WhatsApp shows none
 ---@param opts? cunnekt.build.options
 ---@return table? payload
 ---@return cunnekt.error? err kind "invalid"
@@ -346,8 +346,8 @@ local function remade(raw)
   return payload
 end
 
----Checks the provider's own JSON, as a table, just as the other builders check what they are given. The components of
----a template pass untouched, whatever their form.
+---Checks the provider's own JSON, as a table, as strictly as the other builders. The components of a template are not
+---checked.
 ---@param payload table
 ---@param opts? cunnekt.build.options
 ---@return table? payload a copy, with the recipient's number as the provider takes it

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The checks that building payloads is made of. Each raises a cunnekt.error of kind "invalid", which names the field by
--- its path; `check.attempt` is the one place that catches it. No check repeats a value: it may be somebody's message.
+-- The checks that the builders use. Each raises a cunnekt.error of kind "invalid" with the path of the field; only
+-- `check.attempt` catches it. No error repeats a value, which may be a customer's text. The limits are in limits.lua.
 
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
@@ -9,7 +9,7 @@ local options = require "cunnekt.base.options"
 
 local check = {}
 
----Runs a function and turns the error of a check into `nil, err`; any other error goes on.
+---Runs a function and turns the error of a check into `nil, err`; other errors are raised again.
 ---@param fn function
 ---@param ... any
 ---@return any? result
@@ -25,14 +25,14 @@ function check.attempt(fn, ...)
   error(result, 0)
 end
 
----Raises a refusal.
+---Raises an error of kind "invalid".
 ---@param field string
 ---@param message string
 function check.fail(field, message)
   error(errors.new("invalid", message, { field = field }), 0)
 end
 
----Gives the value of a `value | nil, err` on, or raises the error.
+---Returns the value of a `value | nil, err`, or raises the error.
 ---@generic T
 ---@param value T?
 ---@param err cunnekt.error?
@@ -71,7 +71,7 @@ local function is_among(list, wanted)
   return false
 end
 
----Refuses keys that are not known.
+---Raises for unknown keys.
 ---@param prefix string path of the table with its dot, or ""
 ---@param value table
 ---@param known string[]
@@ -106,7 +106,7 @@ function check.optional_text(field, value, limit)
   return value
 end
 
----A string that holds something.
+---A string that is not blank.
 ---@param field string
 ---@param value any
 ---@param limit? string name of a limit of `limits.characters`
@@ -121,7 +121,7 @@ function check.text(field, value, limit)
   return text
 end
 
----A web address. Only what no server takes is refused: the provider, not this program, fetches it.
+---A web address. Only what no server accepts is refused, since the provider fetches it, not this program.
 ---@param field string
 ---@param value any
 ---@return string
@@ -139,7 +139,7 @@ function check.url(field, value)
   return url
 end
 
----Walks a list whose items are tables.
+---Iterates over a list whose items are tables.
 ---@param field string
 ---@param value any
 ---@param limit string name of a limit of `limits.items`
@@ -156,7 +156,7 @@ function check.list(field, value, limit)
   end
 end
 
----The length of a list without holes and without other keys.
+---The length of a list; raises for holes and other keys.
 ---@param field string
 ---@param value any
 ---@return integer

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Payloads of templates. Simple templates are written in lower case and number their buttons by strings; carousels are
--- written in upper case and number theirs by integers: that is how the provider's own samples have them.
+-- Builds the payloads of templates. Simple templates have lower-case types and button indexes that are strings; carousels
+-- have upper-case types and integer indexes, as in the provider's own samples. Components given as they are stay unchecked.
 
 local check = require "cunnekt.provider.build_check"
 local json = require "cunnekt.base.json"
@@ -33,11 +33,11 @@ local template = {}
 ---@field buttons? cunnekt.template_button[]
 ---@field cards? cunnekt.template_card[] two to ten
 ---@field override_bot? boolean
----@field components? table[] the provider's own form, passed on untouched; excludes header, body, buttons and cards
+---@field components? table[] the provider's own form, sent as it is; excludes header, body, buttons and cards
 
--- The highest index of a button in a template, which has at most ten.
-local LAST_INDEX = 9
--- What a tree of pasted components may nest; JSON beyond it is refused on decoding as well.
+-- Indexes count from 0.
+local LAST_INDEX = limits.items.template_buttons.max - 1
+-- Levels of components given as they are; decoded JSON has about as many.
 local DEEPEST = 100
 
 -- ---- simple templates -----------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ local function button_type(prefix, value)
   return value
 end
 
--- A URL button takes the variable part of its address; a quick reply what it sends back.
+-- A URL button takes the variable part of its address; a quick reply takes the payload that comes back.
 local function button_parameter(prefix, button, kind)
   local name, other = "payload", "text"
   if kind == "url" then
@@ -198,10 +198,10 @@ local function carousel(cards)
   return { type = "CAROUSEL", cards = made }
 end
 
--- ---- what is passed untouched ---------------------------------------------------------------------------------------
+-- ---- components given as they are -----------------------------------------------------------------------------------
 
--- A copy, since the payload may wait in a queue while its owner goes on with the table. Metatables stay: they are how
--- an empty list says that it is one.
+-- A copy, since the payload may wait in a queue while the script changes its table. Metatables are kept: they mark empty
+-- lists.
 local function copied(path, value, depth)
   if type(value) == "string" then
     check.pass(limits.length(path, value))
@@ -238,8 +238,7 @@ local function built(message)
     components[#components + 1] = { type = "header", parameters = { header_parameter(message.header) } }
   end
   if message.body ~= nil then
-    -- Without values there is no body component at all, says the provider. The body of a carousel is in upper case,
-    -- as the rest of it.
+    -- Without values the provider wants no body component. The body of a carousel is in upper case, like the rest of it.
     local is_carousel = message.cards ~= nil
     local parameters = text_parameters("body", message.body, is_carousel and "TEXT" or "text")
     if #parameters > 0 then
@@ -265,7 +264,7 @@ local function override(value)
   return value and "yes" or "no"
 end
 
----Makes the payload of a template, without its recipient. Raises what is wrong, for `check.attempt`.
+---Makes the payload of a template, without its recipient. Raises errors for `check.attempt`.
 ---@param id any
 ---@param message cunnekt.template_message
 ---@return table payload
@@ -290,7 +289,7 @@ function template.make(id, message)
   }
 end
 
--- "yes/no" stands in the payloads that the dashboard shows, and gets pasted with them.
+-- "yes/no" is in the payloads that the dashboard shows, and is copied with them.
 local function raw_override(value)
   if value == "yes/no" then
     limits.warn_once("overridebot", "overridebot is 'yes/no', as the dashboard shows it; choose 'yes' or 'no'")
@@ -300,7 +299,7 @@ local function raw_override(value)
   return value
 end
 
----Checks the provider's own form of a template. Raises what is wrong, for `check.attempt`.
+---Checks the provider's own form of a template. Raises errors for `check.attempt`.
 ---@param raw table
 ---@return table payload without its recipient
 function template.remake(raw)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The client: checks a message, waits for its turn under the limits, posts it, and repeats it only when it surely was
--- not taken. There is no idempotency key: a request that was written and whose answer is lost may have reached the
--- customer, so that is said ("unknown_outcome") and never repaired by sending again.
+-- The client: checks a message, waits for the rate limits, posts it, and retries only when the provider surely did not
+-- accept it. The API has no idempotency key: when a request was written and its answer is lost, the message may have been
+-- accepted. That is reported as "unknown_outcome" and never retried here.
 --
--- The API key lives in the closures of `transport` and nowhere else: no field holds it, no error carries it.
+-- Only the closures of `transport` hold the API key: no field has it, and it is removed from errors.
 
 local answer = require "cunnekt.provider.answer"
 local build = require "cunnekt.provider.build"
@@ -23,14 +23,14 @@ local client = {}
 
 -- An answer to a send is a few hundred bytes.
 local LARGEST_ANSWER = 1024 * 1024
--- A large file over a slow line takes its time; that something keeps coming is watched in download_source.lua.
+-- Seconds: a large file over a slow line takes long. download_source.lua ends a download whose bytes stop coming.
 local LONGEST_DOWNLOAD = units.hour
--- Meta's "too many messages to this person" (see limiter.lua).
+-- Meta's code for too many messages to one contact (see limiter.lua).
 local PAIR_LIMITED = 131056
 
--- ---- the way out ----------------------------------------------------------------------------------------------------
+-- ---- transport ------------------------------------------------------------------------------------------------------
 
--- A key shorter than this, as tests may use, can be part of ordinary words: it is looked for as a word of its own only.
+-- A shorter key, as in tests, can occur within ordinary words: only whole words are compared with it.
 local SHORTEST_SECRET = 8
 
 local function secret_pattern(key)
@@ -41,13 +41,13 @@ local function secret_pattern(key)
   return pattern
 end
 
--- Everything that knows the key. `chosen` is emptied of it.
+-- Everything that knows the API key; removes it from `chosen`.
 local function transport(chosen)
   local key = chosen.api_key
   chosen.api_key = nil
   local patterns = { secret_pattern(key) }
   if key:find("/", 1, true) then
-    -- How the key looks in JSON that escapes slashes.
+    -- The key in JSON that escapes slashes.
     patterns[2] = secret_pattern((key:gsub("/", "\\/")))
   end
 
@@ -70,7 +70,7 @@ local function transport(chosen)
     extra.timeout = extra.timeout or chosen.timeout
     extra.connect_timeout = chosen.connect_timeout
     extra.ca_file, extra.proxy = chosen.ca_file, chosen.proxy
-    -- A redirect would take the key to whoever it names.
+    -- A redirect would send the key to another server.
     extra.max_redirects = 0
     extra.headers = extra.headers or {}
     extra.headers["API-KEY"] = has_key and key or nil
@@ -98,7 +98,7 @@ local function transport(chosen)
       return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = LONGEST_DOWNLOAD }, has_key))
     end,
     timeout = chosen.timeout,
-    -- A server may well repeat the key that it refuses.
+    -- A server may repeat the key that it refuses.
     clean = function(err)
       err.message = without_key(err.message)
       err.body = without_key(err.body)
@@ -127,7 +127,7 @@ end
 ---@field connect_timeout? number seconds; 10 by default
 ---@field ca_file? string certificates to trust instead of the system's
 ---@field proxy? string URL of a proxy
----@field retries? integer how often a send that surely was not taken is repeated; 3 by default
+---@field retries? integer how often a send that surely was not accepted is retried; 3 by default
 ---@field rate? number messages a second; CUNNEKT_RATE by default, else 80; 0: no limit
 ---@field pair_rate? number messages a second to one contact, after a burst of 45; CUNNEKT_PAIR_RATE by default, else
 ---one in 6 s; 0: no limit
@@ -139,7 +139,7 @@ local NO_KEY = "cunnekt.client: there is no API key; put it into the environment
 
 ---Makes a client. Raises what is wrong with its options.
 ---@param opts? cunnekt.client.options
----@param level? integer whose line is blamed where the key is missing, as in `error`; 1: the caller's
+---@param level? integer whose line the error about a missing key names, as in `error`; 1: the caller's
 ---@return cunnekt.client
 function client.new(opts, level)
   opts = options.check("cunnekt.client", opts, settings.client_types)
@@ -164,17 +164,17 @@ end
 
 -- ---- one delivery ---------------------------------------------------------------------------------------------------
 
-local LOST = "the request was written, but its answer is lost (%s); the message may have been taken or not, "
+local LOST = "the request was written, but its answer was lost (%s); the message may have been accepted or not, "
   .. "and is not sent again"
 
--- What became of the message when there is no answer.
+-- The error for a request without an answer.
 local function without_answer(err)
   if err.kind == "invalid" then
     return err
   elseif err.sent ~= false then
     return errors.new("unknown_outcome", LOST:format(err.message), { cause = err.kind, retryable = false, sent = true })
   end
-  -- Nothing was written. A connection may come about next time; a certificate stays as it is.
+  -- Nothing was written. The next connection may succeed; a bad certificate stays bad.
   err.retryable = err.kind == "network" or err.kind == "timeout"
   return err
 end
@@ -189,13 +189,13 @@ local function post_once(self, endpoint, body, contact)
   end
   if err then
     self._transport.clean(err)
-    -- The provider's words may name the recipient; errors end up in logs.
+    -- The provider's message may contain the recipient; errors end up in logs.
     err.message = err.message:gsub("%+?" .. contact:gsub("%p", "%%%0"), "the recipient")
   end
   return sent, err
 end
 
--- Waits until both limits allow the message. The contact first: a token of the number is for a message that can go.
+-- Waits until both limits allow the message. The contact's first, so that no token of the number is used too early.
 local function wait_for_turn(self, contact)
   local seconds = self._limiter:reserve_pair(contact)
   if seconds > 0 then
@@ -207,7 +207,7 @@ local function wait_for_turn(self, contact)
   end
 end
 
--- Seconds until the next attempt; nil when there must be none, or it is too far off.
+-- Seconds until the next attempt; nil when there is none, or it would be too late.
 local function pause_before_retry(self, err, contact, attempt)
   if err.code == PAIR_LIMITED then
     err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
@@ -234,11 +234,11 @@ end
 
 local function encoded(self, payload)
   if type(payload) ~= "table" or type(payload.mobile) ~= "string" then
-    error("client:deliver: a payload that a builder made is wanted", 3)
+    error("client:deliver: the payload must be one that a builder made", 3)
   end
   local ok, body = pcall(json.encode, addressed(self, payload))
   if not ok and body == "not enough memory" then
-    error(body, 0) -- which is no fault of the message
+    error(body, 0) -- not a fault of the message
   elseif not ok then
     return nil, errors.new("invalid", "the payload cannot be written as JSON: " .. tostring(body))
   end
@@ -246,7 +246,7 @@ local function encoded(self, payload)
 end
 
 local function penalised(seconds)
-  local message = "too many messages went to this contact; WhatsApp takes none for now"
+  local message = "too many messages were sent to this contact; WhatsApp accepts none for now"
   return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
 end
 
@@ -278,10 +278,10 @@ local function deliver(self, payload, body, last)
   return nil, err
 end
 
----Sends a payload that a builder made. Waits for its turn under the limits, and repeats what surely was not taken.
+---Sends a payload that a builder made. Waits for the rate limits, and retries what surely was not accepted.
 ---@param payload table
----@param opts? {retries: integer?} another number of repeats than the client's
----@param text? string the payload as JSON, as it was when it was said; the payload's own by default
+---@param opts? {retries: integer?} instead of the client's
+---@param text? string the payload as JSON, encoded when it was said; the payload encoded now by default
 ---@return cunnekt.sent_answer? sent with `attempts`
 ---@return cunnekt.error? err with `attempts`
 function client_methods:deliver(payload, opts, text)
@@ -395,7 +395,7 @@ end
 ---Sends audio.
 ---@param to string|integer
 ---@param url string where the file itself is
----@param caption? string goes out, but WhatsApp shows none
+---@param caption? string is sent, but WhatsApp shows none
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_audio(to, url, caption)
@@ -410,7 +410,7 @@ function client_methods:send(payload)
   return deliver_built(self, build.send(payload, self.numbers))
 end
 
----Fetches the media of an incoming message, to a file, to a function or, when small, into memory.
+---Downloads the media of an incoming message to a file, to a function or, when small, into memory.
 ---@param message_id string the id of the message, not of its media
 ---@param opts? cunnekt.download.options
 ---@return cunnekt.download.result? result

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The media of an incoming message, streamed to a file, a function or memory. What the provider answers with is
--- documented nowhere: bytes, or JSON that holds a link, base64 or an error. download_source.lua tells which; this file
--- moves the bytes, counts them and checks them.
+-- Downloads the media of an incoming message, streamed to a file, a function or memory. The provider's answer is not
+-- documented: it may be the bytes, or JSON with a link, base64 or an error. download_source.lua finds the bytes; this file
+-- writes, counts and verifies them.
 
 local atomic_file = require "cunnekt.base.atomic_file"
 local core = require "cunnekt.core"
@@ -13,13 +13,13 @@ local task = require "cunnekt.base.task"
 
 local download = {}
 
--- Bytes: the largest document, and what is taken into memory when no other place is given.
+-- Bytes: the largest document, and what is loaded into memory when no other target is given.
 local LARGEST, LARGEST_IN_MEMORY = limits.media_bytes.document, 16 * 1024 * 1024
 
 ---@class cunnekt.download.options
 ---@field path? string the file to write; missing folders are made
----@field sink? fun(chunk: string): any takes the bytes as they come; `nil, message` or false from it ends the download
----@field sha256? string base64, as in the webhook: other bytes are "corrupt"
+---@field sink? fun(chunk: string): any takes the bytes as they arrive; ends the download by returning false or `nil, message`
+---@field sha256? string base64, as in the webhook; other bytes fail with the kind "corrupt"
 ---@field max_bytes? integer 100 MB by default; 16 MB without path and sink
 ---@field on_progress? fun(received: integer, total: integer?) bytes; total where the server says it
 
@@ -61,12 +61,12 @@ local function wanted_digest(text)
   end
   local digest = core.base64_decode(text)
   if not digest or #digest ~= 32 then
-    return invalid("sha256", "sha256 must be base64 of 32 bytes, as it stands in the webhook")
+    return invalid("sha256", "sha256 must be base64 of 32 bytes, as in the webhook")
   end
   return digest
 end
 
--- ---- where the bytes go: each has write, commit and close ------------------------------------------------------------
+-- ---- targets: each has write, commit and close ----------------------------------------------------------------------
 
 local function to_memory()
   local chunks = {}
@@ -111,7 +111,7 @@ local function too_large(max_bytes)
   return nil, errors.new("too_large", message, { limit = max_bytes })
 end
 
--- Moves everything; gives the number of bytes and their digest.
+-- Copies everything; returns the number of bytes and their digest.
 local function pump(media, target, opts, max_bytes)
   local hash, size = core.sha256(), 0
   while true do
@@ -176,7 +176,7 @@ local function fetch(client, message_id, opts)
   elseif media.total and media.total > max_bytes then
     return too_large(max_bytes)
   end
-  -- Closed on every way out: of a file that did not become whole, nothing stays.
+  -- Closed on every way out: nothing remains of an incomplete file.
   local target <close>, refusal = open_target(opts)
   if not target then
     return nil, refusal

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Where the bytes of a media file come from: follows the provider's answer, whatever its form, to something that can
--- be read. It stores nothing. The API key goes to the provider's own origin only, never to where a link points.
+-- Finds the bytes of a media file: follows the provider's answer, whatever its format, to a stream that can be read. It
+-- stores nothing. The API key is sent to the provider's own origin only, never to the target of a link.
 
 local answer = require "cunnekt.provider.answer"
 local clock = require "cunnekt.time.clock"
@@ -14,17 +14,17 @@ local task = require "cunnekt.base.task"
 local source = {}
 
 local MOST_REDIRECTS = 5
--- How much of an answer that is an error is read, in bytes.
+-- Bytes that are read of an error.
 local LARGEST_ERROR = 64 * 1024
--- Base64 is a third larger than what it holds, and the JSON around it wants room.
+-- Bytes for the JSON around base64, which itself is a third larger than the data.
 local ENVELOPE_ROOM = 64 * 1024
--- Base64 is decoded in pieces of this many characters, a multiple of 4.
+-- Base64 is decoded in pieces of so many characters, a multiple of 4.
 local PIECE = 1024 * 1024
 
 -- ---- addresses ------------------------------------------------------------------------------------------------------
 
--- scheme, host and port, as one string to compare; nil for what is not a plain web address. Browsers and curl differ
--- about backslashes and white space, so an address that has any is refused.
+-- Scheme, host and port as one string to compare; nil for what is not a plain web address. Browsers and curl treat
+-- backslashes and white space differently, so an address with any is refused.
 local function origin(url)
   local scheme, authority = url:match "^(%a+)://([^/?#]+)"
   scheme = scheme and scheme:lower()
@@ -50,7 +50,7 @@ end
 
 -- ---- opening --------------------------------------------------------------------------------------------------------
 
--- A whole download may take long; what must not is waiting for the next of its bytes. `stop` is called when it does.
+-- A download may take long, but not the wait for its next bytes: then `stop` is called.
 local function watch(seconds, stop)
   local watcher = { is_late = false }
   local timer = clock.after(seconds, function()
@@ -65,11 +65,11 @@ local function watch(seconds, stop)
 end
 
 local function is_late(seconds)
-  local message = "nothing came for %g seconds"
+  local message = "no data arrived for %g seconds"
   return nil, errors.new("timeout", message:format(seconds), { retryable = true, sent = true })
 end
 
--- A stream whose `read` fails when nothing comes.
+-- A stream whose `read` fails when no data arrives.
 local timed_methods = {}
 local timed_mt = { __index = timed_methods }
 
@@ -91,7 +91,7 @@ function timed_methods:close()
   self._stream:close()
 end
 
--- Opens a stream in a task of its own, which is cancelled when the head of the answer does not come.
+-- Opens a stream in a task of its own, which is cancelled when the answer does not start in time.
 local function open_in_time(client, url, has_key, max_bytes)
   local stream, err
   local opening = task.spawn(function()
@@ -139,7 +139,7 @@ local function read_all(stream, most)
   end
 end
 
--- For a fetch, nothing is doubtful: it can be made again.
+-- A download can be repeated, so no outcome of it is uncertain.
 local function as_fetch_error(err, status)
   if err.kind == "unknown_outcome" then
     err.kind, err.retryable = "http", true
@@ -155,7 +155,7 @@ local function refusal(client, stream)
   return client._transport.clean(as_fetch_error(err, stream.status))
 end
 
--- A stream with any status below 400, or the error that the answer is.
+-- A stream with a status below 400, or the error in the answer.
 local function open_once(client, url, max_bytes)
   local has_key = origin(url) == origin(client.base_url)
   local stream, err = open_in_time(client, url, has_key, max_bytes)
@@ -185,7 +185,7 @@ local function open_with_retries(client, url, max_bytes)
   end
 end
 
--- curl would take the API-KEY header along on a redirect, so each hop is made here.
+-- libcurl would send the API-KEY header to the target of a redirect, so each redirect is followed here.
 local function open_following(client, url, max_bytes)
   for _ = 0, MOST_REDIRECTS do
     if not origin(url) then
@@ -217,7 +217,7 @@ local function text_of(part, key)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- The objects in which links and data were seen.
+-- The objects that were seen to contain links and data.
 local function parts_of(raw)
   local parts = { raw }
   for _, key in ipairs { "data", "media", "file", "result" } do
@@ -319,7 +319,7 @@ local function from_base64(status, text, mime_type)
   }, media_mt)
 end
 
--- What an answer in JSON leads to. Nil without an error when it is no envelope: then it is the media itself.
+-- The media that an answer in JSON leads to. Nil without an error when the JSON is the media itself.
 local function from_envelope(client, stream, url, body, max_bytes)
   local raw = json.decode(body)
   if type(raw) ~= "table" then
@@ -346,7 +346,7 @@ local function from_envelope(client, stream, url, body, max_bytes)
   end
 end
 
--- Servers that forget to say what they send say text/html, or nothing.
+-- Servers that do not set the type send text/html, or none.
 local function may_be_envelope(headers)
   local kind = (headers["content-type"] or ""):lower():match "^%s*([^;%s]*)"
   return kind == "" or kind == "text/html" or kind:find "^application/json$" or kind:find "%+json$"
@@ -364,7 +364,7 @@ local function read_first(stream)
   until false
 end
 
--- Decides what a 2xx is, by its type and by how it begins.
+-- Decides by its type and first bytes what a 2xx is.
 local function opened(client, stream, url, wanted)
   if not may_be_envelope(stream.headers) then
     return from_stream(stream)
@@ -382,7 +382,7 @@ local function opened(client, stream, url, wanted)
     return nil, problem
   end
   local body = first .. rest
-  -- The digest of the webhook settles it: this JSON is the document that the customer sent.
+  -- By the digest in the webhook, this JSON is the document that the customer sent.
   if wanted.digest and core.equal(core.sha256():update(body):digest(), wanted.digest) then
     return from_text(stream, body)
   end

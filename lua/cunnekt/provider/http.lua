@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- HTTP requests. A call waits for its answer: inside a task it yields, elsewhere it steps the loop until done. An
--- answer of any status is an answer; what could not be had at all is `nil, err`. The work is done by libcurl, behind
+-- HTTP requests. A call waits for its answer: inside a task it yields, elsewhere it runs the loop until the answer is
+-- complete. An answer with any status is a result; `nil, err` means that there is none. libcurl does the work, behind
 -- src/http/out/client.h.
 
 local core = require "cunnekt.core"
@@ -31,7 +31,7 @@ local http = {}
 ---@field headers table<string, string> by lower-case name; several of a name are joined by ", "
 ---@field body string
 
----What `http.request` knows, for whoever checks options before they are used.
+---The options of `http.request`, for checks before it is called.
 ---@type table<string, string>
 http.option_types = {
   method = "string",
@@ -50,9 +50,9 @@ http.option_types = {
 
 local default_timeout, default_connect_timeout = 30, 10
 local default_max_bytes = 16 * 1024 * 1024
-local longest_ms = 0x7fffffff -- what libcurl's timers hold
+local longest_ms = 0x7fffffff -- the maximum of libcurl's timers
 
--- ---- options to what the core wants --------------------------------------------------------------------------------
+-- ---- options for the C module --------------------------------------------------------------------------------------
 
 local function milliseconds(where, name, seconds, level)
   if seconds <= 0 or seconds ~= seconds then
@@ -73,13 +73,13 @@ end
 local function add_header(lines, where, name, value, level)
   local kind = type(value)
   if type(name) ~= "string" or (kind ~= "string" and kind ~= "number") then
-    -- The value is not shown: it may be a key.
+    -- The value is not shown: it may be an API key.
     error(("%s: header '%s' must be a string, got %s"):format(where, tostring(name), kind), level)
   end
   lines[#lines + 1] = name .. ": " .. value
 end
 
--- A list of "Name: value", in order of name: equal requests are recognised as such by the core.
+-- A list of "Name: value", sorted: the C module recognises equal requests by it.
 local function header_lines(where, headers, has_json, level)
   local lines, has_type = {}, false
   for name, value in pairs(headers or {}) do
@@ -125,7 +125,7 @@ local function parse_headers(head)
   for name, value in head:gmatch "\n([^%s:]+):[ \t]*([^\r\n]*)" do
     name = name:lower()
     local last = value:byte(-1)
-    if last == 32 or last == 9 then -- rare; from the end, for a head may be one long run of spaces
+    if last == 32 or last == 9 then -- rare; matched from the end, since a head may be one long run of spaces
       value = value:match ".*[^ \t]" or ""
     end
     local before = headers[name]
@@ -134,14 +134,14 @@ local function parse_headers(head)
   return headers
 end
 
--- A URL as it may stand in a message or log: what may be secret (user, password, query) is left out.
+-- A URL for messages and logs, without what may be secret: user, password and query.
 local function safe_url(url)
   local scheme, authority, path = url:match "^([hH][tT][tT][pP][sS]?://)([^/?#\\]*)([^?#%c]*)"
   local host, port = (authority or ""):gsub("^.*@", ""):match "^([^:%[%]]+):?(%d*)$"
   if not host then
     host, port = (authority or ""):gsub("^.*@", ""):match "^(%[[%x:.]+%]):?(%d*)$"
   end
-  if not host then -- nobody knows what is a password here
+  if not host then -- any part of it could be a password
     return "(a malformed URL)"
   end
   return scheme .. host .. (port ~= "" and ":" .. port or "") .. path
@@ -151,7 +151,7 @@ local function failure(raw, kind, message, sent)
   return errors.new(kind, ("%s %s: %s"):format(raw.method, safe_url(raw.url), message), { sent = sent })
 end
 
--- Waits for the core's answer; gives the request too, for streams.
+-- Waits for the answer; returns the request too, for streams.
 local function wait(raw)
   local request
   local status, body, head, sent = task.await(function(done)
@@ -166,10 +166,10 @@ local function wait(raw)
   return { status = status, headers = parse_headers(head), body = body }, request
 end
 
--- Tail-called by its users, so that level 3 is who called them.
+-- Its callers use tail calls, so level 3 is the line of the script.
 local function send(where, opts)
   local raw = raw_options(where, options.check(where, opts, http.option_types, 3), 3)
-  -- What is sent, whatever order the keys of its JSON come in.
+  -- What is sent, independent of the order of JSON keys.
   local content = opts.json ~= nil and { json = opts.json } or raw.body or false
   return task.record("http", { raw.method, raw.url, content }, function()
     local answer, err = wait(raw)
@@ -193,8 +193,8 @@ end
 
 ---Sends a request and waits for its whole answer.
 ---
----err.sent says whether the server may have received the request: when it is true, a request that must not happen twice
----is not to be sent again.
+---err.sent says whether the server may have received the request: when it is true, do not repeat a request that must not
+---happen twice.
 ---@param opts cunnekt.http.options
 ---@return cunnekt.http.answer? answer of any status
 ---@return cunnekt.error? err kind: network, tls, timeout, too_large, cancelled or invalid
@@ -202,7 +202,7 @@ function http.request(opts)
   return send("http.request", opts)
 end
 
--- The headers of most answers are never looked at: they are read when the first is asked for.
+-- Most answers' headers are never used: they are parsed when the first is read.
 local lazy_headers_mt = {
   __index = function(self, wanted)
     local head = self[1]
@@ -215,9 +215,9 @@ local lazy_headers_mt = {
   end,
 }
 
----Checks the options of a request once, for one that is sent again and again with another body.
+---Checks the options of a request once, for one that is sent repeatedly with different bodies.
 ---@param opts cunnekt.http.options of http.request, without body and json
----@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are there when they are asked for, not for `pairs`
+---@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are parsed on first access, and not for `pairs`
 function http.prepare(opts)
   local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
   local function start(done)
@@ -243,7 +243,7 @@ function http.get(url, opts)
   return send("http.get", with(opts, "GET", url))
 end
 
----Sends a POST request. It is written at most once, whatever becomes of its connection.
+---Sends a POST request. It is written at most once, even when its connection fails.
 ---@param url string
 ---@param body? string or leave it out and give opts.json
 ---@param opts? cunnekt.http.options
@@ -253,7 +253,7 @@ function http.post(url, body, opts)
   return send("http.post", with(opts, "POST", url, body))
 end
 
----An answer whose body is read piece by piece. What is not read is not received: the server has to wait.
+---An answer whose body is read in pieces. What is not read is not received: the server has to wait.
 ---@class cunnekt.http.stream
 ---@field status integer
 ---@field headers table<string, string>
@@ -291,8 +291,8 @@ end
 
 stream_mt.__close = stream_methods.close
 
----Sends a request and waits for the head of its answer only.
----@param opts cunnekt.http.options timeout and max_bytes hold for the whole body
+---Sends a request and waits only for the head of its answer.
+---@param opts cunnekt.http.options timeout and max_bytes apply to the whole body
 ---@return cunnekt.http.stream? stream
 ---@return cunnekt.error? err as of http.request
 function http.stream(opts)
@@ -318,7 +318,7 @@ function http.url_encode(text)
   end))
 end
 
----Decodes `%XX`; a `%` that begins no such code stays. `+` is a plus sign here.
+---Decodes `%XX`; any other `%` stays. `+` is a plus sign here.
 ---@param text string
 ---@return string
 function http.url_decode(text)
@@ -327,7 +327,7 @@ function http.url_decode(text)
   end))
 end
 
----Reads the part of a URL after the `?`. `+` is a space here; of equal names the last counts.
+---Parses the part of a URL after the `?`. `+` is a space here; of equal names the last one counts.
 ---@param query string
 ---@return table<string, string>
 function http.parse_query(query)

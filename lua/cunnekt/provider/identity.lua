@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Who is who: how a recipient is written, and the key of a conversation, "<phone_number_id>:<customer>". The customer is a
+-- Identities: how a recipient is written, and the key of a conversation, "<phone_number_id>:<customer>". The customer is a
 -- number in digits with its country code ("919999999999") or, for people with a username, a user id ("IN.1349120865530274").
--- This is the only place that makes such a key, takes it apart or compares numbers. It runs for every event and message.
--- No error repeats a number: errors end up in logs.
+-- Only this file makes such keys, splits them and compares numbers. It runs for every event and message. No error repeats a
+-- number: errors end up in logs.
 
 local errors = require "cunnekt.base.errors"
 local limits = require "cunnekt.provider.limits"
@@ -21,7 +21,7 @@ function identity.key(phone_number_id, id)
   return (phone_number_id or "") .. ":" .. (id or "")
 end
 
----Takes a key apart.
+---Splits a key.
 ---@param key string
 ---@return string phone_number_id "" when it is not known
 ---@return string id of the customer; "" when it is not known

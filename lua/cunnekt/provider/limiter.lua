@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Two limits at once: messages a second for the number, and for one contact. It only counts; who asks does the waiting.
+-- Two rate limits: messages per second of the business number, and to one contact. It only counts; the caller waits. The
+-- limits themselves are in limits.lua.
 --
 -- A bucket is one number: the time at which it will be full again (the "theoretical arrival time" of the generic cell
--- rate algorithm). Full buckets need not be remembered at all, so contacts that went quiet cost nothing; with a million
--- of them in a burst it is one table entry each, dropped again a few at a time.
+-- rate algorithm). Full buckets are not stored, so inactive contacts cost nothing; a million active ones are one table
+-- entry each, removed again a few at a time.
 
 local clock = require "cunnekt.time.clock"
 local limits = require "cunnekt.provider.limits"
@@ -14,11 +15,11 @@ local limiter = {}
 
 -- ---- a map that forgets ---------------------------------------------------------------------------------------------
 
--- How many old entries are looked at for each question: more than the one that it may add, so that it ends.
+-- Old entries that are checked per call: more than the one that a call may add, so the sweep ends.
 local SWEPT_AT_ONCE = 4
 
--- Entries are set in `young`. Every `period` seconds young becomes old, once the old one has been swept: what still
--- matters of it moves over, the rest goes. Nothing is ever added to `old`, so `next` may stand in the middle of it.
+-- New entries go to `young`. Every `period` seconds, once `old` has been swept, young becomes old. The sweep moves entries
+-- that still matter to young and drops the others. Nothing is added to `old`, so `next` may pause in the middle of it.
 local aging_methods = {}
 local aging_mt = { __index = aging_methods }
 
@@ -37,14 +38,14 @@ function aging_methods:get(key)
   return value
 end
 
----Goes a few entries on.
----@param now number seconds, steady
+---Sweeps a few entries.
+---@param now number seconds of the monotonic clock
 function aging_methods:sweep(now)
   for _ = 1, SWEPT_AT_ONCE do
     local key, value = next(self.old, self.cursor)
     self.cursor = key
     if key == nil then
-      -- A table emptied by hand keeps its slots, and `next` would walk them all each time.
+      -- A table whose entries were removed keeps its slots, and `next` would walk them all each time.
       self.old = {}
       if now - self.turned >= self.period then
         self.old, self.young, self.turned = self.young, {}, now
@@ -82,7 +83,7 @@ end
 
 -- Seconds for which a contact's count of penalties is remembered after the last of them has passed.
 local PENALTY_MEMORY = units.hour
--- Waits below this are nothing but rounding of floating-point time.
+-- Shorter waits are rounding errors of floating-point time.
 local NOTHING = 1e-9
 
 ---@class cunnekt.limiter
@@ -136,7 +137,7 @@ local function penalty_wait(self, contact, now)
   return penalty and math.max(0, penalty.over - now) or 0
 end
 
----How long WhatsApp takes nothing for a contact, after `penalise`.
+---How long WhatsApp accepts nothing for a contact, after `penalise`.
 ---@param contact string
 ---@return number seconds
 function limiter_methods:penalty(contact)
@@ -157,8 +158,8 @@ local function take_pair(self, contact, full, now)
   end
 end
 
----Takes a token of both buckets, or says how long there will be none. It keeps no place in a queue: who comes back
----later may find it taken by another.
+---Takes a token of both buckets, or tells how long there will be none. It reserves nothing: another caller may take the
+---next token first.
 ---@param contact string
 ---@return number seconds to wait; 0: taken
 function limiter_methods:delay(contact)
@@ -172,8 +173,8 @@ function limiter_methods:delay(contact)
   return wait
 end
 
----Takes the next token of a contact, also one that is not there yet: after that many seconds it is. So those that wait
----go in the order in which they asked, and wake once.
+---Reserves the next token of a contact, which may become available only after the returned time. So callers are served in
+---their order, and each waits once.
 ---@param contact string
 ---@return number seconds
 function limiter_methods:reserve_pair(contact)
@@ -183,7 +184,7 @@ function limiter_methods:reserve_pair(contact)
   return wait
 end
 
----Takes the next token of the number, as `reserve_pair` does. Ask for it last: it is for a message that can go.
+---Reserves the next token of the number, as `reserve_pair` does. Call it last, for a message that can be sent then.
 ---@return number seconds
 function limiter_methods:reserve_number()
   local now = clock.monotonic()
@@ -192,7 +193,7 @@ function limiter_methods:reserve_number()
   return wait
 end
 
----Notes that WhatsApp refused a message since too many went to this contact (131056).
+---Notes that WhatsApp refused a message because of too many to this contact (131056).
 ---@param contact string
 ---@return number seconds until the next one may go
 function limiter_methods:penalise(contact)
@@ -203,7 +204,7 @@ function limiter_methods:penalise(contact)
   return wait
 end
 
----Notes that a message to this contact was taken: its penalties are over.
+---Notes that a message to this contact was accepted: its penalties end.
 ---@param contact string
 function limiter_methods:forgive(contact)
   if self._penalties:get(contact) then
@@ -211,7 +212,7 @@ function limiter_methods:forgive(contact)
   end
 end
 
----How many contacts are remembered, for tests and figures.
+---How many contacts are stored, for tests and figures.
 ---@return integer
 function limiter_methods:remembered()
   return self._pairs:count() + self._penalties:count()

@@ -9,12 +9,13 @@
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local units = require "cunnekt.time.units"
+local words = require "cunnekt.base.words"
 
 local limits = {}
 
 ---@class cunnekt.limit
----@field max integer the most that is allowed
----@field min? integer the least, of a list
+---@field max integer
+---@field min? integer of a list
 ---@field by "Cunnekt"|"WhatsApp" whose limit it is
 ---@field warn? integer WhatsApp's own, tighter limit: beyond it a warning is logged
 
@@ -28,7 +29,7 @@ limits.characters = {
   caption = { max = 1024, by = "WhatsApp" },
   button_title = { max = 24, by = "Cunnekt", warn = 20 },
   button_id = { max = 256, by = "WhatsApp" },
-  -- Cunnekt's page gives 24 for "list title", which can be read as the label or as a row's title: taken for both.
+  -- Cunnekt's page gives 24 for "list title", which may mean the label or a row's title: used for both.
   list_title = { max = 24, by = "Cunnekt", warn = 20 },
   row_title = { max = 24, by = "Cunnekt" },
   row_description = { max = 72, by = "WhatsApp" },
@@ -57,7 +58,7 @@ limits.media_bytes = {
 ---Seconds for which free-form messages may follow a customer's last one: the service window.
 limits.service_window = units.day
 
----Bytes of a webhook's body, which holds up to 1,000 events; and days for which one that is not taken is repeated.
+---Bytes of a webhook's body, which holds up to 1,000 events; and days for which an unaccepted one is repeated.
 limits.webhook_bytes = 3 * 1024 * 1024
 limits.webhook_days = 7
 
@@ -75,8 +76,8 @@ limits.user_id_characters = 131
 local warned = {}
 local logger
 
----Sets who hears the warnings; without one they go to `cunnekt.log`.
----@param fn? fun(message: string) nil: back to the log
+---Sets the function that gets the warnings; by default the log does.
+---@param fn? fun(message: string) nil: the log
 ---@return fun(message: string)? previous
 function limits.set_logger(fn)
   local previous = logger
@@ -84,7 +85,7 @@ function limits.set_logger(fn)
   return previous
 end
 
----Warns, once for each key in the life of the process. The message must not hold anything of the message's content.
+---Logs a warning once per key and process. It must not contain anything of the message's content.
 ---@param key string
 ---@param message string
 function limits.warn_once(key, message)
@@ -104,7 +105,7 @@ function limits.forget_warnings()
   warned = {}
 end
 
----Counts the characters of a string.
+---Counts the characters of a string, which must be UTF-8.
 ---@param field string the field's name, for the error
 ---@param value string
 ---@return integer? length
@@ -168,13 +169,7 @@ function limits.check_items(name, field, count)
   if count == 0 then
     message = ("%s is empty; it needs at least %d"):format(field, limit.min)
   else
-    message = ("%s has %d item%s; %s allows %s"):format(
-      field,
-      count,
-      count == 1 and "" or "s",
-      limit.by,
-      allowed_range(limit)
-    )
+    message = ("%s has %s; %s allows %s"):format(field, words.count(count, "item"), limit.by, allowed_range(limit))
   end
   return nil, errors.new("invalid", message, { field = field, limit = broken, length = count })
 end

@@ -22,14 +22,14 @@ end
 ---caller decides.
 retry.max_wait = 60
 
----A request that surely was not taken: up to 0.5 s, doubled to 30 s, all of it random.
+---A request that surely was not accepted: up to 0.5 s, doubled to 30 s, all of it random.
 ---@param attempts integer how many were made, from 1
 ---@return number seconds
 function retry.request(attempts)
   return doubled(0.5, attempts, 30) * clock.random()
 end
 
----A message in the outbox that surely was not taken: a second, doubled to 5 minutes.
+---A message in the outbox that surely was not accepted: a second, doubled to 5 minutes.
 ---@param attempts integer
 ---@return number seconds
 function retry.message(attempts)
@@ -57,7 +57,7 @@ end
 -- 4^6 seconds is over an hour.
 local most_penalties = 6
 
----A contact whom WhatsApp takes no more messages for (error 131056): 4^n seconds, as Meta asks.
+---A contact for whom WhatsApp accepts no more messages (error 131056): 4^n seconds, as Meta asks.
 ---@param penalties integer how many came before, from 0, without a message that got through
 ---@return number seconds
 function retry.pair(penalties)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Where each setting comes from: the host's overrides, flags, the script's own options, the environment,
--- cunnekt.conf.lua, and a default. This table is the only list of them. A wrong value raises a sentence that says where
--- it stands; the value of a secret is never repeated.
+-- The settings, and where the value of each comes from: the host's overrides, flags, the script's options, the environment,
+-- cunnekt.conf.lua or a default, in this order. `settings.known` is the only list. A wrong value raises a message that
+-- names its source; secrets are never repeated.
 
 local address = require "cunnekt.base.address"
 local identity = require "cunnekt.provider.identity"
@@ -12,7 +12,7 @@ local settings = {}
 
 local CONF = "cunnekt.conf.lua"
 
--- ---- what a value must be; each gives nil, or what is wrong ---------------------------------------------------------
+-- ---- checks: each returns nil, or what is wrong ---------------------------------------------------------------------
 
 local function from_zero(value)
   if value ~= value or value < 0 or value == math.huge then
@@ -77,7 +77,7 @@ end
 ---@field type string|string[] as for options.check
 ---@field env? string the environment variable
 ---@field default? any
----@field check? fun(value: any): string? gives what is wrong
+---@field check? fun(value: any): string? returns what is wrong
 ---@field is_secret? boolean never from a flag, never in a message
 ---@field is_client? boolean an option of cunnekt.client
 
@@ -132,7 +132,7 @@ local all_types = types_of(function()
   return true
 end)
 
--- ---- one source after the other -------------------------------------------------------------------------------------
+-- ---- sources --------------------------------------------------------------------------------------------------------
 
 local function refuse(label, what)
   error(("%s: %s"):format(label, what), 0)
@@ -140,7 +140,7 @@ end
 
 local function checked(label, setting, value)
   if setting.is_secret then
-    -- A key that was copied or read from a file often brings a line end along.
+    -- A key that was copied or read from a file often ends with a line break.
     value = value:match "^%s*(.-)%s*$"
   end
   local problem = setting.check and setting.check(value)
@@ -150,7 +150,7 @@ local function checked(label, setting, value)
   return value
 end
 
--- A value that is text where it stands: an environment variable, a flag.
+-- A value that is text in its source: an environment variable, a flag.
 local function from_text(label, setting, text)
   local is_number = setting.type == "number" or setting.type == "integer"
   if not is_number or type(text) == "number" then
@@ -182,7 +182,7 @@ local function read_conf(path)
     return {}
   end
   file:close()
-  -- An empty environment: the file is data, written as Lua.
+  -- Without an environment: the file is data, written as Lua.
   local chunk, problem = loadfile(path, "t", {})
   if not chunk then
     error(problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem), 0)
@@ -223,14 +223,14 @@ local function read_script(where, script, level)
   return read
 end
 
--- What the host was started with; see settings.set_host.
+-- Set by the command line; see settings.set_host.
 local host = {}
 
 ---@class cunnekt.settings.host
----@field overrides? table<string, any> stand above all else: how `cunnekt dev` points a script at its sandbox
+---@field overrides? table<string, any> take precedence over everything: `cunnekt dev` points a script at its sandbox
 ---@field flags? table<string, any> of the command line
 ---@field conf_path? string
----@field folder? string the script's; cunnekt.conf.lua and a relative file of the store are there, not in the working folder
+---@field folder? string the script's; cunnekt.conf.lua and a relative path of the store are in it, not in the working folder
 
 local function beside_script(path)
   local folder = host.folder
@@ -240,19 +240,19 @@ local function beside_script(path)
   return folder:gsub("/*$", "/", 1) .. path
 end
 
----Sets what holds for the whole process, for every later `settings.load`. For the command line, once, at its start.
+---Sets values for every later `settings.load` of the process. For the command line, once, at its start.
 ---@param values? cunnekt.settings.host nil: nothing
 function settings.set_host(values)
   host = values or {}
 end
 
----Where cunnekt.conf.lua is, if there is one.
+---The path of cunnekt.conf.lua, which need not exist.
 ---@return string path
 function settings.conf_path()
   return host.conf_path or beside_script(CONF)
 end
 
--- A program that only sends (`false`) does not run a file that happens to lie in its folder.
+-- A program that only sends (`false`) does not run a file that happens to be in its folder.
 local function conf_of(path)
   if path == nil or path == false then
     path = host.conf_path or (path == nil and beside_script(CONF))
@@ -263,13 +263,13 @@ end
 ---@class cunnekt.settings.load_options
 ---@field flags? table<string, any> of the command line; the host's by default
 ---@field script? table<string, any> the script's own options
----@field where? string whose options these are, for messages; "settings" by default
+---@field where? string the function whose options these are, for messages; "settings" by default
 ---@field conf_path? string|false cunnekt.conf.lua by default; false: only the one that the host was started with
 ---@field names? table<string, any> only these settings, by name; all by default
 ---@field getenv? fun(variable: string): string?
----@field level? integer whom a wrong name or type among the script's options is laid at, as in `error`
+---@field level? integer whose line an error about the script's options names, as in `error`
 
--- The first layer that has a setting. The environment is read here: a variable that does not matter may be wrong.
+-- The first layer that has the setting. The environment is read last of all: a variable that is overridden may be wrong.
 local function found(name, layers, getenv)
   for _, layer in ipairs(layers) do
     local value = layer.values[name]
@@ -284,13 +284,13 @@ local function found(name, layers, getenv)
   return default, default ~= nil and "default" or nil
 end
 
--- The file of a store, wherever the host was started from.
+-- A relative file of a store is beside the script, wherever the host was started.
 local function located(store)
   local path = store and store:match "^sqlite:(.+)$"
   return path and "sqlite:" .. beside_script(path) or store
 end
 
----Finds the value of every setting. Raises a sentence about the first that is wrong.
+---Finds the value of every setting. Raises a message about the first that is wrong.
 ---@param opts? cunnekt.settings.load_options
 ---@return table<string, any> values
 ---@return table<string, string> sources "override", "flag", "script", "environment", "conf" or "default" for each
@@ -311,7 +311,7 @@ function settings.load(opts)
   return values, sources
 end
 
----Those of the settings that are options of cunnekt.client.
+---The settings that are options of cunnekt.client.
 ---@param values table<string, any>
 ---@return table<string, any>
 function settings.client_options(values)

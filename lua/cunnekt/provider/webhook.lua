@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Webhooks: from a POST's body to events, and back to a body for one event; the keys by which events are put in order
--- and told apart; and the two checks that Meta's own webhooks allow. Pure functions: nothing is stored or sent here.
--- The parsing itself is in src/bind/webhook/parse.c.
+-- Webhooks: a POST's body to events, and an event back to a body; the keys that order and deduplicate events; and the two
+-- checks of Meta's own webhooks. Pure functions: nothing is stored or sent here. The parser is src/bind/webhook/parse.c.
 
 local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
@@ -12,8 +11,8 @@ local parse_webhook, decode, of_event = core.parse_webhook, json.decode, identit
 ---@class cunnekt.webhook
 local webhook = {}
 
----What a webhook tells, one table for each message, status or error in it. Fields that the webhook does not have, or
----has as null or in a shape that makes no sense, are absent. `raw` is the item as it came, with `json.null` for null.
+---An event of a webhook: one table per message, status or error in it. Fields that are missing, null or of a wrong shape
+---in the webhook are absent. `raw` is the original item, with `json.null` for null.
 ---@alias cunnekt.webhook.event cunnekt.webhook.message|cunnekt.webhook.status|cunnekt.webhook.error|cunnekt.webhook.unknown
 
 ---@class cunnekt.webhook.message
@@ -33,7 +32,7 @@ local webhook = {}
 ---@field media? cunnekt.webhook.media image, video, audio, document, sticker
 ---@field location? table {latitude, longitude, name?, address?, url?}
 ---@field contacts? table[] contact cards: {name, phones, …}
----@field reaction? table {message_id, emoji?}; without emoji it was taken back
+---@field reaction? table {message_id, emoji?}; without emoji it was removed
 ---@field order? table {catalog_id, text?, product_items}
 ---@field system? table {body, wa_id?, type}: the user changed their number, for one
 ---@field errors? table[] {code, title, message?, error_data?}; with "unsupported" mostly
@@ -79,14 +78,14 @@ local webhook = {}
 ---@field display_phone_number? string
 ---@field raw table
 
----@class cunnekt.webhook.unknown anything else, templates' approvals among them
+---@class cunnekt.webhook.unknown anything else, such as the approval of a template
 ---@field kind "unknown"
 ---@field phone_number_id? string
 ---@field display_phone_number? string
----@field raw any the whole body, or the part of it that is not understood
+---@field raw any the whole body, or the part that this version does not recognise
 
----Reads the body of a webhook: Cunnekt's flattened form, or Meta's envelope around it. A body of any other form is one
----event of kind "unknown", and so is each item that has not the shape it should: nothing is dropped.
+---Parses the body of a webhook: Cunnekt's flattened form, or Meta's envelope around it. A body of any other form is one
+---event of kind "unknown", and so is each item of a wrong shape: nothing is dropped.
 ---@param body string
 ---@return cunnekt.webhook.event[]? events in the order of the body, at least one
 ---@return cunnekt.error? err kind "invalid": the body is not JSON
@@ -106,8 +105,8 @@ end
 
 local part_of = { message = "messages", status = "statuses", error = "errors" }
 
----Writes a webhook body that holds this one event: what `parse` makes of it equals the event. It is made from `raw` and
----the fields around it, so changes to other fields of the event don't show.
+---Makes a webhook body with this one event, which `parse` turns into an equal event. It is made of `raw` and the fields
+---around it, so changes to other fields of the event have no effect.
 ---@param event cunnekt.webhook.event from `parse`
 ---@return string body
 function webhook.wrap(event)
@@ -128,7 +127,7 @@ function webhook.key(event)
   return of_event(event)
 end
 
----What tells an event from one that was sent again: equal for both.
+---The key of deduplication: equal for an event and its repetition.
 ---@param event cunnekt.webhook.event
 ---@return string? key nil when the event has no id, or is no message or status
 function webhook.dedupe_key(event)
@@ -139,8 +138,8 @@ function webhook.dedupe_key(event)
   return nil
 end
 
----A file name for what somebody sent: the last part of `name` when there is one, else `id` with an extension for
----`mime_type`. It holds no separators, control or invisible characters, begins with no dot, dash or space, is no
+---A safe file name for a customer's file: the last part of `name` when there is one, else `id` with an extension for
+---`mime_type`. It has no separators, control or invisible characters, does not begin with a dot, dash or space, is no
 ---device name of Windows, and is 1 to 120 bytes of UTF-8. Two files can get the same name.
 ---@param name? string
 ---@param mime_type? string
@@ -150,10 +149,10 @@ function webhook.safe_filename(name, mime_type, id)
   return core.safe_filename(name, mime_type, id)
 end
 
----Answers the GET by which Meta checks a webhook address.
+---Answers Meta's GET that verifies a webhook address.
 ---@param query table<string, string> decoded parameters: hub.mode, hub.verify_token, hub.challenge
----@param verify_token? string the token that was agreed on; without one nothing is answered
----@return string? challenge the body of the answer; nil when the answer is a refusal
+---@param verify_token? string the token that was configured at Meta; without one every request is refused
+---@return string? challenge the body of the answer; nil to refuse
 function webhook.verify(query, verify_token)
   local token, challenge = query["hub.verify_token"], query["hub.challenge"]
   if not verify_token or verify_token == "" then return nil end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The provider's three endpoints as the sandbox answers them: the key, the client's own checks, the service window,
--- a message id; then the statuses. What is answered where the provider documents nothing is Meta's own form.
+-- The provider's three endpoints in the sandbox: checks the API key, the message as the client does, and the service
+-- window; answers with a message id, and starts the statuses. Where the provider documents no answer, it has Meta's form.
+-- Faults are chosen by faults.lua and carried out here.
 local build = require "cunnekt.provider.build"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -39,7 +40,7 @@ local function answer_error(exchange, status, code, message, headers)
   exchange:answer(status, json.encode(body), headers or JSON)
 end
 
--- Without a key of its own the sandbox takes any, for it guards nothing.
+-- Without a configured key the sandbox accepts any: it protects nothing.
 local function has_key(self, exchange)
   local key = exchange:header "API-KEY"
   if not key or key == "" then
@@ -48,7 +49,7 @@ local function has_key(self, exchange)
   return not self._api_key or core.equal(key, self._api_key)
 end
 
--- The message as the client would have checked it, or a code and a sentence.
+-- The message after the client's checks, or nil with a code and a sentence.
 local function read_payload(body, endpoint)
   local payload, err = json.decode(body)
   if not payload then
@@ -83,7 +84,7 @@ local function take(self, payload, endpoint, contact)
   return entry
 end
 
--- An exchange that is kept from its answer; it must stay referenced, for a forgotten one is answered 500.
+-- Delays the answer of an exchange, which must stay referenced: a collected one is answered 500.
 local function hold(self, exchange, seconds, fn)
   local timer
   timer = clock.after(seconds, function()
@@ -207,7 +208,7 @@ function api_methods:handle(exchange, method, endpoint, query, body)
   return send(self, exchange, endpoint, body or "")
 end
 
----Lets go of the requests that faults hold back.
+---Cuts the connections of requests that faults delay.
 function api_methods:close()
   for timer, exchange in pairs(self._held) do
     timer:close()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The sandbox's own API, JSON under /control/: act as a customer, read what was sent, move the clock, break things.
--- No key: the sandbox listens on the loopback. Each call is described at its function.
+-- The sandbox's control API, JSON under /control/: write as a customer, read messages, advance the clock, inject faults. It
+-- needs no key, since the sandbox listens on the loopback. Each call is described at its function.
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
@@ -14,7 +14,7 @@ local control = {}
 
 local JSON = { "Content-Type: application/json" }
 
--- At most so many messages in one answer, and at most so long a wait: under the time-outs of usual HTTP clients.
+-- Messages in one answer, and seconds of one wait: below the timeouts of common HTTP clients.
 local MOST = 1000
 local LONGEST_WAIT = 60
 
@@ -37,7 +37,7 @@ local function answer(exchange, status, value)
   exchange:answer(status, json.encode(value), JSON)
 end
 
--- The title of a choice in the last buttons or list that the customer was sent; and the first choice, without an id.
+-- A choice in the last buttons or list that were sent to the customer: the one with this id, or the first.
 local function find_choice(entry, kind, id)
   local payload = entry and entry.payload
   if kind == "button" and payload and payload.type == "button" then
@@ -55,7 +55,7 @@ local function find_choice(entry, kind, id)
   end
 end
 
--- What a real customer's client would add: which message is answered, and the title of what was clicked.
+-- Adds what a real client adds: the message that is answered, and the title of the choice.
 local function complete(self, kind, opts, contact)
   local last = contact.last_sent and self._state:find(contact.last_sent)
   local id, title, description = find_choice(last, kind, opts.id)
@@ -72,9 +72,9 @@ local function complete(self, kind, opts, contact)
   opts.timestamp = opts.timestamp or self._state:now()
 end
 
----A customer writes: the message joins the transcript, and the bot gets its webhook. Raises when it makes no sense.
+---A customer writes: the message is added to the transcript, and its webhook posted to the bot. Raises for wrong fields.
 ---@param o table the fields of POST /control/messages, without `wait`; taken
----@param on_outcome fun(outcome: table)|nil hears how the bot first answered
+---@param on_outcome fun(outcome: table)|nil gets the bot's first answer
 ---@return cunnekt.sandbox_entry entry
 function control_methods:say(o, on_outcome)
   local kind, in_envelope = o.type or "text", o.envelope
@@ -100,7 +100,7 @@ function control_methods:say(o, on_outcome)
 end
 
 ---POST /control/messages: a customer writes. Fields: type, from, name, text, id, message_id, title, description,
----context, data (base64), filename, mime_type, form, set, envelope, and wait = true to hear how the bot answered.
+---context, data (base64), filename, mime_type, form, set, envelope, and wait = true to get the bot's answer.
 function control_methods:post_message(exchange, request)
   local o = request.json
   local waits = o.wait and self._webhooks.url
@@ -116,7 +116,7 @@ function control_methods:post_message(exchange, request)
   end
 end
 
--- What a reader asked for, as a function that gives the answer, or nil as long as there is none.
+-- A function that returns what a reader asked for, and whether there is anything yet.
 local function reader(self, query)
   local number = query.contact or query.to or query.from
   local direction = query.direction or query.to and "out" or query.from and "in"
@@ -134,7 +134,7 @@ local function reader(self, query)
         end
       end
     end
-    after = found[1] and after or last -- what did not fit is not read again
+    after = found[1] and after or last -- what did not match is not read again
     return { messages = json.array(found), last = last }, found[1] ~= nil
   end
 end
@@ -150,7 +150,7 @@ local function status_reader(self, query)
   end
 end
 
--- Answers when `read` finds something, or when the time is over.
+-- Answers when `read` finds something, or when the time is up.
 local function poll(self, exchange, read, seconds)
   local result, is_there = read()
   if is_there or seconds <= 0 then
@@ -178,15 +178,15 @@ local function poll(self, exchange, read, seconds)
   self._state:watch(on_change)
 end
 
----GET /control/messages?after=N&to=NUMBER|from=NUMBER|contact=NUMBER&limit=N&wait=SECONDS: what was said since; with
----`wait`, answers when there is something. ?id=ID&status=STATUS&wait=SECONDS: one message, when it has that status.
+---GET /control/messages?after=N&to=NUMBER|from=NUMBER|contact=NUMBER&limit=N&wait=SECONDS: the messages after N; `wait`
+---waits for one. ?id=ID&status=STATUS&wait=SECONDS: one message, when it has that status.
 function control_methods:get_messages(exchange, request)
   local query = request.query
   local read = query.id and status_reader(self, query) or reader(self, query)
   poll(self, exchange, read, math.min(LONGEST_WAIT, tonumber(query.wait) or 0))
 end
 
----DELETE /control/messages: forgets messages, contacts, files, faults and what waits to be posted.
+---DELETE /control/messages: deletes messages, contacts, files, faults and waiting webhooks.
 function control_methods:delete_messages(exchange)
   self._state:clear()
   self._faults:clear()
@@ -205,7 +205,7 @@ local function outcome_answer(exchange, id)
   end
 end
 
----POST /control/statuses {id, status, code?, errors?, set?, wait?}: a status of a message, known or not.
+---POST /control/statuses {id, status, code?, errors?, set?, wait?}: posts a status of a message, known or not.
 function control_methods:post_status(exchange, request)
   local o = options.check("statuses", request.json, STATUS)
   if not o.id or not o.status then
@@ -215,7 +215,7 @@ function control_methods:post_status(exchange, request)
   local changes = o.set or {}
   changes["statuses.0.errors"] = changes["statuses.0.errors"] or o.errors
   local kind = o.status
-  if not samples.is_status(kind) then -- others may appear one day: the form of a plain one
+  if not samples.is_status(kind) then -- a status of the future: has the form of a plain one
     kind, changes["statuses.0.status"] = "read", o.status
   end
   local body = samples.build(kind, {
@@ -230,7 +230,7 @@ function control_methods:post_status(exchange, request)
   end
 end
 
----POST /control/clock {advance = seconds}: moves the sandbox's time on, and with it the service windows.
+---POST /control/clock {advance = seconds}: advances the sandbox's clock, and with it the service windows.
 function control_methods:post_clock(exchange, request)
   local o = options.check("clock", request.json, { advance = "number" })
   self._state:advance(o.advance or 0)
@@ -239,7 +239,7 @@ end
 
 local SETTINGS = { webhook = "string", open = "boolean", statuses = "boolean", read = "boolean", delay = "number" }
 
----POST /control/settings {webhook, open, statuses, read, delay}: changes what `cunnekt sandbox` was started with.
+---POST /control/settings {webhook, open, statuses, read, delay}: changes options of `cunnekt sandbox`.
 function control_methods:post_settings(exchange, request)
   local o = options.check("settings", request.json, SETTINGS)
   local webhooks = self._webhooks
@@ -279,7 +279,7 @@ function control_methods:post_fault(exchange, request)
   answer(exchange, 200, self._faults:add(request.json))
 end
 
----GET /control/faults: those still to come.
+---GET /control/faults: the rules that still apply.
 function control_methods:get_faults(exchange)
   answer(exchange, 200, { faults = json.array(self._faults:list()) })
 end
@@ -328,15 +328,15 @@ function control_methods:handle(exchange, method, name, query, body)
   if not request then
     return answer(exchange, 400, { error = { message = problem } })
   end
-  -- Mistakes in the fields raise, as they do for any Lua caller; here they are the client's.
+  -- Mistakes in the fields raise, as for any Lua caller; here they become the client's errors.
   local ok, mistake = pcall(self[route[method]], self, exchange, request)
   if not ok then
-    local sentence = tostring(mistake):gsub("^[^%s:]+:%d+: ", "") -- without our own line
+    local sentence = tostring(mistake):gsub("^[^%s:]+:%d+: ", "") -- without the position in this file
     answer(exchange, 400, { error = { message = sentence } })
   end
 end
 
----Answers everyone who still waits.
+---Answers all waiting readers.
 function control_methods:close()
   for _, finish in pairs(self._polls) do
     finish()

@@ -1,26 +1,26 @@
 -- SPDX-License-Identifier: MIT
--- Things that go wrong on purpose. A list of rules, each for the next `count` sends after the first `after`; decides
--- only: api.lua and webhooks.lua do what the rule says.
+-- Fault injection: a list of rules, each for the next `count` sends after the first `after`. It only decides; api.lua and
+-- webhooks.lua carry a rule out.
 local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 
 local faults = {}
 
--- kind → whether the message is taken all the same, when the rule does not say `accept`.
+-- Kind → whether the message is accepted all the same, unless the rule has `accept`.
 local KINDS = {
-  status = false, -- answers with HTTP status `status` (500) and Meta's `code`, if given
-  delay = true, -- takes it at once, answers `seconds` later
-  slow = true, -- takes it and answers `seconds` later
-  drop = true, -- never answers; the connection ends after `seconds` (60)
-  reset = true, -- ends the connection at once, without an answer
-  garbage = true, -- answers 200 with something that is not JSON
-  empty = true, -- answers 200 with nothing
-  failed = true, -- takes it; its only status is failed, with `code` and `title`
-  reorder = true, -- takes it; its statuses come in reverse
-  duplicate = true, -- the next `count` webhooks are posted twice
+  status = false, -- answers with the HTTP status `status` (500) and Meta's `code`, if given
+  delay = true, -- accepts it at once, answers `seconds` later
+  slow = true, -- accepts it and answers `seconds` later
+  drop = true, -- never answers; closes the connection after `seconds` (60)
+  reset = true, -- closes the connection at once, without an answer
+  garbage = true, -- answers 200 with what is not JSON
+  empty = true, -- answers 200 with an empty body
+  failed = true, -- accepts it; its only status is failed, with `code` and `title`
+  reorder = true, -- accepts it; its statuses come in reverse
+  duplicate = true, -- posts the next `count` webhooks twice
 }
 
--- What these do only makes sense with a message that was taken.
+-- These need an accepted message.
 local ALWAYS_TAKEN = { slow = true, failed = true, reorder = true }
 
 local NAMES = {}
@@ -42,7 +42,7 @@ function faults.new()
   return setmetatable({ _rules = {} }, faults_mt)
 end
 
----Adds a rule. Raises when it makes no sense.
+---Adds a rule. Raises for wrong fields.
 ---@param rule { kind: string, count: integer|nil, after: integer|nil, status: integer|nil, code: integer|nil, title: string|nil, seconds: number|nil, accept: boolean|nil, retry_after: integer|nil, to: string|nil }
 ---@return table rule as it will be applied
 function faults_methods:add(rule)
@@ -69,7 +69,7 @@ function faults_methods:add(rule)
   return made
 end
 
--- The first rule that is due, counted down.
+-- The first rule that applies, counted down.
 local function take(self, is_for_webhooks, contact)
   for index, rule in ipairs(self._rules) do
     if (rule.kind == "duplicate") == is_for_webhooks and (not rule.to or identity.same(rule.to, contact)) then
@@ -87,20 +87,20 @@ local function take(self, is_for_webhooks, contact)
   return nil
 end
 
----The fault that hits this send, if any.
+---The rule that applies to this send, if any.
 ---@param contact string
 ---@return table|nil rule
 function faults_methods:for_send(contact)
   return self._rules[1] and take(self, false, contact)
 end
 
----How often more than once this webhook is posted.
+---How many more times than once this webhook is posted.
 ---@return integer
 function faults_methods:duplicates()
   return self._rules[1] and take(self, true) and 1 or 0
 end
 
----@return table[] rules that are still to come
+---@return table[] rules that still apply
 function faults_methods:list()
   return self._rules
 end

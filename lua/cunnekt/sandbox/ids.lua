@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Message ids in WhatsApp's form: "wamid." and base64 over a number and some bytes. Unique for a process and very
--- likely across processes.
+-- Message ids in WhatsApp's form: "wamid." and base64 of a number and some bytes. Unique in a process, and very likely
+-- across processes.
 local core = require "cunnekt.core"
 
 local ids = {}
@@ -8,7 +8,7 @@ local ids = {}
 local start = nil
 local counter = 0
 
----The id of a message that a customer wrote. Its base64 often holds `+` and `/`, which a URL must not carry bare.
+---The id of a customer's message. Its base64 often contains `+` and `/`, which must be encoded in URLs.
 ---@param number string
 ---@return string
 function ids.inbound(number)
@@ -16,7 +16,7 @@ function ids.inbound(number)
     .. core.base64_encode(string.pack("<BBs1c4s1B", 0x1c, 0x18, number, "\x15\2\0\x12", core.random_bytes(20), 0))
 end
 
----The id of a message that the business sent. Cheap, for it is made at every send.
+---The id of a business's message. Cheap, since every send needs one.
 ---@param number string
 ---@return string
 function ids.outbound(number)

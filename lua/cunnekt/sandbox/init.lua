@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A local Cunnekt: the provider's endpoints under /v1/, webhooks out to a bot, and a control API under /control/.
--- For trying scripts and for tests; it reaches nobody. One call makes one sandbox; several can run side by side.
+-- A local Cunnekt for trying scripts and for tests: the provider's endpoints under /v1/, webhooks to a bot, and a control
+-- API under /control/. It reaches no real customer. This file opens the listener and connects the parts; several sandboxes
+-- can run in one process.
 local address = require "cunnekt.base.address"
 local api = require "cunnekt.sandbox.api"
 local control = require "cunnekt.sandbox.control"
@@ -17,16 +18,16 @@ local sandbox = {}
 ---@class cunnekt.sandbox_options
 ---@field host string|nil where to listen (127.0.0.1)
 ---@field port integer|nil (0: any free one)
----@field api_key string|nil the only key that is right (any is)
+---@field api_key string|nil the only valid key (any)
 ---@field webhook string|nil the bot's URL
----@field app_secret string|nil signs the webhooks with it, as Meta does
----@field open boolean|nil everyone's service window is open (only of those who wrote; the sample customer just has)
+---@field app_secret string|nil signs webhooks with it, as Meta does
+---@field open boolean|nil all service windows are open (only those of customers who wrote; the sample customer just has)
 ---@field statuses boolean|nil post sent, delivered and read (true)
----@field read boolean|nil the customer reads what comes (true)
+---@field read boolean|nil customers read what they receive (true)
 ---@field delay number|nil seconds before each status (0)
 ---@field retry number|nil seconds before a refused webhook is posted again, doubled each time (1)
----@field history integer|nil messages remembered (10000)
----@field on_event fun(event: table)|nil hears of what happens: `{kind = "in"|"out"|"status"|"refused"|"webhook_refused", …}`
+---@field history integer|nil messages that are kept (10000)
+---@field on_event fun(event: table)|nil is called for each event: `{kind = "in"|"out"|"status"|"refused"|"webhook_refused", …}`
 
 local OPTIONS = {
   host = "string", port = "integer", api_key = "string", webhook = "string", app_secret = "string", open = "boolean",
@@ -77,12 +78,12 @@ end
 ---Starts a sandbox.
 ---@param opts cunnekt.sandbox_options|nil
 ---@return cunnekt.sandbox|nil sandbox `{url, port, state}`; `url` is what comes before /v1 and /control
----@return cunnekt.error|nil err kind network: the address cannot be listened on
+---@return cunnekt.error|nil err kind network: it cannot listen on the address
 function sandbox.new(opts)
   local o = options.check("sandbox.new", opts, OPTIONS)
   local self = setmetatable({}, sandbox_mt)
   parts(self, o)
-  -- The sample customer has just written, so that the provider's own examples, sent there, are taken.
+  -- The sample customer has just written, so the provider's own examples, which are sent there, are accepted.
   self.state:hear(samples.NUMBER, "Asha")
   local host = o.host or "127.0.0.1"
   local listener, problem = core.listen({
@@ -93,7 +94,7 @@ function sandbox.new(opts)
     body_timeout_ms = 60000,
     idle_timeout_ms = 120000,
     max_connections = 4096,
-    max_per_address = 4096, -- everyone comes from the loopback
+    max_per_address = 4096, -- all clients are on the loopback
   }, function(...)
     route(self, ...)
   end)
@@ -106,7 +107,7 @@ function sandbox.new(opts)
   return self
 end
 
----Says where the bot is, or nil for nowhere.
+---Sets the bot's webhook URL; nil: none.
 ---@param url string|nil
 function sandbox_methods:aim(url)
   self._webhooks:aim(url)
@@ -124,7 +125,7 @@ function sandbox_methods:say(fields)
   return entry
 end
 
----Whether webhooks wait to be posted, or to be posted again.
+---Whether webhooks wait to be posted, also after a refusal.
 ---@return boolean
 function sandbox_methods:is_busy()
   return self._webhooks.waiting > 0

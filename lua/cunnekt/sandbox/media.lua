@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The files that the sandbox's customer sends when none is given: one small file for each media type, with its
--- true SHA-256. Not a media library: a picture and a document that open, and bytes for the rest.
+-- The sample files that customers of the sandbox send: one small file per media type, with its real SHA-256. The image and
+-- the document can be opened; the others are only bytes.
 local core = require "cunnekt.core"
 
 local media = {}
@@ -30,7 +30,7 @@ local KINDS = {
   sticker = { mime_type = "image/webp", data = "RIFF\20\0\0\0WEBP a sample sticker\n" },
 }
 
--- For files given by name without a type; WhatsApp's own list of what a document may be is longer.
+-- For files that are given without a type. WhatsApp allows more types of documents.
 local MIME_TYPES = {
   jpg = "image/jpeg", jpeg = "image/jpeg", png = "image/png", webp = "image/webp", mp4 = "video/mp4", ["3gp"] = "video/3gpp",
   ogg = "audio/ogg; codecs=opus", mp3 = "audio/mpeg", m4a = "audio/mp4", amr = "audio/amr", pdf = "application/pdf",
@@ -44,14 +44,14 @@ function media.is_media(kind)
   return KINDS[kind] ~= nil
 end
 
----The type of a file, from the end of its name.
+---The type of a file, by the extension of its name.
 ---@param filename string
----@return string|nil mime_type nil when the ending says nothing
+---@return string|nil mime_type nil for an unknown extension
 function media.mime_type(filename)
   return MIME_TYPES[(filename:match "%.(%w+)$" or ""):lower()]
 end
 
----The file that a message carries: the one given, or the sample of its type.
+---The file of a message: the given one, or the sample of its type.
 ---@param kind string image, document, video, audio or sticker
 ---@param given { data: string|nil, filename: string|nil, mime_type: string|nil }
 ---@return { data: string, mime_type: string, filename: string|nil, sha256: string } file sha256 in base64, as in a webhook

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Changing single fields of a sample webhook, by a path such as `messages.0.text.body`. Positions count from 0, as
--- in the provider's JSON. A path that starts at no field of the body is meant within the first message or status.
+-- Changes single fields of a sample webhook by their paths, such as `messages.0.text.body`. Positions count from 0, as in
+-- JSON. A path that does not start at a field of the body starts in the first message or status.
 local json = require "cunnekt.base.json"
 
 local paths = {}
@@ -18,7 +18,7 @@ local function split(path)
   return steps
 end
 
--- Where the field lives: its parent table, made on the way when missing, and its key.
+-- The parent table of a field, created when missing, and its key.
 local function locate(body, path)
   local steps = split(path)
   if #steps == 0 then
@@ -27,7 +27,7 @@ local function locate(body, path)
   local at, first = body, steps[1]
   local items = body.messages or body.statuses
   local item = items and items[1]
-  -- `errors` is a field of both: the one that is there is meant.
+  -- `errors` is a field of both: the existing one counts.
   if item and body[first] == nil and (item[first] ~= nil or not TOP[first]) then
     at = item
   end
@@ -42,7 +42,7 @@ local function locate(body, path)
   return at, steps[#steps]
 end
 
--- Text that replaces a number or a boolean becomes one, so that `location.latitude=1.5` keeps the form.
+-- Text that replaces a number or a boolean becomes one, so `location.latitude=1.5` keeps its type.
 local function like(old, new)
   if type(new) == "string" and type(old) == "number" and tonumber(new) then
     return tonumber(new)
@@ -52,11 +52,11 @@ local function like(old, new)
   return new
 end
 
----Sets one field; `json.null` takes it away.
+---Sets one field; `json.null` removes it.
 ---@param body table a webhook body
 ---@param path string
 ---@param value any
----@return boolean ok false when the path names nothing
+---@return boolean ok false when the path is empty
 function paths.set(body, path, value)
   local parent, key = locate(body, path)
   if not parent then
@@ -74,7 +74,7 @@ function paths.set(body, path, value)
   return true
 end
 
----Sets several fields, in the order of their paths, so that the outcome never depends on chance.
+---Sets several fields in the order of their paths, so the outcome does not depend on the order of `pairs`.
 ---@param body table a webhook body
 ---@param changes table<string, any> path → value
 ---@return table body the same one

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Webhook bodies in the provider's own form, one for every type of message and every status: Meta's `value` object,
--- flattened, ids and timestamps as strings. The sandbox and `cunnekt trigger` post them; tests read them.
--- Builds tables only: nothing here is sent, and nothing is remembered.
+-- Sample webhooks in the provider's own form, one for every type of message and every status: Meta's `value` object,
+-- flattened, with ids and timestamps as strings. It only builds tables; the sandbox and `cunnekt trigger` post them.
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local ids = require "cunnekt.sandbox.ids"
@@ -18,7 +17,7 @@ local samples = {}
 ---@field from string|nil the customer's number (919999999999)
 ---@field name string|nil the customer's profile name (Asha)
 ---@field text string|nil what the customer wrote; a file's caption; a reply's title; a form's answers as JSON
----@field id string|nil the id chosen, for button, list and quick_reply; the message meant, for reaction and statuses; else the message's own
+---@field id string|nil for button, list and quick_reply the id that was chosen; for reactions and statuses the message; else the message's own id
 ---@field message_id string|nil the message's own id (a new one)
 ---@field title string|nil a reply's title
 ---@field description string|nil a list row's description
@@ -29,10 +28,10 @@ local samples = {}
 ---@field form table|nil a form's answers
 ---@field code integer|nil the code of a failure (131026)
 ---@field conversation string|nil id of the conversation that a status belongs to
----@field category string|nil what a status is billed as (utility)
+---@field category string|nil billing category of a status (utility)
 ---@field timestamp number|nil Unix seconds (now)
----@field set table<string, any>|nil fields to change, by path; json.null takes one away
----@field envelope boolean|nil in Meta's envelope instead of flattened
+---@field set table<string, any>|nil fields to change, by path; json.null removes one
+---@field envelope boolean|nil Meta's envelope instead of the flattened form
 
 samples.NUMBER = "919999999999"
 samples.BUSINESS = "919873617805"
@@ -53,7 +52,7 @@ local OPTIONS = {
   form = "table", code = "integer", category = "string", conversation = "string", timestamp = "number", set = "table", envelope = "boolean",
 }
 
--- Each gives the wire type and its content. `file` is filled for the types that carry one.
+-- Each returns the type in the webhook and its content. `file` is given for types with one.
 local CONTENT = {}
 
 function CONTENT.text(o)
@@ -114,7 +113,7 @@ end
 
 function CONTENT.reaction(o)
   local emoji = o.text or "\u{1F44D}"
-  -- A reaction that is taken back comes without an emoji.
+  -- A removed reaction has no emoji.
   return "reaction", { message_id = o.id or ids.outbound(o.from), emoji = emoji ~= "" and emoji or nil }
 end
 
@@ -132,12 +131,12 @@ function CONTENT.unsupported()
   return "unsupported", nil
 end
 
--- A type that nobody has heard of yet: what receivers must survive.
+-- A type of the future, which receivers must survive.
 function CONTENT.unknown(o)
   return "hologram", { note = o.text or "a message type of the future" }
 end
 
--- Types whose `id` is about something else than the message itself.
+-- Types whose `id` is not the message's own.
 local OWN_ID = { button = false, list = false, quick_reply = false, reaction = false }
 
 local ANSWERS = { button = true, list = true, quick_reply = true, form = true }
@@ -173,7 +172,7 @@ local function message_body(kind, o)
     local details = { details = "Message type is currently not supported." }
     message.errors = { { code = 131051, title = "Message type unknown", message = "Message type unknown", error_data = details } }
   end
-  if kind ~= "system" then -- Meta leaves the contacts out there
+  if kind ~= "system" then -- which has no contacts at Meta
     body.contacts = { { profile = { name = o.name or "Asha" }, wa_id = from } }
   end
   return body, { id = message.id, from = from, file = file }
@@ -227,7 +226,7 @@ function samples.is_status(kind)
   return STATUSES[kind] == true
 end
 
----A flattened body in Meta's envelope.
+---Puts a flattened body into Meta's envelope.
 ---@param value table
 ---@return table
 function samples.envelope(value)
@@ -257,7 +256,7 @@ function samples.build(kind, opts)
   return o.envelope and samples.envelope(body) or body, about
 end
 
----The body of a status, without the checks: the sandbox makes three of them for every message sent.
+---The body of a status without checks, since the sandbox makes three for every message.
 ---@param kind string one of samples.statuses
 ---@param o cunnekt.sample_options not checked; `from` is needed
 ---@return table body

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the sandbox remembers: the last messages both ways, who may be written to, and the files that customers sent.
--- No network and no policy. Memory is bounded: messages live in a ring, files go with their message or when they
--- weigh too much together, and contacts are forgotten a day after their window closed.
+-- The sandbox's memory: the last messages both ways, the customers' service windows, and their files. No network and no
+-- policy. It is bounded: messages are in a ring, files are dropped with their message or when they are too large together,
+-- and contacts are dropped about a day after their window closed.
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
@@ -24,7 +24,7 @@ local MAX_MEDIA = limits.media_bytes.document + 60 * 1024 * 1024
 ---@field payload table|nil of an outgoing message: what the business posted
 ---@field message table|nil of an incoming message: as in the webhook
 ---@field statuses { status: string, time: number }[]
----@field webhook { status: integer|nil, attempts: integer, error: string|nil }|nil how the bot's answer to the last webhook about it was
+---@field webhook { status: integer|nil, attempts: integer, error: string|nil }|nil the bot's answer to the last webhook about it
 ---@field time number Unix seconds
 
 local state_methods = {}
@@ -50,7 +50,7 @@ function state.new(opts)
   }, state_mt)
 end
 
----The sandbox's time, which the control API can move on.
+---The sandbox's time, which the control API can advance.
 ---@return number
 function state_methods:now()
   return clock.now() + self._offset
@@ -74,7 +74,7 @@ function state.view(entry)
   }
 end
 
--- Two generations: whoever was not heard of for two days is gone when the older one is dropped.
+-- Two generations: a contact that was not used for two days is dropped with the older one.
 local function turn_generations(self)
   local now = self:now()
   self._turned = self._turned or now
@@ -85,7 +85,7 @@ local function turn_generations(self)
   end
 end
 
----What is known of a customer; made when new.
+---The record of a customer; created when new.
 ---@param number string digits
 ---@return table contact `{name, heard, last_sent}`
 function state_methods:contact(number)
@@ -98,7 +98,7 @@ function state_methods:contact(number)
   return contact
 end
 
----The customer wrote: the window opens for 24 hours.
+---Notes that the customer wrote: the service window opens.
 ---@param number string digits
 ---@param name string|nil
 function state_methods:hear(number, name)
@@ -142,7 +142,7 @@ local function trim_media(self)
   end
 end
 
----Adds a message to the transcript and wakes whoever waits for one.
+---Adds a message to the transcript and calls the watchers.
 ---@param entry cunnekt.sandbox_entry without n, statuses and time; taken
 ---@return cunnekt.sandbox_entry entry
 function state_methods:add(entry)
@@ -166,7 +166,7 @@ function state_methods:add(entry)
   return entry
 end
 
----Notes a status of a message that is still remembered.
+---Notes a status of a message, if it is still kept.
 ---@param id string
 ---@param status string
 ---@return cunnekt.sandbox_entry|nil entry
@@ -185,7 +185,7 @@ function state_methods:find(id)
   return self._by_id[id]
 end
 
----The messages after a position that are still remembered.
+---The messages after a position, as far as they are kept.
 ---@param after integer
 ---@param contact string|nil only this customer's
 ---@param most integer how many at most
@@ -204,13 +204,13 @@ function state_methods:since(after, contact, most)
   return found
 end
 
----Forgets all messages, files and contacts. Positions go on counting, so that a reader's `after` stays true.
+---Deletes all messages, files and contacts. Positions continue, so that a reader's `after` stays valid.
 function state_methods:clear()
   self._ring, self._by_id, self._contacts, self._old_contacts = {}, {}, {}, {}
   self._media_bytes, self._oldest_media = 0, self.last + 1
 end
 
----Hears of every change, until taken off by `unwatch`.
+---Calls a function on every change, until `unwatch`.
 ---@param fn fun()
 function state_methods:watch(fn)
   self._watchers[fn] = true
@@ -221,7 +221,7 @@ function state_methods:unwatch(fn)
   self._watchers[fn] = nil
 end
 
----Tells the watchers that something changed.
+---Calls the watchers.
 function state_methods:wake()
   if not next(self._watchers) then
     return

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the sandbox posts to the bot: in order for each contact, contacts side by side, again with growing pauses
--- until the bot answers 2xx, as the provider does. A contact whose webhook is refused waits; the others go on.
--- Owns its queues and pauses; knows nothing of the transcript but what it notes there.
+-- Posts the sandbox's webhooks to the bot: in order per contact, contacts concurrently, with retries at growing intervals
+-- until the bot answers 2xx, as the provider does. A refused webhook delays its contact only. It owns the queues and timers;
+-- in the transcript it only notes statuses.
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
@@ -14,13 +14,13 @@ local task = require "cunnekt.base.task"
 
 local webhooks = {}
 
--- Meta repeats for days; a sandbox that goes on for half an hour shows the same, and ends.
+-- Meta retries for a week; these attempts take about an hour, which is enough for trials.
 local ATTEMPTS = 20
 
--- Requests to the bot at one time. The bot's default limit for one address is what this must stay under.
+-- Concurrent requests to the bot: below the bot's limit for one address.
 local WORKERS = 32
 
--- Webhooks that wait, all contacts together. Beyond it a new one is dropped and counted: the bot has been away too long.
+-- Waiting webhooks of all contacts. Beyond it, new ones are dropped and counted: the bot has been away too long.
 local MAX_WAITING = 200000
 
 local webhooks_methods = {}
@@ -41,7 +41,7 @@ function webhooks.new(opts)
     _state = opts.state,
     _faults = opts.faults,
     _on_event = opts.on_event,
-    _queues = {}, -- contact → list of jobs, the first one under way; a queue is in at most one of: ready, worker, pause
+    _queues = {}, -- contact → list of jobs, the first one in progress; a queue is in at most one of: ready, worker, pause
     _ready = {},
     _ready_first = 1,
     _ready_last = 0,
@@ -89,7 +89,7 @@ local function pause(self, queue, seconds)
   self._pauses[timer] = true
 end
 
--- The body of a status is made when its turn comes, so that a long queue holds no text and carries the right time.
+-- The body of a status is made when it is posted, so a long queue holds no text, and its time is right.
 local function body_of(self, job)
   if job.body then
     return job.body
@@ -118,7 +118,7 @@ local function note_first(self, job)
   end
 end
 
--- Posts once. Returns whether the bot took it.
+-- Posts once; returns whether the bot accepted it.
 local function post(self, job)
   job.attempts = (job.attempts or 0) + 1
   local body = body_of(self, job)
@@ -226,10 +226,10 @@ local function enqueue(self, contact, job)
   queue[queue.last] = job
 end
 
----Posts what a customer wrote.
+---Posts a customer's message.
 ---@param entry table the message, as in the transcript
 ---@param body string the webhook's JSON
----@param on_outcome fun(outcome: { status: integer|nil, error: string|nil })|nil hears of the bot's first answer
+---@param on_outcome fun(outcome: { status: integer|nil, error: string|nil })|nil gets the bot's first answer
 function webhooks_methods:message(entry, body, on_outcome)
   enqueue(self, entry.contact, { entry = entry, body = body, on_outcome = on_outcome })
   self:_start()
@@ -253,7 +253,7 @@ end
 local ORDER = status_names.usual
 local REVERSED = { ORDER[3], ORDER[2], ORDER[1] }
 
----Posts the statuses of a message that was taken: sent, delivered, read, or what a fault asks for.
+---Posts the statuses of an accepted message: sent, delivered, read, or those of a fault.
 ---@param entry table
 ---@param fault table|nil of kind failed or reorder
 function webhooks_methods:announce(entry, fault)
@@ -263,7 +263,7 @@ function webhooks_methods:announce(entry, fault)
   if fault and fault.kind == "failed" then
     return self:status(entry, "failed", { code = fault.code, title = fault.title, wait = self.delay })
   end
-  local is_instant = not self.url and self.delay == 0 -- a load test without a bot: nothing to queue
+  local is_instant = not self.url and self.delay == 0 -- without a bot, as in load tests, nothing is queued
   for _, status in ipairs(fault and fault.kind == "reorder" and REVERSED or ORDER) do
     if status == "read" and not self.read then
       goto continue
@@ -276,8 +276,8 @@ function webhooks_methods:announce(entry, fault)
   end
 end
 
----Says where the bot is.
----@param url string|nil nil: nowhere, and what is due counts as posted
+---Sets the bot's webhook URL.
+---@param url string|nil nil: none, and webhooks count as posted
 function webhooks_methods:aim(url)
   if url and not url:match "^https?://[^/%s]+" then
     error("webhook: the URL must begin with http:// or https://", 0)
@@ -286,7 +286,7 @@ function webhooks_methods:aim(url)
   self:_start()
 end
 
----Forgets what waits. A request under way ends by itself, and is not repeated.
+---Deletes all waiting webhooks. A request in progress ends by itself, and is not retried.
 function webhooks_methods:clear()
   for _, queue in pairs(self._queues) do
     queue.is_gone = true

@@ -17,7 +17,7 @@ local walks = {
 
 ---Clears some rows away. Waits.
 ---@param keep_days integer days for which events and messages that were set aside are kept
----@param now number seconds since 1970; a time that has surely come, see wall.lua
+---@param now number seconds since 1970; a time that has surely come, see time/wall_clock.lua
 ---@return boolean? is_done the whole store has been gone through; nil when the store cannot be written
 ---@return cunnekt.error? err
 function clearing:clear_old(keep_days, now)

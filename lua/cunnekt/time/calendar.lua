@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The Gregorian calendar in whole numbers: days since 1970-01-01 and dates, for any year. It knows no zones.
--- Times of day are seconds counted as if every day had 86400 of them; see zone.lua for what clocks on a wall show.
+-- Times of day are counted as if every day had 86400 seconds; what clocks show in a zone is in zone.lua.
 
 local units = require "cunnekt.time.units"
 
@@ -63,7 +63,7 @@ function calendar.weekday(days)
   return (days + 4) % 7
 end
 
----Seconds from 1970-01-01 00:00 to a date and time on the same wall.
+---Seconds from 1970-01-01 00:00 to a date and time in the same zone, without its changes.
 ---@param civil cunnekt.civil
 ---@return integer
 function calendar.seconds(civil)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Lines of cron: five fields, or @daily and the like; and the next moment that one names, in a time zone.
+-- Cron lines: five fields, or @daily and the like; and the next time that matches one, in a time zone.
 --
--- Lines that name hours go by the clock on the wall: a time that it jumps over comes right after the jump, and one that it
--- shows twice comes once. Lines for every hour go by time that passes, so that "*/5 * * * *" has no hole and no double.
+-- Lines that name hours follow local time: a time that is skipped when clocks change comes right after the change, and one
+-- that occurs twice comes once. Lines for every hour follow elapsed time, so "*/5 * * * *" has no gap and no repetition.
 
 local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"
@@ -69,7 +69,7 @@ local function read_number(field, text)
   return number and number >= field.first and number <= field.last and number or nil
 end
 
--- "*", "a", "a-b", each with "/step"; a single number with a step goes on to the end.
+-- "*", "a", "a-b", each with "/step"; a single number with a step means from there to the end.
 local function read_range(field, text)
   local range, step = text:match "^([^/]+)/(%d+)$"
   step = math.tointeger(tonumber(step or 1))

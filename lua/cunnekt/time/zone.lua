@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Time zones, read from the system's own data (tzdata, in the form of RFC 8536), so that an update of the system is one
--- of every script's. For years beyond the data, the rule at the file's end holds; see zone_rule.lua.
+-- Time zones, read from the system's data (tzdata in the format of RFC 8536), so a system update also updates scripts. For
+-- years beyond the data, the rule at the end of the file applies; see zone_rule.lua.
 --
--- A time on the wall becomes a moment the way people mean it: one that clocks jump over is the moment right after the
--- jump, and one that they show twice is the first of the two.
+-- Local times become UTC as people mean them: one that is skipped when clocks change is the moment right after the change,
+-- and one that occurs twice is the first of the two.
 
 local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Rules of daylight saving for years without end, in the form of POSIX's TZ with RFC 8536's extensions:
--- "EST5EDT,M3.2.0,M11.1.0". They end every file of zone data, and may stand in TZ themselves.
+-- Rules of daylight saving time without an end, in the format of POSIX TZ with the extensions of RFC 8536:
+-- "EST5EDT,M3.2.0,M11.1.0". Every file of zone data ends with one, and the variable TZ may hold one.
 
 local calendar = require "cunnekt.time.calendar"
 local units = require "cunnekt.time.units"

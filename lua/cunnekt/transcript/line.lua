@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- A message of the sandbox's transcript as a person reads it in a terminal: the customer on the left, the business on
--- the right, ticks as WhatsApp shows them. Takes entries as the control API gives them; prints nothing itself.
+-- Formats a message of the sandbox's transcript for a terminal: the customer on the left, the business on the right, with
+-- the ticks of WhatsApp. It takes entries as the control API returns them, and prints nothing itself.
 local json = require "cunnekt.base.json"
 local status = require "cunnekt.provider.status"
+local words = require "cunnekt.base.words"
 
 local transcript = {}
 
 local RIGHT = 30 -- where the business begins
 local WIDTH = 46 -- of either side
 
--- ---- what a message says, as lines -------------------------------------------------------------------------------
+-- ---- content -------------------------------------------------------------------------------------------------------
 
 local function add(lines, text)
   if type(text) == "string" and text ~= "" then
@@ -43,16 +44,16 @@ end
 
 function IN.form(m, lines)
   local answers = json.decode(m.interactive.nfm_reply.response_json)
-  local words = {}
+  local fields = {}
   for name, value in pairs(type(answers) == "table" and answers or {}) do
     if name ~= "flow_token" then
-      words[#words + 1] = ("%s: %s"):format(name, tostring(value))
+      fields[#fields + 1] = ("%s: %s"):format(name, tostring(value))
     end
   end
-  table.sort(words)
+  table.sort(fields)
   add(lines, "form sent")
-  for _, word in ipairs(words) do
-    add(lines, "  " .. word)
+  for _, field in ipairs(fields) do
+    add(lines, "  " .. field)
   end
 end
 
@@ -73,7 +74,7 @@ function IN.location(m, lines)
 end
 
 function IN.reaction(m, lines)
-  add(lines, m.reaction.emoji or "reaction taken back")
+  add(lines, m.reaction.emoji or "reaction removed")
 end
 
 function IN.system(m, lines)
@@ -141,7 +142,7 @@ end
 
 -- ---- layout ------------------------------------------------------------------------------------------------------
 
--- Breaks at blanks where it can; counts characters, not bytes.
+-- Breaks lines at spaces where possible; counts characters, not bytes.
 local function wrap(line, width)
   local pieces, current = {}, ""
   for word in line:gmatch "%S+" do
@@ -157,30 +158,25 @@ local function wrap(line, width)
   return pieces
 end
 
--- Control characters of a message must not reach the terminal.
-local function clean(line)
-  return (line:gsub("[%c\127]", " "))
-end
-
 local TICKS = {
   sent = "\u{2713}", delivered = "\u{2713}\u{2713}", read = "\u{2713}\u{2713} read", played = "\u{2713}\u{2713} played",
   failed = "\u{2717} failed",
 }
 
----How far a message came: one tick for sent, two for delivered, and in words.
+---The progress of a message: one tick for sent, two for delivered, and in words.
 ---@param statuses { status: string }[]
 ---@return string ticks empty before the first status
 function transcript.ticks(statuses)
   return TICKS[status.furthest(statuses)] or ""
 end
 
----What a message says.
+---The content of a message.
 ---@param entry table as GET /control/messages gives it
 ---@return string[] lines
 function transcript.describe(entry)
   local lines = {}
   local describe = (entry.direction == "in" and IN or OUT)[entry.type]
-  -- A message that was changed on purpose may lack what its type promises.
+  -- A message that was changed on purpose may lack the fields of its type.
   local ok = describe and pcall(describe, entry.message or entry.payload, lines, entry)
   if not ok or #lines == 0 then
     lines = { ("<%s>"):format(entry.type) }
@@ -190,14 +186,14 @@ end
 
 ---A message laid out for a terminal of 80 columns.
 ---@param entry table as GET /control/messages gives it
----@param business string what the bot is called
----@return string text several lines, without the last line end
+---@param business string the bot's name
+---@return string text several lines, without a line end
 function transcript.format(entry, business)
   local is_in = entry.direction == "in"
   local indent = is_in and "  " or (" "):rep(RIGHT)
-  local out = { indent .. clean(is_in and (entry.name or entry.contact) or business) }
+  local out = { indent .. words.plain(is_in and (entry.name or entry.contact) or business) }
   for _, line in ipairs(transcript.describe(entry)) do
-    for _, piece in ipairs(wrap(clean(line), WIDTH)) do
+    for _, piece in ipairs(wrap(words.plain(line), WIDTH)) do
       out[#out + 1] = indent .. (is_in and "\u{2502} " or "\u{2503} ") .. piece
     end
   end

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Cuts Lua 5.4 source into tokens. The source must compile: Lua's own compiler has looked at it before, so nothing is
--- checked again here.
+-- Splits Lua 5.4 source into tokens. The source must compile, so nothing is checked here.
 
 local lexer = {}
 
@@ -26,7 +25,7 @@ local function count_lines(text)
   return select(2, text:gsub("\n", ""))
 end
 
--- A long bracket at `at`: where it ends, or nil.
+-- The end of the long bracket at `at`, or nil.
 local function long_bracket(source, at)
   local level = source:match("^%[(=*)%[", at)
   if not level then
@@ -53,7 +52,7 @@ local function quoted_end(source, at)
   end
 end
 
--- The value of a string as written: Lua itself reads it where it has escapes.
+-- The value of a string literal; Lua itself reads those with escapes.
 local function string_value(written)
   if written:find("\\", 1, true) or written:sub(1, 1) == "[" then
     return load("return " .. written)()

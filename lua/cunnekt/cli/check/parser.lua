@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Walks Lua 5.4 source that compiles, and notes what the rules want to know: globals that are read and written, and
--- calls whose function is known by name, with the literals among their arguments. It follows scopes exactly. This file
--- has the statements; the expressions are in walker.lua.
+-- Walks Lua 5.4 source that compiles, and records what the rules need: globals that are read and written, and calls of
+-- functions known by name, with their literal arguments. It follows scopes exactly. Statements are here, expressions in
+-- walker.lua.
 
 local lexer = require "cunnekt.cli.check.lexer"
 local expressions = require "cunnekt.cli.check.walker"
 
 local parser = {}
 
--- A walker that knows statements as well.
+-- A walker extended by statements.
 local walker = setmetatable({}, { __index = expressions })
 walker.__index = walker
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What `cunnekt check` finds in the notes that the parser took. Every rule rather says nothing than something wrong.
+-- The rules of `cunnekt check`, applied to what the parser recorded. In doubt a rule reports nothing.
 
 local options = require "cunnekt.base.options"
 local parser = require "cunnekt.cli.check.parser"
@@ -11,7 +11,7 @@ local rules = {}
 ---@field line integer
 ---@field message string
 
--- Globals of other Lua versions, which scripts that run on several of them ask for.
+-- Globals of other Lua versions, which portable scripts test for.
 local elsewhere = {}
 for word in ("unpack loadstring setfenv getfenv module jit bit bit32 newproxy love ngx redis"):gmatch "%S+" do
   elsewhere[word] = true
@@ -28,7 +28,7 @@ local function names_of(...)
   return names
 end
 
--- Short names are near to too many others.
+-- Short names resemble too many others.
 local function hint(name, names)
   local near = #name > 2 and options.suggest(name, names)
   return near and (" (did you mean '%s'?)"):format(near) or ""
@@ -36,7 +36,7 @@ end
 
 -- ---- globals -------------------------------------------------------------------------------------------------------
 
--- Files that the script requires from beside itself may set globals too.
+-- Files beside the script that it requires may define globals too.
 local function add_writes_of_modules(notes, folder, writes, seen)
   for _, name in ipairs(notes.requires) do
     local path = folder .. name:gsub("%.", "/")
@@ -84,7 +84,7 @@ end
 
 -- ---- fields of our modules -----------------------------------------------------------------------------------------
 
--- What require "cunnekt" holds is loaded when it is first used, so its names stand here.
+-- The parts of require "cunnekt" are loaded on first use, so their names are listed here.
 local parts = { client = true, bot = true, build = true, http = true, json = true, webhook = true }
 
 local function find_unknown_fields(notes, report)
@@ -133,14 +133,14 @@ function check_table(value, shape, report, where)
   end
 end
 
--- Where the contents of a message stand: reply_buttons(it), send_buttons(to, it), reply_template(id, it).
+-- The argument with the content of a message: reply_buttons(it), send_buttons(to, it), reply_template(id, it).
 local function contents_place(prefix, kind)
   return (prefix == "send" and 2 or 1) + (kind == "template" and 1 or 0)
 end
 
 local is_prefix = { reply = true, send = true, ask = true }
 
--- reply_*, send_* and ask_* are ours whatever the object is called, unless the script has such functions of its own.
+-- reply_*, send_* and ask_* are ours on any object, unless the script defines functions of these names.
 local function check_message(call, notes, report)
   local name = call.method or (call.path and call.path:match "^cunnekt%.build%.(send_[%w_]+)$")
   local prefix, kind = (name or ""):match "^(%a+)_([%w_]+)$"

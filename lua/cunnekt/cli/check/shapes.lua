@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which fields the tables have that a script gives to our functions, for `cunnekt check`. Options come from the modules'
--- own lists; the contents of messages stand here, and a spec holds them against cunnekt.build.
+-- The fields of the tables that scripts pass to our functions, for `cunnekt check`. Options come from the modules' own
+-- lists; the fields of messages are listed here, and a spec compares them with cunnekt.build.
 
 local shapes = {}
 

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- The half of the parser that walks expressions: tokens, scopes, tables, indexes and calls. Order of operators does not
--- matter for names, so no tree is made.
+-- The half of the parser that walks expressions: tokens, scopes, tables, indexes and calls. It builds no tree, since the
+-- precedence of operators does not matter for names.
 --
--- What an expression is worth is a small table, or nil where nothing is known:
+-- The value of an expression is a small table, or nil when it is not known:
 --   {kind="string", value=}   {kind="table", fields={{name=, line=, value=}, …}, items={…}}
---   {kind="path", path="cunnekt.client"}   {kind="object", class="cunnekt.bot"} what a call of that path gave
+--   {kind="path", path="cunnekt.client"}   {kind="object", class="cunnekt.bot"} the result of a call of that path
 
 local walker = {}
 
@@ -39,12 +39,12 @@ function walker:close_scope()
   self.scope = getmetatable(self.scope).__index
 end
 
--- A local; false stands for one of which nothing is known.
+-- Declares a local; false: its value is not known.
 function walker:declare(name, value)
   self.scope[name] = { value = value }
 end
 
--- What stands beside a name whose absence is reckoned with, as in `local unpack = table.unpack or unpack`.
+-- Tokens beside a name that may be undefined, as in `local unpack = table.unpack or unpack`.
 local tests = { ["and"] = true, ["or"] = true, ["not"] = true, ["=="] = true, ["~="] = true, ["then"] = true }
 
 function walker:read_global(name, line)
@@ -146,7 +146,7 @@ end
 
 -- ---- names, indexes and calls --------------------------------------------------------------------------------------
 
--- What stands before the suffixes. A name is not read yet: it may turn out to be assigned.
+-- What precedes the suffixes. A name is not yet read: it may be assigned.
 function walker:primary()
   if self:accept "(" then
     self:expression()
@@ -157,7 +157,7 @@ function walker:primary()
   return { kind = "variable", name = token.value, line = token.line, known = self.scope[token.value] }
 end
 
--- What an expression that may be assigned to is worth when it is read instead.
+-- The value of an expression that could be assigned to, when it is read.
 function walker:rvalue(target)
   if target.kind == "variable" then
     if target.known then
@@ -181,7 +181,7 @@ function walker:note_path(target)
   end
 end
 
--- What a field is worth.
+-- The value of a field.
 function walker.field_of(value, name, line)
   if value and value.kind == "path" and value.path then
     return { kind = "path", path = value.path .. "." .. name, line = line, field = name }
@@ -202,7 +202,7 @@ function walker:arguments()
   return args
 end
 
--- What the functions are given that a bot is given, and what its methods give.
+-- The arguments of functions that are given to a bot, and the results of its methods.
 local handler_classes = { on = "cunnekt.message", dialog = "cunnekt.chat" }
 local result_classes = { chat = "cunnekt.chat" }
 
@@ -210,7 +210,7 @@ local function class_by(classes, value, method)
   return value and value.class == "cunnekt.bot" and classes[method] or nil
 end
 
--- What a call gives: a module from require, an object from a constructor of a known module.
+-- The result of a call: a module of require, an object of a known constructor.
 local function result_of(call)
   local first = call.args[1]
   if call.global == "require" and first and first.kind == "string" then

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- What time it really is, as far as a bot can know while somebody sets the system's clock. Two things help: the steady
--- clock, which tells how much time has passed since the last look, and the timestamps of what the provider sends.
--- Nothing here waits, and nothing is corrected: it only keeps a wrong clock from undoing what counts days and hours.
+-- The real time, as well as a bot can know it while the system's clock may be set. It compares the wall clock with the
+-- monotonic clock, which shows how much time has passed, and with the timestamps of the provider's events. It waits for
+-- nothing and corrects no clock; it keeps a wrong clock from closing windows or deleting rows too early.
 
 local clock = require "cunnekt.time.clock"
 local units = require "cunnekt.time.units"
 
 local wall = {}
 
--- Seconds by which the provider's clock and ours may differ, its way to us included; and by which a clock may be put back
--- without being noticed.
+-- Seconds by which the provider's clock and ours may differ, transport included; and by which a clock may be set back
+-- unnoticed.
 local close_enough, slack = 300, 1
--- Seconds by which the newest event may be older than now without anything being cleared too late to matter.
+-- Seconds: a bot may receive nothing for so long, and its old rows are still deleted in time.
 local longest_silence = units.day
 
 local wall_methods = {}
@@ -22,8 +22,8 @@ function wall.new()
   return setmetatable({ _last = clock.now(), _steady = clock.monotonic(), _behind = 0, _newest = nil }, wall_mt)
 end
 
----The time by which service windows end. A clock that is put back does not open what was closed: until an event comes
----whose own timestamp agrees with the new time, the old time goes on.
+---The time by which service windows end. A clock that is set back does not reopen them: the old time continues until an
+---event arrives whose timestamp agrees with the new time.
 ---@return number seconds since 1970
 function wall_methods:now()
   local now, steady = clock.now(), clock.monotonic()
@@ -37,8 +37,8 @@ function wall_methods:now()
   return now + self._behind
 end
 
----Hears of an event that was accepted.
----@param timestamp number when it happened, by the provider's clock
+---Notes the time of an accepted event.
+---@param timestamp number by the provider's clock
 function wall_methods:witness(timestamp)
   self:now()
   if math.abs(clock.now() - timestamp) < close_enough then
@@ -47,9 +47,9 @@ function wall_methods:witness(timestamp)
   self._newest = math.max(self._newest or timestamp, timestamp)
 end
 
----A time that has come for certain: neither later than the clock says, nor much later than anything the provider sent.
----By it old rows are cleared, which a clock that runs ahead must not hurry.
----@return number? seconds since 1970; nil when nothing was sent yet
+---A time that has certainly passed: not after the clock's, and at most a day after the newest event. Old rows are deleted by
+---it, which a clock that runs ahead must not cause too early.
+---@return number? seconds since 1970; nil before the first event
 function wall_methods:certain()
   return self._newest and math.min(clock.now(), self._newest + longest_silence)
 end
