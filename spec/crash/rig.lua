@@ -274,7 +274,7 @@ function rig_methods:rows(sql)
   return results[1]
 end
 
--- store/keys.lua names these numbers.
+-- provider/status.lua names these numbers.
 local state_names = { [0] = "queued", "sending", "unknown", "rejected", "failed" }
 
 ---What the outbox holds: state → contact → text → how often.

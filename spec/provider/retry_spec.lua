@@ -5,21 +5,17 @@ local clock = require "cunnekt.time.clock"
 local retry = require "cunnekt.provider.retry"
 
 describe("the pause before another attempt", function()
-  local virtual
-
-  before_each(function()
-    virtual = clock.virtual():install()
-  end)
+  local random = clock.random
 
   after_each(function()
-    virtual:uninstall()
+    clock.random = random
   end)
 
   -- What a policy draws at least and at most.
   local function range(policy, ...)
     local bounds = {}
     for i, chance in ipairs { 0, 1 } do
-      virtual.random = function()
+      clock.random = function()
         return chance
       end
       bounds[i] = policy(...)

@@ -222,6 +222,12 @@ function core.sha256() end
 ---@return string digest 32 raw bytes
 function core.sha256_of(data) end
 
+---The first 16 bytes of the SHA-256 of a string, as two integers (little-endian): a short key for a long random name.
+---@param data string
+---@return integer first
+---@return integer second
+function core.hash_halves(data) end
+
 ---@class cunnekt.hash
 local hash = {}
 

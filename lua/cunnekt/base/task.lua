@@ -202,20 +202,37 @@ end
 
 -- ---- waiting -------------------------------------------------------------------------------------------------------
 
----Does a waiting call. Dialogs put a function here that keeps what the call gave, so that it is not done again.
+-- What keeps the results of waiting calls in a run, and refuses what cannot be kept; see engine/steps.lua.
+local record_in_run, refuse_in_run
+
+---Sets what deals with calls of code that belongs to a run (the field `run` of its task).
+---@param record fun(kind: string, subject: any, fn: fun(): any, any): any, any
+---@param refuse fun(what: string, level: integer?)
+function task.connect(record, refuse)
+  record_in_run, refuse_in_run = record, refuse
+end
+
+---Does a waiting call. In a run, its result is kept, so that the call is not done again when the run is rebuilt.
 ---@param kind string
 ---@param subject any what is asked for, fit for JSON
 ---@param fn fun(): any, any a value, or nil and an error
 ---@return any value
 ---@return any err
-function task.record(kind, subject, fn) -- luacheck: no unused args
+function task.record(kind, subject, fn)
+  if current and current.run then
+    return record_in_run(kind, subject, fn)
+  end
   return fn()
 end
 
----Refuses, in a dialog, what cannot be kept. Dialogs put a function here.
+---Refuses, in a run, what cannot be kept.
 ---@param what string
----@param level? integer whom the error is blamed on
-function task.refuse(what, level) end -- luacheck: no unused args
+---@param level? integer as in `error`; 2 by default: who called the function that calls this
+function task.refuse(what, level)
+  if current and current.run then
+    refuse_in_run(what, (level or 2) + 1)
+  end
+end
 
 local function call_off(cancel)
   if type(cancel) == "function" then

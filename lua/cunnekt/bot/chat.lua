@@ -107,7 +107,7 @@ end
 function chat_methods:window()
   return steps.within("window", self.contact, function()
     local at = last_inbound(self)
-    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall:now())) or 0
+    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall_clock:now())) or 0
   end)
 end
 
@@ -143,7 +143,7 @@ end
 local function is_just_opened(self, its_turn)
   local record = its_turn and its_turn.record
   local at = record and record.contact == self.contact and record.inbound_at
-  return at and at + window_seconds > self._scope.engine.wall:now()
+  return at and at + window_seconds > self._scope.engine.wall_clock:now()
 end
 
 -- A customer whom this store has never heard may still have a window open; then the provider decides.

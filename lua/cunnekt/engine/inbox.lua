@@ -17,7 +17,7 @@ local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 
 ---@class cunnekt.inbox
----@param options table `store`; `concurrency` turns at once; `capacity` events that may wait; `has_to_wait`: whether later events of a contact wait for one that is tried again; `outbox` hears statuses at once; `wall` hears of timestamps; `counts` is added to
+---@param options table `store`; `concurrency` turns at once; `capacity` events that may wait; `has_to_wait`: whether later events of a contact wait for one that is tried again; `outbox` hears statuses at once; `wall_clock` hears of timestamps; `counts` is added to
 ---@return cunnekt.inbox
 function inbox.new(options)
   return setmetatable({
@@ -26,7 +26,7 @@ function inbox.new(options)
     _capacity = options.capacity,
     _has_to_wait = options.has_to_wait,
     _outbox = options.outbox,
-    _wall = options.wall,
+    _wall_clock = options.wall_clock,
     _counts = options.counts,
     _accepting = 0,
   }, inbox_mt)
@@ -199,7 +199,7 @@ end
 local function note_accepted(self, record)
   local event = record.event
   if event.timestamp then
-    self._wall:witness(event.timestamp)
+    self._wall_clock:witness(event.timestamp)
   end
   if event.kind == "status" then
     self._outbox:on_status(event, record.seq)

@@ -7,7 +7,7 @@ local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
 local outbox = require "cunnekt.engine.outbox"
 local turn = require "cunnekt.engine.turn"
-local wall = require "cunnekt.time.wall"
+local wall_clock = require "cunnekt.time.wall_clock"
 
 local engine = {}
 
@@ -28,14 +28,14 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field outbox cunnekt.outbox
 ---@field turns cunnekt.turns
 ---@field counts table<string, integer>
----@field wall cunnekt.wall
+---@field wall_clock cunnekt.wall_clock
 ---@field phone_number_id string? the business number that a customer wrote to last
 
 ---Makes the parts. Nothing runs before `connect`.
 ---@param parts {store: table, client: cunnekt.client, options: table, handles: table} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
 ---@return cunnekt.engine
 function engine.new(parts)
-  local store, options, numbers, its_wall = parts.store, parts.options, counts.new(), wall.new()
+  local store, options, numbers, its_clock = parts.store, parts.options, counts.new(), wall_clock.new()
   local its_outbox = outbox.new {
     store = store,
     client = parts.client,
@@ -48,7 +48,7 @@ function engine.new(parts)
   local its_inbox = inbox.new {
     store = store,
     outbox = its_outbox,
-    wall = its_wall,
+    wall_clock = its_clock,
     counts = numbers,
     concurrency = options.concurrency,
     capacity = options.queue,
@@ -61,7 +61,7 @@ function engine.new(parts)
     outbox = its_outbox,
     turns = turn.manager { store = store, inbox = its_inbox, outbox = its_outbox },
     counts = numbers,
-    wall = its_wall,
+    wall_clock = its_clock,
   }, engine_mt)
 end
 

@@ -90,6 +90,6 @@ function steps.waiting_run(where)
   return current
 end
 
-task.record, task.refuse = record, steps.refuse
+task.connect(record, steps.refuse)
 
 return steps

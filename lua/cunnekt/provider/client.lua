@@ -285,7 +285,9 @@ end
 ---@return cunnekt.sent_answer? sent with `attempts`
 ---@return cunnekt.error? err with `attempts`
 function client_methods:deliver(payload, opts, text)
-  opts = options.check("client:deliver", opts, deliver_options)
+  if opts ~= nil then
+    options.check("client:deliver", opts, deliver_options)
+  end
   local body, err = text, nil
   if not body or self.numbers.mobile_format == "plus" then
     body, err = encoded(self, payload)
@@ -294,7 +296,7 @@ function client_methods:deliver(payload, opts, text)
     return nil, err
   end
   return task.record("client", payload, function()
-    return deliver(self, payload, body, (opts.retries or self._retries) + 1)
+    return deliver(self, payload, body, (opts and opts.retries or self._retries) + 1)
   end)
 end
 

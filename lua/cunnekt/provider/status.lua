@@ -83,6 +83,31 @@ function status.has_reached(state, wanted)
   return not is_final[state] and ranks[state] ~= nil and ranks[state] >= ranks[wanted]
 end
 
+---The state that a rank stands for.
+---@param rank integer
+---@return string
+function status.state_of_rank(rank)
+  for state, number in pairs(ranks) do
+    if number == rank then
+      return state
+    end
+  end
+  return "accepted"
+end
+
+---The rank that a status gives to its message.
+---@param event table of kind "status"
+---@return integer? rank nil for a status that advances no message
+---@return string? why the provider's reason, for a failure
+function status.rank_of(event)
+  local rank = ranks[event.status]
+  if rank ~= ranks.failed then
+    return rank
+  end
+  local title, code = status.reason(event)
+  return rank, code and ("%s (code %s)"):format(title, code) or title
+end
+
 ---Of several statuses, the one that is furthest.
 ---@param statuses { status: string }[]
 ---@return string? name nil when none is known

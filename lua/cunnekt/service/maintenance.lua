@@ -28,7 +28,7 @@ local function tell_of_windows(service)
 end
 
 local function sweep(service)
-  local days, now = service.options.keep_days, service.engine.wall:certain()
+  local days, now = service.options.keep_days, service.engine.wall_clock:certain()
   if not now then
     return -- nothing has come in since the start
   end

@@ -106,7 +106,7 @@ function dialogs:add_dialogs(job, change, now)
   end
 end
 
--- ---- looking -------------------------------------------------------------------------------------------------------
+-- ---- queries -------------------------------------------------------------------------------------------------------
 
 ---The dialogs of a contact, the newest first, with those that were set aside. Waits.
 ---@param contact string

@@ -2,8 +2,10 @@
 -- The store's part for events: accepted, waiting, tried again, set aside.
 
 local clock = require "cunnekt.time.clock"
-local keys = require "cunnekt.store.keys"
 local limits = require "cunnekt.provider.limits"
+local status_names = require "cunnekt.provider.status"
+local units = require "cunnekt.time.units"
+local hash_halves = require("cunnekt.core").hash_halves
 
 local events = {}
 
@@ -14,9 +16,9 @@ local page = 10000
 
 -- Appends what moves the message on that a status is about, if the statement before stored a new event.
 local function add_status(self, job, status, now)
-  local rank, why = keys.rank_of(status)
+  local rank, why = status_names.rank_of(status)
   if rank then
-    job[#job + 1] = { self._sql.raise_sent_if_new, rank, why, now, (keys.halves(status.id)), rank }
+    job[#job + 1] = { self._sql.raise_sent_if_new, rank, why, now, (hash_halves(status.id)), rank }
   end
 end
 
@@ -29,7 +31,7 @@ local function add_record(self, job, record, day)
     job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body, now }
     return #job
   end
-  local hash, rest = keys.halves(record.dedupe_key)
+  local hash, rest = hash_halves(record.dedupe_key)
   job[#job + 1] = { sql.see, hash, rest, day }
   job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body, now }
   local tells = #job
@@ -40,7 +42,7 @@ local function add_record(self, job, record, day)
 end
 
 local function accept_some(self, records, first, last, done)
-  local job, tells, day = { nil, nil }, {}, keys.today()
+  local job, tells, day = { nil, nil }, {}, clock.now() // units.day
   for i = first, last do
     tells[i] = add_record(self, job, records[i], day)
   end

@@ -6,7 +6,6 @@ local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
-local keys = require "cunnekt.store.keys"
 local log = require "cunnekt.base.log"
 local retry = require "cunnekt.provider.retry"
 local schema = require "cunnekt.store.schema"
@@ -21,7 +20,7 @@ local store_mt = { __index = store_methods, __name = "cunnekt.store" }
 -- Conversations kept in memory.
 local cached_conversations = 10000
 
-for _, part in ipairs { "events", "turns", "messages", "dialogs", "dialog_list", "jobs", "clearing", "looking", "mending" } do
+for _, part in ipairs { "events", "turns", "messages", "dialogs", "jobs", "queries", "dialog_queries", "repair", "sweep" } do
   for name, method in pairs(require("cunnekt.store." .. part)) do
     store_methods[name] = method
   end
@@ -171,7 +170,7 @@ function store.open(url, options)
   end
   self._sql = statements.prepare(db)
   -- The first digest makes libcrypto set itself up, which does not survive a lack of memory: better now than later.
-  keys.halves ""
+  core.hash_halves ""
   return self
 end
 

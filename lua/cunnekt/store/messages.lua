@@ -3,23 +3,25 @@
 
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
-local keys = require "cunnekt.store.keys"
+local status_names = require "cunnekt.provider.status"
+local units = require "cunnekt.time.units"
+local hash_halves = require("cunnekt.core").hash_halves
 
 local messages = {}
 
-local states = keys.message_states
+local states = status_names.outbox_numbers
 
 -- What notes a message that was accepted. `statuses`: those of it that came before it could be noted.
 local function put_sent(self, message_id, contact, track, id, statuses)
-  local rank, why = keys.ranks.accepted, nil
+  local rank, why = status_names.ranks.accepted, nil
   for _, status in ipairs(statuses or {}) do
-    local its_rank, its_why = keys.rank_of(status)
+    local its_rank, its_why = status_names.rank_of(status)
     if its_rank and its_rank > rank then
       rank, why = its_rank, its_why
     end
   end
-  local hash = keys.halves(message_id)
-  return { self._sql.put_sent, hash, message_id, contact, track, rank, why, clock.now(), keys.today(), id }
+  local hash = hash_halves(message_id)
+  return { self._sql.put_sent, hash, message_id, contact, track, rank, why, clock.now(), clock.now() // units.day, id }
 end
 
 -- Rows read at once when the outbox is looked up at a start.
@@ -70,9 +72,9 @@ end
 ---Moves a message on by a status that was stored just before the message was noted.
 ---@param status table an event of kind "status"
 function messages:raise_sent(status)
-  local rank, why = keys.rank_of(status)
+  local rank, why = status_names.rank_of(status)
   if rank then
-    self:_insist { { self._sql.raise_sent, rank, why, clock.now(), (keys.halves(status.id)), rank } }
+    self:_insist { { self._sql.raise_sent, rank, why, clock.now(), (hash_halves(status.id)), rank } }
   end
 end
 
@@ -113,7 +115,7 @@ function messages:message_state(id)
   local results = assert(self:_run { { self._sql.get_sent_by_id, id }, { self._sql.get_outbox_state, id } })
   local accepted, kept = results[1][1], results[2][1]
   if accepted then
-    return keys.state_of_rank(accepted[2]), accepted[1]
+    return status_names.state_of_rank(accepted[2]), accepted[1]
   end
   for name, number in pairs(states) do
     if kept and kept[1] == number then
@@ -155,7 +157,7 @@ end
 ---@param message_id string
 ---@return integer?
 function messages:number_of(message_id)
-  local results = assert(self:_run { { self._sql.get_sent, (keys.halves(message_id)), message_id } })
+  local results = assert(self:_run { { self._sql.get_sent, (hash_halves(message_id)), message_id } })
   return results[1][1] and results[1][1][2]
 end
 
@@ -163,7 +165,7 @@ end
 ---@param message_id string
 ---@return table? track an empty table when nothing was given; nil when the message is not known
 function messages:track_of(message_id)
-  local results = assert(self:_run { { self._sql.get_sent, (keys.halves(message_id)), message_id } })
+  local results = assert(self:_run { { self._sql.get_sent, (hash_halves(message_id)), message_id } })
   local row = results[1][1]
   return row and (row[1] and json.decode(row[1]) or {})
 end

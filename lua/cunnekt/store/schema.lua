@@ -124,6 +124,10 @@ schema.migrations = {
     -- Counting and clearing must not read all the bodies.
     "CREATE INDEX dead_failed ON dead (failed_at)",
   },
+  {
+    -- It was never read.
+    "ALTER TABLE event DROP COLUMN due",
+  },
 }
 
 ---The version that this program reads and writes.

@@ -4,7 +4,7 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
-local states = require("cunnekt.store.keys").message_states
+local states = require("cunnekt.provider.status").outbox_numbers
 local turn = require "cunnekt.engine.turn"
 
 local turns = {}

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- The store's part for whoever looks at dialogs, and hands conversations over. A table is gone through in small steps, as
--- in store/looking.lua.
+-- in store/queries.lua.
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
-local dialog_list = {}
+local dialog_queries = {}
 
 local columns = "id, contact, name, steps, started_at, changed_at, waiting, due, error"
 
@@ -32,7 +32,7 @@ local of_state = { open = "error IS NULL", broken = "error IS NOT NULL", all = "
 ---@param filter cunnekt.store.filter
 ---@return table[]? dialogs id, contact, name, steps, started_at, changed_at, waiting, due, error
 ---@return cunnekt.error? err kind store
-function dialog_list:list_dialogs(state, filter)
+function dialog_queries:list_dialogs(state, filter)
   local filters, list, limit = self._filters, {}, filter.limit or math.huge
   local where = ("%s AND %s AND %s"):format(of_state[state], filters.contact, filters.time "changed_at")
   local values = table.pack(filters.values(filter))
@@ -49,7 +49,7 @@ end
 ---@param id integer
 ---@return table? dialog as in list_dialogs, with journal: n, mark, result; nil when there is none
 ---@return cunnekt.error? err kind store
-function dialog_list:find_dialog(id)
+function dialog_queries:find_dialog(id)
   local results, err = self:_run { { "SELECT " .. columns .. " FROM dialog WHERE id = ?", id, want = "rows" } }
   local row = results and results[1][1]
   if not row then
@@ -70,7 +70,7 @@ end
 ---@param customer string
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
-function dialog_list:contacts_of(customer)
+function dialog_queries:contacts_of(customer)
   local contacts, after = {}, ""
   while true do
     local results, err = self:_run { { "SELECT min(contact) FROM conversation WHERE contact > ?", after, want = "rows" } }
@@ -98,10 +98,10 @@ end
 ---@param is_paused boolean
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
-function dialog_list:set_paused(contact, is_paused)
+function dialog_queries:set_paused(contact, is_paused)
   local job = {}
   self:add_dialogs(job, { cuts = {}, ends = {}, kept = {}, taken = {}, pauses = { [contact] = is_paused } }, clock.now())
   return self:_run(job)
 end
 
-return dialog_list
+return dialog_queries

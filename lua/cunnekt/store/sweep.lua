@@ -4,7 +4,7 @@
 local limits = require "cunnekt.provider.limits"
 local units = require "cunnekt.time.units"
 
-local clearing = {}
+local sweep = {}
 
 -- A day more than webhooks are repeated for; statuses come no later.
 local days_seen = limits.webhook_days + 1
@@ -20,9 +20,9 @@ local walks = {
 ---@param now number seconds since 1970; a time that has surely come, see time/wall_clock.lua
 ---@return boolean? is_done the whole store has been gone through; nil when the store cannot be written
 ---@return cunnekt.error? err
-function clearing:clear_old(keep_days, now)
-  local at = self._clearing or { walk = 1, hash = math.mininteger }
-  self._clearing = at
+function sweep:clear_old(keep_days, now)
+  local at = self._sweep_at or { walk = 1, hash = math.mininteger }
+  self._sweep_at = at
   local walk, sql = walks[at.walk], self._sql
   local results, err = self:_run {
     { sql[walk.look], at.hash },
@@ -39,7 +39,7 @@ function clearing:clear_old(keep_days, now)
     at.walk, at.hash = at.walk + 1, math.mininteger
     return false
   end
-  self._clearing = nil
+  self._sweep_at = nil
   local before = now - keep_days * units.day
   results, err = self:_run {
     { sql.clear_dead, before },
@@ -50,4 +50,4 @@ function clearing:clear_old(keep_days, now)
   return results and true or nil, err
 end
 
-return clearing
+return sweep

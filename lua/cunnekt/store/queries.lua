@@ -3,14 +3,15 @@
 -- steps, each a job of its own, so that commits never wait long behind a look.
 
 local json = require "cunnekt.base.json"
-local keys = require "cunnekt.store.keys"
+local status_names = require "cunnekt.provider.status"
+local hash_halves = require("cunnekt.core").hash_halves
 
-local looking = {}
+local queries = {}
 
 -- Rows gone through in one step.
 local step = 2000
 
-local states = keys.message_states
+local states = status_names.outbox_numbers
 
 -- ---- filters -----------------------------------------------------------------------------------------------------
 
@@ -59,8 +60,8 @@ local function walk(self, name, key, columns, where, values, look)
 end
 
 -- For the other parts of the store.
-looking._walk = walk
-looking._filters = {
+queries._walk = walk
+queries._filters = {
   contact = contact_fits,
   time = time_fits,
   values = values_of,
@@ -109,7 +110,7 @@ end
 ---@param has_bodies? boolean without it `body` and `error` are left out
 ---@return table[]? events seq, contact, state, attempts, accepted_at, failed_at, error (its beginning), body (nil for a large one)
 ---@return cunnekt.error? err kind store
-function looking:list_events(state, filter, has_bodies)
+function queries:list_events(state, filter, has_bodies)
   local columns = has_bodies and event_columns[state]:gsub("%l+", short) or "seq, contact"
   local where = contact_fits .. " AND " .. time_fits(event_times[state])
   local list = {}
@@ -123,7 +124,7 @@ end
 ---@param seq integer
 ---@return table? event as in list_events, with all of its error and body; nil when there is none
 ---@return cunnekt.error? err kind store
-function looking:find_event(seq)
+function queries:find_event(seq)
   for _, state in ipairs { "dead", "pending" } do
     local sql = ("SELECT %s FROM %s WHERE seq = ?"):format(event_columns[state], event_tables[state])
     local results, err = self:_run { { sql, seq, want = "rows" } }
@@ -165,7 +166,7 @@ local function sent_of(row)
   return {
     id = row[1],
     contact = row[2],
-    state = keys.state_of_rank(row[3]),
+    state = status_names.state_of_rank(row[3]),
     changed_at = row[4],
     error = row[5],
     message_id = row[6],
@@ -198,12 +199,12 @@ end
 ---@param filter cunnekt.store.filter
 ---@return table[]? messages id, contact, state, attempts, changed_at, error, payload, track, unknown; message_id
 ---@return cunnekt.error? err kind store
-function looking:list_messages(wanted, filter)
+function queries:list_messages(wanted, filter)
   local limit = filter.limit or math.huge
   local where = contact_fits .. " AND " .. time_fits "changed_at"
   local values = table.pack(values_of(filter))
   local list, accepted = {}, {}
-  local kept, ranks = numbers_of(wanted, states), numbers_of(wanted, keys.ranks)
+  local kept, ranks = numbers_of(wanted, states), numbers_of(wanted, status_names.ranks)
   local ok, err = true, nil
   if kept then
     ok, err = walk(self, "outbox", "id", message_columns, "state IN " .. kept .. " AND " .. where, values, function(rows)
@@ -227,11 +228,11 @@ end
 ---@param id integer|string
 ---@return table? message as in list_messages; nil when there is none
 ---@return cunnekt.error? err kind store
-function looking:find_message(id)
+function queries:find_message(id)
   local results, err
   if type(id) == "string" then
     results, err = self:_run {
-      { "SELECT " .. sent_columns .. " FROM sent WHERE hash = ? AND message_id = ?", (keys.halves(id)), id, want = "rows" },
+      { "SELECT " .. sent_columns .. " FROM sent WHERE hash = ? AND message_id = ?", (hash_halves(id)), id, want = "rows" },
     }
     return results and results[1][1] and sent_of(results[1][1]), err
   end
@@ -251,7 +252,7 @@ end
 ---How many events and messages were set aside. Cheap, for few are. Waits.
 ---@return table<string, integer>? counts dead, unknown, rejected, failed
 ---@return cunnekt.error? err kind store
-function looking:count_set_aside()
+function queries:count_set_aside()
   local results, err = self:_run {
     { "SELECT count(*) FROM dead", want = "rows" },
     { "SELECT state, count(*) FROM outbox WHERE state > 1 GROUP BY state", want = "rows" },
@@ -269,7 +270,7 @@ end
 ---How many events and messages wait. Reads through both, so not for a host that runs, which knows. Waits.
 ---@return {pending: integer, queued: integer}? counts
 ---@return cunnekt.error? err kind store
-function looking:count_waiting()
+function queries:count_waiting()
   local results, err = self:_run {
     { "SELECT count(*) FROM event", want = "rows" },
     { "SELECT count(*) FROM outbox WHERE state <= 1", want = "rows" },
@@ -280,7 +281,7 @@ end
 ---The latest time that the store has seen. Waits.
 ---@return number? seconds since 1970; nil when it has seen none
 ---@return cunnekt.error? err kind store
-function looking:latest_time()
+function queries:latest_time()
   local results, err = self:_run {
     {
       [[SELECT max((SELECT coalesce(max(failed_at), 0) FROM dead),
@@ -298,7 +299,7 @@ end
 ---What SQLite finds wrong in the whole database. Waits, and so does everybody else.
 ---@return string[]? problems empty when it is sound
 ---@return cunnekt.error? err kind store
-function looking:check_integrity()
+function queries:check_integrity()
   local results, err = self:_run { { "PRAGMA integrity_check(20)", want = "rows" } }
   if not results then
     return nil, err
@@ -315,7 +316,7 @@ end
 ---The version of SQLite, and the size of the database in bytes. Waits.
 ---@return {sqlite: string, bytes: integer}? facts
 ---@return cunnekt.error? err kind store
-function looking:facts()
+function queries:facts()
   local results, err = self:_run {
     { "SELECT sqlite_version()", want = "rows" },
     { "PRAGMA page_count", want = "rows" },
@@ -324,4 +325,4 @@ function looking:facts()
   return results and { sqlite = results[1][1][1], bytes = results[2][1][1] * 4096 } or nil, err
 end
 
-return looking
+return queries

@@ -4,10 +4,10 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
-local states = require("cunnekt.store.keys").message_states
+local states = require("cunnekt.provider.status").outbox_numbers
 local task = require "cunnekt.base.task"
 
-local mending = {}
+local repair = {}
 
 -- Rows changed in one job, so that commits never wait long behind it.
 local step = 200
@@ -40,7 +40,7 @@ end
 ---@param seqs integer[]
 ---@return integer[]? revived those that were set aside
 ---@return cunnekt.error? err kind store
-function mending:revive_events(seqs)
+function repair:revive_events(seqs)
   return change_each(self, seqs, function(job, seq)
     job[#job + 1] = {
       [[INSERT INTO event (seq, contact, body, accepted_at)
@@ -56,7 +56,7 @@ end
 ---@param seqs integer[]
 ---@return integer[]? dropped those that were there
 ---@return cunnekt.error? err kind store
-function mending:drop_events(state, seqs)
+function repair:drop_events(state, seqs)
   local sql = state == "dead" and "DELETE FROM dead WHERE seq = ?" or "DELETE FROM event WHERE seq = ?"
   return change_each(self, seqs, function(job, seq)
     job[#job + 1] = { sql, seq, want = "changes" }
@@ -67,7 +67,7 @@ end
 ---@param ids integer[]
 ---@return integer[]? queued those that had ended
 ---@return cunnekt.error? err kind store
-function mending:requeue_messages(ids)
+function repair:requeue_messages(ids)
   return change_each(self, ids, function(job, id)
     job[#job + 1] = {
       "UPDATE outbox SET state = ?, attempts = 0, error = NULL, changed_at = ? WHERE id = ? AND state > ?",
@@ -84,7 +84,7 @@ end
 ---@param ids integer[]
 ---@return integer[]? dropped those that were there
 ---@return cunnekt.error? err kind store
-function mending:drop_messages(ids)
+function repair:drop_messages(ids)
   return change_each(self, ids, function(job, id)
     job[#job + 1] = { "DELETE FROM outbox WHERE id = ? AND state <> ?", id, states.sending, want = "changes" }
   end, 1)
@@ -94,7 +94,7 @@ end
 ---@param id integer
 ---@return cunnekt.outbox.row? row nil when it is not queued
 ---@return cunnekt.error? err kind store
-function mending:queued_message(id)
+function repair:queued_message(id)
   local results, err = self:_run {
     {
       "SELECT contact, payload, unknown, track, attempts, follows, fallback FROM outbox WHERE id = ? AND state = ?",
@@ -121,7 +121,7 @@ end
 ---@param path string
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store
-function mending:backup(path)
+function repair:backup(path)
   local ok, message, code = task.await(function(done)
     local is_taken, problem = self._db:backup(path, done)
     if not is_taken then
@@ -134,4 +134,4 @@ function mending:backup(path)
   return true
 end
 
-return mending
+return repair
