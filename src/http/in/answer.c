@@ -3,16 +3,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
+#include "http/framing.h"
 #include "http/in/parts.h"
-
-/* The library sets these itself, and a second one would be a lie. */
-static bool is_reserved(const char *name)
-{
-  return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
-}
 
 static bool add_field(struct MHD_Response *response, const char *field)
 {
@@ -25,7 +19,9 @@ static bool add_field(struct MHD_Response *response, const char *field)
   name[size] = '\0';
   const char *value = colon + 1;
   value += strspn(value, " \t");
-  if (!cnk_head_is_token(name, size) || !cnk_head_is_text(value, strlen(value)) || is_reserved(name))
+  if (!cnk_framing_is_token(name, size) || !cnk_framing_is_value(value, strlen(value)))
+    return false;
+  if (cnk_framing_is_length(name, size)) /* the library sets it */
     return false;
   return MHD_add_response_header(response, name, value) == MHD_YES;
 }

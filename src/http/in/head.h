@@ -44,8 +44,4 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
  * ours, and refuses by sending two heads in a row, as it still does for a Content-Length that is no number. */
 bool cnk_head_is_measured(void);
 
-/* What field names may hold, and field values: no control character but tab. */
-bool cnk_head_is_token(const char *text, size_t size);
-bool cnk_head_is_text(const char *text, size_t size);
-
 #endif
