@@ -44,7 +44,7 @@ static enum MHD_Result check_field(void *closure, enum MHD_ValueKind kind, const
     check->is_bad = true;
     return MHD_NO;
   }
-  /* A look at the first letter spares most fields the comparisons. */
+  /* The first letter rules most fields out without a comparison. */
   char first = (char)(name[0] | 0x20);
   if (first == 'h' && cnk_framing_is_name(name, name_size, "Host")) {
     check->hosts++;

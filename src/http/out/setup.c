@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From options to a prepared libcurl handle: checks, the key that tells handles apart, and the settings. */
+/* From options to a prepared libcurl handle: checks, the key under which a prepared handle is found again, and the settings. */
 #include <string.h>
 #include <strings.h>
 
@@ -7,7 +7,7 @@
 #include "http/out/request.h"
 
 /* An idle connection older than this is not used again. Servers close theirs after a minute or so, some after much
- * less; a request that meets such a close cannot be known to have failed, so it is better to connect anew. */
+ * less; a request that crosses with such a close may or may not have been received, so a new connection is better. */
 #define MOST_IDLE_SECONDS 20L
 
 /* Longer header names are a mistake. */

@@ -136,7 +136,7 @@ static int step(struct cnk_store *store, struct cnk_store_request *request, stru
   if (request->status)
     return request->status;
   statement->has_run = true;
-  /* sqlite3_changes() and the rowid tell of the last statement that changed anything, perhaps of another request. */
+  /* sqlite3_changes() and the rowid are those of the last statement that changed anything, perhaps of another request. */
   if (sqlite3_total_changes64(store->db) != changes_before) {
     statement->changes = sqlite3_changes64(store->db);
     statement->rowid = sqlite3_last_insert_rowid(store->db);
@@ -191,7 +191,8 @@ static void roll_back(struct cnk_store *store)
     execute(store->rollback);
 }
 
-/* The disk failed: nothing of the batch has happened. Reading goes on all the same. */
+/* The disk failed: the whole batch is rolled back. Requests that only read are run all the same, each by itself, so that
+ * a full disk stops no lookup. */
 static void fail_all(struct cnk_store *store, struct cnk_store_requests *batch, int status)
 {
   char reason[160];
@@ -278,6 +279,7 @@ bool cnk_batch_probe(struct cnk_store *store)
     status = execute(store->commit);
   roll_back(store);
   if (status == SQLITE_OK)
-    atomic_store(&store->is_writable, true); /* a database in memory has no log to tell of it */
+    atomic_store(&store->is_writable,
+                 true); /* a database in memory has no log, and so no hook on commits that would set it */
   return status == SQLITE_OK;
 }

@@ -7,12 +7,13 @@
 
 #include "store/sqlite/internal.h"
 
-/* The log is cut to this when it starts anew, after a long reader or a large request made it grow. */
+/* The log is truncated to this when it restarts, after a long reader or a large request made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
 /* A value may be as long as a whole request. */
 #define VALUE_BYTES_MAX ((int)CNK_STORE_REQUEST_BYTES_MAX)
 
-/* What a request may not do: end the transaction that it shares, reach other files, or change how commits are kept. */
+/* What a request must not do: end the transaction that it shares with others, reach other files, or change how durable
+ * commits are. The allowed pragmas only read, save for user_version and application_id, which are transactional. */
 static int authorize(void *context, int action, const char *one, const char *two, const char *schema, const char *inner)
 {
   (void)schema;
@@ -41,7 +42,7 @@ static int compile(struct cnk_store *store, const char *text, sqlite3_stmt **sta
 
 static int compile_own(struct cnk_store *store)
 {
-  /* IMMEDIATE: a batch never finds out halfway that somebody else writes. It costs no sync. */
+  /* IMMEDIATE takes the write lock at once, so that a batch cannot fail halfway with SQLITE_BUSY. It costs no sync. */
   const struct {
     const char *text;
     sqlite3_stmt **statement;
@@ -100,8 +101,8 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   return SQLITE_OK;
 }
 
-/* Messages and numbers of customers are nobody else's: SQLite would make the file readable for all, and gives the
- * log the permissions of the database. */
+/* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
+ * permissions of the database. */
 static void create_private(const struct cnk_store *store)
 {
   if (store->options.vfs || store->is_memory)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the SQLite store share. sqlite.c is its side on the loop's thread; writer.c, batch.c,
+ * What the files of the SQLite store share. store.c is its side on the loop's thread; writer.c, batch.c,
  * checkpoint.c and backup.c are the writer's. Each field says which thread may touch it.
  */
 #ifndef CNK_STORE_INTERNAL_H
@@ -77,7 +77,7 @@ struct cnk_store {
   /* Loop thread. */
   struct cnk_resource resource;
   uv_async_t async;     /* the writer has finished something */
-  uv_prepare_t prepare; /* hands over what Lua gave since the last turn of the loop: one wake-up for all */
+  uv_prepare_t prepare; /* forwards what came since the last turn of the loop: one wake-up of the writer for all */
   uv_thread_t thread;
   struct cnk_store_requests fresh;
   struct cnk_list held;  /* by `of_store`: all requests that are not spare */
@@ -87,10 +87,10 @@ struct cnk_store {
   unsigned sql_count;
   bool is_running, is_ending, is_backing_up;
   struct cnk_store_task *close_task;
-  void (*tell_shut)(void *context);
+  void (*on_shut)(void *context);
   void *shut_context;
 
-  /* Entries are written by the loop thread before the first request that names them is handed over. */
+  /* Entries are written by the loop thread before the first request that names them is forwarded. */
   struct cnk_store_sql sql[CNK_STORE_SQL_MAX];
 
   /* Both, under the mutex. */
@@ -120,7 +120,7 @@ struct cnk_store {
   int copied_pages;          /* of them, into the database */
   int round_at;              /* the next round of checkpoints begins at this length */
   int idle_pages;            /* the length at which idleness could do no more, for a foreign reader holds the log */
-  sqlite3 *pin;              /* a reader that keeps the log from beginning anew; see checkpoint.c */
+  sqlite3 *pin;              /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
   sqlite3_stmt *pin_begin, *pin_read, *pin_end;
   bool is_pinned;
   bool is_syncing; /* a round is under way; */

@@ -2,7 +2,7 @@
 /*
  * A request: statements with their parameters, which take hold together or not at all, and afterwards their results.
  *
- * The loop thread builds a request, hands it to a store, and reads it again once it is delivered; in between it
+ * The loop thread builds a request, gives it to a store, and reads it again once it is delivered; in between it
  * belongs to the store's writer thread. Parameters are copied into one block of the request, which is reused with it.
  * A request knows nothing of SQLite: statements are the numbers that cnk_store_prepare() gave.
  */
@@ -75,7 +75,7 @@ struct cnk_store;
 struct cnk_store_request {
   struct cnk_done done;     /* the owner sets done.deliver */
   struct cnk_link link;     /* in one of the store's queues, or among its spare requests */
-  struct cnk_link of_store; /* among all that somebody holds */
+  struct cnk_link of_store; /* among all that are held outside the store */
   struct cnk_store *store;
   struct cnk_buffer input, output;
   struct cnk_statement *statements;
@@ -86,7 +86,7 @@ struct cnk_store_request {
   int callback; /* left to the owner */
 };
 
-/* NULL without memory. A request that was handed to a store is given back with cnk_store_release(). */
+/* NULL without memory. A request that a store has taken is given back with cnk_store_release(). */
 struct cnk_store_request *cnk_store_request_new(void);
 void cnk_store_request_free(struct cnk_store_request *request);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's side on the loop's thread: opening, queues, deliveries and closing; see sqlite.h for the contract. */
+/* The store's side on the loop's thread: opening, queues, deliveries and closing; see store.h for the contract. */
 #include "store/sqlite/store.h"
 
 #include <signal.h>
@@ -10,7 +10,8 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/lock.h"
 
-/* The writer starts on a long row of requests before the loop's turn has ended; unused requests kept for reuse. */
+/* So many requests are forwarded to the writer at once, before the loop's turn ends, for it to start on; and so many unused
+ * ones are kept for reuse. */
 enum { FORWARD_REQUESTS = 256, SPARE_REQUESTS = 256 };
 
 const struct cnk_store_options cnk_store_defaults = {
@@ -44,7 +45,7 @@ static void free_store(struct cnk_store *store)
   free(store);
 }
 
-/* One reference for the handles, one for each request that somebody holds. */
+/* The store is referenced by its handles and by each request that is held: a request may be released after the close. */
 static void drop_reference(struct cnk_store *store)
 {
   if (--store->references == 0)
@@ -199,20 +200,20 @@ bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_stor
 
 void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task)
 {
-  store->tell_shut = NULL;
+  store->on_shut = NULL;
   store->close_task = task;
   store->is_ending = true;
   hold_loop(store);
   forward(store);
 }
 
-/* The loop ends with the store open: what is queued is written all the same, and nobody is told. */
+/* The loop ends with the store open: what is queued is still written, but not delivered. */
 static void shut(struct cnk_resource *resource)
 {
   struct cnk_store *store = store_of(resource);
   store->references++;
-  if (store->tell_shut)
-    store->tell_shut(store->shut_context);
+  if (store->on_shut)
+    store->on_shut(store->shut_context);
   if (store->is_running) {
     store->is_running = false;
     store->is_ending = true;
@@ -326,8 +327,8 @@ struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)
   return stats;
 }
 
-void cnk_store_on_shut(struct cnk_store *store, void (*tell)(void *context), void *context)
+void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context)
 {
-  store->tell_shut = tell;
+  store->on_shut = on_shut;
   store->shut_context = context;
 }

@@ -34,7 +34,7 @@ struct cnk_store_options {
 extern const struct cnk_store_options cnk_store_defaults;
 
 struct cnk_store_stats {
-  uint64_t queued, queued_bytes; /* handed over and not yet delivered */
+  uint64_t queued, queued_bytes; /* taken and not yet delivered */
   uint64_t requests, failed, batches, redone, checkpoints, probes;
   uint64_t wal_bytes;
   uint32_t last_commit_us, max_commit_us, max_checkpoint_us;
@@ -73,7 +73,7 @@ void cnk_store_release(struct cnk_store_request *request);
  * Borrows task until it is delivered. False when a backup is under way already, or without memory. */
 bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_store_task *task);
 
-/* Runs what is queued, delivers it, closes the database, then delivers `task` (borrowed; NULL: nobody waits). The
+/* Runs what is queued, delivers it, closes the database, then delivers `task` (borrowed, or NULL). The
  * store is gone for the caller; release() of its requests stays allowed. */
 void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task);
 
@@ -81,8 +81,8 @@ void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task);
 bool cnk_store_is_writable(const struct cnk_store *store);
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store);
 
-/* Told with `context` when the store goes away with its loop, not by cnk_store_close(). */
-void cnk_store_on_shut(struct cnk_store *store, void (*tell)(void *context), void *context);
+/* `on_shut` is called with `context` when the store is closed by the end of its loop, not by cnk_store_close(). */
+void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context);
 
 /* A stable word for a status: "constraint", "full", "io", "busy", … */
 const char *cnk_store_code_name(int status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer thread: waits for requests, runs them in batches, and looks after the log while it has nothing to do. */
+/* The writer thread: waits for requests, runs them in batches, and checkpoints the log while it is idle. */
 #include <string.h>
 
 #include "store/sqlite/internal.h"
@@ -75,7 +75,7 @@ static void work(struct cnk_store *store, struct cnk_store_requests *batch)
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
   give_back(store, batch, (uint32_t)((uv_hrtime() - began) / 1000));
-  /* Behind the answers, so that nobody waits for it who need not. */
+  /* After the results are delivered: none of them depends on a checkpoint. */
   cnk_checkpoint_after_batch(store);
 }
 
@@ -90,9 +90,9 @@ static void back_up(struct cnk_store *store, struct cnk_backup *backup)
   uv_async_send(&store->async);
 }
 
-/* A failed sync of the database cannot be repeated, for the system forgets the pages that it could not write; but
- * opening the database again copies them anew from the log. First something is written behind the end of the log: what
- * a failed commit may have left there must not come to life. */
+/* A failed fsync must not be repeated: Linux marks the pages that it could not write as clean, so a second one reports
+ * success. Opening the database again copies these pages from the log once more. Before that, something is committed at
+ * the end of the log: frames of a failed commit may lie there, which recovery would otherwise take for committed. */
 static void open_again(struct cnk_store *store)
 {
   char message[200];
