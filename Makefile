@@ -21,7 +21,7 @@ include make/bench.mk
 include make/torture.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
-CORE_SRC  := $(sort $(foreach d,base json http/in http/out store/sqlite bind bind/webhook,$(wildcard src/$(d)/*.c)))
+CORE_SRC  := $(sort $(foreach d,base json http http/in http/out whatsapp store/sqlite bind bind/webhook,$(wildcard src/$(d)/*.c)))
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
 CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)

@@ -32,9 +32,10 @@ local c_layers = {
   base = { includes = {}, never = no_lua },
   json = { includes = { base = true }, never = no_lua },
   http = { includes = { base = true }, never = no_lua },
+  whatsapp = { includes = { base = true, json = true }, never = no_lua },
   store = { includes = { base = true }, never = no_lua },
   bind = {
-    includes = { base = true, json = true, http = true, store = true },
+    includes = { base = true, json = true, http = true, whatsapp = true, store = true },
     never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },
   },
   host = { includes = { base = true, bind = true }, never = {} },

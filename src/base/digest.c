@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Digests and encodings; see digest.h. Base64 is our own: OpenSSL's decoder passes over spaces and missing bits. */
+/* Digests and encodings; see digest.h. Base64 is our own: OpenSSL's decoder ignores white space and
+ * accepts bits that carry nothing, so that two texts would stand for the same bytes. */
 #include "base/digest.h"
 
 #include <limits.h>
@@ -10,7 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* An EVP context is all there is to it. */
+/* The struct is an EVP context under another name: the header needs no OpenSSL then. */
 #define CONTEXT(digest) ((EVP_MD_CTX *)(void *)(digest))
 
 /* Looking an algorithm up costs more than hashing a webhook with it: done once, and left to the end of the process.

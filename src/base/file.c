@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Work on files; see file.h. Everything up to `work` runs on a thread of the pool and touches its job only. */
+/* Work on files; see file.h. Everything up to `work` runs on a thread of the pool and touches its operation only. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -32,28 +32,28 @@ bool cnk_file_is_mode(const char *mode)
   return open_flags(mode) >= 0;
 }
 
-static int open_file(struct cnk_file_job *job)
+static int open_file(struct cnk_file_operation *operation)
 {
   do
-    job->fd = open(job->path, open_flags(job->mode) | O_CLOEXEC, 0666);
-  while (job->fd < 0 && errno == EINTR);
-  return job->fd < 0 ? errno : 0;
+    operation->fd = open(operation->path, open_flags(operation->mode) | O_CLOEXEC, 0666);
+  while (operation->fd < 0 && errno == EINTR);
+  return operation->fd < 0 ? errno : 0;
 }
 
-static int read_some(struct cnk_file_job *job)
+static int read_some(struct cnk_file_operation *operation)
 {
   ssize_t size;
   do
-    size = read(job->fd, job->buffer, job->size);
+    size = read(operation->fd, operation->buffer, operation->size);
   while (size < 0 && errno == EINTR);
-  job->size = size > 0 ? (size_t)size : 0;
+  operation->size = size > 0 ? (size_t)size : 0;
   return size < 0 ? errno : 0;
 }
 
-static int write_all(struct cnk_file_job *job)
+static int write_all(struct cnk_file_operation *operation)
 {
-  for (size_t at = 0; at < job->size;) {
-    ssize_t size = write(job->fd, job->data + at, job->size - at);
+  for (size_t at = 0; at < operation->size;) {
+    ssize_t size = write(operation->fd, operation->data + at, operation->size - at);
     if (size >= 0)
       at += (size_t)size;
     else if (errno != EINTR)
@@ -78,9 +78,9 @@ static int sync_folder_of(const char *path)
   return error;
 }
 
-static int rename_file(struct cnk_file_job *job)
+static int rename_file(struct cnk_file_operation *operation)
 {
-  return rename(job->path, job->target) != 0 ? errno : sync_folder_of(job->target);
+  return rename(operation->path, operation->target) != 0 ? errno : sync_folder_of(operation->target);
 }
 
 static int make_folder(const char *path)
@@ -92,81 +92,81 @@ static int make_folder(const char *path)
   return stat(path, &found) == 0 && S_ISDIR(found.st_mode) ? 0 : error;
 }
 
-static int make_folders(struct cnk_file_job *job)
+static int make_folders(struct cnk_file_operation *operation)
 {
-  for (char *at = job->path + 1; job->path[0] && *at; at++) {
+  for (char *at = operation->path + 1; operation->path[0] && *at; at++) {
     if (*at != '/')
       continue;
     *at = '\0';
-    int error = make_folder(job->path);
+    int error = make_folder(operation->path);
     *at = '/';
     if (error)
       return error == EEXIST ? ENOTDIR : error;
   }
-  return make_folder(job->path);
+  return make_folder(operation->path);
 }
 
-static int do_task(struct cnk_file_job *job)
+static int do_task(struct cnk_file_operation *operation)
 {
-  switch (job->task) {
-  case CNK_FILE_OPEN: return open_file(job);
-  case CNK_FILE_READ: return read_some(job);
-  case CNK_FILE_WRITE: return write_all(job);
-  case CNK_FILE_SYNC: return fsync(job->fd) != 0 ? errno : 0;
+  switch (operation->task) {
+  case CNK_FILE_OPEN: return open_file(operation);
+  case CNK_FILE_READ: return read_some(operation);
+  case CNK_FILE_WRITE: return write_all(operation);
+  case CNK_FILE_SYNC: return fsync(operation->fd) != 0 ? errno : 0;
   case CNK_FILE_CLOSE: /* the descriptor is gone after EINTR, too */
-    return close(job->fd) != 0 && errno != EINTR ? errno : 0;
-  case CNK_FILE_RENAME: return rename_file(job);
-  case CNK_FILE_UNLINK: return unlink(job->path) != 0 ? errno : 0;
-  case CNK_FILE_MKDIR: return make_folders(job);
+    return close(operation->fd) != 0 && errno != EINTR ? errno : 0;
+  case CNK_FILE_RENAME: return rename_file(operation);
+  case CNK_FILE_UNLINK: return unlink(operation->path) != 0 ? errno : 0;
+  case CNK_FILE_MKDIR: return make_folders(operation);
   }
   return EINVAL;
 }
 
 static void work(uv_work_t *work)
 {
-  struct cnk_file_job *job = work->data;
-  int error = do_task(job);
-  job->error = error ? uv_translate_sys_error(error) : 0;
+  struct cnk_file_operation *operation = work->data;
+  int error = do_task(operation);
+  operation->error = error ? uv_translate_sys_error(error) : 0;
 }
 
 /* ---- on the loop's thread ---------------------------------------------------------------------------------------- */
 
 static void after_work(uv_work_t *work, int status)
 {
-  struct cnk_file_job *job = work->data;
+  struct cnk_file_operation *operation = work->data;
   (void)status; /* nothing is ever cancelled */
-  if (job->is_dropped)
-    job->drop(job);
+  if (operation->is_dropped)
+    operation->drop(operation);
   else
-    cnk_loop_finish(job->loop, &job->done);
+    cnk_loop_finish(operation->loop, &operation->done);
 }
 
 static void deliver(struct cnk_done *done, void *context)
 {
-  struct cnk_file_job *job = CNK_OWNER(done, struct cnk_file_job, done);
-  cnk_loop_disown(&job->resource);
-  job->deliver(job, context);
+  struct cnk_file_operation *operation = CNK_OWNER(done, struct cnk_file_operation, done);
+  cnk_loop_disown(&operation->resource);
+  operation->deliver(operation, context);
 }
 
 static void shut(struct cnk_resource *resource)
 {
-  struct cnk_file_job *job = CNK_OWNER(resource, struct cnk_file_job, resource);
-  if (cnk_link_is_linked(&job->done.link)) {
-    cnk_loop_forget(&job->done);
-    job->drop(job);
+  struct cnk_file_operation *operation = CNK_OWNER(resource, struct cnk_file_operation, resource);
+  if (cnk_link_is_linked(&operation->done.link)) {
+    cnk_loop_forget(&operation->done);
+    operation->drop(operation);
   } else {
-    job->is_dropped = true;
+    operation->is_dropped = true;
   }
 }
 
-int cnk_file_start(struct cnk_loop *loop, struct cnk_file_job *job)
+int cnk_file_start(struct cnk_loop *loop, struct cnk_file_operation *operation)
 {
-  job->loop = loop;
-  job->work.data = job;
-  job->done.deliver = deliver;
-  job->resource.shut = shut;
-  int status = uv_queue_work(&loop->uv, &job->work, work, after_work);
+  operation->loop = loop;
+  operation->work.data = operation;
+  operation->done.deliver = deliver;
+  operation->resource.shut = shut;
+  int status = uv_queue_work(&loop->uv, &operation->work, work, after_work);
   if (status == 0)
-    cnk_loop_own(loop, &job->resource);
+    cnk_loop_own(loop, &operation->resource);
   return status;
 }

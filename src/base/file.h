@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work on files, done on libuv's thread pool so that the loop never waits for a disk. A job is one piece of work: made
+ * Work on files, done on libuv's thread pool so that the loop never waits for a disk. A operation is one piece of work: made
  * by the caller, started once, delivered once from cnk_loop_step(). What it borrows must live until then.
  *
- * A loop that ends waits for the jobs under way and then calls `drop` instead of `deliver`.
+ * A loop that ends waits for the operations under way and then calls `drop` instead of `deliver`.
  */
 #ifndef CNK_FILE_H
 #define CNK_FILE_H
@@ -21,7 +21,7 @@ enum cnk_file_task {
   CNK_FILE_MKDIR   /* path, with its parents; what exists is fine */
 };
 
-struct cnk_file_job {
+struct cnk_file_operation {
   uv_work_t work;
   struct cnk_done done;
   struct cnk_resource resource;
@@ -37,12 +37,12 @@ struct cnk_file_job {
   size_t size;
   int error; /* 0, or libuv's negative error number */
 
-  void (*deliver)(struct cnk_file_job *job, void *context); /* may free the job */
-  void (*drop)(struct cnk_file_job *job);                   /* may free the job; must not call user code */
+  void (*deliver)(struct cnk_file_operation *operation, void *context); /* may free the operation */
+  void (*drop)(struct cnk_file_operation *operation); /* may free the operation; must not call user code */
 };
 
-/* Returns 0, or libuv's negative error number: the job was not started then. */
-int cnk_file_start(struct cnk_loop *loop, struct cnk_file_job *job);
+/* Returns 0, or libuv's negative error number: the operation was not started then. */
+int cnk_file_start(struct cnk_loop *loop, struct cnk_file_operation *operation);
 
 bool cnk_file_is_mode(const char *mode);
 

@@ -132,7 +132,7 @@ static size_t join(char out[CNK_FILENAME_MAX + 1], struct cnk_text stem, struct 
   all.length += end.length;
   if (all.length == 0)
     return 0;
-  /* A dash would be an option to a command, a tilde somebody's home folder. */
+  /* To a shell or a command, a leading dash is an option and a leading tilde a home folder. */
   bool needs_prefix = is_device(out + 1, all.length) || out[1] == '-' || out[1] == '~';
   if (needs_prefix)
     *out = '_';

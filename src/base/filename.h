@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file name for what a stranger sent: one that stays in its folder and is a plain name on every system.
- * It only makes a name; whether such a file exists already is the caller's business.
+ * It only makes a name; whether such a file exists already is for the caller to check.
  */
 #ifndef CNK_FILENAME_H
 #define CNK_FILENAME_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unix sockets that listen: made for their owner alone, removed at the end, replaced when nobody listens any more. */
+/* Unix sockets that listen: made for their owner alone, removed at the end, replaced when stale. */
 #ifndef CNK_LOCAL_H
 #define CNK_LOCAL_H
 

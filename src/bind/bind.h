@@ -18,7 +18,7 @@
 struct cnk_loop *cnk_bind_loop(lua_State *L);
 
 /* Set when memory ran out in a callback: what it was about is half done, so the program must end, and core.step
- * raises. What was stored is taken up by the next process. */
+ * raises. Stored work is recovered by the next process. */
 bool *cnk_bind_out_of_memory(lua_State *L);
 
 /* The main thread of the state: callbacks run there, never on the coroutine that happened to register them. */
@@ -54,5 +54,6 @@ void cnk_bind_open_json(lua_State *L);
 void cnk_bind_open_webhook(lua_State *L);
 void cnk_bind_open_store(lua_State *L);
 void cnk_bind_open_system(lua_State *L);
+void cnk_bind_open_identity(lua_State *L);
 
 #endif

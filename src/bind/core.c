@@ -19,5 +19,6 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_listener(L);
   cnk_bind_open_store(L);
   cnk_bind_open_system(L);
+  cnk_bind_open_identity(L);
   return 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of base/file.h: core.open, rename, unlink, mkdir, and files. A file does one thing at a time; while it
- * does, it is anchored. One that is dropped open is closed on the thread pool as well.
+ * The Lua face of base/file.h: core.open, rename, unlink, mkdir, and files. A file runs one operation at a time, and is
+ * anchored meanwhile. A file that is collected open is closed on the thread pool, too: close() may wait for a disk.
  */
 #include "bind/bind.h"
 
@@ -19,13 +19,13 @@ struct file {
   struct cnk_loop *loop;
   struct cnk_resource resource;
   struct file **face; /* the userdata, as long as it points here */
-  struct errand *errand;
+  struct operation *operation;
   int fd;
 };
 
-/* A job with what it needs from Lua. The registry keeps the callback and what the job borrows or belongs to. */
-struct errand {
-  struct cnk_file_job job;
+/* An operation with what it needs from Lua. The registry keeps the callback, and what the operation borrows or belongs to. */
+struct operation {
+  struct cnk_file_operation base;
   struct file *file; /* NULL for work on names */
   int callback, anchor;
   char names[]; /* path, NUL, target, NUL */
@@ -49,25 +49,26 @@ static void drop_file(struct file *file)
   forget_file(file);
 }
 
-static void free_errand(struct errand *errand)
+static void free_operation(struct operation *operation)
 {
-  if (errand->file)
-    errand->file->errand = NULL;
-  free(errand->job.buffer);
-  free(errand);
+  if (operation->file)
+    operation->file->operation = NULL;
+  free(operation->base.buffer);
+  free(operation);
 }
 
-/* The loop ends. Whoever of file and errand ends last closes the descriptor. */
-static void drop_errand(struct cnk_file_job *job)
+/* The loop ends. The descriptor is closed with the file or with its operation, whichever ends last: while the thread pool
+ * works on it, it must not be closed. */
+static void drop_operation(struct cnk_file_operation *base)
 {
-  struct errand *errand = (struct errand *)job;
-  struct file *file = errand->file;
+  struct operation *operation = (struct operation *)base;
+  struct file *file = operation->file;
   bool is_last = file && !cnk_link_is_linked(&file->resource.link);
-  if (file && job->task == CNK_FILE_OPEN && job->error == 0)
-    file->fd = job->fd;
-  if (file && job->task == CNK_FILE_CLOSE)
+  if (file && base->task == CNK_FILE_OPEN && base->error == 0)
+    file->fd = base->fd;
+  if (file && base->task == CNK_FILE_CLOSE)
     file->fd = -1;
-  free_errand(errand);
+  free_operation(operation);
   if (is_last)
     drop_file(file);
 }
@@ -75,23 +76,23 @@ static void drop_errand(struct cnk_file_job *job)
 static void shut_file(struct cnk_resource *resource)
 {
   struct file *file = CNK_OWNER(resource, struct file, resource);
-  if (!file->errand)
+  if (!file->operation)
     drop_file(file);
 }
 
-/* ---- errands ----------------------------------------------------------------------------------------------------- */
+/* ---- operations ----------------------------------------------------------------------------------------------------- */
 
-static void push_result(lua_State *L, const struct errand *errand)
+static void push_result(lua_State *L, const struct operation *operation)
 {
-  const struct cnk_file_job *job = &errand->job;
-  switch (job->task) {
+  const struct cnk_file_operation *base = &operation->base;
+  switch (base->task) {
   case CNK_FILE_OPEN:
-    errand->file->fd = job->fd;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, errand->anchor); /* its face */
+    operation->file->fd = base->fd;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, operation->anchor); /* its face */
     break;
   case CNK_FILE_READ:
-    if (job->size > 0)
-      lua_pushlstring(L, job->buffer, job->size);
+    if (base->size > 0)
+      lua_pushlstring(L, base->buffer, base->size);
     else
       lua_pushnil(L);
     break;
@@ -99,61 +100,61 @@ static void push_result(lua_State *L, const struct errand *errand)
   }
 }
 
-static void push_failure(lua_State *L, const struct errand *errand)
+static void push_failure(lua_State *L, const struct operation *operation)
 {
-  const char *reason = uv_strerror(errand->job.error);
+  const char *reason = uv_strerror(operation->base.error);
   lua_pushnil(L);
-  if (errand->names[0])
-    lua_pushfstring(L, "%s: %s", errand->names, reason);
+  if (operation->names[0])
+    lua_pushfstring(L, "%s: %s", operation->names, reason);
   else
     lua_pushstring(L, reason);
 }
 
-/* Lets go of everything before Lua hears: the callback may use the file again. */
-static void end_errand(lua_State *L, struct errand *errand)
+/* Releases everything before the callback runs: that may use the file again. */
+static void end_operation(lua_State *L, struct operation *operation)
 {
-  struct file *file = errand->file;
-  bool is_over =
-      file && (errand->job.task == CNK_FILE_CLOSE || (errand->job.task == CNK_FILE_OPEN && errand->job.error != 0));
-  cnk_bind_unref(L, &errand->callback);
-  cnk_bind_unref(L, &errand->anchor);
-  free_errand(errand);
+  struct file *file = operation->file;
+  bool is_over = file && (operation->base.task == CNK_FILE_CLOSE ||
+                          (operation->base.task == CNK_FILE_OPEN && operation->base.error != 0));
+  cnk_bind_unref(L, &operation->callback);
+  cnk_bind_unref(L, &operation->anchor);
+  free_operation(operation);
   if (is_over)
     forget_file(file);
 }
 
-static int pass_on(lua_State *L)
+static int forward_result(lua_State *L)
 {
-  struct errand **held = lua_touserdata(L, 1);
-  struct errand *errand = *held;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, errand->callback);
-  if (errand->job.error == 0) {
-    push_result(L, errand);
+  struct operation **held = lua_touserdata(L, 1);
+  struct operation *operation = *held;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, operation->callback);
+  if (operation->base.error == 0) {
+    push_result(L, operation);
   } else {
-    push_failure(L, errand);
+    push_failure(L, operation);
   }
   *held = NULL;
-  end_errand(L, errand);
+  end_operation(L, operation);
   if (!lua_isnil(L, 2))
     lua_call(L, lua_gettop(L) - 2, 0);
   return 0;
 }
 
-static void deliver_errand(struct cnk_file_job *job, void *context)
+static void deliver_operation(struct cnk_file_operation *base, void *context)
 {
   lua_State *L = context;
-  struct errand *errand = (struct errand *)job;
-  lua_pushcfunction(L, pass_on);
-  lua_pushlightuserdata(L, &errand);
+  struct operation *operation = (struct operation *)base;
+  lua_pushcfunction(L, forward_result);
+  lua_pushlightuserdata(L, &operation);
   cnk_bind_call(L, 1);
-  if (errand) /* no memory for the result */
-    end_errand(L, errand);
+  if (operation) /* no memory for the result */
+    end_operation(L, operation);
 }
 
-/* Makes an errand for the callback at `callback` (a function, nil or none), keeping the value at `anchor` (0: none)
+/* Makes an operation for the callback at `callback` (a function, nil or none), keeping the value at `anchor` (0: none)
  * alive meanwhile. Not started yet. */
-static struct errand *new_errand(lua_State *L, enum cnk_file_task task, struct file *file, const char *path,
-                                 const char *target, int callback, int anchor)
+static struct operation *new_operation(lua_State *L, enum cnk_file_task task, struct file *file, const char *path,
+                                       const char *target, int callback, int anchor)
 {
   size_t path_size = path ? strlen(path) + 1 : 1, target_size = target ? strlen(target) + 1 : 0;
   if (!lua_isnoneornil(L, callback))
@@ -165,38 +166,38 @@ static struct errand *new_errand(lua_State *L, enum cnk_file_task task, struct f
   else
     lua_pushnil(L);
   int anchor_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  struct errand *errand = calloc(1, sizeof *errand + path_size + target_size);
-  if (!errand) {
+  struct operation *operation = calloc(1, sizeof *operation + path_size + target_size);
+  if (!operation) {
     cnk_bind_unref(L, &callback_ref);
     cnk_bind_unref(L, &anchor_ref);
     luaL_error(L, "not enough memory");
     return NULL; /* not reached */
   }
-  memcpy(errand->names, path ? path : "", path_size);
-  memcpy(errand->names + path_size, target ? target : "", target_size);
-  errand->job.task = task;
-  errand->job.path = errand->names;
-  errand->job.target = errand->names + path_size;
-  errand->job.deliver = deliver_errand;
-  errand->job.drop = drop_errand;
-  errand->callback = callback_ref;
-  errand->anchor = anchor_ref;
-  errand->file = file;
+  memcpy(operation->names, path ? path : "", path_size);
+  memcpy(operation->names + path_size, target ? target : "", target_size);
+  operation->base.task = task;
+  operation->base.path = operation->names;
+  operation->base.target = operation->names + path_size;
+  operation->base.deliver = deliver_operation;
+  operation->base.drop = drop_operation;
+  operation->callback = callback_ref;
+  operation->anchor = anchor_ref;
+  operation->file = file;
   if (file) {
-    file->errand = errand;
-    errand->job.fd = file->fd;
+    file->operation = operation;
+    operation->base.fd = file->fd;
   }
-  return errand;
+  return operation;
 }
 
-static int start(lua_State *L, struct errand *errand)
+static int start(lua_State *L, struct operation *operation)
 {
-  int status = cnk_file_start(cnk_bind_loop(L), &errand->job);
+  int status = cnk_file_start(cnk_bind_loop(L), &operation->base);
   if (status == 0)
     return 0;
-  cnk_bind_unref(L, &errand->callback);
-  cnk_bind_unref(L, &errand->anchor);
-  free_errand(errand);
+  cnk_bind_unref(L, &operation->callback);
+  cnk_bind_unref(L, &operation->anchor);
+  free_operation(operation);
   return luaL_error(L, "cannot start work on a file: %s", uv_strerror(status));
 }
 
@@ -209,7 +210,7 @@ static struct file *check_file(lua_State *L)
     luaL_error(L, "the file is closed");
     return NULL; /* not reached */
   }
-  if ((*face)->errand)
+  if ((*face)->operation)
     luaL_error(L, "the file is busy: it does one thing at a time");
   return *face;
 }
@@ -220,14 +221,14 @@ static int file_write(lua_State *L)
   struct file *file = check_file(L);
   luaL_checktype(L, 2, LUA_TSTRING);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  lua_createtable(L, 2, 0); /* both file and data are to live on */
+  lua_createtable(L, 2, 0); /* keeps both the file and the data alive */
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, 1);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, 2);
-  struct errand *errand = new_errand(L, CNK_FILE_WRITE, file, NULL, NULL, 3, lua_gettop(L));
-  errand->job.data = lua_tolstring(L, 2, &errand->job.size);
-  return start(L, errand);
+  struct operation *operation = new_operation(L, CNK_FILE_WRITE, file, NULL, NULL, 3, lua_gettop(L));
+  operation->base.data = lua_tolstring(L, 2, &operation->base.size);
+  return start(L, operation);
 }
 
 /* file:read(n, fn(data), fn(nil) at the end, or fn(nil, message)): from 1 to n bytes */
@@ -237,16 +238,16 @@ static int file_read(lua_State *L)
   lua_Integer size = luaL_checkinteger(L, 2);
   luaL_argcheck(L, size > 0 && size <= MAX_READ, 2, "must be from 1 to 16777216");
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  struct errand *errand = new_errand(L, CNK_FILE_READ, file, NULL, NULL, 3, 1);
-  errand->job.size = (size_t)size;
-  errand->job.buffer = malloc((size_t)size);
-  if (!errand->job.buffer) {
-    cnk_bind_unref(L, &errand->callback);
-    cnk_bind_unref(L, &errand->anchor);
-    free_errand(errand);
+  struct operation *operation = new_operation(L, CNK_FILE_READ, file, NULL, NULL, 3, 1);
+  operation->base.size = (size_t)size;
+  operation->base.buffer = malloc((size_t)size);
+  if (!operation->base.buffer) {
+    cnk_bind_unref(L, &operation->callback);
+    cnk_bind_unref(L, &operation->anchor);
+    free_operation(operation);
     return luaL_error(L, "not enough memory");
   }
-  return start(L, errand);
+  return start(L, operation);
 }
 
 /* file:sync(fn(true) or fn(nil, message)): what was written is on the disk then. */
@@ -254,17 +255,17 @@ static int file_sync(lua_State *L)
 {
   struct file *file = check_file(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  return start(L, new_errand(L, CNK_FILE_SYNC, file, NULL, NULL, 2, 1));
+  return start(L, new_operation(L, CNK_FILE_SYNC, file, NULL, NULL, 2, 1));
 }
 
 /* file:close(fn?(true) or fn(nil, message)) */
 static int file_close(lua_State *L)
 {
   struct file *file = check_file(L);
-  return start(L, new_errand(L, CNK_FILE_CLOSE, file, NULL, NULL, 2, 1));
+  return start(L, new_operation(L, CNK_FILE_CLOSE, file, NULL, NULL, 2, 1));
 }
 
-/* Dropped, or the state ends: then the loop's end waits for what is under way. */
+/* __gc. When the state ends, the loop waits for what is under way; see shut_file. */
 static int collect_file(lua_State *L)
 {
   struct file **face = luaL_checkudata(L, 1, FILE_CLASS);
@@ -273,18 +274,18 @@ static int collect_file(lua_State *L)
   if (!file)
     return 0;
   file->face = NULL;
-  if (file->errand)
+  if (file->operation)
     return 0;
-  struct errand *errand = calloc(1, sizeof *errand + 1);
-  if (errand) {
-    errand->job =
-        (struct cnk_file_job){.task = CNK_FILE_CLOSE, .fd = file->fd, .deliver = deliver_errand, .drop = drop_errand};
-    errand->callback = errand->anchor = LUA_REFNIL;
-    errand->file = file;
-    file->errand = errand;
-    if (cnk_file_start(file->loop, &errand->job) == 0)
+  struct operation *operation = calloc(1, sizeof *operation + 1);
+  if (operation) {
+    operation->base = (struct cnk_file_operation){
+        .task = CNK_FILE_CLOSE, .fd = file->fd, .deliver = deliver_operation, .drop = drop_operation};
+    operation->callback = operation->anchor = LUA_REFNIL;
+    operation->file = file;
+    file->operation = operation;
+    if (cnk_file_start(file->loop, &operation->base) == 0)
       return 0;
-    free_errand(errand);
+    free_operation(operation);
   }
   drop_file(file);
   return 0;
@@ -312,22 +313,22 @@ static int open_file(lua_State *L)
   luaL_setmetatable(L, FILE_CLASS);
   lua_pushvalue(L, 2); /* keeps the mode alive */
   lua_setiuservalue(L, 4, 1);
-  struct errand *errand = new_errand(L, CNK_FILE_OPEN, NULL, path, NULL, 3, 4);
+  struct operation *operation = new_operation(L, CNK_FILE_OPEN, NULL, path, NULL, 3, 4);
   struct file *file = calloc(1, sizeof *file);
   if (!file) {
-    cnk_bind_unref(L, &errand->callback);
-    cnk_bind_unref(L, &errand->anchor);
-    free_errand(errand);
+    cnk_bind_unref(L, &operation->callback);
+    cnk_bind_unref(L, &operation->anchor);
+    free_operation(operation);
     return luaL_error(L, "not enough memory");
   }
-  *file = (struct file){.loop = cnk_bind_loop(L), .face = face, .errand = errand, .fd = -1};
+  *file = (struct file){.loop = cnk_bind_loop(L), .face = face, .operation = operation, .fd = -1};
   file->resource.shut = shut_file;
   cnk_loop_own(file->loop, &file->resource);
   file->loop->counts.files++;
   *face = file;
-  errand->file = file;
-  errand->job.mode = mode;
-  return start(L, errand);
+  operation->file = file;
+  operation->base.mode = mode;
+  return start(L, operation);
 }
 
 /* core.rename(from, to, fn(true) or fn(nil, message)): lasting, once fn is called. */
@@ -335,7 +336,7 @@ static int rename_file(lua_State *L)
 {
   const char *path = check_path(L, 1), *target = check_path(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  return start(L, new_errand(L, CNK_FILE_RENAME, NULL, path, target, 3, 0));
+  return start(L, new_operation(L, CNK_FILE_RENAME, NULL, path, target, 3, 0));
 }
 
 /* core.unlink(path, fn) */
@@ -343,7 +344,7 @@ static int unlink_file(lua_State *L)
 {
   const char *path = check_path(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  return start(L, new_errand(L, CNK_FILE_UNLINK, NULL, path, NULL, 2, 0));
+  return start(L, new_operation(L, CNK_FILE_UNLINK, NULL, path, NULL, 2, 0));
 }
 
 /* core.mkdir(path, fn): parents too; what exists is fine. */
@@ -351,7 +352,7 @@ static int make_folder(lua_State *L)
 {
   const char *path = check_path(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  return start(L, new_errand(L, CNK_FILE_MKDIR, NULL, path, NULL, 2, 0));
+  return start(L, new_operation(L, CNK_FILE_MKDIR, NULL, path, NULL, 2, 0));
 }
 
 static const luaL_Reg functions[] = {

@@ -3,7 +3,7 @@
  * The Lua face of the HTTP client: core.request and its objects.
  *
  * The userdata holds, as user values, the functions to call and the body, which the C core only borrows. A registry
- * reference anchors it while a call is due; a stream that nobody reads is collectable, and ends when collected.
+ * reference anchors it while a call is due; a stream without a read under way is collectable, and ends when it is collected.
  */
 #include "bind/bind.h"
 
@@ -87,14 +87,15 @@ static int push_arguments(lua_State *L, const struct cnk_http_event *event)
   return push_failure(L, event);
 }
 
-/* Everything is taken out of the request before Lua runs: it may close it, read on, or send another. */
+/* Everything is taken out of the request before the callback runs: that may close it, read on, or send another, which may
+ * get the memory of this one. */
 static void on_event(struct cnk_http_request **slot, const struct cnk_http_event *event, void *context)
 {
   lua_State *L = context;
   struct request_face *face = (struct request_face *)slot;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, face->anchor);
-  lua_pushvalue(L, -1); /* the userdata stays below until the core has let go of it */
+  lua_pushvalue(L, -1); /* stays on the stack until the core no longer points to it: nothing else keeps it alive */
   bool is_done = lua_getiuservalue(L, -1, USER_DONE) == LUA_TFUNCTION;
   lua_pop(L, 1);
   take_user_value(L, is_done ? USER_DONE : USER_READ);

@@ -117,7 +117,7 @@ static int exchange_answer(lua_State *L)
 
 /* ---- from the listener to Lua ------------------------------------------------------------------------------------ */
 
-struct handover {
+struct delivery {
   struct cnk_exchange *exchange; /* NULL once a face has it */
   int callback;
 };
@@ -131,12 +131,12 @@ static void push_part(lua_State *L, const char *part, size_t size)
 }
 
 /* In a protected call, since everything here may run out of memory: on_request(exchange, method, path, query, body) */
-static int hand_over(lua_State *L)
+static int deliver_exchange(lua_State *L)
 {
-  struct handover *handover = lua_touserdata(L, 1);
-  struct cnk_exchange *exchange = handover->exchange;
+  struct delivery *delivery = lua_touserdata(L, 1);
+  struct cnk_exchange *exchange = delivery->exchange;
   size_t size;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, handover->callback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->callback);
   struct exchange *face = lua_newuserdatauv(L, sizeof *face, 0);
   face->exchange = NULL;
   luaL_setmetatable(L, EXCHANGE);
@@ -148,7 +148,7 @@ static int hand_over(lua_State *L)
   part = cnk_exchange_body(exchange, &size);
   push_part(L, part, size);
   face->exchange = exchange;
-  handover->exchange = NULL;
+  delivery->exchange = NULL;
   lua_call(L, 5, 0);
   return 0;
 }
@@ -157,12 +157,12 @@ static void on_request(void *owner, struct cnk_exchange *exchange, void *context
 {
   lua_State *L = context;
   const struct listener *face = owner;
-  struct handover handover = {.exchange = exchange, .callback = face->callback};
-  lua_pushcfunction(L, hand_over);
-  lua_pushlightuserdata(L, &handover);
+  struct delivery delivery = {.exchange = exchange, .callback = face->callback};
+  lua_pushcfunction(L, deliver_exchange);
+  lua_pushlightuserdata(L, &delivery);
   cnk_bind_call(L, 1);
-  if (handover.exchange)
-    cnk_exchange_drop(handover.exchange);
+  if (delivery.exchange)
+    cnk_exchange_drop(delivery.exchange);
 }
 
 /* ---- listeners --------------------------------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ lua_State *cnk_bind_main(lua_State *L)
   return main;
 }
 
+/* Also a message that is no string must become one: an error object is printed by its __tostring. */
 static int add_traceback(lua_State *L)
 {
   const char *text = luaL_tolstring(L, 1, NULL);
@@ -137,7 +138,7 @@ static int on_error(lua_State *L)
   return 0;
 }
 
-/* core.out_of_memory(): memory ran out where nobody could take a step back; core.step raises from now on. */
+/* core.out_of_memory(): memory ran out where the work could not be undone; core.step raises from now on. */
 static int out_of_memory(lua_State *L)
 {
   *cnk_bind_out_of_memory(L) = true;

@@ -59,7 +59,7 @@ static void shut_resource(struct cnk_resource *resource)
 static void on_chunk(struct input *input, ssize_t length)
 {
   input->is_reading = false;
-  input->length = length > 0 ? length : 0; /* an error is an end: nobody can mend standard input */
+  input->length = length > 0 ? length : 0; /* an error counts as the end: nothing can be done about standard input */
   cnk_loop_finish(input->loop, &input->done);
 }
 

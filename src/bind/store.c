@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of the store: opening, closing, backup and counts; jobs are in store_job.c. See store/sqlite.h.
+ * The Lua face of the store: opening, closing, backup and counts; requests are in store_request.c. See store/sqlite.h.
  *
  *   local insert = store:prepare("INSERT OR IGNORE INTO seen VALUES (?)", {want = "changes"})
  *   store:run({{insert, key}, {"INSERT INTO event VALUES (?, ?)", key, body, if_changed = true}}, done)
@@ -129,7 +129,7 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.busy_ms = (int)cnk_bind_opt_integer(L, 2, "busy_ms", options.busy_ms);
   options.cache_kb = (int)cnk_bind_opt_integer(L, 2, "cache_kb", options.cache_kb);
   options.wal_pages = (int)cnk_bind_opt_integer(L, 2, "wal_pages", options.wal_pages);
-  options.queue_jobs = (size_t)cnk_bind_opt_integer(L, 2, "queue_jobs", (lua_Integer)options.queue_jobs);
+  options.queue_requests = (size_t)cnk_bind_opt_integer(L, 2, "queue_jobs", (lua_Integer)options.queue_requests);
   options.queue_bytes = (size_t)cnk_bind_opt_integer(L, 2, "queue_bytes", (lua_Integer)options.queue_bytes);
   return options;
 }
@@ -169,7 +169,7 @@ static int read_stats(lua_State *L)
   } fields[] = {
       {"queued",            now.queued           },
       {"queued_bytes",      now.queued_bytes     },
-      {"jobs",              now.jobs             },
+      {"jobs",              now.requests         },
       {"failed",            now.failed           },
       {"batches",           now.batches          },
       {"redone",            now.redone           },

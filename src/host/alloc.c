@@ -131,7 +131,7 @@ static void *resize(struct cnk_pool *pool, void *block, size_t old_size, size_t 
 void *cnk_pool_alloc(void *context, void *block, size_t old_size, size_t new_size)
 {
   struct cnk_pool *pool = context;
-  if (!block) /* then the old size tells what the block is for */
+  if (!block) /* then the old size is not a size: it says what kind of object the block is for */
     return new_size > 0 ? take(pool, new_size) : NULL;
   if (new_size > 0)
     return resize(pool, block, old_size, new_size);

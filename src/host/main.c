@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host: one Lua state with the standard libraries, the C core and the embedded Lua files, which runs
- * require("cunnekt.cli").main(arg) in a protected call and exits with what it returns. What the commands do is
- * Lua's business; this file only makes `require` work wherever the binary was copied to.
+ * require("cunnekt.cli").main(arg) in a protected call and exits with what it returns. The commands are in Lua;
+ * this file only makes `require` work wherever the binary was copied to.
  */
 #include <lauxlib.h>
 #include <lua.h>

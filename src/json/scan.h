@@ -3,7 +3,7 @@
  * Reads a JSON text before lua-cjson does: checks that it is JSON by RFC 8259 and nothing more, and rewrites the few
  * things that lua-cjson would get wrong. It builds no values and allocates nothing.
  *
- * Rewritten are: bytes that are not UTF-8 and lone surrogates (to U+FFFD), and, to marks that are mended afterwards,
+ * Rewritten are: bytes that are not UTF-8 and lone surrogates (to U+FFFD), and, to marks that json_mend replaces after decoding,
  * empty arrays, integers of more than 15 digits and fractions that may stand for a whole number. A mark is a string
  * that begins with the byte FF, which no other string of the rewritten text can hold. A leading byte order mark is
  * skipped.

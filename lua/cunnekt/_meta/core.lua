@@ -368,6 +368,30 @@ function core.parse_webhook(body, decode) end
 ---@return string
 function core.safe_filename(name, mime_type, id) end
 
+-- ---- who talks with whom -------------------------------------------------------------------------------------------------
+
+---The key of a conversation: `<phone_number_id>:<customer>`, empty where something is not known. Keys are stored.
+---@param phone_number_id? string the provider's id of the business number
+---@param customer? string a number or a user id, as the provider gives it
+---@return string contact
+function core.contact_key(phone_number_id, customer) end
+
+---Takes a key apart.
+---@param contact string
+---@return string? phone_number_id nil: not known
+---@return string? customer "": not known; nil: this is no key
+function core.contact_parts(contact) end
+
+---@param contact string
+---@param who string a key, or a customer alone
+---@return boolean is_meant whether that is the conversation of this key
+function core.contact_is(contact, who) end
+
+---What comes right behind all keys of a number, in the order of bytes.
+---@param phone_number_id? string
+---@return string text
+function core.contact_behind(phone_number_id) end
+
 -- ---- the store --------------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.core.store_options

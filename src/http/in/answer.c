@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of exchanges: made, checked and handed to libmicrohttpd, outside its callbacks. See listener.h. */
+/* Answers of exchanges: checked, and queued in libmicrohttpd outside its callbacks. See listener.h. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
+#include "http/framing.h"
 #include "http/in/parts.h"
-
-/* The library sets these itself, and a second one would be a lie. */
-static bool is_reserved(const char *name)
-{
-  return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
-}
 
 static bool add_field(struct MHD_Response *response, const char *field)
 {
@@ -25,7 +19,9 @@ static bool add_field(struct MHD_Response *response, const char *field)
   name[size] = '\0';
   const char *value = colon + 1;
   value += strspn(value, " \t");
-  if (!cnk_head_is_token(name, size) || !cnk_head_is_text(value, strlen(value)) || is_reserved(name))
+  if (!cnk_framing_is_token(name, size) || !cnk_framing_is_value(value, strlen(value)))
+    return false;
+  if (cnk_framing_is_length(name, size)) /* the library sets it */
     return false;
   return MHD_add_response_header(response, name, value) == MHD_YES;
 }
@@ -74,8 +70,8 @@ static struct MHD_Response *make_response(struct cnk_exchange *exchange, unsigne
   return response;
 }
 
-/* The library does not look at suspended connections. Only a reset shows: a client that has said all it has to say
- * looks the same as one that has left. */
+/* The library does not poll suspended connections, so we ask the system whether the client is still there. Only a reset
+ * counts: a client that has shut down its sending side (POLLRDHUP) still waits for the answer. */
 static bool has_hung_up(int socket)
 {
   struct pollfd look = {.fd = socket};
@@ -94,7 +90,8 @@ static void conclude(struct cnk_exchange *exchange, unsigned status, struct MHD_
   if (!was_suspended)
     listener->waiting--;
   cnk_peer_expect(listener, exchange->peer, EXPECT_BODY);
-  /* Outside the access handler: fine as long as one thread runs the daemon, as ours does. May end the request. */
+  /* The documentation wants this call inside the access handler. Outside, it is safe as long as one thread runs the
+   * daemon, as ours does. It may end the request at once; the exchange is ours until it is disowned below. */
   if (!response || MHD_queue_response(connection, status, response) != MHD_YES)
     shutdown(socket, SHUT_RDWR);
   if (was_suspended)

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Asked so often, a connection is suspended. Commits end well before that under load; a long poll does not. */
+/* The library asks a connection for its answer at each run; after so many times the connection is suspended. Under load a
+ * commit ends well before that, and is spared the four system calls of suspending; a slow handler is not. */
 #define ASKED_ENOUGH 16
 
 /* Recycled exchanges keep bodies up to this size, and a listener so many exchanges. */
@@ -60,7 +61,7 @@ void cnk_exchange_disown(struct cnk_exchange *exchange)
 static void deliver(struct cnk_done *done, void *context)
 {
   struct cnk_exchange *exchange = CNK_OWNER(done, struct cnk_exchange, done);
-  if (!exchange->connection) { /* left before we came to it: it will ask again if it matters */
+  if (!exchange->connection) { /* it disconnected while the request was queued: the provider sends it again */
     cnk_exchange_disown(exchange);
     return;
   }
@@ -109,7 +110,8 @@ void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *
   exchange->peer = peer;
   exchange->raw_target = uri;
   exchange->target_size = strlen(uri);
-  /* Copied now, for the library is about to cut it up. What is too long is refused when the head is checked. */
+  /* Copied now: the library is about to split the target in place, at its `?` and `&`. One that is too long is refused
+   * when the head is checked; from this callback the library takes no refusal. */
   if (exchange->target_size <= CNK_HEAD_MAX_TARGET) {
     if (exchange->target_room <= exchange->target_size) {
       free(exchange->target);
@@ -160,9 +162,9 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
   return true;
 }
 
-/* A client that is cut off while it still writes sees a broken connection and never reads the refusal. So the refusal
- * goes out at once, beside the library, and a body that is not absurdly large is read to its end without being kept;
- * the deadline of bodies holds for it as well. */
+/* A client whose connection is closed while it still writes gets a reset, and never reads the 413. So the 413 is written to
+ * the socket at once, past the library, which would send it only after the body; and a body of at most this size is
+ * read to its end and discarded. The deadline of bodies holds for it, too. */
 #define DROPPED_MOST ((size_t)64 << 20)
 
 static bool may_drain(const struct cnk_exchange *exchange)
@@ -300,7 +302,7 @@ void cnk_exchange_wake(struct cnk_listener *listener)
       MHD_resume_connection(exchange_of(link)->connection);
 }
 
-void cnk_exchange_let_go(struct cnk_listener *listener)
+void cnk_exchange_release_all(struct cnk_listener *listener)
 {
   struct cnk_link *link;
   while ((link = cnk_list_take(&listener->exchanges))) {

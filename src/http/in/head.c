@@ -7,42 +7,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/framing.h"
+
 struct head_check {
   const char *next; /* where the next field's name must start; NULL: not measured */
   bool is_bad;
   const char *host, *coding, *length;
   int hosts, codings, lengths;
 };
-
-bool cnk_head_is_token(const char *text, size_t size)
-{
-  /* RFC 9110, 5.6.2 */
-  static const char marks[] = "!#$%&'*+-.^_`|~";
-  for (size_t i = 0; i < size; i++) {
-    char c = text[i];
-    bool is_ok =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c));
-    if (!is_ok)
-      return false;
-  }
-  return size > 0;
-}
-
-/* Bytes from 0x80 on are allowed: nobody disagrees about where they end. */
-bool cnk_head_is_text(const char *text, size_t size)
-{
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f)
-      return false;
-  }
-  return true;
-}
-
-static bool is_name(const char *name, size_t size, const char *wanted)
-{
-  return size == strlen(wanted) && strncasecmp(name, wanted, size) == 0;
-}
 
 /* The strings lie in the read buffer: NAME NUL spaces VALUE NUL NUL, the NULs being what `:` and CR LF were. */
 static bool lies_well(struct head_check *check, const char *name, size_t name_size, const char *value,
@@ -67,20 +39,20 @@ static enum MHD_Result check_field(void *closure, enum MHD_ValueKind kind, const
     check->is_bad = true;
     return MHD_NO;
   }
-  if (!cnk_head_is_token(name, name_size) || !cnk_head_is_text(value, value_size) ||
+  if (!cnk_framing_is_token(name, name_size) || !cnk_framing_is_value(value, value_size) ||
       !lies_well(check, name, name_size, value, value_size)) {
     check->is_bad = true;
     return MHD_NO;
   }
-  /* A look at the first letter spares most fields the comparisons. */
+  /* The first letter rules most fields out without a comparison. */
   char first = (char)(name[0] | 0x20);
-  if (first == 'h' && is_name(name, name_size, "Host")) {
+  if (first == 'h' && cnk_framing_is_name(name, name_size, "Host")) {
     check->hosts++;
     check->host = value;
-  } else if (first == 't' && is_name(name, name_size, "Transfer-Encoding")) {
+  } else if (first == 't' && cnk_framing_is_name(name, name_size, "Transfer-Encoding")) {
     check->codings++;
     check->coding = value;
-  } else if (first == 'c' && is_name(name, name_size, "Content-Length")) {
+  } else if (first == 'c' && cnk_framing_is_name(name, name_size, "Content-Length")) {
     check->lengths++;
     check->length = value;
   }
@@ -97,14 +69,6 @@ bool cnk_head_is_measured(void)
     answer = count == 3 && major == 0 && minor == 9 && patch <= 75;
   }
   return answer;
-}
-
-static bool is_good_target(const char *target, size_t size)
-{
-  for (size_t i = 0; i < size; i++)
-    if ((unsigned char)target[i] <= 0x20 || target[i] == 0x7f)
-      return false;
-  return size > 0;
 }
 
 /* `text` is ended by NUL. Zero when it is no number of bytes, or none that we could hold. */
@@ -150,7 +114,7 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
   size_t method_size = strlen(line->method);
   if (!line->target)
     return MHD_HTTP_URI_TOO_LONG;
-  if (!cnk_head_is_token(line->method, method_size) || !is_good_target(line->target, line->target_size))
+  if (!cnk_framing_is_token(line->method, method_size) || !cnk_framing_is_target(line->target, line->target_size))
     return MHD_HTTP_BAD_REQUEST;
   bool is_1_1 = strcmp(line->version, "HTTP/1.1") == 0;
   if (!is_1_1 && strcmp(line->version, "HTTP/1.0") != 0)

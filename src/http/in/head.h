@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is this request head beyond doubt? Two HTTP parsers that read one head differently are how requests get smuggled
+ * Strict checks of a request head. Two HTTP parsers that read one head differently are how requests get smuggled
  * past a proxy, so everything that is not plainly RFC 9112 is refused; libmicrohttpd alone is more forgiving.
  *
  * Refused by us: Transfer-Encoding other than one `chunked`, or beside Content-Length, or in HTTP/1.0; Content-Length
@@ -22,7 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CNK_HEAD_MAX_TARGET 4096 /* bytes; webhook paths are short, queries of the handshake too */
+#define CNK_HEAD_MAX_TARGET                                                                                            \
+  4096 /* bytes; webhook paths are short, and so are the queries of the subscription handshake */
 
 struct cnk_head {
   size_t content_length; /* 0 when absent */
@@ -43,9 +44,5 @@ unsigned cnk_head_check(struct MHD_Connection *connection, const struct cnk_head
 /* Is this a libmicrohttpd whose line ends can be measured? Its own strictness is not wanted then: it adds nothing to
  * ours, and refuses by sending two heads in a row, as it still does for a Content-Length that is no number. */
 bool cnk_head_is_measured(void);
-
-/* What field names may hold, and field values: no control character but tab. */
-bool cnk_head_is_token(const char *text, size_t size);
-bool cnk_head_is_text(const char *text, size_t size);
 
 #endif

@@ -136,14 +136,15 @@ static int open_socket(const struct cnk_listener_options *options, struct cnk_lo
   return cnk_local_listen(local, options->unix_path, BACKLOG, message, size);
 }
 
-/* Left as it is: routes are matched undecoded, and our own copy of the target must keep matching the library's. */
+/* Nothing is unescaped: routes match the target as it was sent, for an unescaped "%2F" or "%00" would pass for another path
+ * than the one that a proxy in front checked. And head.c measures the library's text by our copy of the target. */
 static size_t keep_escapes(void *closure, struct MHD_Connection *connection, char *text)
 {
   (void)closure, (void)connection;
   return strlen(text);
 }
 
-/* Where every file is a client's, neither the store nor the way to the API can open one. */
+/* If clients could use up the process's descriptors, neither the store nor the client could open a file or a socket. */
 static unsigned connections_at_most(unsigned wanted)
 {
   struct rlimit files;
@@ -257,14 +258,14 @@ void cnk_listener_close(struct cnk_listener *listener)
   cnk_loop_disown(&listener->resource);
   cnk_loop_forget(&listener->flush);
   loop->counts.listeners--;
-  /* Before the daemon closes the descriptor that the loop polls. */
+  /* Before the daemon closes its epoll descriptor: libuv must not poll a closed one, whose number may be in use again. */
   uv_close((uv_handle_t *)&listener->nudge_timer, on_handle_closed);
   if (listener->open_handles == 2)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
   cnk_exchange_wake(listener);
   cnk_local_remove(&listener->local);
   MHD_stop_daemon(listener->daemon);
-  cnk_exchange_let_go(listener);
+  cnk_exchange_release_all(listener);
   for (int i = 0; i < PLAIN_ANSWERS; i++)
     if (listener->plain[i].response)
       MHD_destroy_response(listener->plain[i].response);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP in: libmicrohttpd without threads, its epoll descriptor polled by our loop. A request is handed over as an
+ * HTTP in: libmicrohttpd without threads, its epoll descriptor polled by our loop. A request is delivered as an
  * exchange once its whole body is in, from cnk_loop_step(), and may be answered at once or much later.
  *
  * Refused here, before anyone is asked: what the request line and the header fields must not be (see head.h),
  * bodies beyond the maximum (413, as soon as that is known), clients that are too slow (cut), too many connections
  * from one address (cut). At the maximum of connections in all, new ones wait in the system's queue.
  *
- * A Unix socket that nobody listens on any more is replaced; anything else of that name is left alone.
+ * A stale Unix socket, which no process listens on, is replaced; any other file of that name is left alone.
  *
  * A connection ends with its answer when the request was chunked: the library's chunk parser takes more than the
  * standard allows (bare LF, any extension), and what it might take for a following request is thus never read.
@@ -68,7 +68,7 @@ bool cnk_exchange_peer(const struct cnk_exchange *exchange, char *out, size_t si
 
 enum cnk_answer {
   CNK_ANSWER_TAKEN,   /* on its way; the exchange is released */
-  CNK_ANSWER_GONE,    /* nobody is there any more; the exchange is released */
+  CNK_ANSWER_GONE,    /* the client has disconnected; the exchange is released */
   CNK_ANSWER_REFUSED, /* a status or header that cannot be sent, or no memory; the exchange is still to be answered */
 };
 

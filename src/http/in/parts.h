@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What listener.c (the daemon, the loop, deadlines), exchange.c (a request, from its first line on) and
- * answer.c share. Private to these three; the contract is listener.h.
+ * What listener.c (the daemon on the loop), exchange.c (a request, from its first line on), answer.c and peer.c (a
+ * client's connection and its deadline) share. Private to these four; the contract is listener.h. Calls go one way:
+ * listener -> exchange, answer -> peer.
  *
  * An exchange belongs to two parties: the library's request (`connection` is set) and the receiver (`is_owned`, from
- * the moment it is queued for delivery). It is recycled when both have let go.
+ * the moment it is queued for delivery). It is recycled when both have released it.
  *
  * A complete request is first left waiting in the library without suspending it: the library then asks again at each
  * run, which is cheap, while suspending and resuming costs four system calls. Only when it has been asked many times
@@ -128,13 +129,13 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
 void cnk_exchange_end(void *closure, struct MHD_Connection *connection, void **context,
                       enum MHD_RequestTerminationCode why);
 
-/* The receiver lets go. */
+/* The receiver releases it. */
 void cnk_exchange_disown(struct cnk_exchange *exchange);
 
 /* For a listener that closes: resumes what is suspended, as its daemon must not stop otherwise. */
 void cnk_exchange_wake(struct cnk_listener *listener);
 
-/* For a listener that closes, after its daemon has stopped: lets go of every exchange, and frees the free ones. */
-void cnk_exchange_let_go(struct cnk_listener *listener);
+/* For a listener that closes, after its daemon has stopped: releases every exchange, and frees the spare ones. */
+void cnk_exchange_release_all(struct cnk_listener *listener);
 
 #endif

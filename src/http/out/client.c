@@ -96,7 +96,7 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
   if (code == CURLE_OK && !request->is_head_over)
     code = CURLE_GOT_NOTHING;
   if (code != CURLE_OK) {
-    request->key.size = 0; /* what a failure leaves in a handle is libcurl's own business: begin with a clean one */
+    request->key.size = 0; /* a failure leaves a state in the handle that is not documented: it is prepared anew */
     cnk_http_explain(request, code);
   }
   settle(request);
@@ -148,7 +148,7 @@ static void on_connect_timeout(struct cnk_timer *timer, void *context)
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
-/* What there is to tell now; false when nothing. */
+/* Chooses the event that is due now; false when none is. */
 static bool choose(const struct cnk_http_request *request, enum cnk_http_what *what)
 {
   enum cnk_http_what end = request->has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_END;

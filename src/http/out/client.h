@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP requests over libcurl, on the loop. One client serves a loop, reuses connections and prepared handles, and runs
- * at most CNK_HTTP_MOST_ACTIVE exchanges at a time; the rest wait their turn, their deadlines running.
+ * at most CNK_HTTP_MOST_ACTIVE exchanges at a time; the rest wait in a queue, and their timeouts
+ * count meanwhile.
  *
  * A request that is not safe to repeat (any but GET, HEAD and OPTIONS) is written at most once, whatever happens to its
  * connection, and goes over HTTP/1.1; the others go over HTTP/2 where TLS offers it. TLS certificates are always
@@ -17,8 +18,8 @@
 #include "base/loop.h"
 #include "base/text.h"
 
-/* Few enough to leave descriptors for everybody else where the limit is 1,024. Streams are not counted: one that
- * nobody reads must not hold up the others. */
+/* Few enough to leave descriptors for everybody else where the limit is 1,024. Streams are not counted: an unread
+ * one would block the others. */
 #define CNK_HTTP_MOST_ACTIVE 256
 
 /* Enough for any answer; curl and common servers refuse heads of this size too. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What went wrong, in the six kinds that callers tell apart. */
+/* From libcurl's codes to the six kinds of failure that callers distinguish. */
 #include <stdio.h>
 #include <string.h>
 

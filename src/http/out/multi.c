@@ -14,8 +14,8 @@
  *
  * Between two requests on one connection libcurl takes its interest back and soon gives it again. For a socket that
  * we opened ourselves the poll is left running meanwhile ("resting"), which saves four system calls a request: we
- * learn of its end in close_socket. Descriptors that libcurl made (its resolver's) may be closed without a word, so
- * those are let go of at once. */
+ * learn of its end in close_socket. Descriptors that libcurl made itself (its resolver's) may be closed without a call of
+ * close_socket, and their numbers be in use again while libuv still polls them, so those are released at once. */
 struct cnk_socket {
   uv_poll_t poll;
   struct cnk_multi *multi;

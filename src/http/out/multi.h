@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libcurl's multi interface on the loop: its sockets are polled and its timer kept by libuv. Knows nothing of HTTP.
+ * libcurl's timer is by the system's clock, as is its own reading of the time: it is woken for attempts to connect, name
+ * lookups and the like, never for a timeout of ours.
  *
  * libcurl's socket and timer callbacks only record here; curl_multi_socket_action runs from libuv's callbacks, when
  * libcurl has returned. The struct belongs to the caller, who keeps it until `on_closed` was called.
@@ -31,7 +33,7 @@ struct cnk_multi {
 /* Set the two callbacks first. False when memory is out; nothing is left open then. */
 bool cnk_multi_init(struct cnk_multi *multi, struct cnk_loop *loop);
 
-/* Ends the connections; no transfer may be added any more. `on_closed` comes when libuv has let go of the struct. */
+/* Ends the connections; no transfer may be added any more. `on_closed` comes when libuv no longer uses the struct. */
 void cnk_multi_deinit(struct cnk_multi *multi);
 
 /* Prepares an easy handle that will be added here; again after every curl_easy_reset. */

@@ -12,7 +12,7 @@
 /* The value of a header of the answer, as a new string; NULL when there is none. */
 static char *copy_location(const struct cnk_buffer *head)
 {
-  static const char name[] = "\nlocation:";
+  static const char name[] = "\nlocation:"; /* the status line comes before, so every field follows a line feed */
   const size_t length = sizeof name - 1;
   for (size_t i = 0; i + length < head->size; i++) {
     if (head->data[i] != '\n' || strncasecmp(head->data + i, name, length) != 0)
@@ -39,7 +39,7 @@ static bool is_part_equal(CURLU *a, CURLU *b, CURLUPart part)
   return is_equal;
 }
 
-/* Opens the URL of the hop in hand. */
+/* The URL of the present hop, parsed. */
 static CURLU *parse_current(struct cnk_http_request *request)
 {
   char *now = NULL;

@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* From options to a prepared libcurl handle: checks, the key that tells handles apart, and the settings. */
-#include <ctype.h>
+/* From options to a prepared libcurl handle: checks, the key under which a prepared handle is found again, and the settings. */
 #include <string.h>
 #include <strings.h>
 
+#include "http/framing.h"
 #include "http/out/request.h"
 
 /* An idle connection older than this is not used again. Servers close theirs after a minute or so, some after much
- * less; a request that meets such a close cannot be known to have failed, so it is better to connect anew. */
+ * less; a request that crosses with such a close may or may not have been received, so a new connection is better. */
 #define MOST_IDLE_SECONDS 20L
 
 /* Longer header names are a mistake. */
 #define MOST_HEADER_NAME 200
 
-static bool is_token(const char *data, size_t size)
-{
-  for (size_t i = 0; i < size; i++)
-    if (!isalnum((unsigned char)data[i]) && (data[i] == '\0' || !strchr("!#$%&'*+-.^_`|~", data[i])))
-      return false;
-  return size > 0;
-}
-
-static bool is_called(const char *name, size_t size, const char *what)
-{
-  return strlen(what) == size && strncasecmp(name, what, size) == 0;
-}
-
 static const char *check_header(const struct cnk_text *header)
 {
   const char *colon = memchr(header->data, ':', header->size);
   size_t name = colon ? (size_t)(colon - header->data) : 0;
-  if (name > MOST_HEADER_NAME || !is_token(header->data, name))
+  if (name > MOST_HEADER_NAME || !cnk_framing_is_token(header->data, name))
     return "a header is not of the form \"Name: value\"";
-  for (size_t i = name; i < header->size; i++) {
-    unsigned char byte = (unsigned char)header->data[i];
-    if ((byte < ' ' && byte != '\t') || byte == 0x7f)
-      return "a header holds a line break or another control character";
-  }
-  /* These say where the body ends. A value that contradicts it makes one request look like two. */
-  if (is_called(header->data, name, "Content-Length") || is_called(header->data, name, "Transfer-Encoding"))
+  if (!cnk_framing_is_value(header->data + name, header->size - name))
+    return "a header holds a line break or another control character";
+  if (cnk_framing_is_length(header->data, name))
     return "Content-Length and Transfer-Encoding follow from the body";
   return NULL;
 }
@@ -48,9 +31,8 @@ static const char *check_url(const struct cnk_text *url)
   size_t scheme = strncasecmp(url->data, "https://", 8) == 0 ? 8 : strncasecmp(url->data, "http://", 7) == 0 ? 7 : 0;
   if (scheme == 0 || url->size <= scheme)
     return "the URL must begin with http:// or https://";
-  for (size_t i = 0; i < url->size; i++)
-    if ((unsigned char)url->data[i] <= ' ' || url->data[i] == 0x7f)
-      return "the URL holds a space or a control character";
+  if (!cnk_framing_is_target(url->data, url->size))
+    return "the URL holds a space or a control character";
   return NULL;
 }
 
@@ -66,7 +48,7 @@ static bool is_method(const struct cnk_http_options *options, const char *method
 
 const char *cnk_http_check(const struct cnk_http_options *options)
 {
-  if (!is_token(options->method.data, options->method.size))
+  if (!cnk_framing_is_token(options->method.data, options->method.size))
     return "the method is not a word";
   if (is_method(options, "CONNECT") || (is_method(options, "HEAD") && options->body.data))
     return "this method cannot be used so";

@@ -13,9 +13,9 @@ static size_t refuse(struct cnk_http_request *request, enum cnk_http_verdict ver
   return 0;
 }
 
-/* Called before every writing of the request. libcurl by itself writes a request again when a kept connection ends
- * before the first byte of the answer, and that could message a customer twice: the second time is refused here,
- * before a byte is written. */
+/* Called on a connection that stands, before each writing of the request. libcurl writes a request again, without being
+ * asked, when a reused connection ends before the first byte of the answer. The server may have acted upon the first
+ * one, so that a customer would get a message twice: the second is refused here, before a byte is written. */
 static int before_writing(void *user, char *peer, char *local, int peer_port, int local_port)
 {
   (void)peer;
@@ -93,7 +93,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
   if (request->body_seen == 0 && !expect_body(request, size))
     return 0;
   request->body_seen += size;
-  if (request->redirect) /* nobody will see this body */
+  if (request->redirect) /* the body of a redirect is discarded */
     return size;
   if (!cnk_buffer_add(&request->answer, data, size))
     return refuse(request, CNK_HTTP_OUT_OF_MEMORY);

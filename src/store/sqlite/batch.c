@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group commit: many jobs in one transaction, and what happens when one of them, or the disk, fails.
+ * Group commit: many requests in one transaction, and what happens when one of them, or the disk, fails.
  *
- * The usual batch pays for no savepoints. When a job fails, the whole transaction is rolled back and run again, this
- * time with a savepoint for each job, so that only the failing ones are undone. When the disk fails, no job that
- * writes is said to be done, and the jobs that only read are run alone.
+ * The usual batch pays for no savepoints. When a request fails, the whole transaction is rolled back and run again, this
+ * time with a savepoint for each request, so that only the failing ones are undone. When the disk fails, no request that
+ * writes is said to be done, and the requests that only read are run alone.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "store/sqlite/internal.h"
 
-/* Rows of one job; more would hold up everybody else. */
-#define OUTPUT_BYTES_MAX CNK_JOB_BYTES_MAX
+/* Rows of one request; more would hold up everybody else. */
+#define OUTPUT_BYTES_MAX CNK_STORE_REQUEST_BYTES_MAX
 
 static int execute(sqlite3_stmt *statement)
 {
@@ -36,20 +36,20 @@ static bool is_fault_of_all(struct cnk_store *store, int status)
   }
 }
 
-static int fail(struct cnk_job *job, int status, const char *reason)
+static int fail(struct cnk_store_request *request, int status, const char *reason)
 {
-  job->status = status;
-  snprintf(job->message, sizeof job->message, "%s", reason);
+  request->status = status;
+  snprintf(request->message, sizeof request->message, "%s", reason);
   return status;
 }
 
-static void resolve(const struct cnk_job *job, struct cnk_value *value)
+static void resolve(const struct cnk_store_request *request, struct cnk_value *value)
 {
-  const struct cnk_statement *source = &job->statements[value->as.ref.statement];
+  const struct cnk_statement *source = &request->statements[value->as.ref.statement];
   enum cnk_ref_kind kind = (enum cnk_ref_kind)value->as.ref.kind;
   size_t at = source->output;
   if (kind == CNK_REF_VALUE && source->rows && source->columns) {
-    *value = cnk_value_read(&job->output, &at);
+    *value = cnk_value_read(&request->output, &at);
   } else if (kind == CNK_REF_CHANGES || (kind == CNK_REF_ROWID && source->changes)) {
     value->kind = CNK_VALUE_INTEGER;
     value->as.integer = kind == CNK_REF_ROWID ? source->rowid : source->changes;
@@ -58,15 +58,16 @@ static void resolve(const struct cnk_job *job, struct cnk_value *value)
   }
 }
 
-static int bind_all(sqlite3_stmt *compiled, const struct cnk_job *job, const struct cnk_statement *statement)
+static int bind_all(sqlite3_stmt *compiled, const struct cnk_store_request *request,
+                    const struct cnk_statement *statement)
 {
   size_t at = statement->input;
   int status = SQLITE_OK;
   for (int i = 1; i <= statement->parameters && status == SQLITE_OK; i++) {
-    struct cnk_value value = cnk_value_read(&job->input, &at);
+    struct cnk_value value = cnk_value_read(&request->input, &at);
     bool is_ref = value.kind == CNK_VALUE_REF;
     if (is_ref)
-      resolve(job, &value);
+      resolve(request, &value);
     switch (value.kind) {
     case CNK_VALUE_INTEGER: status = sqlite3_bind_int64(compiled, i, value.as.integer); break;
     case CNK_VALUE_REAL: status = sqlite3_bind_double(compiled, i, value.as.real); break;
@@ -83,7 +84,7 @@ static int bind_all(sqlite3_stmt *compiled, const struct cnk_job *job, const str
   return status;
 }
 
-static bool keep_column(struct cnk_job *job, sqlite3_stmt *compiled, int column)
+static bool keep_column(struct cnk_store_request *request, sqlite3_stmt *compiled, int column)
 {
   struct cnk_value value = {0};
   switch (sqlite3_column_type(compiled, column)) {
@@ -101,56 +102,57 @@ static bool keep_column(struct cnk_job *job, sqlite3_stmt *compiled, int column)
     value.as.bytes.data = sqlite3_column_blob(compiled, column);
     value.as.bytes.size = (size_t)sqlite3_column_bytes(compiled, column);
   }
-  return cnk_value_write(&job->output, &value);
+  return cnk_value_write(&request->output, &value);
 }
 
-static int keep_row(struct cnk_job *job, struct cnk_statement *statement, sqlite3_stmt *compiled)
+static int keep_row(struct cnk_store_request *request, struct cnk_statement *statement, sqlite3_stmt *compiled)
 {
   if (!(statement->flags & CNK_STATEMENT_ROWS))
     return SQLITE_OK;
   if (statement->rows == statement->rows_max)
-    return fail(job, CNK_STORE_TOO_MANY, "a statement gave more rows than it may");
+    return fail(request, CNK_STORE_TOO_MANY, "a statement gave more rows than it may");
   statement->columns = (uint32_t)sqlite3_column_count(compiled);
   for (uint32_t i = 0; i < statement->columns; i++)
-    if (!keep_column(job, compiled, (int)i))
-      return fail(job, CNK_STORE_TOO_MANY, "the rows of a job are larger than they may be");
+    if (!keep_column(request, compiled, (int)i))
+      return fail(request, CNK_STORE_TOO_MANY, "the rows of a request are larger than they may be");
   statement->rows++;
   return SQLITE_OK;
 }
 
-static int step(struct cnk_store *store, struct cnk_job *job, struct cnk_statement *statement, sqlite3_stmt *compiled)
+static int step(struct cnk_store *store, struct cnk_store_request *request, struct cnk_statement *statement,
+                sqlite3_stmt *compiled)
 {
-  int status = bind_all(compiled, job, statement);
+  int status = bind_all(compiled, request, statement);
   if (status != SQLITE_OK)
-    return fail(job, status, sqlite3_errmsg(store->db));
+    return fail(request, status, sqlite3_errmsg(store->db));
   sqlite3_int64 changes_before = sqlite3_total_changes64(store->db);
-  statement->output = job->output.size;
+  statement->output = request->output.size;
   int kept = SQLITE_OK;
   while (kept == SQLITE_OK && (status = sqlite3_step(compiled)) == SQLITE_ROW)
-    kept = keep_row(job, statement, compiled);
+    kept = keep_row(request, statement, compiled);
   if (kept == SQLITE_OK && status != SQLITE_DONE)
-    fail(job, status, sqlite3_errmsg(store->db));
+    fail(request, status, sqlite3_errmsg(store->db));
   sqlite3_reset(compiled);
-  if (job->status)
-    return job->status;
+  if (request->status)
+    return request->status;
   statement->has_run = true;
-  /* sqlite3_changes() and the rowid tell of the last statement that changed anything, perhaps of another job. */
+  /* sqlite3_changes() and the rowid are those of the last statement that changed anything, perhaps of another request. */
   if (sqlite3_total_changes64(store->db) != changes_before) {
     statement->changes = sqlite3_changes64(store->db);
     statement->rowid = sqlite3_last_insert_rowid(store->db);
   }
   if (!statement->changes && statement->flags & CNK_STATEMENT_MUST_CHANGE)
-    return fail(job, CNK_STORE_UNCHANGED, "a statement that must change a row changed none");
+    return fail(request, CNK_STORE_UNCHANGED, "a statement that must change a row changed none");
   return SQLITE_OK;
 }
 
-static void forget_results(struct cnk_job *job)
+static void forget_results(struct cnk_store_request *request)
 {
-  job->status = 0;
-  job->message[0] = '\0';
-  job->output.size = 0;
-  for (size_t i = 0; i < job->count; i++) {
-    struct cnk_statement *statement = &job->statements[i];
+  request->status = 0;
+  request->message[0] = '\0';
+  request->output.size = 0;
+  for (size_t i = 0; i < request->count; i++) {
+    struct cnk_statement *statement = &request->statements[i];
     statement->has_run = false;
     statement->changes = statement->rowid = 0;
     statement->rows = statement->columns = 0;
@@ -158,24 +160,24 @@ static void forget_results(struct cnk_job *job)
   }
 }
 
-static int run_job(struct cnk_store *store, struct cnk_job *job)
+static int run_request(struct cnk_store *store, struct cnk_store_request *request)
 {
-  forget_results(job);
-  for (size_t i = 0; i < job->count; i++) {
-    struct cnk_statement *statement = &job->statements[i];
+  forget_results(request);
+  for (size_t i = 0; i < request->count; i++) {
+    struct cnk_statement *statement = &request->statements[i];
     if (statement->flags & CNK_STATEMENT_IF_CHANGED && (i == 0 || statement[-1].changes == 0))
       continue;
-    sqlite3_stmt *compiled = cnk_connection_statement(store, job, statement->sql);
-    if (!compiled || step(store, job, statement, compiled) != SQLITE_OK)
-      return job->status;
+    sqlite3_stmt *compiled = cnk_connection_statement(store, request, statement->sql);
+    if (!compiled || step(store, request, statement, compiled) != SQLITE_OK)
+      return request->status;
   }
   return SQLITE_OK;
 }
 
-static bool is_reader(struct cnk_store *store, struct cnk_job *job)
+static bool is_reader(struct cnk_store *store, struct cnk_store_request *request)
 {
-  for (size_t i = 0; i < job->count; i++) {
-    sqlite3_stmt *compiled = cnk_connection_statement(store, job, job->statements[i].sql);
+  for (size_t i = 0; i < request->count; i++) {
+    sqlite3_stmt *compiled = cnk_connection_statement(store, request, request->statements[i].sql);
     if (!compiled || !sqlite3_stmt_readonly(compiled))
       return false;
   }
@@ -189,31 +191,32 @@ static void roll_back(struct cnk_store *store)
     execute(store->rollback);
 }
 
-/* The disk failed: nothing of the batch has happened. Reading goes on all the same. */
-static void fail_all(struct cnk_store *store, struct cnk_jobs *batch, int status)
+/* The disk failed: the whole batch is rolled back. Requests that only read are run all the same, each by itself, so that
+ * a full disk stops no lookup. */
+static void fail_all(struct cnk_store *store, struct cnk_store_requests *batch, int status)
 {
   char reason[160];
   snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
   roll_back(store);
   atomic_store(&store->is_writable, false);
   CNK_LIST_EACH (link, &batch->list) {
-    struct cnk_job *job = cnk_job_of(link);
-    job->status = 0;
-    if (!is_reader(store, job))
-      fail(job, status, reason);
+    struct cnk_store_request *request = cnk_store_request_of(link);
+    request->status = 0;
+    if (!is_reader(store, request))
+      fail(request, status, reason);
     else
-      run_job(store, job);
+      run_request(store, request);
   }
 }
 
-static int run_each(struct cnk_store *store, struct cnk_jobs *batch)
+static int run_each(struct cnk_store *store, struct cnk_store_requests *batch)
 {
   CNK_LIST_EACH (link, &batch->list) {
-    struct cnk_job *job = cnk_job_of(link);
+    struct cnk_store_request *request = cnk_store_request_of(link);
     int status = execute(store->savepoint);
     if (status != SQLITE_OK)
       return status;
-    status = run_job(store, job);
+    status = run_request(store, request);
     if (is_fault_of_all(store, status))
       return status;
     if (status != SQLITE_OK && (status = execute(store->undo)) != SQLITE_OK)
@@ -224,21 +227,21 @@ static int run_each(struct cnk_store *store, struct cnk_jobs *batch)
   return SQLITE_OK;
 }
 
-static int run_together(struct cnk_store *store, struct cnk_jobs *batch)
+static int run_together(struct cnk_store *store, struct cnk_store_requests *batch)
 {
   CNK_LIST_EACH (link, &batch->list) {
-    struct cnk_job *job = cnk_job_of(link);
-    if (run_job(store, job) != SQLITE_OK)
-      return job->status;
+    struct cnk_store_request *request = cnk_store_request_of(link);
+    if (run_request(store, request) != SQLITE_OK)
+      return request->status;
   }
   return SQLITE_OK;
 }
 
-void cnk_batch_run(struct cnk_store *store, struct cnk_jobs *batch)
+void cnk_batch_run(struct cnk_store *store, struct cnk_store_requests *batch)
 {
   if (!store->db) {
     CNK_LIST_EACH (link, &batch->list)
-      fail(cnk_job_of(link), SQLITE_IOERR, "the database could not be opened again after a failed sync");
+      fail(cnk_store_request_of(link), SQLITE_IOERR, "the database could not be opened again after a failed sync");
     return;
   }
   int status = execute(store->begin);
@@ -276,6 +279,7 @@ bool cnk_batch_probe(struct cnk_store *store)
     status = execute(store->commit);
   roll_back(store);
   if (status == SQLITE_OK)
-    atomic_store(&store->is_writable, true); /* a database in memory has no log to tell of it */
+    atomic_store(&store->is_writable,
+                 true); /* a database in memory has no log, and so no hook on commits that would set it */
   return status == SQLITE_OK;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checkpoints: copying pages from the log into the database, so that the log can begin anew.
+ * Checkpoints: copying pages from the log into the database, so that the log can restart at its beginning.
  *
- * The slow part are the syncs: one of the database, and two more of the log when it begins anew. On the writer's thread
+ * The slow part are the syncs: one of the database, and two more of the log when it restarts. On the writer's thread
  * they stand between commits. Yet a second connection that checkpoints is no way out: SQLite before 3.51.3 may then lose
  * what was committed (https://www.sqlite.org/wal.html#walresetbug). So one connection writes and checkpoints, on one
  * thread, and only the sync of the database is done elsewhere, in rounds:
  *
  *   1. a second connection, which only reads, holds a read transaction at the log's end: the "pin". While it stands,
- *      SQLite appends to the log and does not begin it anew;
+ *      SQLite appends to the log and does not restart it;
  *   2. the writer's connection checkpoints without syncing: some hundred copies within the page cache;
  *   3. another thread syncs the database, while commits go on behind the pin.
  *
  * Only when the log has become long after some rounds, or nothing is to be done, is the pin lifted for good. The few
- * pages behind it are copied and synced on the spot, and the next commit begins the log anew.
+ * pages behind it are copied and synced on the spot, and the next commit restarts the log.
  *
  * Every commit has synced the log (synchronous=FULL), so no page is copied that the log could still lose. And until
  * the pin is lifted the log holds everything, from its first page on: a crash or a power cut at any instant loses
@@ -24,7 +24,7 @@
 
 #include "store/sqlite/internal.h"
 
-/* Lengths of the log, as multiples of the pages that begin a round. At RESET it should begin anew: seldom enough that
+/* Lengths of the log, as multiples of the pages that begin a round. At RESET it should restart: seldom enough that
  * its syncs are not among the slowest hundredth of commits. At LONG the writer waits for the sync, so that the log
  * stays bounded. At ENDLESS only a foreign reader can hold it, and is waited for, a little. */
 enum { RESET_LOG = 16, LONG_LOG = 32, ENDLESS_LOG = 64, READER_WAIT_MS = 100 };
@@ -107,7 +107,7 @@ static int pages_left(const struct cnk_store *store)
   return store->wal_pages - store->copied_pages;
 }
 
-/* The next commit begins the log anew, if it could be copied whole: not while a foreign reader holds it. Otherwise it
+/* The next commit restarts the log, if it could be copied whole: not while a foreign reader holds it. Otherwise it
  * is tried again when it has grown by another round; by many where it had to be waited for. */
 static void end_log(struct cnk_store *store)
 {

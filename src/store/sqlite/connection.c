@@ -7,12 +7,13 @@
 
 #include "store/sqlite/internal.h"
 
-/* The log is cut to this when it starts anew, after a long reader or a large job made it grow. */
+/* The log is truncated to this when it restarts, after a long reader or a large request made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
-/* A value may be as long as a whole job. */
-#define VALUE_BYTES_MAX ((int)CNK_JOB_BYTES_MAX)
+/* A value may be as long as a whole request. */
+#define VALUE_BYTES_MAX ((int)CNK_STORE_REQUEST_BYTES_MAX)
 
-/* What a job may not do: end the transaction that it shares, reach other files, or change how commits are kept. */
+/* What a request must not do: end the transaction that it shares with others, reach other files, or change how durable
+ * commits are. The allowed pragmas only read, save for user_version and application_id, which are transactional. */
 static int authorize(void *context, int action, const char *one, const char *two, const char *schema, const char *inner)
 {
   (void)schema;
@@ -20,7 +21,7 @@ static int authorize(void *context, int action, const char *one, const char *two
   static const char *const pragmas[] = {"user_version", "application_id", "integrity_check", "quick_check",
                                         "table_info",   "index_list",     "freelist_count",  "page_count"};
   struct cnk_store *store = context;
-  if (!store->is_compiling_job)
+  if (!store->is_compiling_request)
     return SQLITE_OK;
   if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT || action == SQLITE_ATTACH || action == SQLITE_DETACH)
     return SQLITE_DENY;
@@ -41,17 +42,17 @@ static int compile(struct cnk_store *store, const char *text, sqlite3_stmt **sta
 
 static int compile_own(struct cnk_store *store)
 {
-  /* IMMEDIATE: a batch never finds out halfway that somebody else writes. It costs no sync. */
+  /* IMMEDIATE takes the write lock at once, so that a batch cannot fail halfway with SQLITE_BUSY. It costs no sync. */
   const struct {
     const char *text;
     sqlite3_stmt **statement;
   } own[] = {
-      {"BEGIN IMMEDIATE", &store->begin    },
-      {"COMMIT",          &store->commit   },
-      {"ROLLBACK",        &store->rollback },
-      {"SAVEPOINT job",   &store->savepoint},
-      {"RELEASE job",     &store->release  },
-      {"ROLLBACK TO job", &store->undo     },
+      {"BEGIN IMMEDIATE",     &store->begin    },
+      {"COMMIT",              &store->commit   },
+      {"ROLLBACK",            &store->rollback },
+      {"SAVEPOINT request",   &store->savepoint},
+      {"RELEASE request",     &store->release  },
+      {"ROLLBACK TO request", &store->undo     },
   };
   int status = SQLITE_OK;
   for (size_t i = 0; i < sizeof own / sizeof *own && status == SQLITE_OK; i++)
@@ -100,8 +101,8 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   return SQLITE_OK;
 }
 
-/* Messages and numbers of customers are nobody else's: SQLite would make the file readable for all, and gives the
- * log the permissions of the database. */
+/* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
+ * permissions of the database. */
 static void create_private(const struct cnk_store *store)
 {
   if (store->options.vfs || store->is_memory)
@@ -160,27 +161,27 @@ void cnk_connection_close(struct cnk_store *store)
   store->db = NULL;
 }
 
-static sqlite3_stmt *fail(struct cnk_job *job, int status, const char *reason)
+static sqlite3_stmt *fail(struct cnk_store_request *request, int status, const char *reason)
 {
-  job->status = status;
-  snprintf(job->message, sizeof job->message, "%s", reason);
+  request->status = status;
+  snprintf(request->message, sizeof request->message, "%s", reason);
   return NULL;
 }
 
-sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql)
+sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_store_request *request, unsigned sql)
 {
   sqlite3_stmt *statement = store->statements[sql];
   if (statement)
     return statement;
   const struct cnk_store_sql *entry = &store->sql[sql];
   const char *rest = NULL;
-  store->is_compiling_job = true;
+  store->is_compiling_request = true;
   /* With the final NUL counted, SQLite need not copy the text. */
   int status =
       sqlite3_prepare_v3(store->db, entry->text, (int)entry->size + 1, SQLITE_PREPARE_PERSISTENT, &statement, &rest);
-  store->is_compiling_job = false;
+  store->is_compiling_request = false;
   if (status != SQLITE_OK)
-    return fail(job, status, sqlite3_errmsg(store->db));
+    return fail(request, status, sqlite3_errmsg(store->db));
   const char *reason = NULL;
   if (!statement)
     reason = "an empty statement";
@@ -191,5 +192,5 @@ sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *
   if (!reason)
     return store->statements[sql] = statement;
   sqlite3_finalize(statement);
-  return fail(job, SQLITE_MISUSE, reason);
+  return fail(request, SQLITE_MISUSE, reason);
 }

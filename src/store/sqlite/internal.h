@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the SQLite store share. sqlite.c is its side on the loop's thread; writer.c, batch.c,
+ * What the files of the SQLite store share. store.c is its side on the loop's thread; writer.c, batch.c,
  * checkpoint.c and backup.c are the writer's. Each field says which thread may touch it.
  */
 #ifndef CNK_STORE_INTERNAL_H
@@ -14,43 +14,43 @@
 /* Different statements: a program has some dozens. More of them mean that values were written into the text. */
 #define CNK_STORE_SQL_MAX 1024
 
-/* Jobs in their order, with their sum. Moved with cnk_jobs_move, for a list must stay where it is. */
-struct cnk_jobs {
+/* Requests in their order, with their sum. Moved with cnk_store_requests_move, for a list must stay where it is. */
+struct cnk_store_requests {
   struct cnk_list list; /* of cnk_job, by `link` */
   size_t count, bytes;
 };
 
-static inline struct cnk_job *cnk_job_of(struct cnk_link *link)
+static inline struct cnk_store_request *cnk_store_request_of(struct cnk_link *link)
 {
-  return CNK_OWNER(link, struct cnk_job, link);
+  return CNK_OWNER(link, struct cnk_store_request, link);
 }
 
-static inline void cnk_jobs_init(struct cnk_jobs *jobs)
+static inline void cnk_store_requests_init(struct cnk_store_requests *requests)
 {
-  cnk_list_init(&jobs->list);
-  jobs->count = jobs->bytes = 0;
+  cnk_list_init(&requests->list);
+  requests->count = requests->bytes = 0;
 }
 
-static inline void cnk_jobs_add(struct cnk_jobs *jobs, struct cnk_job *job)
+static inline void cnk_store_requests_add(struct cnk_store_requests *requests, struct cnk_store_request *request)
 {
-  cnk_list_add(&jobs->list, &job->link);
-  jobs->count++;
-  jobs->bytes += job->charged;
+  cnk_list_add(&requests->list, &request->link);
+  requests->count++;
+  requests->bytes += request->charged;
 }
 
-/* The first job, taken out; NULL when there is none. */
-static inline struct cnk_job *cnk_jobs_take(struct cnk_jobs *jobs)
+/* The first request, taken out; NULL when there is none. */
+static inline struct cnk_store_request *cnk_store_requests_take(struct cnk_store_requests *requests)
 {
-  struct cnk_link *link = cnk_list_take(&jobs->list);
-  struct cnk_job *job = link ? cnk_job_of(link) : NULL;
-  if (job) {
-    jobs->count--;
-    jobs->bytes -= job->charged;
+  struct cnk_link *link = cnk_list_take(&requests->list);
+  struct cnk_store_request *request = link ? cnk_store_request_of(link) : NULL;
+  if (request) {
+    requests->count--;
+    requests->bytes -= request->charged;
   }
-  return job;
+  return request;
 }
 
-static inline void cnk_jobs_move(struct cnk_jobs *to, struct cnk_jobs *from)
+static inline void cnk_store_requests_move(struct cnk_store_requests *to, struct cnk_store_requests *from)
 {
   cnk_list_move(&to->list, &from->list);
   to->count += from->count;
@@ -77,26 +77,26 @@ struct cnk_store {
   /* Loop thread. */
   struct cnk_resource resource;
   uv_async_t async;     /* the writer has finished something */
-  uv_prepare_t prepare; /* hands over what Lua gave since the last turn of the loop: one wake-up for all */
+  uv_prepare_t prepare; /* forwards what came since the last turn of the loop: one wake-up of the writer for all */
   uv_thread_t thread;
-  struct cnk_jobs fresh;
-  struct cnk_list held;  /* by `of_store`: all jobs that are not spare */
+  struct cnk_store_requests fresh;
+  struct cnk_list held;  /* by `of_store`: all requests that are not spare */
   struct cnk_list spare; /* by `link`: for reuse */
   unsigned spare_count, references, open_handles;
   uint64_t in_flight, in_flight_bytes;
   unsigned sql_count;
   bool is_running, is_ending, is_backing_up;
   struct cnk_store_task *close_task;
-  void (*tell_shut)(void *context);
+  void (*on_shut)(void *context);
   void *shut_context;
 
-  /* Entries are written by the loop thread before the first job that names them is handed over. */
+  /* Entries are written by the loop thread before the first request that names them is forwarded. */
   struct cnk_store_sql sql[CNK_STORE_SQL_MAX];
 
   /* Both, under the mutex. */
   uv_mutex_t mutex;
   uv_cond_t wake;
-  struct cnk_jobs queue, finished;
+  struct cnk_store_requests queue, finished;
   struct cnk_store_stats stats;
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */
@@ -115,12 +115,12 @@ struct cnk_store {
   sqlite3 *db;
   sqlite3_stmt *statements[CNK_STORE_SQL_MAX];
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
-  bool is_compiling_job; /* the authorizer refuses what would break a batch */
-  int wal_pages;         /* in the log now, as the last commit told */
-  int copied_pages;      /* of them, into the database */
-  int round_at;          /* the next round of checkpoints begins at this length */
-  int idle_pages;        /* the length at which idleness could do no more, for a foreign reader holds the log */
-  sqlite3 *pin;          /* a reader that keeps the log from beginning anew; see checkpoint.c */
+  bool is_compiling_request; /* the authorizer refuses what would break a batch */
+  int wal_pages;             /* in the log now, as the last commit told */
+  int copied_pages;          /* of them, into the database */
+  int round_at;              /* the next round of checkpoints begins at this length */
+  int idle_pages;            /* the length at which idleness could do no more, for a foreign reader holds the log */
+  sqlite3 *pin;              /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
   sqlite3_stmt *pin_begin, *pin_read, *pin_end;
   bool is_pinned;
   bool is_syncing; /* a round is under way; */
@@ -134,11 +134,11 @@ struct cnk_store {
 /* connection.c: opens store->db and sets it up; false with a sentence. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
-/* The compiled statement of a job; NULL with job->status set. */
-sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_job *job, unsigned sql);
+/* The compiled statement of a request; NULL with request->status set. */
+sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_store_request *request, unsigned sql);
 
-/* batch.c: runs the jobs of `batch` in one transaction and sets the status of each. */
-void cnk_batch_run(struct cnk_store *store, struct cnk_jobs *batch);
+/* batch.c: runs the requests of `batch` in one transaction and sets the status of each. */
+void cnk_batch_run(struct cnk_store *store, struct cnk_store_requests *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
 bool cnk_batch_probe(struct cnk_store *store);
 

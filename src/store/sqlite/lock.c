@@ -47,7 +47,7 @@ static int refuse(int descriptor, const char *path, char *message, size_t size)
   return -1;
 }
 
-/* flock, not fcntl: it also tells two stores of one process apart, and closing some other descriptor of the file
+/* flock, not fcntl: it also conflicts between two stores of one process, and closing some other descriptor of the file
  * does not drop it. It ends with the process, however that ends. */
 int cnk_lock_open(const char *path, char *message, size_t size)
 {

@@ -22,7 +22,7 @@ static const char *skip_quoted(const char *at, const char *end)
   return close ? close + 1 : end;
 }
 
-/* Known here, where jobs are made, so that a wrong number of parameters is the caller's error at once. What this
+/* Known here, where requests are made, so that a wrong number of parameters is the caller's error at once. What this
  * reading gets wrong is found when the statement is compiled. */
 static unsigned count_parameters(const char *text, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's side on the loop's thread: opening, queues, deliveries and closing; see sqlite.h for the contract. */
+/* The store's side on the loop's thread: opening, queues, deliveries and closing; see store.h for the contract. */
 #include "store/sqlite/store.h"
 
 #include <signal.h>
@@ -10,15 +10,16 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/lock.h"
 
-/* The writer starts on a long row of jobs before the loop's turn has ended; unused jobs kept for reuse. */
-enum { HAND_OVER_JOBS = 256, SPARE_JOBS = 256 };
+/* So many requests are forwarded to the writer at once, before the loop's turn ends, for it to start on; and so many unused
+ * ones are kept for reuse. */
+enum { FORWARD_REQUESTS = 256, SPARE_REQUESTS = 256 };
 
 const struct cnk_store_options cnk_store_defaults = {
     .synchronous = 2,
     .busy_ms = 2000,
     .cache_kb = 4096,
     .wal_pages = 500,
-    .queue_jobs = 1 << 17,
+    .queue_requests = 1 << 17,
     .queue_bytes = (size_t)128 << 20,
 };
 
@@ -33,7 +34,7 @@ static void free_store(struct cnk_store *store)
 {
   cnk_loop_disown(&store->resource);
   for (struct cnk_link *link; (link = cnk_list_take(&store->spare));)
-    cnk_job_free(cnk_job_of(link));
+    cnk_store_request_free(cnk_store_request_of(link));
   for (unsigned i = 0; i < store->sql_count; i++)
     free(store->sql[i].text);
   uv_cond_destroy(&store->wake);
@@ -44,7 +45,7 @@ static void free_store(struct cnk_store *store)
   free(store);
 }
 
-/* One reference for the handles, one for each job that somebody holds. */
+/* The store is referenced by its handles and by each request that is held: a request may be released after the close. */
 static void drop_reference(struct cnk_store *store)
 {
   if (--store->references == 0)
@@ -75,10 +76,10 @@ static void hold_loop(struct cnk_store *store)
 
 /* ---- to the writer and back ------------------------------------------------------------------------------------ */
 
-static void hand_over(struct cnk_store *store)
+static void forward(struct cnk_store *store)
 {
   uv_mutex_lock(&store->mutex);
-  cnk_jobs_move(&store->queue, &store->fresh);
+  cnk_store_requests_move(&store->queue, &store->fresh);
   store->is_closing = store->is_ending;
   uv_cond_signal(&store->wake);
   uv_mutex_unlock(&store->mutex);
@@ -87,7 +88,7 @@ static void hand_over(struct cnk_store *store)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-  hand_over(prepare->data);
+  forward(prepare->data);
 }
 
 static void end_task(struct cnk_store *store, struct cnk_store_task *task)
@@ -110,18 +111,18 @@ static void on_stopped(struct cnk_store *store)
 static void on_async(uv_async_t *async)
 {
   struct cnk_store *store = async->data;
-  struct cnk_jobs finished;
-  cnk_jobs_init(&finished);
+  struct cnk_store_requests finished;
+  cnk_store_requests_init(&finished);
   uv_mutex_lock(&store->mutex);
-  cnk_jobs_move(&finished, &store->finished);
+  cnk_store_requests_move(&finished, &store->finished);
   struct cnk_backup *backup = store->backup_finished;
   store->backup_finished = NULL;
   bool is_stopped = store->is_stopped;
   uv_mutex_unlock(&store->mutex);
-  for (struct cnk_job *job; (job = cnk_jobs_take(&finished));) {
+  for (struct cnk_store_request *request; (request = cnk_store_requests_take(&finished));) {
     store->in_flight--;
-    store->in_flight_bytes -= job->charged;
-    cnk_loop_finish(store->loop, &job->done);
+    store->in_flight_bytes -= request->charged;
+    cnk_loop_finish(store->loop, &request->done);
   }
   if (backup) {
     store->is_backing_up = false;
@@ -134,48 +135,48 @@ static void on_async(uv_async_t *async)
   }
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------------------------------ */
 
-struct cnk_job *cnk_store_job(struct cnk_store *store)
+struct cnk_store_request *cnk_store_new_request(struct cnk_store *store)
 {
   struct cnk_link *spare = cnk_list_take(&store->spare);
-  struct cnk_job *job = spare ? cnk_job_of(spare) : cnk_job_new();
-  if (!job)
+  struct cnk_store_request *request = spare ? cnk_store_request_of(spare) : cnk_store_request_new();
+  if (!request)
     return NULL;
   if (spare)
     store->spare_count--;
-  job->store = store;
-  cnk_list_add(&store->held, &job->of_store);
+  request->store = store;
+  cnk_list_add(&store->held, &request->of_store);
   store->references++;
-  return job;
+  return request;
 }
 
-void cnk_store_release(struct cnk_job *job)
+void cnk_store_release(struct cnk_store_request *request)
 {
-  struct cnk_store *store = job->store;
-  cnk_list_remove(&job->of_store);
-  if (store->spare_count < SPARE_JOBS) {
-    cnk_job_reset(job);
-    cnk_list_add_first(&store->spare, &job->link);
+  struct cnk_store *store = request->store;
+  cnk_list_remove(&request->of_store);
+  if (store->spare_count < SPARE_REQUESTS) {
+    cnk_store_request_reset(request);
+    cnk_list_add_first(&store->spare, &request->link);
     store->spare_count++;
   } else {
-    cnk_job_free(job);
+    cnk_store_request_free(request);
   }
   drop_reference(store);
 }
 
-bool cnk_store_run(struct cnk_store *store, struct cnk_job *job)
+bool cnk_store_run(struct cnk_store *store, struct cnk_store_request *request)
 {
-  job->charged = sizeof *job + job->count * sizeof *job->statements + job->input.size;
-  if (store->in_flight >= store->options.queue_jobs ||
-      (store->in_flight && store->in_flight_bytes + job->charged > store->options.queue_bytes))
+  request->charged = sizeof *request + request->count * sizeof *request->statements + request->input.size;
+  if (store->in_flight >= store->options.queue_requests ||
+      (store->in_flight && store->in_flight_bytes + request->charged > store->options.queue_bytes))
     return false;
-  cnk_jobs_add(&store->fresh, job);
-  store->in_flight_bytes += job->charged;
+  cnk_store_requests_add(&store->fresh, request);
+  store->in_flight_bytes += request->charged;
   if (store->in_flight++ == 0)
     hold_loop(store);
-  if (store->fresh.count >= HAND_OVER_JOBS)
-    hand_over(store);
+  if (store->fresh.count >= FORWARD_REQUESTS)
+    forward(store);
   else if (store->fresh.count == 1)
     uv_prepare_start(&store->prepare, on_prepare);
   return true;
@@ -199,33 +200,33 @@ bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_stor
 
 void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task)
 {
-  store->tell_shut = NULL;
+  store->on_shut = NULL;
   store->close_task = task;
   store->is_ending = true;
   hold_loop(store);
-  hand_over(store);
+  forward(store);
 }
 
-/* The loop ends with the store open: what is queued is written all the same, and nobody is told. */
+/* The loop ends with the store open: what is queued is still written, but not delivered. */
 static void shut(struct cnk_resource *resource)
 {
   struct cnk_store *store = store_of(resource);
   store->references++;
-  if (store->tell_shut)
-    store->tell_shut(store->shut_context);
+  if (store->on_shut)
+    store->on_shut(store->shut_context);
   if (store->is_running) {
     store->is_running = false;
     store->is_ending = true;
     store->close_task = NULL;
-    hand_over(store);
+    forward(store);
     on_stopped(store);
     if (store->backup_finished)
       cnk_backup_free(store->backup_finished);
   }
   for (struct cnk_link *link; (link = cnk_list_first(&store->held));) {
-    struct cnk_job *job = CNK_OWNER(link, struct cnk_job, of_store);
-    cnk_loop_forget(&job->done);
-    cnk_store_release(job);
+    struct cnk_store_request *request = CNK_OWNER(link, struct cnk_store_request, of_store);
+    cnk_loop_forget(&request->done);
+    cnk_store_release(request);
   }
   drop_reference(store);
 }
@@ -244,9 +245,9 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   store->references = 1;
   cnk_list_init(&store->held);
   cnk_list_init(&store->spare);
-  cnk_jobs_init(&store->fresh);
-  cnk_jobs_init(&store->queue);
-  cnk_jobs_init(&store->finished);
+  cnk_store_requests_init(&store->fresh);
+  cnk_store_requests_init(&store->queue);
+  cnk_store_requests_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
   if (!store->options.path || (options->vfs && !store->options.vfs) || uv_mutex_init(&store->mutex) != 0) {
@@ -326,8 +327,8 @@ struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)
   return stats;
 }
 
-void cnk_store_on_shut(struct cnk_store *store, void (*tell)(void *context), void *context)
+void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context)
 {
-  store->tell_shut = tell;
+  store->on_shut = on_shut;
   store->shut_context = context;
 }

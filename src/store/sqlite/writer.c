@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer thread: waits for jobs, runs them in batches, and looks after the log while it has nothing to do. */
+/* The writer thread: waits for requests, runs them in batches, and checkpoints the log while it is idle. */
 #include <string.h>
 
 #include "store/sqlite/internal.h"
 
 /* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
-enum { BATCH_JOBS = 1024, BATCH_BYTES = 4 << 20 };
+enum { BATCH_REQUESTS = 1024, BATCH_BYTES = 4 << 20 };
 /* How long without work is "idle"; how often a store that cannot write is tried. By the system's time, whatever clock the
  * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
@@ -31,15 +31,15 @@ static enum turn wait(struct cnk_store *store)
   }
 }
 
-/* Under the mutex. At least one job, whatever its size. */
-static void take_batch(struct cnk_store *store, struct cnk_jobs *batch)
+/* Under the mutex. At least one request, whatever its size. */
+static void take_batch(struct cnk_store *store, struct cnk_store_requests *batch)
 {
-  struct cnk_jobs *queue = &store->queue;
-  cnk_jobs_init(batch);
-  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_JOBS;) {
-    if (batch->count && batch->bytes + cnk_job_of(link)->charged > BATCH_BYTES)
+  struct cnk_store_requests *queue = &store->queue;
+  cnk_store_requests_init(batch);
+  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_REQUESTS;) {
+    if (batch->count && batch->bytes + cnk_store_request_of(link)->charged > BATCH_BYTES)
       break;
-    cnk_jobs_add(batch, cnk_jobs_take(queue));
+    cnk_store_requests_add(batch, cnk_store_requests_take(queue));
   }
 }
 
@@ -52,14 +52,14 @@ static void publish(struct cnk_store *store) /* under the mutex */
   store->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
 }
 
-static void give_back(struct cnk_store *store, struct cnk_jobs *batch, uint32_t took_us)
+static void give_back(struct cnk_store *store, struct cnk_store_requests *batch, uint32_t took_us)
 {
   uint64_t failed = 0, count = batch->count;
   CNK_LIST_EACH (link, &batch->list)
-    failed += cnk_job_of(link)->status != 0;
+    failed += cnk_store_request_of(link)->status != 0;
   uv_mutex_lock(&store->mutex);
-  cnk_jobs_move(&store->finished, batch);
-  store->stats.jobs += count;
+  cnk_store_requests_move(&store->finished, batch);
+  store->stats.requests += count;
   store->stats.failed += failed;
   store->stats.batches++;
   store->stats.last_commit_us = took_us;
@@ -70,12 +70,12 @@ static void give_back(struct cnk_store *store, struct cnk_jobs *batch, uint32_t 
   uv_async_send(&store->async);
 }
 
-static void work(struct cnk_store *store, struct cnk_jobs *batch)
+static void work(struct cnk_store *store, struct cnk_store_requests *batch)
 {
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
   give_back(store, batch, (uint32_t)((uv_hrtime() - began) / 1000));
-  /* Behind the answers, so that nobody waits for it who need not. */
+  /* After the results are delivered: none of them depends on a checkpoint. */
   cnk_checkpoint_after_batch(store);
 }
 
@@ -90,9 +90,9 @@ static void back_up(struct cnk_store *store, struct cnk_backup *backup)
   uv_async_send(&store->async);
 }
 
-/* A failed sync of the database cannot be repeated, for the system forgets the pages that it could not write; but
- * opening the database again copies them anew from the log. First something is written behind the end of the log: what
- * a failed commit may have left there must not come to life. */
+/* A failed fsync must not be repeated: Linux marks the pages that it could not write as clean, so a second one reports
+ * success. Opening the database again copies these pages from the log once more. Before that, something is committed at
+ * the end of the log: frames of a failed commit may lie there, which recovery would otherwise take for committed. */
 static void open_again(struct cnk_store *store)
 {
   char message[200];
@@ -137,7 +137,7 @@ void cnk_writer_run(void *context)
   for (;;) {
     uv_mutex_lock(&store->mutex);
     enum turn turn = wait(store);
-    struct cnk_jobs batch;
+    struct cnk_store_requests batch;
     take_batch(store, &batch);
     struct cnk_backup *backup = store->backup;
     uv_mutex_unlock(&store->mutex);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jobs of the store in Lua: tables of statements, read straight into a job's memory, and the results that `done`
- * gets. Runs no statement: that is the store's part, see store/job.h.
+ * Requests of the store in Lua: tables of statements, read straight into a request's memory, and the results that `done`
+ * gets. Runs no statement: that is the store's part, see store/sqlite/request.h.
  */
 #include <string.h>
 
 #include "bind/store.h"
 
-/* A table of rows is made in one go on the loop's thread; more than this belongs into several jobs. */
+/* A table of rows is made in one go on the loop's thread; more than this belongs into several requests. */
 enum { ROWS_MAX = 10000, ROWS_MAX_LIMIT = 1000000 };
 
 enum want { WANT_NOTHING, WANT_CHANGES, WANT_ROWID, WANT_ROWS };
@@ -94,7 +94,7 @@ static unsigned intern(lua_State *L, struct cnk_bind_store *face, int index)
   return sql;
 }
 
-/* store:prepare(sql, options) -> integer, to stand for the text and its options in jobs */
+/* store:prepare(sql, options) -> integer, to stand for the text and its options in requests */
 int cnk_bind_store_prepare(lua_State *L, struct cnk_bind_store *face)
 {
   luaL_checktype(L, 2, LUA_TSTRING);
@@ -108,10 +108,10 @@ int cnk_bind_store_prepare(lua_State *L, struct cnk_bind_store *face)
   return 1;
 }
 
-/* ---- from a table to a job ------------------------------------------------------------------------------------- */
+/* ---- from a table to a request ------------------------------------------------------------------------------------- */
 
 /* The table {ref = k, "rowid"} at `index`. */
-static bool add_ref(lua_State *L, struct cnk_job *job, int index)
+static bool add_ref(lua_State *L, struct cnk_store_request *request, int index)
 {
   lua_pushliteral(L, "ref");
   lua_rawget(L, index);
@@ -120,26 +120,26 @@ static bool add_ref(lua_State *L, struct cnk_job *job, int index)
   const char *what = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "rowid";
   enum cnk_ref_kind kind = *what == 'c' ? CNK_REF_CHANGES : *what == 'v' ? CNK_REF_VALUE : CNK_REF_ROWID;
   lua_pop(L, 2);
-  if (k < 1 || (size_t)k >= job->count)
+  if (k < 1 || (size_t)k >= request->count)
     luaL_error(L, "a parameter refers to statement %I, which is not an earlier one", k);
-  return cnk_job_ref(job, (size_t)k - 1, kind);
+  return cnk_store_request_ref(request, (size_t)k - 1, kind);
 }
 
-static bool add_parameter(lua_State *L, struct cnk_job *job, int index)
+static bool add_parameter(lua_State *L, struct cnk_store_request *request, int index)
 {
   size_t size;
   const char *data;
   switch (lua_type(L, index)) {
-  case LUA_TNIL: return cnk_job_null(job);
-  case LUA_TBOOLEAN: return cnk_job_integer(job, lua_toboolean(L, index));
+  case LUA_TNIL: return cnk_store_request_null(request);
+  case LUA_TBOOLEAN: return cnk_store_request_integer(request, lua_toboolean(L, index));
   case LUA_TNUMBER:
-    return lua_isinteger(L, index) ? cnk_job_integer(job, lua_tointeger(L, index))
-                                   : cnk_job_real(job, lua_tonumber(L, index));
-  case LUA_TSTRING: data = lua_tolstring(L, index, &size); return cnk_job_bytes(job, data, size);
-  case LUA_TTABLE: return add_ref(L, job, index);
+    return lua_isinteger(L, index) ? cnk_store_request_integer(request, lua_tointeger(L, index))
+                                   : cnk_store_request_real(request, lua_tonumber(L, index));
+  case LUA_TSTRING: data = lua_tolstring(L, index, &size); return cnk_store_request_bytes(request, data, size);
+  case LUA_TTABLE: return add_ref(L, request, index);
   case LUA_TLIGHTUSERDATA: /* core.store_null, json.null */
     if (!lua_touserdata(L, index))
-      return cnk_job_null(job);
+      return cnk_store_request_null(request);
   }
   return luaL_error(L, "a parameter cannot be a %s", luaL_typename(L, index));
 }
@@ -147,7 +147,7 @@ static bool add_parameter(lua_State *L, struct cnk_job *job, int index)
 /* The statement table at `index`. */
 static bool add_statement(lua_State *L, struct cnk_bind_store *face, int index)
 {
-  struct cnk_job *job = face->building;
+  struct cnk_store_request *request = face->building;
   struct form form = {.rows_max = ROWS_MAX};
   int type = lua_rawgeti(L, index, 1);
   bool is_prepared = type == LUA_TNUMBER;
@@ -163,12 +163,12 @@ static bool add_statement(lua_State *L, struct cnk_bind_store *face, int index)
     luaL_error(L, "not a prepared statement of this store");
   if (!is_prepared)
     read_options(L, index, &form, parameters + 1);
-  if (!cnk_job_statement(job, form.sql, form.flags, form.rows_max))
+  if (!cnk_store_request_statement(request, form.sql, form.flags, form.rows_max))
     return false;
-  job->statements[job->count - 1].want = (uint8_t)form.want;
+  request->statements[request->count - 1].want = (uint8_t)form.want;
   for (int i = 2; i <= parameters + 1; i++) {
     lua_rawgeti(L, index, i);
-    bool is_added = add_parameter(L, job, lua_gettop(L));
+    bool is_added = add_parameter(L, request, lua_gettop(L));
     lua_pop(L, 1);
     if (!is_added)
       return false;
@@ -182,22 +182,22 @@ static bool add_statement(lua_State *L, struct cnk_bind_store *face, int index)
 static void build(lua_State *L, struct cnk_bind_store *face)
 {
   if (face->building)
-    cnk_job_reset(face->building);
+    cnk_store_request_reset(face->building);
   else
-    face->building = cnk_store_job(face->store);
+    face->building = cnk_store_new_request(face->store);
   bool is_built = face->building != NULL;
   for (lua_Integer i = 1; is_built && lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
     if (!lua_istable(L, -1))
-      luaL_error(L, "a job is a list of statements, got a %s in it", luaL_typename(L, -1));
+      luaL_error(L, "a request is a list of statements, got a %s in it", luaL_typename(L, -1));
     is_built = add_statement(L, face, lua_gettop(L));
     lua_settop(L, 3);
   }
   if (!is_built)
-    luaL_error(L, "not enough memory for a job, or it is too large");
+    luaL_error(L, "not enough memory for a request, or it is too large");
   lua_settop(L, 3);
 }
 
-/* ---- from a job to results ------------------------------------------------------------------------------------- */
+/* ---- from a request to results ------------------------------------------------------------------------------------- */
 
 static void push_value(lua_State *L, const struct cnk_value *value)
 {
@@ -209,14 +209,14 @@ static void push_value(lua_State *L, const struct cnk_value *value)
   }
 }
 
-static void push_rows(lua_State *L, const struct cnk_job *job, const struct cnk_statement *statement)
+static void push_rows(lua_State *L, const struct cnk_store_request *request, const struct cnk_statement *statement)
 {
   size_t at = statement->output;
   lua_createtable(L, (int)statement->rows, 0);
   for (uint32_t row = 1; row <= statement->rows; row++) {
     lua_createtable(L, (int)statement->columns, 0);
     for (uint32_t column = 1; column <= statement->columns; column++) {
-      struct cnk_value value = cnk_value_read(&job->output, &at);
+      struct cnk_value value = cnk_value_read(&request->output, &at);
       push_value(L, &value);
       lua_rawseti(L, -2, column);
     }
@@ -224,21 +224,21 @@ static void push_rows(lua_State *L, const struct cnk_job *job, const struct cnk_
   }
 }
 
-/* The arguments of `done` for the job at 1: results, or nil, message and code. */
+/* The arguments of `done` for the request at 1: results, or nil, message and code. */
 static int push_outcome(lua_State *L)
 {
-  const struct cnk_job *job = lua_touserdata(L, 1);
-  if (job->status) {
+  const struct cnk_store_request *request = lua_touserdata(L, 1);
+  if (request->status) {
     lua_pushnil(L);
-    lua_pushstring(L, job->message);
-    lua_pushstring(L, cnk_store_code_name(job->status));
+    lua_pushstring(L, request->message);
+    lua_pushstring(L, cnk_store_code_name(request->status));
     return 3;
   }
-  lua_createtable(L, (int)job->count, 0);
-  for (size_t i = 0; i < job->count; i++) {
-    const struct cnk_statement *statement = &job->statements[i];
+  lua_createtable(L, (int)request->count, 0);
+  for (size_t i = 0; i < request->count; i++) {
+    const struct cnk_statement *statement = &request->statements[i];
     if (statement->want == WANT_ROWS)
-      push_rows(L, job, statement);
+      push_rows(L, request, statement);
     else if (statement->want == WANT_CHANGES)
       lua_pushinteger(L, statement->changes);
     else if (statement->want == WANT_ROWID && statement->changes)
@@ -250,61 +250,61 @@ static int push_outcome(lua_State *L)
   return 1;
 }
 
-static bool wants_results(const struct cnk_job *job)
+static bool wants_results(const struct cnk_store_request *request)
 {
-  for (size_t i = 0; i < job->count; i++)
-    if (job->statements[i].want)
+  for (size_t i = 0; i < request->count; i++)
+    if (request->statements[i].want)
       return true;
   return false;
 }
 
-/* The callback at 1, the job at 2: protected by cnk_bind_call, and the job is given back whatever happens. */
+/* The callback at 1, the request at 2: protected by cnk_bind_call, and the request is given back whatever happens. */
 static int complete(lua_State *L)
 {
-  struct cnk_job *job = lua_touserdata(L, 2);
-  bool is_plain = job->status == 0 && !wants_results(job);
+  struct cnk_store_request *request = lua_touserdata(L, 2);
+  bool is_plain = request->status == 0 && !wants_results(request);
   lua_settop(L, 1);
   if (is_plain) {
     lua_pushboolean(L, 1);
   } else {
     lua_pushcfunction(L, push_outcome);
-    lua_pushlightuserdata(L, job);
+    lua_pushlightuserdata(L, request);
     if (lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK) {
-      /* Only memory can be short. The job is committed, so it must not be said to have failed, and nobody can be told
+      /* Only memory can be short. The request is committed, so it must not be said to have failed, and nobody can be told
        * what came of it. */
-      cnk_store_release(job);
+      cnk_store_release(request);
       *cnk_bind_out_of_memory(L) = true;
       return lua_error(L);
     }
   }
-  cnk_store_release(job);
+  cnk_store_release(request);
   lua_call(L, lua_gettop(L) - 1, 0);
   return 0;
 }
 
-static void deliver_job(struct cnk_done *done, void *context)
+static void deliver_request(struct cnk_done *done, void *context)
 {
   lua_State *L = context;
-  struct cnk_job *job = CNK_OWNER(done, struct cnk_job, done);
+  struct cnk_store_request *request = CNK_OWNER(done, struct cnk_store_request, done);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_pushcfunction(L, complete);
-  cnk_bind_push_ref(L, &job->callback);
-  lua_pushlightuserdata(L, job);
+  cnk_bind_push_ref(L, &request->callback);
+  lua_pushlightuserdata(L, request);
   cnk_bind_call(L, 2);
 }
 
-/* store:run(job, done) -> true | nil, message; see the stub for the shapes. */
+/* store:run(request, done) -> true | nil, message; see the stub for the shapes. */
 int cnk_bind_store_run(lua_State *L, struct cnk_bind_store *face)
 {
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
   build(L, face);
-  struct cnk_job *job = face->building;
-  job->done.deliver = deliver_job;
-  job->callback = cnk_bind_ref(L, 3);
-  if (!cnk_store_run(face->store, job)) {
-    cnk_bind_unref(L, &job->callback);
+  struct cnk_store_request *request = face->building;
+  request->done.deliver = deliver_request;
+  request->callback = cnk_bind_ref(L, 3);
+  if (!cnk_store_run(face->store, request)) {
+    cnk_bind_unref(L, &request->callback);
     lua_pushnil(L);
     lua_pushliteral(L, "the store's queue is full");
     return 2;

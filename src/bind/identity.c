@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua face of whatsapp/identity.h: the keys of conversations. */
+#include "bind/bind.h"
+
+#include "whatsapp/identity.h"
+
+static struct cnk_text check_text(lua_State *L, int index)
+{
+  struct cnk_text text;
+  text.data = luaL_checklstring(L, index, &text.size);
+  return text;
+}
+
+static struct cnk_text opt_text(lua_State *L, int index)
+{
+  return lua_isnoneornil(L, index) ? (struct cnk_text){"", 0} : check_text(L, index);
+}
+
+/* core.contact_key(phone_number_id, customer) -> key; each may be nil. */
+static int contact_key(lua_State *L)
+{
+  const struct cnk_contact contact = {.phone_number_id = opt_text(L, 1), .customer = opt_text(L, 2)};
+  size_t size = cnk_contact_key_size(&contact);
+  luaL_Buffer buffer;
+  cnk_contact_write_key(&contact, luaL_buffinitsize(L, &buffer, size));
+  luaL_pushresultsize(&buffer, size);
+  return 1;
+}
+
+/* core.contact_parts(key) -> phone_number_id or nil, customer; or nil when it is no key. */
+static int contact_parts(lua_State *L)
+{
+  struct cnk_contact contact;
+  if (!cnk_contact_read_key(check_text(L, 1), &contact)) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  if (contact.phone_number_id.size > 0)
+    lua_pushlstring(L, contact.phone_number_id.data, contact.phone_number_id.size);
+  else
+    lua_pushnil(L);
+  lua_pushlstring(L, contact.customer.data, contact.customer.size);
+  return 2;
+}
+
+/* core.contact_is(key, who) -> boolean: whether a key or a customer means the conversation of a key. */
+static int contact_is(lua_State *L)
+{
+  lua_pushboolean(L, cnk_contact_is_meant(check_text(L, 1), check_text(L, 2)));
+  return 1;
+}
+
+/* core.contact_behind(phone_number_id) -> the first text behind all keys of that number, in the order of bytes. */
+static int contact_behind(lua_State *L)
+{
+  struct cnk_text number = opt_text(L, 1);
+  const char behind[] = {CNK_CONTACT_BEHIND};
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  luaL_addlstring(&buffer, number.data, number.size);
+  luaL_addlstring(&buffer, behind, sizeof behind);
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"contact_key",    contact_key   },
+    {"contact_parts",  contact_parts },
+    {"contact_is",     contact_is    },
+    {"contact_behind", contact_behind},
+    {NULL,             NULL          },
+};
+
+void cnk_bind_open_identity(lua_State *L)
+{
+  luaL_setfuncs(L, functions, 0);
+}
