@@ -1,43 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- HTTP out, against servers that behave and servers that don't (spec/support/fault_server.c lists the actions).
+-- HTTP out, against a server that answers; what happens when one side gives up is in http_faults_spec.lua. The actions are
+-- in spec/support/fault_server.c.
 
 local core = require "cunnekt.core"
 local clock = require "cunnekt.time.clock"
 local fault_server = require "spec.support.fault_server"
 local http = require "cunnekt.provider.http"
+local http_rig = require "spec.support.http_rig"
 local json = require "cunnekt.base.json"
-local task = require "cunnekt.base.task"
 local tls_server = require "spec.support.tls_server"
 
-local server
-
-local function serve(...)
-  server = fault_server.start(nil, ...)
-  return server.url
-end
-
--- Runs functions at the same time, until all have ended.
-local function all(functions)
-  task.run(function()
-    local tasks = {}
-    for i, fn in ipairs(functions) do
-      tasks[i] = task.spawn(fn)
-    end
-    for _, t in ipairs(tasks) do
-      task.join(t)
-    end
-  end)
-end
-
-local function times(count, fn)
-  local functions = {}
-  for i = 1, count do
-    functions[i] = function()
-      fn(i)
-    end
-  end
-  all(functions)
-end
+local rig = http_rig.new()
+local serve, times = rig.serve, http_rig.times
 
 local function resident_bytes()
   for line in io.lines "/proc/self/status" do
@@ -48,13 +22,6 @@ local function resident_bytes()
   end
 end
 
-after_each(function()
-  if server then
-    server:close()
-    server = nil
-  end
-end)
-
 describe("http.request", function()
   it("gives status, headers by lower-case name, and body", function()
     local answer = assert(http.get(serve "status:429:7" .. "/v1/x?y=1"))
@@ -62,7 +29,7 @@ describe("http.request", function()
     assert.are.equal("application/json", answer.headers["content-type"])
     assert.are.equal("7", answer.headers["retry-after"])
     assert.are.equal("wamid.fault", json.decode(answer.body).messages[1].id)
-    assert.are.equal("/v1/x?y=1", server:requests()[1].path)
+    assert.are.equal("/v1/x?y=1", rig.server:requests()[1].path)
   end)
 
   it("sends method, headers and body as they were given, and nothing uncalled for", function()
@@ -100,7 +67,7 @@ describe("http.request", function()
       assert(http.post(url .. "/" .. i, "body"))
       assert(http.get(url))
     end
-    assert.are.same({ 6, 1 }, { server:count() })
+    assert.are.same({ 6, 1 }, { rig.server:count() })
   end)
 
   it("reads chunked answers, and keeps trailers out of the headers", function()
@@ -109,13 +76,20 @@ describe("http.request", function()
     assert.is_nil(answer.headers["x-late"])
   end)
 
+  it("accepts an answer of exactly max_bytes", function()
+    local url = serve("body:2000", "chunked:2000", "body:0")
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal(2000, #assert(http.get(url, { max_bytes = 2000 })).body)
+    assert.are.equal("", assert(http.get(url, { max_bytes = 0 })).body)
+  end)
+
   it("answers a thousand requests made at once, over a bounded number of connections", function()
     local url, good = serve "ok", 0
     times(1000, function(i)
       local answer = assert(http.post(url .. "/" .. i % 7, ("body "):rep(i)))
       good = good + (answer.status == 200 and 1 or 0)
     end)
-    local requests, connections = server:count()
+    local requests, connections = rig.server:count()
     assert.are.same({ 1000, 1000 }, { good, requests })
     assert.is_true(connections <= 256)
   end)
@@ -164,7 +138,7 @@ describe("http.request", function()
       assert.is_nil(answer, i)
       assert.are.same({ "invalid", false }, { err.kind, err.sent }, err.message)
     end
-    assert.are.equal(0, (server:count()))
+    assert.are.equal(0, (rig.server:count()))
   end)
 
   it("names no key, password or query in its messages", function()
@@ -190,7 +164,7 @@ describe("redirects", function()
     local url = serve("redirect:/next", "echo")
     local answer = assert(http.get(url))
     assert.are.same({ 302, "/next", "Gone" }, { answer.status, answer.headers.location, answer.body })
-    assert.are.equal(1, (server:count()))
+    assert.are.equal(1, (rig.server:count()))
   end)
 
   it("are followed as often as allowed", function()
@@ -198,9 +172,9 @@ describe("redirects", function()
     local answer = assert(http.get(url .. "/a/x", { max_redirects = 2, headers = { ["API-KEY"] = "KEY" } }))
     assert.matches("^GET /e HTTP/1.1", answer.body)
     assert.is_truthy(answer.body:find("API-KEY: KEY", 1, true)) -- the same origin all the way
-    server:next("redirect:/b", "redirect:/c")
+    rig.server:next("redirect:/b", "redirect:/c")
     assert.are.equal(302, assert(http.get(url, { max_redirects = 1 })).status)
-    assert.are.equal("/b", server:requests()[5].path)
+    assert.are.equal("/b", rig.server:requests()[5].path)
   end)
 
   it("don't take the headers to another origin", function()
@@ -210,7 +184,7 @@ describe("redirects", function()
     assert.matches("^GET /there HTTP/1.1", answer.body)
     assert.is_nil(answer.body:find "KEY")
     -- Nor does the next request on that handle lose them.
-    server:next("echo")
+    rig.server:next("echo")
     assert.is_truthy(assert(http.get(url, { max_redirects = 1, headers = { ["API-KEY"] = "KEY" } })).body:find "KEY")
   end)
 
@@ -220,7 +194,7 @@ describe("redirects", function()
     for _ = 1, 3 do
       assert.are.equal(302, assert(http.get(url, { max_redirects = 5 })).status)
     end
-    assert.are.equal(4, (server:count()))
+    assert.are.equal(4, (rig.server:count()))
   end)
 
   it("are followed by streams too", function()
@@ -249,27 +223,20 @@ describe("TLS", function()
     local _, err = http.get(secure.url, { ca_file = secure.certificate })
     assert.are.same({ "tls", false }, { err.kind, err.sent })
   end)
-
-  it("is refused when the server does not speak it", function()
-    local url = serve("garbage"):gsub("^http:", "https:")
-    local raw, err = http.get(url, { timeout = 1 })
-    assert.is_nil(raw)
-    assert.is_false(err.sent)
-  end)
 end)
 
 describe("a proxy", function()
   it("gets the request for the server", function()
     local answer = assert(http.get("http://shop.invalid/path?q", { proxy = serve "ok" }))
     assert.are.equal(200, answer.status)
-    assert.are.equal("http://shop.invalid/path?q", server:requests()[1].path)
+    assert.are.equal("http://shop.invalid/path?q", rig.server:requests()[1].path)
   end)
 
   it("that refuses a tunnel fails the request, unsent", function()
     local answer, err = http.post("https://shop.invalid/", "body", { proxy = serve "status:403" })
     assert.is_nil(answer)
     assert.are.same({ "network", false }, { err.kind, err.sent })
-    assert.are.equal("CONNECT", server:requests()[1].method)
+    assert.are.equal("CONNECT", rig.server:requests()[1].method)
   end)
 end)
 
@@ -316,7 +283,6 @@ describe("http.stream", function()
       until not chunk
       assert.are.same({ kind, true }, { err.kind, err.sent })
       assert.are.equal(err, select(2, stream:read()))
-      server:close()
     end
   end)
 
@@ -347,7 +313,7 @@ describe("http.stream", function()
     for i = 1, 300 do
       streams[i] = assert(http.stream { url = url })
     end
-    server:next("ok", "ok")
+    rig.server:next("ok", "ok")
     assert.are.equal(200, assert(http.get(url, { timeout = 5 })).status)
     for _, stream in ipairs(streams) do
       stream:close()

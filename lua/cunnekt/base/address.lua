@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Addresses to listen on, HOST:PORT, from text and back. It resolves no names and opens nothing.
+-- Addresses to listen on, HOST:PORT, from text and back; IPv6 hosts have brackets. It resolves no names and opens no
+-- sockets. The check of settings is stricter, see provider/settings.lua.
 
 local errors = require "cunnekt.base.errors"
 

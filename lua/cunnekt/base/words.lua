@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Numbers and lists as English text, for what people read in a terminal. Dates and ages are in time/format.lua.
+-- Numbers, lists and sizes as English text, and text made fit for one line of a terminal. Times and ages are in
+-- time/format.lua; columns and fields in cli/store_command.lua.
 
 local words = {}
 

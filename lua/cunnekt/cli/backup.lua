@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt backup`: copies the store as it is at one moment, with or without a host on it. The store makes the copy.
+-- `cunnekt backup`: copies the store as it is at one moment, with or without a host on it. It only reads the options: the
+-- copy is an operation (operate/host.lua), made by the store itself.
 
 local core = require "cunnekt.core"
 local store_command = require "cunnekt.cli.store_command"

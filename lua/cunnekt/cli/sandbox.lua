@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt sandbox`: runs a sandbox until it is stopped, and prints the messages both ways.
+-- `cunnekt sandbox`: runs a sandbox until a signal stops it, and prints the messages both ways. The sandbox itself is in
+-- sandbox/, the layout of a printed message in transcript/.
 
 local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `cunnekt send`: sends one message of any kind and prints the outcome. How arguments become a message is in send_kinds.lua.
+-- `cunnekt send`: sends one message of any kind with a client, not through an outbox, and prints the outcome. How arguments
+-- become a message is in send_kinds.lua.
 
 local client = require "cunnekt.provider.client"
 local errors = require "cunnekt.base.errors"

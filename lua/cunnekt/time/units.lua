@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Units of time in seconds. A day is 24 hours here; days on the wall, which can be shorter or longer, are in zone.lua.
+-- Units of time in seconds, for the whole program. A day has 24 hours here; local days, which can be an hour shorter or
+-- longer, are the business of zone.lua.
 
 local units = {}
 

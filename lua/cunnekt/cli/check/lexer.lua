@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Splits Lua 5.4 source into tokens. The source must compile, so nothing is checked here.
+-- Splits Lua 5.4 source into tokens, with their lines. The source must compile, so nothing is checked here; what tokens
+-- mean is in parser.lua and walker.lua.
 
 local lexer = {}
 

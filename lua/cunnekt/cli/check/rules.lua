@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The rules of `cunnekt check`, applied to what the parser recorded. In doubt a rule reports nothing.
+-- The rules of `cunnekt check`, applied to what the parser recorded. In doubt a rule reports nothing: a false alarm costs
+-- more trust than a missed mistake.
 
 local options = require "cunnekt.base.options"
 local parser = require "cunnekt.cli.check.parser"

@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: MIT
+-- What the specs of HTTP out share: a fault server for each test, and requests at the same time.
+
+local busted = require "busted"
+local fault_server = require "spec.support.fault_server"
+local task = require "cunnekt.base.task"
+
+local http_rig = {}
+
+---A rig for the tests of a file; call it once, outside of `describe`. `server` is closed after each test.
+---@return {server: table?, serve: (fun(...: string): string), serve_with: (fun(opts: table?, ...: string): string)} rig
+function http_rig.new()
+  local rig = {}
+
+  ---Starts a server with these actions; gives its URL. `opts` as of fault_server.start.
+  function rig.serve_with(opts, ...)
+    rig.close()
+    rig.server = fault_server.start(opts, ...)
+    return rig.server.url
+  end
+
+  function rig.serve(...)
+    return rig.serve_with(nil, ...)
+  end
+
+  function rig.close()
+    if rig.server then
+      rig.server:close()
+      rig.server = nil
+    end
+  end
+
+  busted.after_each(rig.close)
+  return rig
+end
+
+---Runs `fn(i)` so many times at the same time, until all have ended.
+---@param count integer
+---@param fn fun(i: integer)
+function http_rig.times(count, fn)
+  task.run(function()
+    local tasks = {}
+    for i = 1, count do
+      tasks[i] = task.spawn(fn, i)
+    end
+    for _, t in ipairs(tasks) do
+      task.join(t)
+    end
+  end)
+end
+
+return http_rig
