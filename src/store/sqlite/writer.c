@@ -137,8 +137,11 @@ void cnk_writer_run(void *context)
   for (;;) {
     uv_mutex_lock(&store->mutex);
     enum turn turn = wait(store);
+    /* A request may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
+     * turn. */
     struct cnk_store_requests batch;
-    take_batch(store, &batch);
+    if (turn == WORK)
+      take_batch(store, &batch);
     struct cnk_backup *backup = store->backup;
     uv_mutex_unlock(&store->mutex);
     if (turn == STOP) {
