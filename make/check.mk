@@ -55,14 +55,15 @@ demo: deps-build
 C_FILES = $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
 lint: deps
-	@$(MAKE) --no-print-directory lint-lua lint-layers lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck -q lua spec examples src
 
-# Direction of requires and includes, length of files, annotations.
-lint-layers:
-	$(LUA) spec/lint/layers.lua
+# Directions between folders, private names, the map of the folders; length of files, annotations.
+lint-house:
+	$(LUA) spec/lint/house.lua
+	$(LUA) spec/lint/sources.lua
 
 lint-format:
 	clang-format --dry-run -Werror $(C_FILES)
@@ -97,7 +98,7 @@ help:
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each"
 	@echo "make tsan       the store's threads under the thread sanitizer"
-	@echo "make lint       luacheck, layers, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
+	@echo "make lint       luacheck, folders, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
 	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
@@ -105,4 +106,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo lint lint-lua lint-layers lint-format format lint-warnings lint-cycles lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-format format lint-warnings lint-cycles lint-cppcheck lint-tidy help

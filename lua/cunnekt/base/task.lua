@@ -8,7 +8,6 @@
 -- Lua code never runs inside a callback of the C libraries (see base/loop.h), so stepping the loop is safe anywhere.
 
 local core = require "cunnekt.core"
-local clock = require "cunnekt.time.clock"
 
 local task = {}
 
@@ -295,7 +294,7 @@ end
 ---@param seconds number
 function task.sleep(seconds)
   task.await(function(done)
-    return clock.after(seconds, done)
+    return core.timer(seconds, done)
   end)
 end
 

@@ -4,7 +4,6 @@
 
 local json = require "cunnekt.base.json"
 local steps = require "cunnekt.engine.steps"
-local turn = require "cunnekt.engine.turn"
 
 local values = {}
 
@@ -26,7 +25,7 @@ end
 
 local function encode(where, key, value)
   if value == nil then
-    return turn.gone
+    return false
   end
   local ok, text = pcall(json.encode, value)
   if not ok then
@@ -38,11 +37,8 @@ end
 -- The text under a key: as this turn has changed it, or as the store has it.
 local function read(engine, current, key)
   local changed = current.values[key]
-  if changed == turn.gone then
-    return nil
-  end
-  if changed then
-    return changed
+  if changed ~= nil then
+    return changed or nil
   end
   current:note_read("value " .. key)
   return engine.store:value(key)

@@ -16,15 +16,12 @@ local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
 local turns_methods = {}
 local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 
--- Stands for "deleted" among the changed values.
-turn.gone = {}
-
 ---@class cunnekt.turn
 ---@field turns cunnekt.turns
 ---@field run cunnekt.run? the run of a handler or dialog that this turn executes; see cunnekt.turn.run
 ---@field record cunnekt.inbox.record? the event; nil for a job, and once the event is finished
 ---@field sends cunnekt.outbox.row[] messages to send
----@field values table<string, any> changes of bot.store
+---@field values table<string, string|false> changes of bot.store, as JSON; false: deleted
 ---@field states table<string, cunnekt.state> contact → the state that was touched
 ---@field reads table<string, integer> what was read → its version then
 ---@field ends integer[] runs that end with this turn

@@ -5,7 +5,6 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local states = require("cunnekt.provider.status").outbox_numbers
-local turn = require "cunnekt.engine.turn"
 
 local turns = {}
 
@@ -29,11 +28,7 @@ end
 
 local function add_values(self, job, values)
   for key, text in pairs(values) do
-    if text == turn.gone then
-      job[#job + 1] = { self._sql.delete_value, key }
-    else
-      job[#job + 1] = { self._sql.put_value, key, text }
-    end
+    job[#job + 1] = text and { self._sql.put_value, key, text } or { self._sql.delete_value, key }
   end
 end
 
