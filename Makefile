@@ -19,6 +19,7 @@ include make/install.mk
 include make/fuzz.mk
 include make/bench.mk
 include make/torture.mk
+include make/cost.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
 CORE_SRC  := $(sort $(foreach d,base json http http/in http/out whatsapp store/sqlite bind bind/webhook,$(wildcard src/$(d)/*.c)))
