@@ -5,7 +5,7 @@ FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefine
 
 # What a target needs of src/, beside spec/fuzz/<target>_fuzz.c; its first inputs are the files of <target>_SEEDS.
 FUZZ_TARGETS  := webhook
-webhook_FUZZ  := $(wildcard src/bind/json.c src/bind/webhook/*.c src/json/scan.c src/base/utf8.c src/base/filename.c)
+webhook_FUZZ  := $(wildcard src/bind/json.c src/bind/webhook/*.c src/json/scan.c src/base/utf8.c src/whatsapp/filename.c)
 webhook_SEEDS := spec/fixtures/webhooks
 
 $(BUILD)/fuzz/%: spec/fuzz/%_fuzz.c FORCE | libraries

@@ -10,8 +10,11 @@
 
 #include <string.h>
 
+#include "base/wall_clock.h"
+
 #define TIMER "cunnekt.timer"
 #define CLOCK "cunnekt.virtual_clock"
+#define WALL_CLOCK "cunnekt.wall_clock"
 
 /* 2023-11-14 22:13:20 UTC: where a virtual clock begins unless it is told. */
 #define BEGINNING 1700000000
@@ -179,6 +182,56 @@ static int is_virtual(lua_State *L)
   return 1;
 }
 
+/* ---- the real time -------------------------------------------------------------------------------------------------- */
+
+struct lua_wall_clock {
+  struct cnk_wall_clock it;
+  struct cnk_loop *loop;
+};
+
+/* core.wall_clock() -> wall clock */
+static int wall_clock(lua_State *L)
+{
+  struct lua_wall_clock *face = lua_newuserdatauv(L, sizeof *face, 0);
+  face->loop = upvalue_loop(L);
+  cnk_wall_clock_init(&face->it, face->loop->clock);
+  luaL_setmetatable(L, WALL_CLOCK);
+  return 1;
+}
+
+static struct lua_wall_clock *check_wall_clock(lua_State *L)
+{
+  return luaL_checkudata(L, 1, WALL_CLOCK);
+}
+
+/* wall clock:now() -> seconds since 1970 */
+static int wall_now(lua_State *L)
+{
+  struct lua_wall_clock *face = check_wall_clock(L);
+  lua_pushnumber(L, cnk_wall_clock_now(&face->it, face->loop->clock));
+  return 1;
+}
+
+/* wall clock:witness(timestamp) */
+static int wall_witness(lua_State *L)
+{
+  struct lua_wall_clock *face = check_wall_clock(L);
+  cnk_wall_clock_witness(&face->it, face->loop->clock, luaL_checknumber(L, 2));
+  return 0;
+}
+
+/* wall clock:certain() -> seconds since 1970, or nil */
+static int wall_certain(lua_State *L)
+{
+  struct lua_wall_clock *face = check_wall_clock(L);
+  double certain;
+  if (cnk_wall_clock_certain(&face->it, face->loop->clock, &certain))
+    lua_pushnumber(L, certain);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 /* ---- virtual clocks ---------------------------------------------------------------------------------------------- */
 
 static struct lua_clock *check_clock(lua_State *L)
@@ -259,12 +312,20 @@ static const luaL_Reg functions[] = {
     {"real_timer",     real_timer    },
     {"is_virtual",     is_virtual    },
     {"virtual_clock",  virtual_clock },
+    {"wall_clock",     wall_clock    },
     {NULL,             NULL          },
 };
 
 static const luaL_Reg timer_methods[] = {
     {"close", close_timer},
     {NULL,    NULL       },
+};
+
+static const luaL_Reg wall_clock_methods[] = {
+    {"now",     wall_now    },
+    {"witness", wall_witness},
+    {"certain", wall_certain},
+    {NULL,      NULL        },
 };
 
 static const luaL_Reg clock_methods[] = {
@@ -279,6 +340,10 @@ void cnk_bind_open_clock(lua_State *L)
 {
   cnk_bind_class(L, TIMER, timer_methods, close_timer);
   cnk_bind_class(L, CLOCK, clock_methods, collect_clock);
+  luaL_newmetatable(L, WALL_CLOCK);
+  luaL_newlib(L, wall_clock_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &running_key);
   lua_pushlightuserdata(L, cnk_bind_loop(L));

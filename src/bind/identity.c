@@ -16,15 +16,46 @@ static struct cnk_text opt_text(lua_State *L, int index)
   return lua_isnoneornil(L, index) ? (struct cnk_text){"", 0} : check_text(L, index);
 }
 
+static int push_key(lua_State *L, const struct cnk_contact *contact)
+{
+  size_t size = cnk_contact_key_size(contact);
+  luaL_Buffer buffer;
+  cnk_contact_write_key(contact, luaL_buffinitsize(L, &buffer, size));
+  luaL_pushresultsize(&buffer, size);
+  return 1;
+}
+
 /* core.contact_key(phone_number_id, customer) -> key; each may be nil. */
 static int contact_key(lua_State *L)
 {
   const struct cnk_contact contact = {.phone_number_id = opt_text(L, 1), .customer = opt_text(L, 2)};
-  size_t size = cnk_contact_key_size(&contact);
-  luaL_Buffer buffer;
-  cnk_contact_write_key(&contact, luaL_buffinitsize(L, &buffer, size));
-  luaL_pushresultsize(&buffer, size);
-  return 1;
+  return push_key(L, &contact);
+}
+
+/* The field `name` of the event at index 1, pushed; an empty text when it is none. */
+static struct cnk_text push_field(lua_State *L, const char *name)
+{
+  struct cnk_text text = {"", 0};
+  if (lua_getfield(L, 1, name) == LUA_TSTRING)
+    text.data = lua_tolstring(L, -1, &text.size);
+  return text;
+}
+
+/* core.contact_of_event(event) -> key: of the conversation that a webhook's event belongs to. Its customer is who wrote,
+ * by number or user id, or who a status is about. */
+static int contact_of_event(lua_State *L)
+{
+  static const char *const who[] = {"from", "user_id", "recipient"};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct cnk_contact contact = {
+      .phone_number_id = push_field(L, "phone_number_id"), .customer = {"", 0}
+  };
+  for (size_t i = 0; i < sizeof who / sizeof *who; i++) {
+    contact.customer = push_field(L, who[i]);
+    if (lua_isstring(L, -1))
+      break;
+  }
+  return push_key(L, &contact);
 }
 
 /* core.contact_parts(key) -> phone_number_id or nil, customer; or nil when it is no key. */
@@ -63,12 +94,25 @@ static int contact_behind(lua_State *L)
   return 1;
 }
 
+/* core.is_number(text, least, most) -> boolean: whether a value is a number as webhooks write it; see identity.h. */
+static int is_number(lua_State *L)
+{
+  struct cnk_text text = {"", 0};
+  if (lua_type(L, 1) == LUA_TSTRING)
+    text.data = lua_tolstring(L, 1, &text.size);
+  size_t least = (size_t)luaL_checkinteger(L, 2), most = (size_t)luaL_checkinteger(L, 3);
+  lua_pushboolean(L, cnk_identity_is_number(text, least, most));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"contact_key",    contact_key   },
-    {"contact_parts",  contact_parts },
-    {"contact_is",     contact_is    },
-    {"contact_behind", contact_behind},
-    {NULL,             NULL          },
+    {"contact_key",      contact_key     },
+    {"contact_of_event", contact_of_event},
+    {"contact_parts",    contact_parts   },
+    {"contact_is",       contact_is      },
+    {"is_number",        is_number       },
+    {"contact_behind",   contact_behind  },
+    {NULL,               NULL            },
 };
 
 void cnk_bind_open_identity(lua_State *L)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lua-cjson needs around it: json_prepare and json_mend before and after its decode, json_stage and json_finish
- * before and after its encode. Only lua/cunnekt/base/json.lua calls these, and only it knows lua-cjson.
+ * JSON around lua-cjson: json_prepare and json_mend before and after its decode, json_stage and json_finish before and
+ * after its encode. Only lua/cunnekt/base/json.lua uses this, and only it knows lua-cjson.
  *
  * Where lua-cjson would lose something, a mark (see json/scan.h) takes its place on the way through: a string
  * that begins with the byte FF, which no well-formed text holds.
@@ -359,12 +359,78 @@ static int json_finish(lua_State *L)
   return 1;
 }
 
+/* ---- the codec --------------------------------------------------------------------------------------------------- */
+
+/* Upvalues of both functions: lua-cjson's, and what makes an error of a kind and a message. */
+enum { CJSON = 1, NEW_ERROR };
+
+/* Gives nil and the error of the message on top of the stack. */
+static int invalid(lua_State *L)
+{
+  luaL_tolstring(L, -1, NULL);
+  lua_pushnil(L);
+  lua_pushvalue(L, lua_upvalueindex(NEW_ERROR));
+  lua_pushliteral(L, "invalid");
+  lua_pushvalue(L, -4);
+  lua_call(L, 2, 1);
+  return 2;
+}
+
+/* json.decode(text) -> value; or nil, error */
+static int decode(lua_State *L)
+{
+  if (lua_type(L, 1) != LUA_TSTRING)
+    return luaL_error(L, "json.decode: expected a string, got %s", luaL_typename(L, 1));
+  json_prepare(L); /* text for lua-cjson, needs_mend; or nil, message */
+  if (lua_isnil(L, -2))
+    return invalid(L);
+  bool needs_mend = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(CJSON));
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+    return invalid(L);
+  if (needs_mend) {
+    lua_pushcfunction(L, json_mend);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+      return invalid(L);
+  }
+  return 1;
+}
+
+/* json.encode(value) -> text; raises what JSON cannot hold */
+static int encode(lua_State *L)
+{
+  if (lua_gettop(L) == 0)
+    lua_pushnil(L);
+  if (json_stage(L) == 2)
+    return luaL_error(L, "json.encode: %s", lua_tostring(L, -1));
+  lua_pushvalue(L, lua_upvalueindex(CJSON));
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  if (lua_gettop(L) > 1) /* a copy was encoded */
+    lua_replace(L, 1);
+  return json_finish(L);
+}
+
+/* core.json_codec(cjson_decode, cjson_encode, new_error) -> decode, encode: JSON as base/json.lua has it. */
+static int json_codec(lua_State *L)
+{
+  for (int i = 1; i <= 3; i++)
+    luaL_checktype(L, i, LUA_TFUNCTION);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, decode, 2);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, encode, 2);
+  return 2;
+}
+
 static const luaL_Reg functions[] = {
-    {"json_prepare", json_prepare},
-    {"json_mend",    json_mend   },
-    {"json_stage",   json_stage  },
-    {"json_finish",  json_finish },
-    {NULL,           NULL        },
+    {"json_codec", json_codec},
+    {NULL,         NULL      },
 };
 
 void cnk_bind_open_json(lua_State *L)

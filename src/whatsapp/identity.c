@@ -47,3 +47,13 @@ bool cnk_contact_is_meant(struct cnk_text key, struct cnk_text who)
   struct cnk_contact contact;
   return is_equal(key, who) || (cnk_contact_read_key(key, &contact) && is_equal(contact.customer, who));
 }
+
+bool cnk_identity_is_number(struct cnk_text text, size_t least, size_t most)
+{
+  if (text.size < least || text.size > most || text.size == 0 || text.data[0] == '0')
+    return false;
+  for (size_t i = 0; i < text.size; i++)
+    if (text.data[i] < '0' || text.data[i] > '9')
+      return false;
+  return true;
+}

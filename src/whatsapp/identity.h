@@ -31,6 +31,9 @@ bool cnk_contact_read_key(struct cnk_text key, struct cnk_contact *contact);
 /* Whether `who`, which is a key or a customer alone, means the conversation of this key. */
 bool cnk_contact_is_meant(struct cnk_text key, struct cnk_text who);
 
+/* Whether a text is a whole number as webhooks write it: `least` to `most` digits, of which the first is not 0. */
+bool cnk_identity_is_number(struct cnk_text text, size_t least, size_t most);
+
 /* The character that makes, of a phone_number_id, the first text behind all of its keys in the order of bytes: it comes
  * next after the colon. For passing from one number to the next in a sorted list. */
 #define CNK_CONTACT_BEHIND ';'

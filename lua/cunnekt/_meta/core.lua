@@ -122,6 +122,27 @@ function virtual_clock:advance(seconds) end
 ---@param now number seconds since 1970
 function virtual_clock:set_wall(now) end
 
+---The real time despite clocks that are set; see time/wall_clock.lua.
+---@return cunnekt.wall_clock
+function core.wall_clock() end
+
+---@class cunnekt.wall_clock
+local wall_clock = {}
+
+---The time by which service windows end. A clock that is set back does not reopen them: the old time continues until an
+---event arrives whose timestamp agrees with the new time.
+---@return number seconds since 1970
+function wall_clock:now() end
+
+---Notes the time of an accepted event.
+---@param timestamp number by the provider's clock
+function wall_clock:witness(timestamp) end
+
+---A time that has certainly passed: not after the clock's, and at most a day after the newest event. Old rows are deleted by
+---it, which a clock that runs ahead must not cause too early.
+---@return number? seconds since 1970; nil before the first event
+function wall_clock:certain() end
+
 -- ---- HTTP out ---------------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.core.request_options
@@ -339,23 +360,13 @@ function core.pid() end
 
 -- ---- JSON and webhooks: for json.lua and webhook.lua alone --------------------------------------------------------------
 
----@param text string
----@return string? text for lua-cjson
----@return boolean|string needs_mend or what is wrong
-function core.json_prepare(text) end
-
----@param value any what lua-cjson decoded
----@return any value
-function core.json_mend(value) end
-
----@param value any
----@return any value for lua-cjson; nil when it cannot be encoded
----@return string? fault
-function core.json_stage(value) end
-
----@param text string what lua-cjson encoded
----@return string text
-function core.json_finish(text) end
+---JSON around lua-cjson's two functions, mended: see cunnekt.json.
+---@param cjson_decode fun(text: string): any
+---@param cjson_encode fun(value: any): string
+---@param new_error fun(kind: string, message: string): cunnekt.error
+---@return fun(text: string): any, cunnekt.error? decode
+---@return fun(value: any): string encode
+function core.json_codec(cjson_decode, cjson_encode, new_error) end
 
 ---@param body any a decoded body
 ---@param decode fun(text: string): any json.decode
@@ -376,6 +387,11 @@ function core.safe_filename(name, mime_type, id) end
 ---@return string contact
 function core.contact_key(phone_number_id, customer) end
 
+---The key of the conversation that a webhook's event belongs to.
+---@param event cunnekt.webhook.event
+---@return string contact
+function core.contact_of_event(event) end
+
 ---Takes a key apart.
 ---@param contact string
 ---@return string? phone_number_id nil: not known
@@ -386,6 +402,13 @@ function core.contact_parts(contact) end
 ---@param who string a key, or a customer alone
 ---@return boolean is_meant whether that is the conversation of this key
 function core.contact_is(contact, who) end
+
+---Whether a value is a number as webhooks write it: so many digits, the first of which is not 0.
+---@param text any
+---@param least integer digits
+---@param most integer digits
+---@return boolean
+function core.is_number(text, least, most) end
 
 ---What comes right behind all keys of a number, in the order of bytes.
 ---@param phone_number_id? string

@@ -4,6 +4,20 @@
 -- What scripts call and the sources make in a loop: the reply_* of a chat and of a message; and the classes that have no
 -- place of their own. Never loaded. spec/project/stubs_spec.lua holds it to the code.
 
+---@class cunnekt.json
+local json = {}
+
+---Reads a JSON text (RFC 8259; a leading byte order mark is skipped, at most 128 levels).
+---@param text string
+---@return any value nil only together with an error: null is `json.null`
+---@return cunnekt.error? err kind "invalid": what is wrong, and at which byte
+function json.decode(text) end
+
+---Writes a value as JSON. Raises, naming the place, for what JSON cannot hold.
+---@param value any
+---@return string text
+function json.encode(value) end
+
 ---@class cunnekt.build
 
 ---@class cunnekt.sandbox

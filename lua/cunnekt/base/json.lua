@@ -7,8 +7,6 @@ local cjson = require "cjson".new()
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 
-local prepare, mend, stage, finish = core.json_prepare, core.json_mend, core.json_stage, core.json_finish
-local cjson_decode, cjson_encode = cjson.decode, cjson.encode
 local array_mt = core.json_array_mt
 
 -- As in src/json/scan.h, which refuses deeper texts before lua-cjson sees them.
@@ -41,30 +39,17 @@ end
 ---
 ---Numbers without fraction and exponent are integers when they fit 64 bits, other numbers are floats. Bytes that are
 ---not UTF-8 and halves of surrogate pairs become U+FFFD. Of equal keys in an object the last one counts.
----@param text string
----@return any value nil only together with an error: null is `json.null`
----@return cunnekt.error? err kind "invalid": what is wrong, and at which byte
-function json.decode(text)
-  if type(text) ~= "string" then error("json.decode: expected a string, got " .. type(text), 2) end
-  local ready, needs_mend = prepare(text)
-  if not ready then return nil, errors.new("invalid", needs_mend) end
-  local ok, value = pcall(cjson_decode, ready)
-  if ok and needs_mend then ok, value = pcall(mend, value) end
-  if not ok then return nil, errors.new("invalid", tostring(value)) end
-  return value
-end
+---@type fun(text: string): any, cunnekt.error? the value; or nil and an error of kind "invalid", which says what is wrong and at which byte (null is `json.null`)
+json.decode = nil
 
 ---Writes a value as JSON. Tables with string keys are objects, tables with the keys 1..n are lists, an empty table is
 ---`{}` and an empty `json.array()` is `[]`. Metatables have no other effect. Bytes that are not UTF-8 become U+FFFD.
 ---
 ---Raises, naming the place, for what JSON cannot hold: nil, functions, userdata, nan and infinities, lists with holes
 ---or with string keys, other keys, and more than 128 levels.
----@param value any
----@return string text
-function json.encode(value)
-  local ready, fault = stage(value)
-  if ready == nil then error("json.encode: " .. fault, 2) end
-  return finish(cjson_encode(ready))
-end
+---@type fun(value: any): string
+json.encode = nil
+
+json.decode, json.encode = core.json_codec(cjson.decode, cjson.encode, errors.new)
 
 return json

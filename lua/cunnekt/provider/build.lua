@@ -5,6 +5,7 @@
 -- build_template.lua. Inside, a failed check raises its error table, and `check.attempt` turns it into the `nil, err` that
 -- callers get; so the makers below look like the forms that they make.
 
+local core = require "cunnekt.core"
 local check = require "cunnekt.provider.build_check"
 local template = require "cunnekt.provider.build_template"
 local identity = require "cunnekt.provider.identity"
@@ -155,7 +156,12 @@ end
 
 local option_types = { mobile_format = { "digits", "plus" }, default_country = "string|integer" }
 
+local no_options = {}
+
 local function checked_options(where, opts)
+  if opts == nil then
+    return no_options
+  end
   opts = options.check(where, opts, option_types, 4)
   if opts.default_country and not identity.country(opts.default_country) then
     error(where .. ": option 'default_country' must be a country code such as '91'", 4)
@@ -163,7 +169,13 @@ local function checked_options(where, opts)
   return opts
 end
 
+-- A whole number and the digits that make it one. Most recipients are customers who wrote first.
+local whole_digits, most_digits = limits.national_digits + 1, limits.number_digits.max
+
 local function address(to, opts, field)
+  if opts == no_options and core.is_number(to, whole_digits, most_digits) then
+    return to
+  end
   return check.pass(identity.normalise(to, opts, field))
 end
 

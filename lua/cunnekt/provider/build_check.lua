@@ -98,7 +98,10 @@ function check.optional_text(field, value, limit)
   if type(value) ~= "string" then
     check.fail(field, ("%s must be a string, got %s"):format(field, type(value)))
   end
-  if limit then
+  local rule = limits.characters[limit]
+  if rule and (utf8.len(value) or rule.max) < (rule.warn or rule.max) then
+    return value -- well within the limit
+  elseif limit then
     check.pass(limits.check(limit, field, value))
   else
     check.pass(limits.length(field, value))

@@ -253,7 +253,8 @@ end
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
-  local endpoint, contact = build.endpoint(payload), identity.plain(payload.mobile)
+  local endpoint, mobile = build.endpoint(payload), payload.mobile
+  local contact = mobile:find "^%d" and mobile or identity.plain(mobile)
   local err
   for attempt = 1, last do
     local penalty = self._limiter:penalty(contact)

@@ -4,49 +4,38 @@
 -- Only this file makes such keys, splits them and compares numbers. It runs for every event and message. No error repeats a
 -- number: errors end up in logs.
 
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local limits = require "cunnekt.provider.limits"
 
 local identity = {}
 
-local find, sub = string.find, string.sub
-
 -- ---- the key of a conversation -------------------------------------------------------------------------------------
 
----Makes a key. Events with the same key are handled in order.
----@param phone_number_id string? the business number's id
----@param id string? the customer's number or user id
----@return string key what is not known is empty in it
-function identity.key(phone_number_id, id)
-  return (phone_number_id or "") .. ":" .. (id or "")
-end
+---Makes a key of the business number's id and the customer's number or user id; what is not known is empty in it. Events
+---with the same key are handled in order.
+---@type fun(phone_number_id: string?, id: string?): string
+identity.key = core.contact_key
 
 ---Splits a key.
 ---@param key string
 ---@return string phone_number_id "" when it is not known
 ---@return string id of the customer; "" when it is not known
 function identity.parts(key)
-  local colon = find(key, ":", 1, true)
-  if not colon then
-    return "", key
-  end
-  return sub(key, 1, colon - 1), sub(key, colon + 1)
+  local phone_number_id, id = core.contact_parts(key)
+  return phone_number_id or "", id or key
 end
 
 ---The business number's id in a key.
 ---@param key string
 ---@return string? phone_number_id nil when it is not known
 function identity.phone_number_id(key)
-  local colon = find(key, ":", 1, true)
-  return colon and colon > 1 and sub(key, 1, colon - 1) or nil
+  return (core.contact_parts(key))
 end
 
 ---The key of the conversation that an event belongs to.
----@param event cunnekt.webhook.event
----@return string key
-function identity.of_event(event)
-  return (event.phone_number_id or "") .. ":" .. (event.from or event.user_id or event.recipient or "")
-end
+---@type fun(event: cunnekt.webhook.event): string
+identity.of_event = core.contact_of_event
 
 -- ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -55,7 +44,7 @@ end
 ---@param text string
 ---@return string
 function identity.plain(text)
-  if find(text, "^%d+$") then
+  if text:find "^%d+$" then
     return text
   end
   return text:gsub("[ ().-]", ""):match "^%+?(%d+)$" or text
@@ -78,8 +67,7 @@ end
 
 -- ---- recipients ----------------------------------------------------------------------------------------------------
 
--- Up to here a number without "+" is taken as a national one, when a default country is set.
-local national_digits = 10
+local national_digits = limits.national_digits
 local min_digits, max_digits = limits.number_digits.min, limits.number_digits.max
 local max_user_id = limits.user_id_characters
 
@@ -135,9 +123,8 @@ function identity.normalise(to, opts, field)
   if type(to) ~= "string" then
     return refuse(field, "must be a string, got " .. type(to))
   end
-  if #to <= max_digits and #to > national_digits and opts.mobile_format ~= "plus" and to:find "^[1-9]%d+$" then
-    -- As webhooks write it: nothing to do. Most recipients are customers who wrote first.
-    return to
+  if opts.mobile_format ~= "plus" and core.is_number(to, national_digits + 1, max_digits) then
+    return to -- as webhooks write it
   elseif to:find "^%u%u%.[%w.]+$" and #to <= max_user_id then
     return to
   end

@@ -70,6 +70,9 @@ limits.pair_rate, limits.pair_burst = 1 / 6, 45
 ---Digits of a telephone number with its country code: ITU-T E.164 allows 15, the shortest in use have 7.
 limits.number_digits = { min = 7, max = 15 }
 
+---Digits of the longest national numbers: up to here a number without "+" may lack its country code.
+limits.national_digits = 10
+
 ---A user id, "IN." and up to 128 characters.
 limits.user_id_characters = 131
 

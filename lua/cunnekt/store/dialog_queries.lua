@@ -3,6 +3,7 @@
 -- in store/queries.lua.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
@@ -89,7 +90,7 @@ function dialog_queries:contacts_of(customer)
     elseif results[1][1] then
       contacts[#contacts + 1] = contact
     end
-    after = number .. ";" -- what follows ':'
+    after = core.contact_behind(number)
   end
 end
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/filename.h"
+#include "whatsapp/filename.h"
 #include "bind/webhook/field.h"
 
 /* ---- what the items of a value share --------------------------------------------------------------------------- */

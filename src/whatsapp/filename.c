@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Safe file names; see filename.h for the contract. */
-#include "base/filename.h"
+#include "whatsapp/filename.h"
 
 #include <stdbool.h>
 #include <string.h>
