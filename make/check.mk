@@ -103,6 +103,7 @@ help:
 	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
 	@echo "make cost       counts the instructions of an event and of a dialog's step, and holds them to bounds (valgrind)"
+	@echo "make flow       counts the Lua calls, files and moves of the same; FLOW=all lists them in order"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"

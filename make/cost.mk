@@ -1,5 +1,7 @@
 # What an event costs. `make cost` counts the instructions of an event and of a step of a dialog in valgrind, in a minute or
-# so, and holds the figures to spec/cost/bounds.lua.
+# so; `make flow` counts the Lua calls, the files that they are in, and the moves between files, in seconds. Both hold
+# the figures to spec/cost/bounds.lua. The way of an event, call by call: make flow FLOW=all.
+FLOW ?=
 DEPS_COST := valgrind util-linux
 
 $(BUILD)/spec/%.so: spec/cost/%.c | libraries
@@ -11,4 +13,8 @@ cost: deps-build
 	@$(MAKE) --no-print-directory all $(BUILD)/spec/callgrind.so $(BUILD)/spec/child.so
 	@$(TEST_ENV) && $(LUA) spec/cost/cost.lua "$$CUNNEKT_HOST"
 
-.PHONY: cost
+flow: deps-build
+	@$(MAKE) --no-print-directory all
+	@$(TEST_ENV) && $(HOST) run spec/cost/flow.lua $(FLOW)
+
+.PHONY: cost flow

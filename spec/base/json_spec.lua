@@ -280,11 +280,11 @@ describe("json", function()
   it("hands a text that needs no mending to lua-cjson as it is", function()
     local text = '{"messages":[{"from":"919999999999","text":{"body":"' .. ("hello "):rep(60) .. '"}}]}'
     local seen, value = nil, { 1.5 }
-    local decode = core.json_codec(function(given)
+    local decode_by = core.json_codec(function(given)
       seen = given
       return value
     end, tostring, print)
-    assert.equal(value, decode(text))
+    assert.equal(value, decode_by(text))
     assert.equal(text, seen)
     assert.same({ 1.5 }, value)
   end)
