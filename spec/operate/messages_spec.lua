@@ -61,7 +61,7 @@ describe("the operations on messages", function()
   -- The status found no message yet, and the answer no status: the message stayed "accepted" for ever.
   it("keeps a status that is being stored when the answer comes", function()
     kept:start(answering)
-    kept.bot.client.deliver = function()
+    kept.bot.client.transmit = function()
       local body = json.encode((samples.build("read", { id = "wamid.X", from = ASHA })))
       inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
       return { message_id = "wamid.X" }

@@ -123,7 +123,7 @@ function lives_methods:take(payload)
 end
 
 local function replace_client(self, bot)
-  bot.client.deliver = function(_, payload)
+  bot.client.transmit = function(_, payload)
     task.await(function(done)
       table.insert(self.hops, { bot = bot, go = done })
     end)

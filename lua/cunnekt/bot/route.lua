@@ -26,6 +26,8 @@ end
 table.move(own, 1, #own, #known + 1, known)
 table.move(groups, 1, #groups, #known + 1, known)
 
+local is_own = status_names.set(own)
+
 ---Every name that bot:on takes.
 route.names = known
 
@@ -140,6 +142,7 @@ function routes_methods:add(what, matcher, handler, opts, level)
     entry.debounce = opts.debounce
     self.has_debounce = true
   end
+  self.hears_own = self.hears_own or is_own[what]
   table.insert(self._handlers, entry)
   -- Stable as long as the script registers its handlers in the same order.
   entry.name = ("on:%d:%s"):format(#self._handlers, what)

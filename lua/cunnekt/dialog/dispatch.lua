@@ -162,7 +162,7 @@ local function on_answer(self, row, outcome, err)
   if next(dialogs.sent_waits) then
     records = { dialogs:sent_record(row.id) }
   end
-  if self.routes:hears(told) then
+  if self.routes.hears_own and self.routes:hears(told) then
     records = records or {}
     told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
     told.payload = row.payload

@@ -64,7 +64,7 @@ end
 ---Whether so many more events may be accepted.
 ---@param count integer
 function inbox_methods:has_room(count)
-  return self._lanes:count() + self._accepting + count <= self._capacity
+  return self._lanes.items + self._accepting + count <= self._capacity
 end
 
 -- When the customer wrote, by an event; nil for events that do not open the service window.
@@ -76,7 +76,7 @@ end
 ---@param records cunnekt.inbox.record[] in the order of acceptance
 function inbox_methods:enqueue(records)
   for _, record in ipairs(records) do
-    if self._lanes:count() >= most_in_memory then
+    if self._lanes.items >= most_in_memory then
       record.event, record.body = nil, nil
     end
     record.queued_at = clock.monotonic()

@@ -10,6 +10,7 @@ local lanes_methods = {}
 local lanes_mt = { __index = lanes_methods, __name = "cunnekt.lanes" }
 
 ---@class cunnekt.lanes
+---@field items integer how many are waiting or under way
 ---@param concurrency integer items under way at once
 ---@param run? fun(item: any, done: fun(pause?: number)) as in `connect`
 ---@return cunnekt.lanes
@@ -20,7 +21,7 @@ function lanes.new(concurrency, run)
     _lanes = {},
     _ready = { first = 1, last = 0 },
     _active = 0,
-    _count = 0,
+    items = 0,
     _is_stopped = false,
   }, lanes_mt)
 end
@@ -75,7 +76,7 @@ function lanes_methods:take_second(key, fits)
   lane[lane.first + 1] = lane[lane.first]
   lane[lane.first] = nil
   lane.first = lane.first + 1
-  self._count = self._count - 1
+  self.items = self.items - 1
   return second
 end
 
@@ -89,7 +90,7 @@ end
 
 ---How many items are waiting or under way.
 function lanes_methods:count()
-  return self._count
+  return self.items
 end
 
 ---How many items are under way now.
@@ -108,7 +109,7 @@ local start_ready
 local function advance(self, lane)
   lane[lane.first] = nil
   lane.first = lane.first + 1
-  self._count = self._count - 1
+  self.items = self.items - 1
   if lane.first <= lane.last then
     push(self._ready, lane)
   else
@@ -177,7 +178,7 @@ function lanes_methods:push(key, item)
     push(self._ready, lane)
   end
   push(lane, item)
-  self._count = self._count + 1
+  self.items = self.items + 1
   start_ready(self)
 end
 
@@ -207,7 +208,7 @@ function lanes_methods:push_front(key, item)
   else
     lane[lane.first] = item
   end
-  self._count = self._count + 1
+  self.items = self.items + 1
   self:hurry(key)
 end
 
@@ -218,7 +219,7 @@ end
 function lanes_methods:push_later(key, item, pause)
   local lane = { key = key, first = 1, last = 1, item }
   self._lanes[key] = lane
-  self._count = self._count + 1
+  self.items = self.items + 1
   try_later(self, lane, pause)
 end
 

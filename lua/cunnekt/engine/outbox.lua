@@ -3,7 +3,6 @@
 -- tried again; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the
 -- handles that scripts hold.
 
-local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local lanes = require "cunnekt.engine.lanes"
@@ -17,8 +16,8 @@ local outbox = {}
 -- Temporary failures: the message surely was not accepted, and stays queued. A refused key or certificate is one of them:
 -- somebody will repair it, and the replies to customers must still be there then.
 local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
--- For so many contacts the last message is remembered, for a message that must not arrive before it.
-local remembered_contacts = 1024
+-- So many of the last messages are remembered, for messages that must not arrive before one of them.
+local remembered = 1024
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
 local most_early = 1000
 
@@ -49,7 +48,9 @@ function outbox.new(options)
     _handles = options.handles,
     _has_unknown = options.has_unknown or false,
     _counts = options.counts,
-    _last = cache.new(remembered_contacts),
+    _last = setmetatable({}, { __mode = "v" }), -- contact → handle of its last message, if that is one of `_recent`
+    _recent = {}, -- a ring
+    _recent_at = 0,
     _by_id = setmetatable({}, { __mode = "v" }),
     _by_message_id = setmetatable({}, { __mode = "v" }),
     _warned = {},
@@ -226,7 +227,7 @@ end
 -- Stores the outcome of a message, together with the events that report it.
 local function settle(self, row, state, outcome, err)
   local records = self._hooks.on_answer(row, outcome, err)
-  self._store:settle(row, state, row.handle.message_id, err, records, records and function()
+  return self._store:settle(row, state, row.handle.message_id, err, records, records and function()
     self._inbox:enqueue(records)
   end)
 end
@@ -290,8 +291,7 @@ local function settle_accepted(self, row, answer, done)
   handle.message_id = answer.message_id
   row.statuses = answer.message_id and self._early[answer.message_id]
   -- A status whose number is not above this one was stored before the message was known to be the provider's.
-  handle.known_from = self._store:last_seq()
-  settle(self, row, "accepted", "accepted")
+  handle.known_from = settle(self, row, "accepted", "accepted")
   self._handles.advance(handle, "accepted")
   if answer.message_id then
     self._by_message_id[answer.message_id] = handle
@@ -307,11 +307,12 @@ local longest_follow = 60
 
 -- Waits until the message before this one has reached the wanted state. It is accepted already: a lane sends one at a time.
 local function wait_for_previous(self, row)
-  local previous = row.after == "delivered" and self._last:get(row.contact)
+  local previous = row.after == "delivered" and self._last[row.contact]
   if previous and previous ~= row.handle then
     self._handles.wait_until(previous, "delivered", longest_follow)
   end
-  self._last:put(row.contact, row.handle)
+  self._recent_at = self._recent_at % remembered + 1
+  self._recent[self._recent_at], self._last[row.contact] = row.handle, row.handle
 end
 
 -- Sends a message, in a task of its own.
@@ -333,7 +334,7 @@ function deliver(self, row, done)
       return done(pause_seconds(row, err))
     end
   end
-  answer, err = self._client:deliver(row.payload, nil, row.text)
+  answer, err = self._client:transmit(row.payload, row.text)
   if answer then
     settle_accepted(self, row, answer, done)
   else

@@ -180,17 +180,21 @@ local function address(to, opts, field)
 end
 
 local function make(kind, to, spec, opts)
-  check.table("message", spec)
-  check.keys("", spec, forms[kind].fields)
   local payload = forms[kind].make(spec)
   payload.mobile, payload.type = address(to, opts), kind
   return payload
 end
 
--- One public builder: `where` names it in the messages of misuse.
-local function build_as(kind, to, spec, opts)
+local function make_given(kind, to, spec, opts)
+  check.table("message", spec)
+  check.keys("", spec, forms[kind].fields)
+  return make(kind, to, spec, opts)
+end
+
+-- One public builder: `where` names it in the messages of misuse. `its_make`: make_given for a table that the caller wrote.
+local function build_as(kind, to, spec, opts, its_make)
   local where = "build.send_" .. (kind == "flow" and "form" or kind == "button" and "buttons" or kind)
-  return check.attempt(make, kind, to, spec, checked_options(where, opts))
+  return check.attempt(its_make or make, kind, to, spec, checked_options(where, opts))
 end
 
 ---Builds a text message.
@@ -215,7 +219,7 @@ end
 ---@return table? payload
 ---@return cunnekt.error? err kind "invalid"
 function build.send_buttons(to, spec, opts)
-  return build_as("button", to, spec, opts)
+  return build_as("button", to, spec, opts, make_given)
 end
 
 ---@class cunnekt.list_message
@@ -231,7 +235,7 @@ end
 ---@return table? payload
 ---@return cunnekt.error? err kind "invalid"
 function build.send_list(to, spec, opts)
-  return build_as("list", to, spec, opts)
+  return build_as("list", to, spec, opts, make_given)
 end
 
 ---@class cunnekt.form_message
@@ -246,7 +250,7 @@ end
 ---@return table? payload
 ---@return cunnekt.error? err kind "invalid"
 function build.send_form(to, spec, opts)
-  return build_as("flow", to, spec, opts)
+  return build_as("flow", to, spec, opts, make_given)
 end
 
 ---@class cunnekt.cta_url_message
@@ -261,7 +265,7 @@ end
 ---@return table? payload
 ---@return cunnekt.error? err kind "invalid"
 function build.send_cta_url(to, spec, opts)
-  return build_as("cta_url", to, spec, opts)
+  return build_as("cta_url", to, spec, opts, make_given)
 end
 
 ---Builds an image message.

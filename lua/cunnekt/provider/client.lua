@@ -195,16 +195,28 @@ local function post_once(self, endpoint, body, contact)
   return sent, err
 end
 
--- Waits until both limits allow the message. The contact's first, so that no token of the number is used too early.
+local function wait_for(seconds)
+  if seconds > 0 then
+    task.sleep(seconds)
+  end
+end
+
+local function penalised(seconds)
+  local message = "too many messages were sent to this contact; WhatsApp accepts none for now"
+  return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
+end
+
+-- Waits until both limits allow the message: the contact's first, so that no token of the number is used too early.
 local function wait_for_turn(self, contact)
-  local seconds = self._limiter:reserve_pair(contact)
-  if seconds > 0 then
-    task.sleep(seconds)
+  local seconds, is_whole, is_penalised = self._limiter:reserve(contact, retry.max_wait)
+  if not seconds then
+    return nil, penalised(is_whole)
   end
-  seconds = self._limiter:reserve_number()
-  if seconds > 0 then
-    task.sleep(seconds)
+  wait_for(seconds)
+  if not is_whole then
+    wait_for(self._limiter:reserve_number())
   end
+  return true, is_penalised
 end
 
 -- Seconds until the next attempt; nil when there is none, or it would be too late.
@@ -245,11 +257,6 @@ local function encoded(self, payload)
   return body
 end
 
-local function penalised(seconds)
-  local message = "too many messages were sent to this contact; WhatsApp accepts none for now"
-  return errors.new("rate_limited", message, { code = PAIR_LIMITED, retryable = true, retry_after = seconds })
-end
-
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
@@ -257,15 +264,16 @@ local function deliver(self, payload, body, last)
   local contact = mobile:find "^%d" and mobile or identity.plain(mobile)
   local err
   for attempt = 1, last do
-    local penalty = self._limiter:penalty(contact)
-    if penalty > retry.max_wait then
-      return nil, penalised(penalty)
+    local may_go, is_penalised = wait_for_turn(self, contact)
+    if not may_go then
+      return nil, is_penalised -- the error
     end
-    wait_for_turn(self, contact)
     local sent
     sent, err = post_once(self, endpoint, body, contact)
     if sent then
-      self._limiter:forgive(contact)
+      if is_penalised then
+        self._limiter:forgive(contact)
+      end
       sent.attempts = attempt
       return sent
     end
@@ -279,26 +287,41 @@ local function deliver(self, payload, body, last)
   return nil, err
 end
 
+-- The payload as JSON: as it is known, or encoded now.
+local function body_of(self, payload, text)
+  if text and self.numbers.mobile_format ~= "plus" then
+    return text
+  end
+  return encoded(self, payload)
+end
+
 ---Sends a payload that a builder made. Waits for the rate limits, and retries what surely was not accepted.
 ---@param payload table
 ---@param opts? {retries: integer?} instead of the client's
----@param text? string the payload as JSON, encoded when it was said; the payload encoded now by default
 ---@return cunnekt.sent_answer? sent with `attempts`
 ---@return cunnekt.error? err with `attempts`
-function client_methods:deliver(payload, opts, text)
-  if opts ~= nil then
-    options.check("client:deliver", opts, deliver_options)
-  end
-  local body, err = text, nil
-  if not body or self.numbers.mobile_format == "plus" then
-    body, err = encoded(self, payload)
-  end
+function client_methods:deliver(payload, opts)
+  opts = options.check("client:deliver", opts, deliver_options)
+  local body, err = body_of(self, payload)
   if not body then
     return nil, err
   end
   return task.record("client", payload, function()
-    return deliver(self, payload, body, (opts and opts.retries or self._retries) + 1)
+    return deliver(self, payload, body, (opts.retries or self._retries) + 1)
   end)
+end
+
+---As `deliver`, for the outbox: what it sends is no step of a run.
+---@param payload table
+---@param text? string the payload as JSON, where that is known
+---@return cunnekt.sent_answer? sent with `attempts`
+---@return cunnekt.error? err with `attempts`
+function client_methods:transmit(payload, text)
+  local body, err = body_of(self, payload, text)
+  if not body then
+    return nil, err
+  end
+  return deliver(self, payload, body, self._retries + 1)
 end
 
 local function deliver_built(self, payload, err)

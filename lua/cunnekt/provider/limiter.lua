@@ -193,6 +193,27 @@ function limiter_methods:reserve_number()
   return wait
 end
 
+---Takes the next tokens for a message: the contact's, and the number's where the contact's is there already.
+---@param contact string
+---@param longest number seconds
+---@return number? seconds to wait for them; nil when WhatsApp accepts nothing for this contact for longer than `longest`
+---@return boolean|number is_whole whether the number's token is taken as well; or the seconds until it accepts something
+---@return boolean is_penalised whether the contact has penalties to be forgiven
+function limiter_methods:reserve(contact, longest)
+  local now = clock.monotonic()
+  local penalty = penalty_wait(self, contact, now)
+  if penalty > longest then
+    return nil, penalty, true
+  end
+  local wait, full = pair_wait(self, contact, now)
+  take_pair(self, contact, full, now)
+  local is_penalised = self._penalties:get(contact) ~= nil
+  if wait > 0 then
+    return wait, false, is_penalised
+  end
+  return self:reserve_number(), true, is_penalised
+end
+
 ---Notes that WhatsApp refused a message because of too many to this contact (131056).
 ---@param contact string
 ---@return number seconds until the next one may go

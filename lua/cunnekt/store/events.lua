@@ -61,12 +61,6 @@ local function accept_some(self, records, first, last, done)
   end)
 end
 
----The number of the event that was given to the store last.
----@return integer
-function events:last_seq()
-  return self._seq
-end
-
 ---Stores events; calls back after the commit.
 ---@param records cunnekt.inbox.record[] their `seq` is set
 ---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before

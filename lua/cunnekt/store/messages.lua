@@ -50,6 +50,7 @@ end
 ---@param err cunnekt.error?
 ---@param records cunnekt.inbox.record[]? events that tell of it, kept with it
 ---@param done fun()? called after the commit
+---@return integer seq of the event that was stored last before that
 function messages:settle(row, state, message_id, err, records, done)
   local sql, job = self._sql, {}
   if state == "accepted" then
@@ -67,6 +68,7 @@ function messages:settle(row, state, message_id, err, records, done)
     self:add_own(job, record)
   end
   self:_insist(job, done)
+  return self._seq
 end
 
 ---Moves a message on by a status that was stored just before the message was noted.

@@ -34,6 +34,9 @@ end
 
 -- What was committed, for the conversations that are in memory.
 local function remember(self, change)
+  if self._conversations.is_empty then
+    return -- no handler has asked for a state
+  end
   for contact, text in pairs(change.states) do
     local known = self._conversations:get(contact)
     if known then
