@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "whatsapp/filename.h"
 #include "bind/webhook/field.h"
+#include "whatsapp/filename.h"
 
 /* ---- what the items of a value share --------------------------------------------------------------------------- */
 
