@@ -146,9 +146,7 @@ local function print_ended(result)
   elseif #result.missing == 0 then
     print "none"
   end
-  if #result.missing > 0 then
-    io.stderr:write(("cunnekt dialogs: there is no dialog %s\n"):format(words.list(result.missing)))
-  end
+  store_command.complain("dialogs", "there is no dialog %s", result.missing)
   return code_of(result)
 end
 
@@ -209,20 +207,7 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function dialogs.run(args)
-  local name, code = store_command.verb("dialogs", args, verbs, { "list", "show", "end", "pause", "resume" })
-  if not name then
-    return code or 2
-  end
-  local parsed
-  parsed, code = usage.parse("dialogs", dialogs.help, function(parser)
-    verbs[name].define(parser)
-    store_command.define_shown(parser)
-    store_command.define_store(parser)
-  end, { table.unpack(args, 2) })
-  if not parsed then
-    return code or 2
-  end
-  return verbs[name].run(parsed)
+  return store_command.run_verb("dialogs", dialogs.help, args, verbs, { "list", "show", "end", "pause", "resume" })
 end
 
 return dialogs

@@ -150,12 +150,6 @@ local function choose(parsed)
   }
 end
 
-local function complain(sentence, seqs)
-  if #seqs > 0 then
-    io.stderr:write(("cunnekt events: " .. sentence .. "\n"):format(words.list(seqs)))
-  end
-end
-
 local function code_of(result)
   return #result.missing + #(result.busy or {}) > 0 and 1 or 0
 end
@@ -170,8 +164,8 @@ local function print_retried(result, session)
   elseif #result.missing == 0 and #result.waiting == 0 then
     print "none"
   end
-  complain("already waiting: %s", result.waiting)
-  complain("there is no event %s", result.missing)
+  store_command.complain("events", "already waiting: %s", result.waiting)
+  store_command.complain("events", "there is no event %s", result.missing)
   return code_of(result)
 end
 
@@ -181,8 +175,8 @@ local function print_dropped(result)
   elseif #result.missing == 0 and #result.busy == 0 then
     print "none"
   end
-  complain("being handled now, too late to drop: %s", result.busy)
-  complain("there is no event %s", result.missing)
+  store_command.complain("events", "being handled now, too late to drop: %s", result.busy)
+  store_command.complain("events", "there is no event %s", result.missing)
   return code_of(result)
 end
 
@@ -226,20 +220,7 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function events.run(args)
-  local name, code = store_command.verb("events", args, verbs, { "list", "show", "retry", "drop" })
-  if not name then
-    return code or 2
-  end
-  local parsed
-  parsed, code = usage.parse("events", events.help, function(parser)
-    verbs[name].define(parser)
-    store_command.define_shown(parser)
-    store_command.define_store(parser)
-  end, { table.unpack(args, 2) })
-  if not parsed then
-    return code or 2
-  end
-  return verbs[name].run(parsed)
+  return store_command.run_verb("events", events.help, args, verbs, { "list", "show", "retry", "drop" })
 end
 
 return events

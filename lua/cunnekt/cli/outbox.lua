@@ -151,12 +151,6 @@ end
 
 -- ---- retry, drop -------------------------------------------------------------------------------------------------
 
-local function complain(sentence, ids)
-  if #ids > 0 then
-    io.stderr:write(("cunnekt outbox: " .. sentence .. "\n"):format(words.list(ids)))
-  end
-end
-
 local doubt = [[
 the answer was lost, so the delivery of %s is uncertain. Sent again, the
 customer may get it twice; not sent again, perhaps never. Ask the customer or
@@ -175,9 +169,9 @@ local function print_retried(result, session)
       words.list(result.retried)
     ))
   end
-  complain(doubt, result.doubtful)
-  complain("already waiting or being sent: %s", result.waiting)
-  complain("there is no message %s that could be sent again", result.missing)
+  store_command.complain("outbox", doubt, result.doubtful)
+  store_command.complain("outbox", "already waiting or being sent: %s", result.waiting)
+  store_command.complain("outbox", "there is no message %s that could be sent again", result.missing)
   return code_of(result)
 end
 
@@ -185,8 +179,8 @@ local function print_dropped(result)
   if #result.dropped > 0 then
     print(("dropped %s: %s"):format(words.count(#result.dropped, "message"), words.list(result.dropped)))
   end
-  complain("being sent, or interrupted while being sent, too late to drop: %s", result.busy)
-  complain("there is no message %s that could be dropped", result.missing)
+  store_command.complain("outbox", "being sent, or interrupted while being sent, too late to drop: %s", result.busy)
+  store_command.complain("outbox", "there is no message %s that could be dropped", result.missing)
   return code_of(result)
 end
 
@@ -232,20 +226,7 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function outbox.run(args)
-  local name, code = store_command.verb("outbox", args, verbs, { "list", "show", "retry", "drop" })
-  if not name then
-    return code or 2
-  end
-  local parsed
-  parsed, code = usage.parse("outbox", outbox.help, function(parser)
-    verbs[name].define(parser)
-    store_command.define_shown(parser)
-    store_command.define_store(parser)
-  end, { table.unpack(args, 2) })
-  if not parsed then
-    return code or 2
-  end
-  return verbs[name].run(parsed)
+  return store_command.run_verb("outbox", outbox.help, args, verbs, { "list", "show", "retry", "drop" })
 end
 
 return outbox

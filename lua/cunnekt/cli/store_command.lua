@@ -68,14 +68,8 @@ function store_command.define_filters(parser)
   parser:option("--newer"):convert(format.read_age)
 end
 
----Reads the first argument, the verb.
----@param command string
----@param args string[]
----@param verbs table<string, any>
----@param names string[] the same, in order
----@return string? verb
----@return integer? code exit code, when there is none
-function store_command.verb(command, args, verbs, names)
+-- The verb that the first argument names; or nil and the exit code.
+local function verb_of(command, args, verbs, names)
   local verb = args[1]
   if not verb or verb:find "^%-" then
     return nil, usage.mistake(command, "say what to do: one of " .. table.concat(names, ", "))
@@ -83,6 +77,30 @@ function store_command.verb(command, args, verbs, names)
     return nil, usage.mistake(command, ("unknown '%s %s'%s"):format(command, verb, usage.hint(verb, names)))
   end
   return verb
+end
+
+---Runs one of a command's verbs: the first argument names it.
+---@param command string
+---@param help string
+---@param args string[]
+---@param verbs table<string, {define: fun(parser: table), run: fun(parsed: table): integer}>
+---@param order string[] their names, as the usage shows them
+---@return integer code
+function store_command.run_verb(command, help, args, verbs, order)
+  local name, code = verb_of(command, args, verbs, order)
+  if not name then
+    return code or 2
+  end
+  local parsed
+  parsed, code = usage.parse(command, help, function(parser)
+    verbs[name].define(parser)
+    store_command.define_shown(parser)
+    store_command.define_store(parser)
+  end, { table.unpack(args, 2) })
+  if not parsed then
+    return code or 2
+  end
+  return verbs[name].run(parsed)
 end
 
 -- ---- the session ----------------------------------------------------------------------------------------------------
@@ -189,6 +207,16 @@ function store_command.print_fields(fields)
     if field[2] ~= nil then
       print(("%-11s %s"):format(field[1] .. ":", words.plain(field[2])))
     end
+  end
+end
+
+---Says on stderr what was not done, where there is any.
+---@param command string
+---@param sentence string with %s for the numbers
+---@param numbers integer[]
+function store_command.complain(command, sentence, numbers)
+  if #numbers > 0 then
+    io.stderr:write(("cunnekt %s: %s\n"):format(command, sentence:format(words.list(numbers))))
   end
 end
 
