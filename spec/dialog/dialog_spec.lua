@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in spec/dialog/replay_spec.lua.
 
--- SPDX-License-Identifier: MIT
 local inside = require("cunnekt.service").of
-local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local log = require "cunnekt.base.log"
+local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.base.task"
+local talk = require "spec.support.talk"
+local wire = require "spec.support.wire"
 
 local customer = "919999999999"
 
@@ -20,9 +20,7 @@ describe("dialogs", function()
       lines[#lines + 1] = line
     end
     fake = assert(sandbox.new())
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = process.folder()
   end)
 
   after_each(function()
@@ -31,7 +29,6 @@ describe("dialogs", function()
     end
     fake:close()
     log.write = write
-    os.execute("rm -rf " .. folder)
     bot = nil
   end)
 
@@ -41,7 +38,7 @@ describe("dialogs", function()
       api_key = "key",
       base_url = fake.url .. "/v1",
       listen = "127.0.0.1:0",
-      store = "sqlite:" .. folder .. "/cunnekt.db",
+      store = "sqlite:" .. folder.path .. "/cunnekt.db",
       rate = 0,
       pair_rate = 0,
     }
@@ -50,17 +47,11 @@ describe("dialogs", function()
     fake:aim("http://" .. bot:address() .. "/webhook")
   end
 
-  local function wait_for(fn, what)
-    local deadline = clock.monotonic() + 10
-    while true do
-      local value = fn()
-      if value then
-        return value
-      elseif clock.monotonic() > deadline then
-        error("waited in vain for " .. what .. "\n" .. table.concat(lines, "\n"), 2)
-      end
-      task.sleep(0.002)
-    end
+  -- Nothing is under way, neither a webhook nor an event.
+  local function wait_for_quiet()
+    wire.step_until(function()
+      return not fake:is_busy() and inside(bot).inbox:count() == 0
+    end, "quiet")
   end
 
   local function said()
@@ -74,7 +65,7 @@ describe("dialogs", function()
   end
 
   local function wait_for_texts(count)
-    return wait_for(function()
+    return wire.step_until(function()
       local texts = said()
       return #texts >= count and inside(bot).inbox:count() == 0 and texts
     end, count .. " messages")
@@ -84,7 +75,9 @@ describe("dialogs", function()
     return assert(fake:say { type = "text", text = text, from = from })
   end
 
+  -- A status that comes while nobody listens would be repeated a second later.
   local function restart(define)
+    wait_for_quiet()
     bot:stop(2)
     start(define)
   end
@@ -139,27 +132,6 @@ describe("dialogs", function()
     inside(bot).dialogs:evict_all()
     say "monday"
     assert.are.same({ "Your name?", "Which day?", "cut, Asha, mon" }, wait_for_texts(3))
-  end)
-
-  it("time out while the customer is silent, also when the program was down meanwhile", function()
-    local function define(b)
-      b:dialog("ask", function(chat)
-        local answer, err = chat:ask("Still there?", { timeout = 0.3 })
-        chat:reply_text(answer and answer.text or err.kind)
-      end)
-      b:on("text", "^go", function(msg)
-        msg:start "ask"
-      end)
-    end
-    start(define)
-    say "go"
-    wait_for_texts(2)
-    say "go"
-    wait_for_texts(3)
-    bot:stop(2)
-    task.sleep(0.4)
-    start(define)
-    assert.are.same({ "Still there?", "timeout", "Still there?", "timeout" }, wait_for_texts(4))
   end)
 
   it("check answers, say what is wrong, and give up after some tries", function()
@@ -221,9 +193,7 @@ describe("dialogs", function()
     say " CANCEL "
     wait_for_texts(5)
     assert(fake:say { type = "button", id = "a" })
-    wait_for(function()
-      return not fake:is_busy() and inside(bot).inbox:count() == 0
-    end, "quiet")
+    wait_for_quiet()
     assert.are.same({ "Pick", "nice picture", "picked a", "Pick", "1" }, said())
   end)
 
@@ -297,7 +267,7 @@ describe("dialogs", function()
       end)
     end)
     say "go"
-    wait_for(function()
+    wire.step_until(function()
       return problem
     end, "the refusal")
     assert.matches("io.open", problem)
@@ -402,11 +372,35 @@ describe("dialogs", function()
     say "human"
     wait_for_texts(2)
     say "y"
-    wait_for(function()
-      return not fake:is_busy() and inside(bot).inbox:count() == 0
-    end, "quiet")
+    wait_for_quiet()
     bot:chat(customer, "123456789"):resume()
     say "z"
     assert.are.same({ "bot", "a person will answer", "bot" }, wait_for_texts(3))
+  end)
+end)
+
+describe("dialogs under a virtual clock", function()
+  after_each(talk.finish)
+
+  it("time out while the customer is silent, also when the program was down meanwhile", function()
+    talk.begin(function(its_bot)
+      its_bot:dialog("it", function(chat)
+        local answer, err = chat:ask("Still there?", { timeout = 300 })
+        chat:reply_text(answer and answer.text or err.kind)
+      end)
+    end)
+    talk.say "go"
+    talk.all:pass(299)
+    assert.are.same({ "Still there?" }, talk.said())
+    talk.all:pass(1)
+    talk.say "go"
+    assert.are.same({ "Still there?", "timeout", "Still there?" }, talk.said())
+    talk.all:finish(function()
+      talk.all.bot:stop(0)
+    end)
+    talk.all.clock:advance(400)
+    talk.all:start()
+    talk.all:settle()
+    assert.are.same({ "Still there?", "timeout", "Still there?", "timeout" }, talk.said())
   end)
 end)

@@ -8,6 +8,7 @@ local fault_server = require "spec.support.fault_server"
 local http = require "cunnekt.provider.http"
 local http_rig = require "spec.support.http_rig"
 local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
 
 local rig = http_rig.new()
 local serve, times = rig.serve, http_rig.times
@@ -167,11 +168,11 @@ describe("a request on a connection that dies", function()
 end)
 
 describe("cancelling", function()
-  -- Starts a task, lets the loop go on for a while, and calls the task off.
-  local function cancel_after(seconds, fn)
+  -- Starts a task, lets the loop go on until `is_there` says that it has come so far, and calls the task off.
+  local function cancel_when(is_there, fn)
     task.run(function()
       local t = task.spawn(fn)
-      task.sleep(seconds)
+      wire.step_until(is_there, "the phase")
       assert.is_false(t.is_done)
       task.cancel(t)
     end)
@@ -179,19 +180,42 @@ describe("cancelling", function()
     assert.are.equal(0, core.counts().requests)
   end
 
+  -- Whether the server has read one more request, or accepted one more connection, than now.
+  local function one_more(which)
+    local before = select(which, rig.server:count())
+    return function()
+      return select(which, rig.server:count()) > before
+    end
+  end
+
+  local function request_read()
+    return one_more(1)
+  end
+
+  local function connection_made()
+    return one_more(2)
+  end
+
   it("works in every phase", function()
     local url = serve "stall"
     local secure_url = url:gsub("^http:", "https:")
-    cancel_after(0, function() http.post(url, "body") end) -- before anything
-    cancel_after(0.02, function() http.post(url, "body") end) -- waiting for the answer
-    cancel_after(0.02, function() http.post(secure_url, "body") end) -- shaking hands
+    local function always()
+      return true
+    end
+    cancel_when(always, function() http.post(url, "body") end) -- before anything
+    cancel_when(request_read(), function() http.post(url, "body") end) -- waiting for the answer
+    cancel_when(connection_made(), function() http.post(secure_url, "body") end) -- shaking hands
     rig.server:next("half-stall")
-    cancel_after(0.02, function() http.post(url, "body") end) -- amid the answer
+    cancel_when(request_read(), function() http.post(url, "body") end) -- amid the answer
     rig.server:next("deaf")
-    cancel_after(0.02, function() http.post(url, ("x"):rep(20000000)) end) -- amid the request
+    cancel_when(connection_made(), function() http.post(url, ("x"):rep(20000000)) end) -- amid the request
     rig.server:next("half-stall")
-    cancel_after(0.02, function() -- reading a stream
+    local is_reading
+    cancel_when(function()
+      return is_reading
+    end, function() -- reading a stream
       local stream <close> = assert(http.stream { url = url })
+      is_reading = true
       repeat until not stream:read()
     end)
   end)

@@ -3,6 +3,7 @@
 -- that do it (cunnekt.bot.parts); service/init.lua makes it. It holds only what a script may see.
 
 local chat = require "cunnekt.bot.chat"
+local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 local record = require "cunnekt.engine.record"
@@ -120,7 +121,7 @@ local dialog_spec = {
 ---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), nowhere ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, dialogs go on with the old one ("keep", default) or "restart"; migrate: fun(past) gives the args with which they begin again; past has name, args, answers (messages), and event, which came now
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
-  if type(name) ~= "string" or name == "" or name:find "^%a+:" then
+  if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
     error("bot:dialog: the name must be a string without a colon", 2)
   end
   check_function("bot:dialog", fn)

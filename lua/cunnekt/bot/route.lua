@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Which handler an event goes to: the list that bot:on fills, its matchers, and the chain of bot:use around it.
 
+local formats = require "cunnekt.store.formats"
 local options = require "cunnekt.base.options"
 local status_names = require "cunnekt.provider.status"
 local typed = require "cunnekt.bot.typed"
@@ -145,7 +146,7 @@ function routes_methods:add(what, matcher, handler, opts, level)
   self.hears_own = self.hears_own or is_own[what]
   table.insert(self._handlers, entry)
   -- Stable as long as the script registers its handlers in the same order.
-  entry.name = ("on:%d:%s"):format(#self._handlers, what)
+  entry.name = formats.handler_name:format(#self._handlers, what)
   self._by_type = {}
   return entry
 end
@@ -173,7 +174,7 @@ end
 ---@param fn fun(event: table)
 ---@return table entry its `name` is the same in each process
 function routes_methods:add_global(word, fn)
-  local entry = { name = "global:" .. word:lower(), run = fn }
+  local entry = { name = formats.global_name:format(word:lower()), run = fn }
   self._globals[word:lower()] = entry
   return entry
 end

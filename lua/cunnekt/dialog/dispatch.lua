@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
+local formats = require "cunnekt.store.formats"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
@@ -73,7 +74,7 @@ end
 local function new_run(self, record, it)
   return run.new {
     id = self.engine.store:next_dialog_id(),
-    name = "on:event",
+    name = formats.handler_run,
     contact = record.contact,
     record = record, -- its `args` are made of that and of `track`, should it ever be stored
     track = it.kind == "status" and it.track or nil,

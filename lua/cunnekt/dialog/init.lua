@@ -9,6 +9,7 @@ local code = require "cunnekt.dialog.engine.code"
 local due = require "cunnekt.dialog.engine.due"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
+local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local offer = require "cunnekt.dialog.flow.offer"
@@ -90,7 +91,7 @@ end
 ---@return string? digest nil when the script has no such dialog
 ---@return cunnekt.source? source
 function dialogs_methods:code_of(name)
-  if name:find "^%a+:" then
+  if name:find(formats.handler_pattern) then
     return code_of_handlers(self)
   end
   local known = self.script.known[name]

@@ -4,12 +4,12 @@
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 
 local journal = {}
 
--- The key under which bytes stand that are not UTF-8, in base64; no key of anybody's.
-local bytes_key = "\1base64"
+local bytes_key, keys = formats.bytes_key, formats.outcome
 
 local function is_text(value)
   return utf8.len(value) ~= nil
@@ -81,10 +81,10 @@ end
 ---@return string
 function journal.encode(outcome)
   return json.encode {
-    v = wrap(outcome.value),
-    e = outcome.raised and wrap(outcome.raised),
-    at = outcome.at,
-    c = outcome.is_commit,
+    [keys.value] = wrap(outcome.value),
+    [keys.raised] = outcome.raised and wrap(outcome.raised),
+    [keys.at] = outcome.at,
+    [keys.is_commit] = outcome.is_commit,
   }
 end
 
@@ -92,11 +92,11 @@ end
 ---@return cunnekt.dialog.outcome
 function journal.decode(text)
   local kept = json.decode(text)
-  local value = unwrap(kept.v)
+  local value, at = unwrap(kept[keys.value]), kept[keys.at]
   if value == json.null then
     value = nil
   end
-  return { value = value, raised = unwrap(kept.e), at = kept.at and kept.at + 0.0, is_commit = kept.c }
+  return { value = value, raised = unwrap(kept[keys.raised]), at = at and at + 0.0, is_commit = kept[keys.is_commit] }
 end
 
 -- ---- errors --------------------------------------------------------------------------------------------------------

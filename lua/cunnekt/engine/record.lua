@@ -4,6 +4,7 @@
 -- a message) is JSON behind a mark. Journals keep the same bodies.
 
 local errors = require "cunnekt.base.errors"
+local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -20,8 +21,7 @@ local record = {}
 ---@field queued_at number on the steady clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
--- No webhook begins with this byte.
-local own_mark = "\1"
+local own_mark, own_kind = formats.own_mark, formats.own_kind
 
 ---The event in a record's body.
 ---@param body string
@@ -74,7 +74,7 @@ end
 ---@param event table `status`, and what goes with it; must be fit for JSON
 ---@return cunnekt.inbox.record
 function record.own(contact, event)
-  event.kind = "own"
+  event.kind = own_kind
   return { contact = contact, body = own_mark .. json.encode(event), event = event, attempts = 0 }
 end
 

@@ -65,9 +65,9 @@ end
 ---@param records cunnekt.inbox.record[] their `seq` is set
 ---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before
 function events:accept(records, done)
-  local fresh, missing, failure = {}, 0, nil
+  -- A job may be refused at once, before the next is begun.
+  local fresh, missing, failure = {}, math.ceil(#records / records_in_a_job), nil
   for first = 1, #records, records_in_a_job do
-    missing = missing + 1
     accept_some(self, records, first, math.min(first + records_in_a_job - 1, #records), function(some, err)
       failure = failure or err
       table.move(some or {}, 1, #(some or {}), #fresh + 1, fresh)

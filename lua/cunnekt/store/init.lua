@@ -164,7 +164,7 @@ function store.open(url, options)
   for _, step in ipairs { migrate, read_counters } do
     local ok, problem = step(self)
     if not ok then
-      db:close()
+      self:close() -- waits: who tries again must not find it open
       return nil, problem
     end
   end

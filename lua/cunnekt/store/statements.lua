@@ -75,6 +75,9 @@ local texts = {
       (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
   clear_broken = [[DELETE FROM dialog WHERE id IN
       (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
+  -- Numbers of dialogs are given again, so what was kept for one that is gone must not wait for the next.
+  clear_kept = [[DELETE FROM kept WHERE id IN
+      (SELECT id FROM kept WHERE dialog NOT IN (SELECT id FROM dialog) LIMIT 1000)]],
   clear_outbox = "DELETE FROM outbox WHERE state > 1 AND changed_at < ?",
 
   put_dialog = [[INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)

@@ -46,6 +46,7 @@ function sweep:clear_old(keep_days, now)
     { sql.clear_outbox, before },
     { sql.clear_broken_steps, before },
     { sql.clear_broken, before },
+    { sql.clear_kept },
   }
   return results and true or nil, err
 end

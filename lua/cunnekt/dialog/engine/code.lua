@@ -4,6 +4,7 @@
 
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
+local formats = require "cunnekt.store.formats"
 local route = require "cunnekt.bot.route"
 local source = require "cunnekt.dialog.engine.source"
 local world = require "cunnekt.dialog.engine.world"
@@ -95,7 +96,7 @@ end
 
 local function finish(collector, its_source)
   local digest = core.hex(core.sha256():update(table.concat(collector.out, "\0")):digest()):sub(1, 32)
-  return ("%s.%s"):format(digest, its_source and its_source.digest or ""), its_source
+  return formats.code:format(digest, its_source and its_source.digest or ""), its_source
 end
 
 ---A digest of what a dialog would do, and the source that it came from.

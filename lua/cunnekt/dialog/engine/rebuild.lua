@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
+local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local run = require "cunnekt.dialog.engine.run"
@@ -97,7 +98,7 @@ local function script_for(dialogs, stored)
     return true
   end
   local old, problem = code.old_script(dialogs, stored.code)
-  if old and (old.known[stored.name] or not stored.name:find "^%a+:") then
+  if old and (old.known[stored.name] or not stored.name:find(formats.handler_pattern)) then
     problem = not old.known[stored.name] and "it is not in the script of that time" or nil
   end
   return not problem and old or nil, problem
@@ -110,7 +111,7 @@ end
 ---@param stored cunnekt.store.dialog
 ---@param delivery table? event and record that end its wait; none where it was cut off in the middle of a turn
 function rebuild.rebuild(dialogs, stored, delivery)
-  local is_handler = stored.name:find "^%a+:" ~= nil
+  local is_handler = stored.name:find(formats.handler_pattern) ~= nil
   local current = run.new {
     id = stored.id,
     name = stored.name,

@@ -7,6 +7,7 @@ local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local record = require "cunnekt.engine.record"
@@ -316,7 +317,7 @@ end
 ---The seed of the run's chance, drawn when it is first needed; no other run has the same.
 ---@return string
 function run_methods:find_seed()
-  self.seed = self.seed or ("%.17g %.17g %d"):format(clock.random(), self.at, self.id)
+  self.seed = self.seed or formats.seed:format(clock.random(), self.at, self.id)
   return self.seed
 end
 
@@ -324,7 +325,7 @@ end
 ---@return number
 function run_methods:random()
   self.draws = self.draws + 1
-  local bytes = core.sha256():update(("%d %s"):format(self.draws, self:find_seed())):digest()
+  local bytes = core.sha256():update(formats.draw:format(self.draws, self:find_seed())):digest()
   return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
 end
 

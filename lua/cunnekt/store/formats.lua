@@ -1,0 +1,138 @@
+-- SPDX-License-Identifier: MIT
+-- Every persisted format: the names and forms that databases of customers hold. None may be renamed or given another
+-- meaning without a migration (store/schema.lua), because an older version wrote what this one reads. A new one is added
+-- here. It writes and reads nothing itself; spec/store/formats_spec.lua compares it with the code, and pins the bytes.
+
+local schema = require "cunnekt.store.schema"
+local status = require "cunnekt.provider.status"
+
+local formats = {}
+
+---The version of the tables, in `PRAGMA user_version`. What each column holds is said in store/schema.lua.
+formats.schema_version = schema.version
+
+-- ---- events: event.body, dead.body, kept.bodies, and journals -------------------------------------------------------
+
+---The first byte of the body of an event of our own; JSON follows. No webhook begins with it.
+formats.own_mark = "\1"
+
+---The `kind` of such an event.
+formats.own_kind = "own"
+
+---Its `status`, and the other fields that are read again. Those that a script can hear are public names as well.
+---@type table<string, string[]>
+formats.own_events = {
+  accepted = { "id", "recipient", "track", "payload" },
+  rejected = { "recipient", "track", "payload", "err" },
+  unknown_outcome = { "recipient", "track", "payload", "err" },
+  window_closing = { "recipient", "ends_at" },
+  dialog_start = { "name", "to", "args" },
+  dialog_signal = { "name", "value" },
+  dialog_timeout = { "run", "seed", "n" },
+  dialog_sent = { "run", "sent" },
+  dialog_resume = { "run", "seed" },
+}
+
+-- The body of every other event is a webhook with this event alone (provider/webhook.lua, `wrap`). The table `seen` holds
+-- digests of `webhook.dedupe_key`, and all tables name a conversation as provider/identity.lua writes its key.
+
+-- ---- dialogs: dialog.name, dialog.args, dialog.waiting, dialog.error, dialog.code ------------------------------------
+
+---The run of an event through the handlers, as long as no handler of it is known to be the one that waits.
+formats.handler_run = "on:event"
+
+---The name of a handler: its place among those of bot:on, and what it hears.
+formats.handler_name = "on:%d:%s"
+
+---The name of a handler of bot:global: the word in small letters.
+formats.global_name = "global:%s"
+
+---What tells these names from those of dialogs, which hold no colon there.
+formats.handler_pattern = "^%a+:"
+
+---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
+formats.handler_args = { "bodies", "track" }
+---What a dialog waits for. `due` is read by SQL, too (store/statements.lua, resume_dues).
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
+---Why a dialog was set aside.
+formats.broken = { "message", "step", "was", "is_now", "seq" }
+
+---Digests of what the dialog does and of its script's files (dialog/engine/code.lua). The second one is the key of the
+---table `code`, which holds a script as JSON with these fields (dialog/engine/source.lua).
+formats.code = "%s.%s"
+formats.source = { "main", "files", "modules" }
+
+-- ---- journals: step.mark, step.result ------------------------------------------------------------------------------
+
+---Kinds of steps, each the first word of a mark: what was done. The rest of a mark is canonical text (base/canonical.lua)
+---of what the step was about; the text of a long one is cut, and its digest follows (dialog/engine/run.lua).
+---@type table<string, string>
+formats.step_kinds = {
+  add = "bot.store:add",
+  back = "chat:back of somebody else than the dialog",
+  cancel = "chat:cancel",
+  client = "a call of cunnekt.client",
+  download = "a download",
+  get = "bot.store:get",
+  getenv = "os.getenv",
+  http = "a request of cunnekt.http",
+  increment = "bot.store:increment",
+  job = "bot:after, every, daily or cron",
+  ["job off"] = "bot:cancel_job",
+  pause = "chat:pause",
+  resume = "chat:resume",
+  send = "a reply: a message for the outbox",
+  sent = "sent:wait",
+  set = "bot.store:set and delete",
+  signal = "bot:signal",
+  sleep = "cunnekt.sleep",
+  start = "bot:start",
+  state = "the state of a conversation was read",
+  step = "chat:step",
+  wait = "chat:wait, chat:sleep, and the wait of a question",
+  watch = "chat:watch_window",
+  window = "chat:window",
+}
+
+---The keys of what came of a step: its value, or what it raised; the time after it; whether the turn was committed with it.
+formats.outcome = { value = "v", raised = "e", at = "at", is_commit = "c" }
+
+---The only key of an object that stands for bytes which are not UTF-8, in base64.
+formats.bytes_key = "\1base64"
+
+---The values of those steps that the engine reads again, by kind: their fields.
+---@type table<string, string[]>
+formats.step_results = {
+  send = { "id", "err" },
+  sent = { "state", "message_id", "err" },
+  wait = { "bodies", "from", "state", "message_id" },
+}
+
+---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a
+---failure of a known kind, or any other value.
+formats.call_result = { "v", "err" }
+formats.packed_error = { "err", "value" }
+
+---The seed of a run's chance: chance, time and id. Its draws are digests of their number and the seed.
+formats.seed = "%.17g %.17g %d"
+formats.draw = "%d %s"
+
+-- ---- messages: outbox.state, sent.rank, policies ----------------------------------------------------------------------
+
+---Owned by provider/status.lua: the states of a message in the outbox, and how far an accepted one is.
+formats.outbox_states = status.outbox_numbers
+formats.ranks = status.ranks
+
+---outbox.unknown, what to do when the delivery is uncertain; outbox.follows, what the message before must have reached.
+formats.unknown_policies = { "hold", "resend", "fail" }
+formats.follows = { "accepted", "delivered" }
+
+-- ---- jobs: job.spec, job.catch_up ------------------------------------------------------------------------------------
+
+---Owned by jobs/timing.lua: the timing of a job as text, by which it is known again. The last one names a zone, or "here".
+formats.timings = { after = "after %.17g", every = "every %.17g", cron = "cron %s @ %s" }
+
+---What is done about due times that were missed.
+formats.catch_up = { "skip", "once", "all" }
+
+return formats

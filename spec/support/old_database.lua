@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: MIT
+-- Databases as earlier versions left them: made by the first migrations alone, with rows in every table.
+
+local core = require "cunnekt.core"
+local database = require "spec.support.database"
+local schema = require "cunnekt.store.schema"
+
+local old_database = {}
+
+old_database.contact = "123456789:919999999999"
+old_database.now = 1700000000
+
+local contact, now = old_database.contact, old_database.now
+
+-- The step with which the dialog below asked, and its wait, as version 1 wrote them.
+local asked = 'send {1={"mobile"="919999999999","text"="?","type"="text",},2=false,}'
+local waiting = '{"types":{"text":true},"from":1,"n":2}'
+
+-- table → rows, each a list of columns and of values.
+local function rows_of(dialog_code)
+  local hash, rest = core.hash_halves "m:123456789:wamid.seen"
+  local own = '\1{"status":"window_closing","kind":"own","recipient":"919999999998","ends_at":1700000060}'
+  return {
+    event = { { seq = 11, contact = "123456789:919999999998", body = own, attempts = 2 } },
+    dead = {
+      {
+        seq = 7, contact = contact, attempts = 5, error = "handler: no luck", failed_at = now - 100,
+        body = '{"messages":[{"from":"919999999999","id":"wamid.dead","type":"text","text":{"body":"dead"}}],'
+          .. '"metadata":{"phone_number_id":"123456789"}}',
+      },
+    },
+    seen = { { hash = hash, rest = rest, day = now // 86400 } },
+    conversation = {
+      { contact = contact, state = '{"n":5}', last_inbound = now - 60 },
+      { contact = "123456789:918888888888", last_inbound = now - 60, watch = 3600, paused = 1 },
+    },
+    value = { { key = "a\0b", value = '"x"' } },
+    outbox = {
+      { id = 21, contact = contact, payload = '{"mobile":"919999999999","text":"queued","type":"text"}', state = 0, unknown = "hold", changed_at = now - 9 },
+      {
+        id = 22, contact = "123456789:917777777777", payload = '{"mobile":"917777777777","text":"lost","type":"text"}', state = 2, unknown = "hold",
+        track = '{"n":7}', attempts = 1, error = "unknown_outcome: the answer was lost", changed_at = now - 9,
+      },
+    },
+    dialog = {
+      {
+        id = 31, contact = contact, name = "it", recipient = "919999999999", code = dialog_code or "a.b", seed = "0.5 1699999000 31",
+        started_at = now - 1000, changed_at = now - 900, waiting = waiting, steps = 1,
+      },
+    },
+    step = { { dialog = 31, n = 1, mark = asked, result = '{"v":{"id":20}}' } },
+    kept = { { id = 1, dialog = 31, bodies = '["x"]' } },
+    code = { { digest = "d", source = "{}" } },
+    sent = { { hash = (core.hash_halves "wamid.sent"), message_id = "wamid.sent", contact = contact, track = '{"n":8}', rank = 1, day = now // 86400, outbox = 20 } },
+    job = { { serial = 3, name = "tick", spec = "every 60", due = now + 30, catch_up = "once", runs = "tick", args = '[{"n":9}]', attempts = 1 } },
+  }
+end
+
+---The names of the tables.
+function old_database.tables()
+  local names = {}
+  for name in pairs(rows_of()) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function insert(name, row)
+  local columns, marks, statement = {}, {}, { "" }
+  for column, value in pairs(row) do
+    columns[#columns + 1], marks[#marks + 1], statement[#statement + 1] = column, "?", value
+  end
+  statement[1] = ("INSERT INTO %s (%s) VALUES (%s)"):format(name, table.concat(columns, ", "), table.concat(marks, ", "))
+  return statement
+end
+
+---Makes one.
+---@param path string
+---@param version integer
+---@param opts? table code: of the dialog; the others are those of core.store_open
+function old_database.make(path, version, opts)
+  local options = { path = path }
+  for name, value in pairs(opts or {}) do
+    options[name] = name ~= "code" and value or nil
+  end
+  local db, job = assert(database.open(options)), {}
+  for i = 1, version do
+    for _, sql in ipairs(schema.migrations[i]) do
+      job[#job + 1] = { sql }
+    end
+  end
+  job[#job + 1] = { ("PRAGMA user_version = %d"):format(version) }
+  for name, rows in pairs(rows_of(opts and opts.code)) do
+    for _, row in ipairs(rows) do
+      job[#job + 1] = insert(name, row)
+    end
+  end
+  assert(db:run(job))
+  db:close()
+end
+
+return old_database
