@@ -36,7 +36,7 @@ describe("dialogs", function()
     talk.all:kill()
     is_broken = false
     local dead = inside(talk.bot).store:list_events("dead", {})
-    inside(talk.bot).store:revive_events { dead[1].seq }
+    inside(talk.bot).store:requeue_events { dead[1].seq }
     inside(talk.bot).inbox:retry_first(dead[1].seq, contact)
     talk.all:settle()
     assert.are.same({ "?", "handler: y", "end x" }, said())

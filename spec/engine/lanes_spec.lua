@@ -88,8 +88,8 @@ describe("lanes", function()
     log.done.a0()
     assert.are.same({ "a1", "a0", "a1" }, log.started)
     log.done.a1(60)
-    it_:hurry "a"
-    it_:hurry "b"
+    it_:retry_now "a"
+    it_:retry_now "b"
     assert.equal(4, #log.started)
     virtual:advance(100)
     assert.equal(4, #log.started)

@@ -147,7 +147,7 @@ describe("a bot's address", function()
     local url = "http://" .. bot:address() .. "/webhook"
     assert.equal(200, assert(cunnekt.http.post(url, '{"template":"approved"}')).status)
     wait_for(function()
-      return inside(bot).store:count_set_aside().dead == 1
+      return inside(bot).store:count_dead_letters().dead == 1
     end, "the body on the list")
     bot:on("unknown", function(event)
       heard = event.raw
@@ -157,7 +157,7 @@ describe("a bot's address", function()
       return heard
     end, "the handler")
     assert.are.same({ campaign = 7 }, heard)
-    assert.equal(1, inside(bot).store:count_set_aside().dead)
+    assert.equal(1, inside(bot).store:count_dead_letters().dead)
   end)
 
   it("finishes what is under way when it is stopped", function()

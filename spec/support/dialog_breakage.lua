@@ -7,7 +7,7 @@ local turns = require "cunnekt.store.turns"
 
 local breakage = {}
 
-local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "tells" }
+local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "own_events" }
 
 ---For lives.new: puts something in the place of the store's commit in each life.
 ---@param commit fun(self: table, change: table)

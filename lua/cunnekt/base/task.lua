@@ -41,21 +41,21 @@ end
 local ended = {}
 local idle, idle_count = {}, 0
 -- So many are kept; each holds a stack of some kilobytes.
-local most_idle = 256
+local max_idle = 256
 
-local serve
+local work
 
-local function rest(...)
-  return serve(coroutine.yield(ended, ...))
+local function wait_for_work(...)
+  return work(coroutine.yield(ended, ...))
 end
 
-function serve(fn, ...)
-  return rest(fn(...))
+function work(fn, ...)
+  return wait_for_work(fn(...))
 end
 
 local function take_coroutine()
   if idle_count == 0 then
-    return coroutine.create(serve)
+    return coroutine.create(work)
   end
   local co = idle[idle_count]
   idle[idle_count] = nil
@@ -64,7 +64,7 @@ local function take_coroutine()
 end
 
 local function keep_coroutine(co)
-  if idle_count < most_idle then
+  if idle_count < max_idle then
     idle_count = idle_count + 1
     idle[idle_count] = co
   else
@@ -147,16 +147,16 @@ end
 -- ---- strands -------------------------------------------------------------------------------------------------------
 
 -- What a strand gives that parks itself.
-local parks = {}
+local suspended = {}
 
 local function after_step(t, co, ok, mark, ...)
   if ok and mark == ended then
     t.strand = nil
     keep_coroutine(co)
     return "ended", ...
-  elseif ok and mark == parks then
+  elseif ok and mark == suspended then
     t.strand = nil
-    return "parked"
+    return "suspended"
   elseif ok and t.awaits then
     return after_step(t, co, coroutine.resume(co, coroutine.yield()))
   end
@@ -173,18 +173,18 @@ end
 
 ---Lets a strand go on in the running task, until it ends, fails or parks itself.
 ---@param strand thread
----@param ... any a function and its arguments for one that has not begun, what task.park returns for another
----@return "ended"|"failed"|"parked" how
+---@param ... any a function and its arguments for one that has not begun, what task.suspend returns for another
+---@return "ended"|"failed"|"suspended" how
 ---@return any ... what the function returned, or raised
-function task.go_on(strand, ...)
+function task.resume(strand, ...)
   current.strand = strand
   return after_step(current, strand, coroutine.resume(strand, ...))
 end
 
 ---Parks the strand that runs.
 ---@return any ... what it goes on with
-function task.park()
-  return coroutine.yield(parks)
+function task.suspend()
+  return coroutine.yield(suspended)
 end
 
 ---Drops a parked strand: its pending `<close>` variables run.
@@ -194,7 +194,7 @@ function task.discard(strand, run)
   local owner = new_task(strand)
   owner.run = run
   local ok, failure = close_as(owner, strand)
-  if not ok and failure ~= run.doom then
+  if not ok and failure ~= run.fatal then
     task.on_failure(failure)
   end
 end

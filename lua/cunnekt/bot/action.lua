@@ -12,7 +12,7 @@ local options = require "cunnekt.base.options"
 local action = {}
 
 -- In bytes, to be safe.
-local longest_id = limits.characters.button_id.max
+local max_id_bytes = limits.characters.button_id.max
 
 ---@class cunnekt.action
 ---@field name string
@@ -155,8 +155,8 @@ function action_methods:pack(values)
     tokens[i + 1] = write(value)
   end
   local id = table.concat(tokens, ":")
-  if #id > longest_id then
-    error(("action '%s': the id would be %d bytes long; at most %d fit"):format(self.name, #id, longest_id), 2)
+  if #id > max_id_bytes then
+    error(("action '%s': the id would be %d bytes long; at most %d fit"):format(self.name, #id, max_id_bytes), 2)
   end
   return id
 end

@@ -97,7 +97,7 @@ function chat_methods:watch_window(before)
   end
   steps.within("watch", { self.contact, before }, function()
     self._scope.engine.turns:within(function(current)
-      current:gather("watches")[self.contact] = before
+      current:buffer("watches")[self.contact] = before
     end)
   end)
 end
@@ -228,15 +228,15 @@ local function send(self, payload, delivery)
   end
   -- The journal keeps the message as it is now, whatever the script does to the tables afterwards.
   local text = not delivery and json.encode(payload) or nil
-  local result, is_recalled = current:step("send", text or { payload, delivery }, function()
+  local result, is_replayed = current:step("send", text or { payload, delivery }, function()
     local err
     handle, err = send_now(self, payload, delivery, text, its_turn)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
   end, text and send_step_as_json or send_step)
   if result.err then
     return nil, journal.unpack_error(result.err)
-  elseif is_recalled then
-    handle = self._scope.engine.outbox:recall(result.id, payload)
+  elseif is_replayed then
+    handle = self._scope.engine.outbox:handle_of(result.id, payload)
     handle.track = delivery and delivery.track
   end
   return handle

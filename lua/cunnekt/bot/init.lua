@@ -157,7 +157,7 @@ local function tell(parts, kind, contact, told)
   local ok = steps.within(kind, told, function()
     local its_record, its_turn = record.own(contact, told), engine.turns:current()
     if its_turn then
-      table.insert(its_turn:gather "tells", its_record)
+      table.insert(its_turn:buffer "own_events", its_record)
       return true
     end
     local is_kept

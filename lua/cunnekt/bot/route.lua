@@ -45,7 +45,7 @@ function route.is_name(name)
 end
 
 -- Whether a handler for `what` hears an event of this kind and type.
-local function hears(what, kind, type)
+local function handles(what, kind, type)
   return what == type or (kind ~= "own" and (what == "any" or what == kind))
 end
 
@@ -143,7 +143,7 @@ function routes_methods:add(what, matcher, handler, opts, level)
     entry.debounce = opts.debounce
     self.has_debounce = true
   end
-  self.hears_own = self.hears_own or is_own[what]
+  self.handles_own = self.handles_own or is_own[what]
   table.insert(self._handlers, entry)
   -- Stable as long as the script registers its handlers in the same order.
   entry.name = formats.handler_name:format(#self._handlers, what)
@@ -197,7 +197,7 @@ local function candidates(self, event)
   if not list then
     list = {}
     for _, entry in ipairs(self._handlers) do
-      if hears(entry.what, event.kind, type) then
+      if handles(entry.what, event.kind, type) then
         list[#list + 1] = entry
       end
     end
@@ -228,7 +228,7 @@ end
 ---Whether some handler may hear this event; its matcher is not asked.
 ---@param event table
 ---@return boolean
-function routes_methods:hears(event)
+function routes_methods:has_handler_for(event)
   return #candidates(self, event) > 0
 end
 

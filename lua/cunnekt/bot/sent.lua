@@ -137,12 +137,12 @@ function sent_methods:wait(wanted, timeout)
     error("sent:wait: not within chat:step, which is done as a whole", 2)
   end
   local reached, err
-  local result, is_recalled = current:step("sent", { self.id or 0, wanted }, function()
+  local result, is_replayed = current:step("sent", { self.id or 0, wanted }, function()
     commit_first()
     reached, err = sent.wait_until(self, wanted, timeout)
     return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
   end, { is_internal = true, takes_time = true })
-  if not is_recalled then
+  if not is_replayed then
     return reached, err
   end
   sent.advance(self, result.state)

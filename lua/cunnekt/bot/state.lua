@@ -56,7 +56,7 @@ function state_methods:load()
   if not self.value or self._reading ~= reading then
     self._reading = reading
     if current then
-      current:note_read("state " .. self.contact)
+      current:record_read("state " .. self.contact)
     end
     -- A dialog that begins in the turn of a handler finds what that has changed, which is still to be kept.
     local is_changing, kept = holder ~= nil and self.value ~= nil, self.text
@@ -66,7 +66,7 @@ function state_methods:load()
     end
   end
   if current then
-    current:gather("states")[self.contact] = self
+    current:buffer("states")[self.contact] = self
   end
   if its_run and not its_run.is_in_step then
     its_run:hold(self)
@@ -97,12 +97,12 @@ end
 
 ---Notes that the store has this text now.
 ---@param text string
-function state_methods:keep(text)
+function state_methods:mark_saved(text)
   self.text = text
 end
 
 ---Drops what was loaded.
-function state_methods:forget()
+function state_methods:unload()
   self.value = nil
 end
 

@@ -40,7 +40,7 @@ local function read(engine, current, key)
   if changed ~= nil then
     return changed or nil
   end
-  current:note_read("value " .. key)
+  current:record_read("value " .. key)
   return engine.store:value(key)
 end
 
@@ -79,7 +79,7 @@ function values_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
   return within(self, "set", key, value, function(current)
-    current:gather("values")[key] = text
+    current:buffer("values")[key] = text
     return true
   end)
 end
@@ -99,7 +99,7 @@ function values_methods:add(key, value)
     if read(self._engine, current, key) ~= nil then
       return false
     end
-    current:gather("values")[key] = text
+    current:buffer("values")[key] = text
     return true
   end)
 end
@@ -118,7 +118,7 @@ function values_methods:increment(key, amount)
       error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
     end
     value = value + (amount or 1)
-    current:gather("values")[key] = json.encode(value)
+    current:buffer("values")[key] = json.encode(value)
     return value
   end)
 end

@@ -23,7 +23,7 @@ local dispatch = {}
 -- Gives a status what the script kept with the message that it is about.
 local function add_track(self, status, contact)
   local engine = self.engine
-  if not status.id or not (self.routes:hears(status) or engine.outbox:has_unknown()) then
+  if not status.id or not (self.routes:has_handler_for(status) or engine.outbox:has_unknown()) then
     return
   end
   local track = engine.store:track_of(status.id)
@@ -87,9 +87,9 @@ local function new_run(self, record, it)
 end
 
 -- An unknown event that no handler wants is kept as a dead letter, for somebody to look at.
-local function bury_unknown(self, its_turn)
+local function make_dead_letter(self, its_turn)
   local why = errors.new("unknown", "the webhook's form is not known, and no handler hears 'unknown'")
-  self.engine.store:bury(its_turn.record, why)
+  self.engine.store:put_dead(its_turn.record, why)
   its_turn.record = nil
 end
 
@@ -102,9 +102,9 @@ local function run_handlers(self, record, opened, ending)
     if not it then
       return
     elseif it.kind == "status" then
-      self.dialogs:note_status(it, its_turn)
-    elseif it.kind == "unknown" and not self.routes:hears(it) then
-      return bury_unknown(self, its_turn)
+      self.dialogs:on_status(it, its_turn)
+    elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
+      return make_dead_letter(self, its_turn)
     end
     execute.call(self.dialogs, new_run(self, record, it))
   end, ending.call)
@@ -112,7 +112,7 @@ end
 
 -- Finds out whom an event is for: nobody while a person has taken over, a word that works everywhere, a dialog that waits
 -- for it, or the handlers.
-local function bring(self, record, ending)
+local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
   local dialogs = self.dialogs
@@ -147,7 +147,7 @@ local function on_turn(self, record, done)
     return run_handlers(self, record, nil, ending)
   end
   task.spawn(function()
-    local ok, failure = pcall(bring, self, record, ending)
+    local ok, failure = pcall(dispatch_event, self, record, ending)
     if not ok then
       ending.call(errors.is(failure) and failure or errors.new("handler", tostring(failure)), record)
     end
@@ -163,7 +163,7 @@ local function on_answer(self, row, outcome, err)
   if next(dialogs.sent_waits) then
     records = { dialogs:sent_record(row.id) }
   end
-  if self.routes.hears_own and self.routes:hears(told) then
+  if self.routes.handles_own and self.routes:has_handler_for(told) then
     records = records or {}
     told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
     told.payload = row.payload

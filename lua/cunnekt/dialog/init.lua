@@ -134,7 +134,7 @@ function dialogs_methods:on_committed(its_run)
   if its_run.waiting then
     self.is_used = true
     self.resident:add(its_run)
-    self.due:look_at(its_run.waiting.due)
+    self.due:check_at(its_run.waiting.due)
   end
 end
 
@@ -145,7 +145,7 @@ function dialogs_methods:on_pauses(pauses)
     self.has_paused = self.has_paused or is_paused
     self.is_used = self.is_used or is_paused
     if not is_paused then
-      self.due:look_at(clock.now())
+      self.due:check_at(clock.now())
     end
   end
 end
@@ -177,11 +177,11 @@ end
 ---Notes a status in the turn that handles it.
 ---@param status table
 ---@param its_turn cunnekt.turn
-function dialogs_methods:note_status(status, its_turn)
+function dialogs_methods:on_status(status, its_turn)
   if next(self.sent_waits) and status.id then
-    local record = self:sent_record(self.engine.outbox:number_of(status.id))
+    local record = self:sent_record(self.engine.outbox:id_of(status.id))
     if record then
-      table.insert(its_turn:gather "tells", record)
+      table.insert(its_turn:buffer "own_events", record)
     end
   end
 end
@@ -225,7 +225,7 @@ local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
   if before and before.is_stored then
-    table.insert(its_turn:gather "ends", before.id)
+    table.insert(its_turn:buffer "ends", before.id)
   end
   self:cancel(plan.contact, plan.name)
   return run.new {
@@ -262,7 +262,7 @@ function dialogs_methods:begin_planned(its_run)
   end
   for _, plan in ipairs(plans) do
     local told = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
-    table.insert(task.running().turn:gather "tells", record_of.own(plan.contact, told))
+    table.insert(task.running().turn:buffer "own_events", record_of.own(plan.contact, told))
   end
 end
 
@@ -295,7 +295,7 @@ function dialogs_methods:cancel(contact, name)
     end
   end
   if its_turn then
-    table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:gather "ends")
+    table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:buffer "ends")
     return #ids
   end
   local ok, err = self.store:end_dialogs(ids)
@@ -355,7 +355,7 @@ function dialogs_methods:start()
   self.has_paused = paused > 0
   self.is_used = self.is_used or is_any or self.has_paused
   self.sent_waits = is_any and self.store:sent_waits() or {}
-  self.due:look_at(at)
+  self.due:check_at(at)
 end
 
 ---Continues no dialog any more.

@@ -35,7 +35,7 @@ function failure_methods:on_turn(record, err, what, done)
     log.warn("a turn could not be kept: %s", err.message)
     return done(retry.store)
   elseif err.kind == "conflict" and not what.is_finished then
-    record.has_met = true
+    record.had_conflict = true
     return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
   elseif err.kind == "diverged" and what.run then
     -- The dialog is broken, so this time the event goes to the handlers.
@@ -49,7 +49,7 @@ function failure_methods:on_turn(record, err, what, done)
   err.is_final = what.is_finished or record.attempts >= self._attempts
   self._on_failure(err, what.event)
   if not err.is_final then
-    self._store:note_attempt(record)
+    self._store:put_attempts(record)
     return self._inbox:try_later(record, retry.turn(record.attempts), done)
   end
   if what.run then
@@ -57,7 +57,7 @@ function failure_methods:on_turn(record, err, what, done)
   end
   if not what.is_finished then
     self._counts.events_dead = self._counts.events_dead + 1
-    self._store:bury(record, err)
+    self._store:put_dead(record, err)
   end
   done()
 end

@@ -11,7 +11,7 @@ local webhook = require "cunnekt.provider.webhook"
 local inbox = {}
 
 -- So many waiting events are kept in memory whole; of those beyond only the place in the store is.
-local most_in_memory = 2000
+local max_in_memory = 2000
 
 local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
@@ -76,7 +76,7 @@ end
 ---@param records cunnekt.inbox.record[] in the order of acceptance
 function inbox_methods:enqueue(records)
   for _, record in ipairs(records) do
-    if self._lanes.items >= most_in_memory then
+    if self._lanes.items >= max_in_memory then
       record.event, record.body = nil, nil
     end
     record.queued_at = clock.monotonic()
@@ -187,11 +187,11 @@ end
 ---Takes a waiting event's turn now, if it waits for another try.
 ---@param seq integer
 ---@param contact string
-function inbox_methods:hurry(seq, contact)
-  self._lanes:hurry(("retry %d"):format(seq))
+function inbox_methods:retry_now(seq, contact)
+  self._lanes:retry_now(("retry %d"):format(seq))
   local head = self._lanes:head(contact)
   if head and head.seq == seq then
-    self._lanes:hurry(contact)
+    self._lanes:retry_now(contact)
   end
 end
 

@@ -184,7 +184,7 @@ end
 
 ---Starts the head of a lane now, if it waits for another try.
 ---@param key string
-function lanes_methods:hurry(key)
+function lanes_methods:retry_now(key)
   local lane = self._lanes[key]
   if lane and lane.timer then
     lane.timer:close()
@@ -209,7 +209,7 @@ function lanes_methods:push_front(key, item)
     lane[lane.first] = item
   end
   self.items = self.items + 1
-  self:hurry(key)
+  self:retry_now(key)
 end
 
 ---Adds an item to a lane of its own, to be started after a pause.

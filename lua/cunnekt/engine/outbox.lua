@@ -15,11 +15,11 @@ local outbox = {}
 
 -- Temporary failures: the message surely was not accepted, and stays queued. A refused key or certificate is one of them:
 -- somebody will repair it, and the replies to customers must still be there then.
-local is_passing = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
+local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
 -- So many of the last messages are remembered, for messages that must not arrive before one of them.
 local remembered = 1024
 -- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
-local most_early = 1000
+local max_early = 1000
 
 local outbox_methods = {}
 local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
@@ -186,23 +186,23 @@ function outbox_methods:drop(id, contact)
     return false
   end
   row.is_dropped = true
-  self._lanes:hurry(contact)
+  self._lanes:retry_now(contact)
   return true
 end
 
 ---The number of a message that was accepted. May wait.
 ---@param message_id string
 ---@return integer? id nil when it is not known
-function outbox_methods:number_of(message_id)
+function outbox_methods:id_of(message_id)
   local handle = self._by_message_id[message_id]
-  return handle and handle.id or self._store:number_of(message_id)
+  return handle and handle.id or self._store:outbox_id_of(message_id)
 end
 
 ---The handle of an earlier message, of this process or one before it. May wait.
 ---@param id integer
 ---@param payload table
 ---@return cunnekt.sent
-function outbox_methods:recall(id, payload)
+function outbox_methods:handle_of(id, payload)
   local handle = self._by_id[id]
   if handle then
     return handle
@@ -267,7 +267,7 @@ local function settle_failure(self, row, err, done)
   if is_unknown and unknown_ends[row.unknown] then
     give_up(self, row, unknown_ends[row.unknown], err)
     return done()
-  elseif not is_unknown and not is_passing[err.kind] and not err.retryable then
+  elseif not is_unknown and not is_temporary[err.kind] and not err.retryable then
     give_up(self, row, "rejected", err)
     return done()
   end
@@ -303,13 +303,13 @@ local function settle_accepted(self, row, answer, done)
 end
 
 -- Seconds for which a message waits for the one before it to arrive; then it goes all the same.
-local longest_follow = 60
+local max_wait = 60
 
 -- Waits until the message before this one has reached the wanted state. It is accepted already: a lane sends one at a time.
 local function wait_for_previous(self, row)
   local previous = row.after == "delivered" and self._last[row.contact]
   if previous and previous ~= row.handle then
-    self._handles.wait_until(previous, "delivered", longest_follow)
+    self._handles.wait_until(previous, "delivered", max_wait)
   end
   self._recent_at = self._recent_at % remembered + 1
   self._recent[self._recent_at], self._last[row.contact] = row.handle, row.handle
@@ -345,7 +345,7 @@ end
 -- ---- uncertain deliveries that a status settles ----------------------------------------------------------------------
 
 -- Seconds by which the provider's clock and ours may differ, and for which a status may still settle a lost answer.
-local clock_slack, longest_doubt = 60, 3600
+local clock_slack, max_uncertain = 60, 3600
 
 ---Whether some message may be held because its delivery is uncertain.
 ---@return boolean
@@ -358,7 +358,7 @@ end
 function outbox_methods:wait_for_answer(contact)
   local row = self._lanes:head(contact)
   if row then
-    self._handles.wait_until(row.handle, "accepted", longest_follow)
+    self._handles.wait_until(row.handle, "accepted", max_wait)
   end
 end
 
@@ -371,7 +371,7 @@ function outbox_methods:settle_by_status(contact, status)
     return nil
   end
   local at = status.timestamp or clock.now()
-  return self._store:settle_unknown(contact, status, at + clock_slack, at - longest_doubt)
+  return self._store:settle_unknown(contact, status, at + clock_slack, at - max_uncertain)
 end
 
 -- ---- statuses --------------------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ function outbox_methods:on_status(status, seq)
       self._store:raise_sent(status)
     end
     self._handles.advance(handle, status.status, error_of(status))
-  elseif status.id and self._lanes:active() > 0 and self._early_count < most_early then
+  elseif status.id and self._lanes:active() > 0 and self._early_count < max_early then
     local waiting = self._early[status.id] or {}
     self._early[status.id] = waiting
     waiting[#waiting + 1] = status

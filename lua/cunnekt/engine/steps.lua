@@ -21,7 +21,7 @@ end
 ---@param fn fun(): any
 ---@param opts? table as in cunnekt.run's method `step`
 ---@return any result
----@return boolean is_recalled
+---@return boolean is_replayed
 function steps.step(kind, subject, fn, opts)
   local current = steps.current()
   if not current then
@@ -51,11 +51,11 @@ local function record(kind, subject, fn)
     return fn()
   end
   local value, err
-  local kept, is_recalled = current:step(kind, subject, function()
+  local kept, is_replayed = current:step(kind, subject, function()
     value, err = fn()
     return { v = journal.snapshot(value), err = err ~= nil and journal.pack_error(err) or nil }
   end, waiting_call)
-  if is_recalled then
+  if is_replayed then
     return kept.v, kept.err and journal.unpack_error(kept.err)
   end
   return value, err

@@ -28,7 +28,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field cuts table<integer, table> run → the step at which its journal is cut off, and the steps it had
 ---@field kept table[] messages that are kept for a dialog: dialog, bodies
 ---@field taken integer[] kept messages that a dialog has consumed
----@field tells cunnekt.inbox.record[] our own events that this turn causes
+---@field own_events cunnekt.inbox.record[] our own events that this turn causes
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window at which to tell
@@ -42,13 +42,13 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field drop fun(self) releases a run that cannot continue
 
 local buffered = {
-  "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "tells",
+  "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
 }
 
 -- Most turns buffer one or two things; this one table stands for all the others.
 local nothing = setmetatable({}, {
   __newindex = function()
-    error("a turn must `gather` first", 2)
+    error("a turn must call `buffer` first", 2)
   end,
 })
 for _, name in ipairs(buffered) do
@@ -65,7 +65,7 @@ end
 ---What the turn buffers of one kind, to add to.
 ---@param name string
 ---@return table
-function turn_methods:gather(name)
+function turn_methods:buffer(name)
   local it = self[name]
   if it == nothing then
     it = {}
@@ -75,20 +75,20 @@ function turn_methods:gather(name)
 end
 
 ---Forgets which states were touched and what was read.
-function turn_methods:forget_reading()
+function turn_methods:clear_reads()
   self.states, self.reads = nil, nil
 end
 
 -- ---- concurrent turns ------------------------------------------------------------------------------------------
 
 -- A turn is run again after a conflict; so many conflicts in a row mean a fault.
-local most_conflicts = 100
+local max_conflicts = 100
 
 ---Remembers that this turn depends on something that other turns may change.
 ---@param what string
-function turn_methods:note_read(what)
+function turn_methods:record_read(what)
   if self.reads[what] == nil then
-    self:gather("reads")[what] = self.turns._versions[what] or 0
+    self:buffer("reads")[what] = self.turns._versions[what] or 0
   end
 end
 
@@ -104,30 +104,30 @@ end
 
 -- A turn that had a conflict runs again only when no other such turn is under way: otherwise they would conflict again and
 -- again, and keep the processor busy with turns that are thrown away.
-local function take_place(self)
-  local places = self.turns._places
-  if places.is_taken then
+local function acquire_retry(self)
+  local retries = self.turns._retries
+  if retries.is_held then
     task.await(function(done)
-      places.last = places.last + 1
-      places[places.last] = done
+      retries.last = retries.last + 1
+      retries[retries.last] = done
     end)
   end
-  places.is_taken, self.has_place = true, true
+  retries.is_held, self.holds_retry = true, true
 end
 
-local function leave_place(self)
-  if not self.has_place then
+local function release_retry(self)
+  if not self.holds_retry then
     return
   end
-  self.has_place = false
-  local places = self.turns._places
-  if places.first > places.last then
-    places.is_taken = false
+  self.holds_retry = false
+  local retries = self.turns._retries
+  if retries.first > retries.last then
+    retries.is_held = false
     return
   end
-  local go = places[places.first]
-  places[places.first] = nil
-  places.first = places.first + 1
+  local go = retries[retries.first]
+  retries[retries.first] = nil
+  retries.first = retries.first + 1
   go()
 end
 
@@ -143,7 +143,7 @@ local function close_turn(self)
   end
 end
 
-local function note_changes(self, states)
+local function bump_versions(self, states)
   local versions = self.turns._versions
   for key in pairs(self.values) do
     versions["value " .. key] = (versions["value " .. key] or 0) + 1
@@ -156,7 +156,7 @@ end
 ---Adds a message to what this turn will send.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
-  local sends = self:gather "sends"
+  local sends = self:buffer "sends"
   sends[#sends + 1] = row
 end
 
@@ -175,8 +175,8 @@ function turn_methods:commit_more()
   if not run then
     -- The script may still hold these states. A run reads its own anew.
     for contact, state in pairs(states) do
-      self:gather("states")[contact] = state
-      self:note_read("state " .. contact)
+      self:buffer("states")[contact] = state
+      self:record_read("state " .. contact)
     end
   end
 end
@@ -200,7 +200,7 @@ end
 local function new_change()
   return {
     ends = nil, cuts = nil, kept = nil, taken = nil, ended = nil, run = nil, resume = nil, record = nil, sends = nil,
-    values = nil, states = nil, watches = nil, pauses = nil, jobs = nil, tells = nil,
+    values = nil, states = nil, watches = nil, pauses = nil, jobs = nil, own_events = nil,
   }
 end
 
@@ -220,7 +220,7 @@ end
 -- Marks the states and the event as the store has them now.
 local function settle_commit(self, change, states)
   for contact, text in pairs(states) do
-    self.states[contact]:keep(text)
+    self.states[contact]:mark_saved(text)
   end
   self.has_committed = true
   local record = self.record
@@ -249,11 +249,11 @@ function turn_methods:commit(stage)
     return true
   end
   self.is_committing = true
-  note_changes(self, states)
+  bump_versions(self, states)
   turns._outbox:mark(self.sends)
   change.record, change.sends, change.values = self.record, self.sends, self.values
   change.states, change.watches, change.pauses, change.jobs = states, self.watches, self.pauses, self.jobs
-  change.tells = self.tells
+  change.own_events = self.own_events
   local ok, err = turns._store:commit(change)
   if not ok then
     self.is_committing = false
@@ -261,15 +261,15 @@ function turn_methods:commit(stage)
   end
   settle_commit(self, change, states)
   clear(self)
-  leave_place(self)
+  release_retry(self)
   if change.run or change.pauses ~= nothing or change.jobs ~= nothing then
     turns._on_commit(change)
   end
   if change.sends ~= nothing then
     turns._outbox:enqueue(change.sends)
   end
-  if change.tells ~= nothing then
-    turns._inbox:enqueue(change.tells)
+  if change.own_events ~= nothing then
+    turns._inbox:enqueue(change.own_events)
   end
   self.is_committing = false
   return true
@@ -278,7 +278,7 @@ end
 ---Drops everything buffered since the last commit.
 function turn_methods:abandon()
   for _, state in pairs(self.states) do
-    state:forget()
+    state:unload()
   end
   for _, row in ipairs(self.sends) do
     self.turns._outbox:discard(row)
@@ -306,7 +306,7 @@ end
 
 -- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
 local function run_until_committed(self, fn)
-  for _ = 1, most_conflicts do
+  for _ = 1, max_conflicts do
     local ok, failure, why = xpcall(fn, turn.with_traceback, self)
     if ok then
       -- It may raise as well: a state that cannot be written as JSON.
@@ -322,20 +322,20 @@ local function run_until_committed(self, fn)
       failure = turn.with_traceback(failure)
     end
     if ok then
-      leave_place(self)
+      release_retry(self)
       return nil
     end
     local is_under_way = self.has_committed or self.is_continued
     self:abandon()
     if failure.kind ~= "conflict" or is_under_way then
-      leave_place(self)
+      release_retry(self)
       return failure, self.run
-    elseif not self.has_place then
-      take_place(self)
+    elseif not self.holds_retry then
+      acquire_retry(self)
     end
     self.run = nil
   end
-  leave_place(self)
+  release_retry(self)
   return errors.new("conflict", "other turns keep changing the same values")
 end
 
@@ -351,7 +351,7 @@ function turn.manager(parts)
     _inbox = parts.inbox,
     _outbox = parts.outbox,
     _versions = {},
-    _places = { first = 1, last = 0, is_taken = false },
+    _retries = { first = 1, last = 0, is_held = false },
     _open = 0,
   }, turns_mt)
 end
@@ -409,8 +409,8 @@ end
 
 local function run_in_task(self, fn, on_end)
   task.running().turn = self
-  if self.record and self.record.has_met then
-    take_place(self) -- it cannot be run again in place, so it must not have a conflict this time
+  if self.record and self.record.had_conflict then
+    acquire_retry(self) -- it cannot be run again in place, so it must not have a conflict this time
   end
   open_turn(self.turns)
   local failure, its_run = run_until_committed(self, fn)

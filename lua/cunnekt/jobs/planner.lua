@@ -75,12 +75,12 @@ end
 -- Changes the schedule in the running turn, or in one of its own. In a run that is rebuilt, that is not done again.
 local function within(self, kind, name, change)
   local err
-  local result, is_recalled = steps.step(kind, name, function()
+  local result, is_replayed = steps.step(kind, name, function()
     local its_result
     its_result, err = self._turns:within(change)
     return its_result
   end)
-  return result, err, is_recalled
+  return result, err, is_replayed
 end
 
 -- Puts a job on the schedule. Its callers are methods and don't call it last, so that level 3 is the script's line.
@@ -107,11 +107,11 @@ local function plan(self, where, known_options, its_timing, opts, name, fn)
     self._schedule:declare(job)
     return self._bot
   end
-  local ok, err, is_recalled = within(self, "job", name, function(current)
+  local ok, err, is_replayed = within(self, "job", name, function(current)
     self._schedule:plan(current, job)
     return true
   end)
-  if is_recalled then
+  if is_replayed then
     self._schedule:adopt(job)
   end
   return ok and self._bot or nil, err

@@ -19,11 +19,11 @@ local schedule_methods = {}
 local schedule_mt = { __index = schedule_methods, __name = "cunnekt.schedule" }
 
 -- Seconds between looks at the clock, and seconds by which a run may be late before it counts as missed.
-local longest_sleep, grace = 60, 60
+local max_sleep, grace = 60, 60
 -- Runs at once: after a long silence thousands of jobs may be due.
-local most_at_once = 100
+local max_running = 100
 -- Runs that `catch_up = "all"` makes up for; what is due beyond them is left out.
-local most_made_up = 100
+local max_caught_up = 100
 -- Seconds by which the wall clock may be put back without anybody noticing.
 local slack = 1
 
@@ -59,21 +59,21 @@ function schedule.new(options)
 end
 
 -- Names may hold numbers of customers, which are not for the log.
-local function shown(name)
+local function redacted(name)
   return (name:gsub("%d%d%d%d%d+", "…"))
 end
 
 -- ---- waiting -----------------------------------------------------------------------------------------------------
 
-local look
+local run_due
 
 -- Sets the timer to the earliest job, if it is not set to something earlier.
 local function arm(self)
   local first = self._queue:first()
-  if self._is_stopped or not self._is_started or not first or self._running >= most_at_once then
+  if self._is_stopped or not self._is_started or not first or self._running >= max_running then
     return
   end
-  local pause = math.max(0, math.min(first.at - clock.now(), longest_sleep))
+  local pause = math.max(0, math.min(first.at - clock.now(), max_sleep))
   local at = clock.monotonic() + pause
   if self._timer and self._timer_at <= at then
     return
@@ -83,7 +83,7 @@ local function arm(self)
   self._timer_at = at
   self._timer = clock.after(pause, function()
     self._timer = nil
-    look(self)
+    run_due(self)
   end)
 end
 
@@ -110,9 +110,9 @@ end
 -- ---- a run -------------------------------------------------------------------------------------------------------
 
 -- Writes what is so already, and goes on with it.
-local function insist(self, change)
-  self._store:insist_job(change, function()
-    self:enact { [change.job.name] = change }
+local function write_done(self, change)
+  self._store:write_job(change, function()
+    self:apply { [change.job.name] = change }
     if self._jobs[change.job.name] == change.job then
       queue(self, change.job)
       arm(self)
@@ -133,10 +133,10 @@ local function due_times(job, now)
     return due, job.timing:next(due, now)
   end
   local following = job.timing:next(due, due)
-  job.made_up = following and following <= now and (job.made_up or 0) + 1 or 0
-  if job.made_up > most_made_up then
-    log.warn("the job '%s' was due more than %d times: the rest is left out", shown(job.name), most_made_up)
-    job.made_up, following = 0, job.timing:next(due, now)
+  job.caught_up = following and following <= now and (job.caught_up or 0) + 1 or 0
+  if job.caught_up > max_caught_up then
+    log.warn("the job '%s' was due more than %d times: the rest is left out", redacted(job.name), max_caught_up)
+    job.caught_up, following = 0, job.timing:next(due, now)
   end
   return due, following
 end
@@ -144,7 +144,7 @@ end
 -- A run that left nothing behind is tried again, unless the next one is due before that.
 local function after_failure(self, job, change, err)
   if err.kind == "store" then
-    log.warn("a run of the job '%s' could not be kept: %s", shown(job.name), err.message)
+    log.warn("a run of the job '%s' could not be kept: %s", redacted(job.name), err.message)
     job.retry_at = clock.now() + retry.store
     return queue(self, job)
   end
@@ -154,21 +154,21 @@ local function after_failure(self, job, change, err)
   err.is_final = job.attempts >= self._options.attempts or (change.due ~= nil and change.due <= retry_at)
   self._options.fail(err)
   if err.is_final then
-    return insist(self, change)
+    return write_done(self, change)
   end
   job.retry_at = retry_at
   queue(self, job)
-  self._store:insist_job { kind = "tried", job = job }
+  self._store:write_job { kind = "tried", job = job }
 end
 
 local function ended(self, job, change, err)
   self._running = self._running - 1
   job.is_running = false
   if err and err.kind ~= "store" then
-    err.message = ("the job '%s' failed: %s"):format(shown(job.name), err.message)
+    err.message = ("the job '%s' failed: %s"):format(redacted(job.name), err.message)
   end
   local is_planned = self._jobs[job.name] == job and not self._is_stopped
-  if err and is_planned and not change.is_enacted then
+  if err and is_planned and not change.is_applied then
     after_failure(self, job, change, err)
   else
     if err and err.kind ~= "store" then
@@ -188,14 +188,14 @@ end
 local function fire(self, job, now)
   local due, following = due_times(job, now)
   if not due then
-    return insist(self, { kind = "done", job = job, due = following, ran = job.ran, last = job.last })
+    return write_done(self, { kind = "done", job = job, due = following, ran = job.ran, last = job.last })
   end
   local change = { kind = "done", job = job, due = following, ran = due, last = now }
   local info = { name = job.name, due = due, last = job.last, args = job.args and json.decode(job.args)[1] }
   job.retry_at, job.is_running = nil, true
   self._running = self._running + 1
   self._options.run(function(current)
-    current:gather("jobs")[job.name] = change
+    current:buffer("jobs")[job.name] = change
     current.is_of_job = true
     return (job.fn or self._functions[job.runs])(info)
   end, function(err)
@@ -203,13 +203,13 @@ local function fire(self, job, now)
   end)
 end
 
-function look(self)
+function run_due(self)
   local now = clock.now()
   if now < self._seen - slack then
     correct(self, now)
   end
   self._seen = now
-  while self._running < most_at_once and not self._is_stopped do
+  while self._running < max_running and not self._is_stopped do
     local first = self._queue:first()
     if not first or first.at > now then
       break
@@ -225,7 +225,7 @@ end
 
 ---Takes up what a turn's commit has made true.
 ---@param changes table<string, table> as cunnekt.turn gathers them
-function schedule_methods:enact(changes)
+function schedule_methods:apply(changes)
   for name, change in pairs(changes) do
     local job = change.job
     if change.kind == "put" then
@@ -234,7 +234,7 @@ function schedule_methods:enact(changes)
     elseif change.kind == "drop" then
       self._jobs[name], self._orphans[name] = nil, nil
     elseif change.kind == "done" then
-      change.is_enacted = true
+      change.is_applied = true
       job.due, job.ran, job.last, job.attempts = change.due, change.ran, change.last, 0
       job.retry_at = nil
       if not job.due and self._jobs[name] == job then
@@ -268,7 +268,7 @@ local function plan_anew(self, job, now)
 end
 
 -- Takes over what an earlier life left of a job.
-local function go_on(job, row, now)
+local function restore(job, row, now)
   job.serial, job.due, job.ran, job.last, job.attempts = row.serial, row.due, row.ran, row.last, row.attempts
   if job.due > now then
     job.due = job.timing:corrected(job.due, now, job.ran) or job.due
@@ -306,12 +306,12 @@ function schedule_methods:plan(current, job)
   local repeats = job.timing.kind ~= "after"
   if repeats and known and known.spec == job.spec and not is_changed then
     known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
-    current:gather("jobs")[name] = change or { kind = "bind", job = known }
+    current:buffer("jobs")[name] = change or { kind = "bind", job = known }
   elseif repeats and orphan and orphan.spec == job.spec and not is_changed then
-    go_on(job, orphan, now)
-    current:gather("jobs")[name] = { kind = "put", job = job }
+    restore(job, orphan, now)
+    current:buffer("jobs")[name] = { kind = "put", job = job }
   else
-    current:gather("jobs")[name] = plan_anew(self, job, now)
+    current:buffer("jobs")[name] = plan_anew(self, job, now)
   end
 end
 
@@ -320,8 +320,8 @@ end
 function schedule_methods:adopt(job)
   local orphan = self._orphans[job.name]
   if orphan and orphan.spec == job.spec then
-    go_on(job, orphan, clock.now())
-    self:enact { [job.name] = { kind = "put", job = job } }
+    restore(job, orphan, clock.now())
+    self:apply { [job.name] = { kind = "put", job = job } }
   end
 end
 
@@ -335,16 +335,16 @@ function schedule_methods:cancel(current, name)
   if change then
     is_planned = change.kind ~= "drop" and (change.kind ~= "done" or change.due ~= nil)
   end
-  current:gather("jobs")[name] = { kind = "drop", name = name }
+  current:buffer("jobs")[name] = { kind = "drop", name = name }
   return is_planned
 end
 
 -- ---- the start ---------------------------------------------------------------------------------------------------
 
-local function tell_of_orphans(self)
+local function log_orphans(self)
   local names = {}
   for name in pairs(self._orphans) do
-    names[#names + 1] = shown(name)
+    names[#names + 1] = redacted(name)
   end
   if #names == 0 then
     return
@@ -356,17 +356,17 @@ local function tell_of_orphans(self)
 end
 
 -- A row that this script did not declare: a job that a handler made in an earlier life, or one without a function.
-local function take_row(self, row, now, changes)
+local function load_row(self, row, now, changes)
   local its_timing, err
   if row.runs and self._functions[row.runs] then
     its_timing, err = timing.parse(row.spec)
   end
   if err then
-    log.warn("the job '%s' cannot run: %s", shown(row.name), err.message)
+    log.warn("the job '%s' cannot run: %s", redacted(row.name), err.message)
   end
   if its_timing then
     row.timing = its_timing
-    go_on(row, row, now)
+    restore(row, row, now)
     self._jobs[row.name] = row
     queue(self, row)
   elseif row.due < now - self._options.keep_days * units.day then
@@ -377,13 +377,13 @@ local function take_row(self, row, now, changes)
 end
 
 -- A job that this script declared goes on where an earlier life left it, if it is the same job.
-local function take_declared(self, job, row, now)
+local function load_declared(self, job, row, now)
   local is_same = row and row.spec == job.spec
   local is_over = is_same and job.timing.kind == "after" and job.catch_up == "skip" and row.due < now - grace
   if not is_same or is_over then
     return plan_anew(self, job, now)
   end
-  go_on(job, row, now)
+  restore(job, row, now)
   return { kind = "bind", job = job }
 end
 
@@ -400,16 +400,16 @@ function schedule_methods:load()
     by_name[row.name] = row
     self._serial = math.max(self._serial, row.serial)
     if not self._declared[row.name] then
-      take_row(self, row, now, changes)
+      load_row(self, row, now, changes)
     end
   end
   for name, job in pairs(self._declared) do
-    changes[name] = take_declared(self, job, by_name[name], now)
+    changes[name] = load_declared(self, job, by_name[name], now)
     self._jobs[name] = job
     queue(self, job)
   end
   self._is_loaded = true
-  tell_of_orphans(self)
+  log_orphans(self)
   return self._store:put_jobs(changes)
 end
 

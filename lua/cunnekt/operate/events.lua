@@ -121,21 +121,21 @@ local function set_of(seqs)
   return set
 end
 
--- Gives revived events to a running inbox. Each goes to the front of its lane, so the last is the first to be given.
-local function handle_first(service, rows, revived)
-  local is_revived = set_of(revived)
+-- Gives requeued events to a running inbox. Each goes to the front of its lane, so the last is the first to be given.
+local function handle_first(service, rows, requeued)
+  local is_requeued = set_of(requeued)
   table.sort(rows, by_seq)
   for i = #rows, 1, -1 do
-    if is_revived[rows[i].seq] then
+    if is_requeued[rows[i].seq] then
       service.inbox:retry_first(rows[i].seq, rows[i].contact)
     end
   end
 end
 
 -- A waiting event runs now, even when the pause before its next attempt is not over.
-local function hurry(service, rows)
+local function retry_now(service, rows)
   for _, row in ipairs(rows) do
-    service.inbox:hurry(row.seq, row.contact)
+    service.inbox:retry_now(row.seq, row.contact)
   end
 end
 
@@ -144,16 +144,16 @@ local function retry(target, args)
   if not found then
     return nil, err
   end
-  local revived
-  revived, err = target.store:revive_events(seqs_of(found.dead))
-  if not revived then
+  local requeued
+  requeued, err = target.store:requeue_events(seqs_of(found.dead))
+  if not requeued then
     return nil, err
   end
   if target.service then
-    handle_first(target.service, found.dead, revived)
-    hurry(target.service, found.pending)
+    handle_first(target.service, found.dead, requeued)
+    retry_now(target.service, found.pending)
   end
-  return { retried = json.array(revived), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
+  return { retried = json.array(requeued), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
 end
 
 -- Splits waiting events into those that can still be dropped and those that are being handled now.
@@ -184,7 +184,7 @@ local function drop(target, args)
     return nil, err
   end
   if target.service then
-    hurry(target.service, waiting) -- each finds its row gone, and its lane goes on
+    retry_now(target.service, waiting) -- each finds its row gone, and its lane goes on
   end
   table.move(others, 1, #others, #dropped + 1, dropped)
   return { dropped = json.array(dropped), busy = busy, missing = found.missing }

@@ -24,7 +24,7 @@ local function count_waiting(target)
 end
 
 local function about(target)
-  local dead_letters, err = target.store:count_set_aside()
+  local dead_letters, err = target.store:count_dead_letters()
   local waiting
   if dead_letters then
     waiting, err = count_waiting(target)

@@ -79,7 +79,7 @@ end
 local function count_dead_letters(self)
   local now = clock.monotonic()
   if now - self._counted_at > max_age then
-    local found = self._service.store:count_set_aside()
+    local found = self._service.store:count_dead_letters()
     if found then
       self._dead_letters, self._counted_at = found, now
     end

@@ -87,7 +87,7 @@ local function connect(self, routes)
         change.run:on_committed()
       end
       self.dialogs:on_pauses(change.pauses)
-      self.schedule:enact(change.jobs)
+      self.schedule:apply(change.jobs)
     end,
   }
 end

@@ -16,7 +16,7 @@ local window_pace, sweep_pace, step_pause = 30, 3600, 0.2
 local maintenance_methods = {}
 local maintenance_mt = { __index = maintenance_methods, __name = "cunnekt.maintenance" }
 
-local function tell_of_windows(service)
+local function queue_window_events(service)
   local records, err = service.store:closing_windows(function(contact, ends_at)
     local _, to = identity.parts(contact)
     return record.own(contact, { status = "window_closing", recipient = to, ends_at = ends_at })
@@ -59,7 +59,7 @@ end
 ---@return table maintenance
 function maintenance.start(service)
   local self = setmetatable({ _service = service }, maintenance_mt)
-  repeat_every(self, "_windows", window_pace, tell_of_windows)
+  repeat_every(self, "_windows", window_pace, queue_window_events)
   repeat_every(self, "_sweep", sweep_pace, sweep)
   return self
 end

@@ -11,7 +11,7 @@ local webhook_server = require "cunnekt.service.webhook_server"
 local start = {}
 
 -- Reads what an earlier process left.
-local function read_rest(service)
+local function read_unfinished(service)
   local records, err = service.store:pending()
   if not records then
     return nil, err
@@ -33,7 +33,7 @@ local function read_rest(service)
 end
 
 -- Tells the script what was left, in a turn of its own, before anything of it continues.
-local function tell_of_rest(service, rest)
+local function call_on_restart(service, rest)
   local listeners = service.hooks.restart_listeners
   if #listeners == 0 then
     return
@@ -54,7 +54,7 @@ local function tell_of_rest(service, rest)
 end
 
 -- bot:chat needs the number that customers write to before the first of them has written.
-local function find_line(service)
+local function find_phone_number_id(service)
   local engine = service.engine
   local contact = not engine.phone_number_id and service.store:any_contact()
   engine.phone_number_id = contact and identity.phone_number_id(contact) or engine.phone_number_id
@@ -83,8 +83,8 @@ end
 ---@return cunnekt.error? err
 function start.run(service)
   service.dialogs:start()
-  find_line(service)
-  local rest, err = read_rest(service)
+  find_phone_number_id(service)
+  local rest, err = read_unfinished(service)
   if not rest then
     return nil, err
   end
@@ -94,7 +94,7 @@ function start.run(service)
     return nil, err
   end
   -- Nothing has come in yet, because the loop has not run: what is older is queued first.
-  tell_of_rest(service, rest)
+  call_on_restart(service, rest)
   service.outbox:recover(rest.rows)
   service.inbox:enqueue(rest.records)
   service.schedule:start()

@@ -100,9 +100,9 @@ end
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
 function dialog_queries:set_paused(contact, is_paused)
-  local job = {}
-  self:add_dialogs(job, { cuts = {}, ends = {}, kept = {}, taken = {}, pauses = { [contact] = is_paused } }, clock.now())
-  return self:_run(job)
+  local request = {}
+  self:add_dialogs(request, { cuts = {}, ends = {}, kept = {}, taken = {}, pauses = { [contact] = is_paused } }, clock.now())
+  return self:_run(request)
 end
 
 return dialog_queries

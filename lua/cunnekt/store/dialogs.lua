@@ -49,59 +49,59 @@ end
 -- ---- with a turn ---------------------------------------------------------------------------------------------------
 
 -- What keeps a run at its wait, or on its way.
-local function add_run(self, job, run, now)
+local function add_run(self, request, run, now)
   local sql = self._sql
   if not run.is_stored then
     local args = run.args ~= nil and json.encode(json.array { run.args }) or nil
-    job[#job + 1] = { sql.put_dialog, run.id, run.contact, run.name, run.to, args, run.code, run:find_seed(), run.at, now }
+    request[#request + 1] = { sql.put_dialog, run.id, run.contact, run.name, run.to, args, run.code, run:find_seed(), run.at, now }
     if run.source then
-      job[#job + 1] = { sql.put_code, run.source.digest, run.source.text }
+      request[#request + 1] = { sql.put_code, run.source.digest, run.source.text }
     end
   end
   local waiting, n = run.waiting or {}, run.stored_n or 0
   local text = run.waiting and json.encode(waiting)
-  job[#job + 1] = { sql.change_dialog, text, waiting.due, waiting.sent, run.n, now, run.id, n }
+  request[#request + 1] = { sql.change_dialog, text, waiting.due, waiting.sent, run.n, now, run.id, n }
   for _, step in ipairs(run:take_pending()) do
-    job[#job + 1] = { sql.put_step, run.id, step.n, step.mark, step.result }
+    request[#request + 1] = { sql.put_step, run.id, step.n, step.mark, step.result }
   end
 end
 
-local function add_end(self, job, id)
-  job[#job + 1] = { self._sql.delete_dialog, id }
-  job[#job + 1] = { self._sql.delete_steps, id, 0 }
-  job[#job + 1] = { self._sql.delete_all_kept, id }
+local function add_end(self, request, id)
+  request[#request + 1] = { self._sql.delete_dialog, id }
+  request[#request + 1] = { self._sql.delete_steps, id, 0 }
+  request[#request + 1] = { self._sql.delete_all_kept, id }
 end
 
----Appends to a job what a turn changes in dialogs.
----@param job table[]
+---Appends to a request what a turn changes in dialogs.
+---@param request table[]
 ---@param change table cuts, run, ends, ended, kept, taken, pauses; see turn.lua
 ---@param now number
-function dialogs:add_dialogs(job, change, now)
+function dialogs:add_dialogs(request, change, now)
   local sql = self._sql
   for id, cut in pairs(change.cuts) do
-    job[#job + 1] = { sql.cut_dialog, cut.n - 1, now, id, cut.steps }
-    job[#job + 1] = { sql.delete_steps, id, cut.n }
+    request[#request + 1] = { sql.cut_dialog, cut.n - 1, now, id, cut.steps }
+    request[#request + 1] = { sql.delete_steps, id, cut.n }
   end
   if change.run then
-    add_run(self, job, change.run, now)
+    add_run(self, request, change.run, now)
   end
   for _, id in ipairs(change.taken) do
-    job[#job + 1] = { sql.delete_kept, id }
+    request[#request + 1] = { sql.delete_kept, id }
   end
   for _, message in ipairs(change.kept) do
-    job[#job + 1] = { sql.put_kept, message.dialog, json.encode(json.array(message.bodies)) }
+    request[#request + 1] = { sql.put_kept, message.dialog, json.encode(json.array(message.bodies)) }
   end
   for _, id in ipairs(change.ends) do
-    add_end(self, job, id)
+    add_end(self, request, id)
   end
   if change.ended then
-    job[#job + 1] = { sql.end_dialog, change.ended.id, change.ended.stored_n }
-    add_end(self, job, change.ended.id)
+    request[#request + 1] = { sql.end_dialog, change.ended.id, change.ended.stored_n }
+    add_end(self, request, change.ended.id)
   end
   for contact, is_paused in pairs(change.pauses) do
-    job[#job + 1] = { sql.pause, contact, is_paused and 1 or nil }
+    request[#request + 1] = { sql.pause, contact, is_paused and 1 or nil }
     if not is_paused then
-      job[#job + 1] = { sql.resume_dues, contact }
+      request[#request + 1] = { sql.resume_dues, contact }
     end
   end
 end
@@ -196,19 +196,19 @@ end
 ---@param make fun(dialog: table): cunnekt.inbox.record of its id, contact, seed and waiting
 ---@return cunnekt.inbox.record[] records those that were stored
 function dialogs:take_due(now, make)
-  local records, tells, job = {}, {}, {}
+  local records, result_at, request = {}, {}, {}
   for _, row in ipairs(assert(self:_run { { self._sql.get_due, now } })[1]) do
     local id, contact, seed, waiting, due, steps, is_paused = table.unpack(row, 1, 7)
-    job[#job + 1] = { self._sql.clear_due, id, due, steps }
+    request[#request + 1] = { self._sql.clear_due, id, due, steps }
     if is_paused == 0 and waiting then
       local record = make { id = id, contact = contact, seed = seed, waiting = json.decode(waiting) }
-      tells[#records + 1] = self:add_own(job, record, true)
+      result_at[#records + 1] = self:add_own(request, record, true)
       records[#records + 1] = record
     end
   end
-  local results, fresh = #job > 0 and assert(self:_run(job)), {}
+  local results, fresh = #request > 0 and assert(self:_run(request)), {}
   for i, record in ipairs(records) do
-    if results[tells[i]] and results[tells[i]] > 0 then
+    if results[result_at[i]] and results[result_at[i]] > 0 then
       fresh[#fresh + 1] = record
     end
   end
@@ -220,7 +220,7 @@ end
 ---@param why table message, step, was, is_now, seq
 ---@param now number
 function dialogs:break_dialog(id, why, now)
-  self:_insist { { self._sql.break_dialog, json.encode(why), now, id } }
+  self:_run_until_committed { { self._sql.break_dialog, json.encode(why), now, id } }
 end
 
 ---Forgets dialogs for good. Waits.
@@ -228,14 +228,14 @@ end
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
 function dialogs:end_dialogs(ids)
-  local job = {}
+  local request = {}
   for _, id in ipairs(ids) do
-    add_end(self, job, id)
+    add_end(self, request, id)
   end
-  if #job == 0 then
+  if #request == 0 then
     return true
   end
-  return self:_run(job)
+  return self:_run(request)
 end
 
 return dialogs

@@ -9,50 +9,50 @@ local hash_halves = require("cunnekt.core").hash_halves
 
 local events = {}
 
--- Records in one job: a body of 3 MB may hold tens of thousands of events.
-local records_in_a_job = 1000
+-- Records in one request: a body of 3 MB may hold tens of thousands of events.
+local max_records = 1000
 -- Rows read at once when the waiting events are looked up at a start.
 local page = 10000
 
 -- Appends what moves the message on that a status is about, if the statement before stored a new event.
-local function add_status(self, job, status, now)
+local function add_status(self, request, status, now)
   local rank, why = status_names.rank_of(status)
   if rank then
-    job[#job + 1] = { self._sql.raise_sent_if_new, rank, why, now, (hash_halves(status.id)), rank }
+    request[#request + 1] = { self._sql.raise_sent_if_new, rank, why, now, (hash_halves(status.id)), rank }
   end
 end
 
--- Appends what stores a record; returns the statement whose result tells whether the record was new.
-local function add_record(self, job, record, day)
+-- Appends what stores a record; returns the statement whose result says whether the record was new.
+local function add_record(self, request, record, day)
   local sql, now, event = self._sql, clock.now(), record.event
   self._seq = self._seq + 1
   record.seq = self._seq
   if not record.dedupe_key then
-    job[#job + 1] = { sql.put_event, record.seq, record.contact, record.body, now }
-    return #job
+    request[#request + 1] = { sql.put_event, record.seq, record.contact, record.body, now }
+    return #request
   end
   local hash, rest = hash_halves(record.dedupe_key)
-  job[#job + 1] = { sql.see, hash, rest, day }
-  job[#job + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body, now }
-  local tells = #job
+  request[#request + 1] = { sql.see, hash, rest, day }
+  request[#request + 1] = { sql.put_event_if_new, record.seq, record.contact, record.body, now }
+  local result_at = #request
   if event and event.kind == "status" then
-    add_status(self, job, event, now)
+    add_status(self, request, event, now)
   end
-  return tells
+  return result_at
 end
 
 local function accept_some(self, records, first, last, done)
-  local job, tells, day = { nil, nil }, {}, clock.now() // units.day
+  local request, result_at, day = { nil, nil }, {}, clock.now() // units.day
   for i = first, last do
-    tells[i] = add_record(self, job, records[i], day)
+    result_at[i] = add_record(self, request, records[i], day)
   end
-  self:_start(job, function(results, err)
+  self:_start(request, function(results, err)
     if not results then
       return done(nil, err)
     end
     local fresh = {}
     for i = first, last do
-      local changes = results[tells[i]]
+      local changes = results[result_at[i]]
       if changes and changes > 0 then
         fresh[#fresh + 1] = records[i]
       end
@@ -65,10 +65,10 @@ end
 ---@param records cunnekt.inbox.record[] their `seq` is set
 ---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before
 function events:accept(records, done)
-  -- A job may be refused at once, before the next is begun.
-  local fresh, missing, failure = {}, math.ceil(#records / records_in_a_job), nil
-  for first = 1, #records, records_in_a_job do
-    accept_some(self, records, first, math.min(first + records_in_a_job - 1, #records), function(some, err)
+  -- A request may be refused at once, before the next begins.
+  local fresh, missing, failure = {}, math.ceil(#records / max_records), nil
+  for first = 1, #records, max_records do
+    accept_some(self, records, first, math.min(first + max_records - 1, #records), function(some, err)
       failure = failure or err
       table.move(some or {}, 1, #(some or {}), #fresh + 1, fresh)
       missing = missing - 1
@@ -83,15 +83,15 @@ function events:accept(records, done)
   end
 end
 
----Appends to a job what stores an event of our own.
----@param job table[]
+---Appends to a request what stores an event of our own.
+---@param request table[]
 ---@param record cunnekt.inbox.record its `seq` is set
 ---@param if_changed? boolean only when the statement before changed something
----@return integer place of the statement whose result tells whether it was stored
-function events:add_own(job, record, if_changed)
-  local place = add_record(self, job, record)
+---@return integer place of the statement whose result says whether it was stored
+function events:add_own(request, record, if_changed)
+  local place = add_record(self, request, record)
   if if_changed then
-    job[place][1] = self._sql.put_event_if_new
+    request[place][1] = self._sql.put_event_if_new
   end
   return place
 end
@@ -101,9 +101,9 @@ end
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
 function events:put_own(record)
-  local job = {}
-  self:add_own(job, record)
-  return self:_run(job)
+  local request = {}
+  self:add_own(request, record)
+  return self:_run(request)
 end
 
 ---Stores an event for each watched window that ends soon, and watches it no more. Waits.
@@ -115,17 +115,17 @@ function events:closing_windows(make)
   if not results then
     return nil, err
   end
-  local records, job = {}, {}
+  local records, request = {}, {}
   for i, row in ipairs(results[1]) do
     records[i] = make(row[1], row[2] + limits.service_window)
-    job[#job + 1] = { self._sql.unwatch_window, row[1] }
-    self:add_own(job, records[i])
+    request[#request + 1] = { self._sql.unwatch_window, row[1] }
+    self:add_own(request, records[i])
   end
-  if #job == 0 then
+  if #request == 0 then
     return records
   end
   local ok
-  ok, err = self:_run(job)
+  ok, err = self:_run(request)
   return ok and records or nil, err
 end
 
@@ -161,20 +161,20 @@ end
 
 ---Notes that a turn of the event failed and will be tried again.
 ---@param record cunnekt.inbox.record
-function events:note_attempt(record)
-  self:_insist { { self._sql.note_attempt, record.attempts, record.seq } }
+function events:put_attempts(record)
+  self:_run_until_committed { { self._sql.put_attempts, record.attempts, record.seq } }
 end
 
 ---Sets an event aside that is tried no more.
 ---@param record cunnekt.inbox.record
 ---@param err cunnekt.error why
-function events:bury(record, err)
-  local job, why = {}, tostring(err.traceback or err)
+function events:put_dead(record, err)
+  local request, why = {}, tostring(err.traceback or err)
   for _, one in ipairs { record, table.unpack(record.joined or {}) } do
-    job[#job + 1] = { self._sql.put_dead, why, record.attempts, clock.now(), one.seq }
-    job[#job + 1] = { self._sql.delete_event, one.seq }
+    request[#request + 1] = { self._sql.put_dead, why, record.attempts, clock.now(), one.seq }
+    request[#request + 1] = { self._sql.delete_event, one.seq }
   end
-  self:_insist(job)
+  self:_run_until_committed(request)
 end
 
 return events

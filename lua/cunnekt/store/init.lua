@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one job of the
+-- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one request of the
 -- database's own thread, which commits whatever waits together. SQL is in this folder only.
 
 local cache = require "cunnekt.base.cache"
@@ -32,29 +32,29 @@ local function store_error(message, code)
   return errors.new("store", message, { code = code })
 end
 
--- What the disk says, not the job: while it lasts, webhooks are answered with 503 and nothing is lost.
-local is_illness = { full = true, io = true, read_only = true, corrupt = true }
+-- What the disk says, not the request: while it lasts, webhooks are answered with 503 and nothing is lost.
+local is_disk_error = { full = true, io = true, read_only = true, corrupt = true }
 
 -- Says in the log when the database cannot be written any more, and when it can again.
-local function note_health(self, results, problem, code)
-  if results and self._is_ill then
-    self._is_ill = false
+local function log_health(self, results, problem, code)
+  if results and self._is_failing then
+    self._is_failing = false
     log.info("the store can write again")
-  elseif not results and is_illness[code] and not self._is_ill then
-    self._is_ill = true
+  elseif not results and is_disk_error[code] and not self._is_failing then
+    self._is_failing = true
     log.error("the store cannot write: %s; webhooks are refused until it can", problem)
   end
 end
 
----Hands a job to the database; calls back after its commit.
----@param job table[] list of statements, see core.store_open
+---Hands a request to the database; calls back after its commit.
+---@param request table[] list of statements, see core.store_open
 ---@param done fun(results: table|boolean|nil, err: cunnekt.error?)
-function store_methods:_start(job, done)
+function store_methods:_start(request, done)
   if self._is_closed then
     return done(nil, store_error("the store is closed", "closed"))
   end
-  local is_taken, message = self._db:run(job, function(results, problem, code)
-    note_health(self, results, problem, code)
+  local is_taken, message = self._db:run(request, function(results, problem, code)
+    log_health(self, results, problem, code)
     done(results, not results and store_error(problem, code) or nil)
   end)
   if not is_taken then
@@ -62,25 +62,25 @@ function store_methods:_start(job, done)
   end
 end
 
----Runs a job and waits for its commit.
----@param job table[]
+---Runs a request and waits for its commit.
+---@param request table[]
 ---@return table|boolean|nil results
 ---@return cunnekt.error? err kind store
-function store_methods:_run(job)
+function store_methods:_run(request)
   return task.await(function(done)
-    self:_start(job, done)
+    self:_start(request, done)
   end)
 end
 
----Runs a job until it is committed: it says what has happened already, so it must not be dropped.
----@param job table[]
+---Runs a request until it is committed: it says what has happened already, so it must not be dropped.
+---@param request table[]
 ---@param done? fun() called after the commit
-function store_methods:_insist(job, done)
+function store_methods:_run_until_committed(request, done)
   local function try()
     if self._is_closed then
       return
     end
-    self:_start(job, function(results, err)
+    self:_start(request, function(results, err)
       if not results and not self._is_closed then
         log.warn("the store cannot write (%s); trying again", err.message)
         clock.after(retry.store, try)
@@ -121,14 +121,14 @@ local function migrate(self)
   elseif version > schema.version then
     return nil, store_error(("the store is of version %d; this program knows %d"):format(version, schema.version))
   end
-  local job = {}
+  local request = {}
   for i, sql in ipairs(schema.upgrade(version)) do
-    job[i] = { sql }
+    request[i] = { sql }
   end
-  if #job == 0 then
+  if #request == 0 then
     return true
   end
-  return self:_run(job)
+  return self:_run(request)
 end
 
 -- Numbers go on from the highest that the database holds.

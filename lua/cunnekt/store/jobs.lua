@@ -36,11 +36,11 @@ function writers.drop(sql, _, change)
 end
 
 ---Appends to a job of the database what changes named jobs.
----@param job table[]
+---@param request table[]
 ---@param changes table<string, table> name → kind "put", "bind", "done", "tried" or "drop", and what it is about
-function jobs:add_jobs(job, changes)
+function jobs:add_jobs(request, changes)
   for _, change in pairs(changes) do
-    job[#job + 1] = writers[change.kind](self._sql, change.job, change)
+    request[#request + 1] = writers[change.kind](self._sql, change.job, change)
   end
 end
 
@@ -49,21 +49,21 @@ end
 ---@return table|boolean|nil ok
 ---@return cunnekt.error? err kind store
 function jobs:put_jobs(changes)
-  local job = {}
-  self:add_jobs(job, changes)
-  if #job == 0 then
+  local request = {}
+  self:add_jobs(request, changes)
+  if #request == 0 then
     return true
   end
-  return self:_run(job)
+  return self:_run(request)
 end
 
 ---Writes a change of what has happened already, until it is written.
 ---@param change table
 ---@param done? fun() called after the commit
-function jobs:insist_job(change, done)
-  local job = {}
-  self:add_jobs(job, { change })
-  self:_insist(job, done)
+function jobs:write_job(change, done)
+  local request = {}
+  self:add_jobs(request, { change })
+  self:_run_until_committed(request, done)
 end
 
 ---All named jobs. Waits.

@@ -52,22 +52,22 @@ end
 ---@param done fun()? called after the commit
 ---@return integer seq of the event that was stored last before that
 function messages:settle(row, state, message_id, err, records, done)
-  local sql, job = self._sql, {}
+  local sql, request = self._sql, {}
   if state == "accepted" then
-    job[1] = { sql.delete_outbox, row.id }
+    request[1] = { sql.delete_outbox, row.id }
     if message_id then
       local track = row.track and json.encode(row.track) or nil
-      job[2] = put_sent(self, message_id, row.contact, track, row.id, row.statuses)
+      request[2] = put_sent(self, message_id, row.contact, track, row.id, row.statuses)
     end
   else
     -- What a crash left in the middle keeps the time at which it was sent, for by that a status still settles it.
     local at = row.lost_at or clock.now()
-    job[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), at, row.id }
+    request[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), at, row.id }
   end
   for _, record in ipairs(records or {}) do
-    self:add_own(job, record)
+    self:add_own(request, record)
   end
-  self:_insist(job, done)
+  self:_run_until_committed(request, done)
   return self._seq
 end
 
@@ -76,7 +76,7 @@ end
 function messages:raise_sent(status)
   local rank, why = status_names.rank_of(status)
   if rank then
-    self:_insist { { self._sql.raise_sent, rank, why, clock.now(), (hash_halves(status.id)), rank } }
+    self:_run_until_committed { { self._sql.raise_sent, rank, why, clock.now(), (hash_halves(status.id)), rank } }
   end
 end
 
@@ -158,7 +158,7 @@ end
 ---The number that a message had in the outbox, by the provider's id. Waits.
 ---@param message_id string
 ---@return integer?
-function messages:number_of(message_id)
+function messages:outbox_id_of(message_id)
   local results = assert(self:_run { { self._sql.get_sent, (hash_halves(message_id)), message_id } })
   return results[1][1] and results[1][1][2]
 end

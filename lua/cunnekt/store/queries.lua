@@ -37,7 +37,7 @@ end
 -- ---- going through a table ---------------------------------------------------------------------------------------
 
 -- Goes through a table along its key; `look` takes the rows of a step, and says when there are enough.
-local function walk(self, name, key, columns, where, values, look)
+local function walk(self, name, key, columns, where, values, on_rows)
   local bounds = ("SELECT max(%s) FROM (SELECT %s FROM %s WHERE %s > ? ORDER BY %s LIMIT ?)"):format(key, key, name, key, key)
   local list = ("SELECT %s FROM %s WHERE %s > ? AND %s <= ? AND %s ORDER BY %s"):format(columns, name, key, key, where, key)
   local at = math.mininteger
@@ -52,7 +52,7 @@ local function walk(self, name, key, columns, where, values, look)
     results, err = self:_run { statement }
     if not results then
       return nil, err
-    elseif look(results[1]) then
+    elseif on_rows(results[1]) then
       return true
     end
     at = last
@@ -68,7 +68,7 @@ queries._filters = {
 }
 
 -- Appends rows up to a limit; gives whether it is reached.
-local function gather(list, rows, limit, shape)
+local function append(list, rows, limit, shape)
   for _, row in ipairs(rows) do
     if #list >= limit then
       return true
@@ -115,7 +115,7 @@ function queries:list_events(state, filter, has_bodies)
   local where = contact_fits .. " AND " .. time_fits(event_times[state])
   local list = {}
   local ok, err = walk(self, event_tables[state], "seq", columns, where, table.pack(values_of(filter)), function(rows)
-    return gather(list, rows, filter.limit or math.huge, event_of(state))
+    return append(list, rows, filter.limit or math.huge, event_of(state))
   end)
   return ok and list or nil, err
 end
@@ -208,12 +208,12 @@ function queries:list_messages(wanted, filter)
   local ok, err = true, nil
   if kept then
     ok, err = walk(self, "outbox", "id", message_columns, "state IN " .. kept .. " AND " .. where, values, function(rows)
-      return gather(list, rows, limit, message_of)
+      return append(list, rows, limit, message_of)
     end)
   end
   if ok and ranks and #list < limit then
     ok, err = walk(self, "sent", "hash", sent_columns, "rank IN " .. ranks .. " AND " .. where, values, function(rows)
-      gather(accepted, rows, math.huge, sent_of)
+      append(accepted, rows, math.huge, sent_of)
       if #accepted > 2 * (limit - #list) then
         keep_newest(accepted, limit - #list)
       end
@@ -252,7 +252,7 @@ end
 ---How many events and messages were set aside. Cheap, for few are. Waits.
 ---@return table<string, integer>? counts dead, unknown, rejected, failed
 ---@return cunnekt.error? err kind store
-function queries:count_set_aside()
+function queries:count_dead_letters()
   local results, err = self:_run {
     { "SELECT count(*) FROM dead", want = "rows" },
     { "SELECT state, count(*) FROM outbox WHERE state > 1 GROUP BY state", want = "rows" },

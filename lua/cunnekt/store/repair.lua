@@ -9,20 +9,20 @@ local task = require "cunnekt.base.task"
 
 local repair = {}
 
--- Rows changed in one job, so that commits never wait long behind it.
+-- Rows changed in one request, so that commits never wait long behind it.
 local step = 200
 
--- Runs `add(job, item)`, which adds a number of statements, for each item; gives the items whose statement number `tells`
+-- Runs `add(request, item)`, which adds a number of statements, for each item; gives the items whose statement number `result_at`
 -- changed something.
-local function change_each(self, items, add, tells)
+local function change_each(self, items, add, result_at)
   local changed = {}
   for first = 1, #items, step do
-    local job, places = {}, {}
+    local request, places = {}, {}
     for i = first, math.min(first + step - 1, #items) do
-      places[i] = #job + tells
-      add(job, items[i])
+      places[i] = #request + result_at
+      add(request, items[i])
     end
-    local results, err = self:_run(job)
+    local results, err = self:_run(request)
     if not results then
       return nil, err
     end
@@ -38,16 +38,16 @@ end
 
 ---Makes events that were set aside wait again, with all their tries before them. Waits.
 ---@param seqs integer[]
----@return integer[]? revived those that were set aside
+---@return integer[]? requeued those that were set aside
 ---@return cunnekt.error? err kind store
-function repair:revive_events(seqs)
-  return change_each(self, seqs, function(job, seq)
-    job[#job + 1] = {
+function repair:requeue_events(seqs)
+  return change_each(self, seqs, function(request, seq)
+    request[#request + 1] = {
       [[INSERT INTO event (seq, contact, body, accepted_at)
           SELECT seq, contact, body, accepted_at FROM dead WHERE seq = ?]],
       seq,
     }
-    job[#job + 1] = { "DELETE FROM dead WHERE seq = ?", seq, want = "changes" }
+    request[#request + 1] = { "DELETE FROM dead WHERE seq = ?", seq, want = "changes" }
   end, 2)
 end
 
@@ -58,8 +58,8 @@ end
 ---@return cunnekt.error? err kind store
 function repair:drop_events(state, seqs)
   local sql = state == "dead" and "DELETE FROM dead WHERE seq = ?" or "DELETE FROM event WHERE seq = ?"
-  return change_each(self, seqs, function(job, seq)
-    job[#job + 1] = { sql, seq, want = "changes" }
+  return change_each(self, seqs, function(request, seq)
+    request[#request + 1] = { sql, seq, want = "changes" }
   end, 1)
 end
 
@@ -68,8 +68,8 @@ end
 ---@return integer[]? queued those that had ended
 ---@return cunnekt.error? err kind store
 function repair:requeue_messages(ids)
-  return change_each(self, ids, function(job, id)
-    job[#job + 1] = {
+  return change_each(self, ids, function(request, id)
+    request[#request + 1] = {
       "UPDATE outbox SET state = ?, attempts = 0, error = NULL, changed_at = ? WHERE id = ? AND state > ?",
       states.queued,
       clock.now(),
@@ -85,8 +85,8 @@ end
 ---@return integer[]? dropped those that were there
 ---@return cunnekt.error? err kind store
 function repair:drop_messages(ids)
-  return change_each(self, ids, function(job, id)
-    job[#job + 1] = { "DELETE FROM outbox WHERE id = ? AND state <> ?", id, states.sending, want = "changes" }
+  return change_each(self, ids, function(request, id)
+    request[#request + 1] = { "DELETE FROM outbox WHERE id = ? AND state <> ?", id, states.sending, want = "changes" }
   end, 1)
 end
 

@@ -11,8 +11,8 @@ local days_seen = limits.webhook_days + 1
 
 -- The walks along the two tables with random keys, one after the other.
 local walks = {
-  { clear = "clear_seen", look = "next_seen" },
-  { clear = "clear_sent", look = "next_sent" },
+  { clear = "clear_seen", next = "next_seen" },
+  { clear = "clear_sent", next = "next_sent" },
 }
 
 ---Clears some rows away. Waits.
@@ -25,7 +25,7 @@ function sweep:clear_old(keep_days, now)
   self._sweep_at = at
   local walk, sql = walks[at.walk], self._sql
   local results, err = self:_run {
-    { sql[walk.look], at.hash },
+    { sql[walk.next], at.hash },
     { sql[walk.clear], at.hash, now // units.day - days_seen },
   }
   if not results then

@@ -8,10 +8,10 @@ local states = require("cunnekt.provider.status").outbox_numbers
 
 local turns = {}
 
-local function add_sends(self, job, sends)
+local function add_sends(self, request, sends)
   local now = clock.now()
   for _, row in ipairs(sends) do
-    job[#job + 1] = {
+    request[#request + 1] = {
       self._sql.put_outbox,
       row.id,
       row.contact,
@@ -26,14 +26,14 @@ local function add_sends(self, job, sends)
   end
 end
 
-local function add_values(self, job, values)
+local function add_values(self, request, values)
   for key, text in pairs(values) do
-    job[#job + 1] = text and { self._sql.put_value, key, text } or { self._sql.delete_value, key }
+    request[#request + 1] = text and { self._sql.put_value, key, text } or { self._sql.delete_value, key }
   end
 end
 
 -- What was committed, for the conversations that are in memory.
-local function remember(self, change)
+local function update_cache(self, change)
   if self._conversations.is_empty then
     return -- no handler has asked for a state
   end
@@ -57,7 +57,7 @@ local function remember(self, change)
 end
 
 -- Counts the commits under way that write a conversation's state.
-local function note_writing(self, changed, step)
+local function count_writes(self, changed, step)
   for contact in pairs(changed) do
     local count = (self._writing[contact] or 0) + step
     self._writing[contact] = count > 0 and count or nil
@@ -76,43 +76,43 @@ end
 ---@return cunnekt.error? err kind store, or conflict when a dialog is not where the turn found it
 function turns:commit(change)
   -- With room for the usual statements.
-  local job, record, sql = { nil, nil, nil, nil }, change.record, self._sql
+  local request, record, sql = { nil, nil, nil, nil }, change.record, self._sql
   if record then
-    job[1] = change.resume and { sql.put_resume, record.seq, record.contact, change.resume, clock.now() }
+    request[1] = change.resume and { sql.put_resume, record.seq, record.contact, change.resume, clock.now() }
       or { sql.delete_event, record.seq }
     for _, other in ipairs(record.joined or {}) do
-      job[#job + 1] = { sql.delete_event, other.seq }
+      request[#request + 1] = { sql.delete_event, other.seq }
     end
     if record.inbound_at then
-      job[#job + 1] = { sql.note_inbound, record.contact, record.inbound_at }
+      request[#request + 1] = { sql.note_inbound, record.contact, record.inbound_at }
     end
   end
   for contact, text in pairs(change.states) do
-    job[#job + 1] = { sql.put_state, contact, text }
+    request[#request + 1] = { sql.put_state, contact, text }
   end
   for contact, before in pairs(change.watches) do
-    job[#job + 1] = { sql.watch_window, contact, before }
+    request[#request + 1] = { sql.watch_window, contact, before }
   end
   if changes_dialogs(change) then
-    self:add_dialogs(job, change, clock.now())
+    self:add_dialogs(request, change, clock.now())
   end
   if next(change.jobs) then
-    self:add_jobs(job, change.jobs)
+    self:add_jobs(request, change.jobs)
   end
-  for _, told in ipairs(change.tells) do
-    self:add_own(job, told)
+  for _, told in ipairs(change.own_events) do
+    self:add_own(request, told)
   end
-  add_values(self, job, change.values)
-  add_sends(self, job, change.sends)
-  note_writing(self, change.states, 1)
-  local ok, err = self:_run(job)
-  note_writing(self, change.states, -1)
+  add_values(self, request, change.values)
+  add_sends(self, request, change.sends)
+  count_writes(self, change.states, 1)
+  local ok, err = self:_run(request)
+  count_writes(self, change.states, -1)
   if not ok and err.code == "unchanged" then
     return nil, errors.new("conflict", "the dialog was ended, or went on elsewhere")
   elseif not ok then
     return nil, err
   end
-  remember(self, change)
+  update_cache(self, change)
   return true
 end
 

@@ -12,7 +12,7 @@ local world = require "cunnekt.dialog.engine.world"
 local code = {}
 
 -- Functions and values reached through others, at most; a script has hundreds, not more.
-local most_things = 20000
+local max_values = 20000
 
 -- ---- the digest ----------------------------------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ end
 
 function add_value(self, value)
   local kind = type(value)
-  if #self.out >= most_things then
+  if #self.out >= max_values then
     return
   elseif kind == "function" then
     add_function(self, value)

@@ -10,7 +10,7 @@ local task = require "cunnekt.base.task"
 local due = {}
 
 -- Seconds between checks at most.
-local longest_pause = 60
+local max_pause = 60
 
 local due_methods = {}
 local due_mt = { __index = due_methods, __name = "cunnekt.dialog_due" }
@@ -31,17 +31,17 @@ local function fire(self)
     end)
     engine.inbox:enqueue(records)
     local _, at = engine.store:dialogs_due()
-    self:look_at(at)
+    self:check_at(at)
   end)
   if not ok and not self._is_stopped then
     log.warn("the timers of dialogs could not be looked up: %s", tostring(problem))
-    self:look_at(clock.now() + 1)
+    self:check_at(clock.now() + 1)
   end
 end
 
 ---Checks at this time, or earlier.
 ---@param at number? seconds since 1970
-function due_methods:look_at(at)
+function due_methods:check_at(at)
   if not at or self._is_stopped or (self._next and self._next <= at) then
     return
   end
@@ -49,7 +49,7 @@ function due_methods:look_at(at)
     self._timer:close()
   end
   self._next = at
-  self._timer = clock.after(math.min(longest_pause, math.max(0, at - clock.now())), function()
+  self._timer = clock.after(math.min(max_pause, math.max(0, at - clock.now())), function()
     self._timer, self._next = nil, nil
     task.spawn(fire, self)
   end)

@@ -36,11 +36,11 @@ end
 local function go_back(dialogs, current, n)
   local its_turn = task.running().turn
   local old = current.pending
-  current.pending, current.doom, current.waiting = {}, nil, nil
+  current.pending, current.fatal, current.waiting = {}, nil, nil
   for _, step in ipairs(old) do
     current.pending[#current.pending + 1] = step.n < n and step or nil
   end
-  its_turn:gather("cuts")[current.id] = { n = n, steps = current.stored_n }
+  its_turn:buffer("cuts")[current.id] = { n = n, steps = current.stored_n }
   current.n, current.stored_n = n - 1, n - 1
   its_turn:commit_more()
   local again = run.new {
@@ -64,7 +64,7 @@ end
 
 -- Deals with the failure that ended a run: it may be the wish to go back to an earlier question. Raises any other.
 local function settle_failure(dialogs, current, failure)
-  failure = current.doom or failure
+  failure = current.fatal or failure
   if failure.kind ~= "back" then
     error(failure, 0)
   end
@@ -74,12 +74,12 @@ end
 -- Executes a run until it has ended or waits.
 local function advance(dialogs, current, ...)
   execute.make_current(current)
-  local how, ok, failure = task.go_on(current.strand, ...)
-  if how == "parked" then
+  local how, ok, failure = task.resume(current.strand, ...)
+  if how == "suspended" then
     return current, false
   end
   current.strand = nil
-  if how == "ended" and ok and not current.doom then
+  if how == "ended" and ok and not current.fatal then
     if current.replay or current.delivery then
       current:check_end()
     end
@@ -104,7 +104,7 @@ function execute.begin(dialogs, current)
   return advance(dialogs, current, xpcall, enter, turn.with_traceback, dialogs, current)
 end
 
-local function begin_what_it_planned(dialogs, its_run, is_over)
+local function begin_planned(dialogs, its_run, is_over)
   if is_over and its_run.planned then
     dialogs:begin_planned(its_run)
   end
@@ -114,7 +114,7 @@ end
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
 function execute.call(dialogs, current)
-  begin_what_it_planned(dialogs, execute.begin(dialogs, current))
+  begin_planned(dialogs, execute.begin(dialogs, current))
 end
 
 ---Continues a run that waited, and when it is over begins the dialogs that it planned. Raises as `begin` does.
@@ -123,7 +123,7 @@ end
 ---@param delivery table event and record that end its wait
 function execute.continue(dialogs, current, delivery)
   task.running().turn.is_continued = true
-  begin_what_it_planned(dialogs, advance(dialogs, current, delivery))
+  begin_planned(dialogs, advance(dialogs, current, delivery))
 end
 
 return execute

@@ -68,7 +68,7 @@ end
 -- Begins a dialog again whose script has changed; the old one ends with this turn.
 local function begin_again(dialogs, stored, steps, delivery, migrate)
   local its_turn = task.running().turn
-  table.insert(its_turn:gather "ends", stored.id)
+  table.insert(its_turn:buffer "ends", stored.id)
   local args = stored.args
   if migrate then
     its_turn.run, task.running().run = nil, nil

@@ -7,7 +7,7 @@ local clock = require "cunnekt.time.clock"
 local resident = {}
 
 -- Seconds between checks at most: any number may be given for how long runs stay.
-local longest_pause = 3600
+local max_pause = 3600
 
 local resident_methods = {}
 local resident_mt = { __index = resident_methods, __name = "cunnekt.resident" }
@@ -41,7 +41,7 @@ local function check_later(self)
     return
   end
   local seconds = self._next.resident_since + self._seconds - clock.monotonic()
-  self._timer = clock.after(math.max(0, math.min(longest_pause, seconds)), function()
+  self._timer = clock.after(math.max(0, math.min(max_pause, seconds)), function()
     self._timer = nil
     local now = clock.monotonic()
     while self._count > 0 and self._next.resident_since + self._seconds <= now do

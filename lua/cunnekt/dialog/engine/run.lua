@@ -19,7 +19,7 @@ local run_methods = {}
 local run_mt = { __index = run_methods, __name = "cunnekt.run" }
 
 -- Failures that are not the script's to catch: the turn cannot go on, and is tried again or given up as a whole.
-local is_doom = { store = true, conflict = true, diverged = true, back = true, evicted = true }
+local is_fatal = { store = true, conflict = true, diverged = true, back = true, evicted = true }
 
 ---@class cunnekt.run
 ---@field id integer
@@ -40,7 +40,7 @@ local is_doom = { store = true, conflict = true, diverged = true, back = true, e
 ---@field epoch integer another one after each commit: what was read before may have changed since
 ---@field asks integer[]? the steps with which the questions began that were answered
 ---@field states cunnekt.state[]? that the script may hold
----@field doom cunnekt.error? why it cannot continue
+---@field fatal cunnekt.error? why it cannot continue
 ---@field owner cunnekt.dialogs
 
 -- No two runs have an epoch in common.
@@ -97,7 +97,7 @@ end
 ---Ends the run: whatever the script catches, it gets no further than its next step.
 ---@param err cunnekt.error
 function run_methods:fail(err)
-  self.doom = self.doom or err
+  self.fatal = self.fatal or err
   error(err, 0)
 end
 
@@ -123,8 +123,8 @@ end
 
 ---Raises when the script has come to its end before it came to where it stood.
 function run_methods:check_end()
-  if self.doom then
-    error(self.doom, 0)
+  if self.fatal then
+    error(self.fatal, 0)
   elseif self:is_rebuilding() then
     self.n = self.n + 1
     diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
@@ -151,14 +151,14 @@ end
 local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
-  its_turn:forget_reading() -- of a turn that is over, perhaps in an earlier life
+  its_turn:clear_reads() -- of a turn that is over, perhaps in an earlier life
   for _, state in ipairs(self.states or {}) do
     state:load()
   end
 end
 
 -- The outcome of the next step from an earlier life. Raises when the script does something else now.
-local function recall(self, mark)
+local function replay_step(self, mark)
   local old = self.replay[self.n]
   if old.mark ~= mark then
     diverged(self, old.mark, mark)
@@ -173,7 +173,7 @@ end
 ---What came of a step, for who called it: at the end of both ways.
 ---@param outcome cunnekt.dialog.outcome
 ---@return any value raises what the step raised
-function run_methods:give(outcome)
+function run_methods:apply_outcome(outcome)
   self.at = outcome.at or self.at
   if outcome.is_commit then
     begin_epoch(self)
@@ -184,8 +184,8 @@ function run_methods:give(outcome)
   return outcome.value
 end
 
-local function check_doom(self, ok, result, ...)
-  if not ok and errors.is(result) and is_doom[result.kind] then
+local function check_fatal(self, ok, result, ...)
+  if not ok and errors.is(result) and is_fatal[result.kind] then
     self:fail(result)
   end
   return ok, result, ...
@@ -203,7 +203,7 @@ end
 ---@param ... any
 ---@return any ...
 function run_methods:guard(fn, ...)
-  return raise_failure(check_doom(self, pcall(fn, ...)))
+  return raise_failure(check_fatal(self, pcall(fn, ...)))
 end
 
 local function do_step(self, fn, opts)
@@ -211,7 +211,7 @@ local function do_step(self, fn, opts)
   self.is_in_step = true
   local ok, result, is_commit = pcall(fn)
   self.is_in_step = false
-  check_doom(self, ok, result)
+  check_fatal(self, ok, result)
   if not ok then
     outcome.raised = journal.pack_error(result)
   else
@@ -245,8 +245,8 @@ end
 ---@return cunnekt.dialog.outcome? outcome where it was done in an earlier life
 ---@return string? text for end_step
 function run_methods:begin_step(kind, subject, is_json)
-  if self.doom then
-    error(self.doom, 0)
+  if self.fatal then
+    error(self.fatal, 0)
   end
   self.n = self.n + 1
   if is_json and not self.replay and not self.delivery then
@@ -254,7 +254,7 @@ function run_methods:begin_step(kind, subject, is_json)
   end
   local text = is_json and text_of_json(kind, subject) or text_of(kind, subject)
   if self.replay then
-    return recall(self, finish_mark(text)), text
+    return replay_step(self, finish_mark(text)), text
   elseif self.delivery and finish_mark(text) ~= self.expects then
     diverged(self, self.expects, finish_mark(text))
   end
@@ -274,7 +274,7 @@ end
 ---@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
 ---@param opts? table is_json: the subject is; is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
 ---@return any result raises what `fn` raised, each time
----@return boolean is_recalled
+---@return boolean is_replayed
 function run_methods:step(kind, subject, fn, opts)
   if self.is_in_step then
     return fn(), false -- part of a larger step, which is recalled as a whole
@@ -282,7 +282,7 @@ function run_methods:step(kind, subject, fn, opts)
   local is_json = opts and opts.is_json
   local outcome, text = self:begin_step(kind, subject, is_json)
   if outcome then
-    return self:give(outcome), true
+    return self:apply_outcome(outcome), true
   end
   local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
   if commits and next(task.running().turn.reads) then
@@ -299,7 +299,7 @@ function run_methods:step(kind, subject, fn, opts)
   if commits then
     task.running().turn:commit_more()
   end
-  return self:give(outcome), false
+  return self:apply_outcome(outcome), false
 end
 
 ---Takes the steps that are not stored yet, as the store writes them.
@@ -358,7 +358,7 @@ function run_methods:add_to(change, stage, its_turn)
       change.ended = self
       -- Kept messages that it never came to wait for go to whoever waits for them now.
       for _, kept in ipairs(self.owner:kept_records(self, its_turn)) do
-        table.insert(its_turn:gather "tells", kept)
+        table.insert(its_turn:buffer "own_events", kept)
       end
     end
     return
@@ -381,7 +381,7 @@ end
 function run_methods:drop()
   local strand = self.strand
   if strand then
-    self.doom = self.doom or errors.new("evicted", "the dialog left memory")
+    self.fatal = self.fatal or errors.new("evicted", "the dialog left memory")
     self.strand = nil
     task.discard(strand, self)
   end

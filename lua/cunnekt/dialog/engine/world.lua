@@ -224,7 +224,7 @@ local function join_world(fn, place, env)
 end
 
 -- Functions and tables that are gone through for one function at most: a script may hold a large catalogue.
-local most_things = 10000
+local max_values = 10000
 
 local adopt
 
@@ -243,7 +243,7 @@ end
 
 function adopt(value, walk)
   local kind = type(value)
-  if (kind ~= "function" and kind ~= "table") or walk.seen[value] or walk.count >= most_things then
+  if (kind ~= "function" and kind ~= "table") or walk.seen[value] or walk.count >= max_values then
     return
   end
   walk.seen[value], walk.count = true, walk.count + 1

@@ -47,7 +47,7 @@ local function ask_until(dialogs, chat, question)
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local it = wait.rest(dialogs, chat, { types = taken, due = due, from = from }, where)
+    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from }, where)
     if not it then
       return nil, wait.timed_out(opts.timeout)
     end
@@ -225,8 +225,8 @@ local function send_back(dialogs, contact)
     local place = can_go and rebuild.place_before(dialogs, stored)
     if place then
       dialogs:evict(stored.id)
-      its_turn:gather("cuts")[stored.id] = { n = place, steps = stored.steps }
-      table.insert(its_turn:gather "tells", run.resume_record(stored.contact, stored.id, stored.seed))
+      its_turn:buffer("cuts")[stored.id] = { n = place, steps = stored.steps }
+      table.insert(its_turn:buffer "own_events", run.resume_record(stored.contact, stored.id, stored.seed))
       return true
     end
   end
@@ -259,7 +259,7 @@ function ask.pause(dialogs, chat, is_paused)
   local ok = steps.within(is_paused and "pause" or "resume", chat.contact, function()
     local done
     done, err = dialogs.engine.turns:within(function(current)
-      current:gather("pauses")[chat.contact] = is_paused
+      current:buffer("pauses")[chat.contact] = is_paused
       return true
     end)
     return done

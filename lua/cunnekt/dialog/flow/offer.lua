@@ -47,7 +47,7 @@ local function find_named(dialogs, it, record)
   if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
   elseif accepts(dialogs, (its_run or stored).waiting, it) then
-    return "give", it.run
+    return "deliver", it.run
   end
   return nil
 end
@@ -64,9 +64,9 @@ local function find(dialogs, it, record)
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
     if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
-      return "give", stored.id
+      return "deliver", stored.id
     elseif unexpected == "queue" then
-      return "keep", stored.id
+      return "queue", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
     end
@@ -83,19 +83,19 @@ end
 function offer.offer(dialogs, it, record, on_end)
   local turns = dialogs.engine.turns
   local what, id = find(dialogs, it, record)
-  local its_run = what == "give" and dialogs.resident:find(id)
+  local its_run = what == "deliver" and dialogs.resident:find(id)
   if what == "ignore" then
     turns:run(record, function() end, on_end)
-  elseif what == "keep" then
+  elseif what == "queue" then
     turns:run(record, function(its_turn)
-      table.insert(its_turn:gather "kept", { dialog = id, bodies = record_of.bodies_of(record) })
+      table.insert(its_turn:buffer "kept", { dialog = id, bodies = record_of.bodies_of(record) })
     end, on_end)
   elseif its_run then
     dialogs.resident:take(its_run)
     turns:run(record, function()
       execute.continue(dialogs, its_run, { event = it, record = record })
     end, on_end)
-  elseif what == "give" then
+  elseif what == "deliver" then
     turns:run(record, function()
       local stored = dialogs.store:dialog(id)
       if not stored then
@@ -131,7 +131,7 @@ function offer.take_kept(dialogs, current, waiting)
   for _, message in ipairs(dialogs.store:kept_for(current.id)) do
     local it = dialogs:read_event(current.contact, message.bodies)
     if not is_taken(its_turn, message.id) and accepts(dialogs, waiting, it) then
-      table.insert(its_turn:gather "taken", message.id)
+      table.insert(its_turn:buffer "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }
     end
   end

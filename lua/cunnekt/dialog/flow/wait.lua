@@ -82,7 +82,7 @@ end
 local function wait_for_delivery(current, wanted)
   current:check_may_wait()
   current.waiting = wanted
-  local delivery = task.park()
+  local delivery = task.suspend()
   current.waiting = nil
   return delivery
 end
@@ -93,12 +93,12 @@ end
 ---@param wanted table types?, signal?, sent?, reaches?, due?, from?; handle: the message's, not kept
 ---@param where string
 ---@return table? event nil when the time is up
-function wait.rest(dialogs, chat, wanted, where)
+function wait.for_event(dialogs, chat, wanted, where)
   local current = steps.waiting_run(where)
   local handle, it = wanted.handle, nil
   wanted.handle = nil
   local outcome, text = current:begin_step("wait", rebuild.subject_of_wait(wanted))
-  local is_recalled = outcome ~= nil
+  local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
     local delivery, is_commit = current:guard(find_delivery, dialogs, current, wanted, handle)
@@ -109,7 +109,7 @@ function wait.rest(dialogs, chat, wanted, where)
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
     current:end_step { text = text, outcome = outcome }
   end
-  local result = current:give(outcome)
+  local result = current:apply_outcome(outcome)
   if wanted.sent then
     dialogs.sent_waits[wanted.sent] = nil
   end
@@ -118,7 +118,7 @@ function wait.rest(dialogs, chat, wanted, where)
   if result.from and result.bodies and asks[#asks] ~= result.from then
     asks[#asks + 1] = result.from
   end
-  if is_recalled or not result.bodies then
+  if is_replayed or not result.bodies then
     return from_result(dialogs, chat, result, handle)
   end
   return it
@@ -166,7 +166,7 @@ function wait.wait(dialogs, chat, wanted)
     error("chat:wait: option 'sent' must be what a reply gave back", 2)
   end
   local current = steps.waiting_run "chat:wait"
-  local it = wait.rest(dialogs, chat, {
+  local it = wait.for_event(dialogs, chat, {
     types = types,
     signal = wanted.signal,
     sent = handle and handle.id,
@@ -188,7 +188,7 @@ function wait.sleep(dialogs, chat, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
     error("chat:sleep: seconds must be a number, 0 or more", 2)
   end
-  wait.rest(dialogs, chat, { due = wait.deadline(steps.waiting_run "chat:sleep", seconds) }, "chat:sleep")
+  wait.for_event(dialogs, chat, { due = wait.deadline(steps.waiting_run "chat:sleep", seconds) }, "chat:sleep")
 end
 
 return wait
