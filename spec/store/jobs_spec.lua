@@ -79,7 +79,7 @@ describe("jobs of the store", function()
   it("that failed say how often, and the one who insists hears of it", function()
     put(job(1, "tick"))
     local is_written
-    store:insist_job({ kind = "tried", job = job(1, "tick", { attempts = 4 }) }, function()
+    store:write_job({ kind = "tried", job = job(1, "tick", { attempts = 4 }) }, function()
       is_written = true
     end)
     while not is_written do

@@ -166,7 +166,7 @@ describe("queries of the store", function()
     settle(message("1:2", "b"), "failed", nil, errors.new("unknown_outcome", "lost"))
     settle(message("1:2", "c"), "failed", nil, errors.new("unknown_outcome", "lost"))
     message("1:2", "d")
-    assert.are.same({ dead = 1, unknown = 1, rejected = 0, failed = 2 }, store:count_set_aside())
+    assert.are.same({ dead = 1, unknown = 1, rejected = 0, failed = 2 }, store:count_dead_letters())
   end)
 
   it("count what waits", function()
@@ -199,7 +199,7 @@ describe("queries of the store", function()
     store:close()
     local cases = {
       list_events = { "dead", {} }, find_event = { 1 }, list_messages = { { "queued", "sent" }, {} }, find_message = { 1 },
-      count_set_aside = {}, count_waiting = {}, latest_time = {}, check_integrity = {}, facts = {},
+      count_dead_letters = {}, count_waiting = {}, latest_time = {}, check_integrity = {}, facts = {},
     }
     for name, args in pairs(cases) do
       local result, err = store[name](store, table.unpack(args))

@@ -46,16 +46,16 @@ describe("repair of the store", function()
   it("makes dead letters wait again, with all their tries before them", function()
     local seq = bury "a\0"
     time:advance(100)
-    assert.are.same({ seq }, store:revive_events { seq, 99 })
+    assert.are.same({ seq }, store:requeue_events { seq, 99 })
     assert.are.same({ { seq = seq, contact = "1:2", attempts = 0 } }, store:pending())
     assert.are.same({ "a\0", 1700000000 }, { store:event_body(seq), store:find_event(seq).accepted_at })
-    assert.equal(0, store:count_set_aside().dead)
+    assert.equal(0, store:count_dead_letters().dead)
   end)
 
   it("revives nothing twice", function()
     local seq = bury "a"
-    store:revive_events { seq }
-    assert.are.same({}, store:revive_events { seq })
+    store:requeue_events { seq }
+    assert.are.same({}, store:requeue_events { seq })
   end)
 
   it("revives thousands, in their order", function()
@@ -63,7 +63,7 @@ describe("repair of the store", function()
     for i = 1, 1001 do
       seqs[i] = bury "x"
     end
-    assert.are.same(seqs, store:revive_events(seqs))
+    assert.are.same(seqs, store:requeue_events(seqs))
     assert.equal(1001, #store:pending())
   end)
 
@@ -105,7 +105,7 @@ describe("repair of the store", function()
   end)
 
   it("changes nothing for an empty list", function()
-    for _, name in ipairs { "revive_events", "requeue_messages", "drop_messages" } do
+    for _, name in ipairs { "requeue_events", "requeue_messages", "drop_messages" } do
       assert.are.same({}, store[name](store, {}))
     end
     assert.are.same({}, store:drop_events("dead", {}))
@@ -139,7 +139,7 @@ describe("repair of the store", function()
 
   it("says that the store cannot be written", function()
     store:close()
-    for _, name in ipairs { "revive_events", "requeue_messages", "drop_messages" } do
+    for _, name in ipairs { "requeue_events", "requeue_messages", "drop_messages" } do
       local result, err = store[name](store, { 1 })
       assert.are.same({ nil, "store" }, { result, err.kind }, name)
     end

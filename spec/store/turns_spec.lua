@@ -5,7 +5,6 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local rig = require "spec.support.store_rig"
 local task = require "cunnekt.base.task"
-local turn = require "cunnekt.engine.turn"
 
 local contact = "1:919999999999"
 local change = rig.change
@@ -46,7 +45,7 @@ describe("turns of the store", function()
       sends = { message },
       pauses = { [contact] = true },
       watches = { [contact] = 60 },
-      tells = { told },
+      own_events = { told },
     }))
     assert.equal('"x"', store:value "a\0b")
     assert.equal('{"n":1}', store:state(contact))
@@ -62,7 +61,7 @@ describe("turns of the store", function()
 
   it("delete values", function()
     assert(store:commit(change { values = { a = "1", b = "2" } }))
-    assert(store:commit(change { values = { a = turn.gone } }))
+    assert(store:commit(change { values = { a = false } }))
     assert.are.same({ nil, "2" }, { store:value "a", store:value "b" })
   end)
 

@@ -34,7 +34,7 @@ end
 function store_rig.change(fields)
   local change = {
     sends = {}, values = {}, states = {}, watches = {}, ends = {}, pauses = {}, jobs = {}, cuts = {}, kept = {}, taken = {},
-    tells = {},
+    own_events = {},
   }
   for name, value in pairs(fields or {}) do
     change[name] = value

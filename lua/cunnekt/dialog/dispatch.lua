@@ -89,7 +89,7 @@ end
 -- An unknown event that no handler wants is kept as a dead letter, for somebody to look at.
 local function make_dead_letter(self, its_turn)
   local why = errors.new("unknown", "the webhook's form is not known, and no handler hears 'unknown'")
-  self.engine.store:put_dead(its_turn.record, why)
+  self.engine.store:bury(its_turn.record, why)
   its_turn.record = nil
 end
 

@@ -49,7 +49,7 @@ function failure_methods:on_turn(record, err, what, done)
   err.is_final = what.is_finished or record.attempts >= self._attempts
   self._on_failure(err, what.event)
   if not err.is_final then
-    self._store:put_attempts(record)
+    self._store:note_attempt(record)
     return self._inbox:try_later(record, retry.turn(record.attempts), done)
   end
   if what.run then
@@ -57,7 +57,7 @@ function failure_methods:on_turn(record, err, what, done)
   end
   if not what.is_finished then
     self._counts.events_dead = self._counts.events_dead + 1
-    self._store:put_dead(record, err)
+    self._store:bury(record, err)
   end
   done()
 end

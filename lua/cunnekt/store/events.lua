@@ -161,14 +161,14 @@ end
 
 ---Notes that a turn of the event failed and will be tried again.
 ---@param record cunnekt.inbox.record
-function events:put_attempts(record)
-  self:_run_until_committed { { self._sql.put_attempts, record.attempts, record.seq } }
+function events:note_attempt(record)
+  self:_run_until_committed { { self._sql.note_attempt, record.attempts, record.seq } }
 end
 
 ---Sets an event aside that is tried no more.
 ---@param record cunnekt.inbox.record
 ---@param err cunnekt.error why
-function events:put_dead(record, err)
+function events:bury(record, err)
   local request, why = {}, tostring(err.traceback or err)
   for _, one in ipairs { record, table.unpack(record.joined or {}) } do
     request[#request + 1] = { self._sql.put_dead, why, record.attempts, clock.now(), one.seq }

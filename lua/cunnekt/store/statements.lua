@@ -35,7 +35,7 @@ local texts = {
     want = "rows",
     max_rows = 10000,
   },
-  put_attempts = "UPDATE event SET attempts = ? WHERE seq = ?",
+  note_attempt = "UPDATE event SET attempts = ? WHERE seq = ?",
   put_dead = [[INSERT INTO dead (error, attempts, failed_at, seq, contact, body, accepted_at)
       SELECT ?, ?, ?, seq, contact, body, accepted_at FROM event WHERE seq = ?]],
 
