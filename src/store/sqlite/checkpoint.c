@@ -189,6 +189,25 @@ void cnk_checkpoint_idle(struct cnk_store *store)
   advance(store, true);
 }
 
+/* The log may be what fills the disk: it restarts only when it is long, and a small disk is full before that. So its
+ * room is given back as soon as everything in it can be copied. Nothing waits for this thread's commits now. */
+void cnk_checkpoint_give_room(struct cnk_store *store)
+{
+  if (store->is_memory || store->is_broken || !store->db)
+    return;
+  if (store->is_syncing) {
+    store->is_syncing = false;
+    store->is_broken = cnk_sync_take(store, true) == CNK_SYNC_FAILED;
+  }
+  if (store->is_broken || (store->wal_pages == 0 && !store->is_pinned))
+    return;
+  unpin(store);
+  checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
+  if (pages_left(store) <= 0)
+    store->wal_pages = store->copied_pages = 0;
+  store->round_at = store->wal_pages + store->options.wal_pages;
+}
+
 bool cnk_checkpoint_close(struct cnk_store *store)
 {
   bool is_synced = !store->is_broken;

@@ -126,7 +126,7 @@ struct cnk_store {
   bool is_syncing; /* a round is under way; */
   bool is_whole;   /* it has copied the whole log */
   bool is_broken;  /* a sync failed: only opening the database again helps */
-  uint64_t open_again_at;
+  uint64_t open_again_at, give_room_at;
   uint64_t redone, checkpoints, probes;
   uint32_t max_checkpoint_us;
 };
@@ -151,6 +151,7 @@ bool cnk_checkpoint_close(struct cnk_store *store);
 void cnk_checkpoint_after_batch(struct cnk_store *store);
 bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store);
 void cnk_checkpoint_idle(struct cnk_store *store);
+void cnk_checkpoint_give_room(struct cnk_store *store); /* while the store cannot write */
 
 /* sync.c: a thread that syncs the database file while the writer goes on. All for the writer thread. */
 int cnk_sync_open(struct cnk_store *store);

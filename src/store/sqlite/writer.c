@@ -70,13 +70,25 @@ static void give_back(struct cnk_store *store, struct cnk_store_requests *batch,
   uv_async_send(&store->async);
 }
 
+/* Requests may keep coming while nothing can be written, so this does not wait for a tick. */
+static void give_room(struct cnk_store *store)
+{
+  if (uv_hrtime() < store->give_room_at)
+    return;
+  store->give_room_at = uv_hrtime() + PROBE_NS;
+  cnk_checkpoint_give_room(store);
+}
+
 static void work(struct cnk_store *store, struct cnk_store_requests *batch)
 {
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
   give_back(store, batch, (uint32_t)((uv_hrtime() - began) / 1000));
   /* After the results are delivered: none of them depends on a checkpoint. */
-  cnk_checkpoint_after_batch(store);
+  if (atomic_load(&store->is_writable))
+    cnk_checkpoint_after_batch(store);
+  else
+    give_room(store);
 }
 
 static void back_up(struct cnk_store *store, struct cnk_backup *backup)
@@ -108,6 +120,7 @@ static void tick(struct cnk_store *store)
 {
   if (!atomic_load(&store->is_writable)) {
     store->probes++;
+    give_room(store);
     cnk_batch_probe(store);
   } else {
     cnk_checkpoint_idle(store);

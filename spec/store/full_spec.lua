@@ -1,0 +1,55 @@
+-- SPDX-License-Identifier: MIT
+-- A disk that is full of the store's own log. The log restarts only when it is long, and a small disk was full before that:
+-- the store refused everything until it was started again, though all of the log had been copied into the database.
+
+local core = require "cunnekt.core"
+local process = require "spec.support.process"
+local task = require "cunnekt.base.task"
+
+-- A file system of 3 MB, where this user may mount one; the log restarts at 32 MB.
+local function small_disk()
+  local folder = process.folder()
+  local is_mounted = os.execute(("mount -t tmpfs -o size=3m tmpfs '%s' 2>/dev/null"):format(folder.path))
+  return is_mounted and folder or nil
+end
+
+describe("a disk that the log has filled", function()
+  it("has room again without a restart", function()
+    local folder = small_disk()
+    if not folder then
+      pending "only root may mount a file system"
+      return
+    end
+    local _ <close> = setmetatable({}, {
+      __close = function()
+        os.execute(("umount -l '%s'"):format(folder.path))
+      end,
+    })
+    local store = assert(core.store_open(folder.path .. "/full.db", {}))
+
+    local function run(request)
+      return task.await(function(done)
+        store:run(request, done)
+      end)
+    end
+
+    assert(run { { "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)" } })
+    -- The same row again and again: the database stays small, the log grows.
+    local body, has_been_full, written_since = ("x"):rep(20000), false, 0
+    local deadline = core.real_monotonic() + 20
+    while written_since < 300 do
+      local ok = run { { "INSERT OR REPLACE INTO t (id, body) VALUES (1, ?)", body } }
+      has_been_full = has_been_full or not ok
+      written_since = written_since + (ok and has_been_full and 1 or 0)
+      assert(core.real_monotonic() < deadline, ("%d writes after the disk was full"):format(written_since))
+      if not ok then
+        task.await(function(done)
+          core.real_timer(0.01, done)
+        end)
+      end
+    end
+    task.await(function(done)
+      store:close(done)
+    end)
+  end)
+end)
