@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- An engine on a store in memory, without a bot: the client is the spec's, and so is what its hooks hear.
+-- An engine on a store in memory, without a bot: the provider is the spec's, and so is what its hooks hear.
 
 local core = require "cunnekt.core"
 local engine = require "cunnekt.engine"
+local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local rig = require "spec.support.store_rig"
 local sent = require "cunnekt.bot.sent"
@@ -16,23 +17,43 @@ local rig_mt = { __index = rig_methods }
 -- Seconds of real time for anything that is waited for.
 local patience = 20
 
----@param opts? table url: of the store; store; deliver(payload, text): what the client answers; on_turn, on_answer; the options of an engine
----@return table rig `engine` and its parts; `heard`: commits and failures; `delivered`: payloads; `lines`: of the log
+-- The provider takes a message, or gives the next of the rig's `answers`: an answer, a failure, or "hold", which keeps the
+-- message until the spec answers it (`let_go`).
+local function deliver(self, payload)
+  self.delivered[#self.delivered + 1] = payload
+  local answer = table.remove(self.answers, 1)
+  if answer == "hold" then
+    answer = task.await(function(done)
+      self.held[#self.held + 1] = done
+    end)
+  end
+  if errors.is(answer) then
+    return nil, answer
+  end
+  return answer or { message_id = "wamid." .. (payload.text or payload.templateid), status = 200 }
+end
+
+---@param opts? table url: of the store; on_turn, on_answer; the options of an engine
+---@return table rig `engine` and its parts; `heard`: commits and failures; `answers`; `lines`: of the log
 function engine_rig.new(opts)
   opts = opts or {}
-  local self = setmetatable({ heard = { commits = {}, failures = {} }, delivered = {}, lines = {}, _write = log.write }, rig_mt)
+  local self = setmetatable({
+    heard = { commits = {}, failures = {} },
+    answers = {},
+    held = {},
+    delivered = {},
+    lines = {},
+    _write = log.write,
+  }, rig_mt)
   log.write = function(line)
     self.lines[#self.lines + 1] = line
   end
-  self.store = opts.store or rig.open(opts.url)
-  local client = {}
-  function client.deliver(_, payload, _, text)
-    self.delivered[#self.delivered + 1] = payload
-    if opts.deliver then
-      return opts.deliver(payload, text)
-    end
-    return { message_id = "wamid." .. #self.delivered, status = 200 }
-  end
+  self.store = rig.open(opts.url)
+  local client = {
+    deliver = function(_, payload)
+      return deliver(self, payload)
+    end,
+  }
   local options = { concurrency = 100, queue = 1000, sends = 10, unknown = "hold", on_failure = "wait" }
   for name in pairs(options) do
     options[name] = opts[name] or options[name]
@@ -129,6 +150,24 @@ function rig_methods:send(...)
     end
   end) == nil)
   return table.unpack(handles)
+end
+
+---The provider holds the next messages.
+---@param count integer
+function rig_methods:hold(count)
+  for _ = 1, count do
+    self.answers[#self.answers + 1] = "hold"
+  end
+end
+
+---Accepts a message that is held, and waits until so many in all have reached the provider.
+---@param i integer which of those that were held
+---@param count integer
+function rig_methods:let_go(i, count)
+  self.held[i]()
+  self:step_until(function()
+    return #self.delivered == count
+  end, count .. " messages")
 end
 
 ---The texts of the messages that reached the client.
