@@ -153,6 +153,13 @@ describe("outbox", function()
       assert.are.same({ "failed", "rejected: gone (code 131026)" }, { handle.state, tostring(handle.err) })
     end)
 
+    it("ignores those that this version does not know", function()
+      local handle = send_and_settle "a"
+      it_.outbox:on_status(status "warned", 99)
+      it_.outbox:on_status(status "delivered", 99)
+      assert.equal("delivered", handle.state)
+    end)
+
     it("ignores those of others, and those without an id", function()
       local handle = send_and_settle "a"
       it_.outbox:on_status(status("read", "wamid.other"), 99)
