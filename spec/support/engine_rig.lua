@@ -30,7 +30,7 @@ local function deliver(self, payload)
   if errors.is(answer) then
     return nil, answer
   end
-  return answer or { message_id = "wamid." .. (payload.text or payload.templateid), status = 200 }
+  return answer or { message_id = "wamid." .. (payload.text or payload.templateid or payload.body), status = 200 }
 end
 
 ---@param opts? table url: of the store; on_turn, on_answer; the options of an engine

@@ -135,7 +135,7 @@ local function split_delivery(where, args)
       end
     end
     args[args.n] = next(content) ~= nil and content or nil
-    options.check(where, delivery, chat.delivery_types, 5)
+    options.check(where, delivery, chat.delivery_types, 4)
   end
   return delivery
 end
