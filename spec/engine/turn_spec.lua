@@ -1,9 +1,443 @@
 -- SPDX-License-Identifier: MIT
--- Turns side by side. What a turn commits and when is in spec/bot/bot_spec.lua.
+-- Turns: what one makes effective together, what a failure drops, and turns side by side that change the same values.
 
 local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local engine_rig = require "spec.support.engine_rig"
+local errors = require "cunnekt.base.errors"
+local rig = require "spec.support.store_rig"
+local state = require "cunnekt.bot.state"
+local task = require "cunnekt.base.task"
+
+local contact = "1:919999999999"
+
+describe("a turn", function()
+  local it_, store
+
+  before_each(function()
+    it_ = engine_rig.new()
+    store = it_.store
+  end)
+
+  after_each(function()
+    it_:close()
+  end)
+
+  local function state_of(who)
+    return state.new(it_.engine, who or contact)
+  end
+
+  local function rows_in_outbox()
+    return rig.value(store, "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM sent)")
+  end
+
+  -- A change of everything that a turn without a run can change.
+  local function change_all(current)
+    current:send(it_:row(contact, "hi"))
+    current:gather("values").key = "1"
+    state_of():load().n = 5
+    current:gather("watches")[contact] = 60
+    current:gather("pauses")["1:2"] = true
+    current:gather("jobs").tick = { kind = "put", job = { serial = 1, name = "tick", spec = "every 60", due = 9, catch_up = "once", attempts = 0 } }
+    table.insert(current:gather "tells", rig.record("1:3", "\1{}"))
+  end
+
+  -- What of it the store has.
+  local function changed()
+    return {
+      events = #store:pending(), messages = rows_in_outbox(), value = store:value "key", state = store:state(contact),
+      watched = rig.value(store, "SELECT count(*) FROM conversation WHERE watch IS NOT NULL"), is_paused = store:is_paused "1:2",
+      jobs = #store:jobs(),
+    }
+  end
+
+  it("makes everything effective together when its handler returns", function()
+    local record = it_:accept(contact, "a")
+    local before
+    assert.is_nil(it_:turn(record, function(current)
+      change_all(current)
+      before = changed()
+    end))
+    assert.are.same({ events = 1, messages = 0, watched = 0, is_paused = false, jobs = 0 }, before)
+    it_:settle()
+    assert.are.same({ events = 0, messages = 1, value = "1", state = '{"n":5}', watched = 1, is_paused = true, jobs = 1 }, changed())
+  end)
+
+  it("hands its messages and own events on only after the commit", function()
+    assert.is_nil(it_:turn(nil, function(current)
+      change_all(current)
+      assert.are.same({ 0, 0 }, { it_.outbox:count(), it_.inbox:count() })
+    end))
+    it_:settle()
+    assert.are.same({ "hi" }, it_:texts())
+    assert.equal(1, #it_.heard.commits)
+  end)
+
+  it("drops everything when its handler fails, and says of the messages that they were dropped", function()
+    local record = it_:accept(contact, "a")
+    local handle, its_state
+    local err, rest = it_:turn(record, function(current)
+      change_all(current)
+      handle, its_state = current.sends[1].handle, current.states[contact]
+      error "no luck"
+    end)
+    assert.equal("handler", err.kind)
+    assert.matches("no luck", err.message)
+    assert.matches("turn_spec.lua", err.traceback)
+    assert.equal(record, rest)
+    assert.are.same({ events = 1, messages = 0, watched = 0, is_paused = false, jobs = 0 }, changed())
+    assert.are.same({ "dropped", "cancelled" }, { handle.state, handle.err.kind })
+    assert.is_nil(its_state.value)
+    assert.are.same({}, it_.heard.commits)
+  end)
+
+  it("drops everything when its commit fails", function()
+    local record = it_:accept(contact, "a")
+    local row = it_:row(contact, "hi")
+    it_:send(row)
+    it_:settle()
+    rig.run(store, { "INSERT INTO outbox (id, contact, payload, state, unknown, changed_at) VALUES (77, 'a', '{}', 2, 'hold', 0)" })
+    local err, rest = it_:turn(record, function(current)
+      change_all(current)
+      current.sends[1].id = 77
+    end)
+    assert.are.same({ "store", record }, { err.kind, rest })
+    assert.is_nil(store:value "key")
+    assert.equal(1, #store:pending())
+  end)
+
+  it("drops everything when a state cannot be kept", function()
+    local err = it_:turn(nil, function(current)
+      current:gather("values").key = "1"
+      state_of():load().fn = print
+    end)
+    assert.are.same({ "invalid", "state" }, { err.kind, err.field })
+    assert.is_nil(store:value "key")
+  end)
+
+  it("passes a failure of a known kind on as it is", function()
+    local failure = errors.new("timeout", "late")
+    assert.equal(failure, (it_:turn(nil, function()
+      error(failure, 0)
+    end)))
+  end)
+
+  it("makes a failure of anything that is raised", function()
+    for _, value in ipairs { 7, false, {}, "text" } do
+      local err = it_:turn(nil, function()
+        error(value, 0)
+      end)
+      assert.are.same({ "handler", tostring(value) }, { err.kind, err.message })
+    end
+  end)
+
+  it("that did nothing writes nothing", function()
+    local before = store:stats().jobs
+    assert.is_nil(it_:turn(nil, function() end))
+    assert.is_nil(it_:turn(nil, function()
+      local _ = state_of():load().n
+    end))
+    local read = 1 -- the state
+    assert.equal(before + read, store:stats().jobs)
+    assert.are.same({}, it_.heard.commits)
+  end)
+
+  it("that did nothing still finishes its event", function()
+    assert.is_nil(it_:turn(it_:accept(contact, "a"), function() end))
+    assert.are.same({}, store:pending())
+  end)
+
+  it("must be asked for what it gathers", function()
+    assert.error_matches(function()
+      it_.turns:new().values.x = 1
+    end, "gather")
+  end)
+
+  -- ---- in the middle -------------------------------------------------------------------------------------------------
+
+  describe("that commits in the middle", function()
+    it("keeps what came before when it fails afterwards", function()
+      local record = it_:accept(contact, "a")
+      local err, rest = it_:turn(record, function(current)
+        change_all(current)
+        current:commit_more()
+        assert.equal("1", store:value "key")
+        current:gather("values").key = "2"
+        current:send(it_:row(contact, "never"))
+        error "after"
+      end)
+      assert.are.same({ "handler", nil }, { err.kind, rest })
+      it_:settle()
+      assert.are.same({ "hi" }, it_:texts())
+      assert.equal("1", store:value "key")
+    end)
+
+    it("keeps the states that the script holds, and their later changes", function()
+      assert.is_nil(it_:turn(nil, function(current)
+        local value = state_of():load()
+        value.a = 1
+        current:commit_more()
+        value.b = 2
+      end))
+      assert.are.same({ a = 1, b = 2 }, cunnekt.json.decode(store:state(contact)))
+    end)
+
+    it("raises what the store says", function()
+      local err = it_:turn(nil, function(current)
+        current:gather("values").key = "1"
+        store:close()
+        current:commit_more()
+      end)
+      assert.equal("store", err.kind)
+    end)
+
+    it("may do so with nothing to commit", function()
+      assert.is_nil(it_:turn(nil, function(current)
+        current:commit_more()
+        current:commit_more()
+        current:gather("values").key = "1"
+      end))
+      assert.equal("1", store:value "key")
+    end)
+  end)
+
+  -- ---- outside -------------------------------------------------------------------------------------------------------
+
+  it("is made for a change outside of any, which is effective at once", function()
+    assert.equal("result", it_.turns:within(function(current)
+      current:gather("values").key = "1"
+      return "result"
+    end))
+    assert.equal("1", store:value "key")
+    assert.equal(0, it_.turns:count())
+  end)
+
+  it("is the one that runs, for a change inside of it", function()
+    assert.is_nil(it_:turn(nil, function(current)
+      assert.equal(current, it_.turns:current())
+      it_.turns:within(function(inner)
+        assert.equal(current, inner)
+      end)
+    end))
+    assert.is_nil(it_.turns:current())
+  end)
+
+  it("raises outside of any where the change does, and says what the store says", function()
+    assert.error_matches(function()
+      it_.turns:within(function()
+        error("wrong", 0)
+      end)
+    end, "wrong")
+    store:close()
+    local result, err = it_.turns:within(function(current)
+      current:gather("values").key = "1"
+      return true
+    end)
+    assert.are.same({ nil, "store" }, { result, err.kind })
+  end)
+
+  it("of another bot is none of this one's", function()
+    local other = engine_rig.new()
+    assert.is_nil(it_:turn(nil, function()
+      assert.is_nil(other.turns:current())
+    end))
+    other:close()
+  end)
+end)
+
+-- ---- side by side --------------------------------------------------------------------------------------------------------
+
+describe("two turns", function()
+  local it_, store
+
+  before_each(function()
+    it_ = engine_rig.new()
+    store = it_.store
+  end)
+
+  after_each(function()
+    it_:close()
+  end)
+
+  -- Begins a turn that calls `read`, waits until it is let go, and calls `write`; gives how to let it go, how often it ran,
+  -- and what came of it.
+  local function slow(read, write)
+    local slow_one = { runs = 0 }
+    it_.turns:run(nil, function(current)
+      slow_one.runs = slow_one.runs + 1
+      local value = read(current)
+      if slow_one.runs == 1 then
+        task.await(function(done)
+          slow_one.go = done
+        end)
+      end
+      write(current, value)
+    end, function(err)
+      slow_one.is_over, slow_one.err = true, err
+    end)
+    it_:step_until(function()
+      return slow_one.go
+    end)
+    return slow_one
+  end
+
+  local function finish(slow_one)
+    slow_one.go()
+    it_:step_until(function()
+      return slow_one.is_over
+    end)
+    assert.is_nil(slow_one.err)
+    return slow_one.runs
+  end
+
+  local function read_value(key)
+    return function(current)
+      current:note_read("value " .. key)
+      return tonumber(store:value(key) or "0")
+    end
+  end
+
+  local function write_value(key)
+    return function(current, value)
+      current:gather("values")[key] = tostring(value + 1)
+    end
+  end
+
+  local function quick(fn)
+    assert.is_nil(it_:turn(nil, fn))
+  end
+
+  local function set(key, text)
+    quick(function(current)
+      current:gather("values")[key] = text
+    end)
+  end
+
+  it("that change the same value are done one after the other", function()
+    local first = slow(read_value "n", write_value "n")
+    set("n", "10")
+    assert.equal(2, finish(first))
+    assert.equal("11", store:value "n")
+  end)
+
+  it("that change other values do not meet", function()
+    local first = slow(read_value "n", write_value "n")
+    set("m", "10")
+    assert.equal(1, finish(first))
+    assert.are.same({ "1", "10" }, { store:value "n", store:value "m" })
+  end)
+
+  it("of which one only reads what the other changes: the reader runs again", function()
+    local first = slow(read_value "n", write_value "copy")
+    set("n", "10")
+    assert.equal(2, finish(first))
+    assert.equal("11", store:value "copy")
+  end)
+
+  it("of which one deletes what the other read do meet", function()
+    set("n", "10")
+    local first = slow(read_value "n", write_value "n")
+    quick(function(current)
+      current:gather("values").n = require("cunnekt.engine.turn").gone
+    end)
+    assert.equal(2, finish(first))
+    assert.equal("1", store:value "n")
+  end)
+
+  it("that write without reading do not meet: the later one holds", function()
+    local first = slow(function() end, function(current)
+      current:gather("values").n = '"slow"'
+    end)
+    set("n", '"quick"')
+    assert.equal(1, finish(first))
+    assert.equal('"slow"', store:value "n")
+  end)
+
+  it("that change the same state are done one after the other", function()
+    local function read()
+      return state.new(it_.engine, contact):load()
+    end
+    local first = slow(read, function(_, value)
+      value.n = (value.n or 0) + 1
+    end)
+    quick(function()
+      read().n = 10
+    end)
+    assert.equal(2, finish(first))
+    assert.equal('{"n":11}', store:state(contact))
+  end)
+
+  it("that read the same state do not meet", function()
+    local function read()
+      return state.new(it_.engine, contact):load()
+    end
+    local first = slow(read, function() end)
+    quick(function()
+      read()
+    end)
+    assert.equal(1, finish(first))
+  end)
+
+  it("of which one ran again send what the last run said, once", function()
+    local first = slow(read_value "n", function(current, value)
+      current:send(it_:row(contact, "n is " .. value))
+      current:gather("values").n = "0"
+    end)
+    set("n", "10")
+    finish(first)
+    it_:settle()
+    assert.are.same({ "n is 10" }, it_:texts())
+  end)
+
+  it("of which one has committed in the middle do not run again: the other's change is a conflict", function()
+    local outcome
+    local go
+    it_.turns:run(nil, function(current)
+      current:gather("values").mine = "1"
+      current:commit_more()
+      read_value "n" (current)
+      task.await(function(done)
+        go = done
+      end)
+      current:gather("values").n = "1"
+    end, function(err)
+      outcome = err
+    end)
+    it_:step_until(function()
+      return go
+    end)
+    set("n", "10")
+    go()
+    it_:step_until(function()
+      return outcome
+    end)
+    assert.equal("conflict", outcome.kind)
+    assert.are.same({ "1", "10" }, { store:value "mine", store:value "n" })
+  end)
+
+  it("give up when they are in each other's way again and again", function()
+    local runs = 0
+    local err = it_:turn(nil, function(current)
+      runs = runs + 1
+      read_value "n" (current)
+      -- Another turn, each time.
+      local is_done
+      it_.turns:run(nil, function(other)
+        other:gather("values").n = tostring(runs)
+      end, function()
+        is_done()
+      end)
+      task.await(function(done)
+        is_done = done
+      end)
+      current:gather("values").n = "0"
+    end)
+    assert.equal("conflict", err.kind)
+    assert.equal(100, runs)
+    assert.equal("100", store:value "n")
+  end)
+end)
 
 describe("turns that meet", function()
   local bot
@@ -26,8 +460,8 @@ describe("turns that meet", function()
 
   local function count()
     inside(bot).engine.turns:run(nil, function()
-      local state = bot:chat("919999999999").state
-      state.count = (state.count or 0) + 1
+      local its_state = bot:chat("919999999999").state
+      its_state.count = (its_state.count or 0) + 1
     end, function(err)
       assert(not err, err)
     end)

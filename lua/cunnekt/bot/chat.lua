@@ -92,7 +92,8 @@ end
 ---@param before? number seconds before the end; an hour by default
 function chat_methods:watch_window(before)
   before = before or units.hour
-  if type(before) ~= "number" or before <= 0 or before >= window_seconds then
+  local is_fit = type(before) == "number" and before > 0 and before < window_seconds
+  if not is_fit then
     error(("chat:watch_window: seconds must be a number between 0 and %d"):format(window_seconds), 2)
   end
   steps.within("watch", { self.contact, before }, function()
@@ -134,7 +135,7 @@ local function split_delivery(where, args)
       end
     end
     args[args.n] = next(content) ~= nil and content or nil
-    options.check(where, delivery, chat.delivery_types, 5)
+    options.check(where, delivery, chat.delivery_types, 4)
   end
   return delivery
 end

@@ -47,13 +47,17 @@ local function wake(self)
   end
 end
 
----Advances a handle; a step back is ignored. For the outbox.
+---Advances a handle; a step back is ignored, and so is a status that this version does not know. For the outbox.
 ---@param handle cunnekt.sent
 ---@param state string
 ---@param err cunnekt.error?
 ---@return boolean moved
 function sent.advance(handle, state, err)
-  if is_final[handle.state] or (progress[state] and progress[state] <= progress[handle.state]) then
+  if is_final[handle.state] then
+    return false
+  end
+  local is_ahead = is_final[state] or (progress[state] ~= nil and progress[state] > progress[handle.state])
+  if not is_ahead then
     return false
   end
   handle.state, handle.err = state, err

@@ -7,7 +7,10 @@ local typed = {}
 ---@param text string?
 ---@return string
 function typed.plain(text)
-  return (text or ""):lower():match "^%s*(.-)%s*$"
+  text = text or ""
+  -- Two anchored steps: one pattern for both ends takes a step for each pair of spaces, and anybody can send a million.
+  local first = text:find "%S"
+  return first and text:lower():match("^.*%S", first) or ""
 end
 
 return typed

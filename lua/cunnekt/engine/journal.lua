@@ -111,7 +111,11 @@ end
 ---@return any
 function journal.pack_error(err)
   if not errors.is(err) then
-    return { value = is_fit(err) and journal.snapshot(err) or tostring(err) }
+    local has_value = err ~= nil and is_fit(err)
+    if has_value then
+      return { value = journal.snapshot(err) }
+    end
+    return { value = tostring(err) }
   end
   local kept = {}
   for key, value in next, err do

@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: MIT
+-- What a script hears of beside its handlers: messages before they leave, failures, restarts.
+
+local errors = require "cunnekt.base.errors"
+local hooks = require "cunnekt.bot.hooks"
+local log = require "cunnekt.base.log"
+
+local function text(words)
+  return { mobile = "919999999999", type = "text", text = words or "hi" }
+end
+
+describe("before_send", function()
+  it("sees the payload and the chat, in the order of registration", function()
+    local its_hooks, seen, chat = hooks.new(), {}, {}
+    for i = 1, 2 do
+      its_hooks.senders[i] = function(payload, its_chat)
+        seen[i] = { payload.text, its_chat }
+        payload.text = payload.text .. i
+      end
+    end
+    assert.equal("hi12", assert(its_hooks:before_send(text(), chat)).text)
+    assert.are.same({ { "hi", chat }, { "hi1", chat } }, seen)
+  end)
+
+  it("may put another payload in its place, which the next one sees", function()
+    local its_hooks, seen = hooks.new(), nil
+    its_hooks.senders[1] = function()
+      return text "other"
+    end
+    its_hooks.senders[2] = function(payload)
+      seen = payload.text
+      return true
+    end
+    assert.equal("other", assert(its_hooks:before_send(text(), {})).text)
+    assert.equal("other", seen)
+  end)
+
+  it("drops the message by false, and nothing else is asked", function()
+    local its_hooks = hooks.new()
+    its_hooks.senders[1] = function()
+      return false
+    end
+    its_hooks.senders[2] = function()
+      error "asked"
+    end
+    local payload, err = its_hooks:before_send(text(), {})
+    assert.are.same({ nil, "cancelled" }, { payload, err.kind })
+  end)
+
+  it("is held to the limits of a message", function()
+    local its_hooks = hooks.new()
+    its_hooks.senders[1] = function(payload)
+      payload.text = ("x"):rep(5000)
+    end
+    local payload, err = its_hooks:before_send(text(), {})
+    assert.are.same({ nil, "invalid" }, { payload, err.kind })
+  end)
+end)
+
+describe("a failure", function()
+  local write, lines
+
+  before_each(function()
+    write, lines = log.write, {}
+    log.write = function(line)
+      lines[#lines + 1] = line
+    end
+  end)
+
+  after_each(function()
+    log.write = write
+  end)
+
+  it("is logged with its traceback where nobody hears it", function()
+    hooks.new():on_failure(errors.new("handler", "no luck", { traceback = "no luck\n%s a trace" }))
+    assert.equal(1, #lines)
+    assert.matches("no luck\n%%s a trace", lines[1])
+  end)
+
+  it("is logged as a sentence where it has no traceback", function()
+    hooks.new():on_failure(errors.new("rejected", "no", { code = 7 }))
+    assert.matches("rejected: no %(code 7%)", lines[1])
+  end)
+
+  it("goes to everyone who hears, with what it is about, and not to the log", function()
+    local its_hooks, heard, err, about = hooks.new(), {}, errors.new("handler", "no luck"), {}
+    for i = 1, 2 do
+      its_hooks.failure_listeners[i] = function(...)
+        heard[i] = { ... }
+      end
+    end
+    its_hooks:on_failure(err, about)
+    assert.are.same({ { err, about }, { err, about } }, heard)
+    assert.are.same({}, lines)
+  end)
+
+  it("of the one who hears is logged, and the next one hears", function()
+    local its_hooks, has_heard = hooks.new(), false
+    its_hooks.failure_listeners[1] = function()
+      error "worse luck"
+    end
+    its_hooks.failure_listeners[2] = function()
+      has_heard = true
+    end
+    its_hooks:on_failure(errors.new("handler", "no luck"))
+    assert.is_true(has_heard)
+    assert.matches("bot:on_error failed: .*worse luck", lines[1])
+  end)
+end)
