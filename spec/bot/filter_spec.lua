@@ -94,11 +94,11 @@ describe("filter", function()
     end
     assert.truthy(problem(filter.text, "[a"):find("filter.text: '[a' is not a Lua pattern", 1, true))
     assert.truthy(problem(filter.text):find("filter.text: 'nil' is not a Lua pattern", 1, true))
-    assert.equal("filter.type: nothing is called 'imag' (did you mean 'image'?)", problem(filter.type, "imag"))
-    assert.equal("filter.from: 'me' is no number", problem(filter.from, "me"))
-    assert.equal("filter.from: strings are wanted, got number", problem(filter.from, 919999999999))
-    assert.equal("filter.fn: a function is wanted, got nil", problem(filter.fn))
-    assert.equal("a filter combines with filters, actions and functions, got string", problem(function()
+    assert.equal("filter.type: unknown event 'imag' (did you mean 'image'?)", problem(filter.type, "imag"))
+    assert.equal("filter.from: 'me' is not a number", problem(filter.from, "me"))
+    assert.equal("filter.from: expected strings, got number", problem(filter.from, 919999999999))
+    assert.equal("filter.fn: expected a function, got nil", problem(filter.fn))
+    assert.equal("filter: expected a filter, an action or a function, got string", problem(function()
       local it = filter.media() & "image"
       return it
     end))

@@ -118,7 +118,7 @@ function ways.few_connections()
   end
 end
 
--- Only the first events that wait are taken up at a start.
+-- Only the first events that wait are recovered at a start.
 function ways.forget_the_rest(service)
   local pending = service.store.pending
   function service.store.pending(self)

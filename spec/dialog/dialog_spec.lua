@@ -316,7 +316,7 @@ describe("dialogs", function()
     assert.are.same({ "waiting", "paid 5" }, wait_for_texts(2))
   end)
 
-  it("set a dialog aside that does something else now, and say so", function()
+  it("are broken when the script does something else, and log it", function()
     local box = { text = "first" }
     local function define(b)
       b:on_error(function() end)
@@ -339,7 +339,7 @@ describe("dialogs", function()
     restart(define)
     say "answer"
     assert.are.same({ "first", "x", "handler heard answer" }, wait_for_texts(3))
-    assert.matches("does not do what it did before: step 1", table.concat(lines, "\n"))
+    assert.matches("differs from its journal at step 1", table.concat(lines, "\n"))
   end)
 
   it("let a handler that is not a dialog wait as well", function()

@@ -13,7 +13,7 @@ describe("dialogs", function()
 
   -- ---- failures ----------------------------------------------------------------------------------------------------
 
-  it("are set aside when they keep failing; another try of the event goes on with them", function()
+  it("are broken when they keep failing; a retry of the event continues them", function()
     local is_broken = true
     begin(function(its_bot)
       its_bot:dialog("it", function(chat)
@@ -43,7 +43,7 @@ describe("dialogs", function()
     assert.are.same({}, stored())
   end)
 
-  it("are set aside when they fail after a commit in the middle of a turn", function()
+  it("are broken when they fail after a commit in the middle of a turn", function()
     begin(function(its_bot)
       its_bot:dialog("it", function(chat)
         chat:reply_text("before, delivered"):wait "accepted"
@@ -72,13 +72,13 @@ describe("dialogs", function()
     talk.all:kill()
     say "y"
     assert.are.same({ "?", "text", "end", "??", "handler: y" }, said())
-    assert.matches("step 3, 'send', differs", logged())
+    assert.matches("differs from its journal at step 3, 'send'", logged())
     -- What differs is in the store, and not in the log.
     assert.is_nil(logged():find("changed", 1, true))
     assert.matches("changed", stored()[1].error.is_now)
   end)
 
-  it("are set aside when they end, or do something more, before they come to where they stood", function()
+  it("are broken when they end, or do something more, before they reach their wait", function()
     local what
     begin(function(its_bot)
       its_bot:dialog("it", function(chat)
@@ -101,23 +101,23 @@ describe("dialogs", function()
     end
     assert.are.same({ "text", "?", "handler: x", "text", "?", "handler: x" }, said())
     assert.matches("step 1 was 'send', and is now 'end'", logged())
-    assert.matches("step 2, 'send', differs", logged())
+    assert.matches("differs from its journal at step 2, 'send'", logged())
   end)
 
-  it("lose nothing to a result that cannot be kept", function()
+  it("lose nothing to a result that cannot be stored", function()
     begin(function(its_bot)
       its_bot:dialog("it", function(chat)
         local ok, why = pcall(chat.step, chat, "x", function()
           return print
         end)
         chat:ask "?"
-        chat:reply_text(tostring(ok) .. " " .. why:match "cannot be kept")
+        chat:reply_text(tostring(ok) .. " " .. why:match "cannot be stored")
       end)
     end)
     say "go"
     talk.all:kill()
     say "x"
-    assert.are.same({ "?", "false cannot be kept" }, said())
+    assert.are.same({ "?", "false cannot be stored" }, said())
   end)
 
   -- ---- handlers that wait ------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ describe("dialogs", function()
     end)
     say "go"
     assert.are.same({ "end" }, said())
-    for i, word in ipairs { "cunnekt.spawn", "http.stream", "os.remove", "keys are tables", "coroutine", "chat:step" } do
+    for i, word in ipairs { "cunnekt.spawn", "http.stream", "os.remove", "keys that are tables", "coroutine", "chat:step" } do
       assert.matches(word, tostring(problems[i]))
     end
   end)

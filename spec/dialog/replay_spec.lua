@@ -217,7 +217,7 @@ describe("dialogs of a script that changes", function()
     assert.equal("Thanks, tea: more shop 0 new Asha", said()[#said()])
   end)
 
-  it("are set aside where their script is not there, and their customers heard", function()
+  it("are broken without their script, and their customers get an answer", function()
     write {}
     all:start()
     say "shop"
@@ -226,7 +226,7 @@ describe("dialogs of a script that changes", function()
     all:restart()
     say "Asha"
     assert.are.same({ "Welcome", "Your name?", "not in a dialog: Asha" }, said())
-    assert.matches("was set aside: .* cannot go on: the script of that time was not kept", table.concat(all.lines, "\n"))
+    assert.matches("is broken: .* cannot continue: the store does not have the script", table.concat(all.lines, "\n"))
   end)
 
   -- Broken on purpose: the test above must notice.
@@ -236,7 +236,7 @@ describe("dialogs of a script that changes", function()
     end
     local seen = through_a_change { edits = words }
     assert.are_not.same(as_begun, seen)
-    assert.matches("step 1, 'send', differs", table.concat(all.lines, "\n"))
+    assert.matches("differs from its journal at step 1, 'send'", table.concat(all.lines, "\n"))
   end)
 
   it("are found to differ when steps are not compared either", function()

@@ -148,7 +148,7 @@ describe("the host", function()
     it("exits with 1 when it waits for what cannot come", function()
       local result = run_script [[require("cunnekt.base.task").await(function() end)]]
       assert.equal(1, result.code)
-      assert.matches("nothing under way", result.err)
+      assert.matches("no running operation", result.err)
     end)
   end)
 

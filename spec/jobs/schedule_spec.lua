@@ -130,7 +130,7 @@ describe("schedule", function()
     assert.are.same({ "all 21600", "late 22200", "once 21600", "skip 21600" }, list)
   end)
 
-  it("makes up for a bounded number", function()
+  it("catches up on a bounded number of runs", function()
     local function script(it)
       it:cron("* * * * *", { tz = "UTC", catch_up = "all" }, "all", note)
     end
@@ -140,7 +140,7 @@ describe("schedule", function()
     all:live(script)
     all:settle()
     assert.equal(101, #all.ran)
-    assert.truthy(all.lines[#all.lines]:find("the job 'all' was due more than 100 times", 1, true))
+    assert.truthy(all.lines[#all.lines]:find("the job 'all' missed more than 100 runs", 1, true))
     all:pass(60, 20)
     assert.equal(102, #all.ran)
   end)
@@ -203,7 +203,7 @@ describe("schedule", function()
     assert.are.same({}, all.lines) -- nothing is left of it
   end)
 
-  it("keeps jobs that the script has no function for, and says so once", function()
+  it("keeps jobs without a function in the script, and logs them once", function()
     all:live(function(it)
       it:every(100, "report", note)
       it:every(100, "remind 919999999999", note)
@@ -213,12 +213,12 @@ describe("schedule", function()
     all:live(function() end)
     all:pass(120)
     assert.are.same({}, all.ran)
-    local told = {}
+    local logged = {}
     for _, line in ipairs(all.lines) do
-      told[#told + 1] = line:find("no function for", 1, true) and line
+      logged[#logged + 1] = line:find("without a function", 1, true) and line
     end
-    assert.equal(1, #told)
-    assert.truthy(told[1]:find("remind …, report", 1, true))
+    assert.equal(1, #logged)
+    assert.truthy(logged[1]:find("remind …, report", 1, true))
     all:die()
     all:live(function(it)
       it:every(100, "report", note)
@@ -373,19 +373,19 @@ describe("schedule", function()
     assert.equal("bot:after: seconds must be a number, 0 or more", problem("after", -1, "x", note))
     assert.equal("bot:every: seconds must be a number of more than 0", problem("every", 0, "x", note))
     assert.equal("bot:every: seconds must be a number of more than 0", problem("every", "60", "x", note))
-    assert.equal("bot:after: a job needs a name, got function", problem("after", 1, note))
+    assert.equal("bot:after: expected a name for the job, got function", problem("after", 1, note))
     assert.equal("bot:after: the job 'x' must be a function, or the name of a bot:job, got nil", problem("after", 1, "x"))
-    assert.equal("bot:after: no bot:job is called 'remnd' (did you mean 'remind'?)", problem("after", 1, "x", "remnd"))
+    assert.equal("bot:after: there is no bot:job 'remnd' (did you mean 'remind'?)", problem("after", 1, "x", "remnd"))
     assert.equal("bot:every: unknown option 'catchup' (did you mean 'catch_up'?)",
       problem("every", 1, { catchup = "all" }, "x", note))
     assert.equal("bot:every: option 'catch_up' must be one of: skip, once, all; got never",
       problem("every", 1, { catch_up = "never" }, "x", note))
-    assert.truthy(problem("after", 1, { args = { print } }, "x", note):find("bot:after: option 'args' cannot be kept", 1, true))
+    assert.truthy(problem("after", 1, { args = { print } }, "x", note):find("bot:after: option 'args' cannot be stored", 1, true))
     assert.equal("bot:daily: '9 am' is no time of day such as '09:00'", problem("daily", "9 am", "x", note))
     assert.equal("bot:daily: no time zone is called 'Asia/Calcuta' (did you mean 'Asia/Calcutta'?)",
       problem("daily", "09:00", { tz = "Asia/Calcuta" }, "x", note))
     assert.truthy(problem("cron", "0 9 * *", "x", note):find("bot:cron: the cron line '0 9 * *' cannot be read", 1, true))
-    assert.equal("bot:cancel_job: the job's name is wanted, got nil", problem "cancel_job")
+    assert.equal("bot:cancel_job: expected the job's name, got nil", problem "cancel_job")
     bot:stop(0)
   end)
 end)

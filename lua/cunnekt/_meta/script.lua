@@ -1,19 +1,19 @@
 ---@meta
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241 431
--- What scripts call and the sources make in a loop: the reply_* of a chat and of a message; and the classes that have no
--- place of their own. Never loaded. spec/project/stubs_spec.lua holds it to the code.
+-- Stubs for what the sources create in loops (reply_* of a chat and of a message), and for classes without a source file.
+-- Never loaded. spec/project/stubs_spec.lua compares it with the code.
 
 ---@class cunnekt.json
 local json = {}
 
----Reads a JSON text (RFC 8259; a leading byte order mark is skipped, at most 128 levels).
+---Decodes a JSON text (RFC 8259; a leading byte order mark is skipped, at most 128 levels).
 ---@param text string
 ---@return any value nil only together with an error: null is `json.null`
----@return cunnekt.error? err kind "invalid": what is wrong, and at which byte
+---@return cunnekt.error? err kind invalid, with the byte position
 function json.decode(text) end
 
----Writes a value as JSON. Raises, naming the place, for what JSON cannot hold.
+---Encodes a value as JSON. Raises, with the path, for a value that JSON cannot represent.
 ---@param value any
 ---@return string text
 function json.encode(value) end
@@ -21,14 +21,14 @@ function json.encode(value) end
 ---@class cunnekt.build
 
 ---@class cunnekt.sandbox
----@field url string what comes before /v1 and /control
+---@field url string base URL, without /v1 and /control
 ---@field port integer
 ---@field state table
 
----What a reply may say about its delivery, beside its content.
+---Delivery options of a reply.
 ---@class cunnekt.delivery
----@field unknown? "hold"|"resend"|"fail" what becomes of it when nobody knows whether it was taken
----@field track? table comes back with its statuses, as `status.track`
+---@field unknown? "hold"|"resend"|"fail" what to do when its delivery is uncertain
+---@field track? table returned as `status.track` with its statuses
 
 ---@class cunnekt.buttons_reply: cunnekt.buttons_message, cunnekt.delivery
 ---@class cunnekt.list_reply: cunnekt.list_message, cunnekt.delivery
@@ -39,8 +39,8 @@ function json.encode(value) end
 ---@class cunnekt.chat
 local chat = {}
 
----Replies with a template; these go out at any time.
----@param template_id string as the dashboard shows it
+---Replies with a template; allowed outside the service window.
+---@param template_id string as shown on the dashboard
 ---@param message? cunnekt.template_reply
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -72,7 +72,7 @@ function chat:reply_list(message) end
 function chat:reply_form(message) end
 
 ---Replies with an image.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -80,7 +80,7 @@ function chat:reply_form(message) end
 function chat:reply_image(url, caption, delivery) end
 
 ---Replies with a video.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -88,7 +88,7 @@ function chat:reply_image(url, caption, delivery) end
 function chat:reply_video(url, caption, delivery) end
 
 ---Replies with a document.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -96,7 +96,7 @@ function chat:reply_video(url, caption, delivery) end
 function chat:reply_document(url, caption, delivery) end
 
 ---Replies with audio.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -109,13 +109,13 @@ function chat:reply_audio(url, caption, delivery) end
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
 function chat:reply_cta_url(message) end
 
----An incoming message, as a handler gets it: the parsed one, with methods.
+---An incoming message with methods, as a handler gets it.
 ---@class cunnekt.message: cunnekt.webhook.message
----@field action? table<string, string|number|boolean> the values of the button, where a cunnekt.action matched it
+---@field action? table<string, string|number|boolean> the values of the button, if a cunnekt.action matched it
 local message = {}
 
----Replies with a template; these go out at any time.
----@param template_id string as the dashboard shows it
+---Replies with a template; allowed outside the service window.
+---@param template_id string as shown on the dashboard
 ---@param message? cunnekt.template_reply
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -147,7 +147,7 @@ function message:reply_list(message) end
 function message:reply_form(message) end
 
 ---Replies with an image.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -155,7 +155,7 @@ function message:reply_form(message) end
 function message:reply_image(url, caption, delivery) end
 
 ---Replies with a video.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -163,7 +163,7 @@ function message:reply_image(url, caption, delivery) end
 function message:reply_video(url, caption, delivery) end
 
 ---Replies with a document.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
@@ -171,7 +171,7 @@ function message:reply_video(url, caption, delivery) end
 function message:reply_document(url, caption, delivery) end
 
 ---Replies with audio.
----@param url string where the file itself is
+---@param url string of the file itself
 ---@param caption? string at most 1024 characters
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle

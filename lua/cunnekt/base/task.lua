@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Waiting. A task is a coroutine that the loop resumes; `await` yields inside one, and steps the loop anywhere else, so
--- that the same function yields in the host and blocks in a plain interpreter.
+-- Tasks: coroutines that the loop resumes. `await` yields inside a task and steps the loop elsewhere, so the same function
+-- yields in the host and blocks in a plain interpreter.
 --
--- A strand is a coroutine within a task that may outlive it: parked in one task, it goes on in another. While it runs it is
--- the task that waits in it.
+-- A strand is a coroutine inside a task that may outlive it: suspended in one task, it is resumed in another. While it runs,
+-- its waits are those of the task.
 --
 -- Lua code never runs inside a callback of the C libraries (see base/loop.h), so stepping the loop is safe anywhere.
 
@@ -13,15 +13,15 @@ local task = {}
 
 ---@class cunnekt.task
 ---@field is_done boolean
----@field results table? packed results of a task that ended well
----@field failure any? what it raised, with a traceback where it was a string
+---@field results table? packed results of a task that succeeded
+---@field failure any? what it raised; a string has a traceback
 
--- The task whose code runs.
+-- The running task.
 local current
 
 local task_mt = { __name = "cunnekt.task" }
 
--- Made with room for what a task gets later (see cunnekt.turn for the last two).
+-- With all keys preallocated; the last two are set by cunnekt.turn and dialog/engine/execute.lua.
 local function new_task(co, waiters)
   local t = { co = co, is_done = false, waiters = waiters, awaits = nil, cancel = nil, strand = nil, turn = nil, run = nil }
   return setmetatable(t, task_mt)
@@ -36,11 +36,11 @@ local function finish(t)
   end
 end
 
--- A coroutine serves one task after another: a new one, whose stack has to grow anew, costs several times as much, and
--- an event takes two. Between tasks it stands at the yield in `rest`, from which it gives this mark and the results.
+-- Coroutines are reused: a new one, whose stack has to grow, costs several times as much, and an event takes two. Between
+-- tasks a coroutine is suspended in `wait_for_work`, which yields this marker and the results.
 local ended = {}
 local idle, idle_count = {}, 0
--- So many are kept; each holds a stack of some kilobytes.
+-- Each holds a stack of some kilobytes.
 local max_idle = 256
 
 local work
@@ -72,7 +72,7 @@ local function keep_coroutine(co)
   end
 end
 
--- Closes a coroutine; what runs then is still the task's.
+-- Closes a coroutine; its `<close>` variables run as part of the task.
 local function close_as(t, co)
   local before = current
   current = t
@@ -83,7 +83,7 @@ end
 
 local function fail(t, failure)
   if failure == "not enough memory" then
-    -- What the task had under way stays half done: better to end now, and to be taken up from the store.
+    -- The task's work is half done: the process exits, and a restart recovers it from the store.
     core.out_of_memory()
   end
   t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
@@ -95,7 +95,7 @@ local function fail(t, failure)
   finish(t)
 end
 
--- Deals with the end of a task, if it has ended. What coroutine.resume returns goes through varargs: no table per resume.
+-- Finishes a task that has ended. Takes the results of coroutine.resume as varargs, to allocate no table per resume.
 local function settle(t, before, ok, mark, ...)
   current = before
   if not ok then
@@ -116,13 +116,13 @@ local function resume(t, ...)
   return settle(t, before, coroutine.resume(t.co, ...))
 end
 
----Hears of tasks that failed while nobody waited for them. Replace it to log elsewhere.
+---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
 ---@param failure any
 function task.on_failure(failure)
   io.stderr:write("cunnekt: ", tostring(failure), "\n")
 end
 
----Starts a task: runs `fn` until it first waits.
+---Starts a task: runs `fn` until its first wait.
 ---@param fn function
 ---@param ... any its arguments
 ---@return cunnekt.task
@@ -132,13 +132,13 @@ function task.spawn(fn, ...)
   return t
 end
 
----The task that is running, if any.
+---The running task, if any.
 ---@return cunnekt.task?
 function task.running()
   return current
 end
 
----Whether this code may wait by yielding: not in a coroutine that the script made by itself.
+---Whether this code may wait by yielding: false in a coroutine that the script created.
 ---@return boolean
 function task.can_yield()
   return current ~= nil and coroutine.running() == (current.strand or current.co) and coroutine.isyieldable()
@@ -146,7 +146,7 @@ end
 
 -- ---- strands -------------------------------------------------------------------------------------------------------
 
--- What a strand gives that parks itself.
+-- What a strand yields to be suspended.
 local suspended = {}
 
 local function after_step(t, co, ok, mark, ...)
@@ -162,34 +162,34 @@ local function after_step(t, co, ok, mark, ...)
   end
   t.strand = nil
   close_as(t, co)
-  return "failed", ok and "coroutine.yield outside of a coroutine of the script's own" or mark
+  return "failed", ok and "coroutine.yield outside of a coroutine that the script created" or mark
 end
 
----A strand that has not begun.
+---A strand that has not started.
 ---@return thread
 function task.new_strand()
   return take_coroutine()
 end
 
----Lets a strand go on in the running task, until it ends, fails or parks itself.
+---Resumes a strand in the running task, until it ends, fails or suspends itself.
 ---@param strand thread
----@param ... any a function and its arguments for one that has not begun, what task.suspend returns for another
+---@param ... any for a strand that has not started a function and its arguments, else the results of task.suspend
 ---@return "ended"|"failed"|"suspended" how
----@return any ... what the function returned, or raised
+---@return any ... what the function returned or raised
 function task.resume(strand, ...)
   current.strand = strand
   return after_step(current, strand, coroutine.resume(strand, ...))
 end
 
----Parks the strand that runs.
----@return any ... what it goes on with
+---Suspends the running strand.
+---@return any ... what task.resume passes to it
 function task.suspend()
   return coroutine.yield(suspended)
 end
 
----Drops a parked strand: its pending `<close>` variables run.
+---Discards a suspended strand: its pending `<close>` variables run.
 ---@param strand thread
----@param run cunnekt.run whose code that is
+---@param run cunnekt.run that it executed
 function task.discard(strand, run)
   local owner = new_task(strand)
   owner.run = run
@@ -201,19 +201,19 @@ end
 
 -- ---- waiting -------------------------------------------------------------------------------------------------------
 
--- What keeps the results of waiting calls in a run, and refuses what cannot be kept; see engine/steps.lua.
+-- Records the results of waiting calls in a run, and refuses calls that cannot be recorded; see engine/steps.lua.
 local record_in_run, refuse_in_run
 
----Sets what deals with calls of code that belongs to a run (the field `run` of its task).
+---Sets the hooks for calls by a run's code (the field `run` of its task).
 ---@param record fun(kind: string, subject: any, fn: fun(): any, any): any, any
 ---@param refuse fun(what: string, level: integer?)
 function task.connect(record, refuse)
   record_in_run, refuse_in_run = record, refuse
 end
 
----Does a waiting call. In a run, its result is kept, so that the call is not done again when the run is rebuilt.
+---Makes a waiting call. In a run its result is recorded, so that a replay does not repeat the call.
 ---@param kind string
----@param subject any what is asked for, fit for JSON
+---@param subject any JSON value that identifies the call
 ---@param fn fun(): any, any a value, or nil and an error
 ---@return any value
 ---@return any err
@@ -224,16 +224,16 @@ function task.record(kind, subject, fn)
   return fn()
 end
 
----Refuses, in a run, what cannot be kept.
+---Refuses a call that cannot be recorded, in a run.
 ---@param what string
----@param level? integer as in `error`; 2 by default: who called the function that calls this
+---@param level? integer as in `error`; 2 by default: the caller of the function that calls this
 function task.refuse(what, level)
   if current and current.run then
     refuse_in_run(what, (level or 2) + 1)
   end
 end
 
-local function call_off(cancel)
+local function cancel_operation(cancel)
   if type(cancel) == "function" then
     cancel()
   elseif type(cancel) == "table" or type(cancel) == "userdata" then
@@ -255,15 +255,15 @@ local function await_stepping(start)
     if not ok then
       error(is_any, 0)
     elseif not is_any and not results then
-      call_off(cancel)
-      error("waiting for something that nothing under way can bring about", 3)
+      cancel_operation(cancel)
+      error("deadlock: waiting for something that no running operation can cause", 3)
     end
   end
   return table.unpack(results, 1, results.n)
 end
 
----Waits for an operation: `start(done)` begins it, and whatever is given to `done` is returned here. `start` may return
----what calls the operation off when the task is cancelled meanwhile: a function, or something with a method `close`.
+---Waits for an operation: `start(done)` starts it, and the arguments of `done` are returned here. `start` may return what
+---cancels the operation with the task: a function, or an object with a method `close`.
 ---@param start fun(done: fun(...)): any
 ---@return any ...
 function task.await(start)
@@ -271,7 +271,7 @@ function task.await(start)
     return await_stepping(start)
   end
   local t = current
-  -- `done` may be called before the yield (an answer at once) or after it; only the first call counts.
+  -- `done` may be called before the yield or after it; only the first call counts.
   local early
   local function done(...)
     if t.awaits == done then
@@ -298,7 +298,7 @@ function task.sleep(seconds)
   end)
 end
 
----Waits for a task's end and gives its results, or raises what it raised.
+---Waits for a task to end, and returns its results or raises what it raised.
 ---@param t cunnekt.task
 ---@return any ...
 function task.join(t)
@@ -314,7 +314,7 @@ function task.join(t)
   return table.unpack(t.results or {}, 1, t.results and t.results.n or 0)
 end
 
----Calls a waiting task off: what it waits for is cancelled, and its pending `<close>` variables run.
+---Cancels a waiting task with the operation that it waits for; its pending `<close>` variables run.
 ---@param t cunnekt.task
 function task.cancel(t)
   if t.is_done or coroutine.status(t.co) ~= "suspended" then
@@ -322,7 +322,7 @@ function task.cancel(t)
   end
   local cancel = t.cancel
   t.awaits, t.cancel = nil, nil
-  call_off(cancel)
+  cancel_operation(cancel)
   if t.strand then
     task.discard(t.strand, t.run)
   end
@@ -334,7 +334,7 @@ function task.cancel(t)
   finish(t)
 end
 
----Runs `fn` as a task and the loop until it has ended; the same as a plain call inside a task.
+---Runs `fn` as a task and the loop until it ends; inside a task, a plain call.
 ---@param fn function
 ---@param ... any
 ---@return any ...
@@ -347,7 +347,7 @@ function task.run(fn, ...)
   while not t.is_done do
     if not core.step(true) and not t.is_done then
       task.cancel(t)
-      error("the script waits for something that nothing under way can bring about", 2)
+      error("deadlock: the script waits for something that no running operation can cause", 2)
     end
   end
   return task.join(t)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Actions: ids of buttons and list rows that carry values. They are declared once; packing and unpacking check them, so
--- that a handler never sees half an id, or one of something else.
+-- Actions: ids of buttons and list rows that carry values. They are declared once; packing and unpacking check them, so that
+-- a handler never gets a partial or foreign id.
 --
--- An id reads "order:7:yes": the name, then the fields in their order. A value comes back as it went in, a number as a
--- number: words that would be read as one, and what stands between fields, are escaped as in URLs.
+-- An id such as "order:7:yes" has the name and then the fields in order. Values keep their type: strings that look like
+-- numbers, and the separator, are percent-encoded.
 
 local filter = require "cunnekt.bot.filter"
 local limits = require "cunnekt.provider.limits"
@@ -11,7 +11,7 @@ local options = require "cunnekt.base.options"
 
 local action = {}
 
--- In bytes, to be safe.
+-- The limit is in characters; applied to bytes, it is safe.
 local max_id_bytes = limits.characters.button_id.max
 
 ---@class cunnekt.action
@@ -28,7 +28,7 @@ local types = { "string", "number", "integer", "boolean" }
 
 -- ---- one value ---------------------------------------------------------------------------------------------------
 
--- What a token means when it is not a word: a number or a truth, written the one way in which it is packed.
+-- The number or boolean of a token; nil for a string.
 local function read_plain(token)
   if token == "true" or token == "false" then
     return token == "true"
@@ -70,7 +70,7 @@ local function write(value)
   return text
 end
 
--- nil for what `write` would never have written.
+-- nil for a token that `write` does not produce.
 local function read(token)
   local value = read_plain(token)
   if value == nil then
@@ -96,9 +96,9 @@ end
 
 -- ---- an action ---------------------------------------------------------------------------------------------------
 
----Declares the ids of some buttons: a name, and the values that they carry.
+---Declares ids: a name, and the values that they carry.
 ---@param name string letters, digits, "_", "-" and "."
----@param fields string[] names of the values, in order; "id:integer" lets only an integer pass, likewise "string", "number" and "boolean"
+---@param fields string[] names of the values, in order; "id:integer" allows only integers, likewise "string", "number" and "boolean"
 ---@return cunnekt.action
 function action.new(name, fields)
   if type(name) ~= "string" or not name:find "^[%w_.-]+$" then
@@ -114,7 +114,7 @@ function action.new(name, fields)
       is_type = is_type or known == kind
     end
     if not field or not is_type or seen[field] then
-      error(("cunnekt.action('%s'): '%s' is no field such as 'id' or 'id:integer'"):format(name, tostring(text)), 2)
+      error(("cunnekt.action('%s'): '%s' is not a field such as 'id' or 'id:integer'"):format(name, tostring(text)), 2)
     end
     self._fields[i], seen[field] = { name = field, type = kind ~= "" and kind or nil }, true
   end
@@ -135,8 +135,7 @@ local function check_names(self, values)
   end
 end
 
----Makes the id of a button. Raises when a field is missing, unknown or of the wrong type, and when the id would be longer
----than 256 bytes.
+---Encodes an id. Raises when a field is missing, unknown or of the wrong type, and when the id exceeds 256 bytes.
 ---@param values table<string, string|number|boolean> each field of the action
 ---@return string id
 function action_methods:pack(values)
@@ -161,7 +160,7 @@ function action_methods:pack(values)
   return id
 end
 
----The values in an id.
+---Decodes an id.
 ---@param id any
 ---@return table<string, string|number|boolean>? values nil when the id is not one of this action
 function action_methods:unpack(id)
@@ -180,7 +179,7 @@ function action_methods:unpack(id)
   return count == #self._fields and values or nil
 end
 
----Whether an event is a click on such a button, or a choice of such a row; its values are `event.action` then.
+---Whether an event is a reply with such an id; sets `event.action` to its values.
 ---@param event table
 ---@return boolean
 function action_mt:__call(event)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A conversation with one contact: its replies, its kept state, its service window and, for handlers and dialogs that wait,
--- its questions. A message's reply_* are its chat's. Everything takes effect with the running turn.
+-- A conversation with one contact: replies, state, service window and, for handlers and dialogs that wait, questions.
+-- Everything is committed with the running turn. The implementation of questions and waits is in dialog/flow; a message's
+-- reply_* are its chat's.
 
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
@@ -17,7 +18,7 @@ local chat = {}
 
 local window_seconds = limits.service_window
 
----@type table<string, string|string[]> what a send may say about its delivery; the rest of its table is content
+---@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
 chat.delivery_types = {
   unknown = { "hold", "resend", "fail" },
   track = "table",
@@ -25,7 +26,7 @@ chat.delivery_types = {
   fallback = "table",
 }
 
----What the objects that a script holds refer to.
+---The parts that chats and events refer to.
 ---@class cunnekt.scope
 ---@field engine cunnekt.engine
 ---@field hooks cunnekt.hooks
@@ -38,10 +39,10 @@ local chat_methods = {}
 ---@class cunnekt.chat
 ---@field contact string the conversation's key: the business number's id and the customer
 ---@field to string the customer's number, or user id where there is none
----@field state table kept for the conversation; changes take effect with the turn
+---@field state table persistent; changes are committed with the turn
 local chat_mt = { __name = "cunnekt.chat" }
 
--- The state object is made when it is first needed.
+-- Created on first use.
 local function state_of(self)
   local its_state = rawget(self, "_state")
   if not its_state then
@@ -60,7 +61,7 @@ end
 
 function chat_mt.__newindex(self, key, value)
   if key ~= "state" then
-    error(("a chat has no field '%s' to set; keep your own in chat.state"):format(tostring(key)), 2)
+    error(("a chat has no field '%s' to set; use chat.state"):format(tostring(key)), 2)
   elseif type(value) ~= "table" then
     error(("chat.state must be a table, got %s"):format(type(value)), 2)
   end
@@ -77,7 +78,7 @@ end
 
 -- ---- window ----------------------------------------------------------------------------------------------------
 
--- When the customer last wrote: as it is kept, or the message that this very turn handles.
+-- When the customer last wrote: from the store, or the message of this turn.
 local function last_inbound(self)
   local kept = self._scope.engine.store:last_inbound(self.contact)
   local current = self._scope.engine.turns:current()
@@ -88,7 +89,7 @@ local function last_inbound(self)
   return kept
 end
 
----Asks for an event "window_closing" before the service window ends; once, counted from the customer's last message.
+---Requests one event "window_closing" before the service window ends, 24 hours after the customer's last message.
 ---@param before? number seconds before the end; an hour by default
 function chat_methods:watch_window(before)
   before = before or units.hour
@@ -103,8 +104,8 @@ function chat_methods:watch_window(before)
   end)
 end
 
----How long free-form messages may still be sent.
----@return number seconds 0 when the window is closed, or the customer never wrote
+---Seconds left of the service window.
+---@return number seconds 0 when it is closed, or the customer never wrote
 function chat_methods:window()
   return steps.within("window", self.contact, function()
     local at = last_inbound(self)
@@ -114,7 +115,7 @@ end
 
 -- ---- replies ---------------------------------------------------------------------------------------------------
 
--- Takes the delivery options out of the last argument, without touching the script's own table.
+-- Splits the delivery options from the last argument, without changing the script's table.
 local function split_delivery(where, args)
   local last = args[args.n]
   if type(last) ~= "table" then
@@ -140,14 +141,14 @@ local function split_delivery(where, args)
   return delivery
 end
 
--- Whether the message that this turn handles keeps the window open, whatever else is kept of the conversation.
+-- Whether this turn's message keeps the window open; saves a query.
 local function is_just_opened(self, its_turn)
   local record = its_turn and its_turn.record
   local at = record and record.contact == self.contact and record.inbound_at
   return at and at + window_seconds > self._scope.engine.wall_clock:now()
 end
 
--- A customer whom this store has never heard may still have a window open; then the provider decides.
+-- A customer who is not in this store may have an open window: then the provider decides.
 local function is_window_closed(self, payload, its_turn)
   if payload.templateid or is_just_opened(self, its_turn) then
     return false
@@ -155,7 +156,7 @@ local function is_window_closed(self, payload, its_turn)
   return last_inbound(self) and self:window() == 0
 end
 
--- The template that goes instead of a free-form message when the window is closed.
+-- The template to send instead when the window is closed.
 local function build_fallback(self, fallback)
   local message = {}
   for name, value in pairs(fallback) do
@@ -168,7 +169,7 @@ local function build_fallback(self, fallback)
   return build.send_template(self.to, fallback.template_id, message)
 end
 
--- The payload that goes now, and the one that goes when the provider finds the window closed.
+-- The payload to send, and the one to send if the provider finds the window closed.
 local function choose_payload(self, payload, delivery, its_turn)
   local fallback, err
   if delivery and delivery.fallback then
@@ -185,7 +186,7 @@ local function choose_payload(self, payload, delivery, its_turn)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
--- Adds a message to the running turn, or outside of turns to one of its own. `text`: the payload as JSON, where that is known.
+-- Adds a message to the running turn, or outside of turns to a new one. `text`: the payload as JSON, if already encoded.
 local function send_now(self, payload, delivery, text, its_turn)
   local scope = self._scope
   local chosen, fallback = choose_payload(self, payload, delivery, its_turn)
@@ -225,9 +226,9 @@ local function send(self, payload, delivery)
     return send_now(self, payload, delivery, nil, its_turn)
   end
   if self._scope.hooks.senders[1] then
-    state_of(self):load() -- bot:before_send may look at it, within the step
+    state_of(self):load() -- bot:before_send may read it, inside the step
   end
-  -- The journal keeps the message as it is now, whatever the script does to the tables afterwards.
+  -- Encoded now, because the script may change the tables afterwards.
   local text = not delivery and json.encode(payload) or nil
   local result, is_replayed = current:step("send", text or { payload, delivery }, function()
     local err
@@ -257,75 +258,74 @@ local function add_reply(name)
   end
 end
 
----The methods of a chat, for those of a message.
+---The methods of a chat; messages use them.
 chat.methods = chat_methods
 
----Every kind of message, as `reply_<kind>` of a chat and of a message.
+---All kinds of `reply_<kind>`.
 chat.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
 for _, name in ipairs(chat.kinds) do
   add_reply(name)
 end
 
--- ---- dialogs: the functions are those of dialog/flow, called last so that errors blame the script's line ------------
+-- ---- dialogs: tail calls of dialog/flow, so that errors blame the script's line -------------------------------------
 
 ---Asks a question and waits for a text.
 ---@param text string
----@param opts? table timeout: seconds; check: function(message) → true, or false and what to reply; otherwise: the reply to an answer that does not fit, or a function; tries: answers at most
+---@param opts? table timeout: seconds; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers
 ---@return table? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
 function chat_methods:ask(text, opts)
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
 end
 
----Shows buttons and waits for a tap on one of them, or its title typed.
+---Sends buttons and waits for a click, or a typed title.
 ---@param given table as reply_buttons; timeout, check, otherwise, tries as ask
----@return table? message its reply.id says which
+---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_buttons(given)
   return self._scope.flow.ask_buttons(self._scope.dialogs, self, given)
 end
 
----Shows a list and waits for a choice from it, or its title typed.
+---Sends a list and waits for a choice, or a typed title.
 ---@param given table as reply_list; timeout, check, otherwise, tries as ask
----@return table? message its reply.id says which
+---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_list(given)
   return self._scope.flow.ask_list(self._scope.dialogs, self, given)
 end
 
----Shows a form and waits until it is submitted.
+---Sends a form and waits until it is submitted.
 ---@param given table as reply_form; timeout, check, otherwise, tries as ask
----@return table? message its form holds the answers
+---@return table? message `form` has the answers
 ---@return cunnekt.error? err
 function chat_methods:ask_form(given)
   return self._scope.flow.ask_form(self._scope.dialogs, self, given)
 end
 
----Waits for any of several things: reply (a text), click, choice, form, media, any (message); signal = name; sent = a handle,
----which reaches = "accepted", "sent", "delivered" (default) or "read", or fails; timeout seconds.
----@param wanted table
+---Waits for one of several events.
+---@param wanted table reply (a text), click, choice, form, media, any (message): true; signal: name; sent: a handle, until it reaches: "accepted", "sent", "delivered" (default) or "read", or fails; timeout: seconds
 ---@return table? event the message; the signal with `name` and `value`; for a handle {status = its state, sent = handle}
 ---@return cunnekt.error? err kind timeout
 function chat_methods:wait(wanted)
   return self._scope.flow.wait(self._scope.dialogs, self, wanted)
 end
 
----Continues after some seconds, across restarts; messages of the customer meanwhile go to the ordinary handlers.
+---Continues after some seconds, across restarts; messages in between go to the handlers.
 ---@param seconds number
 ---@return nil
 function chat_methods:sleep(seconds)
   return self._scope.flow.sleep(self._scope.dialogs, self, seconds)
 end
 
----Does something once in the dialog's life, whatever is restarted: files, commands, other programs.
+---Runs a function once per dialog and records its result, across restarts: for files, commands, other programs.
 ---@param name string
----@param fn fun(): any may return what JSON can hold, and strings of any bytes
+---@param fn fun(): any may return any JSON value, and strings of any bytes
 ---@return any what fn returned
 function chat_methods:step(name, fn)
   return self._scope.flow.step(self, name, fn)
 end
 
----Runs another dialog as part of this one, and returns what it returns.
+---Runs another dialog inside this one, and returns its results.
 ---@param name string
 ---@param args any
 ---@return any ...
@@ -333,40 +333,38 @@ function chat_methods:call(name, args)
   return self._scope.flow.call(self, name, args)
 end
 
----Begins a dialog in this conversation, once the running handler or dialog has returned.
+---Starts a dialog in this conversation when the running handler or dialog returns.
 ---@param name string
----@param args? any what JSON can hold
+---@param args? any JSON value
 function chat_methods:start(name, args)
   self._scope.dialogs:plan("chat:start", name, self.contact, self.to, args)
 end
 
----Ends the waiting dialogs of this conversation; not the one that calls it, which returns instead.
+---Ends the waiting dialogs of this conversation, except the calling one.
 ---@param name? string only those of this name
 ---@return integer? count
----@return cunnekt.error? err kind store; only outside of turns
+---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:cancel(name)
   return self._scope.flow.cancel(self._scope.dialogs, self, name)
 end
 
----Goes back to the previous question: it is asked again, and everything from there on is done again. What was sent and kept
----since stays so. In a dialog this does not return; elsewhere, as in a bot:global, it is the conversation's newest dialog
----that goes back.
----@return boolean is_back false when there is no question to go back to
+---Asks the previous question again and continues from there; messages sent and values saved since then stay. In a dialog it
+---does not return; elsewhere, as in a bot:global, it applies to the conversation's newest dialog.
+---@return boolean is_back false when there is no previous question
 function chat_methods:back()
   return self._scope.flow.back(self._scope.dialogs, self)
 end
 
----Hands the conversation over to a person: its messages reach neither dialogs nor handlers until chat:resume, and the
----timers of its dialogs do not fire.
+---Human handover: until chat:resume the conversation's messages are dropped, and the timers of its dialogs do not fire.
 ---@return boolean? ok
----@return cunnekt.error? err kind store; only outside of turns
+---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:pause()
   return self._scope.flow.pause(self._scope.dialogs, self, true)
 end
 
----Takes the conversation back. What was due meanwhile is due now.
+---Ends the human handover. Timers that came due fire now.
 ---@return boolean? ok
----@return cunnekt.error? err kind store; only outside of turns
+---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:resume()
   return self._scope.flow.pause(self._scope.dialogs, self, false)
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a handler gets: the parsed event with the methods that a script calls on it. Its chat is made when it is asked for.
+-- The event that a handler gets: the parsed event with methods. Its chat is created on first use. Parsing is
+-- provider/webhook.lua's; reply_* of a message are those of its chat.
 
 local chat = require "cunnekt.bot.chat"
 
@@ -24,7 +25,7 @@ function message_mt.__index(self, key)
   return message_methods[key]
 end
 
--- Everything else that concerns one contact has the chat with it, and nothing more.
+-- Events that are not messages have only `chat`.
 local about_mt = {
   __name = "cunnekt.event",
   __index = function(self, key)
@@ -40,15 +41,15 @@ for _, name in ipairs(chat.kinds) do
   end
 end
 
----Begins a dialog with this contact, once the handler has returned.
+---Starts a dialog with this contact when the handler returns.
 ---@param name string
----@param args? any what JSON can hold
+---@param args? any JSON value
 function message_methods:start(name, args)
   self._scope.dialogs:plan("msg:start", name, self._contact, self.from or self.user_id, args)
 end
 
----Downloads the message's media; see cunnekt.client.download. The checksum of the webhook is checked unless another one
----is given. Happens at once, outside the turn's commit.
+---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate
+---effect, outside the turn's commit.
 ---@param opts table path or sink, max_bytes, on_progress
 ---@return table? result
 ---@return cunnekt.error? err
@@ -63,10 +64,10 @@ function message_methods:download(opts)
   return self._scope.engine.client:download(self.id, filled)
 end
 
----Gives a parsed event its methods.
+---Adds the methods to a parsed event.
 ---@param scope cunnekt.scope
 ---@param contact string
----@param parsed table taken
+---@param parsed table becomes the event
 ---@return table
 function event.bind(scope, contact, parsed)
   parsed._scope, parsed._contact = scope, contact

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Filters: matchers for bot:on that can be combined. `a & b` fits what both fit, `a | b` what either does, `~a` what it
--- does not; plain functions and actions may stand on either side.
+-- Filters: matchers for bot:on that combine. `a & b` requires both, `a | b` either, `~a` negates; plain functions and actions
+-- may be operands. They only test events; route.lua calls them.
 
 local options = require "cunnekt.base.options"
 local route = require "cunnekt.bot.route"
@@ -10,29 +10,29 @@ local filter = {}
 
 ---A matcher that combines with others by &, | and ~.
 ---@class cunnekt.filter
----@field private _fits fun(event: table): any
+---@field private _matches fun(event: table): any
 ---@operator band(any): cunnekt.filter
 ---@operator bor(any): cunnekt.filter
 ---@operator bnot: cunnekt.filter
 ---@operator call(table): boolean
 local filter_mt = { __name = "cunnekt.filter" }
 
-local function new(fits)
-  return setmetatable({ _fits = fits }, filter_mt)
+local function new(matches)
+  return setmetatable({ _matches = matches }, filter_mt)
 end
 
--- What can be called on an event, out of what stands beside an operator.
+-- Checks an operand.
 local function as_function(value)
   if type(value) == "function" then
     return value
   elseif type(value) == "table" and (getmetatable(value) or {}).__call then
     return value
   end
-  error(("a filter combines with filters, actions and functions, got %s"):format(type(value)), 3)
+  error(("filter: expected a filter, an action or a function, got %s"):format(type(value)), 3)
 end
 
 function filter_mt:__call(event)
-  return self._fits(event) and true or false
+  return self._matches(event) and true or false
 end
 
 function filter_mt.__band(a, b)
@@ -56,7 +56,7 @@ function filter_mt.__bnot(a)
   end)
 end
 
----Gives a class of matchers the operators &, | and ~.
+---Adds the operators &, | and ~ to a class of matchers.
 ---@param metatable table
 function filter.lend_operators(metatable)
   for _, name in ipairs { "__band", "__bor", "__bnot" } do
@@ -64,22 +64,22 @@ function filter.lend_operators(metatable)
   end
 end
 
--- The words of a list, or of arguments, as a set.
+-- The strings of a list, or of arguments, as a set.
 local function set_of(where, first, ...)
   local words, set = type(first) == "table" and first or { first, ... }, {}
   for _, word in ipairs(words) do
     if type(word) ~= "string" then
-      error(("%s: strings are wanted, got %s"):format(where, type(word)), 3)
+      error(("%s: expected strings, got %s"):format(where, type(word)), 3)
     end
     set[word] = true
   end
   if next(set) == nil then
-    error(("%s: at least one string is wanted"):format(where), 3)
+    error(("%s: expected at least one string"):format(where), 3)
   end
   return set
 end
 
----Fits texts, and captions of media, in which a pattern is found.
+---Matches texts and captions that contain a match of a pattern.
 ---@param pattern string a Lua pattern
 ---@return cunnekt.filter
 function filter.text(pattern)
@@ -101,7 +101,7 @@ local function reply_filter(where, kind, ...)
   end)
 end
 
----Fits clicks on reply buttons.
+---Matches clicks on reply buttons.
 ---@param ... string|string[] ids; none: any button
 ---@return cunnekt.filter
 function filter.button(...)
@@ -109,7 +109,7 @@ function filter.button(...)
   return it
 end
 
----Fits choices from lists.
+---Matches choices from lists.
 ---@param ... string|string[] ids; none: any choice
 ---@return cunnekt.filter
 function filter.list(...)
@@ -117,7 +117,7 @@ function filter.list(...)
   return it
 end
 
----Fits clicks on the buttons of templates.
+---Matches clicks on template buttons.
 ---@param ... string|string[] payloads; none: any such click
 ---@return cunnekt.filter
 function filter.quick_reply(...)
@@ -127,7 +127,7 @@ function filter.quick_reply(...)
   end)
 end
 
----Fits what comes from some numbers. However they are written, their digits count, country code included.
+---Matches events from some numbers. Only their digits are compared, including the country code.
 ---@param ... string|string[] numbers
 ---@return cunnekt.filter
 function filter.from(...)
@@ -135,7 +135,7 @@ function filter.from(...)
   for number in pairs(set_of("filter.from", ...)) do
     local digits = number:gsub("%D", "")
     if digits == "" then
-      error(("filter.from: '%s' is no number"):format(number), 2)
+      error(("filter.from: '%s' is not a number"):format(number), 2)
     end
     wanted[digits] = true
   end
@@ -144,7 +144,7 @@ function filter.from(...)
   end)
 end
 
----Fits messages with a file: image, video, audio, document, sticker.
+---Matches messages with a file: image, video, audio, document, sticker.
 ---@return cunnekt.filter
 function filter.media()
   return new(function(event)
@@ -152,7 +152,7 @@ function filter.media()
   end)
 end
 
----Fits events of some types or kinds, as bot:on names them.
+---Matches events of some types or kinds, named as in bot:on.
 ---@param ... string|string[] such as "image", "message", "failed"
 ---@return cunnekt.filter
 function filter.type(...)
@@ -160,7 +160,7 @@ function filter.type(...)
   for name in pairs(wanted) do
     if not route.is_name(name) then
       local near = options.suggest(name, route.names)
-      error(("filter.type: nothing is called '%s'%s"):format(name, near and (" (did you mean '%s'?)"):format(near) or ""), 2)
+      error(("filter.type: unknown event '%s'%s"):format(name, near and (" (did you mean '%s'?)"):format(near) or ""), 2)
     end
   end
   return new(function(event)
@@ -168,12 +168,12 @@ function filter.type(...)
   end)
 end
 
----Fits what a function says yes to.
+---Matches events for which a function returns true.
 ---@param fn fun(event: table): any
 ---@return cunnekt.filter
 function filter.fn(fn)
   if type(fn) ~= "function" then
-    error(("filter.fn: a function is wanted, got %s"):format(type(fn)), 2)
+    error(("filter.fn: expected a function, got %s"):format(type(fn)), 2)
   end
   return new(fn)
 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The functions that a script registers to hear of things beside its handlers: bot:before_send, bot:on_error and
--- bot:on_restart.
+-- The functions that a script registers with bot:before_send, bot:on_error and bot:on_restart. It calls the first two;
+-- service/start.lua calls those of bot:on_restart. Handlers and middleware are in route.lua.
 
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
@@ -22,7 +22,7 @@ function hooks.new()
   return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {} }, hooks_mt)
 end
 
----Lets the script see a message before it joins the outbox, and checks what the script made of it.
+---Calls the functions of bot:before_send, and checks the payload that they return.
 ---@param payload table
 ---@param chat cunnekt.chat
 ---@return table? payload
@@ -38,7 +38,7 @@ function hooks_methods:before_send(payload, chat)
   return build.send(payload)
 end
 
----Tells the script of a failure, or the log where no function is registered.
+---Calls the functions of bot:on_error, or logs the failure without them.
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)

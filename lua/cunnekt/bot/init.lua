@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The bot: what a script holds. It registers what the script wants to hear of, and forwards everything else to the parts
--- that do it (cunnekt.bot.parts); service/init.lua makes it. It holds only what a script may see.
+-- The bot: the object that a script holds. It registers handlers and forwards all other calls to its parts
+-- (cunnekt.bot.parts), which it does not expose; service/init.lua creates it.
 
 local chat = require "cunnekt.bot.chat"
 local formats = require "cunnekt.store.formats"
@@ -12,7 +12,7 @@ local steps = require "cunnekt.engine.steps"
 local bot = {}
 
 ---@class cunnekt.bot
----@field client cunnekt.client sends at once, outside any turn
+---@field client cunnekt.client sends immediately, outside any turn
 ---@field store cunnekt.keys values shared by all conversations
 local bot_methods = {}
 local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
@@ -27,13 +27,13 @@ local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 ---@field planner cunnekt.planner
 ---@field service cunnekt.service
 
--- Kept apart from the bots, so that a script sees nothing of them.
+-- Outside the bots, so that scripts cannot see them.
 ---@type table<cunnekt.bot, cunnekt.bot.parts>
 local parts_of = setmetatable({}, { __mode = "k" })
 
 ---@param client cunnekt.client
 ---@param values cunnekt.keys
----@param parts cunnekt.bot.parts they may be filled in later
+---@param parts cunnekt.bot.parts may be filled in later
 ---@return cunnekt.bot
 function bot.new(client, values, parts)
   local self = setmetatable({ client = client, store = values }, bot_mt)
@@ -50,11 +50,11 @@ end
 
 -- ---- what a script registers -------------------------------------------------------------------------------------
 
----Adds a handler: the first that matches an event runs; one that returns "next" passes it on.
+---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
 ---@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
 ---@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
 ---@param handler? fun(event: table): string?
----@param opts? table debounce: seconds; texts of a contact that come within so long of each other are joined into one
+---@param opts? table debounce: seconds; a contact's texts within that many seconds of each other are joined
 ---@return cunnekt.bot self
 ---@overload fun(self, what: string, handler: fun(event: table): string?, opts?: table): cunnekt.bot
 function bot_methods:on(what, matcher, handler, opts)
@@ -69,11 +69,11 @@ end
 
 local function check_function(where, fn)
   if type(fn) ~= "function" then
-    error(("%s: a function is wanted, got %s"):format(where, type(fn)), 3)
+    error(("%s: expected a function, got %s"):format(where, type(fn)), 3)
   end
 end
 
----Wraps every handler, in the order of the calls.
+---Adds middleware, which wraps every handler, in the order of the calls.
 ---@param fn fun(event: table, next: fun(): any): any
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
@@ -82,7 +82,8 @@ function bot_methods:use(fn)
   return self
 end
 
----Sees every message before it joins the outbox: may change the payload, return another, or return false to drop it.
+---Adds a function that gets every reply before it joins the outbox: may change the payload, return another, or return false
+---to drop it.
 ---@param fn fun(payload: table, chat: cunnekt.chat): table|false|nil
 ---@return cunnekt.bot self
 function bot_methods:before_send(fn)
@@ -91,8 +92,8 @@ function bot_methods:before_send(fn)
   return self
 end
 
----Hears failures: of handlers (kind "handler", with `traceback`) and of messages.
----@param fn fun(err: cunnekt.error, about: table?) `about`: the event, or the handle of the message. A handler's err has `attempts`, and `is_final` when it is not tried again
+---Adds a function for failures of handlers (kind "handler", with `traceback`), jobs and messages.
+---@param fn fun(err: cunnekt.error, about: table?) `about`: the event, or the handle of the message. A handler's err has `attempts`, and `is_final` when it will not be retried
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
   check_function("bot:on_error", fn)
@@ -100,7 +101,7 @@ function bot_methods:on_error(fn)
   return self
 end
 
----Hears once, at a start that takes up what an earlier run of the script left: how many events, messages and dialogs.
+---Adds a function that is called at a start that recovers earlier work, with the counts.
 ---@param fn fun(left: {events: integer, messages: integer, dialogs: integer})
 ---@return cunnekt.bot self
 function bot_methods:on_restart(fn)
@@ -115,14 +116,14 @@ local dialog_spec = {
   migrate = "function",
 }
 
----Names a dialog: `fn(chat, args)` asks, waits and goes on, across restarts.
+---Registers a dialog: `fn(chat, args)` asks, waits and continues, across restarts.
 ---@param name string
 ---@param fn fun(chat: cunnekt.chat, args: any): any
----@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), nowhere ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, dialogs go on with the old one ("keep", default) or "restart"; migrate: fun(past) gives the args with which they begin again; past has name, args, answers (messages), and event, which came now
+---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
-    error("bot:dialog: the name must be a string without a colon", 2)
+    error("bot:dialog: the name must be a non-empty string without a prefix such as 'on:'", 2)
   end
   check_function("bot:dialog", fn)
   opts = options.check("bot:dialog", opts, dialog_spec, 3)
@@ -134,7 +135,7 @@ function bot_methods:dialog(name, fn, opts)
   return self
 end
 
----A word that works everywhere, inside dialogs too, in capitals or not.
+---Registers a command that works everywhere, inside dialogs too; case-insensitive.
 ---@param word string
 ---@param fn fun(msg: cunnekt.message)
 ---@return cunnekt.bot self
@@ -148,14 +149,14 @@ function bot_methods:global(word, fn)
   return self
 end
 
--- ---- telling a conversation something ----------------------------------------------------------------------------
+-- ---- own events --------------------------------------------------------------------------------------------------
 
--- Tells a conversation something by an event of our own: with the running turn, or at once.
-local function tell(parts, kind, contact, told)
+-- Queues an own event for a conversation: with the running turn, or immediately.
+local function put_event(parts, kind, contact, event)
   local err
   local engine = parts.engine
-  local ok = steps.within(kind, told, function()
-    local its_record, its_turn = record.own(contact, told), engine.turns:current()
+  local ok = steps.within(kind, event, function()
+    local its_record, its_turn = record.own(contact, event), engine.turns:current()
     if its_turn then
       table.insert(its_turn:buffer "own_events", its_record)
       return true
@@ -167,33 +168,33 @@ local function tell(parts, kind, contact, told)
   return ok or nil, err
 end
 
----Begins a dialog with a contact that has not written just now. Durable once this returns; in a handler or a dialog, with
----its turn.
+---Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn.
 ---@param to string the customer's number
 ---@param name string
----@param args? any what JSON can hold
+---@param args? any JSON value
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:start(to, name, args)
-  local told = { status = "dialog_start", name = name, to = to, args = args }
-  local ok, err = tell(parts_of[self], "start", self:chat(to).contact, told)
+  local event = { status = "dialog_start", name = name, to = to, args = args }
+  local ok, err = put_event(parts_of[self], "start", self:chat(to).contact, event)
   return ok, err
 end
 
----Sends a signal to the dialog of a contact that waits for it with chat:wait{signal = name}. Durable as bot:start is.
+---Sends a signal to the contact's dialog that waits for it with chat:wait{signal = name}. Durable like bot:start.
 ---@param to string the customer's number
 ---@param name string
----@param value? any what JSON can hold
+---@param value? any JSON value
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside of turns
 function bot_methods:signal(to, name, value)
-  local ok, err = tell(parts_of[self], "signal", self:chat(to).contact, { status = "dialog_signal", name = name, value = value })
+  local event = { status = "dialog_signal", name = name, value = value }
+  local ok, err = put_event(parts_of[self], "signal", self:chat(to).contact, event)
   return ok, err
 end
 
----The conversation with a contact, to write to somebody without having been written to.
----@param to string a number, as the provider gives it in `from`
----@param phone_number_id? string the business number's id, where there are several: by default the one that the handler's customer wrote to, elsewhere the one that a customer wrote to last
+---The conversation with a contact, to write first.
+---@param to string a number, as in `from` of a message
+---@param phone_number_id? string the business number's id, if there are several: by default the one that the handler's customer wrote to, outside handlers the one that a customer last wrote to
 ---@return cunnekt.chat
 function bot_methods:chat(to, phone_number_id)
   local parts, current = parts_of[self], steps.current()
@@ -201,10 +202,10 @@ function bot_methods:chat(to, phone_number_id)
   return chat.new(parts.scope, identity.key(number, to), to)
 end
 
--- ---- named jobs: the functions are the planner's, called last so that errors blame the script's line --------------------
+-- ---- named jobs: tail calls of the planner, so that errors blame the script's line -----------------------------------
 
----Names a function, for jobs that handlers make: `bot:after(600, {args = …}, "remind " .. msg.from, "remind")` finds it
----again after a restart.
+---Registers a function by name, for jobs from handlers: `bot:after(600, {args = …}, "remind " .. msg.from, "remind")` finds
+---it after a restart.
 ---@param name string
 ---@param fn fun(job: cunnekt.job)
 ---@return cunnekt.bot self
@@ -212,23 +213,22 @@ function bot_methods:job(name, fn)
   return parts_of[self].planner:job(name, fn)
 end
 
----Runs a job once, after some seconds. Called while the script starts: a job of this name and of as many seconds that is
----still due from an earlier run of the script keeps its time, and is not planned a second time. Called later, by handlers
----and jobs: it replaces one of the same name, and is counted from now.
+---Runs a job once, after some seconds. At the top of a script, a job with this name and interval that is still scheduled
+---keeps its time. In handlers and jobs it replaces a job of the same name and counts from now.
 ---@param seconds number
 ---@param opts cunnekt.job_options may be left out
 ---@param name string
----@param fn string|fun(job: cunnekt.job) the name of a bot:job, so that it is found again after a restart, or a function
+---@param fn string|fun(job: cunnekt.job) the name of a bot:job, which is found after a restart, or a function
 ---@return cunnekt.bot? self
----@return cunnekt.error? err kind store; only outside of handlers and jobs
+---@return cunnekt.error? err kind store; only outside handlers and jobs
 ---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
 function bot_methods:after(seconds, opts, name, fn)
   return parts_of[self].planner:after(seconds, opts, name, fn)
 end
 
----Runs a job again and again, the first time after so many seconds. Given again with as many seconds, after a restart as
----well, it keeps its due time; with others it is planned anew.
----@param seconds number from one due time to the next, more than 0
+---Runs a job repeatedly; the first run is after this interval. With an unchanged interval it keeps its due time, also across
+---restarts.
+---@param seconds number interval, more than 0
 ---@param opts cunnekt.job_options may be left out
 ---@param name string
 ---@param fn string|fun(job: cunnekt.job) as in bot:after
@@ -239,8 +239,7 @@ function bot_methods:every(seconds, opts, name, fn)
   return parts_of[self].planner:every(seconds, opts, name, fn)
 end
 
----Runs a job every day at a time of a zone's clocks. Where they jump over it, it runs right after that; where they show it
----twice, the first time.
+---Runs a job every day at a local time. A skipped time runs right after the change, a repeated one the first time.
 ---@param time string such as "09:00"
 ---@param opts cunnekt.daily_options may be left out
 ---@param name string
@@ -252,7 +251,8 @@ function bot_methods:daily(time, opts, name, fn)
   return parts_of[self].planner:daily(time, opts, name, fn)
 end
 
----Runs a job by a line of cron: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly, @monthly.
+---Runs a job by a cron expression: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly,
+---@monthly, @yearly.
 ---@param line string such as "0 9 * * 1-5"
 ---@param opts cunnekt.daily_options may be left out
 ---@param name string
@@ -264,7 +264,7 @@ function bot_methods:cron(line, opts, name, fn)
   return parts_of[self].planner:cron(line, opts, name, fn)
 end
 
----Calls a job off. A run of it that is under way goes on.
+---Cancels a job. A running one finishes.
 ---@param name string
 ---@return boolean? was_planned
 ---@return cunnekt.error? err as bot:after
@@ -272,9 +272,9 @@ function bot_methods:cancel_job(name)
   return parts_of[self].planner:cancel_job(name)
 end
 
--- ---- serving -----------------------------------------------------------------------------------------------------
+-- ---- start and stop ----------------------------------------------------------------------------------------------
 
----Recovers what an earlier process left, opens the webhook's address and begins to serve.
+---Recovers the work of an earlier process, opens the webhook's address and starts handling events.
 ---@return cunnekt.bot? self
 ---@return cunnekt.error? err
 function bot_methods:listen()
@@ -282,27 +282,27 @@ function bot_methods:listen()
   return ok and self or nil, err
 end
 
----Where webhooks come in, as "host:port"; nil before `listen`.
+---The webhook's address, as "host:port"; nil before `listen`.
 ---@return string?
 function bot_methods:address()
   return parts_of[self].service:address()
 end
 
----Where /healthz, /readyz and /metrics are, as "host:port"; nil when the setting `admin` is not set, and before `listen`.
+---The admin address (/healthz, /readyz, /metrics), as "host:port"; nil without the setting `admin`, and before `listen`.
 ---@return string?
 function bot_methods:admin_address()
   return parts_of[self].service:admin_address()
 end
 
----Stops: accepts nothing new, finishes what is under way within the grace time, closes the store. Unfinished work resumes
----at the next start.
+---Stops: accepts nothing new, finishes running work within the grace time, closes the store. Unfinished work resumes at the
+---next start.
 ---@param grace? number seconds; the option `grace` by default
----@return boolean is_clean nothing was cut off
+---@return boolean is_clean all running work was finished
 function bot_methods:stop(grace)
   return parts_of[self].service:stop(grace)
 end
 
----Serves until stopped by SIGTERM, SIGINT or bot:stop.
+---Runs until SIGTERM, SIGINT or bot:stop.
 ---@return boolean is_clean
 function bot_methods:run()
   local is_clean, err = parts_of[self].service:run()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which handler an event goes to: the list that bot:on fills, its matchers, and the chain of bot:use around it.
+-- Routing: the handlers of bot:on with their matchers, the commands of bot:global, and the middleware of bot:use. It knows no
+-- dialogs and no turns: dialog/dispatch.lua decides whether an event gets here.
 
 local formats = require "cunnekt.store.formats"
 local options = require "cunnekt.base.options"
@@ -13,7 +14,7 @@ local message_types = {
   "contacts", "reaction", "order", "system", "unsupported",
 }
 local statuses = status_names.reported
--- Events of our own: what became of a send, and a service window that ends soon.
+-- Own events: the outcome of a send, and a service window that ends soon.
 local own = status_names.own_events
 local groups = { "message", "status", "error", "unknown", "any" }
 
@@ -29,7 +30,7 @@ table.move(groups, 1, #groups, #known + 1, known)
 
 local is_own = status_names.set(own)
 
----Every name that bot:on takes.
+---All event names of bot:on.
 route.names = known
 
 local is_known = {}
@@ -37,19 +38,19 @@ for _, name in ipairs(known) do
   is_known[name] = true
 end
 
----Whether bot:on takes a name.
+---Whether bot:on accepts a name.
 ---@param name string
 ---@return boolean
 function route.is_name(name)
   return is_known[name] == true
 end
 
--- Whether a handler for `what` hears an event of this kind and type.
+-- Whether a handler for `what` gets events of this kind and type.
 local function handles(what, kind, type)
   return what == type or (kind ~= "own" and (what == "any" or what == kind))
 end
 
--- What a string matcher is held against: the exact id of a reply, a pattern for everything that has words.
+-- A string matcher is the exact id for replies and statuses, and a pattern for texts and captions.
 local function matches_string(wanted, event)
   local kind = event.type
   if kind == "button" or kind == "list" then
@@ -74,7 +75,7 @@ local function compile_list(list)
   end
 end
 
--- Replies and statuses are matched by their exact id, which need not be a pattern.
+-- Their matchers are exact ids, which need not be valid patterns.
 local has_ids = { button = true, list = true, quick_reply = true, status = true }
 
 local function check_pattern(what, pattern, level)
@@ -87,7 +88,7 @@ local function check_pattern(what, pattern, level)
   end
 end
 
--- Turns what a script gave into a function of the event; `level` blames the script's line.
+-- Converts a script's matcher to a function of the event.
 local function compile_matcher(what, matcher, level)
   local kind = type(matcher)
   if kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
@@ -100,36 +101,36 @@ local function compile_matcher(what, matcher, level)
   elseif kind == "table" and #matcher > 0 then
     for _, one in ipairs(matcher) do
       if type(one) ~= "string" then
-        error(("bot:on: a list of matchers holds strings, got %s"):format(type(one)), level)
+        error(("bot:on: a list of matchers must hold strings, got %s"):format(type(one)), level)
       end
       check_pattern(what, one, level + 1)
     end
     return compile_list(matcher)
   end
-  error(("bot:on: a matcher is a string, a list of strings or a function, got %s"):format(kind), level)
+  error(("bot:on: the matcher must be a string, a list of strings, a filter, an action or a function, got %s"):format(kind), level)
 end
 
 local routes_methods = {}
 local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
 
 ---@class cunnekt.routes
----An empty list of handlers.
+---Without handlers.
 function route.new()
   return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {} }, routes_mt)
 end
 
----Adds a handler. `level` says whom a mistake is blamed on, as in `error`.
+---Adds a handler.
 ---@param what string
 ---@param matcher any nil: every such event
 ---@param handler function
----@param opts table? debounce: seconds of quiet after which the quick texts of a contact are handled as one
----@param level integer
----@return table entry what was added
+---@param opts table? debounce: seconds of quiet after which a contact's texts are handled as one
+---@param level integer as in `error`
+---@return table entry
 function routes_methods:add(what, matcher, handler, opts, level)
   if type(what) ~= "string" or not is_known[what] then
     local near = type(what) == "string" and options.suggest(what, known)
     local hint = near and (" (did you mean '%s'?)"):format(near) or ""
-    error(("bot:on: nothing is called '%s'%s"):format(tostring(what), hint), level)
+    error(("bot:on: unknown event '%s'%s"):format(tostring(what), hint), level)
   end
   if type(handler) ~= "function" then
     error(("bot:on('%s'): the handler must be a function, got %s"):format(what, type(handler)), level)
@@ -138,7 +139,7 @@ function routes_methods:add(what, matcher, handler, opts, level)
   if opts ~= nil then
     options.check("bot:on", opts, { debounce = "number" }, level + 1)
     if opts.debounce and what ~= "text" and what ~= "message" and what ~= "any" then
-      error("bot:on: only texts can be joined, so debounce goes with 'text'", level)
+      error("bot:on: debounce works only with 'text', 'message' and 'any'", level)
     end
     entry.debounce = opts.debounce
     self.has_debounce = true
@@ -163,13 +164,13 @@ function routes_methods:wrappers()
   return self._wrappers
 end
 
----How many handlers there are.
+---The number of handlers.
 ---@return integer
 function routes_methods:count()
   return #self._handlers
 end
 
----Adds a handler for a word that works everywhere.
+---Adds a global command.
 ---@param word string
 ---@param fn fun(event: table)
 ---@return table entry its `name` is the same in each process
@@ -179,7 +180,7 @@ function routes_methods:add_global(word, fn)
   return entry
 end
 
----The handler of a word that works everywhere, if the event is a text with one.
+---The handler of a global command, if the event is a text with one.
 ---@param event table
 ---@return table? entry
 function routes_methods:global_of(event)
@@ -189,7 +190,7 @@ function routes_methods:global_of(event)
   return self._globals[typed.plain(event.text)]
 end
 
--- The handlers that may hear this event, in the order of their registration; found once for each type.
+-- The handlers for the event's type, in registration order; cached by type.
 local function candidates(self, event)
   local type = event.kind == "message" and event.type or event.status or event.kind
   local by_type = self._by_type[event.kind]
@@ -201,7 +202,7 @@ local function candidates(self, event)
         list[#list + 1] = entry
       end
     end
-    -- A status nobody has heard of must not make this table grow without end.
+    -- Unknown types are not cached, so that the table stays bounded.
     if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" or event.kind == "own" then
       by_type = by_type or {}
       by_type[type], self._by_type[event.kind] = list, by_type
@@ -210,7 +211,7 @@ local function candidates(self, event)
   return list
 end
 
----For how long a text waits for more of its kind: what the first handler that matches it asks for.
+---The debounce time of a text: that of the first handler that matches.
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
@@ -225,7 +226,7 @@ function routes_methods:debounce_of(event)
   return nil
 end
 
----Whether some handler may hear this event; its matcher is not asked.
+---Whether there is a handler for the event's type, whatever its matcher.
 ---@param event table
 ---@return boolean
 function routes_methods:has_handler_for(event)
@@ -245,9 +246,9 @@ local function run_handlers(self, event, running)
   return nil
 end
 
----Runs an event through the wrappers to its handler; a word that works everywhere goes to its own. Raises what they raise.
+---Runs an event through the middleware to its handler; a global command goes directly to its own. Raises what they raise.
 ---@param event table
----@param running? table its `name` is set to the name of the handler that runs
+---@param running? table its `name` is set to the running handler's
 ---@return any verdict
 function routes_methods:dispatch(event, running)
   running = running or {}

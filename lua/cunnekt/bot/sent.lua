@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The handle that a reply returns: the state of one message of the outbox, and a way to wait for a later state. The outbox
--- advances it, by answers and statuses, with the functions of this module; a script only reads and waits.
+-- The handle that a reply returns: the state of one message of the outbox, and `wait` for a later state. The outbox advances
+-- it, by responses and statuses, with the functions of this module; a script only reads it and waits.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -11,18 +11,18 @@ local task = require "cunnekt.base.task"
 
 local sent = {}
 
--- The order of the states. A message only moves up, in whatever order its statuses come.
+-- States only move forward, in whatever order the statuses arrive.
 local progress, is_final = status_names.progress, status_names.final
 local waitable = status_names.set(status_names.awaitable)
 
 ---@class cunnekt.sent
 ---@field state string queued sending accepted sent delivered read played, or unknown rejected failed dropped
 ---@field message_id string? the provider's id, once accepted
----@field payload table what was or will be sent
----@field err cunnekt.error? why, when it was rejected, failed or its outcome is unknown
----@field track table? what the script gave with the send
+---@field payload table
+---@field err cunnekt.error? why it was rejected, failed or is unknown
+---@field track table? the option of the reply
 ---@field id integer its id in the outbox
----@field known_from integer? events up to this sequence were stored before its message id was known; for the outbox
+---@field known_from integer? events up to this sequence number were stored before its message id; for the outbox
 local sent_methods = {}
 local sent_mt = { __index = sent_methods, __name = "cunnekt.sent" }
 
@@ -30,11 +30,11 @@ function sent_mt:__tostring()
   return ("cunnekt.sent: %s%s"):format(self.state, self.message_id and " " .. self.message_id or "")
 end
 
----A handle for a message that is about to join the outbox.
+---A handle for a new message.
 ---@param payload table
 ---@return cunnekt.sent
 function sent.new(payload)
-  -- With room for what comes later.
+  -- With the usual keys preallocated.
   local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil }
   return setmetatable(handle, sent_mt)
 end
@@ -47,7 +47,7 @@ local function wake(self)
   end
 end
 
----Advances a handle; a step back is ignored, and so is a status that this version does not know. For the outbox.
+---Advances a handle; an earlier state is ignored, and so is a status that this version does not know. For the outbox.
 ---@param handle cunnekt.sent
 ---@param state string
 ---@param err cunnekt.error?
@@ -65,7 +65,7 @@ function sent.advance(handle, state, err)
   return true
 end
 
----Puts a message back into the queue after a try that surely failed. For the outbox.
+---Sets a handle back to queued after a send that was certainly not accepted. For the outbox.
 ---@param handle cunnekt.sent
 ---@param err cunnekt.error
 function sent.requeue(handle, err)
@@ -76,7 +76,7 @@ local function failure_of(self)
   return self.err or errors.new("rejected", ("the message is %s"):format(self.state))
 end
 
--- Waits for any change of the handle, at most until `deadline` on the steady clock.
+-- Waits for a change of the handle, at most until `deadline` on the monotonic clock.
 local function wait_for_change(self, deadline)
   task.await(function(done)
     local timer = clock.after(deadline - clock.monotonic(), done)
@@ -111,7 +111,7 @@ function sent.wait_until(handle, wanted, timeout)
   return handle
 end
 
--- Commits what the handler did so far, so that its messages are sent; the rest continues as a dialog does.
+-- Commits the turn so far, so that its messages are sent.
 local function commit_first()
   local running = task.running()
   if running and running.turn then
@@ -119,8 +119,7 @@ local function commit_first()
   end
 end
 
----Waits until the message has come so far. The turn ends here: what the handler did before is committed and sent, and
----the handler goes on afterwards.
+---Waits until the message has reached a state. Ends the turn: what the handler did before is committed and sent.
 ---@param wanted "accepted"|"sent"|"delivered"|"read"
 ---@param timeout? number seconds; 60 by default
 ---@return cunnekt.sent? self
@@ -138,7 +137,7 @@ function sent_methods:wait(wanted, timeout)
     commit_first()
     return sent.wait_until(self, wanted, timeout)
   elseif current.is_in_step then
-    error("sent:wait: not within chat:step, which is done as a whole", 2)
+    error("sent:wait: cannot be used inside chat:step", 2)
   end
   local reached, err
   local result, is_replayed = current:step("sent", { self.id or 0, wanted }, function()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- chat.state: the table that is kept for a conversation. Changes take effect with the turn. Several chat objects may stand
--- for one contact; within a turn they share the state that was touched first.
+-- chat.state: a conversation's persistent table. Changes are committed with the turn. Several chat objects may refer to one
+-- contact; within a turn they share the state that was loaded first.
 
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
@@ -13,8 +13,8 @@ local state_mt = { __index = state_methods, __name = "cunnekt.state" }
 
 ---@class cunnekt.state
 ---@field contact string
----@field value table? what the script sees; nil until it is loaded
----@field text string? as the store has it
+---@field value table? the script's table; nil until it is loaded
+---@field text string? JSON in the store
 
 ---@param engine cunnekt.engine
 ---@param contact string
@@ -23,15 +23,14 @@ function state.new(engine, contact)
   return setmetatable({ contact = contact, _engine = engine, value = nil, text = nil, _reading = nil }, state_mt)
 end
 
--- The text of the state as this turn has left it so far, or else as the store has it; a run reads it once in each of its
--- turns.
+-- The JSON of the state: as changed by this turn, or from the store; a run reads it once per turn.
 local function read(self, is_changing)
   return steps.within("state", self.contact, function()
     return is_changing and (self:encode()) or self._engine.store:state(self.contact) or false
   end)
 end
 
--- Fills the table that the script may be holding with what the text says.
+-- Decodes into the table that the script may already hold.
 local function fill(self, text)
   local value = self.value or {}
   for key in pairs(value) do
@@ -43,8 +42,8 @@ local function fill(self, text)
   self.text, self.value = text, value
 end
 
----Loads the state where the current turn has not loaded it yet. What was read holds until the next commit of the run, or of
----the turn where there is no run; elsewhere for the moment.
+---Loads the state unless the current turn has. It is valid until the run's next commit, or the turn's without a run; outside
+---turns it is loaded each time.
 ---@return table value
 function state_methods:load()
   local current, its_run = self._engine.turns:current(), steps.current()
@@ -58,7 +57,7 @@ function state_methods:load()
     if current then
       current:record_read("state " .. self.contact)
     end
-    -- A dialog that begins in the turn of a handler finds what that has changed, which is still to be kept.
+    -- A dialog that starts in a handler's turn gets the handler's changes, which are not saved yet.
     local is_changing, kept = holder ~= nil and self.value ~= nil, self.text
     fill(self, read(self, is_changing))
     if is_changing then
@@ -74,20 +73,20 @@ function state_methods:load()
   return self.value
 end
 
----Puts another table in the place of the state's.
+---Replaces the table.
 ---@param value table
 function state_methods:replace(value)
   self:load()
   self.value = value
 end
 
----The state as text, and whether it differs from what is kept. Raises when it holds what cannot be kept.
+---Encodes the state. Raises when JSON cannot represent it.
 ---@return string text
----@return boolean is_changed
+---@return boolean is_changed since it was saved
 function state_methods:encode()
   local ok, text = pcall(json.encode, self.value)
   if not ok then
-    error(errors.new("invalid", "chat.state cannot be kept: " .. tostring(text), { field = "state" }), 0)
+    error(errors.new("invalid", "chat.state cannot be stored: " .. tostring(text), { field = "state" }), 0)
   end
   if next(self.value) == nil and not self.text then
     return text, false
@@ -95,13 +94,13 @@ function state_methods:encode()
   return text, text ~= self.text
 end
 
----Notes that the store has this text now.
+---Records that the store now has this text.
 ---@param text string
 function state_methods:mark_saved(text)
   self.text = text
 end
 
----Drops what was loaded.
+---Discards the loaded table.
 function state_methods:unload()
   self.value = nil
 end

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- How words that a customer types are compared: with the words of bot:global and the titles of choices.
+-- The normal form by which typed text is compared with the commands of bot:global and the titles of choices. Patterns of
+-- bot:on match the text itself.
 
 local typed = {}
 
----The form in which typed words are compared.
+---Lower case, without surrounding space.
 ---@param text string?
 ---@return string
 function typed.plain(text)

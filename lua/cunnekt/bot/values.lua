@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- bot.store: values that all conversations share. Changes take effect with the turn that made them; outside a turn, at once.
--- Each turn records what it read: when another turn changed that first, it is run again.
+-- bot.store: values that all conversations share. Changes are committed with the turn that made them; outside a turn,
+-- immediately. Each turn records what it read, and is retried when another turn changed that first.
 
 local json = require "cunnekt.base.json"
 local steps = require "cunnekt.engine.steps"
@@ -34,7 +34,7 @@ local function encode(where, key, value)
   return text
 end
 
--- The text under a key: as this turn has changed it, or as the store has it.
+-- The JSON under a key: as changed by this turn, or from the store.
 local function read(engine, current, key)
   local changed = current.values[key]
   if changed ~= nil then
@@ -44,7 +44,7 @@ local function read(engine, current, key)
   return engine.store:value(key)
 end
 
--- A change of the running turn, and a step of the run in it.
+-- Makes a change in the running turn, as a step of its run.
 local function within(self, kind, key, given, change)
   local err
   local result = steps.within(kind, { key, given }, function()
@@ -57,7 +57,7 @@ end
 
 ---The value under a key.
 ---@param key string
----@param otherwise? any given back where there is none
+---@param otherwise? any returned when there is none
 ---@return any
 function values_methods:get(key, otherwise)
   check_key("store:get", key)
@@ -70,11 +70,11 @@ function values_methods:get(key, otherwise)
   return (json.decode(text))
 end
 
----Keeps a value: anything that JSON can hold; nil deletes.
+---Saves a value: anything that JSON can represent; nil deletes.
 ---@param key string
 ---@param value any
 ---@return boolean? ok
----@return cunnekt.error? err kind store, outside a turn only
+---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:set(key, value)
   check_key("store:set", key)
   local text = encode("store:set", key, value)
@@ -84,15 +84,15 @@ function values_methods:set(key, value)
   end)
 end
 
----Keeps a value only where there is none: the first one gets the slot, the number, the seat.
+---Saves a value if the key does not exist.
 ---@param key string
 ---@param value any not nil
----@return boolean is_first false when the key holds a value already
----@return cunnekt.error? err kind store, outside a turn only
+---@return boolean is_first false when the key exists
+---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:add(key, value)
   check_key("store:add", key)
   if value == nil then
-    error(("store:add('%s'): a value is wanted, got nil"):format(key), 2)
+    error(("store:add('%s'): expected a value, got nil"):format(key), 2)
   end
   local text = encode("store:add", key, value)
   return within(self, "add", key, value, function(current)
@@ -104,11 +104,11 @@ function values_methods:add(key, value)
   end)
 end
 
----Adds to a number, which is 0 where there is none.
+---Adds to a number; a missing one is 0.
 ---@param key string
 ---@param amount? number 1 by default
 ---@return number? sum
----@return cunnekt.error? err kind store, outside a turn only
+---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:increment(key, amount)
   check_key("store:increment", key)
   return within(self, "increment", key, amount or 1, function(current)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Brings each event to the script: to the dialog that waits for it, or to the handlers, in a turn. A conversation that a
--- person has taken over gets neither. What happens after a failure is decided in engine/failure.lua.
+-- Dispatches each event in a turn: to the dialog that waits for it, or to the handlers. Messages of a conversation that a
+-- person has taken over are dropped. engine/failure.lua decides what follows a failure.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -20,7 +20,7 @@ local dispatch = {}
 
 -- ---- reading an event ----------------------------------------------------------------------------------------------
 
--- Gives a status what the script kept with the message that it is about.
+-- Sets a status's `track` to that of its message.
 local function add_track(self, status, contact)
   local engine = self.engine
   if not status.id or not (self.routes:has_handler_for(status) or engine.outbox:has_unknown()) then
@@ -28,14 +28,14 @@ local function add_track(self, status, contact)
   end
   local track = engine.store:track_of(status.id)
   if not track then
-    -- The status may have overtaken the answer that brings the message's id, or the answer was lost.
+    -- The status may have overtaken the response with the message's id, or that response was lost.
     engine.outbox:wait_for_answer(contact)
     track = engine.store:track_of(status.id) or engine.outbox:settle_by_status(contact, status)
   end
   status.track = track and next(track) ~= nil and track or nil
 end
 
--- Seconds that this event must wait for more texts of its contact; nil when it may be handled.
+-- Seconds for which this event must wait for more texts of its contact; nil when it can be handled.
 local function seconds_to_wait(self, record)
   local seconds = self.routes.has_debounce and record.event and self.routes:debounce_of(record.event)
   if not seconds then
@@ -45,8 +45,7 @@ local function seconds_to_wait(self, record)
   return pause > 0 and pause or nil
 end
 
--- The event of a record, with its methods; nil when it was dropped from the command line meanwhile. Raises when the store
--- cannot be read.
+-- The event of a record, with its methods; nil when an operator dropped it meanwhile. Raises when the store cannot be read.
 local function open_event(self, record)
   local inbox, routes = self.engine.inbox, self.routes
   local parsed, err = inbox:take(record)
@@ -70,13 +69,13 @@ end
 
 -- ---- handlers ------------------------------------------------------------------------------------------------------
 
--- The handling of an event is a run, which becomes a dialog when it waits.
+-- A handler's run, which becomes a dialog when it waits.
 local function new_run(self, record, it)
   return run.new {
     id = self.engine.store:next_dialog_id(),
     name = formats.handler_run,
     contact = record.contact,
-    record = record, -- its `args` are made of that and of `track`, should it ever be stored
+    record = record, -- with `track` the source of its `args`, if it is stored
     track = it.kind == "status" and it.track or nil,
     event = it,
     at = clock.now(),
@@ -86,18 +85,18 @@ local function new_run(self, record, it)
   }
 end
 
--- An unknown event that no handler wants is kept as a dead letter, for somebody to look at.
+-- An unknown event without a handler becomes a dead letter, for an operator to inspect.
 local function make_dead_letter(self, its_turn)
-  local why = errors.new("unknown", "the webhook's form is not known, and no handler hears 'unknown'")
+  local why = errors.new("unknown", "this version does not recognise the event, and there is no handler for 'unknown'")
   self.engine.store:bury(its_turn.record, why)
   its_turn.record = nil
 end
 
--- Runs an event through its handlers, in a turn. `opened` is the event where it was read already.
+-- Runs an event through its handlers, in a turn. `opened`: the event, if it was read already.
 local function run_handlers(self, record, opened, ending)
   self.engine.turns:run(record, function(its_turn)
     local it = opened or open_event(self, record)
-    opened = nil -- a turn that is run again reads the event anew, because a handler may have changed it
+    opened = nil -- a retry reads the event again, because a handler may have changed it
     ending.event = it
     if not it then
       return
@@ -110,8 +109,8 @@ local function run_handlers(self, record, opened, ending)
   end, ending.call)
 end
 
--- Finds out whom an event is for: nobody while a person has taken over, a word that works everywhere, a dialog that waits
--- for it, or the handlers.
+-- Dispatches an event: to nothing while a person has taken over, to a global command, to a dialog that waits for it, or to
+-- the handlers.
 local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
@@ -156,19 +155,18 @@ end
 
 -- ---- messages ------------------------------------------------------------------------------------------------------
 
--- The events that report the outcome of a message: for the script, where a handler wants it, and for a dialog that waits
--- for the delivery.
+-- The events that report the outcome of a message: for a handler, and for a dialog that waits for the delivery.
 local function on_answer(self, row, outcome, err)
-  local dialogs, told, records = self.dialogs, { kind = "own", status = outcome }, nil
+  local dialogs, report, records = self.dialogs, { kind = "own", status = outcome }, nil
   if next(dialogs.sent_waits) then
     records = { dialogs:sent_record(row.id) }
   end
-  if self.routes.handles_own and self.routes:has_handler_for(told) then
+  if self.routes.handles_own and self.routes:has_handler_for(report) then
     records = records or {}
-    told.id, told.recipient, told.track = row.handle.message_id, row.payload.mobile, row.track
-    told.payload = row.payload
-    told.err = err and errors.new(err.kind, err.message, { code = err.code })
-    table.insert(records, record_of.own(row.contact, told))
+    report.id, report.recipient, report.track = row.handle.message_id, row.payload.mobile, row.track
+    report.payload = row.payload
+    report.err = err and errors.new(err.kind, err.message, { code = err.code })
+    table.insert(records, record_of.own(row.contact, report))
   end
   return records
 end

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Dialogs: handlers that wait. In memory a run is a suspended coroutine; in the store it is a journal, from which it is
--- rebuilt when it has left memory. This file knows which dialogs there are, and begins and ends them. Its neighbours:
--- dispatch.lua brings an event to a handler or a dialog, engine/execute.lua runs the script's code, engine/rebuild.lua
--- rebuilds it from the journal, flow/ is what a chat can ask and wait for.
+-- rebuilt after an eviction or a restart. This file registers, starts and ends dialogs. dispatch.lua dispatches events,
+-- engine/execute.lua runs the script's code, engine/rebuild.lua replays it from the journal, flow/ is what a chat can ask and
+-- wait for.
 
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
@@ -32,19 +32,19 @@ local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 ---@field store table the engine's
 ---@field scope cunnekt.scope
 ---@field script cunnekt.dialog.script the current one
----@field old_scripts table<string, cunnekt.dialog.script> digest → an old one that was loaded
+---@field old_scripts table<string, cunnekt.dialog.script> digest → a loaded old script
 ---@field resident cunnekt.resident
 ---@field due cunnekt.dialog_due
 ---@field sent_waits table<integer, table> message → the dialog that waits for its delivery
----@field is_used boolean whether any event could be meant for a dialog
+---@field is_used boolean whether a dialog may be waiting for events
 ---@field has_paused boolean whether a person may have taken over a conversation
 
----A script: an old one, with which runs continue that began with it, has the same fields.
+---A script: the current one, or an old one with which its open dialogs continue.
 ---@class cunnekt.dialog.script
 ---@field known table<string, table> name → name, fn, opts, matcher
 ---@field routes cunnekt.routes
 
----@param parts {engine: cunnekt.engine, scope: cunnekt.scope, routes: cunnekt.routes, resident: integer, resident_seconds: number} `resident`: how many runs wait in memory at most, each for `resident_seconds`
+---@param parts {engine: cunnekt.engine, scope: cunnekt.scope, routes: cunnekt.routes, resident: integer, resident_seconds: number} `resident`: maximum of runs in memory, each for `resident_seconds`
 ---@return cunnekt.dialogs
 function dialog.new(parts)
   return setmetatable({
@@ -64,7 +64,7 @@ end
 
 -- ---- what a script registers ---------------------------------------------------------------------------------------
 
----Adds a dialog, or a handler under the name that its runs are stored with.
+---Registers a dialog, or a handler under the name with which its runs are stored.
 ---@param name string
 ---@param fn function
 ---@param opts table is_dialog, unexpected, on_change
@@ -86,7 +86,7 @@ local function code_of_handlers(self)
   return self._handlers_code, self._handlers_source
 end
 
----The digest of a run's code, and the source that it comes from.
+---The digest of a run's code, and its source.
 ---@param name string
 ---@return string? digest nil when the script has no such dialog
 ---@return cunnekt.source? source
@@ -101,9 +101,9 @@ function dialogs_methods:code_of(name)
   return known and known.code, known and known.source
 end
 
----An event that a journal keeps, with its methods.
+---An event from a journal, with its methods.
 ---@param contact string
----@param bodies string[] that it was made of
+---@param bodies string[]
 ---@return table
 function dialogs_methods:read_event(contact, bodies)
   return event.bind(self.scope, contact, record_of.read_bodies(bodies))
@@ -111,7 +111,7 @@ end
 
 -- ---- commits -------------------------------------------------------------------------------------------------------
 
----Adds what the store must know of a run that it sees for the first time.
+---Fills in what the first commit of a run stores.
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
   if current.record and not current.args then
@@ -125,7 +125,7 @@ function dialogs_methods:describe(current)
   end
 end
 
----Keeps a run that waits in memory, once the store has it.
+---Adds a committed run that waits to the resident ones.
 ---@param its_run cunnekt.run
 function dialogs_methods:on_committed(its_run)
   if its_run.source then
@@ -138,7 +138,7 @@ function dialogs_methods:on_committed(its_run)
   end
 end
 
----Hears who has taken over or given back conversations.
+---Called for committed changes of human handover.
 ---@param pauses table<string, boolean> contact → whether a person has it
 function dialogs_methods:on_pauses(pauses)
   for _, is_paused in pairs(pauses) do
@@ -150,9 +150,9 @@ function dialogs_methods:on_pauses(pauses)
   end
 end
 
--- ---- deliveries that dialogs wait for ------------------------------------------------------------------------------------------
+-- ---- waits for deliveries ------------------------------------------------------------------------------------------
 
----The state that ends a wait for a message's delivery; nil while it must wait.
+---The state of a message that ends a wait for its delivery; nil while the wait continues.
 ---@param id integer the message's id in the outbox
 ---@param reaches string
 ---@return string? state
@@ -166,7 +166,7 @@ function dialogs_methods:delivery_of(id, reaches)
   return nil
 end
 
----The event that wakes the dialog which waits for a message's delivery, if there is one.
+---The event for the dialog that waits for a message's delivery, if there is one.
 ---@param id integer? the message's id in the outbox
 ---@return cunnekt.inbox.record?
 function dialogs_methods:sent_record(id)
@@ -174,7 +174,7 @@ function dialogs_methods:sent_record(id)
   return wait and record_of.own(wait.contact, { status = "dialog_sent", run = wait.id, sent = id })
 end
 
----Notes a status in the turn that handles it.
+---Queues the event for the dialog that waits for a status's message, with the running turn.
 ---@param status table
 ---@param its_turn cunnekt.turn
 function dialogs_methods:on_status(status, its_turn)
@@ -186,9 +186,9 @@ function dialogs_methods:on_status(status, its_turn)
   end
 end
 
--- ---- beginning and ending ------------------------------------------------------------------------------------------
+-- ---- start and end of dialogs --------------------------------------------------------------------------------------
 
--- Raises, for the script's line, where no dialog has that name.
+-- Raises, blaming the script's line, for an unknown dialog.
 local function check_known(self, where, name, level)
   local known = self.script.known
   if known[name] and known[name].opts.is_dialog then
@@ -203,8 +203,7 @@ local function check_known(self, where, name, level)
   error(("%s: there is no dialog '%s'%s"):format(where, tostring(name), hint), level + 1)
 end
 
----Plans a dialog to begin in the running turn, once its handler has returned. A waiting one of the same name ends: the
----customer began again.
+---Plans a dialog to start in the running turn, when its handler returns. A waiting one of the same name is ended.
 ---@param where string
 ---@param name string
 ---@param contact string
@@ -214,13 +213,13 @@ function dialogs_methods:plan(where, name, contact, to, args)
   check_known(self, where, name, 3)
   local current = steps.current()
   if not current then
-    error(("%s: only a handler or a dialog can do that; elsewhere use bot:start"):format(where), 3)
+    error(("%s: only works in a handler or a dialog; elsewhere use bot:start"):format(where), 3)
   end
   current.planned = current.planned or {}
   table.insert(current.planned, { name = name, contact = contact, to = to, args = args })
 end
 
--- The run of a dialog that begins in the running turn; it takes the place of the run that was there.
+-- The run of a dialog that starts in the running turn, where it replaces the previous run.
 local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
@@ -241,15 +240,15 @@ local function new_run(self, plan)
   }
 end
 
--- Adds what a finished run has planned behind what was planned before.
+-- Appends the dialogs that a finished run has planned.
 local function add_plans(plans, its_run)
   for _, plan in ipairs(its_run.planned or {}) do
     plans[#plans + 1] = plan
   end
 end
 
----Begins the dialogs that a finished run has planned: the first in this turn, the next when the one before it has ended in
----this turn. When one waits, the others begin in turns of their own.
+---Starts the dialogs that a finished run has planned, one after the other in this turn. When one waits, the others start in
+---later turns.
 ---@param its_run cunnekt.run
 function dialogs_methods:begin_planned(its_run)
   local plans, is_over = {}, true
@@ -261,25 +260,25 @@ function dialogs_methods:begin_planned(its_run)
     end
   end
   for _, plan in ipairs(plans) do
-    local told = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
-    table.insert(task.running().turn:buffer "own_events", record_of.own(plan.contact, told))
+    local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
+    table.insert(task.running().turn:buffer "own_events", record_of.own(plan.contact, start))
   end
 end
 
----Begins a dialog for an event that asks for it: bot:start.
+---Starts a dialog for the event of bot:start.
 ---@param it table
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?)
 function dialogs_methods:start_stored(it, record, on_end)
   self.engine.turns:run(record, function()
     if not self.script.known[it.name] then
-      error(("there is no dialog '%s' any more"):format(it.name), 0)
+      error(("there is no longer a dialog '%s'"):format(it.name), 0)
     end
     execute.call(self, new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
   end, on_end)
 end
 
----Ends the waiting dialogs of a contact, with the running turn; with `name`, only those of that name. Waits.
+---Ends the waiting dialogs of a contact with the running turn, or only those with a name. Waits.
 ---@param contact string
 ---@param name? string
 ---@return integer? count
@@ -302,12 +301,12 @@ function dialogs_methods:cancel(contact, name)
   return ok and #ids, err
 end
 
----Stores that a dialog cannot continue: it is broken. `cunnekt dialogs` shows it.
+---Marks a dialog as broken: it cannot continue. `cunnekt dialogs` shows it.
 ---@param its_run cunnekt.run
 ---@param err cunnekt.error
----@param record cunnekt.inbox.record? the event at which it broke; another try of it continues the dialog
+---@param record cunnekt.inbox.record? the event at which it broke; a retry of the event continues the dialog
 function dialogs_methods:break_run(its_run, err, record)
-  log.error("dialog %d was set aside: %s", its_run.id, err.message)
+  log.error("dialog %d is broken: %s", its_run.id, err.message)
   self.resident:evict(its_run.id)
   self.store:break_dialog(its_run.id, {
     message = tostring(err.traceback or err),
@@ -320,7 +319,7 @@ end
 
 -- ---- events --------------------------------------------------------------------------------------------------------
 
----Brings an event to the dialog that waits for it, if there is one.
+---Gives an event to the dialog that waits for it, if there is one.
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
@@ -329,7 +328,7 @@ function dialogs_methods:offer(it, record, on_end)
   return offer.offer(self, it, record, on_end)
 end
 
----The messages that a run leaves behind as it ends, as events again. Waits.
+---The messages kept for a run that ends, as events again. Waits.
 ---@param its_run cunnekt.run
 ---@param its_turn cunnekt.turn
 ---@return cunnekt.inbox.record[]
@@ -337,7 +336,7 @@ function dialogs_methods:kept_records(its_run, its_turn)
   return offer.kept_records(self, its_run, its_turn)
 end
 
----Evicts a dialog from memory, if it is there; it is rebuilt from its journal.
+---Evicts a dialog from memory, if it is resident; it is rebuilt from its journal.
 ---@param id integer
 function dialogs_methods:evict(id)
   self.resident:evict(id)
@@ -345,9 +344,9 @@ end
 
 -- ---- start and stop ------------------------------------------------------------------------------------------------
 
----Recovers what an earlier process left. Waits.
+---Recovers the dialogs of an earlier process. Waits.
 function dialogs_methods:start()
-  -- The script has been loaded and nothing has happened yet: its values are those that it began with.
+  -- Digests are computed before any handler runs, while the script's values are the initial ones.
   for name in pairs(self.script.known) do
     self:code_of(name)
   end
@@ -358,7 +357,7 @@ function dialogs_methods:start()
   self.due:check_at(at)
 end
 
----Continues no dialog any more.
+---Stops timers, and evicts all dialogs.
 function dialogs_methods:stop()
   self.due:stop()
   self.resident:evict_all()

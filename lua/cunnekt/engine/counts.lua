@@ -1,25 +1,25 @@
 -- SPDX-License-Identifier: MIT
--- What a bot has done since it was made, as plain numbers that its parts add to: one addition for each event or message.
--- control/monitor.lua shows them.
+-- Counters of a bot since its start: a plain table of numbers, which inbox, outbox and failure increment themselves.
+-- Gauges are not here; operate/monitor.lua computes those and prints both as metrics.
 
 local counts = {}
 
----Each name, and what it counts.
+---Each name and its help text.
 ---@type string[][]
 counts.known = {
   { "events_accepted", "events that were stored" },
-  { "events_deduplicated", "events that had been stored before" },
+  { "events_deduplicated", "events that were duplicates" },
   { "events_finished", "events whose turn was committed" },
   { "events_failed", "turns that failed" },
-  { "events_dead", "events that were set aside after their last try" },
-  { "messages_queued", "messages that handlers said" },
-  { "messages_accepted", "messages that the provider took" },
-  { "messages_rejected", "messages that the provider refused" },
-  { "messages_unknown", "messages held because nobody knows whether they were taken" },
-  { "messages_failed", "messages given up because nobody knows whether they were taken" },
+  { "events_dead", "events that became dead letters after their last attempt" },
+  { "messages_queued", "messages that joined the outbox" },
+  { "messages_accepted", "messages that the provider accepted" },
+  { "messages_rejected", "messages that the provider rejected" },
+  { "messages_unknown", "messages held because their delivery is uncertain" },
+  { "messages_failed", "messages that failed because their delivery is uncertain" },
 }
 
----@return table<string, integer> counts all of them, at zero
+---@return table<string, integer> counts all at zero
 function counts.new()
   local numbers = {}
   for _, entry in ipairs(counts.known) do

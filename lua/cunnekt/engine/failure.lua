@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What happens to an event whose turn failed: it is tried again after a pause, and after its last attempt it becomes a dead
--- letter. A turn that the store could not keep, or that had a conflict, is repeated without counting as an attempt.
+-- What happens to an event whose turn failed: it is retried after a delay, and becomes a dead letter after its last attempt.
+-- A turn that the store could not commit, or that had a conflict, is retried without counting as an attempt. The delays are
+-- in provider/retry.lua; the queue is the inbox's.
 
 local log = require "cunnekt.base.log"
 local retry = require "cunnekt.provider.retry"
@@ -24,21 +25,21 @@ function failure.new(parts)
   }, failure_mt)
 end
 
----Deals with a turn that failed.
+---Handles the failure of a turn.
 ---@param record cunnekt.inbox.record
 ---@param err cunnekt.error `attempts` and `is_final` are set
----@param what {event: table?, run: cunnekt.run?, is_finished: boolean} `run`: a stored one that failed in it; `is_finished`: the event's turn was committed before the failure
+---@param what {event: table?, run: cunnekt.run?, is_finished: boolean} `run`: a stored one that failed in the turn; `is_finished`: the event's turn was committed before the failure
 ---@param done fun(pause?: number) of the event's lane
 function failure_methods:on_turn(record, err, what, done)
   if err.kind == "store" and not what.is_finished then
-    -- The handler is not to blame: it runs again when the store can write.
-    log.warn("a turn could not be kept: %s", err.message)
+    -- Not the handler's fault: it runs again when the store can write.
+    log.warn("a turn could not be committed: %s", err.message)
     return done(retry.store)
   elseif err.kind == "conflict" and not what.is_finished then
     record.had_conflict = true
-    return done(0) -- another turn was quicker; the dialog is rebuilt, and the event given to it again
+    return done(0) -- the dialog is rebuilt and gets the event again
   elseif err.kind == "diverged" and what.run then
-    -- The dialog is broken, so this time the event goes to the handlers.
+    -- The dialog is broken, so on the retry the event goes to the handlers.
     self._break_run(what.run, err)
     self._on_failure(err, what.event)
     return done(0)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Events between the webhook's answer and their turns: stored first, then handled in order, one lane per contact. What is
--- done with an event is not decided here: `run` does that.
+-- The queue of events between the webhook's answer and their turns: stored first, then handled in order, one lane per
+-- contact. It does not decide what handles an event: the hook `on_turn` does.
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
@@ -10,14 +10,14 @@ local webhook = require "cunnekt.provider.webhook"
 
 local inbox = {}
 
--- So many waiting events are kept in memory whole; of those beyond only the place in the store is.
+-- Of events beyond this number memory holds only the sequence number, not the body.
 local max_in_memory = 2000
 
 local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 
 ---@class cunnekt.inbox
----@param options table `store`; `concurrency` turns at once; `capacity` events that may wait; `has_to_wait`: whether later events of a contact wait for one that is tried again; `outbox` hears statuses at once; `wall_clock` hears of timestamps; `counts` is added to
+---@param options table `store`; `concurrency`: maximum of running turns; `capacity`: maximum of waiting events; `has_to_wait`: whether a contact's later events wait for one that is retried; `outbox`: gets statuses on acceptance; `wall_clock`: gets timestamps; `counts`: is incremented
 ---@return cunnekt.inbox
 function inbox.new(options)
   return setmetatable({
@@ -38,42 +38,42 @@ function inbox_methods:connect(on_turn)
   self._lanes:connect(on_turn)
 end
 
----How many events wait or are being handled.
+---The number of events that wait or are being handled.
 ---@return integer
 function inbox_methods:count()
   return self._lanes:count()
 end
 
----How many events are being handled now.
+---The number of events that are being handled.
 ---@return integer
 function inbox_methods:active()
   return self._lanes:active()
 end
 
----Starts no more turns; those under way may end.
+---Starts no more turns; running ones may finish.
 function inbox_methods:stop()
   self._lanes:stop()
 end
 
----Calls `fn` each time that no turn is under way any more, and now if that is so.
+---Calls `fn` whenever the last running turn ends, and now if none is running.
 ---@param fn fun()
 function inbox_methods:when_quiet(fn)
   self._lanes:when_quiet(fn)
 end
 
----Whether so many more events may be accepted.
+---Whether `count` more events may be accepted.
 ---@param count integer
 function inbox_methods:has_room(count)
   return self._lanes.items + self._accepting + count <= self._capacity
 end
 
--- When the customer wrote, by an event; nil for events that do not open the service window.
+-- When the customer wrote; nil for events that do not open the service window.
 local function inbound_at(event)
   return event.kind == "message" and event.timestamp or nil
 end
 
----Queues records that are stored already.
----@param records cunnekt.inbox.record[] in the order of acceptance
+---Queues stored records.
+---@param records cunnekt.inbox.record[] in order of acceptance
 function inbox_methods:enqueue(records)
   for _, record in ipairs(records) do
     if self._lanes.items >= max_in_memory then
@@ -84,9 +84,9 @@ function inbox_methods:enqueue(records)
   end
 end
 
----The event of a record, for one turn: a handler may change it, so the next turn reads it anew. May wait.
+---Takes the event of a record for one turn: a handler may change it, so the next turn parses it again. May wait.
 ---@param record cunnekt.inbox.record
----@return table? event nil when it is gone
+---@return table? event nil when it was dropped from the store
 ---@return cunnekt.error? err kind store
 function inbox_methods:take(record)
   local event = record.event
@@ -107,7 +107,7 @@ function inbox_methods:take(record)
   return event
 end
 
----Seconds until the contact of this record has been quiet for so long; 0 when it has.
+---Seconds until the record's contact has been quiet for `seconds`; 0 when it has.
 ---@param record cunnekt.inbox.record
 ---@param seconds number
 ---@return number
@@ -116,7 +116,7 @@ function inbox_methods:seconds_until_quiet(record, seconds)
   return math.max(0, (last.queued_at or 0) + seconds - clock.monotonic())
 end
 
----Takes the texts that wait behind a text into its record, so that one turn handles and finishes them all. May wait.
+---Joins the texts that wait behind a text to its record, so that one turn handles and finishes them all. May wait.
 ---@param record cunnekt.inbox.record
 ---@param event table the record's event; its text grows, and `joined` lists the events in it
 ---@param fits fun(event: table): boolean
@@ -142,7 +142,7 @@ function inbox_methods:join(record, event, fits)
   record_of.join_texts(events)
 end
 
----Plans another turn of an event: the contact's other events wait for it, or pass it by.
+---Schedules a retry of an event; the contact's later events wait for it or overtake it, see `has_to_wait`.
 ---@param record cunnekt.inbox.record
 ---@param pause number seconds
 ---@param done fun(pause?: number) of its turn
@@ -150,14 +150,14 @@ function inbox_methods:try_later(record, pause, done)
   if self._has_to_wait then
     return done(pause)
   end
-  -- A lane of its own, so that the next turn counts as waiting work like any other.
+  -- A lane of its own, so that the retry counts as a waiting event.
   self._lanes:push_later(("retry %d"):format(record.seq), record, pause)
   done()
 end
 
 -- ---- for the command line ------------------------------------------------------------------------------------------
 
----Queues a dead letter that was put back into the store, before all other events of its contact.
+---Queues a former dead letter ahead of all other events of its contact.
 ---@param seq integer
 ---@param contact string
 function inbox_methods:retry_first(seq, contact)
@@ -165,11 +165,10 @@ function inbox_methods:retry_first(seq, contact)
   self._lanes:push_front(contact, record)
 end
 
----Forgets what is in memory of a waiting event, so that its turn looks into the store, and finds nothing when it was
----dropped there.
+---Drops the cached body of a waiting event, so that its turn reads the store, and finds nothing if it was dropped there.
 ---@param seq integer
 ---@param contact string
----@return boolean is_forgotten false when it is being handled
+---@return boolean is_forgotten false when the event is being handled
 function inbox_methods:forget(seq, contact)
   for _, key in ipairs { contact, ("retry %d"):format(seq) } do
     local record, is_under_way = self._lanes:find(key, function(one)
@@ -184,7 +183,7 @@ function inbox_methods:forget(seq, contact)
   return true
 end
 
----Takes a waiting event's turn now, if it waits for another try.
+---Ends the delay before an event's retry, if it waits for one.
 ---@param seq integer
 ---@param contact string
 function inbox_methods:retry_now(seq, contact)
@@ -195,8 +194,8 @@ function inbox_methods:retry_now(seq, contact)
   end
 end
 
--- What is done with a new event at once, before its turn.
-local function note_accepted(self, record)
+-- What a new event causes before its turn.
+local function on_accepted(self, record)
   local event = record.event
   if event.timestamp then
     self._wall_clock:witness(event.timestamp)
@@ -206,7 +205,7 @@ local function note_accepted(self, record)
   end
 end
 
--- A record for an event that a webhook brought.
+-- A record for an event from a webhook.
 local function new_record(event, body)
   return {
     contact = identity.of_event(event),
@@ -218,10 +217,10 @@ local function new_record(event, body)
   }
 end
 
----Stores the events of one body, then queues those that are new.
----@param events table[] as webhook.parse gives them
----@param body string what they were parsed from
----@param done fun(err: cunnekt.error?) nothing of it is stored when there is an error
+---Stores the events of one webhook, then queues the new ones.
+---@param events table[] as webhook.parse returns them
+---@param body string the webhook that they were parsed from
+---@param done fun(err: cunnekt.error?) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
 function inbox_methods:accept(events, body, done)
   local records = {}
   for i, event in ipairs(events) do
@@ -235,7 +234,7 @@ function inbox_methods:accept(events, body, done)
     counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
     done(err)
     for _, record in ipairs(fresh or {}) do
-      note_accepted(self, record)
+      on_accepted(self, record)
     end
     self:enqueue(fresh or {})
   end)

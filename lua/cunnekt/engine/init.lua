@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The engine: the way of an event from its acceptance to the settled messages of its turn. It puts inbox, turns and outbox
--- together; what a turn runs, and what a script hears, is asked of those above by four hooks. It knows no handlers, no
--- dialogs and no HTTP.
+-- The engine takes an event from its acceptance to the settled messages of its turn. It assembles inbox, turns and outbox,
+-- and calls four hooks of the layers above. It knows no handlers, no dialogs and no HTTP.
 
 local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
@@ -14,12 +13,12 @@ local engine = {}
 local engine_methods = {}
 local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 
----What the engine asks of those above it.
+---What the engine needs from the layers above it.
 ---@class cunnekt.engine.hooks
----@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) runs the turn of an event; `done()` ends it, `done(seconds)` asks for another one after a pause
----@field on_commit fun(change: table) hears of a committed turn with a run, a pause or a job in it
----@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]? the events that report the outcome of a message; nil: none
----@field on_failure fun(err: cunnekt.error, about: table?) a failure that the script should hear of
+---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) runs the turn of an event; `done()` ends it, `done(seconds)` schedules a retry
+---@field on_commit fun(change: table) called for a committed turn that changed a run, a pause or a job
+---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]? returns the events that report the outcome of a message; nil: none
+---@field on_failure fun(err: cunnekt.error, about: table?) reports a failure to the script
 
 ---@class cunnekt.engine
 ---@field store table
@@ -29,9 +28,9 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field turns cunnekt.turns
 ---@field counts table<string, integer>
 ---@field wall_clock cunnekt.wall_clock
----@field phone_number_id string? the business number that a customer wrote to last
+---@field phone_number_id string? of the business number that a customer last wrote to
 
----Makes the parts. Nothing runs before `connect`.
+---Creates the parts. Nothing runs before `connect`.
 ---@param parts {store: table, client: cunnekt.client, options: table, handles: table} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
 ---@return cunnekt.engine
 function engine.new(parts)
@@ -73,7 +72,7 @@ function engine_methods:connect(hooks)
   self.turns:connect(hooks.on_commit)
 end
 
----Stores an event of our own at once, and queues it. Waits.
+---Stores an own event outside any turn and queues it. Waits.
 ---@param record cunnekt.inbox.record
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store

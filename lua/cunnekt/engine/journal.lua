@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a step's result is written into the journal: JSON, with what JSON cannot hold in a form that it can. What a script
--- gets from a step is the same the first time and each time that it is recalled.
+-- The encoding of step results in the journal: JSON, with wrappers for what JSON cannot represent. A script gets the same
+-- value from a step the first time and at every replay. Journals in existing stores have this form, so it must not change.
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
@@ -15,7 +15,7 @@ local function is_text(value)
   return utf8.len(value) ~= nil
 end
 
--- A copy without bytes that JSON would change. What is fine stays as it is.
+-- A copy without bytes that JSON would change.
 local function wrap(value)
   if type(value) == "string" then
     return is_text(value) and value or { [bytes_key] = core.base64_encode(value) }
@@ -43,7 +43,7 @@ local function unwrap(value)
   return value
 end
 
----A copy of a value that stays as it is, whatever becomes of the value's tables.
+---A deep copy, which later changes of the value do not affect.
 ---@param value any
 ---@return any
 function journal.snapshot(value)
@@ -57,24 +57,24 @@ function journal.snapshot(value)
   return copy
 end
 
----Writes a value as JSON that keeps all its bytes.
+---Encodes a value as JSON without loss of bytes.
 ---@param value any
 ---@return string
 function journal.write(value)
   return json.encode(wrap(value))
 end
 
----Reads it again.
+---Decodes what `write` returned.
 ---@param text string
 ---@return any
 function journal.read(text)
   return unwrap(json.decode(text))
 end
 
----@class cunnekt.dialog.outcome what came of a step
+---@class cunnekt.dialog.outcome the result of a step
 ---@field value any
 ---@field raised any? what it raised, instead of a value
----@field at number? the time after it, where it took some
+---@field at number? the time after a step that takes time
 ---@field is_commit boolean? the turn was committed with it
 
 ---@param outcome cunnekt.dialog.outcome
@@ -101,12 +101,12 @@ end
 
 -- ---- errors --------------------------------------------------------------------------------------------------------
 
--- Whether JSON takes a value.
+-- Whether JSON can represent a value.
 local function is_fit(value)
   return (pcall(json.encode, json.array { wrap(value) }))
 end
 
----What the journal keeps of an error.
+---An error in the form that the journal holds.
 ---@param err any
 ---@return any
 function journal.pack_error(err)
@@ -124,7 +124,7 @@ function journal.pack_error(err)
   return { err = kept }
 end
 
----The error again.
+---The error from its packed form.
 ---@param kept table
 ---@return any
 function journal.unpack_error(kept)

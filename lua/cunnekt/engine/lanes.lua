@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Work in lanes: one item of a lane at a time, in order; lanes in parallel, a bounded number at once. A contact is a
--- lane, both for its events (inbox) and for its messages (outbox).
+-- Keyed FIFO queues: the items of a lane run one at a time, in order; lanes run concurrently, up to a maximum. Inbox and
+-- outbox use a lane per contact. Nothing here is stored: the owner of an item does that.
 
 local clock = require "cunnekt.time.clock"
 
@@ -10,8 +10,8 @@ local lanes_methods = {}
 local lanes_mt = { __index = lanes_methods, __name = "cunnekt.lanes" }
 
 ---@class cunnekt.lanes
----@field items integer how many are waiting or under way
----@param concurrency integer items under way at once
+---@field items integer waiting or running
+---@param concurrency integer maximum of running items
 ---@param run? fun(item: any, done: fun(pause?: number)) as in `connect`
 ---@return cunnekt.lanes
 function lanes.new(concurrency, run)
@@ -26,20 +26,20 @@ function lanes.new(concurrency, run)
   }, lanes_mt)
 end
 
----Sets what begins an item.
----@param run fun(item: any, done: fun(pause?: number)) `done()` ends the item, `done(seconds)` gives it back to the head of its lane for another try after a pause; it may be called before `run` returns
+---Sets what starts an item.
+---@param run fun(item: any, done: fun(pause?: number)) `done()` ends the item, `done(seconds)` retries it after a pause, still at the head of its lane; it may be called before `run` returns
 function lanes_methods:connect(run)
   self._run = run
 end
 
----Whether nothing of this lane is waiting or under way.
+---Whether nothing waits or runs in this lane.
 ---@param key string
 ---@return boolean
 function lanes_methods:is_free(key)
   return self._lanes[key] == nil
 end
 
----The item of a lane that is under way or next.
+---The item of a lane that is running or next.
 ---@param key string
 ---@return any? item
 function lanes_methods:head(key)
@@ -47,7 +47,7 @@ function lanes_methods:head(key)
   return lane and lane[lane.first]
 end
 
----The first item of a lane that `fits` says yes to.
+---The first item of a lane for which `fits` returns true.
 ---@param key string
 ---@param fits fun(item: any): boolean
 ---@return any? item
@@ -62,7 +62,7 @@ function lanes_methods:find(key, fits)
   return nil, false
 end
 
----Takes the item behind the head of a lane out, if `fits` says so.
+---Removes the item behind the head of a lane, if `fits` returns true for it.
 ---@param key string
 ---@param fits fun(item: any): boolean
 ---@return any? item
@@ -72,7 +72,7 @@ function lanes_methods:take_second(key, fits)
   if second == nil or not fits(second) then
     return nil
   end
-  -- The head moves up into the place of the second: the lane begins one later.
+  -- The head takes the second's place, and the lane begins one later.
   lane[lane.first + 1] = lane[lane.first]
   lane[lane.first] = nil
   lane.first = lane.first + 1
@@ -80,7 +80,7 @@ function lanes_methods:take_second(key, fits)
   return second
 end
 
----The item at the end of a lane.
+---The last item of a lane.
 ---@param key string
 ---@return any? item
 function lanes_methods:last(key)
@@ -88,12 +88,12 @@ function lanes_methods:last(key)
   return lane and lane[lane.last]
 end
 
----How many items are waiting or under way.
+---The number of waiting and running items.
 function lanes_methods:count()
   return self.items
 end
 
----How many items are under way now.
+---The number of running items.
 function lanes_methods:active()
   return self._active
 end
@@ -105,7 +105,7 @@ end
 
 local start_ready
 
--- The head of a lane is over, so the next of the lane may go.
+-- Removes the head of a lane and makes the next one ready.
 local function advance(self, lane)
   lane[lane.first] = nil
   lane.first = lane.first + 1
@@ -151,7 +151,7 @@ local function start(self, lane)
   end)
 end
 
--- Items that end at once come back here; the loop serves them, so that the stack does not grow with the backlog.
+-- An item that ends synchronously calls this again: the outer loop starts the next one, so the stack does not grow.
 function start_ready(self)
   if self._is_starting then
     return
@@ -167,7 +167,7 @@ function start_ready(self)
   self._is_starting = false
 end
 
----Adds an item at the end of its lane, and starts it when its turn has come.
+---Adds an item at the end of its lane.
 ---@param key string
 ---@param item any
 function lanes_methods:push(key, item)
@@ -182,7 +182,7 @@ function lanes_methods:push(key, item)
   start_ready(self)
 end
 
----Starts the head of a lane now, if it waits for another try.
+---Starts the head of a lane now, if it waits for a retry.
 ---@param key string
 function lanes_methods:retry_now(key)
   local lane = self._lanes[key]
@@ -194,7 +194,7 @@ function lanes_methods:retry_now(key)
   end
 end
 
----Adds an item before all others of its lane but the one under way; one that waits for another try comes after it.
+---Adds an item ahead of all others of its lane but the running one; one that waits for a retry comes after it.
 ---@param key string
 ---@param item any
 function lanes_methods:push_front(key, item)
@@ -212,8 +212,8 @@ function lanes_methods:push_front(key, item)
   self:retry_now(key)
 end
 
----Adds an item to a lane of its own, to be started after a pause.
----@param key string of a lane that is free
+---Adds an item to a new lane, which starts after a pause.
+---@param key string of a free lane
 ---@param item any
 ---@param pause number seconds
 function lanes_methods:push_later(key, item, pause)
@@ -223,7 +223,7 @@ function lanes_methods:push_later(key, item, pause)
   try_later(self, lane, pause)
 end
 
----Starts nothing more; what is under way may end.
+---Starts no more items; running ones may finish.
 function lanes_methods:stop()
   self._is_stopped = true
   for _, lane in pairs(self._lanes) do
@@ -234,8 +234,7 @@ function lanes_methods:stop()
   end
 end
 
----Calls `fn` each time that nothing is under way any more, and now if that is so. What waits for another try, or behind
----it, is not under way.
+---Calls `fn` whenever the last running item ends, and now if none is running. Items that wait for a retry are not running.
 ---@param fn fun()
 function lanes_methods:when_quiet(fn)
   self._on_quiet = fn

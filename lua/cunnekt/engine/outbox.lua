@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Messages between their turn's commit and the provider: in order for each contact. Only what surely was not accepted is
--- tried again; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the
--- handles that scripts hold.
+-- The queue of messages between their turn's commit and the provider: in order for each contact. Only what was certainly not
+-- accepted is retried; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance
+-- the handles that scripts hold.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -13,12 +13,12 @@ local task = require "cunnekt.base.task"
 
 local outbox = {}
 
--- Temporary failures: the message surely was not accepted, and stays queued. A refused key or certificate is one of them:
--- somebody will repair it, and the replies to customers must still be there then.
+-- Temporary failures: the message was certainly not accepted, and stays queued. A rejected key or certificate is one of
+-- them: an operator will fix it, and the replies must not be lost by then.
 local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
--- So many of the last messages are remembered, for messages that must not arrive before one of them.
+-- Handles of this many recent messages are kept, for messages with `after`.
 local remembered = 1024
--- How many statuses may wait for the answer that brings their message id; they overtake it now and then.
+-- Maximum of statuses that wait for the response with their message id, which they sometimes overtake.
 local max_early = 1000
 
 local outbox_methods = {}
@@ -28,17 +28,17 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field id integer
 ---@field contact string
 ---@field payload table
----@field text string? the payload as JSON, where that is known
+---@field text string? the payload as JSON, if already encoded
 ---@field unknown "hold"|"resend"|"fail"
 ---@field track table?
----@field after "accepted"|"delivered"|nil what the message before it must have reached
----@field fallback table? the payload that goes when the window is closed
+---@field after "accepted"|"delivered"|nil state that the previous message must have reached
+---@field fallback table? the payload to send when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
----@field statuses table[]? of the message, when they overtook the answer that brings its id
+---@field statuses table[]? of the message, when they overtook the response with its id
 
 ---@class cunnekt.outbox
----@param options table `store`; `client`; `handles`: bot/sent.lua, which makes and advances handles; `concurrency` sends at once; `unknown` policy; `has_unknown`: whether an earlier run left messages whose delivery is uncertain; `counts` is added to
+---@param options table `store`; `client`; `handles`: bot/sent.lua, which creates and advances handles; `concurrency`: maximum of running sends; `unknown`: the default policy; `has_unknown`: whether the store has messages whose delivery is uncertain; `counts`: is incremented
 ---@return cunnekt.outbox
 function outbox.new(options)
   local self = setmetatable({
@@ -63,7 +63,7 @@ end
 
 local apply_early, deliver, give_up_lost
 
----Sets the hooks, and where the events go that report an outcome.
+---Sets the hooks, and the inbox for events that report an outcome.
 ---@param hooks cunnekt.engine.hooks
 ---@param inbox cunnekt.inbox
 function outbox_methods:connect(hooks, inbox)
@@ -73,24 +73,24 @@ function outbox_methods:connect(hooks, inbox)
   end)
 end
 
----How many messages wait or are being sent.
+---The number of messages that wait or are being sent.
 ---@return integer
 function outbox_methods:count()
   return self._lanes:count()
 end
 
----How many messages are being sent now.
+---The number of messages that are being sent.
 ---@return integer
 function outbox_methods:active()
   return self._lanes:active()
 end
 
----Starts no more sends; those under way may end.
+---Starts no more sends; running ones may finish.
 function outbox_methods:stop()
   self._lanes:stop()
 end
 
----Calls `fn` each time that nothing is being sent any more, and now if that is so.
+---Calls `fn` whenever the last running send ends, and now if none is running.
 ---@param fn fun()
 function outbox_methods:when_quiet(fn)
   self._lanes:when_quiet(fn)
@@ -117,8 +117,8 @@ function outbox_methods:new_row(contact, payload, delivery)
   }
 end
 
----Queues rows that are stored already.
----@param rows cunnekt.outbox.row[] in the order in which the script sent them
+---Queues stored rows.
+---@param rows cunnekt.outbox.row[] in the order of the script's calls
 function outbox_methods:enqueue(rows)
   self._counts.messages_queued = self._counts.messages_queued + #rows
   for _, row in ipairs(rows) do
@@ -126,8 +126,8 @@ function outbox_methods:enqueue(rows)
   end
 end
 
----Marks those of a turn's rows that leave as soon as the turn is committed: the turn's commit stores them as being sent,
----which spares another commit.
+---Marks the rows of a turn that will be sent as soon as it is committed: the turn's commit stores them as being sent, which
+---saves another commit.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:mark(rows)
   local has_first = {}
@@ -144,15 +144,15 @@ function outbox_methods:discard(row)
   self._handles.advance(row.handle, "dropped", why)
 end
 
--- Gives a row of the store a handle.
+-- Adds a handle to a row from the store.
 local function attach_handle(self, row)
   row.handle = self._handles.new(row.payload)
   row.handle.id, row.handle.track = row.id, row.track
   self._by_id[row.id] = row.handle
 end
 
----Recovers what an earlier run left: queued messages are sent; the delivery of those that were being sent is uncertain.
----@param rows table[] as the store gives them
+---Recovers the messages of an earlier process: queued ones are sent; the delivery of those that were being sent is uncertain.
+---@param rows table[] as the store returns them
 function outbox_methods:recover(rows)
   for _, row in ipairs(rows) do
     attach_handle(self, row)
@@ -165,14 +165,14 @@ function outbox_methods:recover(rows)
   end
 end
 
----Sends a failed message again, before all others to its contact.
----@param row table as the store gives it; queued
+---Sends a failed message again, ahead of all others to its contact.
+---@param row table as the store returns it; queued
 function outbox_methods:retry_first(row)
   attach_handle(self, row)
   self._lanes:push_front(row.contact, row)
 end
 
----Drops a message that waits.
+---Drops a waiting message.
 ---@param id integer
 ---@param contact string
 ---@return boolean is_dropped false when it is being sent
@@ -190,15 +190,15 @@ function outbox_methods:drop(id, contact)
   return true
 end
 
----The number of a message that was accepted. May wait.
----@param message_id string
----@return integer? id nil when it is not known
+---The outbox id of an accepted message. May wait.
+---@param message_id string the provider's
+---@return integer? id nil when it is unknown
 function outbox_methods:id_of(message_id)
   local handle = self._by_message_id[message_id]
   return handle and handle.id or self._store:outbox_id_of(message_id)
 end
 
----The handle of an earlier message, of this process or one before it. May wait.
+---The handle of an earlier message, of this process or an earlier one. May wait.
 ---@param id integer
 ---@param payload table
 ---@return cunnekt.sent
@@ -224,7 +224,7 @@ local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, retry.message(row.attempts))
 end
 
--- Stores the outcome of a message, together with the events that report it.
+-- Stores the outcome of a message with the events that report it.
 local function settle(self, row, state, outcome, err)
   local records = self._hooks.on_answer(row, outcome, err)
   return self._store:settle(row, state, row.handle.message_id, err, records, records and function()
@@ -232,7 +232,7 @@ local function settle(self, row, state, outcome, err)
   end)
 end
 
--- The end of a message that was not accepted.
+-- Ends a message that was not accepted.
 local function give_up(self, row, state, err)
   self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
@@ -243,22 +243,22 @@ end
 
 local unknown_ends = { hold = "unknown", fail = "failed" }
 
--- Seconds between two log lines about messages that wait for the same kind of reason.
+-- Seconds between log lines about the same kind of failure.
 local warn_pace = 60
 
--- Customers wait for these messages, so the log says why; once a minute is enough for any number of messages.
+-- Logs why messages wait: once a minute for any number of them.
 local function warn_of(self, err)
   local now = clock.monotonic()
   if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
     self._warned[err.kind] = now
-    log.warn("messages wait and will be tried again: %s", tostring(err))
+    log.warn("messages wait and will be retried: %s", tostring(err))
   end
 end
 
 local function settle_failure(self, row, err, done)
   local is_unknown = err.kind == "unknown_outcome"
   if err.kind == "window_closed" and row.fallback then
-    -- The provider knows better than we when the customer wrote last.
+    -- The provider knows when the customer last wrote.
     row.payload, row.text, row.fallback = row.fallback, nil, nil
     row.handle.payload = row.payload
     self._store:replace_payload(row)
@@ -278,9 +278,9 @@ local function settle_failure(self, row, err, done)
   done(pause_seconds(row, err))
 end
 
--- A message that was being sent when the process before this one ended.
+-- A message that was being sent when an earlier process ended.
 function give_up_lost(self, row)
-  local message = "the program ended while the message was being sent; it may have been taken or not"
+  local message = "the program ended while the message was being sent; it may or may not have been delivered"
   row.lost_at = row.changed_at
   give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
 end
@@ -290,7 +290,7 @@ local function settle_accepted(self, row, answer, done)
   self._counts.messages_accepted = self._counts.messages_accepted + 1
   handle.message_id = answer.message_id
   row.statuses = answer.message_id and self._early[answer.message_id]
-  -- A status whose number is not above this one was stored before the message was known to be the provider's.
+  -- A status up to this sequence number was stored before the message's id was.
   handle.known_from = settle(self, row, "accepted", "accepted")
   self._handles.advance(handle, "accepted")
   if answer.message_id then
@@ -302,10 +302,10 @@ local function settle_accepted(self, row, answer, done)
   done()
 end
 
--- Seconds for which a message waits for the one before it to arrive; then it goes all the same.
+-- Seconds for which a message waits for the previous one to arrive; then it is sent anyway.
 local max_wait = 60
 
--- Waits until the message before this one has reached the wanted state. It is accepted already: a lane sends one at a time.
+-- Waits until the previous message was delivered. It is accepted already, because a lane sends one at a time.
 local function wait_for_previous(self, row)
   local previous = row.after == "delivered" and self._last[row.contact]
   if previous and previous ~= row.handle then
@@ -329,7 +329,7 @@ function deliver(self, row, done)
   if not row.is_marked then
     answer, err = self._store:mark_sending(row)
     if not answer then
-      -- The disk is full, for example. What cannot be marked is not sent.
+      -- For example, the disk is full. A message that cannot be marked is not sent.
       self._handles.requeue(row.handle, err)
       return done(pause_seconds(row, err))
     end
@@ -344,16 +344,16 @@ end
 
 -- ---- uncertain deliveries that a status settles ----------------------------------------------------------------------
 
--- Seconds by which the provider's clock and ours may differ, and for which a status may still settle a lost answer.
+-- Seconds by which the provider's clock and ours may differ, and for which a status may settle a lost response.
 local clock_slack, max_uncertain = 60, 3600
 
----Whether some message may be held because its delivery is uncertain.
+---Whether messages may be held because their delivery is uncertain.
 ---@return boolean
 function outbox_methods:has_unknown()
   return self._has_unknown
 end
 
----Waits until the message that is being sent to this contact, if any, has its answer.
+---Waits for the response to the message that is being sent to this contact, if any.
 ---@param contact string
 function outbox_methods:wait_for_answer(contact)
   local row = self._lanes:head(contact)
@@ -362,7 +362,7 @@ function outbox_methods:wait_for_answer(contact)
   end
 end
 
----A status with an unknown message id settles the one message to that contact whose answer was lost: it was accepted.
+---Settles a contact's one message whose response was lost, by a status with an unknown message id: it was accepted.
 ---@param contact string
 ---@param status table
 ---@return table? track as store:track_of
@@ -386,7 +386,7 @@ end
 
 ---Advances the handle of the message that a status is about.
 ---@param status table an event of kind "status"
----@param seq? integer of the event, when it comes straight from the store
+---@param seq? integer of the event, if it was just stored
 function outbox_methods:on_status(status, seq)
   local handle = status.id and self._by_message_id[status.id]
   if handle then
@@ -402,7 +402,7 @@ function outbox_methods:on_status(status, seq)
   end
 end
 
--- Applies the statuses that came before the message's id was known.
+-- Applies the statuses that came before the message's id.
 function apply_early(self, message_id)
   local waiting = self._early[message_id] or {}
   self._early[message_id] = nil
@@ -410,7 +410,7 @@ function apply_early(self, message_id)
   for _, status in ipairs(waiting) do
     self:on_status(status)
   end
-  -- Statuses of messages that other programs sent from the same number must not fill the list for ever.
+  -- Statuses of messages that other programs sent from this number must not stay in the list.
   if self._lanes:active() <= 1 then
     self._early, self._early_count = {}, 0
   end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- How an event is stored until its turn is committed: a record with the event's body. A webhook's event keeps a body that
--- holds this event alone, so reading it back is parsing it again; an event of our own (a timer that fired, the outcome of
--- a message) is JSON behind a mark. Journals keep the same bodies.
+-- The stored form of an event until its turn is committed: a record with a body. The body of a webhook's event is a webhook
+-- with this event alone, so it is parsed again when it is read; an own event (a timer that fired, the outcome of a message)
+-- is JSON after a marker byte. Journals hold the same bodies.
 
 local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
@@ -11,14 +11,14 @@ local webhook = require "cunnekt.provider.webhook"
 local record = {}
 
 ---@class cunnekt.inbox.record
----@field seq integer the event's place in the order of acceptance; the store gives it
+---@field seq integer position in the order of acceptance, set by the store
 ---@field contact string
----@field dedupe_key string? events with the same one are handled once
----@field body string? nil while the event is in the store only
----@field event table? the parsed event; nil when it must be read again
+---@field dedupe_key string? events with the same key are handled once
+---@field body string? nil while only the store has it
+---@field event table? the parsed event; nil when it must be parsed again
 ---@field inbound_at number? when the customer wrote, for the service window
----@field attempts integer turns that failed so far
----@field queued_at number on the steady clock
+---@field attempts integer failed turns
+---@field queued_at number on the monotonic clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
 local own_mark, own_kind = formats.own_mark, formats.own_kind
@@ -35,9 +35,9 @@ function record.read_body(body)
   return webhook.parse(body)[1]
 end
 
----Puts the texts of some events into the first.
+---Joins the texts of some events in the first one.
 ---@param events table[]
----@return table event the first; `joined` lists them all
+---@return table event the first; `joined` lists all
 function record.join_texts(events)
   local texts = {}
   for i, event in ipairs(events) do
@@ -47,7 +47,7 @@ function record.join_texts(events)
   return events[1]
 end
 
----The event that a turn handled, from the bodies that it was made of.
+---The event of a turn, from its bodies.
 ---@param bodies string[]
 ---@return table
 function record.read_bodies(bodies)
@@ -58,7 +58,7 @@ function record.read_bodies(bodies)
   return events[2] and record.join_texts(events) or events[1]
 end
 
----The bodies that the event of a record is made of.
+---The bodies of a record's event and of the texts joined to it.
 ---@param of cunnekt.inbox.record
 ---@return string[]
 function record.bodies_of(of)
@@ -69,9 +69,9 @@ function record.bodies_of(of)
   return bodies
 end
 
----A record for an event of our own.
+---A record for an own event.
 ---@param contact string
----@param event table `status`, and what goes with it; must be fit for JSON
+---@param event table `status` and its fields, as JSON can represent them; `kind` is set
 ---@return cunnekt.inbox.record
 function record.own(contact, event)
   event.kind = own_kind

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Steps: whatever a handler or dialog learns from outside (a value of the store, an HTTP answer, the time) is a step of the
--- run that executes it, so that the run can be rebuilt from its journal. This module is how everything below dialogs
--- takes a step; outside of runs a step is just done. The runs themselves are in dialog/engine/run.lua.
+-- Steps: every input of a handler or dialog (a value of the store, an HTTP response, the time) is a step of its run, so that
+-- the run can be rebuilt from its journal. The layers below dialogs record their steps here; outside a run a step is a
+-- plain call. The runs themselves are in dialog/engine/run.lua.
 
 local journal = require "cunnekt.engine.journal"
 local task = require "cunnekt.base.task"
@@ -15,9 +15,9 @@ function steps.current()
   return running and running.run
 end
 
----Does a step in the current run, or just does it where there is none.
+---Runs a step in the current run, or as a plain call outside of runs.
 ---@param kind string
----@param subject any what is done, fit for JSON: the step is compared by it
+---@param subject any JSON value by which a replay compares the step
 ---@param fn fun(): any
 ---@param opts? table as in cunnekt.run's method `step`
 ---@return any result
@@ -30,7 +30,7 @@ function steps.step(kind, subject, fn, opts)
   return current:step(kind, subject, fn, opts)
 end
 
----As steps.step, with the result alone.
+---Like steps.step, without the second result.
 ---@param kind string
 ---@param subject any
 ---@param fn fun(): any
@@ -43,8 +43,8 @@ end
 
 local waiting_call = { is_internal = true, takes_time = true, commits = true }
 
--- Does a waiting call as a step, and keeps its result at once: it must not be asked for again. `fn` gives a value, or nil
--- and an error.
+-- Runs a network call as a step, and commits its result immediately, because the call must not be repeated. `fn` returns a
+-- value, or nil and an error.
 local function record(kind, subject, fn)
   local current = steps.current()
   if not current or current.is_in_step then
@@ -61,7 +61,8 @@ local function record(kind, subject, fn)
   return value, err
 end
 
----Refuses what cannot be journaled: in a dialog, but for chat:step; a handler may, but then it cannot wait afterwards.
+---Raises for a call that cannot be journaled, in a dialog and outside chat:step. A handler may make it, but cannot wait
+---afterwards.
 ---@param what string
 ---@param level? integer as in `error`
 function steps.refuse(what, level)
@@ -75,17 +76,17 @@ function steps.refuse(what, level)
   current.tainted = current.tainted or what
 end
 
----Raises where the code that calls this is not the script's own coroutine of a handler or dialog.
+---The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script.
 ---@param where string the method's name, for the message
 ---@return cunnekt.run
 function steps.waiting_run(where)
   local current = steps.current()
   if not current then
-    error(("%s: only a handler or a dialog can do that; begin a dialog with bot:start"):format(where), 3)
+    error(("%s: only works in a handler or a dialog; start a dialog with bot:start"):format(where), 3)
   elseif current.is_in_step then
-    error(("%s: not within chat:step, which is done as a whole"):format(where), 3)
+    error(("%s: cannot be used inside chat:step"):format(where), 3)
   elseif not task.can_yield() then
-    error(("%s: not in a coroutine of the script's own"):format(where), 3)
+    error(("%s: cannot be used in a coroutine of the script"):format(where), 3)
   end
   return current
 end

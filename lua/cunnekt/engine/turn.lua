@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The turn: one event, or one run of a job, handled once and committed whole. While a handler runs, its messages and
--- changes are only buffered here; the commit makes all of them take effect, a failure drops all of them.
+-- The turn: one event, or one run of a job, handled once and committed in one transaction. While a handler runs, its messages
+-- and changes are only buffered here; the commit makes all of them take effect, a failure discards all of them.
 --
 -- A handler that waits ends its turn there (`commit`); what it does afterwards belongs to the next turn. Turns run
--- concurrently: each records the versions of what it read, and is run again when another turn changed that first.
+-- concurrently: each records the versions of what it read, and is retried when another turn changed that first.
 
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
@@ -18,26 +18,26 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 
 ---@class cunnekt.turn
 ---@field turns cunnekt.turns
----@field run cunnekt.run? the run of a handler or dialog that this turn executes; see cunnekt.turn.run
----@field record cunnekt.inbox.record? the event; nil for a job, and once the event is finished
+---@field run cunnekt.run? of the handler or dialog that this turn executes; see cunnekt.turn.run
+---@field record cunnekt.inbox.record? the event; nil for a job, and when the event is finished
 ---@field sends cunnekt.outbox.row[] messages to send
 ---@field values table<string, string|false> changes of bot.store, as JSON; false: deleted
----@field states table<string, cunnekt.state> contact → the state that was touched
----@field reads table<string, integer> what was read → its version then
+---@field states table<string, cunnekt.state> contact → the state that was loaded
+---@field reads table<string, integer> what was read → its version
 ---@field ends integer[] runs that end with this turn
----@field cuts table<integer, table> run → the step at which its journal is cut off, and the steps it had
----@field kept table[] messages that are kept for a dialog: dialog, bodies
+---@field cuts table<integer, table> run → the step at which its journal is truncated, and the steps it had
+---@field kept table[] messages to keep for a dialog: dialog, bodies
 ---@field taken integer[] kept messages that a dialog has consumed
----@field own_events cunnekt.inbox.record[] our own events that this turn causes
+---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
----@field watches table<string, number> contact → seconds before the end of the window at which to tell
+---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
 
----What a turn asks of the run that it executes. It is set by whoever runs it (dialog/engine/run.lua).
+---What a turn needs from the run that it executes (dialog/engine/run.lua).
 ---@class cunnekt.turn.run
 ---@field check_may_wait fun(self) raises where the run cannot be continued after a wait
 ---@field fail fun(self, err: cunnekt.error) ends the run: raises
----@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds what the store must keep of it
+---@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds its part of the commit
 ---@field on_committed fun(self)
 ---@field drop fun(self) releases a run that cannot continue
 
@@ -45,24 +45,23 @@ local buffered = {
   "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
 }
 
--- Most turns buffer one or two things; this one table stands for all the others.
+-- Most turns buffer one or two kinds; the others share this empty table.
 local nothing = setmetatable({}, {
   __newindex = function()
-    error("a turn must call `buffer` first", 2)
+    error("call turn:buffer first", 2)
   end,
 })
 for _, name in ipairs(buffered) do
   turn_methods[name] = nothing
 end
 
--- Drops what is buffered.
 local function clear(self)
   for i = 1, #buffered do
     self[buffered[i]] = nil
   end
 end
 
----What the turn buffers of one kind, to add to.
+---The turn's buffer of one kind, to append to.
 ---@param name string
 ---@return table
 function turn_methods:buffer(name)
@@ -74,17 +73,17 @@ function turn_methods:buffer(name)
   return it
 end
 
----Forgets which states were touched and what was read.
+---Clears the records of loaded states and of what was read.
 function turn_methods:clear_reads()
   self.states, self.reads = nil, nil
 end
 
 -- ---- concurrent turns ------------------------------------------------------------------------------------------
 
--- A turn is run again after a conflict; so many conflicts in a row mean a fault.
+-- Conflicts in a row after which a turn fails.
 local max_conflicts = 100
 
----Remembers that this turn depends on something that other turns may change.
+---Records the version of a value that other turns may change.
 ---@param what string
 function turn_methods:record_read(what)
   if self.reads[what] == nil then
@@ -102,8 +101,7 @@ local function has_conflict(self)
   return false
 end
 
--- A turn that had a conflict runs again only when no other such turn is under way: otherwise they would conflict again and
--- again, and keep the processor busy with turns that are thrown away.
+-- Retries after conflicts run one at a time: otherwise they would keep conflicting, and waste CPU time on discarded turns.
 local function acquire_retry(self)
   local retries = self.turns._retries
   if retries.is_held then
@@ -131,7 +129,7 @@ local function release_retry(self)
   go()
 end
 
--- Versions matter only to turns that are open now, so the table is emptied when none is.
+-- Only open turns compare versions, so the table is cleared when none is open.
 local function open_turn(self)
   self._open = self._open + 1
 end
@@ -153,14 +151,14 @@ local function bump_versions(self, states)
   end
 end
 
----Adds a message to what this turn will send.
+---Buffers a message.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
   local sends = self:buffer "sends"
   sends[#sends + 1] = row
 end
 
----Commits in the middle of a handler, which continues. Raises when the store cannot.
+---Commits in the middle of a handler, which continues. Raises when the commit fails.
 function turn_methods:commit_more()
   local states, run = self.states, self.run
   if run then
@@ -173,7 +171,7 @@ function turn_methods:commit_more()
     error(err, 0)
   end
   if not run then
-    -- The script may still hold these states. A run reads its own anew.
+    -- The script may still hold these states. A run loads its own again.
     for contact, state in pairs(states) do
       self:buffer("states")[contact] = state
       self:record_read("state " .. contact)
@@ -181,7 +179,7 @@ function turn_methods:commit_more()
   end
 end
 
--- The states that changed, as the store keeps them.
+-- The states that changed, as JSON.
 local function encode_states(self)
   if self.states == nothing then
     return nothing
@@ -196,7 +194,7 @@ local function encode_states(self)
   return encoded
 end
 
--- Made with room for all that a commit may hold.
+-- With all keys preallocated.
 local function new_change()
   return {
     ends = nil, cuts = nil, kept = nil, taken = nil, ended = nil, run = nil, resume = nil, record = nil, sends = nil,
@@ -217,7 +215,7 @@ local function is_empty(self, states, change)
   return true
 end
 
--- Marks the states and the event as the store has them now.
+-- Marks the states and the event as saved.
 local function settle_commit(self, change, states)
   for contact, text in pairs(states) do
     self.states[contact]:mark_saved(text)
@@ -231,11 +229,11 @@ local function settle_commit(self, change, states)
   end
 end
 
----Makes everything buffered so far take effect at once: the event is finished, states and values are kept, messages join
----the outbox. Waits for the store.
+---Commits everything buffered so far in one transaction: the event is finished, states and values are saved, messages join
+---the outbox. Waits.
 ---@param stage "end"|"wait"|"more" what follows: nothing, a wait, or more of the same event
 ---@return boolean? ok
----@return cunnekt.error? err kind store or conflict; then nothing of it holds
+---@return cunnekt.error? err kind store or conflict; then nothing was committed
 function turn_methods:commit(stage)
   local turns, states, change = self.turns, encode_states(self), new_change()
   change.ends, change.cuts, change.kept, change.taken = self.ends, self.cuts, self.kept, self.taken
@@ -275,7 +273,7 @@ function turn_methods:commit(stage)
   return true
 end
 
----Drops everything buffered since the last commit.
+---Discards everything buffered since the last commit.
 function turn_methods:abandon()
   for _, state in pairs(self.states) do
     state:unload()
@@ -289,7 +287,7 @@ function turn_methods:abandon()
   clear(self)
 end
 
----For xpcall: turns a failure of another kind into a cunnekt.error with its traceback.
+---For xpcall: wraps any other error value in a cunnekt.error with its traceback.
 ---@param failure any
 ---@return cunnekt.error
 function turn.with_traceback(failure)
@@ -299,25 +297,25 @@ function turn.with_traceback(failure)
   return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
 end
 
--- The commit at the end of a turn, in which a run may have come to a wait.
+-- A run that waits ends the turn as well.
 local function commit_at_end(self)
   return self:commit(self.run and self.run.waiting and "wait" or "end")
 end
 
--- Runs `fn` and commits, again while another turn is in the way and nothing of this one holds yet.
+-- Runs `fn` and commits; retries after a conflict, unless a part was committed already.
 local function run_until_committed(self, fn)
   for _ = 1, max_conflicts do
     local ok, failure, why = xpcall(fn, turn.with_traceback, self)
     if ok then
-      -- It may raise as well: a state that cannot be written as JSON.
+      -- The commit raises for a state that JSON cannot represent.
       ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
     end
     if ok and why then
       ok, failure = false, why
     elseif not ok and not errors.is(failure) then
-      -- Memory or the C stack ran out: then no message handler is called.
+      -- Out of memory or C stack: then no message handler is called.
       if self.is_committing then
-        error(failure, 0) -- what the database has taken may not be known here, so the program must end
+        error(failure, 0) -- whether the commit succeeded is unknown, so the program must end
       end
       failure = turn.with_traceback(failure)
     end
@@ -342,7 +340,7 @@ end
 -- ---- the manager -------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.turns
----Runs the turns of one bot, and knows which of them read what others changed.
+---Runs the turns of one bot and detects their conflicts.
 ---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox}
 ---@return cunnekt.turns
 function turn.manager(parts)
@@ -356,27 +354,27 @@ function turn.manager(parts)
   }, turns_mt)
 end
 
----Sets what hears of commits.
+---Sets the hook for commits.
 ---@param on_commit fun(change: table) see cunnekt.engine.hooks
 function turns_methods:connect(on_commit)
   self._on_commit = on_commit
 end
 
----A turn in which nothing has happened yet.
+---A new turn.
 ---@param record cunnekt.inbox.record?
 ---@return cunnekt.turn
 function turns_methods:new(record)
-  -- With room for what comes later.
+  -- With the usual keys preallocated.
   return setmetatable({ turns = self, record = record, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
 end
 
----How many turns are open now.
+---The number of open turns.
 ---@return integer
 function turns_methods:count()
   return self._open
 end
 
----The turn of the task that is running, if it is one of these.
+---The turn of the running task, if it is one of this bot's.
 ---@return cunnekt.turn?
 function turns_methods:current()
   local running = task.running()
@@ -384,7 +382,7 @@ function turns_methods:current()
   return current and current.turns == self and current or nil
 end
 
----Makes a change in the running turn; outside any turn it is a turn of its own.
+---Makes a change in the running turn; outside any turn, in a new one.
 ---@param change fun(current: cunnekt.turn): any
 ---@return any result what `change` returns
 ---@return cunnekt.error? err kind store or conflict; only outside a turn
@@ -410,7 +408,7 @@ end
 local function run_in_task(self, fn, on_end)
   task.running().turn = self
   if self.record and self.record.had_conflict then
-    acquire_retry(self) -- it cannot be run again in place, so it must not have a conflict this time
+    acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
   end
   open_turn(self.turns)
   local failure, its_run = run_until_committed(self, fn)
@@ -418,10 +416,10 @@ local function run_in_task(self, fn, on_end)
   on_end(failure, self.record, its_run)
 end
 
----Runs `fn` as a turn in a task of its own. A run that comes to a wait in it ends it there.
+---Runs `fn` as a turn in a new task. A run that waits ends the turn there.
 ---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn)
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event when it is not finished; `its_run`: what failed
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event, unless it is finished; `its_run`: the run that failed
 function turns_methods:run(record, fn, on_end)
   task.spawn(run_in_task, self:new(record), fn, on_end)
 end

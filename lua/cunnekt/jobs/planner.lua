@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Plans named jobs for a script: what bot:after, every, daily, cron, job and cancel_job do. The bot's methods call these
--- functions last, so that errors blame the script's line. When a job runs is decided in schedule.lua.
+-- The implementation of bot:after, every, daily, cron, job and cancel_job: checks arguments and schedules named jobs in the
+-- running turn. The bot's methods tail-call these functions, so that errors blame the script's line. schedule.lua decides
+-- when a job runs.
 
 local cron = require "cunnekt.time.cron"
 local json = require "cunnekt.base.json"
@@ -14,25 +15,25 @@ local planner_methods = {}
 local planner_mt = { __index = planner_methods, __name = "cunnekt.planner" }
 
 ---@class cunnekt.planner
----@param parts {schedule: cunnekt.schedule, turns: cunnekt.turns, bot: cunnekt.bot} `bot`: what the functions return
+---@param parts {schedule: cunnekt.schedule, turns: cunnekt.turns, bot: cunnekt.bot} `bot`: the functions' return value
 ---@return cunnekt.planner
 function planner.new(parts)
   return setmetatable({ _schedule = parts.schedule, _turns = parts.turns, _bot = parts.bot }, planner_mt)
 end
 
----What a job's function is given.
+---The argument of a job's function.
 ---@class cunnekt.job
 ---@field name string
----@field due number the time that this run is for, in seconds since 1970; the first of several that were missed
----@field last? number when it ran before
----@field args? any what was given with the option `args`
+---@field due number scheduled time of this run, in seconds since 1970; the first of several missed ones
+---@field last? number time of the previous run
+---@field args? any the option `args`
 
 ---@class cunnekt.job_options
----@field catch_up? "skip"|"once"|"all" when it was due while nothing ran: leave that out, run once for all of it (default), or once for each time, 100 at most
----@field args? any given to the function; what JSON can hold
+---@field catch_up? "skip"|"once"|"all" missed runs: none, one for all of them (default), or each, 100 at most
+---@field args? any passed to the function; any JSON value
 
 ---@class cunnekt.daily_options: cunnekt.job_options
----@field tz? string a time zone such as "Asia/Kolkata"; the computer's own by default
+---@field tz? string a time zone such as "Asia/Kolkata"; the computer's by default
 
 local policies = { "skip", "once", "all" }
 ---@type table<string, any> options of bot:after and bot:every, for options.check
@@ -40,10 +41,10 @@ planner.option_types = { catch_up = policies, args = "any" }
 ---@type table<string, any> options of bot:daily and bot:cron
 planner.daily_option_types = { catch_up = policies, args = "any", tz = "string" }
 
--- What is wrong with a job's name or function; nil when nothing is.
+-- What is wrong with a job's name or function, if anything.
 local function problem_of(self, name, fn)
   if type(name) ~= "string" or name == "" then
-    return ("a job needs a name, got %s"):format(name == "" and "an empty one" or type(name))
+    return ("expected a name for the job, got %s"):format(name == "" and "an empty one" or type(name))
   elseif type(fn) == "string" then
     local functions = self._schedule:functions()
     if functions[fn] then
@@ -54,7 +55,7 @@ local function problem_of(self, name, fn)
       names[#names + 1] = known
     end
     local near = options.suggest(fn, names)
-    return ("no bot:job is called '%s'%s"):format(fn, near and (" (did you mean '%s'?)"):format(near) or "")
+    return ("there is no bot:job '%s'%s"):format(fn, near and (" (did you mean '%s'?)"):format(near) or "")
   elseif type(fn) ~= "function" then
     return ("the job '%s' must be a function, or the name of a bot:job, got %s"):format(name, type(fn))
   end
@@ -67,12 +68,12 @@ local function encode_args(where, args)
   end
   local ok, text = pcall(json.encode, json.array { args })
   if not ok then
-    error(("%s: option 'args' cannot be kept: %s"):format(where, text), 4)
+    error(("%s: option 'args' cannot be stored: %s"):format(where, text), 4)
   end
   return text
 end
 
--- Changes the schedule in the running turn, or in one of its own. In a run that is rebuilt, that is not done again.
+-- Changes the schedule in the running turn, or in a new one. A replay does not repeat it.
 local function within(self, kind, name, change)
   local err
   local result, is_replayed = steps.step(kind, name, function()
@@ -83,7 +84,7 @@ local function within(self, kind, name, change)
   return result, err, is_replayed
 end
 
--- Puts a job on the schedule. Its callers are methods and don't call it last, so that level 3 is the script's line.
+-- Schedules a job. Its callers are methods and must not tail-call it, so that level 3 is the script's line.
 local function plan(self, where, known_options, its_timing, opts, name, fn)
   if type(opts) ~= "table" then
     opts, name, fn = nil, opts, name
@@ -130,7 +131,7 @@ end
 ---@return cunnekt.bot
 function planner_methods:job(name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error("bot:job: a name and a function are wanted", 2)
+    error("bot:job: expected a name and a function", 2)
   end
   self._schedule:name_function(name, fn)
   return self._bot
@@ -166,7 +167,7 @@ function planner_methods:every(seconds, opts, name, fn)
   return planned, err
 end
 
--- Makes the timing of a line, or blames the script: its line is four calls up from here.
+-- Creates the timing of a cron expression, or raises: the script's line is four levels up.
 local function by_line(where, line, err)
   if not line then
     error(("%s: %s"):format(where, err.message), 3)
@@ -212,7 +213,7 @@ end
 ---@return cunnekt.error?
 function planner_methods:cancel_job(name)
   if type(name) ~= "string" then
-    error(("bot:cancel_job: the job's name is wanted, got %s"):format(type(name)), 2)
+    error(("bot:cancel_job: expected the job's name, got %s"):format(type(name)), 2)
   end
   if not self._schedule:is_loaded() then
     return self._schedule:withdraw(name)

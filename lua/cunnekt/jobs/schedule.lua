@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Named jobs: the store knows when each is due, the script gives the functions, and the name binds the two. A run is a
--- turn: what it does and the job's next due time hold together or not at all.
+-- Runs named jobs when they are due. The store keeps the due times, the script provides the functions, and the name connects
+-- the two. A run is a turn: its effects and the job's next due time are committed together.
 --
--- Due times are times of the wall clock, which may jump; so it is looked at again at least once a minute. What was due
--- while nobody looked is made up for as the job's `catch_up` says.
+-- Due times use the wall clock, which may jump, so it is checked at least once a minute. The option `catch_up` decides about
+-- missed runs.
 
 local clock = require "cunnekt.time.clock"
 local heap = require "cunnekt.base.heap"
@@ -18,13 +18,13 @@ local schedule = {}
 local schedule_methods = {}
 local schedule_mt = { __index = schedule_methods, __name = "cunnekt.schedule" }
 
--- Seconds between looks at the clock, and seconds by which a run may be late before it counts as missed.
+-- Seconds between checks of the clock, and seconds by which a run may be late before it counts as missed.
 local max_sleep, grace = 60, 60
--- Runs at once: after a long silence thousands of jobs may be due.
+-- After a downtime thousands of jobs may be due.
 local max_running = 100
--- Runs that `catch_up = "all"` makes up for; what is due beyond them is left out.
+-- Missed runs that `catch_up = "all"` repeats; the others are skipped.
 local max_caught_up = 100
--- Seconds by which the wall clock may be put back without anybody noticing.
+-- Seconds by which the wall clock may be set back without a correction of due times.
 local slack = 1
 
 ---@class cunnekt.schedule.job
@@ -32,25 +32,25 @@ local slack = 1
 ---@field timing cunnekt.timing
 ---@field spec string the timing's text
 ---@field catch_up "skip"|"once"|"all"
----@field fn fun(job: cunnekt.job)? nil: it has to be looked up by `runs`
----@field runs string? the name of a function given to bot:job
+---@field fn fun(job: cunnekt.job)? nil: looked up by `runs`
+---@field runs string? the name of a function registered with bot:job
 ---@field args string? JSON
----@field serial integer? by which the store knows this planning of the job
----@field due number? seconds since 1970; nil when it is over
----@field ran number? the due time of the last run
----@field last number? when that was
----@field attempts integer failures in a row
+---@field serial integer? identifies this version of the job in the store
+---@field due number? seconds since 1970; nil when it has ended
+---@field ran number? due time of the last run
+---@field last number? time of the last run
+---@field attempts integer consecutive failures
 
 ---@class cunnekt.schedule
----@param options table store; attempts: runs of a failing job; keep_days: for which jobs without a function are kept; run(fn, done): runs a turn; fail(err)
+---@param options table store; attempts: runs of a failing job; keep_days: days to keep jobs without a function; run(fn, done): runs a turn; fail(err)
 function schedule.new(options)
   return setmetatable({
     _options = options,
     _store = options.store,
     _functions = {}, -- of bot:job, by name
-    _declared = {}, -- given before the start, by name
-    _jobs = {}, -- planned, by name
-    _orphans = {}, -- rows of the store that this script has no function for, by name
+    _declared = {}, -- by the script before the start, by name
+    _jobs = {}, -- scheduled, by name
+    _orphans = {}, -- rows without a function in this script, by name
     _queue = heap.new(),
     _serial = 0,
     _running = 0,
@@ -58,7 +58,7 @@ function schedule.new(options)
   }, schedule_mt)
 end
 
--- Names may hold numbers of customers, which are not for the log.
+-- A name for the log, without customers' numbers.
 local function redacted(name)
   return (name:gsub("%d%d%d%d%d+", "…"))
 end
@@ -67,7 +67,7 @@ end
 
 local run_due
 
--- Sets the timer to the earliest job, if it is not set to something earlier.
+-- Sets the timer to the earliest job, unless it fires earlier anyway.
 local function arm(self)
   local first = self._queue:first()
   if self._is_stopped or not self._is_started or not first or self._running >= max_running then
@@ -87,13 +87,13 @@ local function arm(self)
   end)
 end
 
--- Queues a job for its due time, or its next try. An entry that was queued for it before does not count any more.
+-- Queues a job for its due time or its retry. An entry queued earlier becomes stale.
 local function queue(self, job)
   job.entry = { at = job.retry_at or job.due, job = job }
   self._queue:push(job.entry)
 end
 
--- The wall clock was put back: what was planned by the old one may be far too late.
+-- The wall clock was set back: due times from the old time may be far too late.
 local function correct(self, now)
   self._queue = heap.new()
   for _, job in pairs(self._jobs) do
@@ -109,7 +109,7 @@ end
 
 -- ---- a run -------------------------------------------------------------------------------------------------------
 
--- Writes what is so already, and goes on with it.
+-- Stores a change that must not be lost, and then applies it.
 local function write_done(self, change)
   self._store:write_job(change, function()
     self:apply { [change.job.name] = change }
@@ -120,7 +120,7 @@ local function write_done(self, change)
   end)
 end
 
--- The due time to run for, and the one after it; nothing to run for when too much time has passed for `skip`.
+-- The due time to run for and the next one; no first one when `skip` skips the run.
 local function due_times(job, now)
   local due = job.due
   if job.catch_up == "skip" and due < now - grace then
@@ -135,16 +135,16 @@ local function due_times(job, now)
   local following = job.timing:next(due, due)
   job.caught_up = following and following <= now and (job.caught_up or 0) + 1 or 0
   if job.caught_up > max_caught_up then
-    log.warn("the job '%s' was due more than %d times: the rest is left out", redacted(job.name), max_caught_up)
+    log.warn("the job '%s' missed more than %d runs: the rest is skipped", redacted(job.name), max_caught_up)
     job.caught_up, following = 0, job.timing:next(due, now)
   end
   return due, following
 end
 
--- A run that left nothing behind is tried again, unless the next one is due before that.
+-- Retries a run that committed nothing, unless the next one is due before that.
 local function after_failure(self, job, change, err)
   if err.kind == "store" then
-    log.warn("a run of the job '%s' could not be kept: %s", redacted(job.name), err.message)
+    log.warn("a run of the job '%s' could not be committed: %s", redacted(job.name), err.message)
     job.retry_at = clock.now() + retry.store
     return queue(self, job)
   end
@@ -223,8 +223,8 @@ function run_due(self)
   arm(self)
 end
 
----Takes up what a turn's commit has made true.
----@param changes table<string, table> as cunnekt.turn gathers them
+---Applies the changes of a committed turn.
+---@param changes table<string, table> as cunnekt.turn buffers them
 function schedule_methods:apply(changes)
   for name, change in pairs(changes) do
     local job = change.job
@@ -247,27 +247,27 @@ end
 
 -- ---- planning ----------------------------------------------------------------------------------------------------
 
----Gives a name to a function, so that jobs made by handlers find it again after a restart.
+---Registers a function by name, so that jobs from handlers find it after a restart.
 ---@param name string
 ---@param fn fun(job: cunnekt.job)
 function schedule_methods:name_function(name, fn)
   self._functions[name] = fn
 end
 
----The names of such functions.
+---The registered functions, by name.
 ---@return table<string, function>
 function schedule_methods:functions()
   return self._functions
 end
 
--- Plans a job that has no due time yet.
-local function plan_anew(self, job, now)
+-- Schedules a job from now.
+local function schedule_new(self, job, now)
   self._serial = self._serial + 1
   job.serial, job.due, job.attempts = self._serial, job.timing:first(now), 0
   return { kind = "put", job = job }
 end
 
--- Takes over what an earlier life left of a job.
+-- Takes over the stored times of a job.
 local function restore(job, row, now)
   job.serial, job.due, job.ran, job.last, job.attempts = row.serial, row.due, row.ran, row.last, row.attempts
   if job.due > now then
@@ -275,13 +275,13 @@ local function restore(job, row, now)
   end
 end
 
----Plans a job before the start: what the store has of it counts then.
+---Declares a job before the start; `load` merges it with what the store has.
 ---@param job cunnekt.schedule.job
 function schedule_methods:declare(job)
   self._declared[job.name] = job
 end
 
----Takes such a job back.
+---Removes a declared job.
 ---@param name string
 ---@return boolean was_declared
 function schedule_methods:withdraw(name)
@@ -290,13 +290,13 @@ function schedule_methods:withdraw(name)
   return was_declared
 end
 
----Whether jobs are planned in turns now, and no more by `declare`.
+---Whether jobs are now scheduled in turns, and not by `declare`.
 ---@return boolean
 function schedule_methods:is_loaded()
   return self._is_loaded == true
 end
 
----Plans a job in a turn. One that repeats in the same way as before keeps its due time.
+---Schedules a job in a turn. A repeating one with an unchanged timing keeps its due time.
 ---@param current cunnekt.turn
 ---@param job cunnekt.schedule.job
 function schedule_methods:plan(current, job)
@@ -311,11 +311,11 @@ function schedule_methods:plan(current, job)
     restore(job, orphan, now)
     current:buffer("jobs")[name] = { kind = "put", job = job }
   else
-    current:buffer("jobs")[name] = plan_anew(self, job, now)
+    current:buffer("jobs")[name] = schedule_new(self, job, now)
   end
 end
 
----Binds the function of a job that was planned in an earlier life, by a handler that is rebuilt now.
+---Binds the function of a stored job, when a replay of its handler schedules it again.
 ---@param job cunnekt.schedule.job
 function schedule_methods:adopt(job)
   local orphan = self._orphans[job.name]
@@ -325,7 +325,7 @@ function schedule_methods:adopt(job)
   end
 end
 
----Calls a job off in a turn.
+---Cancels a job in a turn.
 ---@param current cunnekt.turn
 ---@param name string
 ---@return boolean was_planned
@@ -352,10 +352,10 @@ local function log_orphans(self)
   table.sort(names)
   local first = table.concat(names, ", ", 1, math.min(5, #names))
   local rest = #names > 5 and (" and %d more"):format(#names - 5) or ""
-  log.warn("jobs that this script has no function for are kept, and not run: %s%s", first, rest)
+  log.warn("jobs without a function in this script are kept, and not run: %s%s", first, rest)
 end
 
--- A row that this script did not declare: a job that a handler made in an earlier life, or one without a function.
+-- A row that this script did not declare: a job from a handler, or one without a function.
 local function load_row(self, row, now, changes)
   local its_timing, err
   if row.runs and self._functions[row.runs] then
@@ -376,18 +376,18 @@ local function load_row(self, row, now, changes)
   end
 end
 
--- A job that this script declared goes on where an earlier life left it, if it is the same job.
+-- A declared job continues where an earlier process left it, if its timing is unchanged.
 local function load_declared(self, job, row, now)
   local is_same = row and row.spec == job.spec
   local is_over = is_same and job.timing.kind == "after" and job.catch_up == "skip" and row.due < now - grace
   if not is_same or is_over then
-    return plan_anew(self, job, now)
+    return schedule_new(self, job, now)
   end
   restore(job, row, now)
   return { kind = "bind", job = job }
 end
 
----Binds what the script declared to what the store has. Waits; nothing runs before `start`.
+---Merges the declared jobs with the stored ones. Waits; nothing runs before `start`.
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store
 function schedule_methods:load()
@@ -413,7 +413,7 @@ function schedule_methods:load()
   return self._store:put_jobs(changes)
 end
 
----Begins to run what is due.
+---Starts running due jobs.
 function schedule_methods:start()
   self._is_started = true
   arm(self)
@@ -421,8 +421,8 @@ end
 
 -- ---- the end -----------------------------------------------------------------------------------------------------
 
----Runs nothing more. What is under way may end.
----@param is_inside boolean whether one of the runs is what stops
+---Starts no more runs. Running ones may finish.
+---@param is_inside boolean whether a run called bot:stop
 function schedule_methods:stop(is_inside)
   self._is_stopped = true
   self._inside = is_inside and 1 or 0
@@ -432,13 +432,13 @@ function schedule_methods:stop(is_inside)
   end
 end
 
----Runs that are under way; the one that stops everything does not count.
+---The number of running jobs; one that called bot:stop does not count.
 ---@return integer
 function schedule_methods:active()
   return self._running - (self._inside or 0)
 end
 
----Calls `fn` each time that nothing is under way any more, and now if that is so.
+---Calls `fn` whenever the last running job ends, and now if none is running.
 ---@param fn fun()
 function schedule_methods:when_quiet(fn)
   self._on_quiet = fn

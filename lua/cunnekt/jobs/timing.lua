@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- When a job is due: after some seconds, again and again, or by a line of cron in a time zone. A timing has a text, by
--- which the store knows it again; it keeps no time of its own.
+-- When a job is due: after some seconds, at an interval, or by a cron expression in a time zone. A timing has a text form,
+-- which the store keeps; it holds no due time itself.
 
 local cron = require "cunnekt.time.cron"
 local errors = require "cunnekt.base.errors"
@@ -11,7 +11,7 @@ local timing = {}
 
 ---@class cunnekt.timing
 ---@field kind "after"|"every"|"cron"
----@field text string the same for the same timing
+---@field text string equal for equal timings; persisted
 ---@field private seconds number?
 ---@field private plan cunnekt.cron?
 ---@field private zone cunnekt.zone?
@@ -23,22 +23,22 @@ local function of_seconds(kind, seconds)
 end
 
 ---Once.
----@param seconds number from when it is planned
+---@param seconds number from now
 ---@return cunnekt.timing
 function timing.after(seconds)
   return of_seconds("after", seconds)
 end
 
----Again and again.
+---At an interval.
 ---@param seconds number from one due time to the next
 ---@return cunnekt.timing
 function timing.every(seconds)
   return of_seconds("every", seconds)
 end
 
----By the wall clock of a zone.
+---By a cron expression in a zone.
 ---@param plan cunnekt.cron
----@param tz? string the computer's own zone by default
+---@param tz? string the computer's zone by default
 ---@return cunnekt.timing?
 ---@return cunnekt.error? err kind invalid
 function timing.cron(plan, tz)
@@ -55,10 +55,10 @@ function timing.cron(plan, tz)
   return setmetatable({ kind = "cron", plan = plan, zone = its_zone, text = text }, timing_mt)
 end
 
----The timing of a text that another one had.
+---The timing with a text form.
 ---@param text string
 ---@return cunnekt.timing?
----@return cunnekt.error? err kind invalid: nobody wrote that, or its zone is not known any more
+---@return cunnekt.error? err kind invalid: not such a text, or its zone is unknown
 function timing.parse(text)
   local kind, seconds = text:match "^(%a+) (%S+)$"
   if (kind == "after" or kind == "every") and tonumber(seconds) then
@@ -75,7 +75,7 @@ function timing.parse(text)
   return timing.cron(plan, tz ~= "here" and tz or nil)
 end
 
----The first due time of a job that is planned now.
+---The first due time of a job that is scheduled now.
 ---@param now number seconds since 1970
 ---@return number?
 function timing_methods:first(now)
@@ -85,9 +85,9 @@ function timing_methods:first(now)
   return now + self.seconds
 end
 
----The next due time that comes after a moment.
+---The next due time after a given time.
 ---@param due number one due time
----@param after number that moment
+---@param after number
 ---@return number? due nil: there is none
 function timing_methods:next(due, after)
   if self.kind == "after" then
@@ -101,9 +101,9 @@ function timing_methods:next(due, after)
   return following > after and following or following + self.seconds
 end
 
----The first due time at or after a moment.
+---The first due time at or after a given time.
 ---@param due number the earliest one that counts
----@param from number that moment
+---@param from number
 ---@return number? due nil: there is none
 function timing_methods:at_or_after(due, from)
   if due >= from then
@@ -114,10 +114,10 @@ function timing_methods:at_or_after(due, from)
   return self:next(due, from)
 end
 
--- A clock that was this far ahead was wrong; one that was less far ahead was put right, and what ran has run.
+-- A clock that was ahead by more was wrong: its runs are repeated. By less, it was only adjusted.
 local far = units.day
 
----What a due time in the future ought to be: an earlier one when the clock was put back since.
+---Corrects a due time in the future: an earlier one when the clock was set back since.
 ---@param due number
 ---@param now number
 ---@param ran number? the due time of the last run

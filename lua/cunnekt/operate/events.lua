@@ -121,7 +121,7 @@ local function set_of(seqs)
   return set
 end
 
--- Gives requeued events to a running inbox. Each goes to the front of its lane, so the last is the first to be given.
+-- Queues them in a running inbox. Each goes to the front of its lane, so the last one is queued first.
 local function handle_first(service, rows, requeued)
   local is_requeued = set_of(requeued)
   table.sort(rows, by_seq)
@@ -184,7 +184,7 @@ local function drop(target, args)
     return nil, err
   end
   if target.service then
-    retry_now(target.service, waiting) -- each finds its row gone, and its lane goes on
+    retry_now(target.service, waiting) -- each finds its row deleted, and its lane continues
   end
   table.move(others, 1, #others, #dropped + 1, dropped)
   return { dropped = json.array(dropped), busy = busy, missing = found.missing }

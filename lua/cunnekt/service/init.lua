@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A service: a bot with all the parts that run it. This file puts them together; start.lua and stop.lua are its life. The
--- host serves the bots that a script made and did not run itself.
+-- A service: a bot and all the parts that run it. This file assembles them; start.lua and stop.lua start and stop it. The
+-- host runs the services of bots that a script created and did not run itself.
 
 local bot = require "cunnekt.bot"
 local bot_options = require "cunnekt.service.options"
@@ -41,22 +41,22 @@ local service_mt = { __index = service_methods, __name = "cunnekt.service" }
 ---@field hooks cunnekt.hooks
 ---@field settings table<string, any>
 ---@field options table<string, any> those of cunnekt.bot
----@field started_at number? seconds since 1970; nil before it serves
+---@field started_at number? seconds since 1970; nil before the start
 ---@field is_stopping boolean
----@field is_clean boolean? how it stopped
----@field webhook_server table? what `start` opened, as are admin_server and maintenance
+---@field is_clean boolean? set by `stop`
+---@field webhook_server table? opened by `start`, as are admin_server and maintenance
 ---@field admin_server table?
 ---@field maintenance table?
 
--- Services whose bot the script has not run, which the host serves; and those that serve now.
+-- Services whose bot the script has not run, for the host; and running ones.
 ---@type cunnekt.service[]
 local unserved = {}
 ---@type table<cunnekt.service, boolean>
 local serving = {}
 
--- ---- putting it together -------------------------------------------------------------------------------------------
+-- ---- assembly ------------------------------------------------------------------------------------------------------
 
--- Connects the engine with what runs its turns and hears of its failures.
+-- Sets the engine's hooks.
 local function connect(self, routes)
   local on_failure = function(err, about)
     self.hooks:on_failure(err, about)
@@ -114,7 +114,7 @@ local function new_schedule(self)
   }
 end
 
--- Makes the parts of a service, from the lowest up.
+-- Creates the parts of a service, from the lowest layer up.
 local function assemble(own, chosen, its_client)
   local its_hooks, routes, parts = hooks.new(), route.new(), {}
   local its_engine = engine.new {
@@ -152,8 +152,8 @@ local function assemble(own, chosen, its_client)
   return self
 end
 
----Makes a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: turns at once (1000); queue: events that may wait (100000); grace: seconds to finish in when stopped (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: turns of a failing event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" meanwhile or "pass"; keep_days: for which dead letters and failed messages are kept (30); parked: dialogs that wait in memory (1000); parked_seconds: for which they do (600)
+---Creates a bot.
+---@param opts? table every option of cunnekt.client and every setting; concurrency: events handled concurrently (1000); queue: maximum of waiting events (100000); grace: seconds to finish work at a stop (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: per event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" for a retry or "pass"; keep_days: days to keep dead letters and undelivered messages (30); parked: maximum of waiting dialogs in memory (1000); parked_seconds: idle seconds before one is evicted (600)
 ---@return cunnekt.bot
 function service.new(opts)
   local own, script = bot_options.split(opts, 3)
@@ -171,7 +171,7 @@ function service.of(of)
   return bot.parts(of).service
 end
 
--- ---- its life ------------------------------------------------------------------------------------------------------
+-- ---- start and stop ------------------------------------------------------------------------------------------------
 
 local function forget_unserved(self)
   for i, other in ipairs(unserved) do
@@ -182,7 +182,7 @@ local function forget_unserved(self)
   end
 end
 
----Recovers what an earlier process left, opens the addresses and begins to serve.
+---Recovers the work of an earlier process, opens the addresses and starts handling events.
 ---@return boolean? ok
 ---@return cunnekt.error? err
 function service_methods:listen()
@@ -198,13 +198,13 @@ function service_methods:listen()
   return true
 end
 
----Where webhooks come in, as "host:port"; nil before `listen`.
+---The webhook's address, as "host:port"; nil before `listen`.
 ---@return string?
 function service_methods:address()
   return self.webhook_address
 end
 
----Where the admin pages are, as "host:port"; nil when they are nowhere, and before `listen`.
+---The admin address, as "host:port"; nil when there is none, and before `listen`.
 ---@return string?
 function service_methods:admin_address()
   return self.admin_server and self.admin_server:address()
@@ -218,7 +218,7 @@ function service_methods:chat(to, phone_number_id)
   return self.bot:chat(to, phone_number_id)
 end
 
----Whether nothing is waiting or under way.
+---Whether nothing waits or runs.
 ---@return boolean
 function service_methods:is_idle()
   return self.schedule:active() + self.inbox:count() + self.outbox:count() == 0
@@ -240,8 +240,8 @@ function service_methods:stop(grace)
   return self.is_clean
 end
 
----Serves until stopped by a signal or bot:stop.
----@return boolean? is_clean nil when it cannot serve
+---Runs until a signal or bot:stop.
+---@return boolean? is_clean nil when it cannot start
 ---@return cunnekt.error? err
 function service_methods:run()
   local ok, err = self:listen()
@@ -264,7 +264,7 @@ end
 
 -- ---- for the host --------------------------------------------------------------------------------------------------
 
----Whether no bot that serves has anything to do. For `cunnekt dev`.
+---Whether all running bots are idle. For `cunnekt dev`.
 ---@return boolean
 function service.is_idle()
   for one in pairs(serving) do
@@ -275,14 +275,14 @@ function service.is_idle()
   return true
 end
 
----Begins to stop all bots that serve. For `cunnekt dev`.
+---Stops all running bots, without waiting for them. For `cunnekt dev`.
 function service.stop_all()
   for one in pairs(serving) do
     task.spawn(one.stop, one)
   end
 end
 
----Runs the bots that a script made and did not run. For the host.
+---Runs the bots that a script created and did not run. For the host.
 function service.serve_unserved()
   local running = {}
   while unserved[1] do

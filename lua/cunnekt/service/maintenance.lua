@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Periodic maintenance of a serving bot: events for service windows that end soon, and removal of old rows.
+-- Periodic maintenance of a running bot: window_closing events, and removal of old rows. The rules for both are the store's
+-- (store/events.lua, store/sweep.lua); timers of dialogs and jobs are elsewhere.
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
@@ -9,8 +10,7 @@ local task = require "cunnekt.base.task"
 
 local maintenance = {}
 
--- Seconds between checks of windows, and between sweeps; a sweep goes in small steps with a pause between them, so that no
--- event waits for it.
+-- Seconds between checks of windows, between sweeps, and between the small steps of a sweep, so that no event waits for it.
 local window_pace, sweep_pace, step_pause = 30, 3600, 0.2
 
 local maintenance_methods = {}
@@ -22,7 +22,7 @@ local function queue_window_events(service)
     return record.own(contact, { status = "window_closing", recipient = to, ends_at = ends_at })
   end)
   if not records then
-    return log.warn("the windows could not be looked up: %s", err.message)
+    return log.warn("service windows could not be checked: %s", err.message)
   end
   service.inbox:enqueue(records)
 end
@@ -30,18 +30,18 @@ end
 local function sweep(service)
   local days, now = service.options.keep_days, service.engine.wall_clock:certain()
   if not now then
-    return -- nothing has come in since the start
+    return -- no trusted time before the first webhook
   end
   repeat
     local is_done, err = service.store:clear_old(days, now)
     if is_done == nil then
-      return log.warn("old rows could not be cleared away: %s", err.message)
+      return log.warn("old rows could not be removed: %s", err.message)
     end
     task.sleep(step_pause)
   until is_done or service.is_stopping
 end
 
--- Runs `work` periodically, counted from its end.
+-- Runs `work` again `seconds` after it ends.
 local function repeat_every(self, name, seconds, work)
   self[name] = clock.after(seconds, function()
     self[name] = nil
@@ -54,7 +54,7 @@ local function repeat_every(self, name, seconds, work)
   end)
 end
 
----Begins the maintenance of a service.
+---Starts the maintenance of a service.
 ---@param service cunnekt.service
 ---@return table maintenance
 function maintenance.start(service)

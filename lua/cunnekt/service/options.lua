@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- What cunnekt.bot takes: its own options with their defaults, and every setting (provider/settings.lua).
+-- The options of cunnekt.bot: its own with their defaults, and every setting (provider/settings.lua, which also loads
+-- environment and configuration file). This file only checks and splits them.
 
 local options = require "cunnekt.base.options"
 local settings = require "cunnekt.provider.settings"
 
 local bot_options = {}
 
----@type table<string, string|string[]> what cunnekt.bot takes beside the settings, for options.check
+---@type table<string, string|string[]> the bot's own options, for options.check
 bot_options.types = {
   concurrency = "integer",
   queue = "integer",
@@ -19,10 +20,7 @@ bot_options.types = {
   parked_seconds = "number",
 }
 
--- Events handled at once, events that may wait, messages being sent at once, seconds to finish in at a stop, the policy for
--- uncertain deliveries, turns of an event before it becomes a dead letter, whether later events of the contact wait for one
--- that is tried again, days for which dead letters are kept, dialogs that wait in memory, and seconds for which they do; the
--- others are rebuilt from their journals.
+-- docs/script.md describes them, except `sends`: messages being sent concurrently.
 local defaults = {
   concurrency = 1000,
   queue = 100000,
@@ -38,7 +36,7 @@ local defaults = {
 
 ---Checks the options of a script, and splits them.
 ---@param given? table
----@param level integer whose line is blamed, as in `error`
+---@param level integer as in `error`
 ---@return table own the bot's options, with defaults
 ---@return table script the settings among them
 function bot_options.split(given, level)

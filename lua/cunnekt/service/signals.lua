@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Signals: the first SIGTERM or SIGINT stops a service in an orderly way, the second ends the process immediately.
+-- Signals: the first SIGTERM or SIGINT stops a service within its grace time, the second ends the process immediately. No
+-- data is lost then; a restart recovers it.
 
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
@@ -7,7 +8,7 @@ local task = require "cunnekt.base.task"
 
 local signals = {}
 
----Stops a service when a signal comes.
+---Stops a service on a signal.
 ---@param service cunnekt.service
 ---@return fun() unwatch
 function signals.watch(service)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a service starts: it recovers what an earlier process left, opens its addresses, and only then lets anything run.
+-- The start of a service: it recovers the work of an earlier process, opens its addresses, and only then runs anything. What
+-- is recovered is queued before the first new event.
 
 local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
@@ -10,7 +11,7 @@ local webhook_server = require "cunnekt.service.webhook_server"
 
 local start = {}
 
--- Reads what an earlier process left.
+-- The unfinished work of an earlier process.
 local function read_unfinished(service)
   local records, err = service.store:pending()
   if not records then
@@ -27,12 +28,12 @@ local function read_unfinished(service)
     return nil, err
   end
   if #records + #rows > 0 then
-    log.info("taking up %d events and %d messages from before", #records, #rows)
+    log.info("recovering %d events and %d messages", #records, #rows)
   end
   return { records = records, rows = rows }
 end
 
--- Tells the script what was left, in a turn of its own, before anything of it continues.
+-- Calls the functions of bot:on_restart in a turn, before any recovered work runs.
 local function call_on_restart(service, rest)
   local listeners = service.hooks.restart_listeners
   if #listeners == 0 then
@@ -53,7 +54,7 @@ local function call_on_restart(service, rest)
   end)
 end
 
--- bot:chat needs the number that customers write to before the first of them has written.
+-- bot:chat needs the business number before the first customer writes.
 local function find_phone_number_id(service)
   local engine = service.engine
   local contact = not engine.phone_number_id and service.store:any_contact()
@@ -93,7 +94,7 @@ function start.run(service)
   if not ok then
     return nil, err
   end
-  -- Nothing has come in yet, because the loop has not run: what is older is queued first.
+  -- The loop has not run, so nothing new has arrived: older work is queued first.
   call_on_restart(service, rest)
   service.outbox:recover(rest.rows)
   service.inbox:enqueue(rest.records)

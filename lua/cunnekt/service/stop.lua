@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How a service stops: it accepts nothing new, finishes what is under way within the grace time, and closes the store.
+-- The stop of a service: it accepts nothing new, finishes running work within the grace time, and closes the store.
 -- Unfinished work resumes at the next start.
 
 local clock = require "cunnekt.time.clock"
@@ -7,7 +7,7 @@ local task = require "cunnekt.base.task"
 
 local stop = {}
 
--- Waits until nothing of this part is under way, or the deadline has come.
+-- Waits until a part is quiet, or for the deadline.
 local function wait_until_quiet(part, deadline)
   task.await(function(done)
     local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
@@ -18,11 +18,11 @@ local function wait_until_quiet(part, deadline)
   end)
 end
 
--- Begins nothing new.
-local function stop_beginning(service)
+-- Stops whatever starts new work.
+local function stop_starting(service)
   local current = service.engine.turns:current()
   if current and current.is_of_job then
-    current:commit_more() -- the job that stops everything would be due again
+    current:commit_more() -- otherwise the job that calls bot:stop would be due again at the next start
   end
   service.schedule:stop(current and current.is_of_job or false)
   service.dialogs:stop()
@@ -40,12 +40,12 @@ end
 ---Stops a service.
 ---@param service cunnekt.service
 ---@param grace number seconds
----@return boolean is_clean nothing was cut off
+---@return boolean is_clean all running work was finished
 function stop.run(service, grace)
   local inbox, outbox, schedule = service.inbox, service.outbox, service.schedule
-  stop_beginning(service)
+  stop_starting(service)
   local deadline = clock.monotonic() + grace
-  -- Turns first, for they send more messages.
+  -- Turns first, because they add messages.
   wait_until_quiet(schedule, deadline)
   wait_until_quiet(inbox, deadline)
   wait_until_quiet(outbox, deadline)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The webhook's address: checks requests, gives their events to the inbox, and answers 200 once they are stored. It knows
--- HTTP and no handlers.
+-- The webhook server: checks requests, gives their events to the inbox, and answers 200 once they are stored. It knows no
+-- handlers. The HTTP protocol is src/http/in's, the format of webhooks provider/webhook.lua's.
 
 local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
@@ -12,8 +12,8 @@ local webhook = require "cunnekt.provider.webhook"
 
 local webhook_server = {}
 
--- Clients that say a byte a second hold a connection until its deadline, at some kilobytes each: there must be room for
--- good ones beside thousands of them.
+-- Clients that send a byte per second hold a connection, of some kilobytes, until its deadline: valid requests must still
+-- get through beside thousands of them.
 local max_connections = 16384
 
 local server_methods = {}
@@ -25,7 +25,7 @@ local function refuse(exchange, status, message, headers)
   exchange:answer(status, message .. "\n", headers)
 end
 
--- The path that webhooks come to, as a test of a request's path.
+-- Returns a function that tests whether a request's path is the webhook's.
 local function path_test(settings)
   local secret = settings.webhook_secret
   if secret and secret ~= "" then
@@ -47,7 +47,7 @@ end
 local function receive(self, exchange, body)
   local secret = self._settings.app_secret
   if secret and not webhook.check_signature(exchange:header "X-Hub-Signature-256", body, secret) then
-    return refuse(exchange, 401, "the signature does not fit the body")
+    return refuse(exchange, 401, "the signature does not match the body")
   end
   local events = webhook.parse(body)
   if not events then
@@ -63,10 +63,10 @@ local function receive(self, exchange, body)
   end)
 end
 
-local function shake_hands(exchange, query, token)
+local function answer_handshake(exchange, query, token)
   local challenge = webhook.verify(http.parse_query(query or ""), token)
   if not challenge then
-    return refuse(exchange, 403, "the verify token does not fit")
+    return refuse(exchange, 403, "the verify token does not match")
   end
   exchange:answer(200, challenge, { "Content-Type: text/plain" })
 end
@@ -74,17 +74,17 @@ end
 local function on_request(self, exchange, method, path, query, body)
   local token = self._settings.verify_token
   if not self._is_webhook(path) then
-    refuse(exchange, 404, "nothing is here")
+    refuse(exchange, 404, "not found")
   elseif method == "POST" then
     receive(self, exchange, body)
   elseif method == "GET" and token then
-    shake_hands(exchange, query, token)
+    answer_handshake(exchange, query, token)
   else
     refuse(exchange, 405, "send a POST", { token and "Allow: GET, POST" or "Allow: POST" })
   end
 end
 
----Opens the webhook's address.
+---Opens the webhook server.
 ---@param settings table listen, webhook_path or webhook_secret, app_secret, verify_token
 ---@param inbox table
 ---@return table? server
@@ -110,17 +110,17 @@ function webhook_server.open(settings, inbox)
   return self
 end
 
----Where it listens, as "host:port".
+---Its address, as "host:port".
 function server_methods:address()
   return address.format(self._listener:address(), self._listener:port())
 end
 
----Takes no new connections; exchanges under way are answered.
+---Accepts no new connections; open exchanges are answered.
 function server_methods:pause()
   self._listener:pause()
 end
 
----Closing twice is fine.
+---Idempotent.
 function server_methods:close()
   self._listener:close()
 end

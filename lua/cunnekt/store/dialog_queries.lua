@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for whoever looks at dialogs, and hands conversations over. A table is gone through in small steps, as
--- in store/queries.lua.
+-- The store's queries on dialogs for operators, and human handover. Tables are scanned in small steps, as in queries.lua;
+-- what turns need of dialogs is in dialogs.lua.
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -25,11 +25,11 @@ local function dialog_of(row)
   }
 end
 
--- What the states mean in a row.
+-- State → condition.
 local of_state = { open = "error IS NULL", broken = "error IS NOT NULL", all = "1" }
 
----Dialogs, in the order in which they began. Waits.
----@param state "open"|"broken"|"all" broken: set aside
+---Dialogs, in the order of their start. Waits.
+---@param state "open"|"broken"|"all"
 ---@param filter cunnekt.store.filter
 ---@return table[]? dialogs id, contact, name, steps, started_at, changed_at, waiting, due, error
 ---@return cunnekt.error? err kind store
@@ -67,7 +67,7 @@ function dialog_queries:find_dialog(id)
   return dialog
 end
 
----The conversations of a customer: one for each business number that they wrote to. Waits.
+---A customer's conversations: one for each business number that they wrote to. Waits.
 ---@param customer string
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
@@ -94,7 +94,7 @@ function dialog_queries:contacts_of(customer)
   end
 end
 
----Notes whether a person has taken a conversation over. Waits.
+---Starts or ends the human handover of a conversation. Waits.
 ---@param contact string
 ---@param is_paused boolean
 ---@return boolean|table|nil ok

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for dialogs: what each waits for, and the journal from which it is rebuilt.
+-- The store's part for dialogs: what each waits for, its journal, and the messages kept for it. Operators' queries are in
+-- dialog_queries.lua; the forms of steps are engine/journal.lua's.
 
 local json = require "cunnekt.base.json"
 
@@ -12,13 +13,13 @@ local dialogs = {}
 ---@field to string?
 ---@field args any
 ---@field code string
----@field seed string no other dialog, past or present, has the same
+---@field seed string unique across all dialogs
 ---@field started_at number
 ---@field changed_at number
 ---@field waiting table? what it waits for; nil in the middle of a turn
 ---@field due number?
 ---@field steps integer
----@field error table? why it was set aside: message, and step, was, is_now, seq where they are known
+---@field error table? why it is broken: message, and step, was, is_now, seq if known
 
 local function as_record(row)
   return {
@@ -48,7 +49,7 @@ end
 
 -- ---- with a turn ---------------------------------------------------------------------------------------------------
 
--- What keeps a run at its wait, or on its way.
+-- Appends the statements that store a run and its new steps.
 local function add_run(self, request, run, now)
   local sql = self._sql
   if not run.is_stored then
@@ -72,9 +73,9 @@ local function add_end(self, request, id)
   request[#request + 1] = { self._sql.delete_all_kept, id }
 end
 
----Appends to a request what a turn changes in dialogs.
+---Appends a turn's changes of dialogs to a request.
 ---@param request table[]
----@param change table cuts, run, ends, ended, kept, taken, pauses; see turn.lua
+---@param change table cuts, run, ends, ended, kept, taken, pauses; see engine/turn.lua
 ---@param now number
 function dialogs:add_dialogs(request, change, now)
   local sql = self._sql
@@ -108,7 +109,7 @@ end
 
 -- ---- queries -------------------------------------------------------------------------------------------------------
 
----The dialogs of a contact, the newest first, with those that were set aside. Waits.
+---The dialogs of a contact, the newest first, broken ones included. Waits.
 ---@param contact string
 ---@return cunnekt.store.dialog[]
 function dialogs:dialogs_of(contact)
@@ -137,7 +138,7 @@ function dialogs:steps_of(id)
   return steps
 end
 
----The messages put by for a dialog, in order. Waits.
+---The messages kept for a dialog, in order. Waits.
 ---@param id integer
 ---@return table[] messages id, bodies
 function dialogs:kept_for(id)
@@ -148,18 +149,18 @@ function dialogs:kept_for(id)
   return list
 end
 
----Whether there are dialogs at all, and when the first of them is due. Waits.
+---Whether there are dialogs, and the earliest due time. Waits.
 ---@return boolean is_any
 ---@return number? due
----@return integer paused conversations that a person has taken over
+---@return integer paused number of conversations that a person has taken over
 function dialogs:dialogs_due()
   local results = assert(self:_run { { self._sql.get_next_due } })
   local row = results[1][1]
   return row[1] ~= nil, row[2], row[3]
 end
 
----The messages whose fate dialogs wait for. Waits.
----@return table<integer, table> waits number in the outbox → id and contact of the dialog
+---The messages for whose delivery dialogs wait. Waits.
+---@return table<integer, table> waits outbox id → id and contact of the dialog
 function dialogs:sent_waits()
   local waits = {}
   for _, row in ipairs(assert(self:_run { { self._sql.get_sent_waits } })[1]) do
@@ -168,20 +169,20 @@ function dialogs:sent_waits()
   return waits
 end
 
----Some conversation, if there is any. Waits.
+---An arbitrary conversation, if there is any. Waits.
 ---@return string? contact
 function dialogs:any_contact()
   local row = assert(self:_run { { self._sql.get_any_contact } })[1][1]
   return row and row[1]
 end
 
----How many dialogs there are, with those that were set aside. Waits.
+---The number of dialogs, broken ones included. Waits.
 ---@return integer
 function dialogs:count_dialogs()
   return assert(self:_run { { self._sql.count_dialogs } })[1][1][1]
 end
 
----The source of a script that open dialogs were begun with; nil when it is not kept. Waits.
+---The source of a script with which open dialogs began; nil when it is not stored. Waits.
 ---@param digest string
 ---@return string? source
 function dialogs:code(digest)
@@ -189,11 +190,11 @@ function dialogs:code(digest)
   return row and row[1]
 end
 
--- ---- by themselves -------------------------------------------------------------------------------------------------
+-- ---- outside turns -------------------------------------------------------------------------------------------------
 
----Stores an event for each wait whose time is up, unless the dialog has gone on meanwhile. Waits.
+---Stores an event for each wait that has timed out, unless its dialog has continued meanwhile. Waits.
 ---@param now number
----@param make fun(dialog: table): cunnekt.inbox.record of its id, contact, seed and waiting
+---@param make fun(dialog: table): cunnekt.inbox.record from its id, contact, seed and waiting
 ---@return cunnekt.inbox.record[] records those that were stored
 function dialogs:take_due(now, make)
   local records, result_at, request = {}, {}, {}
@@ -215,7 +216,7 @@ function dialogs:take_due(now, make)
   return fresh
 end
 
----Sets a dialog aside that cannot go on; `cunnekt dialogs` shows it.
+---Marks a dialog as broken; `cunnekt dialogs` shows it.
 ---@param id integer
 ---@param why table message, step, was, is_now, seq
 ---@param now number
@@ -223,7 +224,7 @@ function dialogs:break_dialog(id, why, now)
   self:_run_until_committed { { self._sql.break_dialog, json.encode(why), now, id } }
 end
 
----Forgets dialogs for good. Waits.
+---Deletes dialogs. Waits.
 ---@param ids integer[]
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for events: accepted, waiting, tried again, set aside.
+-- The store's part for events: accepting them without duplicates, reading pending ones, attempts and dead letters. An event is
+-- deleted by the commit of its turn (turns.lua).
 
 local clock = require "cunnekt.time.clock"
 local limits = require "cunnekt.provider.limits"
@@ -9,12 +10,12 @@ local hash_halves = require("cunnekt.core").hash_halves
 
 local events = {}
 
--- Records in one request: a body of 3 MB may hold tens of thousands of events.
+-- Per request: a webhook of 3 MB may have tens of thousands of events.
 local max_records = 1000
--- Rows read at once when the waiting events are looked up at a start.
+-- Rows per request when pending events are read at a start.
 local page = 10000
 
--- Appends what moves the message on that a status is about, if the statement before stored a new event.
+-- Appends the update of a status's message, if the previous statement stored a new event.
 local function add_status(self, request, status, now)
   local rank, why = status_names.rank_of(status)
   if rank then
@@ -22,7 +23,7 @@ local function add_status(self, request, status, now)
   end
 end
 
--- Appends what stores a record; returns the statement whose result says whether the record was new.
+-- Appends the statements for a record; returns the index of the one whose result says whether it was new.
 local function add_record(self, request, record, day)
   local sql, now, event = self._sql, clock.now(), record.event
   self._seq = self._seq + 1
@@ -63,7 +64,7 @@ end
 
 ---Stores events; calls back after the commit.
 ---@param records cunnekt.inbox.record[] their `seq` is set
----@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that were not accepted before
+---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that are not duplicates
 function events:accept(records, done)
   -- A request may be refused at once, before the next begins.
   local fresh, missing, failure = {}, math.ceil(#records / max_records), nil
@@ -73,7 +74,7 @@ function events:accept(records, done)
       table.move(some or {}, 1, #(some or {}), #fresh + 1, fresh)
       missing = missing - 1
       if missing == 0 then
-        -- What did get in is handled, whatever became of the rest: the sender repeats the body and finds it seen.
+        -- Stored events are handled even if others failed: the sender repeats the webhook, and they are duplicates then.
         done(fresh, failure)
       end
     end)
@@ -83,10 +84,10 @@ function events:accept(records, done)
   end
 end
 
----Appends to a request what stores an event of our own.
+---Appends the statements for an own event.
 ---@param request table[]
 ---@param record cunnekt.inbox.record its `seq` is set
----@param if_changed? boolean only when the statement before changed something
+---@param if_changed? boolean only if the previous statement changed a row
 ---@return integer place of the statement whose result says whether it was stored
 function events:add_own(request, record, if_changed)
   local place = add_record(self, request, record)
@@ -96,7 +97,7 @@ function events:add_own(request, record, if_changed)
   return place
 end
 
----Stores an event of our own. Waits.
+---Stores an own event. Waits.
 ---@param record cunnekt.inbox.record its `seq` is set
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
@@ -106,7 +107,7 @@ function events:put_own(record)
   return self:_run(request)
 end
 
----Stores an event for each watched window that ends soon, and watches it no more. Waits.
+---Stores an event for each watched window that ends soon, and ends its watch. Waits.
 ---@param make fun(contact: string, ends_at: number): cunnekt.inbox.record
 ---@return cunnekt.inbox.record[]? records
 ---@return cunnekt.error? err kind store
@@ -131,7 +132,7 @@ end
 
 ---The body of a stored event. Waits.
 ---@param seq integer
----@return string? body nil when the event is gone
+---@return string? body nil when it was dropped
 ---@return cunnekt.error? err kind store
 function events:event_body(seq)
   local results, err = self:_run { { self._sql.get_body, seq } }
@@ -141,7 +142,7 @@ function events:event_body(seq)
   return results[1][1] and results[1][1][1]
 end
 
----The events that were accepted and not finished, in order, without their bodies. Waits.
+---The unfinished events in order, without their bodies. Waits.
 ---@return cunnekt.inbox.record[]? records
 ---@return cunnekt.error? err kind store
 function events:pending()
@@ -159,15 +160,15 @@ function events:pending()
   return records
 end
 
----Notes that a turn of the event failed and will be tried again.
+---Stores the number of an event's attempts.
 ---@param record cunnekt.inbox.record
 function events:note_attempt(record)
   self:_run_until_committed { { self._sql.note_attempt, record.attempts, record.seq } }
 end
 
----Sets an event aside that is tried no more.
+---Makes an event and the texts joined to it dead letters.
 ---@param record cunnekt.inbox.record
----@param err cunnekt.error why
+---@param err cunnekt.error
 function events:bury(record, err)
   local request, why = {}, tostring(err.traceback or err)
   for _, one in ipairs { record, table.unpack(record.joined or {}) } do

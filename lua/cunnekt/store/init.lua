@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one request of the
--- database's own thread, which commits whatever waits together. SQL is in this folder only.
+-- The store: persistent events, conversations, values, messages, dialogs and jobs, as methods in the engine's terms. Each
+-- change is one request to the database's thread (src/store), which commits all queued requests together. The only Lua code
+-- with SQL is in this folder.
 
 local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
@@ -17,7 +18,7 @@ local store = {}
 local store_methods = {}
 local store_mt = { __index = store_methods, __name = "cunnekt.store" }
 
--- Conversations kept in memory.
+-- Maximum of cached conversations.
 local cached_conversations = 10000
 
 for _, part in ipairs { "events", "turns", "messages", "dialogs", "jobs", "queries", "dialog_queries", "repair", "sweep" } do
@@ -32,21 +33,21 @@ local function store_error(message, code)
   return errors.new("store", message, { code = code })
 end
 
--- What the disk says, not the request: while it lasts, webhooks are answered with 503 and nothing is lost.
+-- Errors of the disk, not of the request. While they last, webhooks are answered 503, and nothing is lost.
 local is_disk_error = { full = true, io = true, read_only = true, corrupt = true }
 
--- Says in the log when the database cannot be written any more, and when it can again.
+-- Logs when the database becomes unwritable, and when it can be written again.
 local function log_health(self, results, problem, code)
   if results and self._is_failing then
     self._is_failing = false
     log.info("the store can write again")
   elseif not results and is_disk_error[code] and not self._is_failing then
     self._is_failing = true
-    log.error("the store cannot write: %s; webhooks are refused until it can", problem)
+    log.error("the store cannot write: %s; webhooks are answered 503 until it can", problem)
   end
 end
 
----Hands a request to the database; calls back after its commit.
+---Sends a request to the database; calls back after its commit.
 ---@param request table[] list of statements, see core.store_open
 ---@param done fun(results: table|boolean|nil, err: cunnekt.error?)
 function store_methods:_start(request, done)
@@ -72,7 +73,7 @@ function store_methods:_run(request)
   end)
 end
 
----Runs a request until it is committed: it says what has happened already, so it must not be dropped.
+---Retries a request until it is committed: for what has already happened, which must not be lost.
 ---@param request table[]
 ---@param done? fun() called after the commit
 function store_methods:_run_until_committed(request, done)
@@ -82,7 +83,7 @@ function store_methods:_run_until_committed(request, done)
     end
     self:_start(request, function(results, err)
       if not results and not self._is_closed then
-        log.warn("the store cannot write (%s); trying again", err.message)
+        log.warn("the store cannot write (%s); retrying", err.message)
         clock.after(retry.store, try)
       elseif results and done then
         done()
@@ -94,8 +95,8 @@ end
 
 ---The file of a store's URL.
 ---@param url string "sqlite:FILE" or "memory:"
----@return string? path ":memory:" for none
----@return cunnekt.error? err kind invalid when it is no store that this program knows
+---@return string? path ":memory:" without a file
+---@return cunnekt.error? err kind invalid
 function store.path(url)
   if url == "memory:" then
     return ":memory:"
@@ -104,8 +105,8 @@ function store.path(url)
   if path then
     return path
   end
-  -- The address of a database can hold a password, so it is not repeated.
-  local what = url:find "^postgres%a*://" and "PostgreSQL is not supported yet" or "no such store is known"
+  -- The URL of a database can contain a password, so it is not repeated.
+  local what = url:find "^postgres%a*://" and "PostgreSQL is not supported yet" or "unknown kind of store"
   return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
 end
 
@@ -119,7 +120,7 @@ local function migrate(self)
   if not version then
     return nil, err
   elseif version > schema.version then
-    return nil, store_error(("the store is of version %d; this program knows %d"):format(version, schema.version))
+    return nil, store_error(("the store has version %d; this program supports up to %d"):format(version, schema.version))
   end
   local request = {}
   for i, sql in ipairs(schema.upgrade(version)) do
@@ -131,7 +132,7 @@ local function migrate(self)
   return self:_run(request)
 end
 
--- Numbers go on from the highest that the database holds.
+-- New ids continue from the highest in the database.
 local function read_counters(self)
   local results, err = self:_run { { statements.counters, want = "rows" } }
   if not results then
@@ -141,7 +142,7 @@ local function read_counters(self)
   return true
 end
 
----Opens a store, and brings an older one up to date. Waits for the disk.
+---Opens a store, and migrates an older one. Waits.
 ---@param url string "sqlite:FILE" or "memory:"
 ---@param options? table for tests: vfs, synchronous
 ---@return table? store
@@ -156,10 +157,10 @@ function store.open(url, options)
     return nil, store_error(message)
   end
   local self = setmetatable({
-    is_kept = path ~= ":memory:", -- whether it outlives the process
+    is_kept = path ~= ":memory:", -- whether it survives the process
     _db = db,
     _conversations = cache.new(cached_conversations),
-    _writing = {}, -- contact → commits under way that write its state
+    _writing = {}, -- contact → running commits that write its state
   }, store_mt)
   for _, step in ipairs { migrate, read_counters } do
     local ok, problem = step(self)
@@ -169,13 +170,13 @@ function store.open(url, options)
     end
   end
   self._sql = statements.prepare(db)
-  -- The first digest makes libcrypto set itself up, which does not survive a lack of memory: better now than later.
+  -- The first digest initialises libcrypto, which does not survive a lack of memory later.
   core.hash_halves ""
   return self
 end
 
----The version of a store, which stays what it is. Waits for the disk.
----@param url string of one that exists
+---The version of a store, without a migration. Waits.
+---@param url string of an existing store
 ---@return integer? version see store/schema.lua
 ---@return cunnekt.error? err kind store or invalid
 function store.version(url)
@@ -194,33 +195,33 @@ function store.version(url)
   return version, err
 end
 
----Whether a change could be written now; cheap.
+---Whether the database can be written now; cheap.
 ---@return boolean
 function store_methods:is_writable()
   return not self._is_closed and self._db:is_writable()
 end
 
----What the database's thread has done so far, and what is queued for it; see core.store_open.
+---Statistics of the database's thread; see core.store_open.
 ---@return table<string, integer|boolean>
 function store_methods:stats()
   return self._db:stats()
 end
 
----The next number for a message.
+---A new outbox id.
 ---@return integer
 function store_methods:next_outbox_id()
   self._outbox_id = self._outbox_id + 1
   return self._outbox_id
 end
 
----The next number for a run.
+---A new run id.
 ---@return integer
 function store_methods:next_dialog_id()
   self._dialog_id = self._dialog_id + 1
   return self._dialog_id
 end
 
----Writes what is queued and closes the database.
+---Commits queued requests and closes the database.
 function store_methods:close()
   if self._is_closed then
     return

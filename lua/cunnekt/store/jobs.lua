@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for named jobs: when each is due, and how it ran. The functions are the script's. A job that was planned
--- anew has another serial, so that the end of an earlier run does not change it.
+-- The store's part for named jobs: their due times and last runs. The functions are the script's. A job that is scheduled
+-- again gets a new serial, so that the end of an earlier run does not change it.
 
 local jobs = {}
 
--- Rows read at once.
+-- Rows per request.
 local page = 1000
 
--- What each kind of change writes.
+-- Kind of change → its statement.
 local writers = {}
 
 function writers.put(sql, job)
@@ -35,7 +35,7 @@ function writers.drop(sql, _, change)
   return { sql.drop_job, change.name }
 end
 
----Appends to a job of the database what changes named jobs.
+---Appends the changes of named jobs to a request.
 ---@param request table[]
 ---@param changes table<string, table> name → kind "put", "bind", "done", "tried" or "drop", and what it is about
 function jobs:add_jobs(request, changes)
@@ -57,7 +57,7 @@ function jobs:put_jobs(changes)
   return self:_run(request)
 end
 
----Writes a change of what has happened already, until it is written.
+---Writes a change, and retries until it is committed.
 ---@param change table
 ---@param done? fun() called after the commit
 function jobs:write_job(change, done)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for messages: on their way, accepted, and those that came to no good end.
+-- The store's part for messages: those in the outbox (queued, sending, unknown, rejected, failed) and accepted ones with
+-- their latest status. The states are provider/status.lua's. What a turn sends is stored by turns.lua.
 
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
@@ -11,7 +12,7 @@ local messages = {}
 
 local states = status_names.outbox_numbers
 
--- What notes a message that was accepted. `statuses`: those of it that came before it could be noted.
+-- The statement that stores an accepted message. `statuses`: those that arrived before its response.
 local function put_sent(self, message_id, contact, track, id, statuses)
   local rank, why = status_names.ranks.accepted, nil
   for _, status in ipairs(statuses or {}) do
@@ -24,10 +25,10 @@ local function put_sent(self, message_id, contact, track, id, statuses)
   return { self._sql.put_sent, hash, message_id, contact, track, rank, why, clock.now(), clock.now() // units.day, id }
 end
 
--- Rows read at once when the outbox is looked up at a start.
+-- Rows per request when the outbox is read at a start.
 local page = 10000
 
----Marks a message as being sent, before it is: found so after a crash, its outcome is unknown. Waits.
+---Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain. Waits.
 ---@param row cunnekt.outbox.row
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
@@ -35,7 +36,7 @@ function messages:mark_sending(row)
   return self:_run { { self._sql.change_outbox, states.sending, row.attempts, nil, clock.now(), row.id } }
 end
 
----Puts the template that was given with a message in its place. Waits.
+---Replaces a message's payload by its fallback. Waits.
 ---@param row cunnekt.outbox.row
 ---@return boolean|table|nil ok
 ---@return cunnekt.error? err kind store
@@ -43,14 +44,14 @@ function messages:replace_payload(row)
   return self:_run { { self._sql.change_payload, json.encode(row.payload), row.id } }
 end
 
----Notes what became of a message.
+---Stores the outcome of a message.
 ---@param row cunnekt.outbox.row
 ---@param state "accepted"|"queued"|"rejected"|"failed"|"unknown"
 ---@param message_id string?
 ---@param err cunnekt.error?
----@param records cunnekt.inbox.record[]? events that tell of it, kept with it
+---@param records cunnekt.inbox.record[]? events that report it, stored with it
 ---@param done fun()? called after the commit
----@return integer seq of the event that was stored last before that
+---@return integer seq of the last event that was stored before it
 function messages:settle(row, state, message_id, err, records, done)
   local sql, request = self._sql, {}
   if state == "accepted" then
@@ -60,7 +61,7 @@ function messages:settle(row, state, message_id, err, records, done)
       request[2] = put_sent(self, message_id, row.contact, track, row.id, row.statuses)
     end
   else
-    -- What a crash left in the middle keeps the time at which it was sent, for by that a status still settles it.
+    -- After a crash the time of the send is kept, because settle_unknown compares a status with it.
     local at = row.lost_at or clock.now()
     request[1] = { sql.change_outbox, states[state], row.attempts, err and tostring(err), at, row.id }
   end
@@ -71,7 +72,7 @@ function messages:settle(row, state, message_id, err, records, done)
   return self._seq
 end
 
----Moves a message on by a status that was stored just before the message was noted.
+---Applies a status that was stored before the message was stored as accepted.
 ---@param status table an event of kind "status"
 function messages:raise_sent(status)
   local rank, why = status_names.rank_of(status)
@@ -80,7 +81,7 @@ function messages:raise_sent(status)
   end
 end
 
----The messages that are on their way, in the order in which they were said. Waits.
+---The queued messages and those being sent, in the order of the script's calls. Waits.
 ---@return table[]? rows id, contact, payload, state ("queued" or "sending"), unknown, track, attempts
 ---@return cunnekt.error? err kind store
 function messages:outgoing()
@@ -109,9 +110,9 @@ function messages:outgoing()
   return rows
 end
 
----What became of a message, by its number in the outbox. Waits.
+---The state of a message, by its outbox id. Waits.
 ---@param id integer
----@return string? state nil when nothing is known of it
+---@return string? state nil when it is unknown
 ---@return string? message_id
 function messages:message_state(id)
   local results = assert(self:_run { { self._sql.get_sent_by_id, id }, { self._sql.get_outbox_state, id } })
@@ -127,18 +128,18 @@ function messages:message_state(id)
   return nil
 end
 
----Whether there are messages whose outcome is unknown. Waits.
+---Whether there are messages whose delivery is uncertain. Waits.
 ---@return boolean
 function messages:has_unknown()
   local results = assert(self:_run { { self._sql.has_unknown, states.unknown } })
   return results[1][1] ~= nil
 end
 
----Takes the one message to a contact whose outcome is unknown for the one that a status is about. Waits.
+---Assigns a status to a contact's message whose delivery is uncertain, if there is exactly one: it was accepted. Waits.
 ---@param contact string
 ---@param status table an event of kind "status"
----@param latest number the message must have been sent before that
----@param earliest number and after that
+---@param latest number latest time of its send
+---@param earliest number earliest time of its send
 ---@return table? track as track_of; nil when there is none, or more than one
 function messages:settle_unknown(contact, status, latest, earliest)
   local sql = self._sql
@@ -155,7 +156,7 @@ function messages:settle_unknown(contact, status, latest, earliest)
   return track and json.decode(track) or {}
 end
 
----The number that a message had in the outbox, by the provider's id. Waits.
+---The outbox id of a message, by the provider's id. Waits.
 ---@param message_id string
 ---@return integer?
 function messages:outbox_id_of(message_id)
@@ -163,9 +164,9 @@ function messages:outbox_id_of(message_id)
   return results[1][1] and results[1][1][2]
 end
 
----What was given with a message that the provider accepted. Waits.
+---The option `track` of an accepted message. Waits.
 ---@param message_id string
----@return table? track an empty table when nothing was given; nil when the message is not known
+---@return table? track an empty table without one; nil when the message is unknown
 function messages:track_of(message_id)
   local results = assert(self:_run { { self._sql.get_sent, (hash_halves(message_id)), message_id } })
   local row = results[1][1]

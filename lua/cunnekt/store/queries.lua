@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for whoever looks into it: lists and counts of events and messages. A table is gone through in small
--- steps, each a job of its own, so that commits never wait long behind a look.
+-- The store's queries for operators: lists and counts of events and messages. Tables are scanned in small steps, each a
+-- request of its own, so that commits never wait long behind one. Nothing is changed here; repair.lua does that.
 
 local json = require "cunnekt.base.json"
 local status_names = require "cunnekt.provider.status"
@@ -8,7 +8,7 @@ local hash_halves = require("cunnekt.core").hash_halves
 
 local queries = {}
 
--- Rows gone through in one step.
+-- Rows per step.
 local step = 2000
 
 local states = status_names.outbox_numbers
@@ -17,11 +17,11 @@ local states = status_names.outbox_numbers
 
 ---@class cunnekt.store.filter
 ---@field contact? string a customer's number or user id, or the whole key of a conversation
----@field before? number only what was set aside, accepted or changed before that time
----@field after? number and after that
+---@field before? number only those that failed, were accepted or changed before that time
+---@field after? number and not before that time
 ---@field limit? integer rows; all by default
 
--- The customer is what stands behind the first colon of a conversation's key.
+-- In a conversation's key the customer follows the first colon.
 local contact_fits = "(? IS NULL OR contact = ? OR substr(contact, instr(contact, X'3A') + 1) = ?)"
 
 local function time_fits(column)
@@ -34,9 +34,9 @@ local function values_of(filter)
   return contact, contact, contact, filter.before or math.huge, filter.after or -math.huge
 end
 
--- ---- going through a table ---------------------------------------------------------------------------------------
+-- ---- scans -------------------------------------------------------------------------------------------------------
 
--- Goes through a table along its key; `look` takes the rows of a step, and says when there are enough.
+-- Scans a table along its key; `on_rows` gets the rows of a step, and returns true when there are enough.
 local function walk(self, name, key, columns, where, values, on_rows)
   local bounds = ("SELECT max(%s) FROM (SELECT %s FROM %s WHERE %s > ? ORDER BY %s LIMIT ?)"):format(key, key, name, key, key)
   local list = ("SELECT %s FROM %s WHERE %s > ? AND %s <= ? AND %s ORDER BY %s"):format(columns, name, key, key, where, key)
@@ -67,7 +67,7 @@ queries._filters = {
   values = values_of,
 }
 
--- Appends rows up to a limit; gives whether it is reached.
+-- Appends rows up to a limit; returns whether it is reached.
 local function append(list, rows, limit, shape)
   for _, row in ipairs(rows) do
     if #list >= limit then
@@ -84,7 +84,7 @@ local event_columns = {
   pending = "seq, contact, attempts, accepted_at, NULL, NULL, body",
   dead = "seq, contact, attempts, accepted_at, failed_at, error, body",
 }
--- A list shows what an event is, and how its error begins; a body may have megabytes.
+-- Lists need only an event's type and the first line of its error; a body may have megabytes.
 local short = { body = "CASE WHEN length(body) <= 16384 THEN body END", error = "substr(error, 1, 400)" }
 local event_tables = { pending = "event", dead = "dead" }
 local event_times = { pending = "accepted_at", dead = "failed_at" }
@@ -107,8 +107,8 @@ end
 ---The events of a state, in the order of acceptance. Waits.
 ---@param state "pending"|"dead"
 ---@param filter cunnekt.store.filter
----@param has_bodies? boolean without it `body` and `error` are left out
----@return table[]? events seq, contact, state, attempts, accepted_at, failed_at, error (its beginning), body (nil for a large one)
+---@param has_bodies? boolean false: only seq and contact
+---@return table[]? events seq, contact, state, attempts, accepted_at, failed_at, error (truncated), body (nil for a large one)
 ---@return cunnekt.error? err kind store
 function queries:list_events(state, filter, has_bodies)
   local columns = has_bodies and event_columns[state]:gsub("%l+", short) or "seq, contact"
@@ -122,7 +122,7 @@ end
 
 ---One event, whatever its state. Waits.
 ---@param seq integer
----@return table? event as in list_events, with all of its error and body; nil when there is none
+---@return table? event as in list_events, with the whole error and body; nil when there is none
 ---@return cunnekt.error? err kind store
 function queries:find_event(seq)
   for _, state in ipairs { "dead", "pending" } do
@@ -174,7 +174,7 @@ local function sent_of(row)
   }
 end
 
--- "(1, 3)" for those of the named states that have a number; nil when none has.
+-- "(1, 3)" for the named states that have a number; nil when none has.
 local function numbers_of(wanted, numbers)
   local list = {}
   for _, name in ipairs(wanted) do
@@ -183,7 +183,7 @@ local function numbers_of(wanted, numbers)
   return list[1] and ("(%s)"):format(table.concat(list, ", ")) or nil
 end
 
--- The newest of more rows than anybody wants to see: the table's order is one of chance.
+-- Keeps the newest rows; the table's order is random.
 local function keep_newest(list, limit)
   table.sort(list, function(a, b)
     return (a.changed_at or 0) > (b.changed_at or 0)
@@ -193,8 +193,8 @@ local function keep_newest(list, limit)
   end
 end
 
----The messages of some states: first those in the outbox, in the order in which they were said, then the newest of those
----that were accepted. Waits.
+---The messages of some states: first those in the outbox, in the order of the script's calls, then the newest accepted ones.
+---Waits.
 ---@param wanted string[] queued sending unknown rejected failed accepted sent delivered read played
 ---@param filter cunnekt.store.filter
 ---@return table[]? messages id, contact, state, attempts, changed_at, error, payload, track, unknown; message_id
@@ -224,7 +224,7 @@ function queries:list_messages(wanted, filter)
   return ok and list or nil, err
 end
 
----One message, by its number or by the provider's id. Waits.
+---One message, by its outbox id or by the provider's id. Waits.
 ---@param id integer|string
 ---@return table? message as in list_messages; nil when there is none
 ---@return cunnekt.error? err kind store
@@ -249,7 +249,7 @@ end
 
 -- ---- counts ------------------------------------------------------------------------------------------------------
 
----How many events and messages were set aside. Cheap, for few are. Waits.
+---The numbers of dead letters and undelivered messages. Cheap, because there are few. Waits.
 ---@return table<string, integer>? counts dead, unknown, rejected, failed
 ---@return cunnekt.error? err kind store
 function queries:count_dead_letters()
@@ -267,7 +267,7 @@ function queries:count_dead_letters()
   return counts
 end
 
----How many events and messages wait. Reads through both, so not for a host that runs, which knows. Waits.
+---The numbers of waiting events and messages. Scans both tables, so not for a running host, which has counters. Waits.
 ---@return {pending: integer, queued: integer}? counts
 ---@return cunnekt.error? err kind store
 function queries:count_waiting()
@@ -278,8 +278,8 @@ function queries:count_waiting()
   return results and { pending = results[1][1][1], queued = results[2][1][1] } or nil, err
 end
 
----The latest time that the store has seen. Waits.
----@return number? seconds since 1970; nil when it has seen none
+---The latest time in the store. Waits.
+---@return number? seconds since 1970; nil when there is none
 ---@return cunnekt.error? err kind store
 function queries:latest_time()
   local results, err = self:_run {
@@ -296,8 +296,8 @@ function queries:latest_time()
   return latest and latest > 0 and latest or nil, err
 end
 
----What SQLite finds wrong in the whole database. Waits, and so does everybody else.
----@return string[]? problems empty when it is sound
+---Runs SQLite's integrity check on the whole database. Waits, and blocks all other requests.
+---@return string[]? problems empty when there are none
 ---@return cunnekt.error? err kind store
 function queries:check_integrity()
   local results, err = self:_run { { "PRAGMA integrity_check(20)", want = "rows" } }
@@ -321,7 +321,7 @@ function queries:facts()
     { "SELECT sqlite_version()", want = "rows" },
     { "PRAGMA page_count", want = "rows" },
   }
-  -- Databases are made with SQLite's usual page of 4 KiB.
+  -- Databases have SQLite's default page size of 4 KiB.
   return results and { sqlite = results[1][1][1], bytes = results[2][1][1] * 4096 } or nil, err
 end
 

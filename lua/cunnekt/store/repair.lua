@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for whoever mends: another try for what was set aside, and its removal; and a copy of it all.
+-- The store's repairs for operators: retry or delete dead letters and undelivered messages; and the backup. Which ones is
+-- operate's choice; so is telling a running service.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -9,11 +10,11 @@ local task = require "cunnekt.base.task"
 
 local repair = {}
 
--- Rows changed in one request, so that commits never wait long behind it.
+-- Rows per request, so that commits never wait long behind it.
 local step = 200
 
--- Runs `add(request, item)`, which adds a number of statements, for each item; gives the items whose statement number `result_at`
--- changed something.
+-- Calls `add(request, item)`, which appends statements, for each item; returns the items whose statement `result_at` changed
+-- a row.
 local function change_each(self, items, add, result_at)
   local changed = {}
   for first = 1, #items, step do
@@ -36,9 +37,9 @@ local function change_each(self, items, add, result_at)
   return changed
 end
 
----Makes events that were set aside wait again, with all their tries before them. Waits.
+---Makes dead letters pending events again, without attempts. Waits.
 ---@param seqs integer[]
----@return integer[]? requeued those that were set aside
+---@return integer[]? requeued those that were dead letters
 ---@return cunnekt.error? err kind store
 function repair:requeue_events(seqs)
   return change_each(self, seqs, function(request, seq)
@@ -51,10 +52,10 @@ function repair:requeue_events(seqs)
   end, 2)
 end
 
----Removes events. One that is handled meanwhile is finished all the same. Waits.
+---Deletes events. One that is being handled finishes nevertheless. Waits.
 ---@param state "pending"|"dead"
 ---@param seqs integer[]
----@return integer[]? dropped those that were there
+---@return integer[]? dropped those that existed
 ---@return cunnekt.error? err kind store
 function repair:drop_events(state, seqs)
   local sql = state == "dead" and "DELETE FROM dead WHERE seq = ?" or "DELETE FROM event WHERE seq = ?"
@@ -63,9 +64,9 @@ function repair:drop_events(state, seqs)
   end, 1)
 end
 
----Queues messages again that came to no good end. Waits.
+---Queues undelivered messages again. Waits.
 ---@param ids integer[]
----@return integer[]? queued those that had ended
+---@return integer[]? queued those that were unknown, rejected or failed
 ---@return cunnekt.error? err kind store
 function repair:requeue_messages(ids)
   return change_each(self, ids, function(request, id)
@@ -80,9 +81,9 @@ function repair:requeue_messages(ids)
   end, 1)
 end
 
----Removes messages that are not being sent. Waits.
+---Deletes messages that are not being sent. Waits.
 ---@param ids integer[]
----@return integer[]? dropped those that were there
+---@return integer[]? dropped those that existed
 ---@return cunnekt.error? err kind store
 function repair:drop_messages(ids)
   return change_each(self, ids, function(request, id)
@@ -90,7 +91,7 @@ function repair:drop_messages(ids)
   end, 1)
 end
 
----A queued message, as the outbox takes it. Waits.
+---A queued message as a row for the outbox. Waits.
 ---@param id integer
 ---@return cunnekt.outbox.row? row nil when it is not queued
 ---@return cunnekt.error? err kind store
@@ -117,7 +118,7 @@ function repair:queued_message(id)
   }, err
 end
 
----Copies the store to a file, as it is at one moment, while it is in use. The file appears when it is complete. Waits.
+---Copies a consistent snapshot of the store to a file while it is in use. The file appears when it is complete. Waits.
 ---@param path string
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store

@@ -1,20 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- The database's tables, and how an older one becomes a newer one. Payloads, keys and states are bytes (BLOB), never
--- text that refuses a NUL. Rows that are finished are deleted in the commit that finishes them.
+-- The database's tables, as migrations from each version to the next. Payloads, keys and states are bytes (BLOB), because
+-- TEXT does not allow NUL. Finished rows are deleted in the commit that finishes them.
 
 local schema = {}
 
--- Each entry brings a database from version i - 1 to version i; entries are only ever added.
+-- Entry i migrates a database from version i - 1 to version i. Entries are only appended, never changed.
 schema.migrations = {
   {
-    -- Accepted events that are not finished, in the order of acceptance.
+    -- Unfinished events, in the order of acceptance.
     [[CREATE TABLE event (
         seq INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
         body BLOB NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
         due REAL NOT NULL DEFAULT 0)]],
-    -- Events that were given up, with why; until someone retries or drops them.
+    -- Dead letters, with the error; until an operator retries or drops them.
     [[CREATE TABLE dead (
         seq INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
@@ -22,8 +22,8 @@ schema.migrations = {
         attempts INTEGER NOT NULL,
         error BLOB NOT NULL,
         failed_at REAL NOT NULL)]],
-    -- What was accepted in the last days. `hash` is one half of a 128-bit digest, so that the table is keyed by an
-    -- integer; `rest` is the other half.
+    -- Keys of the events accepted in the last days. `hash` is one half of a 128-bit digest, so that the table has an
+    -- integer key; `rest` is the other half.
     [[CREATE TABLE seen (
         hash INTEGER PRIMARY KEY,
         rest INTEGER NOT NULL,
@@ -39,7 +39,7 @@ schema.migrations = {
     [[CREATE TABLE value (
         key BLOB PRIMARY KEY,
         value BLOB NOT NULL) WITHOUT ROWID]],
-    -- Messages on their way, and those that came to no good end; store/messages.lua names the states.
+    -- Messages that were not accepted yet, and undelivered ones; provider/status.lua has the states.
     [[CREATE TABLE outbox (
         id INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
@@ -53,7 +53,7 @@ schema.migrations = {
         error BLOB,
         changed_at REAL NOT NULL)]],
     "CREATE INDEX conversation_paused ON conversation (paused) WHERE paused IS NOT NULL",
-    -- Dialogs: what each waits for, until when, and for which message's fate; `error` where it was set aside.
+    -- Dialogs: what each waits for, until when, and for which message's delivery; `error` of a broken one.
     [[CREATE TABLE dialog (
         id INTEGER PRIMARY KEY,
         contact BLOB NOT NULL,
@@ -73,25 +73,25 @@ schema.migrations = {
     "CREATE INDEX dialog_due ON dialog (due) WHERE due IS NOT NULL",
     "CREATE INDEX dialog_sent ON dialog (sent) WHERE sent IS NOT NULL",
     "CREATE INDEX dialog_broken ON dialog (changed_at) WHERE error IS NOT NULL",
-    -- The journal: what each step of a dialog was, and what came of it.
+    -- The journal: the mark and the result of each step of a dialog.
     [[CREATE TABLE step (
         dialog INTEGER NOT NULL,
         n INTEGER NOT NULL,
         mark BLOB NOT NULL,
         result BLOB NOT NULL,
         PRIMARY KEY (dialog, n)) WITHOUT ROWID]],
-    -- Messages put by for dialogs that did not wait for them yet; `bodies` as in a journal.
+    -- Messages kept for later waits of dialogs; `bodies` as in a journal.
     [[CREATE TABLE kept (
         id INTEGER PRIMARY KEY,
         dialog INTEGER NOT NULL,
         bodies BLOB NOT NULL)]],
     "CREATE INDEX kept_dialog ON kept (dialog)",
-    -- Scripts that open dialogs were begun with, by the digest of their files.
+    -- Scripts with which dialogs began, by the digest of their files.
     [[CREATE TABLE code (
         digest BLOB PRIMARY KEY,
         source BLOB NOT NULL)]],
     "CREATE INDEX outbox_ended ON outbox (contact) WHERE state > 1",
-    -- Messages that were accepted, to be found by their statuses. `hash` as above, of the message id.
+    -- Accepted messages, for their statuses. `hash` as above, of the message id.
     [[CREATE TABLE sent (
         hash INTEGER PRIMARY KEY,
         message_id BLOB NOT NULL,
@@ -100,9 +100,9 @@ schema.migrations = {
         rank INTEGER NOT NULL,
         day INTEGER NOT NULL,
         outbox INTEGER)]],
-    -- Numbers of messages only grow, so this index is only ever appended to.
+    -- Outbox ids only grow, so this index is only appended to.
     "CREATE INDEX sent_outbox ON sent (outbox)",
-    -- Named jobs of the script: when each is due, by what timing, and the due time and the moment of its last run.
+    -- Named jobs: timing and due time; `ran` and `last`: due time and time of the last run.
     [[CREATE TABLE job (
         serial INTEGER PRIMARY KEY,
         name BLOB NOT NULL UNIQUE,
@@ -116,7 +116,7 @@ schema.migrations = {
         attempts INTEGER NOT NULL DEFAULT 0)]],
   },
   {
-    -- For whoever looks into the store: since when events wait, and what became of messages that were accepted.
+    -- For operators: since when events wait, and the status of accepted messages.
     "ALTER TABLE event ADD COLUMN accepted_at REAL",
     "ALTER TABLE dead ADD COLUMN accepted_at REAL",
     "ALTER TABLE sent ADD COLUMN changed_at REAL",
@@ -125,15 +125,15 @@ schema.migrations = {
     "CREATE INDEX dead_failed ON dead (failed_at)",
   },
   {
-    -- It was never read.
+    -- Never read.
     "ALTER TABLE event DROP COLUMN due",
   },
 }
 
----The version that this program reads and writes.
+---This program's version of the schema.
 schema.version = #schema.migrations
 
----The statements that bring a database of some version to this program's.
+---The statements that migrate a database to this program's version.
 ---@param version integer
 ---@return string[]
 function schema.upgrade(version)

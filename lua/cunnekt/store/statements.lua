@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- The SQL of the store: what is run often is compiled once.
+-- The statements that the store runs often, prepared once per database. Rare ones, of queries and repair, are in their files;
+-- the tables are in schema.lua.
 
 local limits = require "cunnekt.provider.limits"
 
 local statements = {}
 
--- The highest event and message numbers ever given that still matter.
+-- The highest ids in use: events, messages, dialogs.
 statements.counters = [[SELECT
     max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(seq) FROM dead), 0)),
     max(coalesce((SELECT max(id) FROM outbox), 0), coalesce((SELECT max(outbox) FROM sent), 0)),
@@ -18,15 +19,15 @@ local raise_sent = "UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE ha
 local dialog_columns = [[SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due,
     steps, error FROM dialog]]
 
--- name → text, or text and the options of core.store_open's prepare
+-- name → SQL, or SQL and the options of core.store_open's prepare
 local texts = {
-  -- Changes a row unless the very same key was seen: another key with the same first half counts as new.
+  -- Changes a row unless the same key was seen: another key with the same first half counts as new.
   see = [[INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
       ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE rest <> excluded.rest]],
   put_event = { put_event, want = "changes" },
   put_event_if_new = { put_event, want = "changes", if_changed = true },
   delete_event = "DELETE FROM event WHERE seq = ?",
-  -- Takes an event's place while its turn goes on after a commit.
+  -- Replaces an event whose turn continues after a commit.
   put_resume = [[INSERT INTO event (seq, contact, body, accepted_at) VALUES (?, ?, ?, ?)
       ON CONFLICT (seq) DO UPDATE SET body = excluded.body, attempts = 0]],
   get_body = { "SELECT body FROM event WHERE seq = ?", want = "rows" },
@@ -50,7 +51,7 @@ local texts = {
       ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused]],
   watch_window = [[INSERT INTO conversation (contact, watch) VALUES (?, ?)
       ON CONFLICT (contact) DO UPDATE SET watch = excluded.watch]],
-  -- The windows that end soon enough to tell of it.
+  -- The watched windows that end soon.
   get_closing = {
     ([[SELECT contact, last_inbound FROM conversation
         WHERE watch IS NOT NULL AND last_inbound + %d - watch <= ? LIMIT 1000]]):format(limits.service_window),
@@ -58,7 +59,7 @@ local texts = {
   },
   unwatch_window = "UPDATE conversation SET watch = NULL WHERE contact = ?",
 
-  -- Old rows go a thousand at a time; `seen` is walked along its key, for it has no other index.
+  -- Old rows are deleted a thousand at a time; `seen` is scanned along its key, because it has no other index.
   clear_seen = [[DELETE FROM seen WHERE hash IN
       (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?]],
   next_seen = {
@@ -82,7 +83,7 @@ local texts = {
 
   put_dialog = [[INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
-  -- Compare and set: a dialog that was ended or went on elsewhere is not what this turn goes on from.
+  -- Compare and set: fails when the dialog has ended, or another turn has continued it.
   change_dialog = {
     "UPDATE dialog SET waiting = ?, due = ?, sent = ?, steps = ?, changed_at = ?, error = NULL WHERE id = ? AND steps = ?",
     must_change = true,
@@ -98,7 +99,7 @@ local texts = {
   break_dialog = "UPDATE dialog SET error = ?, due = NULL, sent = NULL, changed_at = ? WHERE id = ?",
   get_dialog = { dialog_columns .. " WHERE id = ?", want = "rows" },
   get_dialogs = { dialog_columns .. " WHERE contact = ? ORDER BY id DESC", want = "rows" },
-  -- The time of a conversation that a person has taken over stands still: `resume_dues` sets it going again.
+  -- Timers of a conversation that a person has taken over do not fire; `resume_dues` sets them again.
   get_due = {
     [[SELECT id, contact, seed, waiting, due, steps, contact IN (SELECT contact FROM conversation WHERE paused IS NOT NULL)
         FROM dialog WHERE due <= ? ORDER BY due LIMIT 1000]],
@@ -159,14 +160,14 @@ local texts = {
   get_sent = { "SELECT track, outbox FROM sent WHERE hash = ? AND message_id = ?", want = "rows" },
   put_sent = [[INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]],
-  -- Statuses come in any order, and a message only ever moves up.
+  -- Statuses arrive in any order; a message's state only moves forward.
   raise_sent = raise_sent,
   raise_sent_if_new = { raise_sent, if_changed = true },
   get_sent_by_id = { "SELECT message_id, rank FROM sent WHERE outbox = ?", want = "rows" },
   get_outbox_state = { "SELECT state FROM outbox WHERE id = ?", want = "rows" },
 }
 
----Compiles them for one database.
+---Prepares all statements for one database.
 ---@param db userdata
 ---@return table<string, integer>
 function statements.prepare(db)

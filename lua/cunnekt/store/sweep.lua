@@ -1,25 +1,26 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for rows that are old enough to go. Each call is one small step, so that nobody waits behind it.
+-- The removal of old rows: seen keys, accepted messages, dead letters, undelivered messages, broken dialogs. Each call is one
+-- small step, so that no commit waits long behind it; service/maintenance.lua repeats it.
 
 local limits = require "cunnekt.provider.limits"
 local units = require "cunnekt.time.units"
 
 local sweep = {}
 
--- A day more than webhooks are repeated for; statuses come no later.
+-- A day longer than webhooks are repeated; statuses do not arrive later either.
 local days_seen = limits.webhook_days + 1
 
--- The walks along the two tables with random keys, one after the other.
+-- The two tables with random keys are scanned one after the other.
 local walks = {
   { clear = "clear_seen", next = "next_seen" },
   { clear = "clear_sent", next = "next_sent" },
 }
 
----Clears some rows away. Waits.
----@param keep_days integer days for which events and messages that were set aside are kept
----@param now number seconds since 1970; a time that has surely come, see time/wall_clock.lua
----@return boolean? is_done the whole store has been gone through; nil when the store cannot be written
----@return cunnekt.error? err
+---Deletes some old rows. Waits.
+---@param keep_days integer days to keep dead letters, undelivered messages and broken dialogs
+---@param now number seconds since 1970; a time that has certainly come, see time/wall_clock.lua
+---@return boolean? is_done the whole store was scanned; nil when the store cannot be written
+---@return cunnekt.error? err kind store
 function sweep:clear_old(keep_days, now)
   local at = self._sweep_at or { walk = 1, hash = math.mininteger }
   self._sweep_at = at

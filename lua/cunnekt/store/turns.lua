@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The store's part for turns: what one changes, committed at once, and what it reads.
+-- The store's part for turns: the commit of all that a turn changes, and reads of state, values, windows and pauses. It also
+-- owns the cache of conversations. What a turn changes in dialogs and jobs is in dialogs.lua and jobs.lua.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -32,10 +33,10 @@ local function add_values(self, request, values)
   end
 end
 
--- What was committed, for the conversations that are in memory.
+-- Applies a commit to the cached conversations.
 local function update_cache(self, change)
   if self._conversations.is_empty then
-    return -- no handler has asked for a state
+    return -- no handler has loaded a state
   end
   for contact, text in pairs(change.states) do
     local known = self._conversations:get(contact)
@@ -56,7 +57,7 @@ local function update_cache(self, change)
   end
 end
 
--- Counts the commits under way that write a conversation's state.
+-- Counts the running commits that write a conversation's state.
 local function count_writes(self, changed, step)
   for contact in pairs(changed) do
     local count = (self._writing[contact] or 0) + step
@@ -64,18 +65,17 @@ local function count_writes(self, changed, step)
   end
 end
 
--- Most turns change none.
 local function changes_dialogs(change)
   return change.run or change.ended or next(change.cuts) or next(change.taken) or next(change.kept) or next(change.ends)
     or next(change.pauses)
 end
 
----Commits a turn: all of it or nothing. Waits.
----@param change table record?, sends, values, states; see turn.lua
+---Commits a turn in one transaction. Waits.
+---@param change table record?, sends, values, states; see engine/turn.lua
 ---@return boolean|table|nil ok
----@return cunnekt.error? err kind store, or conflict when a dialog is not where the turn found it
+---@return cunnekt.error? err kind store, or conflict when another turn has changed a dialog
 function turns:commit(change)
-  -- With room for the usual statements.
+  -- With the usual statements preallocated.
   local request, record, sql = { nil, nil, nil, nil }, change.record, self._sql
   if record then
     request[1] = change.resume and { sql.put_resume, record.seq, record.contact, change.resume, clock.now() }
@@ -99,8 +99,8 @@ function turns:commit(change)
   if next(change.jobs) then
     self:add_jobs(request, change.jobs)
   end
-  for _, told in ipairs(change.own_events) do
-    self:add_own(request, told)
+  for _, own in ipairs(change.own_events) do
+    self:add_own(request, own)
   end
   add_values(self, request, change.values)
   add_sends(self, request, change.sends)
@@ -108,7 +108,7 @@ function turns:commit(change)
   local ok, err = self:_run(request)
   count_writes(self, change.states, -1)
   if not ok and err.code == "unchanged" then
-    return nil, errors.new("conflict", "the dialog was ended, or went on elsewhere")
+    return nil, errors.new("conflict", "the dialog has ended, or another turn has continued it")
   elseif not ok then
     return nil, err
   end
@@ -116,8 +116,8 @@ function turns:commit(change)
   return true
 end
 
--- What is known of a conversation, from memory or from the database. While a commit writes its state, what memory has is
--- old, and nobody knows yet whether the new one will hold: then the question stands in the queue behind that commit.
+-- A conversation from the cache or the database. While a commit writes its state, the cached one is stale and the outcome
+-- unknown: then the query waits in the queue behind that commit.
 local function conversation(self, contact)
   local known = not self._writing[contact] and self._conversations:get(contact)
   if known then
@@ -134,28 +134,28 @@ local function conversation(self, contact)
   return known
 end
 
----A conversation's kept state, as text. Waits; raises a cunnekt.error when the store cannot be read.
+---A conversation's state, as JSON. Waits; raises a cunnekt.error when the store cannot be read.
 ---@param contact string
 ---@return string?
 function turns:state(contact)
   return conversation(self, contact).state
 end
 
----When the customer last wrote. Waits as `state` does.
+---When the customer last wrote. Waits and raises like `state`.
 ---@param contact string
 ---@return number? seconds since 1970
 function turns:last_inbound(contact)
   return conversation(self, contact).last_inbound
 end
 
----Whether a person has taken the conversation over. Waits as `state` does.
+---Whether a person has taken over the conversation. Waits and raises like `state`.
 ---@param contact string
 ---@return boolean
 function turns:is_paused(contact)
   return conversation(self, contact).is_paused or false
 end
 
----A shared value, as text. Waits as `state` does.
+---A shared value, as JSON. Waits and raises like `state`.
 ---@param key string
 ---@return string?
 function turns:value(key)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The code with which a run continues: a digest of what the script would do tells whether it changed since the run began;
--- the old script, for runs that continue with it, is loaded from the store.
+-- Detects changes of a dialog's code by a digest, and loads old scripts from the store for the runs that began with them.
+-- rebuild.lua decides which code a run continues with; source.lua has the text of scripts.
 
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
@@ -11,13 +11,12 @@ local world = require "cunnekt.dialog.engine.world"
 
 local code = {}
 
--- Functions and values reached through others, at most; a script has hundreds, not more.
+-- Maximum of functions and values in a digest; a script has hundreds.
 local max_values = 20000
 
 -- ---- the digest ----------------------------------------------------------------------------------------------------
 
--- Everything that a function may do or say, as far as it is the script's: its code, the functions and values that it
--- refers to, and theirs.
+-- A digest covers a function's bytecode, the script's functions and values that it refers to, and theirs.
 local add_value
 
 local function new_collector(script)
@@ -28,7 +27,7 @@ local function add(self, text)
   self.out[#self.out + 1] = text
 end
 
--- The dialogs that a function names are part of what it does: chat:call runs them.
+-- Dialogs whose names occur in the bytecode belong to it: chat:call may run them.
 local function add_called(self, dump)
   for _, name in ipairs(canonical.keys(self.script.known)) do
     if #name > 1 and dump:find(name, 1, true) then
@@ -99,7 +98,7 @@ local function finish(collector, its_source)
   return formats.code:format(digest, its_source and its_source.digest or ""), its_source
 end
 
----A digest of what a dialog would do, and the source that it came from.
+---The digest of a dialog's code, and its source.
 ---@param script cunnekt.dialog.script
 ---@param known table
 ---@return string digest
@@ -110,7 +109,7 @@ function code.digest(script, known)
   return finish(collector, source.of(known.fn))
 end
 
----The same for all handlers together: an event may go through several, and through the wrappers.
+---The digest of all handlers: an event may go through several, and through the middleware.
 ---@param script cunnekt.dialog.script
 ---@return string digest
 ---@return cunnekt.source? source
@@ -131,9 +130,8 @@ function code.digest_handlers(script)
   return finish(collector, its_source)
 end
 
----Whether the code that a run began with is not the one that is there now. As long as either the script's text or all
----that the dialog does is the same, it is.
----@param was string digests, as code.digest gives them
+---Whether a run's code has changed: neither the digest of the dialog nor that of the script's text is the same.
+---@param was string digests, as code.digest returns them
 ---@param is_now string
 ---@return boolean
 function code.is_changed(was, is_now)
@@ -144,7 +142,7 @@ end
 
 -- ---- old scripts ---------------------------------------------------------------------------------------------------
 
--- What an old script is given for bot.store: its first lines, run again, change nothing.
+-- bot.store for an old script: while its top level runs again, it changes nothing.
 local function shadow_store(store, old)
   local function is_reading(name)
     return name == "get"
@@ -162,8 +160,8 @@ local function shadow_store(store, old)
   })
 end
 
--- What an old script registers with: its dialogs and handlers are kept apart, and the rest happens only once it is called
--- by them.
+-- The bot for an old script: its dialogs and handlers are registered separately, and other calls have an effect only after
+-- the top level.
 local function shadow_bot(bot, old)
   local shadow, own = nil, { client = bot.client, store = shadow_store(bot.store, old) }
   function own.dialog(_, name, fn, opts)
@@ -222,7 +220,7 @@ local function load_old(bot, text)
   return old
 end
 
----The script as it was when a run began. Waits.
+---The script with which a run began. Waits.
 ---@param dialogs cunnekt.dialogs
 ---@param was string digests
 ---@return cunnekt.dialog.script? script
@@ -231,7 +229,7 @@ function code.old_script(dialogs, was)
   local digest = was:match "%.(%x+)$"
   local text = digest and dialogs.store:code(digest)
   if not text then
-    return nil, "the script of that time was not kept"
+    return nil, "the store does not have the script that it began with"
   end
   local old, problem = dialogs.old_scripts[digest], nil
   if not old then

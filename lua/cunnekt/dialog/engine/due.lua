@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The timers of dialogs: when the first wait is over, the dialog is told by an event of its own. The store knows when each
--- is due, so a restart changes nothing; the wall clock may jump, so it is checked at least once a minute.
+-- The timers of dialogs: a wait that times out causes an own event for its dialog. The store has the due times, so timers
+-- survive a restart; the wall clock may jump, so it is checked at least once a minute.
 
 local clock = require "cunnekt.time.clock"
 local log = require "cunnekt.base.log"
@@ -9,7 +9,7 @@ local task = require "cunnekt.base.task"
 
 local due = {}
 
--- Seconds between checks at most.
+-- Maximum of seconds between checks.
 local max_pause = 60
 
 local due_methods = {}
@@ -26,15 +26,15 @@ local function fire(self)
   local engine = self._engine
   local ok, problem = pcall(function()
     local records = engine.store:take_due(clock.now(), function(dialog)
-      local told = { status = "dialog_timeout", run = dialog.id, seed = dialog.seed, n = dialog.waiting.n }
-      return record.own(dialog.contact, told)
+      local event = { status = "dialog_timeout", run = dialog.id, seed = dialog.seed, n = dialog.waiting.n }
+      return record.own(dialog.contact, event)
     end)
     engine.inbox:enqueue(records)
     local _, at = engine.store:dialogs_due()
     self:check_at(at)
   end)
   if not ok and not self._is_stopped then
-    log.warn("the timers of dialogs could not be looked up: %s", tostring(problem))
+    log.warn("the timers of dialogs could not be checked: %s", tostring(problem))
     self:check_at(clock.now() + 1)
   end
 end
@@ -55,7 +55,7 @@ function due_methods:check_at(at)
   end)
 end
 
----Checks no more.
+---Stops the checks.
 function due_methods:stop()
   self._is_stopped = true
   if self._timer then

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Executes a run in the running turn: from its beginning, from a wait, or again from an earlier question (chat:back). The
--- script's code runs in a strand (base/task.lua): when the run waits, its turn ends and the strand is suspended. How a
--- run comes back that left memory is in rebuild.lua.
+-- Executes a run in the running turn: from its beginning, from a wait, or from an earlier question (chat:back). The script's
+-- code runs in a strand (base/task.lua): when the run waits, its turn ends and the strand is suspended. rebuild.lua continues
+-- runs that are not in memory.
 
 local chat = require "cunnekt.bot.chat"
 local run = require "cunnekt.dialog.engine.run"
@@ -10,7 +10,7 @@ local turn = require "cunnekt.engine.turn"
 
 local execute = {}
 
--- Calls the function of a dialog, or the handlers that the event goes to.
+-- Calls the function of a dialog, or the handlers for the event.
 local function enter(dialogs, current)
   if not current.is_handler then
     local it = chat.new(dialogs.scope, current.contact, current.to)
@@ -32,7 +32,7 @@ function execute.make_current(current)
   running.run, running.turn.run = current, current
 end
 
--- Cuts the journal off where an earlier question began, and gives the run that continues from there.
+-- Truncates the journal at an earlier question, and returns the run that continues there.
 local function go_back(dialogs, current, n)
   local its_turn = task.running().turn
   local old = current.pending
@@ -62,7 +62,7 @@ local function go_back(dialogs, current, n)
   return again
 end
 
--- Deals with the failure that ended a run: it may be the wish to go back to an earlier question. Raises any other.
+-- The failure that ended a run may be chat:back; raises any other.
 local function settle_failure(dialogs, current, failure)
   failure = current.fatal or failure
   if failure.kind ~= "back" then
@@ -71,7 +71,7 @@ local function settle_failure(dialogs, current, failure)
   return go_back(dialogs, current, failure.n)
 end
 
--- Executes a run until it has ended or waits.
+-- Executes a run until it ends or waits.
 local function advance(dialogs, current, ...)
   execute.make_current(current)
   local how, ok, failure = task.resume(current.strand, ...)
@@ -93,10 +93,10 @@ local function advance(dialogs, current, ...)
   return advance(dialogs, again, xpcall, enter, turn.with_traceback, dialogs, again)
 end
 
----Begins a run. Raises the failure that ended it.
+---Starts a run. Raises the failure that ended it.
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
----@return cunnekt.run its_run another one where it went back to an earlier question
+---@return cunnekt.run its_run another one after chat:back
 ---@return boolean is_over false: it waits
 function execute.begin(dialogs, current)
   current.started_at = current.started_at or current.at
@@ -110,17 +110,17 @@ local function begin_planned(dialogs, its_run, is_over)
   end
 end
 
----Begins a run, and when it is over the dialogs that it planned. Raises as `begin` does.
+---Starts a run, and when it ends the dialogs that it planned. Raises like `begin`.
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
 function execute.call(dialogs, current)
   begin_planned(dialogs, execute.begin(dialogs, current))
 end
 
----Continues a run that waited, and when it is over begins the dialogs that it planned. Raises as `begin` does.
+---Continues a run after its wait, and when it ends starts the dialogs that it planned. Raises like `begin`.
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
----@param delivery table event and record that end its wait
+---@param delivery table event and record that ended its wait
 function execute.continue(dialogs, current, delivery)
   task.running().turn.is_continued = true
   begin_planned(dialogs, advance(dialogs, current, delivery))

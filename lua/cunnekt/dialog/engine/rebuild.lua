@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Rebuilds a run that left memory: its function runs again from the beginning and is given the results of its steps from
--- the journal. Decides which code it runs when the script has changed (dialog/engine/code.lua compares and loads).
+-- Rebuilds a run that is not in memory by a replay: its function runs again from the beginning and gets the results of its
+-- steps from the journal. Decides which code it runs when the script has changed (code.lua compares and loads).
 
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
@@ -16,7 +16,7 @@ local rebuild = {}
 
 -- ---- the journal ---------------------------------------------------------------------------------------------------
 
----What a wait is compared by when its run is rebuilt. Its deadline is not part of that: the clock goes on.
+---The subject of a wait, by which a replay compares it. The deadline is not part of it, because it may differ.
 ---@param waiting table
 ---@return table
 function rebuild.subject_of_wait(waiting)
@@ -27,10 +27,10 @@ local function mark_of_wait(waiting)
   return run.mark("wait", rebuild.subject_of_wait(waiting or {}))
 end
 
--- The steps of a stored run, or nil where some are missing.
+-- The steps of a stored run, or nil if some are missing.
 local function read_steps(dialogs, stored)
   local steps = dialogs.store:steps_of(stored.id)
-  -- The last number was given to the wait, or to the call during which the turn was committed; it may have no row yet.
+  -- The last step is the wait, or the call during which the turn was committed; it may have no row yet.
   for n = 1, stored.steps - 1 do
     if not steps[n] then
       return nil
@@ -39,7 +39,7 @@ local function read_steps(dialogs, stored)
   return steps
 end
 
--- The answers that a run got: the number of the step with which each question began, and the event.
+-- The answers of a run: for each the first step of its question, and the event.
 local function answers_of(dialogs, stored, steps)
   local answers = {}
   for n = 1, #steps do
@@ -55,7 +55,7 @@ end
 
 -- ---- which code ----------------------------------------------------------------------------------------------------
 
--- The arguments with which a dialog begins again whose script has changed: what its `migrate` returns.
+-- The arguments from `migrate` for a dialog that restarts with a changed script.
 local function migrated_args(dialogs, migrate, stored, steps, delivery)
   local answers = {}
   for i, answer in ipairs(answers_of(dialogs, stored, steps)) do
@@ -65,8 +65,8 @@ local function migrated_args(dialogs, migrate, stored, steps, delivery)
   return args ~= nil and json.decode(json.encode(json.array { args }))[1] or nil
 end
 
--- Begins a dialog again whose script has changed; the old one ends with this turn.
-local function begin_again(dialogs, stored, steps, delivery, migrate)
+-- Restarts a dialog with the changed script; the old run ends with this turn.
+local function restart(dialogs, stored, steps, delivery, migrate)
   local its_turn = task.running().turn
   table.insert(its_turn:buffer "ends", stored.id)
   local args = stored.args
@@ -88,7 +88,7 @@ local function begin_again(dialogs, stored, steps, delivery, migrate)
   execute.call(dialogs, current)
 end
 
--- The script with which a run continues; true when it must begin again; nil and why when there is none.
+-- The script with which a run continues; true when it must restart; nil and the reason when there is none.
 local function script_for(dialogs, stored)
   local digest = dialogs:code_of(stored.name)
   local known = dialogs.script.known[stored.name]
@@ -99,7 +99,7 @@ local function script_for(dialogs, stored)
   end
   local old, problem = code.old_script(dialogs, stored.code)
   if old and (old.known[stored.name] or not stored.name:find(formats.handler_pattern)) then
-    problem = not old.known[stored.name] and "it is not in the script of that time" or nil
+    problem = not old.known[stored.name] and "it is not in the script that it began with" or nil
   end
   return not problem and old or nil, problem
 end
@@ -109,7 +109,7 @@ end
 ---Rebuilds a run from its journal in the running turn, and continues it.
 ---@param dialogs cunnekt.dialogs
 ---@param stored cunnekt.store.dialog
----@param delivery table? event and record that end its wait; none where it was cut off in the middle of a turn
+---@param delivery table? event and record that end its wait; nil when a crash interrupted it after a commit
 function rebuild.rebuild(dialogs, stored, delivery)
   local is_handler = stored.name:find(formats.handler_pattern) ~= nil
   local current = run.new {
@@ -133,19 +133,19 @@ function rebuild.rebuild(dialogs, stored, delivery)
   local steps = read_steps(dialogs, stored)
   local script, problem = script_for(dialogs, stored)
   if not steps then
-    problem = "a part of its journal is missing"
+    problem = "its journal is incomplete"
   end
   if problem then
-    current:fail(errors.new("diverged", ("the dialog '%s' cannot go on: %s"):format(stored.name, problem)))
+    current:fail(errors.new("diverged", ("the dialog '%s' cannot continue: %s"):format(stored.name, problem)))
   elseif script == true then
     local policy = dialogs.script.known[stored.name].opts.on_change
-    return begin_again(dialogs, stored, steps, delivery, type(policy) == "function" and policy or nil)
+    return restart(dialogs, stored, steps, delivery, type(policy) == "function" and policy or nil)
   end
   current.script, current.replay = script, steps[1] and steps or nil
   execute.call(dialogs, current)
 end
 
----The step at which a waiting dialog's journal is cut when it goes back to the question before; nil where there is none.
+---The step at which chat:back truncates a waiting dialog's journal; nil without a previous question.
 ---@param dialogs cunnekt.dialogs
 ---@param stored cunnekt.store.dialog
 ---@return integer?

@@ -1,24 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- The runs that wait in memory, as coroutines: a bounded number, each for a bounded time. The one that has waited longest
--- is evicted first; it can be rebuilt from its journal.
+-- The cache of waiting runs, as suspended coroutines: a bounded number, each for a bounded time. The one that has waited
+-- longest is evicted first; it is rebuilt from its journal when an event arrives.
 
 local clock = require "cunnekt.time.clock"
 
 local resident = {}
 
--- Seconds between checks at most: any number may be given for how long runs stay.
+-- Maximum of seconds between checks, because the option `parked_seconds` is unlimited.
 local max_pause = 3600
 
 local resident_methods = {}
 local resident_mt = { __index = resident_methods, __name = "cunnekt.resident" }
 
 ---@class cunnekt.resident
----@param most integer runs at once
+---@param max integer runs
 ---@param seconds number after which a run without events is evicted
 ---@return cunnekt.resident
-function resident.new(most, seconds)
-  -- A ring: what follows the ring's own place has waited longest.
-  local self = setmetatable({ _most = most, _seconds = seconds, _by_id = {}, _count = 0 }, resident_mt)
+function resident.new(max, seconds)
+  -- A circular list with `self` as its head: the next one has waited longest.
+  local self = setmetatable({ _max = max, _seconds = seconds, _by_id = {}, _count = 0 }, resident_mt)
   self._next, self._before = self, self
   return self
 end
@@ -35,7 +35,7 @@ local function evict(self, run)
   run:drop()
 end
 
--- Checks again when the oldest has been here long enough.
+-- Checks again when the oldest is to be evicted.
 local function check_later(self)
   if self._timer or self._count == 0 then
     return
@@ -51,7 +51,7 @@ local function check_later(self)
   end)
 end
 
----Keeps a run that waits; the oldest is evicted when there are too many.
+---Adds a waiting run; evicts the oldest when there are too many.
 ---@param run cunnekt.run
 function resident_methods:add(run)
   run.resident_since = clock.monotonic()
@@ -59,26 +59,26 @@ function resident_methods:add(run)
   self._before._next, self._before = run, run
   self._by_id[run.id] = run
   self._count = self._count + 1
-  if self._count > self._most then
+  if self._count > self._max then
     evict(self, self._next)
   end
   check_later(self)
 end
 
----The run with this id, if it is here.
+---The run with this id, if it is resident.
 ---@param id integer
 ---@return cunnekt.run?
 function resident_methods:find(id)
   return self._by_id[id]
 end
 
----Takes out a run that continues.
+---Removes a run that continues.
 ---@param run cunnekt.run
 function resident_methods:take(run)
   unlink(self, run)
 end
 
----Evicts one run, if it is here.
+---Evicts a run, if it is resident.
 ---@param id integer
 function resident_methods:evict(id)
   if self._by_id[id] then
@@ -97,7 +97,7 @@ function resident_methods:evict_all()
   end
 end
 
----How many runs are here.
+---The number of resident runs.
 ---@return integer
 function resident_methods:count()
   return self._count

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- One run of a handler or dialog, and its journal. Whatever a run learns from outside (an answer, a value, an HTTP
--- response) is a step with a result; a run that is rebuilt after a restart gets the results of its steps again instead of
--- doing them, and so arrives where it stood. The journal of a run that never waits is never written.
+-- A run of a handler or dialog, and its journal. Every input of a run (an answer, a value, an HTTP response) is a step with a
+-- result; a rebuilt run gets the recorded results instead of repeating the steps, and so reaches the wait where it was. The
+-- journal of a run that never waits is never written.
 
 local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
@@ -18,7 +18,7 @@ local run = {}
 local run_methods = {}
 local run_mt = { __index = run_methods, __name = "cunnekt.run" }
 
--- Failures that are not the script's to catch: the turn cannot go on, and is tried again or given up as a whole.
+-- Errors that a script cannot catch: the turn cannot continue, and is retried or fails as a whole.
 local is_fatal = { store = true, conflict = true, diverged = true, back = true, evicted = true }
 
 ---@class cunnekt.run
@@ -29,21 +29,21 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field args any what the dialog was started with
 ---@field code string? digest of the code that it runs
 ---@field n integer steps so far
----@field at number the time of this turn; it stands still but for steps that take time
----@field is_dialog boolean false: a handler, which may do what cannot be journaled as long as it does not wait
----@field is_stored boolean the store knows it
----@field waiting table? what it waits for, while it does
----@field pending table[] steps that the store does not know yet
----@field replay table[]? steps of an earlier life, by number
----@field delivery table? what the wait at the end of the replay is given
+---@field at number the time of this turn; constant but for steps that take time
+---@field is_dialog boolean false: a handler, which may make calls that cannot be journaled, if it does not wait afterwards
+---@field is_stored boolean
+---@field waiting table? what it waits for
+---@field pending table[] steps that are not stored yet
+---@field replay table[]? steps to replay, by number
+---@field delivery table? ends the wait after the replay
 ---@field expects string? the mark of that wait
----@field epoch integer another one after each commit: what was read before may have changed since
----@field asks integer[]? the steps with which the questions began that were answered
+---@field epoch integer changes with each commit: what was read before it may have changed since
+---@field asks integer[]? the first steps of the questions that were answered
 ---@field states cunnekt.state[]? that the script may hold
 ---@field fatal cunnekt.error? why it cannot continue
 ---@field owner cunnekt.dialogs
 
--- No two runs have an epoch in common.
+-- Unique across all runs.
 local last_epoch = 0
 
 local function next_epoch()
@@ -51,7 +51,7 @@ local function next_epoch()
   return last_epoch
 end
 
----@param fields table taken: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for one that is rebuilt
+---@param fields table becomes the run: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for a rebuilt one
 ---@return cunnekt.run
 function run.new(fields)
   fields.n, fields.pending, fields.draws, fields.epoch = 0, {}, 0, next_epoch()
@@ -64,12 +64,12 @@ end
 
 -- ---- marks ---------------------------------------------------------------------------------------------------------
 
--- The beginning of a text, not cut within a character.
+-- The beginning of a text, at most 40 characters.
 local function beginning(text)
   return text:sub(1, (utf8.offset(text, 0, 41) or 41) - 1)
 end
 
--- What a step is compared by. Long subjects are told apart by their digest, short ones can be read in a report.
+-- The mark by which a step is compared. A long one is shortened with a digest, a short one is readable in a report.
 local function finish_mark(text)
   if #text <= 100 then
     return text
@@ -81,7 +81,7 @@ local function text_of(kind, subject)
   return kind .. " " .. canonical.text(subject)
 end
 
--- The same for a subject that is kept as JSON, for that is written anyway, and no text is needed in a run that never waits.
+-- The same for a subject as JSON, which exists anyway; a run that never waits needs no text.
 local function text_of_json(kind, subject)
   return kind .. " " .. canonical.text { json.decode(subject), false }
 end
@@ -94,19 +94,19 @@ function run.mark(kind, subject)
   return finish_mark(text_of(kind, subject))
 end
 
----Ends the run: whatever the script catches, it gets no further than its next step.
+---Ends the run: even if the script catches the error, its next step raises it again.
 ---@param err cunnekt.error
 function run_methods:fail(err)
   self.fatal = self.fatal or err
   error(err, 0)
 end
 
--- Marks hold numbers and texts of customers, so the message has only their kinds; who looks into the store sees all.
+-- Marks contain numbers and texts of customers, so the message has only their kinds; `cunnekt dialogs` shows all.
 local function diverged(self, was, is_now)
-  local message = "the dialog '%s' does not do what it did before: step %d was '%s', and is now '%s'"
+  local message = "the dialog '%s' differs from its journal: step %d was '%s', and is now '%s'"
   local before, after = was:match "^[^{ ]+", is_now:match "^[^{ ]+"
   if before == after then
-    message = "the dialog '%s' does not do what it did before: step %d, '%s', differs"
+    message = "the dialog '%s' differs from its journal at step %d, '%s'"
   end
   self:fail(errors.new("diverged", message:format(self.name, self.n, before, after), {
     step = self.n,
@@ -115,13 +115,13 @@ local function diverged(self, was, is_now)
   }))
 end
 
----Whether the run is still on its way to where it stood.
+---Whether the run has not yet reached the wait where it was.
 ---@return boolean
 function run_methods:is_rebuilding()
   return self.replay ~= nil or self.delivery ~= nil
 end
 
----Raises when the script has come to its end before it came to where it stood.
+---Raises when the script ended before it reached that wait.
 function run_methods:check_end()
   if self.fatal then
     error(self.fatal, 0)
@@ -131,8 +131,7 @@ function run_methods:check_end()
   end
 end
 
----Notes a state that the script may hold: it is read again after each commit, in this order each time that the run is
----rebuilt.
+---Registers a state that the script may hold: it is loaded again after each commit, in this order at every replay.
 ---@param state cunnekt.state
 function run_methods:hold(state)
   local states = self.states or {}
@@ -147,17 +146,17 @@ end
 
 -- ---- steps ---------------------------------------------------------------------------------------------------------
 
--- What was read before a commit may have changed after it, so the states that the script holds are read again.
+-- What was read before a commit may change after it, so the states that the script holds are loaded again.
 local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
-  its_turn:clear_reads() -- of a turn that is over, perhaps in an earlier life
+  its_turn:clear_reads() -- of the turn that ended, perhaps in an earlier process
   for _, state in ipairs(self.states or {}) do
     state:load()
   end
 end
 
--- The outcome of the next step from an earlier life. Raises when the script does something else now.
+-- The recorded outcome of the next step. Raises when the script makes another step.
 local function replay_step(self, mark)
   local old = self.replay[self.n]
   if old.mark ~= mark then
@@ -170,7 +169,7 @@ local function replay_step(self, mark)
   return journal.decode(old.result)
 end
 
----What came of a step, for who called it: at the end of both ways.
+---Applies the outcome of a step, recorded or new.
 ---@param outcome cunnekt.dialog.outcome
 ---@return any value raises what the step raised
 function run_methods:apply_outcome(outcome)
@@ -198,7 +197,7 @@ local function raise_failure(ok, result, ...)
   return result, ...
 end
 
----Calls `fn` so that a failure which is not the script's to catch ends the run.
+---Calls `fn`; an error that the script cannot catch ends the run.
 ---@param fn function
 ---@param ... any
 ---@return any ...
@@ -225,14 +224,14 @@ end
 
 local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true }
 
--- A table that the script gets may be changed by it: the journal is written at once, and the script given what it says.
+-- The script may change a table that it gets, so the outcome is encoded now, and the script gets the decoded value.
 local function write_now(n, outcome)
   if is_plain[math.type(outcome.value) or type(outcome.value)] then
     return outcome, nil
   end
   local ok, text = pcall(journal.encode, outcome)
   if not ok then
-    local problem = ("what step %d gives cannot be kept: %s"):format(n, text)
+    local problem = ("the result of step %d cannot be stored: %s"):format(n, text)
     return { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }, nil
   end
   return journal.decode(text), text
@@ -240,9 +239,9 @@ end
 
 ---Begins a step.
 ---@param kind string
----@param subject any what is done, fit for JSON: the step is compared by it
----@param is_json? boolean the subject is JSON, of which the text is made later
----@return cunnekt.dialog.outcome? outcome where it was done in an earlier life
+---@param subject any JSON value by which a replay compares the step
+---@param is_json? boolean the subject is encoded JSON; its text is built when needed
+---@return cunnekt.dialog.outcome? outcome if it is recorded
 ---@return string? text for end_step
 function run_methods:begin_step(kind, subject, is_json)
   if self.fatal then
@@ -261,23 +260,23 @@ function run_methods:begin_step(kind, subject, is_json)
   return nil, text
 end
 
----Ends a step that was begun: the journal gets it with the next commit.
----@param step {text: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its text, or its kind and its subject as JSON; `result`: the outcome as it is written, where that is known already
+---Ends a step: the next commit writes it to the journal.
+---@param step {text: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its text, or its kind and its subject as JSON; `result`: the outcome, if already encoded
 function run_methods:end_step(step)
   step.n = self.n
   self.pending[#self.pending + 1] = step
 end
 
----Does a step, or recalls it: `fn` is called only the first time.
+---Runs a step, or replays it: `fn` is called only the first time.
 ---@param kind string
 ---@param subject any as in begin_step
----@param fn fun(): any, boolean? the result, fit for JSON; and whether the turn was committed in it
----@param opts? table is_json: the subject is; is_internal: the result never reaches the script; takes_time: the run's time moves on; commits: the turn is committed right after it, once the store knows the run
+---@param fn fun(): any, boolean? the result, a JSON value; and whether the turn was committed in it
+---@param opts? table is_json: of the subject; is_internal: the result never reaches the script; takes_time: the run's time advances; commits: the turn is committed right after it, if the run is stored
 ---@return any result raises what `fn` raised, each time
 ---@return boolean is_replayed
 function run_methods:step(kind, subject, fn, opts)
   if self.is_in_step then
-    return fn(), false -- part of a larger step, which is recalled as a whole
+    return fn(), false -- part of a larger step, which is replayed as a whole
   end
   local is_json = opts and opts.is_json
   local outcome, text = self:begin_step(kind, subject, is_json)
@@ -286,7 +285,7 @@ function run_methods:step(kind, subject, fn, opts)
   end
   local commits = opts and opts.commits and (self.is_dialog or self.is_stored)
   if commits and next(task.running().turn.reads) then
-    -- Another turn may be in the way of this one: that must come out before the step is done, not after it.
+    -- A conflict must be found before the step, not after it.
     task.running().turn:commit_more()
   end
   outcome = do_step(self, fn, opts)
@@ -302,7 +301,7 @@ function run_methods:step(kind, subject, fn, opts)
   return self:apply_outcome(outcome), false
 end
 
----Takes the steps that are not stored yet, as the store writes them.
+---Takes the steps that are not stored yet, encoded.
 ---@return table[] steps n, mark, result
 function run_methods:take_pending()
   local steps = self.pending
@@ -314,14 +313,14 @@ function run_methods:take_pending()
   return steps
 end
 
----The seed of the run's chance, drawn when it is first needed; no other run has the same.
+---The seed of the run's random numbers, created on first use; unique.
 ---@return string
 function run_methods:find_seed()
   self.seed = self.seed or formats.seed:format(clock.random(), self.at, self.id)
   return self.seed
 end
 
----A number in [0, 1), the same each time that the run is rebuilt.
+---A random number in [0, 1), the same at every replay.
 ---@return number
 function run_methods:random()
   self.draws = self.draws + 1
@@ -329,9 +328,9 @@ function run_methods:random()
   return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
 end
 
--- ---- with its turn -------------------------------------------------------------------------------------------------
+-- ---- commit --------------------------------------------------------------------------------------------------------
 
----The event that continues a run which does not wait for anything, after a crash or a way back.
+---The event that continues a run that waits for nothing, after a crash or chat:back.
 ---@param contact string
 ---@param id integer
 ---@param seed string
@@ -340,15 +339,15 @@ function run.resume_record(contact, id, seed)
   return record.own(contact, { status = "dialog_resume", run = id, seed = seed })
 end
 
----Raises when the run did what cannot be done again, and so cannot be rebuilt.
+---Raises when the run made a call that cannot be replayed, and so cannot be rebuilt.
 function run_methods:check_may_wait()
   if self.tainted then
-    local message = "a handler that used %s cannot wait afterwards: it would be done again; wrap it in chat:step(name, fn)"
+    local message = "a handler that used %s cannot wait afterwards: a replay would repeat it; wrap it in chat:step(name, fn)"
     error(message:format(self.tainted), 0)
   end
 end
 
----Adds to a commit what the store must keep of the run: its journal where it waits or continues, its end otherwise.
+---Adds the run's part of a commit: its journal when it waits or continues, else its end.
 ---@param change table see cunnekt.turn
 ---@param stage "end"|"wait"|"more"
 ---@param its_turn cunnekt.turn
@@ -356,7 +355,7 @@ function run_methods:add_to(change, stage, its_turn)
   if stage == "end" then
     if self.is_stored then
       change.ended = self
-      -- Kept messages that it never came to wait for go to whoever waits for them now.
+      -- Kept messages that it never took become events again.
       for _, kept in ipairs(self.owner:kept_records(self, its_turn)) do
         table.insert(its_turn:buffer "own_events", kept)
       end
@@ -366,22 +365,22 @@ function run_methods:add_to(change, stage, its_turn)
   change.run = self
   self.owner:describe(self)
   if stage == "more" and its_turn.record then
-    -- In the event's place stands one that continues the run, should this process end before the run does.
+    -- The event is replaced by one that continues the run, if the process ends before the run does.
     change.resume = run.resume_record(its_turn.record.contact, self.id, self:find_seed()).body
   end
 end
 
----Notes that the store has the run as it is now.
+---Called when the run's commit has succeeded.
 function run_methods:on_committed()
   self.is_stored, self.stored_n = true, self.n
   self.owner:on_committed(self)
 end
 
----Drops the run's coroutine: `<close>` variables of the script run, and must not do anything more.
+---Discards the run's coroutine: `<close>` variables of the script run, but their next step raises.
 function run_methods:drop()
   local strand = self.strand
   if strand then
-    self.fatal = self.fatal or errors.new("evicted", "the dialog left memory")
+    self.fatal = self.fatal or errors.new("evicted", "the dialog was evicted from memory")
     self.strand = nil
     task.discard(strand, self)
   end

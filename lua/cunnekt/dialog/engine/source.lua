@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The text of scripts: a script is loaded with its modules into an environment of its own, and what it was loaded from is
--- kept, so that dialogs that were begun with it can go on with it when its files have changed.
+-- The source text of scripts: a script and its modules are loaded into an environment of their own, and their text is
+-- recorded, so that open dialogs can continue with it when the files have changed. code.lua decides which text a dialog needs.
 
 local core = require "cunnekt.core"
 local journal = require "cunnekt.engine.journal"
@@ -8,14 +8,14 @@ local world = require "cunnekt.dialog.engine.world"
 
 local source = {}
 
----@class cunnekt.source what a script was loaded from
+---@class cunnekt.source
 ---@field main string path
 ---@field files table<string, string> path → text
 ---@field modules table<string, string> name for require → path
----@field digest string? of all of it
+---@field digest string? of all files
 ---@field text string? all of it, for the store
 
--- Of each environment that holds a script; and of single files, where a plain interpreter loaded the script.
+-- By environment; and by path, for scripts that a plain interpreter loaded.
 local by_world, by_path = setmetatable({}, { __mode = "k" }), {}
 
 local function read(path)
@@ -28,14 +28,14 @@ local function read(path)
   return text
 end
 
--- As loadfile: a first line that begins with # is not Lua.
+-- As in loadfile, a first line that begins with # is skipped.
 local function compile(text, path, mode, env)
   return load(text:gsub("^#[^\n]*", "", 1), "@" .. path, mode, env)
 end
 
----Loads a script's file into an environment, and remembers its text.
+---Loads a script's file into an environment, and records its text.
 ---@param path string
----@param env table as world.new makes them
+---@param env table from world.new
 ---@return function? chunk
 ---@return string? problem
 function source.load(path, env)
@@ -47,7 +47,7 @@ function source.load(path, env)
   return compile(text, path, "t", env)
 end
 
----Loads a module of a script into the script's environment, and remembers its text.
+---Loads a module of a script into the script's environment, and records its text.
 ---@param name string
 ---@param path string
 ---@param env table
@@ -88,7 +88,7 @@ local function find(fn)
   return by_path[path] or nil
 end
 
----What a function of a script was loaded from; nil for what came from no file.
+---The source of a script's function; nil when it did not come from a file.
 ---@param fn function
 ---@return cunnekt.source? with `digest` and `text`
 function source.of(fn)
@@ -108,9 +108,9 @@ function source.of(fn)
   return its_source
 end
 
----Loads a script again from what the store kept. Its modules come from there as well.
+---Loads a script and its modules from the text in the store.
 ---@param text string
----@param public table what `require "cunnekt"` gives to it
+---@param public table its `require "cunnekt"`
 ---@return function? chunk
 ---@return string? problem
 function source.load_kept(text, public)

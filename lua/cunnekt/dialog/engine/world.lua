@@ -1,24 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- The global environment of a script: time, chance and the order of tables are the same each time that a run is rebuilt,
--- and what cannot be done again is refused inside dialogs. Outside of runs everything is Lua's own.
+-- The global environment of scripts: in a run, time, random numbers and the order of `pairs` are the same at every replay, and
+-- functions that cannot be replayed raise in dialogs. Outside runs these are Lua's own functions.
 
 local canonical = require "cunnekt.base.canonical"
 local steps = require "cunnekt.engine.steps"
 
 local world = {}
 
--- The environments that were made here, with the names that a script gave to globals, and what each of them stands over.
+-- Environment → the names of the globals that the script set; base environment → environment.
 local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- The run whose time, chance and order count; inside a step they are Lua's own, for the step is kept as a whole.
+-- The current run, but not inside a step: its result is recorded as a whole, so it may use Lua's own functions.
 local function current_run()
   local current = steps.current()
   return current and not current.is_in_step and current or nil
 end
 
--- ---- time, chance, order -------------------------------------------------------------------------------------------
+-- ---- time, random numbers, order -----------------------------------------------------------------------------------
 
--- Time stands still within a turn: it is when the turn's event came.
+-- Time is constant within a turn: that of the turn's event.
 local function make_os()
   local it = setmetatable({}, { __index = os })
   function it.time(t)
@@ -80,14 +80,14 @@ end
 
 local has_order = { number = true, string = true, boolean = true }
 
--- Keys that are tables or functions have no order but that of their places in memory, which are others next time.
+-- Keys that are tables or functions are ordered by their addresses, which differ at a replay.
 local function check_keys(keys)
   local count = 0
   for _, key in ipairs(keys) do
     count = count + (has_order[type(key)] and 0 or 1)
   end
   if count > 1 then
-    steps.refuse("going through a table whose keys are tables or functions", 3)
+    steps.refuse("iterating over a table with keys that are tables or functions", 3)
   end
 end
 
@@ -131,7 +131,7 @@ local function ordered_next(t, key)
   error("invalid key to 'next'", 2)
 end
 
--- ---- what cannot be done again -------------------------------------------------------------------------------------
+-- ---- functions that cannot be replayed -----------------------------------------------------------------------------
 
 local function guarded(name, fn)
   return function(...)
@@ -148,7 +148,7 @@ local function guard(name, library, functions)
   return it
 end
 
--- What a rebuilt run says again is not printed again.
+-- A replay prints nothing.
 local function make_print()
   return function(...)
     local current = steps.current()
@@ -158,7 +158,7 @@ local function make_print()
   end
 end
 
--- Sets a global of the script: it goes where others look for it, and its name is remembered.
+-- Sets a global in the base environment, where other modules find it, and records its name.
 local function set_global(names, base)
   return function(_, name, value)
     names[name] = true
@@ -166,7 +166,7 @@ local function set_global(names, base)
   end
 end
 
----Makes an environment over another one, to which new globals of the script go.
+---An environment on top of a base, which gets the script's new globals.
 ---@param base? table the global environment by default
 ---@return table
 function world.new(base)
@@ -204,10 +204,10 @@ local lua_libraries = {
   table = true, utf8 = true,
 }
 
--- Our files begin so: "@cunnekt/" in the host, a folder in a plain interpreter.
+-- Chunk names of cunnekt's files begin with this: "@cunnekt/" in the host, a folder in a plain interpreter.
 local own_sources = debug.getinfo(1, "S").source:match "^(.*cunnekt/)dialog/"
 
----Whether a function is the script's, not ours and not C.
+---Whether a function is the script's: not cunnekt's, not C.
 ---@param fn function
 ---@return boolean
 function world.is_of_script(fn)
@@ -223,7 +223,7 @@ local function join_world(fn, place, env)
   end, 1)
 end
 
--- Functions and tables that are gone through for one function at most: a script may hold a large catalogue.
+-- Maximum of functions and tables that are visited for one function: a script may hold a large catalogue.
 local max_values = 10000
 
 local adopt
@@ -257,7 +257,7 @@ function adopt(value, walk)
   end
 end
 
----Marks what is none of the script's in a table of what was seen: Lua's libraries, and ours.
+---Marks the libraries of Lua and of cunnekt as seen, because they are not the script's.
 ---@param seen table
 ---@return table seen
 function world.mark_libraries(seen)
@@ -269,8 +269,8 @@ function world.mark_libraries(seen)
   return seen
 end
 
----Puts a function, and those of the script that it uses, into such an environment, over the one that they have: for
----scripts that a plain interpreter loaded. What the host loaded is in one already.
+---Moves a function, and the script's functions that it uses, into such an environment on top of their own: for scripts that
+---a plain interpreter loaded. The host loads scripts into one.
 ---@param fn function
 function world.adopt(fn)
   for i = 1, math.huge do

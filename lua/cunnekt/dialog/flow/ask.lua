@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a dialog asks: sends a question and continues with the customer's answer; and the other ways through a conversation.
--- These are methods of a chat (bot/chat.lua documents them); what they wait with is in wait.lua.
+-- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, call, cancel,
+-- back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
@@ -12,7 +12,7 @@ local wait = require "cunnekt.dialog.flow.wait"
 
 local ask = {}
 
----@type table<string, string> what every question takes beside its content, for options.check
+---@type table<string, string> options of every question beside its content, for options.check
 ask.option_types = {
   timeout = "number",
   check = "function",
@@ -22,8 +22,8 @@ ask.option_types = {
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
--- Replies to an answer that does not fit.
-local function object(chat, opts, why, it, repeat_question)
+-- Replies to an invalid answer.
+local function reply_to_invalid(chat, opts, why, it, repeat_question)
   local otherwise = opts.otherwise
   if type(otherwise) == "function" then
     local text = otherwise(it, why)
@@ -34,7 +34,7 @@ local function object(chat, opts, why, it, repeat_question)
   return repeat_question()
 end
 
--- Asks until an answer fits, or the tries or the time are used up.
+-- Asks until an answer is valid, or the tries or the time are used up.
 local function ask_until(dialogs, chat, question)
   local where, opts, fits = question.where, question.opts, question.fits
   local current = steps.waiting_run(where)
@@ -43,7 +43,7 @@ local function ask_until(dialogs, chat, question)
   if not sent then
     return nil, err
   end
-  -- A script that replies to wrong answers takes every message as an answer.
+  -- With `otherwise` or `tries` every message is an answer.
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
@@ -60,13 +60,13 @@ local function ask_until(dialogs, chat, question)
     end
     tries = tries + 1
     if opts.tries and tries >= opts.tries then
-      return nil, errors.new("tries", ("no fitting answer came in %d tries"):format(tries))
+      return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    object(chat, opts, why, it, question.send)
+    reply_to_invalid(chat, opts, why, it, question.send)
   end
 end
 
--- Splits a table of content and of asking options.
+-- Splits a table into content and options of the question.
 local function split(where, given)
   local content, opts = {}, {}
   for name, value in pairs(given) do
@@ -97,7 +97,7 @@ function ask.ask(dialogs, chat, text, opts)
   })
 end
 
--- A choice is tapped, or its title is typed.
+-- Whether an answer is a choice, clicked or typed; sets `reply` for a typed one.
 local function choice_of(it, choices, kind)
   for _, choice in ipairs(choices) do
     if it.type == kind and it.reply and it.reply.id == choice.id then
@@ -110,8 +110,6 @@ local function choice_of(it, choices, kind)
   return false
 end
 
--- A text that is no title does not answer the question; `unexpected` decides where it goes, unless the script replies to
--- wrong answers.
 local function ask_choice(dialogs, chat, where, given, kinds)
   local content, opts = split(where, given)
   return ask_until(dialogs, chat, {
@@ -171,7 +169,7 @@ function ask.ask_form(dialogs, chat, given)
   })
 end
 
--- ---- other ways through a conversation -----------------------------------------------------------------------------
+-- ---- other methods -------------------------------------------------------------------------------------------------
 
 ---chat:step, see bot/chat.lua.
 ---@param chat cunnekt.chat
@@ -181,9 +179,9 @@ end
 function ask.step(chat, name, fn)
   local current = steps.waiting_run "chat:step"
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error("chat:step: a name and a function are wanted", 2)
+    error("chat:step: expected a name and a function", 2)
   end
-  local _ = chat.state -- not loaded first within the step, which is not done again
+  local _ = chat.state -- loaded before the step, because a replay skips the step
   return (current:step("step", name, fn, { takes_time = true, commits = true }))
 end
 
@@ -217,7 +215,7 @@ function ask.cancel(dialogs, chat, name)
   return count, err
 end
 
--- Makes the newest dialog of the conversation that waits for an answer ask its previous question again.
+-- Sends the conversation's newest dialog that waits for an answer back to its previous question.
 local function send_back(dialogs, contact)
   local its_turn = dialogs.engine.turns:current()
   for _, stored in ipairs(dialogs.store:dialogs_of(contact)) do

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a chat can ask and wait for, by the names of its methods (bot/chat.lua). Each function takes the dialogs and the
--- chat first, but for `step` and `call`, which take the chat alone.
+-- The implementation of a chat's questions and waits, by the names of its methods (bot/chat.lua documents them). Each
+-- function takes the dialogs and the chat first, except `step` and `call`, which take only the chat.
 
 local ask = require "cunnekt.dialog.flow.ask"
 local wait = require "cunnekt.dialog.flow.wait"

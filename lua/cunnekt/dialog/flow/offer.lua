@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which run an event is for: the newest of the conversation's that waits for such an event, in memory or in the store. Also
--- the messages that a dialog keeps for its later waits (`unexpected = "queue"`).
+-- Finds the run that an event is for: the conversation's newest run that waits for such an event, resident or stored. Also the
+-- messages kept for a dialog's later waits (`unexpected = "queue"`). It executes nothing itself: execute.lua and rebuild.lua do.
 
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
@@ -10,7 +10,7 @@ local task = require "cunnekt.base.task"
 
 local offer = {}
 
--- Whether a run that waits so takes this event.
+-- Whether a run with this wait takes this event.
 local function accepts(dialogs, waiting, it)
   if not waiting then
     return it.status == "dialog_resume"
@@ -27,23 +27,23 @@ local function accepts(dialogs, waiting, it)
   return false
 end
 
--- A broken dialog takes only another try of the event at which it broke.
+-- A broken dialog takes only a retry of the event at which it broke.
 local function is_alive(stored, record)
   return not stored.error or (record.seq ~= nil and stored.error.seq == record.seq)
 end
 
--- What a dialog does with messages that it does not wait for.
+-- The option `unexpected` of a dialog.
 local function unexpected_of(dialogs, stored)
   local known = dialogs.script.known[stored.name]
   return known and known.opts.unexpected
 end
 
--- The run that an event of our own names.
+-- The run that an own event names.
 local function find_named(dialogs, it, record)
   local its_run = dialogs.resident:find(it.run)
   local stored = not its_run and dialogs.store:dialog(it.run)
   local seed = its_run and its_run.seed or stored and stored.seed
-  -- Numbers of dialogs are given anew when they are over; their seeds are not.
+  -- Ids of ended dialogs are reused; seeds are not.
   if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
   elseif accepts(dialogs, (its_run or stored).waiting, it) then
@@ -52,8 +52,8 @@ local function find_named(dialogs, it, record)
   return nil
 end
 
--- What is to be done with an event: give it to a run, keep it for one, ignore it; nil: it is for the handlers. And which
--- run: looking for it takes time, in which it may have left memory.
+-- What to do with an event: deliver it to a run, queue it for one, ignore it; nil: it is for the handlers. Returns the run's
+-- id, because the run may be evicted during the queries.
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
@@ -74,7 +74,7 @@ local function find(dialogs, it, record)
   return nil
 end
 
----Brings an event to the run that waits for it, if there is one.
+---Gives an event to the run that waits for it, if there is one.
 ---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
@@ -99,7 +99,7 @@ function offer.offer(dialogs, it, record, on_end)
     turns:run(record, function()
       local stored = dialogs.store:dialog(id)
       if not stored then
-        error(errors.new("conflict", "the dialog was ended meanwhile"), 0)
+        error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
       end
       rebuild.rebuild(dialogs, stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
     end, on_end)
@@ -118,7 +118,7 @@ local function is_taken(its_turn, id)
   return false
 end
 
----The first kept message that a run's wait accepts. It is removed with the running turn's commit. Waits.
+---The first kept message that a run's wait accepts; the running turn's commit removes it. Waits.
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
 ---@param waiting table
@@ -138,7 +138,7 @@ function offer.take_kept(dialogs, current, waiting)
   return nil
 end
 
----The messages that a run leaves behind as it ends, as events again. Waits.
+---The messages kept for a run that ends, as events again. Waits.
 ---@param dialogs cunnekt.dialogs
 ---@param its_run cunnekt.run
 ---@param its_turn cunnekt.turn

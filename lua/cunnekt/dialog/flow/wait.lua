@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a dialog waits: what ends the turn of a handler or dialog until something happens. These are methods of a chat
--- (bot/chat.lua documents them); questions are in ask.lua.
+-- Waits: chat:wait and chat:sleep, which end the turn of a handler or dialog until an event. bot/chat.lua documents them;
+-- questions are in ask.lua. Which run gets an event is decided in offer.lua.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
@@ -18,7 +18,8 @@ local wait = {}
 
 local media_types = { image = true, video = true, audio = true, document = true, sticker = true }
 
----When a wait of so many seconds ends.
+---The time at which a wait ends.
+---@param timeout number? seconds
 ---@param current cunnekt.run
 ---@param timeout number?
 ---@return number?
@@ -26,7 +27,7 @@ function wait.deadline(current, timeout)
   return timeout and current.at + timeout or nil
 end
 
----The error of a wait whose time is up.
+---The error of a wait that timed out.
 ---@param timeout number
 ---@return cunnekt.error
 function wait.timed_out(timeout)
@@ -35,7 +36,7 @@ end
 
 -- ---- one wait ------------------------------------------------------------------------------------------------------
 
--- What the journal keeps of what ended a wait.
+-- The journal's form of the event that ended a wait.
 local function as_result(delivery, wanted)
   local it, record = delivery.event, delivery.record
   if it.status == "dialog_timeout" then
@@ -46,7 +47,7 @@ local function as_result(delivery, wanted)
   return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from }
 end
 
--- The event of a wait, from what the journal keeps; nil for a timeout.
+-- The event that ended a wait, from its journal form; nil for a timeout.
 local function from_result(dialogs, chat, result, handle)
   if result.state then
     sent.advance(handle, result.state)
@@ -56,7 +57,7 @@ local function from_result(dialogs, chat, result, handle)
   return result.bodies and dialogs:read_event(chat.contact, result.bodies)
 end
 
--- What ends a wait at once: what a rebuilt run is given, or what is there already.
+-- The event that ends a wait immediately: one that a rebuilt run gets, or one that is there already.
 local function find_delivery(dialogs, current, wanted, handle)
   local delivery = current.delivery
   if delivery then
@@ -65,7 +66,7 @@ local function find_delivery(dialogs, current, wanted, handle)
   end
   if wanted.sent then
     dialogs.sent_waits[wanted.sent] = { id = current.id, contact = current.contact }
-    -- What has not left yet may not even be in the store.
+    -- A message that is not sent yet may not be in the store.
     local has_left = handle.state ~= "queued" and handle.state ~= "sending"
     local state, message_id = nil, nil
     if has_left then
@@ -78,7 +79,7 @@ local function find_delivery(dialogs, current, wanted, handle)
   return offer.take_kept(dialogs, current, wanted), false
 end
 
--- Ends the turn here; another turn continues with what came.
+-- Ends the turn; a later turn continues with the event.
 local function wait_for_delivery(current, wanted)
   current:check_may_wait()
   current.waiting = wanted
@@ -87,12 +88,12 @@ local function wait_for_delivery(current, wanted)
   return delivery
 end
 
----Ends the turn until one of some things happens.
+---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
----@param wanted table types?, signal?, sent?, reaches?, due?, from?; handle: the message's, not kept
----@param where string
----@return table? event nil when the time is up
+---@param wanted table types?, signal?, sent?, reaches?, due?, from?; handle: the message's, not stored
+---@param where string the method's name, for errors
+---@return table? event nil after a timeout
 function wait.for_event(dialogs, chat, wanted, where)
   local current = steps.waiting_run(where)
   local handle, it = wanted.handle, nil
@@ -124,9 +125,9 @@ function wait.for_event(dialogs, chat, wanted, where)
   return it
 end
 
--- ---- what a script may wait for ------------------------------------------------------------------------------------
+-- ---- chat:wait, chat:sleep -----------------------------------------------------------------------------------------
 
----@type table<string, any> what chat:wait takes
+---@type table<string, any> options of chat:wait
 wait.types = {
   reply = "boolean",
   click = "boolean",
@@ -161,9 +162,9 @@ function wait.wait(dialogs, chat, wanted)
   options.check("chat:wait", wanted, wait.types)
   local types, handle = types_of(wanted), wanted.sent
   if not types and not wanted.signal and not handle and not wanted.timeout then
-    error("chat:wait: say what to wait for: reply, click, choice, form, media, any, signal, sent or timeout", 2)
+    error("chat:wait: expected one of: reply, click, choice, form, media, any, signal, sent, timeout", 2)
   elseif handle and not handle.id then
-    error("chat:wait: option 'sent' must be what a reply gave back", 2)
+    error("chat:wait: option 'sent' must be the handle of a reply", 2)
   end
   local current = steps.waiting_run "chat:wait"
   local it = wait.for_event(dialogs, chat, {
