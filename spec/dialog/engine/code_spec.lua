@@ -145,15 +145,15 @@ describe("an old script", function()
       scope = { bot = bot },
       old_scripts = {},
       store = {
-        code = function(_, digest)
-          return stored[digest]
+        code = function(_, key)
+          return stored[key]
         end,
       },
     }
   end)
 
-  local function keep(digest, text)
-    stored[digest] = journal.write { main = "bot.lua", files = { ["bot.lua"] = text }, modules = {} }
+  local function keep(key, its_text)
+    stored[key] = journal.write { main = "bot.lua", files = { ["bot.lua"] = its_text }, modules = {} }
   end
 
   local text = [[

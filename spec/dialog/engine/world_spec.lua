@@ -169,14 +169,14 @@ describe("the environment of a script", function()
     end)
 
     it("prints nothing while it is rebuilt", function()
-      local printed, real, env_with_print = 0, print, nil
+      local printed, real = 0, print
       _G.print = function()
         printed = printed + 1
       end
       finally(function()
         _G.print = real
       end)
-      env_with_print = world.new()
+      local env_with_print = world.new()
       run_in(env_with_print, new_run { is_back = true }, "print 'x'")
       run_in(env_with_print, new_run(), "print 'x'")
       assert.equal(1, printed)
