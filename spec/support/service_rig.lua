@@ -107,7 +107,7 @@ function rig_methods:body(text, from)
     metadata = { phone_number_id = "1" },
     messages = {
       {
-        id = "wamid.in" .. self.number, from = from or service_rig.customer, timestamp = ("%d"):format(clock.now()), type = "text",
+        id = "wamid.in" .. self.number, from = from or service_rig.customer, timestamp = ("%d"):format(math.floor(clock.now())), type = "text",
         text = { body = text },
       },
     },
