@@ -232,6 +232,7 @@ function service_methods:stop(grace)
     return false
   end
   self.is_stopping = true
+  forget_unserved(self)
   self.is_clean = stop.run(self, grace or self.options.grace)
   serving[self] = nil
   if self.on_stopped then

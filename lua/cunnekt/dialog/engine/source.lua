@@ -15,7 +15,8 @@ local source = {}
 ---@field digest string? of all files
 ---@field text string? all of it, for the store
 
--- By environment; and by path, for scripts that a plain interpreter loaded.
+-- By environment; and by file, for functions without globals, which refer to no environment, and for scripts that a plain
+-- interpreter loaded.
 local by_world, by_path = setmetatable({}, { __mode = "k" }), {}
 
 local function read(path)
@@ -43,7 +44,8 @@ function source.load(path, env)
   if not text then
     return nil, problem
   end
-  by_world[env] = { main = path, files = { [path] = text }, modules = {} }
+  local its_source = { main = path, files = { [path] = text }, modules = {} }
+  by_world[env], by_path[path] = its_source, its_source
   return compile(text, path, "t", env)
 end
 
@@ -61,6 +63,7 @@ function source.load_module(name, path, env)
   local its_source = by_world[env]
   if its_source then
     its_source.files[path], its_source.modules[name] = text, path
+    by_path[path] = its_source
     its_source.digest, its_source.text = nil, nil
   end
   return compile(text, path, "bt", env)
