@@ -30,7 +30,7 @@ describe("cunnekt dialogs", function()
     end)
   end
 
-  -- Two dialogs; with `is_broken` the first of them is set aside, its customer having sent a secret.
+  -- Two dialogs; with `is_broken` the first of them is broken, after its customer sent a secret.
   local function fill(is_broken)
     kept:start(define)
     kept:say "order"

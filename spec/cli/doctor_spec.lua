@@ -97,7 +97,7 @@ describe("cunnekt doctor", function()
     assert.is_nil(findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_BASE_URL = "http://127.0.0.1:1/v1" }).wrong)
   end)
 
-  it("says what waits and what was set aside", function()
+  it("counts what waits and the dead letters", function()
     kept:start(function(bot)
       bot:on("text", function()
         error "no"

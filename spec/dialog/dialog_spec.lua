@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs: asking, waiting, and going on where they stood. Whole generated ones are in spec/dialog/replay_spec.lua.
+-- Dialogs: asking, waiting, and resuming where they waited. Whole generated ones are in spec/dialog/replay_spec.lua.
 
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs that fail, handlers that wait, and what the script's world refuses, each with a bot that is cut off in between.
+-- Dialogs that fail, handlers that wait, and calls that a dialog refuses, each with a bot that is killed in between.
 
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs in memory: how long they stay there, and that nobody notices when they leave.
+-- Resident dialogs: how long they stay in memory, and that customers do not notice their eviction.
 
 local cunnekt = require "cunnekt"
 local talk = require "spec.support.talk"

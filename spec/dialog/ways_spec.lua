@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The less usual ways through dialogs, each with a bot that is cut off in between.
+-- The rarer paths through dialogs, each with a bot that is killed in between.
 
 local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Named jobs while the wall clock jumps: each runs once for its due time, and goes on by the new time.
+-- Named jobs while the wall clock jumps: each runs once for its due time, and continues by the new time.
 
 local clock = require "cunnekt.time.clock"
 local lives = require "spec.support.lives"

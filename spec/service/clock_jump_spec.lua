@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What counts hours and days while somebody sets the system's clock: service windows, which a clock that was put back
--- opened again, and the memory of what was seen and set aside, which a clock that ran ahead cleared away.
+-- opened again, and the seen keys and dead letters, which a clock that ran ahead removed.
 
 local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
