@@ -254,7 +254,7 @@ describe("a chat", function()
   end)
 
   it("has no other field to set", function()
-    assert.equal("a chat has no field 'step1' to set; keep your own in chat.state", problem_of(function()
+    assert.equal("a chat has no field 'step1' to set; use chat.state", problem_of(function()
       its_chat.step1 = true
     end))
     assert.equal("chat.state must be a table, got string", problem_of(function()

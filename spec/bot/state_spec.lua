@@ -135,7 +135,7 @@ describe("the state of a conversation", function()
       its_state:load().fn = print
       local ok, err = pcall(its_state.encode, its_state)
       assert.are.same({ false, "invalid" }, { ok, err.kind })
-      assert.matches("chat.state cannot be kept", err.message)
+      assert.matches("chat.state cannot be stored", err.message)
       its_state:load().fn = nil
     end)
   end)

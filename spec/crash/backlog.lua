@@ -22,12 +22,12 @@ local function most_memory(count)
   return (64 << 20) + count * 1024
 end
 
-local function number_of(contact)
+local function outbox_id_of(contact)
   return ("9194%06d"):format(contact)
 end
 
 local function message(contact, k)
-  local number = number_of(contact)
+  local number = outbox_id_of(contact)
   return { from = number, id = ("wamid.%s.%d"):format(number, k), type = "text", timestamp = tostring(os.time()),
     text = { body = load.text(number, k) } }
 end
@@ -60,7 +60,7 @@ end
 local function check(r, contacts)
   local bad = {}
   for contact = 1, contacts do
-    local number, texts = number_of(contact), r.received[number_of(contact)] or {}
+    local number, texts = outbox_id_of(contact), r.received[outbox_id_of(contact)] or {}
     for i = 1, math.max(#texts, each // 10) do
       local wanted = ("%s #%d"):format(load.text(number, i * 10), i * 10)
       if texts[i] ~= wanted then

@@ -50,7 +50,7 @@ end
 
 -- ---- with kill -9 --------------------------------------------------------------------------------------------------
 
-local function number_of(talker)
+local function outbox_id_of(talker)
   return ("91%010d"):format(talker)
 end
 
@@ -71,7 +71,7 @@ local function talk(r, talker, round, count)
     actions = { { type = "text", text = ("begin %s %d"):format(talker % 3 == 0 and "queueing" or "program", talker) } }
   end
   for i, action in ipairs(actions) do
-    local fields = { from = number_of(talker), message_id = ("wamid.%d.%d.%d"):format(talker, round, i) }
+    local fields = { from = outbox_id_of(talker), message_id = ("wamid.%d.%d.%d"):format(talker, round, i) }
     for name, value in pairs(action) do
       fields[name] = name ~= "type" and value or nil
     end
@@ -171,7 +171,7 @@ local function with_kills()
   local seen, unknown, killed, log = play(true)
   local differences, lost = {}, 0
   for talker = 1, talkers do
-    local number = number_of(talker)
+    local number = outbox_id_of(talker)
     local what = judge(calm[number] or {}, seen[number] or {}, unknown[number])
     for _, count in pairs(unknown[number] or {}) do
       lost = lost + count

@@ -35,7 +35,7 @@ describe("dispatch", function()
       end
       return self.takes or false
     end
-    function dialogs:note_status(it, its_turn)
+    function dialogs:on_status(it, its_turn)
       self.noted = { it.status, its_turn }
     end
     function dialogs:start_stored(it, record, on_end)
@@ -191,7 +191,7 @@ describe("dispatch", function()
     settle()
     local dead = it_.store:list_events("dead", {}, true)
     assert.equal(1, #dead)
-    assert.matches("no handler hears 'unknown'", dead[1].error)
+    assert.matches("there is no handler for 'unknown'", dead[1].error)
     assert.are.same({}, failed)
   end)
 

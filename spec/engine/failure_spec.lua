@@ -105,12 +105,12 @@ describe("a failed turn", function()
   it("is repeated without counting where the store could not keep it", function()
     assert.equal(1, fail(errors.new("store", "disk is full")))
     assert.are.same({ {}, 0, 0 }, { heard, record.attempts, numbers.events_failed })
-    assert.matches("a turn could not be kept: disk is full", lines[1])
+    assert.matches("a turn could not be committed: disk is full", lines[1])
   end)
 
   it("is repeated at once where another turn was quicker, and then has to run alone", function()
     assert.equal(0, fail(errors.new("conflict", "another turn")))
-    assert.are.same({ {}, 0, true }, { heard, record.attempts, record.has_met })
+    assert.are.same({ {}, 0, true }, { heard, record.attempts, record.had_conflict })
   end)
 
   for _, kind in ipairs { "store", "conflict", "handler" } do

@@ -239,9 +239,9 @@ describe("inbox", function()
         new { has_to_wait = has_to_wait }
         accept(body_of { id = "a" })
         its_inbox:try_later(record_at(1), 60, running[1])
-        its_inbox:hurry(99, contact)
+        its_inbox:retry_now(99, contact)
         assert.are.same({ 1 }, order)
-        its_inbox:hurry(1, contact)
+        its_inbox:retry_now(1, contact)
         assert.are.same({ 1, 1 }, order)
       end)
     end

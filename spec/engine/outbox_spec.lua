@@ -108,7 +108,7 @@ describe("outbox", function()
     local handle = send_and_settle "a"
     assert.are.same({ "accepted", "wamid.a" }, { handle.state, handle.message_id })
     assert.are.same({ "accepted", "wamid.a" }, { it_.store:message_state(handle.id) })
-    assert.equal(handle.id, it_.outbox:number_of "wamid.a")
+    assert.equal(handle.id, it_.outbox:id_of "wamid.a")
     assert.are.same({ 1, 1 }, { it_.counts.messages_queued, it_.counts.messages_accepted })
   end)
 
@@ -210,7 +210,7 @@ describe("outbox", function()
         send_and_settle("text " .. i, nil, "1:" .. i)
       end
       assert.equal(1, #it_.lines)
-      assert.matches("messages wait and will be tried again: network: no route", it_.lines[1])
+      assert.matches("messages wait and will be retried: network: no route", it_.lines[1])
       answers[1] = network
       time:advance(61)
       it_:settle()

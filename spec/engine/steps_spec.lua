@@ -192,17 +192,17 @@ describe("a wait", function()
   end)
 
   it("is refused outside of runs", function()
-    assert.matches("chat:ask: only a handler or a dialog can do that", problem_of(nil))
+    assert.matches("chat:ask: only works in a handler or a dialog", problem_of(nil))
   end)
 
   it("is refused in a larger step", function()
     local run = new_run()
     run.is_in_step = true
-    assert.matches("chat:ask: not within chat:step", problem_of(run))
+    assert.matches("chat:ask: cannot be used inside chat:step", problem_of(run))
   end)
 
   it("is refused in a coroutine of the script's own", function()
-    assert.matches("chat:ask: not in a coroutine of the script's own", problem_of(new_run(), function()
+    assert.matches("chat:ask: cannot be used in a coroutine of the script", problem_of(new_run(), function()
       assert(coroutine.resume(coroutine.create(function()
         steps.waiting_run "chat:ask"
       end)))

@@ -35,12 +35,12 @@ describe("a turn", function()
   -- A change of everything that a turn without a run can change.
   local function change_all(current)
     current:send(it_:row(contact, "hi"))
-    current:gather("values").key = "1"
+    current:buffer("values").key = "1"
     state_of():load().n = 5
-    current:gather("watches")[contact] = 60
-    current:gather("pauses")["1:2"] = true
-    current:gather("jobs").tick = { kind = "put", job = { serial = 1, name = "tick", spec = "every 60", due = 9, catch_up = "once", attempts = 0 } }
-    table.insert(current:gather "tells", rig.record("1:3", "\1{}"))
+    current:buffer("watches")[contact] = 60
+    current:buffer("pauses")["1:2"] = true
+    current:buffer("jobs").tick = { kind = "put", job = { serial = 1, name = "tick", spec = "every 60", due = 9, catch_up = "once", attempts = 0 } }
+    table.insert(current:buffer "own_events", rig.record("1:3", "\1{}"))
   end
 
   -- What of it the store has.
@@ -109,7 +109,7 @@ describe("a turn", function()
 
   it("drops everything when a state cannot be kept", function()
     local err = it_:turn(nil, function(current)
-      current:gather("values").key = "1"
+      current:buffer("values").key = "1"
       state_of():load().fn = print
     end)
     assert.are.same({ "invalid", "state" }, { err.kind, err.field })
@@ -148,10 +148,10 @@ describe("a turn", function()
     assert.are.same({}, store:pending())
   end)
 
-  it("must be asked for what it gathers", function()
+  it("must be asked for what it buffers", function()
     assert.error_matches(function()
       it_.turns:new().values.x = 1
-    end, "gather")
+    end, "call turn:buffer first")
   end)
 
   -- ---- in the middle -------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ describe("a turn", function()
         change_all(current)
         current:commit_more()
         assert.equal("1", store:value "key")
-        current:gather("values").key = "2"
+        current:buffer("values").key = "2"
         current:send(it_:row(contact, "never"))
         error "after"
       end)
@@ -185,7 +185,7 @@ describe("a turn", function()
 
     it("raises what the store says", function()
       local err = it_:turn(nil, function(current)
-        current:gather("values").key = "1"
+        current:buffer("values").key = "1"
         store:close()
         current:commit_more()
       end)
@@ -196,7 +196,7 @@ describe("a turn", function()
       assert.is_nil(it_:turn(nil, function(current)
         current:commit_more()
         current:commit_more()
-        current:gather("values").key = "1"
+        current:buffer("values").key = "1"
       end))
       assert.equal("1", store:value "key")
     end)
@@ -206,7 +206,7 @@ describe("a turn", function()
 
   it("is made for a change outside of any, which is effective at once", function()
     assert.equal("result", it_.turns:within(function(current)
-      current:gather("values").key = "1"
+      current:buffer("values").key = "1"
       return "result"
     end))
     assert.equal("1", store:value "key")
@@ -231,7 +231,7 @@ describe("a turn", function()
     end, "wrong")
     store:close()
     local result, err = it_.turns:within(function(current)
-      current:gather("values").key = "1"
+      current:buffer("values").key = "1"
       return true
     end)
     assert.are.same({ nil, "store" }, { result, err.kind })
@@ -293,14 +293,14 @@ describe("two turns", function()
 
   local function read_value(key)
     return function(current)
-      current:note_read("value " .. key)
+      current:record_read("value " .. key)
       return tonumber(store:value(key) or "0")
     end
   end
 
   local function write_value(key)
     return function(current, value)
-      current:gather("values")[key] = tostring(value + 1)
+      current:buffer("values")[key] = tostring(value + 1)
     end
   end
 
@@ -310,7 +310,7 @@ describe("two turns", function()
 
   local function set(key, text)
     quick(function(current)
-      current:gather("values")[key] = text
+      current:buffer("values")[key] = text
     end)
   end
 
@@ -339,7 +339,7 @@ describe("two turns", function()
     set("n", "10")
     local first = slow(read_value "n", write_value "n")
     quick(function(current)
-      current:gather("values").n = require("cunnekt.engine.turn").gone
+      current:buffer("values").n = false
     end)
     assert.equal(2, finish(first))
     assert.equal("1", store:value "n")
@@ -347,7 +347,7 @@ describe("two turns", function()
 
   it("that write without reading do not meet: the later one holds", function()
     local first = slow(function() end, function(current)
-      current:gather("values").n = '"slow"'
+      current:buffer("values").n = '"slow"'
     end)
     set("n", '"quick"')
     assert.equal(1, finish(first))
@@ -382,7 +382,7 @@ describe("two turns", function()
   it("of which one ran again send what the last run said, once", function()
     local first = slow(read_value "n", function(current, value)
       current:send(it_:row(contact, "n is " .. value))
-      current:gather("values").n = "0"
+      current:buffer("values").n = "0"
     end)
     set("n", "10")
     finish(first)
@@ -394,13 +394,13 @@ describe("two turns", function()
     local outcome
     local go
     it_.turns:run(nil, function(current)
-      current:gather("values").mine = "1"
+      current:buffer("values").mine = "1"
       current:commit_more()
       read_value "n" (current)
       task.await(function(done)
         go = done
       end)
-      current:gather("values").n = "1"
+      current:buffer("values").n = "1"
     end, function(err)
       outcome = err
     end)
@@ -424,14 +424,14 @@ describe("two turns", function()
       -- Another turn, each time.
       local is_done
       it_.turns:run(nil, function(other)
-        other:gather("values").n = tostring(runs)
+        other:buffer("values").n = tostring(runs)
       end, function()
         is_done()
       end)
       task.await(function(done)
         is_done = done
       end)
-      current:gather("values").n = "0"
+      current:buffer("values").n = "0"
     end)
     assert.equal("conflict", err.kind)
     assert.equal(100, runs)

@@ -28,7 +28,7 @@ describe("planning a job", function()
       fail = function() end,
     }
     it_.turns:connect(function(change)
-      its_schedule:enact(change.jobs)
+      its_schedule:apply(change.jobs)
     end)
     its_planner = planner.new { schedule = its_schedule, turns = it_.turns, bot = bot }
   end)

@@ -70,7 +70,7 @@ describe("maintenance", function()
       return nil, errors.new("store", "no disk")
     end
     it_:pass(23 * hour + 60, hour)
-    assert.matches("the windows could not be looked up: no disk", it_.lines[1])
+    assert.matches("service windows could not be checked: no disk", it_.lines[1])
     it_.service.store.closing_windows = closing
     it_:pass(60, 10)
     assert.equal(1, #told)
@@ -107,7 +107,7 @@ describe("maintenance", function()
       return nil, errors.new("store", "no disk")
     end
     it_:pass(hour + 60, 600)
-    assert.matches("old rows could not be cleared away: no disk", it_.lines[1])
+    assert.matches("old rows could not be removed: no disk", it_.lines[1])
     it_.service.store.clear_old = clear
     store_rig.run(it_.service.store, { "INSERT INTO seen VALUES (1, 0, 0)" })
     it_:pass(2 * hour, 60)

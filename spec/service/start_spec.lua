@@ -52,7 +52,7 @@ describe("a start", function()
     it_:say "three"
     it_:settle()
     assert.are.same({ "one", "two", "three" }, heard)
-    assert.matches("taking up 2 events and 0 messages from before", table.concat(it_.lines, "\n"))
+    assert.matches("recovering 2 events and 0 messages", table.concat(it_.lines, "\n"))
   end)
 
   it("handles nothing twice that was handled", function()
@@ -67,7 +67,7 @@ describe("a start", function()
 
   it("sends the messages that were left, in order", function()
     local bot = it_:new_bot { unknown = "resend" }
-    bot.client.deliver = function()
+    bot.client.transmit = function()
       task.await(function() end) -- the process ends amid this
     end
     for _, text in ipairs { "a", "b", "c" } do
@@ -77,7 +77,7 @@ describe("a start", function()
     it_:serve()
     it_:settle()
     assert.are.same({ "a", "b", "c" }, it_.delivered)
-    assert.matches("taking up 0 events and 3 messages from before", table.concat(it_.lines, "\n"))
+    assert.matches("recovering 0 events and 3 messages", table.concat(it_.lines, "\n"))
   end)
 
   it("tells the script what was left, in a turn, before any of it continues", function()

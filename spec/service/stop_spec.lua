@@ -123,7 +123,7 @@ describe("a stop", function()
   it("lets a message end that is being sent", function()
     it_:serve(define)
     local answer
-    it_.bot.client.deliver = function()
+    it_.bot.client.transmit = function()
       return task.await(function(done)
         answer = done
       end)

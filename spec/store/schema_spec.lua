@@ -63,7 +63,7 @@ describe("a database", function()
     db:close()
     local opened, err = store.open(url)
     assert.is_nil(opened)
-    assert.equal(("store: the store is of version 99; this program knows %d"):format(schema.version), tostring(err))
+    assert.equal(("store: the store has version 99; this program supports up to %d"):format(schema.version), tostring(err))
     assert.equal(99, store.version(url))
   end)
 

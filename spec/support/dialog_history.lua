@@ -8,7 +8,7 @@ local programs = require "spec.support.dialog_programs"
 
 local history = {}
 
-local function number_of(seed)
+local function outbox_id_of(seed)
   return ("91%010d"):format(seed)
 end
 
@@ -31,7 +31,7 @@ local function act(all, dice, seed, round)
     actions = { { type = "text", text = ("begin %s %d"):format(name, seed) } }
   end
   for _, action in ipairs(actions) do
-    local body = all:act(number_of(seed), action)
+    local body = all:act(outbox_id_of(seed), action)
     if dice:roll(10) == 1 then
       all:post(body) -- the provider repeats itself
     end
@@ -109,7 +109,7 @@ end
 function history.compare(reference, other, first, last)
   local differences = {}
   for seed = first, last do
-    local number = number_of(seed)
+    local number = outbox_id_of(seed)
     local what = difference(reference.seen[number] or {}, other.seen[number] or {})
     if what then
       differences[#differences + 1] = ("seed %d: %s"):format(seed, what)

@@ -50,7 +50,7 @@ function engine_rig.new(opts)
   end
   self.store = rig.open(opts.url)
   local client = {
-    deliver = function(_, payload)
+    transmit = function(_, payload)
       return deliver(self, payload)
     end,
   }

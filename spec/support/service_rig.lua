@@ -50,7 +50,7 @@ function rig_methods:new_bot(opts)
   end
   self.bot = cunnekt.bot(all)
   self.service = service.of(self.bot)
-  self.bot.client.deliver = function(_, payload)
+  self.bot.client.transmit = function(_, payload)
     self.delivered[#self.delivered + 1] = payload.text
     return { message_id = "wamid.out" .. #self.delivered, status = 200 }
   end

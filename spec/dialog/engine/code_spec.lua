@@ -205,7 +205,7 @@ describe("an old script", function()
   it("that was not kept is nowhere", function()
     for _, was in ipairs { "ff.abc", "ff.", "", "ff" } do
       local old, problem = code.old_script(dialogs, was)
-      assert.are.same({ nil, "the script of that time was not kept" }, { old, problem })
+      assert.are.same({ nil, "the store does not have the script that it began with" }, { old, problem })
     end
   end)
 

@@ -141,7 +141,7 @@ describe("a run", function()
       end)
       problems[#problems + 1] = problem
     end)
-    assert.matches("what step 1 gives cannot be kept", problems[1])
+    assert.matches("the result of step 1 cannot be stored", problems[1])
     assert.equal(problems[1], problems[2])
   end)
 
@@ -193,7 +193,7 @@ describe("a run", function()
       step(current, "http", "c", never)
     end)
     assert.are.same({ "diverged", 2, 'get "b"', 'http "c"' }, { err.kind, err.step, err.was, err.is_now })
-    assert.equal("the dialog 'it' does not do what it did before: step 2 was 'get', and is now 'http'", err.message)
+    assert.equal("the dialog 'it' differs from its journal: step 2 was 'get', and is now 'http'", err.message)
   end)
 
   it("notices another subject, and says nothing of it but to who looks into the store", function()
@@ -202,7 +202,7 @@ describe("a run", function()
     end, function(current)
       step(current, "get", "918888888888")
     end)
-    assert.equal("the dialog 'it' does not do what it did before: step 1, 'get', differs", err.message)
+    assert.equal("the dialog 'it' differs from its journal at step 1, 'get'", err.message)
     assert.equal('get "918888888888"', err.is_now)
   end)
 
@@ -248,7 +248,7 @@ describe("a run", function()
       assert.is_false((pcall(step, current, "get", "a", never)))
       error "caught"
     end)
-    assert.equal("diverged", second.doom.kind)
+    assert.equal("diverged", second.fatal.kind)
   end)
 
   it("passes on what is not the script's to catch, whatever the script does", function()
@@ -259,7 +259,7 @@ describe("a run", function()
           error(failure, 0)
         end)
       end)
-      assert.equal(failure, current.doom)
+      assert.equal(failure, current.fatal)
     end
   end)
 
@@ -375,14 +375,14 @@ describe("a run", function()
     local current, closed, problem = new(), 0, nil
     must(current, function()
       current.strand = task.new_strand()
-      task.go_on(current.strand, function()
+      task.resume(current.strand, function()
         local _ <close> = setmetatable({}, {
           __close = function()
             closed = closed + 1
             problem = select(2, pcall(step, task.running().run, "get", "a", never))
           end,
         })
-        task.park()
+        task.suspend()
       end)
     end)
     current:drop()

@@ -132,7 +132,7 @@ describe("the environment of a script", function()
     end)
 
     it("refuses an order that nobody could repeat", function()
-      assert.matches("keys are tables or functions", run_in(env, new_run(), "for _ in pairs { [{}] = 1, [print] = 2 } do end"))
+      assert.matches("keys that are tables or functions", run_in(env, new_run(), "for _ in pairs { [{}] = 1, [print] = 2 } do end"))
       assert.equal("fine", run_in(env, new_run(), "for _ in pairs { [{}] = 1 } do end return 'fine'"))
     end)
 
