@@ -425,6 +425,7 @@ function core.contact_behind(phone_number_id) end
 ---@field wal_pages? integer pages after which the write-ahead log is worked into the database
 ---@field queue_jobs? integer
 ---@field queue_bytes? integer
+---@field read_only? boolean leave the file as it is, and nothing beside it
 
 ---Opens a database, and makes it where there is none. Waits for the disk.
 ---@param path string ":memory:" for none
@@ -432,6 +433,12 @@ function core.contact_behind(phone_number_id) end
 ---@return cunnekt.store? store
 ---@return string? message
 function core.store_open(path, options) end
+
+---Looks at the file that store_open would open, and leaves no trace. Waits for the disk.
+---@param path string
+---@return {is_new: boolean, application_id: integer, user_version: integer, tables: string?}? found is_new: there is nothing yet; tables: their names, in lines, where the numbers do not tell whose database it is
+---@return string? message it is no database that could be opened
+function core.store_peek(path) end
 
 ---An SQLite database with a thread of its own, which commits whatever waits together.
 ---@class cunnekt.store

@@ -93,14 +93,12 @@ static bool is_in_use(const struct cnk_store *store, const struct cnk_backup *ba
     snprintf(reason, size, "it is the store itself");
     return true;
   }
-  char *name = NULL;
-  if (asprintf(&name, "%s-lock", backup->path) < 0)
+  if (access(backup->path, R_OK) != 0)
     return false;
-  bool has_lock = access(name, F_OK) == 0;
-  free(name);
-  int lock = has_lock ? cnk_lock_open(backup->path, reason, size) : -1;
-  cnk_lock_close(lock);
-  return has_lock && lock < 0;
+  struct cnk_lock lock;
+  bool is_free = cnk_lock_open(&lock, backup->path, true, reason, size);
+  cnk_lock_close(&lock);
+  return !is_free;
 }
 
 static bool begin(struct cnk_store *store, struct cnk_backup *backup)

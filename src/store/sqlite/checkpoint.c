@@ -45,7 +45,7 @@ static int prepare(struct cnk_store *store, const char *text, sqlite3_stmt **sta
 
 bool cnk_checkpoint_open(struct cnk_store *store)
 {
-  if (store->is_memory)
+  if (!store->has_log)
     return true;
   store->wal_pages = store->copied_pages = 0;
   store->round_at = store->options.wal_pages;
@@ -163,7 +163,7 @@ static void end_round(struct cnk_store *store, bool is_idle)
 
 static void advance(struct cnk_store *store, bool is_idle)
 {
-  if (store->is_memory || store->is_broken || !store->db)
+  if (!store->has_log || store->is_broken || !store->db)
     return;
   if (store->is_syncing)
     end_round(store, is_idle);
@@ -180,7 +180,7 @@ void cnk_checkpoint_after_batch(struct cnk_store *store)
 
 bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store)
 {
-  return !store->is_memory && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
+  return store->has_log && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
          store->wal_pages != store->idle_pages;
 }
 

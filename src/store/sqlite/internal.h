@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "store/sqlite/lock.h"
 #include "store/sqlite/store.h"
 
 /* Different statements: a program has some dozens. More of them mean that values were written into the text. */
@@ -72,7 +73,7 @@ struct cnk_store {
   struct cnk_loop *loop;
   struct cnk_store_options options;
   bool is_memory;
-  int lock;
+  bool has_log; /* neither in memory nor opened to read only */
 
   /* Loop thread. */
   struct cnk_resource resource;
@@ -113,6 +114,7 @@ struct cnk_store {
 
   /* Writer thread; the loop thread before it starts and after it has ended. */
   sqlite3 *db;
+  struct cnk_lock lock;
   sqlite3_stmt *statements[CNK_STORE_SQL_MAX];
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   bool is_compiling_request; /* the authorizer refuses what would break a batch */
@@ -131,7 +133,7 @@ struct cnk_store {
   uint32_t max_checkpoint_us;
 };
 
-/* connection.c: opens store->db and sets it up; false with a sentence. */
+/* connection.c: opens store->db and sets it up; false with a sentence. Opened again it must be the same file. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
 /* The compiled statement of a request; NULL with request->status set. */

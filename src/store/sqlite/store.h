@@ -28,6 +28,7 @@ struct cnk_store_options {
   int cache_kb;
   int wal_pages; /* so many new pages of log begin a round of checkpoints; it may grow to some dozen times this */
   size_t queue_requests, queue_bytes; /* more than this is not taken */
+  bool is_read_only;                  /* leaves no trace: the file stays as it is, and nothing appears beside it */
 };
 
 /* What an owner should begin with. */
