@@ -51,8 +51,8 @@ end
 
 local function check(target)
   local facts, err = target.store:facts()
-  local latest, problems
-  if facts then
+  local version, latest, problems = target.store.version or schema.version, nil, nil
+  if facts and version == schema.version then
     latest, err = target.store:latest_time()
   end
   if err then
@@ -65,7 +65,7 @@ local function check(target)
     end
   end
   return {
-    version = schema.version,
+    version = version,
     sqlite = facts.sqlite,
     bytes = facts.bytes,
     wal_bytes = target.store:stats().wal_bytes,

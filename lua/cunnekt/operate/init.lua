@@ -23,6 +23,7 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 ---@class cunnekt.operate.session
 ---@field is_running boolean whether a host runs on the store
 ---@field path string the store's file
+---@field version? integer of a store that is only read; 0: there is nothing in it yet
 
 -- ---- with a host ---------------------------------------------------------------------------------------------------
 
@@ -70,11 +71,15 @@ end
 
 -- ---- without a host ------------------------------------------------------------------------------------------------
 
-local function open_store(url, path, reason)
-  if not core.stat(path) then
+local function open_store(url, path, reason, is_read_only)
+  local found, problem = core.stat(path)
+  if not found and problem:find "^no such file" then
     return nil, errors.new("not_found", ("there is no store %s"):format(path))
+  elseif not found then
+    local sentence = "the store %s cannot be reached: %s; run this as the bot's user, or with sudo"
+    return nil, errors.new("store", sentence:format(path, problem))
   end
-  local opened, err = store.open(url)
+  local opened, err = (is_read_only and store.open_read_only or store.open)(url)
   if not opened then
     local message = err.message
     if message:find("in use", 1, true) then
@@ -89,9 +94,10 @@ end
 
 ---Opens a session on a store. Waits.
 ---@param url string "sqlite:FILE"
+---@param is_read_only? boolean without a host the store is only read: no byte of it changes
 ---@return cunnekt.operate.session? session
 ---@return cunnekt.error? err kind invalid, not_found or store
-function operate.reach(url)
+function operate.reach(url, is_read_only)
   local path, err = store.path(url)
   if not path then
     return nil, err
@@ -105,8 +111,12 @@ function operate.reach(url)
     self.is_running, self._socket = true, socket
     return self
   end
-  self._store, err = open_store(url, path, reason)
-  return self._store and self or nil, err
+  self._store, err = open_store(url, path, reason, is_read_only)
+  if not self._store then
+    return nil, err
+  end
+  self.version = is_read_only and self._store.version or nil
+  return self
 end
 
 ---Runs an operation. Waits.

@@ -42,12 +42,12 @@ function admission.judge(path, found)
   elseif id == 0 and tables == "none" and version ~= 0 then
     return nil, foreign:format(path)
   elseif version < 0 then
-    return nil, ("the store %s is of version %d, which there never was: it is damaged; restore a backup"):format(path, version)
+    return nil, ("the store is of version %d, which there never was: %s is damaged; restore a backup"):format(version, path)
   elseif version > schema.version then
-    local sentence = "the store %s is of version %d, and this program knows only %d: the program is too old"
-    return nil, sentence:format(path, version, schema.version)
+    local sentence = "the store is of version %d, and this program knows only %d: the program is too old"
+    return nil, sentence:format(version, schema.version)
   elseif version == 0 and tables and tables ~= "none" then
-    return nil, ("the store %s has tables and no version: it is damaged; restore a backup"):format(path)
+    return nil, ("the store has tables and no version: %s is damaged; restore a backup"):format(path)
   elseif id == 0 and version > 0 and tables ~= "own" then
     return nil, foreign:format(path)
   end

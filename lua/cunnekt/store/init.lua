@@ -2,6 +2,7 @@
 -- What must survive: events, conversations, values and messages, in the words of the bot. Each change is one job of the
 -- database's own thread, which commits whatever waits together. SQL is in this folder only.
 
+local admission = require "cunnekt.store.admission"
 local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -109,21 +110,41 @@ function store.path(url)
   return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
 end
 
-local function read_version(self)
-  local results, err = self:_run { { "PRAGMA user_version", want = "rows" } }
-  return results and results[1][1][1], err
+-- What the open database says of itself: also what only its log holds.
+local function read_identity(self)
+  local results, err = self:_run {
+    { "PRAGMA application_id", want = "rows" },
+    { "PRAGMA user_version", want = "rows" },
+    {
+      [[SELECT group_concat(name, char(10)) FROM sqlite_schema
+          WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\']],
+      want = "rows",
+    },
+  }
+  if not results then
+    return nil, err
+  end
+  local found = { application_id = results[1][1][1], user_version = results[2][1][1] }
+  -- Whoever adds a table to a database of ours may.
+  if found.application_id ~= schema.application_id or found.user_version == 0 then
+    found.tables = results[3][1][1] or ""
+  end
+  return found
 end
 
 local function migrate(self)
-  local version, err = read_version(self)
-  if not version then
+  local found, err = read_identity(self)
+  if not found then
     return nil, err
-  elseif version > schema.version then
-    return nil, store_error(("the store is of version %d; this program knows %d"):format(version, schema.version))
   end
-  local job = {}
-  for i, sql in ipairs(schema.upgrade(version)) do
-    job[i] = { sql }
+  local is_marked = found.application_id == schema.application_id
+  local version, problem = admission.judge(self._path, found)
+  if not version then
+    return nil, store_error(problem)
+  end
+  local job = { not is_marked and { ("PRAGMA application_id = %d"):format(schema.application_id) } or nil }
+  for _, sql in ipairs(schema.upgrade(version)) do
+    job[#job + 1] = { sql }
   end
   if #job == 0 then
     return true
@@ -151,11 +172,18 @@ function store.open(url, options)
   if not path then
     return nil, err
   end
+  if path ~= ":memory:" then
+    local version, problem = admission.look(path)
+    if not version then
+      return nil, store_error(problem)
+    end
+  end
   local db, message = core.store_open(path, options)
   if not db then
     return nil, store_error(message)
   end
   local self = setmetatable({
+    _path = path,
     is_kept = path ~= ":memory:", -- whether it outlives the process
     _db = db,
     _conversations = cache.new(cached_conversations),
@@ -174,24 +202,34 @@ function store.open(url, options)
   return self
 end
 
----The version of a store, which stays what it is. Waits for the disk.
+---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.
+---Only queries that its version understands can be run. Waits for the disk.
 ---@param url string of one that exists
----@return integer? version see store/schema.lua
+---@return table? store with the field `version`; 0: there is nothing in it yet
 ---@return cunnekt.error? err kind store or invalid
-function store.version(url)
+function store.open_read_only(url)
   local path, err = store.path(url)
   if not path then
     return nil, err
   end
-  local db, message = core.store_open(path)
-  if not db then
-    return nil, store_error(message)
+  local found, problem = core.store_peek(path)
+  local db
+  if found then
+    db, problem = core.store_open(path, { read_only = true })
   end
-  local self = setmetatable({ _db = db }, store_mt)
-  local version
-  version, err = read_version(self)
+  if not db then
+    return nil, store_error(problem)
+  end
+  local self = setmetatable({ is_kept = true, _db = db, _path = path }, store_mt)
+  found, err = read_identity(self)
+  if found then
+    self.version, problem = admission.judge(path, found)
+  end
+  if self.version then
+    return self
+  end
   self:close()
-  return version, err
+  return nil, err or store_error(problem)
 end
 
 ---Whether a change could be written now; cheap.
