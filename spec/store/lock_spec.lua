@@ -36,6 +36,15 @@ describe("the lock of a database", function()
     assert.equal("opened\n", open_elsewhere())
   end)
 
+  it("has its file again with the next commit", function()
+    local db = assert(database.open { path = path })
+    assert(os.remove(path .. "-lock"))
+    assert(db:run { { "CREATE TABLE item (n)" } })
+    assert.equal(core.pid() .. "\n", process.read(path .. "-lock"))
+    assert.equal(("the store spec.db is in use by process %d\n"):format(core.pid()), open_elsewhere())
+    db:close()
+  end)
+
   -- Closing any descriptor of a file ends the locks that its process has on it, SQLite's too.
   it("refuses a second store of the same process without ending the locks of the first", function()
     local function locks()

@@ -182,10 +182,18 @@ static int peek(lua_State *L)
   return 1;
 }
 
+/* store:is_writable() -> true | false, why not */
 static int read_writable(lua_State *L)
 {
-  lua_pushboolean(L, cnk_store_is_writable(check_store(L)->store));
-  return 1;
+  struct cnk_store *store = check_store(L)->store;
+  char message[160];
+  bool is_writable = cnk_store_is_writable(store);
+  lua_pushboolean(L, is_writable);
+  if (is_writable)
+    return 1;
+  cnk_store_read_trouble(store, message, sizeof message);
+  lua_pushstring(L, message);
+  return 2;
 }
 
 static int read_stats(lua_State *L)

@@ -478,7 +478,8 @@ function store:backup(path, done) end
 ---@param done? fun(ok: boolean?, message: string?, code: string?)
 function store:close(done) end
 
----@return boolean is_writable false while the disk is full or fails
+---@return boolean is_writable false while the disk is full or fails, or the files are not in their places
+---@return string? problem why not
 function store:is_writable() end
 
 ---Counts since it was opened, and what is queued now.

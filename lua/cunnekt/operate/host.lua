@@ -39,7 +39,7 @@ local function about(target)
     started_at = service and service.started_at,
     listen = service and service:address(),
     unready = service and monitor.unready(service),
-    is_writable = target.store:is_writable(),
+    is_writable = (target.store:is_writable()),
     pending = waiting.pending,
     queued = waiting.queued,
     dead = dead_letters.dead,

@@ -23,6 +23,7 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 ---@class cunnekt.operate.session
 ---@field is_running boolean whether a host runs on the store
 ---@field path string the store's file
+---@field unready? string why the host accepts no events now
 ---@field version? integer of a store that is only read; 0: there is nothing in it yet
 
 -- ---- with a host ---------------------------------------------------------------------------------------------------
@@ -48,14 +49,16 @@ local function call_host(socket, name, args)
   return nil, errors.new(problem.kind, problem.message)
 end
 
--- Whether a host answers at a socket: true, or nil and why not, if there is a socket.
+-- Whether a host answers at a socket: true, and why it accepts no events; or nil and why not, if there is a socket.
 local function find_host(socket)
   if not core.stat(socket) then
     return nil, nil
   end
-  local answer, err = http.get("http://cunnekt/healthz", { unix = socket, timeout = patience })
-  if answer then
-    return answer.status == 200, answer.status ~= 200 and "something else answers at its socket" or nil
+  local answer, err = http.get("http://cunnekt/readyz", { unix = socket, timeout = patience })
+  if answer and (answer.status == 200 or answer.status == 503) then
+    return true, answer.status == 503 and answer.body:match "^[^\n]*" or nil
+  elseif answer then
+    return nil, "something else answers at its socket"
   elseif err.kind == "timeout" then
     return nil, ("it has not answered for %d seconds"):format(patience)
   end
@@ -108,7 +111,7 @@ function operate.reach(url, is_read_only)
   local socket = admin_server.socket_of(path)
   local is_there, reason = find_host(socket)
   if is_there then
-    self.is_running, self._socket = true, socket
+    self.is_running, self._socket, self.unready = true, socket, reason
     return self
   end
   self._store, err = open_store(url, path, reason, is_read_only)

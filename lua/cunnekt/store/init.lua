@@ -34,7 +34,7 @@ local function store_error(message, code)
 end
 
 -- What the disk says, not the job: while it lasts, webhooks are answered with 503 and nothing is lost.
-local is_illness = { full = true, io = true, read_only = true, corrupt = true }
+local is_illness = { full = true, io = true, read_only = true, corrupt = true, moved = true }
 
 -- Says in the log when the database cannot be written any more, and when it can again.
 local function note_health(self, results, problem, code)
@@ -234,8 +234,12 @@ end
 
 ---Whether a change could be written now; cheap.
 ---@return boolean
+---@return string? problem why not
 function store_methods:is_writable()
-  return not self._is_closed and self._db:is_writable()
+  if self._is_closed then
+    return false, "it is closed"
+  end
+  return self._db:is_writable()
 end
 
 ---What the database's thread has done so far, and what is queued for it; see core.store_open.

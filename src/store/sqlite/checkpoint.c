@@ -96,6 +96,7 @@ static void checkpoint(struct cnk_store *store, int mode)
   uint64_t began = uv_hrtime();
   if (sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied) == SQLITE_OK)
     store->copied_pages = copied;
+  cnk_guard_note_size(&store->guard, &store->lock);
   uint32_t took_us = (uint32_t)((uv_hrtime() - began) / 1000);
   if (took_us > store->max_checkpoint_us)
     store->max_checkpoint_us = took_us;
@@ -163,7 +164,7 @@ static void end_round(struct cnk_store *store, bool is_idle)
 
 static void advance(struct cnk_store *store, bool is_idle)
 {
-  if (!store->has_log || store->is_broken || !store->db)
+  if (!store->has_log || store->is_broken || !store->db || store->guard.state != CNK_GUARD_WELL)
     return;
   if (store->is_syncing)
     end_round(store, is_idle);
@@ -187,6 +188,27 @@ bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store)
 void cnk_checkpoint_idle(struct cnk_store *store)
 {
   advance(store, true);
+}
+
+bool cnk_checkpoint_save(struct cnk_store *store)
+{
+  if (!store->has_log || !store->db || store->is_broken)
+    return false;
+  if (store->is_syncing) {
+    store->is_syncing = false;
+    store->is_broken = cnk_sync_take(store, true) == CNK_SYNC_FAILED;
+  }
+  int in_log = 0, copied = 0;
+  if (store->is_broken)
+    return false;
+  unpin(store);
+  if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK ||
+      in_log != copied)
+    return false;
+  cnk_guard_note_size(&store->guard, &store->lock);
+  store->wal_pages = store->copied_pages = 0;
+  store->round_at = store->options.wal_pages;
+  return true;
 }
 
 bool cnk_checkpoint_close(struct cnk_store *store)

@@ -103,6 +103,7 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   (void)schema;
   struct cnk_store *store = context;
   store->wal_pages = pages;
+  store->has_commits = true;
   atomic_store(&store->is_writable, true);
   return SQLITE_OK;
 }
@@ -176,16 +177,33 @@ bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
   if (status != SQLITE_OK)
     return refuse(store, store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(status), message, size);
   sqlite3_wal_hook(store->db, on_commit, store);
+  store->has_commits = false;
   if (!cnk_checkpoint_open(store))
     return refuse(store, "it cannot be read a second time", message, size);
+  if (store->has_log && !cnk_guard_open(&store->guard, &store->lock, store->options.path, store->given_path))
+    return refuse(store, "not enough memory", message, size);
   return true;
+}
+
+/* Whether SQLite may remove the log as it closes the database. It does so by name: where the files are not in their places,
+ * the log of that name may be another database's. */
+static bool may_remove_log(struct cnk_store *store)
+{
+  if (!store->guard.is_open)
+    return !store->options.is_read_only;
+  enum cnk_guard_state state = cnk_guard_check(&store->guard, &store->lock, store->has_commits);
+  if (state == CNK_GUARD_NO_LOG || state == CNK_GUARD_NO_FILE)
+    cnk_checkpoint_save(store);
+  return state == CNK_GUARD_WELL;
 }
 
 void cnk_connection_close(struct cnk_store *store)
 {
-  /* Where the checkpoint failed, the log must not be removed. */
-  if ((!cnk_checkpoint_close(store) || store->options.is_read_only) && store->db)
+  bool is_removing = may_remove_log(store);
+  is_removing = cnk_checkpoint_close(store) && is_removing;
+  if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  cnk_guard_close(&store->guard);
   for (unsigned i = 0; i < CNK_STORE_SQL_MAX; i++) {
     sqlite3_finalize(store->statements[i]);
     store->statements[i] = NULL;

@@ -33,6 +33,7 @@ static void free_names(struct cnk_store *store)
 {
   free((char *)store->options.path);
   free((char *)store->options.vfs);
+  free(store->given_path);
 }
 
 static void free_store(struct cnk_store *store)
@@ -244,6 +245,7 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   store->is_memory = strcmp(options->path, ":memory:") == 0;
   store->has_log = !store->is_memory && !options->is_read_only;
   store->options.path = store->is_memory ? strdup(options->path) : cnk_lock_resolve(options->path);
+  store->given_path = strdup(options->path);
   store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
   store->lock = CNK_LOCK_NONE;
   store->references = 1;
@@ -254,7 +256,8 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   cnk_store_requests_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
-  if (!store->options.path || (options->vfs && !store->options.vfs) || uv_mutex_init(&store->mutex) != 0) {
+  if (!store->options.path || !store->given_path || (options->vfs && !store->options.vfs) ||
+      uv_mutex_init(&store->mutex) != 0) {
     free_names(store);
     free(store);
     return NULL;
@@ -313,6 +316,13 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
 bool cnk_store_is_writable(const struct cnk_store *store)
 {
   return atomic_load(&store->is_writable);
+}
+
+void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size)
+{
+  uv_mutex_lock(&store->mutex);
+  snprintf(message, size, "%s", cnk_store_is_writable(store) ? "" : store->trouble);
+  uv_mutex_unlock(&store->mutex);
 }
 
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)

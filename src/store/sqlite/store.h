@@ -18,6 +18,7 @@ enum cnk_store_code {
   CNK_STORE_UNCHANGED = -1, /* a statement with CNK_STATEMENT_MUST_CHANGE changed nothing */
   CNK_STORE_TOO_MANY = -2,  /* more rows or bytes than the request may give */
   CNK_STORE_CLOSED = -3,
+  CNK_STORE_MOVED = -4, /* the files were deleted, moved or replaced while they were open */
 };
 
 struct cnk_store_options {
@@ -80,6 +81,8 @@ void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task);
 
 /* Cheap: asked before a webhook is taken. */
 bool cnk_store_is_writable(const struct cnk_store *store);
+/* Why it is not, as a sentence in `message`; empty when it is. */
+void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size);
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store);
 
 /* `on_shut` is called with `context` when the store is closed by the end of its loop, not by cnk_store_close(). */
