@@ -340,6 +340,12 @@ function core.folder() end
 ---@return string? message
 function core.stat(path) end
 
+---What tells a file from every other one of its file system.
+---@param path string
+---@return integer? inode
+---@return string? message
+function core.inode(path) end
+
 ---How much this user may still write to the file system that holds a path.
 ---@param path string must exist
 ---@return integer? bytes

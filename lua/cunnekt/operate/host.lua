@@ -80,7 +80,11 @@ local function backup(target, args)
     return nil, errors.new("invalid", "the path of a backup must be absolute")
   end
   local ok, err = target.store:backup(args.path)
-  return ok and { path = args.path, bytes = (core.stat(args.path) or {}).size } or nil, err
+  if not ok then
+    return nil, err
+  end
+  -- With the inode the command line finds out whether it sees the same file: a host may have folders of its own.
+  return { path = args.path, bytes = (core.stat(args.path) or {}).size, inode = core.inode(args.path) }
 end
 
 ---@type table<string, cunnekt.operate.operation>

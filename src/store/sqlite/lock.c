@@ -113,7 +113,7 @@ static void write_owner(const struct cnk_lock *lock)
 
 /* flock, not fcntl: it also conflicts between two stores of one process, and closing some other descriptor of the file
  * does not drop it. */
-static bool lock_file(struct cnk_lock *lock, const char *path)
+static bool lock_beside(struct cnk_lock *lock, const char *path)
 {
   lock->file = open_file(path, O_RDWR | O_CREAT);
   if (lock->file < 0)
@@ -131,7 +131,7 @@ static bool lock_file(struct cnk_lock *lock, const char *path)
 void cnk_lock_renew(struct cnk_lock *lock, const char *path)
 {
   struct cnk_lock fresh = *lock;
-  if (!lock_file(&fresh, path))
+  if (!lock_beside(&fresh, path))
     return;
   if (lock->file >= 0)
     close(lock->file);
@@ -142,7 +142,7 @@ void cnk_lock_renew(struct cnk_lock *lock, const char *path)
 
 /* A lock of the open file: other than fcntl's usual ones it does not end when some descriptor of the file is closed.
  * Systems and file systems without such locks have the lock file only. */
-static bool lock_byte(int descriptor, bool is_reader)
+bool cnk_lock_file(int descriptor, bool is_reader)
 {
 #ifdef F_OFD_SETLK
   struct flock wanted = {
@@ -190,9 +190,9 @@ bool cnk_lock_open(struct cnk_lock *lock, const char *path, bool is_reader, char
   lock->database = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
   if (lock->database < 0 || fstat(lock->database, &found) != 0)
     return fail(lock, path, errno, message, size);
-  if (!lock_byte(lock->database, is_reader))
+  if (!cnk_lock_file(lock->database, is_reader))
     return refuse(lock, path, message, size);
-  if (is_reader ? owner_of(path) > 0 : !lock_file(lock, path)) {
+  if (is_reader ? owner_of(path) > 0 : !lock_beside(lock, path)) {
     if (is_reader || errno == EWOULDBLOCK)
       return refuse(lock, path, message, size);
     return fail(lock, path, errno, message, size);

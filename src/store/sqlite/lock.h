@@ -35,6 +35,9 @@ void cnk_lock_renew(struct cnk_lock *lock, const char *path);
 /* Whether this process has locked a file. Nobody may open and close it then, for that ends SQLite's locks on it. */
 bool cnk_lock_is_held_here(const struct stat *file);
 
+/* The lock of a database on an open file, without the file beside it: kept until the descriptor is closed. */
+bool cnk_lock_file(int descriptor, bool is_reader);
+
 /* The absolute path of a file that may not exist yet, without symbolic links, so that each database has one lock; to
  * be freed. Falls back to a copy of `path`; NULL without memory. */
 char *cnk_lock_resolve(const char *path);

@@ -186,6 +186,12 @@ static bool read_header(int descriptor, unsigned char header[HEADER_BYTES])
          memcmp(header, database_magic, sizeof database_magic) == 0;
 }
 
+int32_t cnk_peek_application_id(int descriptor)
+{
+  unsigned char header[HEADER_BYTES];
+  return read_header(descriptor, header) ? read_number(header + APPLICATION_ID_AT) : 0;
+}
+
 bool cnk_peek(const char *path, struct cnk_peek *out, char *message, size_t size)
 {
   *out = (struct cnk_peek){0};

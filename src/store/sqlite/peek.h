@@ -19,6 +19,9 @@ struct cnk_peek {
 /* Looks at the file that a store would open. False with a sentence in `message`: it cannot be a store. */
 bool cnk_peek(const char *path, struct cnk_peek *out, char *message, size_t size);
 
+/* The application_id in the header of an open file; 0 when it is no database, or has none. */
+int32_t cnk_peek_application_id(int descriptor);
+
 /* Opens a database to read, with what is in its log; `path` has no symbolic links. Gives SQLite's code and, as
  * sqlite3_open() does, a connection to close in any case. Until it is closed nobody else may write to the database. */
 int cnk_peek_open(const char *path, const char *vfs, sqlite3 **db);
