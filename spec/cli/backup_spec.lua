@@ -131,6 +131,27 @@ describe("cunnekt backup", function()
     assert.equal(200, post(1))
   end)
 
+  it("leaves nothing behind when it is interrupted", function()
+    kept:start()
+    kept:stop()
+    local db = assert(database.open { path = kept.path })
+    for i = 1, 20 do
+      assert(db:run { { "INSERT INTO value VALUES (?, zeroblob(10000000))", i } })
+    end
+    db:close()
+    local part = kept.folder.path .. "/copy.db.part"
+    local running = process.start({ process.host, "backup", "copy.db" }, { cwd = kept.folder.path })
+    process.wait_until("the copy to begin", function()
+      return core.stat(part)
+    end)
+    running:signal "INT"
+    local result = running:wait()
+    assert.equal(1, result.code)
+    assert.matches("cannot back up to %S+copy%.db: the store was closed", result.err)
+    assert.is_nil(core.stat(part))
+    assert.is_nil(core.stat(kept.folder.path .. "/copy.db"))
+  end)
+
   it("exits with 2 for a mistake on the command line", function()
     assert.equal(2, kept:run("backup").code)
     assert.equal(2, kept:run("backup", "a", "b").code)

@@ -142,6 +142,49 @@ describe("cunnekt doctor", function()
     assert.matches("wrong the store cannot be opened", text)
   end)
 
+  it("tells the truth about a copy, and leaves it as it is", function()
+    kept:start(function(bot)
+      bot:on("text", function()
+        error "no"
+      end)
+    end)
+    kept:say "x"
+    kept:wait_for_events("dead", 1)
+    assert.equal(0, kept:run("backup", "copy.db").code)
+    local before = process.run({ "sh", "-c", "sha256sum copy.db; ls" }, { cwd = kept.folder.path }).out
+    local result = doctor { "--store", "sqlite:copy.db" }
+    assert.equal(0, result.code, result.out)
+    assert.matches("\nnote  no host runs on the store\n", result.out)
+    assert.matches("\nok    the store is of version 3 and has %S+ %S+\n", result.out)
+    assert.matches("\nok    its integrity was checked and is sound\n", result.out)
+    assert.matches("\nok    waiting: 0 events to be handled, 0 messages to be sent\n", result.out)
+    assert.matches("\nnote  1 dead letter; see", result.out)
+    assert.equal(before, process.run({ "sh", "-c", "sha256sum copy.db; ls" }, { cwd = kept.folder.path }).out)
+    -- A copy of an earlier version is not brought up to date.
+    local db = assert(database.open { path = kept.folder.path .. "/copy.db" })
+    assert(db:run { { "ALTER TABLE event ADD COLUMN due REAL" }, { "PRAGMA user_version = 2" } })
+    db:close()
+    before = process.run({ "sha256sum", kept.folder.path .. "/copy.db" }).out
+    result = doctor { "--store", "sqlite:copy.db" }
+    assert.matches("the store is of version 2; the next start brings it to 3\n", result.out)
+    assert.matches("\nok    its integrity was checked and is sound\n", result.out)
+    assert.equal(before, process.run({ "sha256sum", kept.folder.path .. "/copy.db" }).out)
+    -- Damage in the middle of the file, which its head does not show.
+    os.execute(("dd if=/dev/zero of=%s/copy.db bs=4096 seek=1 count=6 conv=notrunc 2> /dev/null"):format(kept.folder.path))
+    result = doctor { "--store", "sqlite:copy.db" }
+    assert.equal(1, result.code)
+    assert.matches("\nWRONG the store ", result.out)
+  end)
+
+  it("finds another program's file, and leaves it as it is", function()
+    process.run({ "sqlite3", kept.path, "CREATE TABLE song (title)" })
+    local before = process.run({ "sh", "-c", "sha256sum *" }, { cwd = kept.folder.path }).out
+    local result = doctor()
+    assert.equal(1, result.code)
+    assert.matches("\nWRONG the store cunnekt%.db is another program's database: choose another file", result.out)
+    assert.equal(before, process.run({ "sh", "-c", "sha256sum *" }, { cwd = kept.folder.path }).out)
+  end)
+
   it("finds a clock that was set back", function()
     kept:start(function(bot)
       bot:on("text", function()

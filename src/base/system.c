@@ -27,6 +27,16 @@ int cnk_system_stat(const char *path, struct cnk_system_file *out)
   return status;
 }
 
+int cnk_system_inode(const char *path, uint64_t *out)
+{
+  uv_fs_t request;
+  int status = uv_fs_stat(NULL, &request, path, NULL);
+  if (status == 0)
+    *out = request.statbuf.st_ino;
+  uv_fs_req_cleanup(&request);
+  return status;
+}
+
 int cnk_system_disk_free(const char *path, uint64_t *out)
 {
   uv_fs_t request;

@@ -19,6 +19,8 @@ struct cnk_system_file {
 /* These return 0, or a libuv error, which is negative; cnk_system_error() has a sentence for it. */
 int cnk_system_folder(char *out, size_t size);
 int cnk_system_stat(const char *path, struct cnk_system_file *out);
+/* What tells a file from every other one of its file system. */
+int cnk_system_inode(const char *path, uint64_t *out);
 /* Bytes that this user may still write to the file system that holds `path`. */
 int cnk_system_disk_free(const char *path, uint64_t *out);
 /* Bytes of this process in memory; waits for no disk. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bind/store.h"
+#include "store/sqlite/peek.h"
 
 #define STORE "cunnekt.store"
 
@@ -131,6 +132,9 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.wal_pages = (int)cnk_bind_opt_integer(L, 2, "wal_pages", options.wal_pages);
   options.queue_requests = (size_t)cnk_bind_opt_integer(L, 2, "queue_jobs", (lua_Integer)options.queue_requests);
   options.queue_bytes = (size_t)cnk_bind_opt_integer(L, 2, "queue_bytes", (lua_Integer)options.queue_bytes);
+  lua_getfield(L, 2, "read_only");
+  options.is_read_only = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   return options;
 }
 
@@ -154,10 +158,42 @@ static int open_store(lua_State *L)
   return 1;
 }
 
+/* core.store_peek(path) -> {is_new, application_id, user_version, tables} | nil, message. Waits for the disk. */
+static int peek(lua_State *L)
+{
+  struct cnk_peek found;
+  char message[300];
+  if (!cnk_peek(luaL_checkstring(L, 1), &found, message, sizeof message)) {
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    return 2;
+  }
+  lua_createtable(L, 0, 4);
+  lua_pushboolean(L, found.is_new);
+  lua_setfield(L, -2, "is_new");
+  lua_pushinteger(L, found.application_id);
+  lua_setfield(L, -2, "application_id");
+  lua_pushinteger(L, found.user_version);
+  lua_setfield(L, -2, "user_version");
+  if (found.has_tables) {
+    lua_pushlstring(L, found.tables, found.tables_size);
+    lua_setfield(L, -2, "tables");
+  }
+  return 1;
+}
+
+/* store:is_writable() -> true | false, why not */
 static int read_writable(lua_State *L)
 {
-  lua_pushboolean(L, cnk_store_is_writable(check_store(L)->store));
-  return 1;
+  struct cnk_store *store = check_store(L)->store;
+  char message[160];
+  bool is_writable = cnk_store_is_writable(store);
+  lua_pushboolean(L, is_writable);
+  if (is_writable)
+    return 1;
+  cnk_store_read_trouble(store, message, sizeof message);
+  lua_pushstring(L, message);
+  return 2;
 }
 
 static int read_stats(lua_State *L)
@@ -218,6 +254,8 @@ void cnk_bind_open_store(lua_State *L)
   cnk_bind_class(L, STORE, methods, collect);
   lua_pushcfunction(L, open_store);
   lua_setfield(L, -2, "store_open");
+  lua_pushcfunction(L, peek);
+  lua_setfield(L, -2, "store_peek");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "store_null");
 }

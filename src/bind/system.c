@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of base/system.h: core.folder, stat, disk_free, memory, libraries, pid. */
+/* The Lua face of base/system.h: core.folder, stat, inode, disk_free, memory, libraries, pid. */
 #include "bind/bind.h"
 
 #include <limits.h>
@@ -38,6 +38,17 @@ static int stat_file(lua_State *L)
   lua_setfield(L, -2, "mode");
   lua_pushstring(L, found.kind);
   lua_setfield(L, -2, "kind");
+  return 1;
+}
+
+/* core.inode(path) -> integer, or nil and a message */
+static int inode(lua_State *L)
+{
+  uint64_t number = 0;
+  int status = cnk_system_inode(luaL_checkstring(L, 1), &number);
+  if (status != 0)
+    return push_failure(L, status);
+  lua_pushinteger(L, (lua_Integer)number);
   return 1;
 }
 
@@ -85,6 +96,7 @@ static int pid(lua_State *L)
 static const luaL_Reg functions[] = {
     {"folder",    folder   },
     {"stat",      stat_file},
+    {"inode",     inode    },
     {"disk_free", disk_free},
     {"memory",    memory   },
     {"libraries", libraries},

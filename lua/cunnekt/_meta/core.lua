@@ -340,6 +340,12 @@ function core.folder() end
 ---@return string? message
 function core.stat(path) end
 
+---What tells a file from every other one of its file system.
+---@param path string
+---@return integer? inode
+---@return string? message
+function core.inode(path) end
+
 ---How much this user may still write to the file system that holds a path.
 ---@param path string must exist
 ---@return integer? bytes
@@ -425,6 +431,7 @@ function core.contact_behind(phone_number_id) end
 ---@field wal_pages? integer pages after which the write-ahead log is worked into the database
 ---@field queue_jobs? integer
 ---@field queue_bytes? integer
+---@field read_only? boolean leave the file as it is, and nothing beside it
 
 ---Opens a database, and makes it where there is none. Waits for the disk.
 ---@param path string ":memory:" for none
@@ -432,6 +439,12 @@ function core.contact_behind(phone_number_id) end
 ---@return cunnekt.store? store
 ---@return string? message
 function core.store_open(path, options) end
+
+---Looks at the file that store_open would open, and leaves no trace. Waits for the disk.
+---@param path string
+---@return {is_new: boolean, application_id: integer, user_version: integer, tables: string?}? found is_new: there is nothing yet; tables: their names, in lines, where the numbers do not tell whose database it is
+---@return string? message it is no database that could be opened
+function core.store_peek(path) end
 
 ---An SQLite database with a thread of its own, which commits whatever waits together.
 ---@class cunnekt.store
@@ -471,7 +484,8 @@ function store:backup(path, done) end
 ---@param done? fun(ok: boolean?, message: string?, code: string?)
 function store:close(done) end
 
----@return boolean is_writable false while the disk is full or fails
+---@return boolean is_writable false while the disk is full or fails, or the files are not in their places
+---@return string? problem why not
 function store:is_writable() end
 
 ---Counts since it was opened, and what is queued now.

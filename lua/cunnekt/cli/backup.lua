@@ -3,7 +3,10 @@
 -- copy is an operation (operate/host.lua), made by the store itself.
 
 local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
 local store_command = require "cunnekt.cli.store_command"
+local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
 local words = require "cunnekt.base.words"
 
@@ -21,6 +24,11 @@ DESCRIPTION
        copy itself, page by page between its commits, and keeps serving. FILE
        appears when the copy is complete and on the disk; until then it is
        FILE.part. An older FILE is replaced, but never a store that is in use.
+       A FILE.part that a killed process left is removed by the next backup into
+       its folder.
+
+       A running host needs the right to write to the folder of FILE. Where it
+       has none, as under systemd, name a file beside its store, and move that.
 
        Use this instead of cp: the database file alone may lack recent commits.
        The copy contains customers' telephone numbers and texts.
@@ -43,6 +51,44 @@ EXAMPLES
        cunnekt doctor --store sqlite:/var/backups/shop-Mon.db
 ]]
 
+-- Where a running bot can certainly write.
+local function advice(session)
+  local folder = session.path:match "^(.*)/[^/]*$" or core.folder()
+  return ("name a file in its own folder, %s, and move it from there"):format(folder == "" and "/" or folder)
+end
+
+-- The bot's user may write to few places, and those of the operator are others.
+local function with_advice(err, session)
+  local message = err.message
+  if session.is_running and (message:find "Permission denied" or message:find "Read%-only" or message:find "No such file") then
+    message = ("%s; the running bot writes the copy: %s"):format(message, advice(session))
+  end
+  return errors.new(err.kind, message)
+end
+
+-- Without a host this process makes the copy: interrupted, it removes what there is of it.
+local function watch_signals(session)
+  local handles = {}
+  for i, name in ipairs { "SIGTERM", "SIGINT" } do
+    handles[i] = core.signal(name, function()
+      task.spawn(session.close, session)
+    end)
+  end
+  return function()
+    for _, handle in ipairs(handles) do
+      handle:close()
+    end
+  end
+end
+
+local function show(parsed, result)
+  if parsed.json then
+    io.stdout:write(json.encode { path = result.path, bytes = result.bytes }, "\n")
+  else
+    print(("%s: %s"):format(parsed.file, words.count(result.bytes or 0, "byte")))
+  end
+end
+
 ---@param args string[]
 ---@return integer code
 function backup.run(args)
@@ -59,9 +105,24 @@ function backup.run(args)
     -- The host may run in another folder.
     path = ("%s/%s"):format(core.folder(), path)
   end
-  return store_command.run("backup", parsed, "store.backup", { path = path }, function(result)
-    print(("%s: %s"):format(parsed.file, words.count(result.bytes or 0, "byte")))
-  end)
+  local session
+  session, code = store_command.open("backup", parsed)
+  if not session then
+    return code or 1
+  end
+  local unwatch = session.is_running and function() end or watch_signals(session)
+  local result, err = session:call("store.backup", { path = path })
+  unwatch()
+  session:close()
+  local inode = core.inode(path)
+  if not result then
+    return store_command.fail("backup", with_advice(err, session))
+  elseif not inode or inode ~= (result.inode or inode) then
+    local sentence = "the running bot wrote %s where only it can see it (systemd's PrivateTmp does so); %s"
+    return store_command.fail("backup", errors.new("store", sentence:format(path, advice(session))))
+  end
+  show(parsed, result)
+  return 0
 end
 
 return backup

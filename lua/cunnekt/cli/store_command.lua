@@ -149,6 +149,8 @@ function store_command.open(command, parsed)
       return nil, usage.mistake(command, err.message)
     end
     return nil, store_command.fail(command, err)
+  elseif session.unready then
+    io.stderr:write(("cunnekt %s: the host accepts no events now: %s\n"):format(command, session.unready))
   end
   return session
 end

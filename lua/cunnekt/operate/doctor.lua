@@ -135,6 +135,9 @@ end
 
 local function add_check(add, found)
   add("ok", "store", "the store is of version %d and has %s", found.version, words.size(found.bytes))
+  if found.version < schema.version then
+    add("note", "store", "the store is of version %d; the next start brings it to %d", found.version, schema.version)
+  end
   if not found.problems then
     add("note", "store", "its integrity was not checked, since it is large and in use; check a copy made by cunnekt backup")
   elseif #found.problems == 0 then
@@ -151,20 +154,6 @@ local function add_check(add, found)
     local seconds = math.floor(found.latest_time - clock.now())
     add("wrong", "clock", "the clock was set back: the store has seen a time %d s later", seconds)
   end
-end
-
--- Whether the store can be opened without migrating it, which a check must not do.
-local function has_right_version(add, url)
-  local version, err = store.version(url)
-  if not version then
-    add("wrong", "store", "the store cannot be opened: %s", err.message)
-  elseif version < schema.version then
-    add("note", "store", "the store is of version %d; the next start brings it to %d", version, schema.version)
-  elseif version > schema.version then
-    local sentence = "the store is of version %d, and this program knows only %d: the program is too old"
-    add("wrong", "store", sentence, version, schema.version)
-  end
-  return version == schema.version
 end
 
 local function inspect(add, session)
@@ -184,28 +173,34 @@ local function inspect(add, session)
   return { is_running = about.is_running, bytes = found.bytes, sqlite = found.sqlite }
 end
 
+local function add_unreachable(add, path, err)
+  if err.kind == "not_found" then
+    add("note", "store", "there is no store %s yet; the first run makes it", path)
+  elseif err.message:find "^the store" then
+    add("wrong", "store", "%s", err.message)
+  else
+    add("wrong", "store", "the store cannot be opened: %s", err.message)
+  end
+end
+
 local function add_store(add, url)
   local path, err = store.path(url)
   if not path or path == ":memory:" then
     add(path and "note" or "wrong", "store", "%s", path and "the store memory: ends with its host" or err.message)
     return {}
-  elseif not core.stat(path) then
-    add("note", "store", "there is no store %s yet; the first run makes it", path)
-    add_disk(add, path, 0)
-    return {}
   elseif is_open_to_others(path) then
     add("note", "store", "other users of this machine can read the store, with customers' numbers and texts; chmod 600 it")
   end
-  -- A running host has migrated it already.
   local found = {}
-  if operate.is_running(path) or has_right_version(add, url) then
-    local session
-    session, err = operate.reach(url)
-    if session then
-      found = inspect(add, session) or {}
-    else
-      add("wrong", "store", "%s", err.message)
-    end
+  local session
+  session, err = operate.reach(url, true)
+  if not session then
+    add_unreachable(add, path, err)
+  elseif session.version == 0 then
+    add("note", "store", "there is nothing in the store %s yet; the first run fills it", path)
+    session:close()
+  else
+    found = inspect(add, session) or {}
   end
   add_disk(add, path, found.bytes or (core.stat(path) or {}).size or 0)
   return found

@@ -39,7 +39,7 @@ local function about(target)
     started_at = service and service.started_at,
     listen = service and service:address(),
     unready = service and monitor.unready(service),
-    is_writable = target.store:is_writable(),
+    is_writable = (target.store:is_writable()),
     pending = waiting.pending,
     queued = waiting.queued,
     dead = dead_letters.dead,
@@ -51,8 +51,8 @@ end
 
 local function check(target)
   local facts, err = target.store:facts()
-  local latest, problems
-  if facts then
+  local version, latest, problems = target.store.version or schema.version, nil, nil
+  if facts and version == schema.version then
     latest, err = target.store:latest_time()
   end
   if err then
@@ -65,7 +65,7 @@ local function check(target)
     end
   end
   return {
-    version = schema.version,
+    version = version,
     sqlite = facts.sqlite,
     bytes = facts.bytes,
     wal_bytes = target.store:stats().wal_bytes,
@@ -80,7 +80,11 @@ local function backup(target, args)
     return nil, errors.new("invalid", "the path of a backup must be absolute")
   end
   local ok, err = target.store:backup(args.path)
-  return ok and { path = args.path, bytes = (core.stat(args.path) or {}).size } or nil, err
+  if not ok then
+    return nil, err
+  end
+  -- With the inode the command line finds out whether it sees the same file: a host may have folders of its own.
+  return { path = args.path, bytes = (core.stat(args.path) or {}).size, inode = core.inode(args.path) }
 end
 
 ---@type table<string, cunnekt.operate.operation>

@@ -23,6 +23,8 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 ---@class cunnekt.operate.session
 ---@field is_running boolean whether a host runs on the store
 ---@field path string the store's file
+---@field unready? string why the host accepts no events now
+---@field version? integer of a store that is only read; 0: there is nothing in it yet
 
 -- ---- with a host ---------------------------------------------------------------------------------------------------
 
@@ -47,14 +49,16 @@ local function call_host(socket, name, args)
   return nil, errors.new(problem.kind, problem.message)
 end
 
--- Whether a host answers at a socket: true, or nil and why not, if there is a socket.
+-- Whether a host answers at a socket: true, and why it accepts no events; or nil and why not, if there is a socket.
 local function find_host(socket)
   if not core.stat(socket) then
     return nil, nil
   end
-  local answer, err = http.get("http://cunnekt/healthz", { unix = socket, timeout = patience })
-  if answer then
-    return answer.status == 200, answer.status ~= 200 and "something else answers at its socket" or nil
+  local answer, err = http.get("http://cunnekt/readyz", { unix = socket, timeout = patience })
+  if answer and (answer.status == 200 or answer.status == 503) then
+    return true, answer.status == 503 and answer.body:match "^[^\n]*" or nil
+  elseif answer then
+    return nil, "something else answers at its socket"
   elseif err.kind == "timeout" then
     return nil, ("it has not answered for %d seconds"):format(patience)
   end
@@ -70,11 +74,15 @@ end
 
 -- ---- without a host ------------------------------------------------------------------------------------------------
 
-local function open_store(url, path, reason)
-  if not core.stat(path) then
+local function open_store(url, path, reason, is_read_only)
+  local found, problem = core.stat(path)
+  if not found and problem:find "^no such file" then
     return nil, errors.new("not_found", ("there is no store %s"):format(path))
+  elseif not found then
+    local sentence = "the store %s cannot be reached: %s; run this as the bot's user, or with sudo"
+    return nil, errors.new("store", sentence:format(path, problem))
   end
-  local opened, err = store.open(url)
+  local opened, err = (is_read_only and store.open_read_only or store.open)(url)
   if not opened then
     local message = err.message
     if message:find("in use", 1, true) then
@@ -89,9 +97,10 @@ end
 
 ---Opens a session on a store. Waits.
 ---@param url string "sqlite:FILE"
+---@param is_read_only? boolean without a host the store is only read: no byte of it changes
 ---@return cunnekt.operate.session? session
 ---@return cunnekt.error? err kind invalid, not_found or store
-function operate.reach(url)
+function operate.reach(url, is_read_only)
   local path, err = store.path(url)
   if not path then
     return nil, err
@@ -102,11 +111,15 @@ function operate.reach(url)
   local socket = admin_server.socket_of(path)
   local is_there, reason = find_host(socket)
   if is_there then
-    self.is_running, self._socket = true, socket
+    self.is_running, self._socket, self.unready = true, socket, reason
     return self
   end
-  self._store, err = open_store(url, path, reason)
-  return self._store and self or nil, err
+  self._store, err = open_store(url, path, reason, is_read_only)
+  if not self._store then
+    return nil, err
+  end
+  self.version = is_read_only and self._store.version or nil
+  return self
 end
 
 ---Runs an operation. Waits.

@@ -33,12 +33,13 @@ end
 ---@param service cunnekt.operate.service
 ---@return string? reason nil when it accepts them
 function monitor.unready(service)
+  local is_writable, problem = service.store:is_writable()
   if service.is_stopping then
     return "stopping"
   elseif not service:address() then
     return "not listening yet"
-  elseif not service.store:is_writable() then
-    return "the store cannot be written"
+  elseif not is_writable then
+    return problem and "the store cannot be written: " .. problem or "the store cannot be written"
   elseif not service.inbox:has_room(1) then
     return "too many events are waiting"
   end

@@ -3,6 +3,7 @@
 -- change is one request to the database's thread (src/store), which commits all queued requests together. The only Lua code
 -- with SQL is in this folder.
 
+local admission = require "cunnekt.store.admission"
 local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -34,7 +35,7 @@ local function store_error(message, code)
 end
 
 -- Errors of the disk, not of the request. While they last, webhooks are answered 503, and nothing is lost.
-local is_disk_error = { full = true, io = true, read_only = true, corrupt = true }
+local is_disk_error = { full = true, io = true, read_only = true, corrupt = true, moved = true }
 
 -- Logs when the database becomes unwritable, and when it can be written again.
 local function log_health(self, results, problem, code)
@@ -110,21 +111,41 @@ function store.path(url)
   return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
 end
 
-local function read_version(self)
-  local results, err = self:_run { { "PRAGMA user_version", want = "rows" } }
-  return results and results[1][1][1], err
+-- What the open database says of itself: also what only its log holds.
+local function read_identity(self)
+  local results, err = self:_run {
+    { "PRAGMA application_id", want = "rows" },
+    { "PRAGMA user_version", want = "rows" },
+    {
+      [[SELECT group_concat(name, char(10)) FROM sqlite_schema
+          WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\']],
+      want = "rows",
+    },
+  }
+  if not results then
+    return nil, err
+  end
+  local found = { application_id = results[1][1][1], user_version = results[2][1][1] }
+  -- Whoever adds a table to a database of ours may.
+  if found.application_id ~= schema.application_id or found.user_version == 0 then
+    found.tables = results[3][1][1] or ""
+  end
+  return found
 end
 
 local function migrate(self)
-  local version, err = read_version(self)
-  if not version then
+  local found, err = read_identity(self)
+  if not found then
     return nil, err
-  elseif version > schema.version then
-    return nil, store_error(("the store has version %d; this program supports up to %d"):format(version, schema.version))
   end
-  local request = {}
-  for i, sql in ipairs(schema.upgrade(version)) do
-    request[i] = { sql }
+  local is_marked = found.application_id == schema.application_id
+  local version, problem = admission.judge(self._path, found)
+  if not version then
+    return nil, store_error(problem)
+  end
+  local request = { not is_marked and { ("PRAGMA application_id = %d"):format(schema.application_id) } or nil }
+  for _, sql in ipairs(schema.upgrade(version)) do
+    request[#request + 1] = { sql }
   end
   if #request == 0 then
     return true
@@ -152,11 +173,18 @@ function store.open(url, options)
   if not path then
     return nil, err
   end
+  if path ~= ":memory:" then
+    local version, problem = admission.look(path)
+    if not version then
+      return nil, store_error(problem)
+    end
+  end
   local db, message = core.store_open(path, options)
   if not db then
     return nil, store_error(message)
   end
   local self = setmetatable({
+    _path = path,
     is_kept = path ~= ":memory:", -- whether it survives the process
     _db = db,
     _conversations = cache.new(cached_conversations),
@@ -175,30 +203,44 @@ function store.open(url, options)
   return self
 end
 
----The version of a store, without a migration. Waits.
----@param url string of an existing store
----@return integer? version see store/schema.lua
+---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.
+---Only queries that its version understands can be run. Waits for the disk.
+---@param url string of one that exists
+---@return table? store with the field `version`; 0: there is nothing in it yet
 ---@return cunnekt.error? err kind store or invalid
-function store.version(url)
+function store.open_read_only(url)
   local path, err = store.path(url)
   if not path then
     return nil, err
   end
-  local db, message = core.store_open(path)
-  if not db then
-    return nil, store_error(message)
+  local found, problem = core.store_peek(path)
+  local db
+  if found then
+    db, problem = core.store_open(path, { read_only = true })
   end
-  local self = setmetatable({ _db = db }, store_mt)
-  local version
-  version, err = read_version(self)
+  if not db then
+    return nil, store_error(problem)
+  end
+  local self = setmetatable({ is_kept = true, _db = db, _path = path }, store_mt)
+  found, err = read_identity(self)
+  if found then
+    self.version, problem = admission.judge(path, found)
+  end
+  if self.version then
+    return self
+  end
   self:close()
-  return version, err
+  return nil, err or store_error(problem)
 end
 
 ---Whether the database can be written now; cheap.
 ---@return boolean
+---@return string? problem why not
 function store_methods:is_writable()
-  return not self._is_closed and self._db:is_writable()
+  if self._is_closed then
+    return false, "it is closed"
+  end
+  return self._db:is_writable()
 end
 
 ---Statistics of the database's thread; see core.store_open.

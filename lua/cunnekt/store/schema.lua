@@ -4,6 +4,9 @@
 
 local schema = {}
 
+-- "cunk": what SQLite's application_id says in a database of ours.
+schema.application_id = 0x63756e6b
+
 -- Entry i migrates a database from version i - 1 to version i. Entries are only appended, never changed.
 schema.migrations = {
   {

@@ -2,7 +2,11 @@
 /*
  * Backup while running: the writer copies some pages between batches. SQLite carries over what its own connection
  * changes meanwhile, so the copy is the database as it is at the last step.
+ *
+ * The copy grows under another name, which a process that is killed leaves behind. So it is locked while it grows, and
+ * begins with the database's application_id: a later backup into the same folder removes what has this id and no lock.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -14,6 +18,9 @@
 
 #include "store/sqlite/internal.h"
 #include "store/sqlite/lock.h"
+#include "store/sqlite/peek.h"
+
+#define PART ".part"
 
 /* A step of half a megabyte delays a waiting batch by less than a sync does. A database that grows between two steps
  * gets a longer one, or the copy would never end. */
@@ -22,6 +29,7 @@ enum { STEP_PAGES = 128, STEP_PAGES_PER_NEW = 2 };
 struct cnk_backup {
   struct cnk_store_task *task;
   char *path, *part; /* the copy grows under the name `part` */
+  int file;          /* the part, to lock and to sync it */
   sqlite3 *target;
   sqlite3_backup *copy;
   int pages; /* of the database, at the last step */
@@ -35,8 +43,9 @@ struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task)
   if (!backup)
     return NULL;
   backup->task = task;
+  backup->file = -1;
   backup->path = strdup(path);
-  if (!backup->path || asprintf(&backup->part, "%s.part", path) < 0) {
+  if (!backup->path || asprintf(&backup->part, "%s" PART, path) < 0) {
     free(backup->path);
     free(backup);
     return NULL;
@@ -64,6 +73,14 @@ static void remove_beside(const char *path, const char *suffix)
   free(name);
 }
 
+/* Behind SQLite, for closing a descriptor ends SQLite's locks on the file. */
+static void close_file(struct cnk_backup *backup)
+{
+  if (backup->file >= 0)
+    close(backup->file);
+  backup->file = -1;
+}
+
 static bool fail(struct cnk_backup *backup, int status, const char *reason)
 {
   if (!backup->status) {
@@ -74,6 +91,7 @@ static bool fail(struct cnk_backup *backup, int status, const char *reason)
   sqlite3_close(backup->target);
   backup->copy = NULL;
   backup->target = NULL;
+  close_file(backup);
   remove_beside(backup->part, "");
   remove_beside(backup->part, "-journal");
   return true;
@@ -93,33 +111,75 @@ static bool is_in_use(const struct cnk_store *store, const struct cnk_backup *ba
     snprintf(reason, size, "it is the store itself");
     return true;
   }
-  char *name = NULL;
-  if (asprintf(&name, "%s-lock", backup->path) < 0)
+  if (access(backup->path, R_OK) != 0)
     return false;
-  bool has_lock = access(name, F_OK) == 0;
-  free(name);
-  int lock = has_lock ? cnk_lock_open(backup->path, reason, size) : -1;
-  cnk_lock_close(lock);
-  return has_lock && lock < 0;
+  struct cnk_lock lock;
+  bool is_free = cnk_lock_open(&lock, backup->path, true, reason, size);
+  cnk_lock_close(&lock);
+  return !is_free;
+}
+
+/* ---- parts that were left behind --------------------------------------------------------------------------------- */
+
+static bool is_stale(int folder, const char *name, int32_t application_id)
+{
+  size_t length = strlen(name), suffix = sizeof PART - 1;
+  if (length <= suffix || strcmp(name + length - suffix, PART) != 0)
+    return false;
+  int descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0)
+    return false;
+  bool is_ours = cnk_peek_application_id(descriptor) == application_id && cnk_lock_file(descriptor, true);
+  close(descriptor);
+  return is_ours;
+}
+
+static void remove_stale_parts(const char *path, int32_t application_id)
+{
+  char *copy = strdup(path);
+  DIR *folder = copy && application_id ? opendir(dirname(copy)) : NULL;
+  free(copy);
+  if (!folder)
+    return;
+  for (const struct dirent *entry; (entry = readdir(folder));)
+    if (is_stale(dirfd(folder), entry->d_name, application_id))
+      unlinkat(dirfd(folder), entry->d_name, 0);
+  closedir(folder);
+}
+
+/* ---- a copy ------------------------------------------------------------------------------------------------------ */
+
+static int32_t read_number(struct cnk_store *store, const char *text)
+{
+  sqlite3_stmt *statement = NULL;
+  int32_t number = 0;
+  if (sqlite3_prepare_v2(store->db, text, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+    number = sqlite3_column_int(statement, 0);
+  sqlite3_finalize(statement);
+  return number;
 }
 
 static bool begin(struct cnk_store *store, struct cnk_backup *backup)
 {
-  char reason[160];
-  if (is_in_use(store, backup, reason, sizeof reason))
-    return !fail(backup, SQLITE_BUSY, reason);
+  char text[200];
+  if (is_in_use(store, backup, text, sizeof text))
+    return !fail(backup, SQLITE_BUSY, text);
+  int32_t application_id = read_number(store, "PRAGMA application_id");
+  remove_stale_parts(backup->path, application_id);
   remove_beside(backup->part, "");
   remove_beside(backup->part, "-journal");
   remove_beside(backup->part, "-wal");
-  int descriptor = open(backup->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0)
+  backup->file = open(backup->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (backup->file < 0)
     return !fail(backup, SQLITE_CANTOPEN, strerror(errno));
-  close(descriptor);
+  cnk_lock_file(backup->file, false);
   int status =
       sqlite3_open_v2(backup->part, &backup->target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store->options.vfs);
   /* The copy is synced once, when it is whole; until then it has no name that anybody would open. */
+  snprintf(text, sizeof text, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA application_id=%d",
+           (int)application_id);
   if (status == SQLITE_OK)
-    status = sqlite3_exec(backup->target, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL, NULL);
+    status = sqlite3_exec(backup->target, text, NULL, NULL, NULL);
   if (status == SQLITE_OK)
     backup->copy = sqlite3_backup_init(backup->target, "main", store->db, "main");
   if (!backup->copy)
@@ -127,16 +187,15 @@ static bool begin(struct cnk_store *store, struct cnk_backup *backup)
   return true;
 }
 
-static bool sync_path(const char *path)
+static void sync_folder(const char *path)
 {
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  char *copy = strdup(path);
+  int descriptor = copy ? open(dirname(copy), O_RDONLY | O_CLOEXEC) : -1;
+  free(copy);
   if (descriptor < 0)
-    return false;
-  bool is_synced = fsync(descriptor) == 0;
-  int fault = errno;
+    return;
+  (void)fsync(descriptor);
   close(descriptor);
-  errno = fault;
-  return is_synced;
 }
 
 static bool finish(struct cnk_backup *backup)
@@ -148,29 +207,16 @@ static bool finish(struct cnk_backup *backup)
   if (status != SQLITE_OK)
     return fail(backup, status, sqlite3_errstr(status));
   backup->target = NULL;
-  if (!sync_path(backup->part))
+  if (fsync(backup->file) != 0)
     return fail(backup, SQLITE_IOERR_FSYNC, strerror(errno));
   /* The log of a former database of that name would be played into this one. */
   remove_beside(backup->path, "-wal");
   remove_beside(backup->path, "-shm");
   if (rename(backup->part, backup->path) != 0)
     return fail(backup, SQLITE_IOERR, strerror(errno));
-  char *name = strdup(backup->path);
-  if (name)
-    sync_path(dirname(name));
-  free(name);
+  close_file(backup);
+  sync_folder(backup->path);
   return true;
-}
-
-static int database_pages(struct cnk_store *store)
-{
-  sqlite3_stmt *count = NULL;
-  int pages = 0;
-  if (sqlite3_prepare_v2(store->db, "PRAGMA page_count", -1, &count, NULL) == SQLITE_OK &&
-      sqlite3_step(count) == SQLITE_ROW)
-    pages = sqlite3_column_int(count, 0);
-  sqlite3_finalize(count);
-  return pages;
 }
 
 bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup)
@@ -178,7 +224,7 @@ bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup)
   if (!backup->copy && !begin(store, backup))
     return true;
   int before = backup->pages;
-  backup->pages = database_pages(store);
+  backup->pages = read_number(store, "PRAGMA page_count");
   int grown = before && backup->pages > before ? backup->pages - before : 0;
   int status = sqlite3_backup_step(backup->copy, STEP_PAGES + STEP_PAGES_PER_NEW * grown);
   if (status == SQLITE_DONE)

@@ -191,6 +191,22 @@ static void roll_back(struct cnk_store *store)
     execute(store->rollback);
 }
 
+void cnk_batch_set_unwritable(struct cnk_store *store, const char *reason)
+{
+  uv_mutex_lock(&store->mutex);
+  snprintf(store->trouble, sizeof store->trouble, "%s", reason);
+  uv_mutex_unlock(&store->mutex);
+  atomic_store(&store->is_writable, false);
+}
+
+bool cnk_batch_check_files(struct cnk_store *store)
+{
+  if (cnk_guard_check(&store->guard, &store->lock, store->has_commits) == CNK_GUARD_WELL)
+    return true;
+  cnk_batch_set_unwritable(store, store->guard.reason);
+  return false;
+}
+
 /* The disk failed: the whole batch is rolled back. Requests that only read are run all the same, each by itself, so that
  * a full disk stops no lookup. */
 static void fail_all(struct cnk_store *store, struct cnk_store_requests *batch, int status)
@@ -198,7 +214,11 @@ static void fail_all(struct cnk_store *store, struct cnk_store_requests *batch, 
   char reason[160];
   snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
   roll_back(store);
-  atomic_store(&store->is_writable, false);
+  cnk_batch_set_unwritable(store, reason);
+  if (!cnk_batch_check_files(store)) { /* which explains what SQLite met */
+    status = CNK_STORE_MOVED;
+    snprintf(reason, sizeof reason, "%s", store->guard.reason);
+  }
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_store_request *request = cnk_store_request_of(link);
     request->status = 0;
@@ -207,6 +227,13 @@ static void fail_all(struct cnk_store *store, struct cnk_store_requests *batch, 
     else
       run_request(store, request);
   }
+}
+
+/* The files are looked for before the commit and not after it: what is refused is rolled back, so that it is not found
+ * done when the files are put back. A file that goes during the commit is as gone as one that goes right after. */
+static int commit(struct cnk_store *store)
+{
+  return cnk_batch_check_files(store) ? execute(store->commit) : CNK_STORE_MOVED;
 }
 
 static int run_each(struct cnk_store *store, struct cnk_store_requests *batch)
@@ -255,7 +282,7 @@ void cnk_batch_run(struct cnk_store *store, struct cnk_store_requests *batch)
       status = run_each(store, batch);
   }
   if (status == SQLITE_OK)
-    status = execute(store->commit);
+    status = commit(store);
   if (status != SQLITE_OK)
     fail_all(store, batch, status);
 }
@@ -276,7 +303,7 @@ bool cnk_batch_probe(struct cnk_store *store)
   if (status == SQLITE_OK)
     status = text[0] ? sqlite3_exec(store->db, text, NULL, NULL, NULL) : SQLITE_ERROR;
   if (status == SQLITE_OK)
-    status = execute(store->commit);
+    status = commit(store);
   roll_back(store);
   if (status == SQLITE_OK)
     atomic_store(&store->is_writable,

@@ -45,7 +45,7 @@ static int prepare(struct cnk_store *store, const char *text, sqlite3_stmt **sta
 
 bool cnk_checkpoint_open(struct cnk_store *store)
 {
-  if (store->is_memory)
+  if (!store->has_log)
     return true;
   store->wal_pages = store->copied_pages = 0;
   store->round_at = store->options.wal_pages;
@@ -96,6 +96,7 @@ static void checkpoint(struct cnk_store *store, int mode)
   uint64_t began = uv_hrtime();
   if (sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied) == SQLITE_OK)
     store->copied_pages = copied;
+  cnk_guard_note_size(&store->guard, &store->lock);
   uint32_t took_us = (uint32_t)((uv_hrtime() - began) / 1000);
   if (took_us > store->max_checkpoint_us)
     store->max_checkpoint_us = took_us;
@@ -163,7 +164,7 @@ static void end_round(struct cnk_store *store, bool is_idle)
 
 static void advance(struct cnk_store *store, bool is_idle)
 {
-  if (store->is_memory || store->is_broken || !store->db)
+  if (!store->has_log || store->is_broken || !store->db || store->guard.state != CNK_GUARD_WELL)
     return;
   if (store->is_syncing)
     end_round(store, is_idle);
@@ -180,7 +181,7 @@ void cnk_checkpoint_after_batch(struct cnk_store *store)
 
 bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store)
 {
-  return !store->is_memory && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
+  return store->has_log && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
          store->wal_pages != store->idle_pages;
 }
 
@@ -189,23 +190,44 @@ void cnk_checkpoint_idle(struct cnk_store *store)
   advance(store, true);
 }
 
-/* The log may be what fills the disk: it restarts only when it is long, and a small disk is full before that. So its
- * room is given back as soon as everything in it can be copied. Nothing waits for this thread's commits now. */
-void cnk_checkpoint_give_room(struct cnk_store *store)
+/* Waits for the sync that is under way, if any. False: it failed, and the database must be opened again. */
+static bool end_sync(struct cnk_store *store)
 {
-  if (store->is_memory || store->is_broken || !store->db)
-    return;
   if (store->is_syncing) {
     store->is_syncing = false;
     store->is_broken = cnk_sync_take(store, true) == CNK_SYNC_FAILED;
   }
-  if (store->is_broken || (store->wal_pages == 0 && !store->is_pinned))
+  return !store->is_broken;
+}
+
+/* The log may be what fills the disk: it restarts only when it is long, and a small disk is full before that. So it may
+ * restart as soon as everything in it is copied: the next commit writes over its beginning, which takes no room. */
+void cnk_checkpoint_give_room(struct cnk_store *store)
+{
+  if (!store->has_log || store->is_broken || !store->db || store->guard.state != CNK_GUARD_WELL)
+    return;
+  if (!end_sync(store) || (store->wal_pages == 0 && !store->is_pinned))
     return;
   unpin(store);
-  checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
+  checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
   if (pages_left(store) <= 0)
     store->wal_pages = store->copied_pages = 0;
   store->round_at = store->wal_pages + store->options.wal_pages;
+}
+
+bool cnk_checkpoint_save(struct cnk_store *store)
+{
+  if (!store->has_log || !store->db || store->is_broken || !end_sync(store))
+    return false;
+  int in_log = 0, copied = 0;
+  unpin(store);
+  if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK ||
+      in_log != copied)
+    return false;
+  cnk_guard_note_size(&store->guard, &store->lock);
+  store->wal_pages = store->copied_pages = 0;
+  store->round_at = store->options.wal_pages;
+  return true;
 }
 
 bool cnk_checkpoint_close(struct cnk_store *store)

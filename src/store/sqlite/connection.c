@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The one SQLite connection of a store: how it is set up, and the statements compiled on it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/sqlite/internal.h"
+#include "store/sqlite/peek.h"
 
 /* The log is truncated to this when it restarts, after a long reader or a large request made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
@@ -47,12 +49,12 @@ static int compile_own(struct cnk_store *store)
     const char *text;
     sqlite3_stmt **statement;
   } own[] = {
-      {"BEGIN IMMEDIATE",     &store->begin    },
-      {"COMMIT",              &store->commit   },
-      {"ROLLBACK",            &store->rollback },
-      {"SAVEPOINT request",   &store->savepoint},
-      {"RELEASE request",     &store->release  },
-      {"ROLLBACK TO request", &store->undo     },
+      {store->options.is_read_only ? "BEGIN" : "BEGIN IMMEDIATE", &store->begin    },
+      {"COMMIT",                                                  &store->commit   },
+      {"ROLLBACK",                                                &store->rollback },
+      {"SAVEPOINT request",                                       &store->savepoint},
+      {"RELEASE request",                                         &store->release  },
+      {"ROLLBACK TO request",                                     &store->undo     },
   };
   int status = SQLITE_OK;
   for (size_t i = 0; i < sizeof own / sizeof *own && status == SQLITE_OK; i++)
@@ -60,7 +62,7 @@ static int compile_own(struct cnk_store *store)
   return status;
 }
 
-static int set_up(struct cnk_store *store)
+static int harden(struct cnk_store *store)
 {
   sqlite3 *db = store->db;
   sqlite3_extended_result_codes(db, 1);
@@ -71,7 +73,11 @@ static int set_up(struct cnk_store *store)
   sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
   sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_busy_timeout(db, store->options.busy_ms);
+  return sqlite3_busy_timeout(db, store->options.busy_ms);
+}
+
+static int set_up(struct cnk_store *store)
+{
   /* secure_delete=FAST: deleted messages are wiped from pages that are written anyway; Debian's default, ON, also
    * writes every page that becomes free. The page size counts only for a new database. */
   char text[512];
@@ -80,7 +86,7 @@ static int set_up(struct cnk_store *store)
            "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT "; PRAGMA mmap_size=0; PRAGMA foreign_keys=OFF;"
            "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
            store->options.cache_kb);
-  int status = sqlite3_exec(db, text, NULL, NULL, NULL);
+  int status = sqlite3_exec(store->db, text, NULL, NULL, NULL);
   return status == SQLITE_OK ? cnk_checkpoint_set_synchronous(store, store->options.synchronous) : status;
 }
 
@@ -97,19 +103,21 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   (void)schema;
   struct cnk_store *store = context;
   store->wal_pages = pages;
+  store->has_commits = true;
   atomic_store(&store->is_writable, true);
   return SQLITE_OK;
 }
 
 /* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
- * permissions of the database. */
-static void create_private(const struct cnk_store *store)
+ * permissions of the database. False with errno. */
+static bool create_private(const struct cnk_store *store)
 {
-  if (store->options.vfs || store->is_memory)
-    return;
+  if (store->options.vfs || store->is_memory || store->options.is_read_only)
+    return true;
   int descriptor = open(store->options.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor >= 0)
     close(descriptor);
+  return descriptor >= 0 || errno == EEXIST;
 }
 
 static bool refuse(struct cnk_store *store, const char *reason, char *message, size_t size)
@@ -119,34 +127,83 @@ static bool refuse(struct cnk_store *store, const char *reason, char *message, s
   return false;
 }
 
-bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
+static int open_file(struct cnk_store *store, bool may_create)
 {
-  create_private(store);
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  int status = sqlite3_open_v2(store->options.path, &store->db, flags, store->options.vfs);
-  bool is_wal = store->is_memory;
-  if (status == SQLITE_OK)
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (may_create ? SQLITE_OPEN_CREATE : 0);
+  return store->options.is_read_only ? cnk_peek_open(store->options.path, store->options.vfs, &store->db)
+                                     : sqlite3_open_v2(store->options.path, &store->db, flags, store->options.vfs);
+}
+
+/* Whether the file that this store has locked is still where it was. */
+static bool is_same_file(const struct cnk_store *store)
+{
+  struct stat found;
+  return stat(store->options.path, &found) == 0 && found.st_ino == store->lock.inode &&
+         found.st_dev == store->lock.device;
+}
+
+static int set_up_connection(struct cnk_store *store, bool *is_wal)
+{
+  *is_wal = !store->has_log;
+  int status = harden(store);
+  if (status == SQLITE_OK && !store->options.is_read_only)
     status = set_up(store);
-  if (status == SQLITE_OK && !is_wal)
-    status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, &is_wal, NULL);
-  if (status == SQLITE_OK && !is_wal)
-    return refuse(store, "its file system cannot keep a write-ahead log", message, size);
+  if (status == SQLITE_OK && store->has_log)
+    status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, is_wal, NULL);
   if (status == SQLITE_OK)
     status = sqlite3_set_authorizer(store->db, authorize, store);
   if (status == SQLITE_OK)
     status = compile_own(store);
+  return status;
+}
+
+bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
+{
+  bool is_locked = store->lock.database >= 0, is_wal = false;
+  if (is_locked && !is_same_file(store))
+    return refuse(store, "another file, or none, is in its place", message, size);
+  if (!is_locked && !create_private(store))
+    return refuse(store, strerror(errno), message, size);
+  int status = open_file(store, !is_locked);
+  if (status == SQLITE_OK && !is_locked && !store->is_memory &&
+      !cnk_lock_open(&store->lock, store->options.path, store->options.is_read_only, message, size)) {
+    cnk_connection_close(store);
+    return false;
+  }
+  if (status == SQLITE_OK)
+    status = set_up_connection(store, &is_wal);
+  if (status == SQLITE_OK && !is_wal)
+    return refuse(store, "its file system cannot keep a write-ahead log", message, size);
   if (status != SQLITE_OK)
     return refuse(store, store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(status), message, size);
   sqlite3_wal_hook(store->db, on_commit, store);
+  store->has_commits = false;
   if (!cnk_checkpoint_open(store))
     return refuse(store, "it cannot be read a second time", message, size);
+  if (store->has_log && !cnk_guard_open(&store->guard, &store->lock, store->options.path, store->given_path))
+    return refuse(store, "not enough memory", message, size);
   return true;
+}
+
+/* Whether SQLite may remove the log as it closes the database. It does so by name: where the files are not in their places,
+ * the log of that name may be another database's. */
+static bool may_remove_log(struct cnk_store *store)
+{
+  if (!store->guard.is_open)
+    return !store->options.is_read_only;
+  enum cnk_guard_state state = cnk_guard_check(&store->guard, &store->lock, store->has_commits);
+  if (state == CNK_GUARD_NO_LOG || state == CNK_GUARD_NO_FILE)
+    cnk_checkpoint_save(store);
+  return state == CNK_GUARD_WELL;
 }
 
 void cnk_connection_close(struct cnk_store *store)
 {
-  if (!cnk_checkpoint_close(store)) /* then the log must not be removed */
+  bool is_removing = may_remove_log(store);
+  is_removing = cnk_checkpoint_close(store) && is_removing;
+  if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  cnk_guard_close(&store->guard);
   for (unsigned i = 0; i < CNK_STORE_SQL_MAX; i++) {
     sqlite3_finalize(store->statements[i]);
     store->statements[i] = NULL;

@@ -9,6 +9,8 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "store/sqlite/guard.h"
+#include "store/sqlite/lock.h"
 #include "store/sqlite/store.h"
 
 /* Different statements: a program has some dozens. More of them mean that values were written into the text. */
@@ -71,8 +73,9 @@ struct cnk_backup;
 struct cnk_store {
   struct cnk_loop *loop;
   struct cnk_store_options options;
+  char *given_path; /* options.path is without links */
   bool is_memory;
-  int lock;
+  bool has_log; /* neither in memory nor opened to read only */
 
   /* Loop thread. */
   struct cnk_resource resource;
@@ -101,6 +104,7 @@ struct cnk_store {
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */
   bool is_closing, is_stopped;
+  char trouble[160]; /* why nothing could be written the last time */
 
   enum cnk_sync_state sync;
 
@@ -113,6 +117,9 @@ struct cnk_store {
 
   /* Writer thread; the loop thread before it starts and after it has ended. */
   sqlite3 *db;
+  struct cnk_lock lock;
+  struct cnk_guard guard;
+  bool has_commits; /* since it was opened */
   sqlite3_stmt *statements[CNK_STORE_SQL_MAX];
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   bool is_compiling_request; /* the authorizer refuses what would break a batch */
@@ -131,7 +138,7 @@ struct cnk_store {
   uint32_t max_checkpoint_us;
 };
 
-/* connection.c: opens store->db and sets it up; false with a sentence. */
+/* connection.c: opens store->db and sets it up; false with a sentence. Opened again it must be the same file. */
 bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_store *store);
 /* The compiled statement of a request; NULL with request->status set. */
@@ -141,6 +148,10 @@ sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_store
 void cnk_batch_run(struct cnk_store *store, struct cnk_store_requests *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
 bool cnk_batch_probe(struct cnk_store *store);
+/* Until the next commit; `reason` is for cnk_store_read_trouble(). */
+void cnk_batch_set_unwritable(struct cnk_store *store, const char *reason);
+/* Whether the database's files are in their places; otherwise the store becomes unwritable. */
+bool cnk_batch_check_files(struct cnk_store *store);
 
 /* checkpoint.c: keeps the log short. `open` needs the connection. */
 /* How hard commits and checkpoints sync, by SQLite's number; a checkpoint of a round switches it off for itself. */
@@ -152,6 +163,8 @@ void cnk_checkpoint_after_batch(struct cnk_store *store);
 bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store);
 void cnk_checkpoint_idle(struct cnk_store *store);
 void cnk_checkpoint_give_room(struct cnk_store *store); /* while the store cannot write */
+/* Brings all that only the log holds into the database; true when that is done. */
+bool cnk_checkpoint_save(struct cnk_store *store);
 
 /* sync.c: a thread that syncs the database file while the writer goes on. All for the writer thread. */
 int cnk_sync_open(struct cnk_store *store);

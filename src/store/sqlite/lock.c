@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock of a database; see lock.h for the contract. */
+/* The locks of a database; see lock.h for the contract. */
 #include "store/sqlite/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+/* In the page of the database that SQLite keeps free for its own locks, which end 512 bytes behind its begin
+ * (https://www.sqlite.org/fileformat2.html#the_lock_byte_page). */
+enum { LOCK_BYTE = 0x40000000 + 1024 };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct cnk_lock *held; /* by this process, under the mutex */
 
 static const char *base_name(const char *path)
 {
@@ -31,50 +39,177 @@ char *cnk_lock_resolve(const char *path)
   return resolved ? resolved : strdup(path);
 }
 
-static int refuse(int descriptor, const char *path, char *message, size_t size)
+bool cnk_lock_is_held_here(const struct stat *file)
 {
-  char owner[24] = "";
-  ssize_t length = pread(descriptor, owner, sizeof owner - 1, 0);
-  owner[length > 0 ? length : 0] = '\0';
-  long pid = strtol(owner, NULL, 10);
-  if (pid == getpid())
-    snprintf(message, size, "the store %s is open already in this process", base_name(path));
-  else if (pid > 0)
-    snprintf(message, size, "the store %s is in use by process %ld", base_name(path), pid);
-  else
-    snprintf(message, size, "the store %s is in use by another process", base_name(path));
-  close(descriptor);
-  return -1;
+  pthread_mutex_lock(&mutex);
+  const struct cnk_lock *lock = held;
+  while (lock && (lock->device != file->st_dev || lock->inode != file->st_ino))
+    lock = lock->next;
+  pthread_mutex_unlock(&mutex);
+  return lock != NULL;
 }
 
-/* flock, not fcntl: it also conflicts between two stores of one process, and closing some other descriptor of the file
- * does not drop it. It ends with the process, however that ends. */
-int cnk_lock_open(const char *path, char *message, size_t size)
+static void hold(struct cnk_lock *lock)
+{
+  pthread_mutex_lock(&mutex);
+  lock->next = held;
+  held = lock;
+  pthread_mutex_unlock(&mutex);
+}
+
+static void forget(struct cnk_lock *lock)
+{
+  pthread_mutex_lock(&mutex);
+  struct cnk_lock **at = &held;
+  while (*at && *at != lock)
+    at = &(*at)->next;
+  if (*at)
+    *at = lock->next;
+  pthread_mutex_unlock(&mutex);
+}
+
+/* ---- the lock file ----------------------------------------------------------------------------------------------- */
+
+static int open_file(const char *path, int flags)
 {
   char *name = NULL;
   if (asprintf(&name, "%s-lock", path) < 0) {
-    snprintf(message, size, "not enough memory");
+    errno = ENOMEM;
     return -1;
   }
-  int descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int descriptor = open(name, flags | O_CLOEXEC, 0600);
   int fault = errno;
   free(name);
-  if (descriptor < 0) {
-    snprintf(message, size, "cannot open the store %s: %s", path, strerror(fault));
-    return -1;
-  }
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0)
-    return refuse(descriptor, path, message, size);
-  char owner[24];
-  int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-  /* The number is only for the message: on a full disk the lock holds without it. */
-  if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, owner, (size_t)length, 0) != length)
-    (void)ftruncate(descriptor, 0);
+  errno = fault;
   return descriptor;
 }
 
-void cnk_lock_close(int descriptor)
+/* The process that holds the lock file; 0: none does. */
+static long owner_of(const char *path)
 {
-  if (descriptor >= 0)
-    close(descriptor);
+  int descriptor = open_file(path, O_RDONLY);
+  if (descriptor < 0)
+    return 0;
+  char text[24] = "";
+  bool is_held = flock(descriptor, LOCK_SH | LOCK_NB) != 0;
+  ssize_t length = is_held ? pread(descriptor, text, sizeof text - 1, 0) : 0;
+  text[length > 0 ? length : 0] = '\0';
+  close(descriptor);
+  return strtol(text, NULL, 10);
+}
+
+static void write_owner(const struct cnk_lock *lock)
+{
+  char owner[24];
+  int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
+  /* The number is only for the message: on a full disk the lock holds without it. */
+  if (ftruncate(lock->file, 0) != 0 || pwrite(lock->file, owner, (size_t)length, 0) != length)
+    (void)ftruncate(lock->file, 0);
+  /* A file that root makes must not keep the bot's own user out at the next start. SQLite does so with its files. */
+  struct stat database;
+  if (geteuid() == 0 && fstat(lock->database, &database) == 0)
+    (void)!fchown(lock->file, database.st_uid, database.st_gid);
+}
+
+/* flock, not fcntl: it also conflicts between two stores of one process, and closing some other descriptor of the file
+ * does not drop it. */
+static bool lock_beside(struct cnk_lock *lock, const char *path)
+{
+  lock->file = open_file(path, O_RDWR | O_CREAT);
+  if (lock->file < 0)
+    return false;
+  if (flock(lock->file, LOCK_EX | LOCK_NB) == 0) {
+    write_owner(lock);
+    return true;
+  }
+  close(lock->file);
+  lock->file = -1;
+  errno = EWOULDBLOCK;
+  return false;
+}
+
+void cnk_lock_renew(struct cnk_lock *lock, const char *path)
+{
+  struct cnk_lock fresh = *lock;
+  if (!lock_beside(&fresh, path))
+    return;
+  if (lock->file >= 0)
+    close(lock->file);
+  lock->file = fresh.file;
+}
+
+/* ---- the database ------------------------------------------------------------------------------------------------ */
+
+/* A lock of the open file: other than fcntl's usual ones it does not end when some descriptor of the file is closed.
+ * Systems and file systems without such locks have the lock file only. */
+bool cnk_lock_file(int descriptor, bool is_reader)
+{
+#ifdef F_OFD_SETLK
+  struct flock wanted = {
+      .l_type = is_reader ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTE, .l_len = 1};
+  return fcntl(descriptor, F_OFD_SETLK, &wanted) == 0 || (errno != EAGAIN && errno != EACCES);
+#else
+  (void)descriptor;
+  (void)is_reader;
+  return true;
+#endif
+}
+
+static bool fail(struct cnk_lock *lock, const char *path, int fault, char *message, size_t size)
+{
+  if (lock->database >= 0)
+    close(lock->database);
+  lock->database = -1;
+  snprintf(message, size, "cannot open the store %s: %s", path, strerror(fault));
+  return false;
+}
+
+static bool refuse(struct cnk_lock *lock, const char *path, char *message, size_t size)
+{
+  if (lock->database >= 0)
+    close(lock->database);
+  lock->database = -1;
+  long owner = owner_of(path);
+  if (owner > 0 && owner != getpid())
+    snprintf(message, size, "the store %s is in use by process %ld", base_name(path), owner);
+  else
+    snprintf(message, size, "the store %s is in use by another process", base_name(path));
+  return false;
+}
+
+bool cnk_lock_open(struct cnk_lock *lock, const char *path, bool is_reader, char *message, size_t size)
+{
+  *lock = CNK_LOCK_NONE;
+  struct stat found;
+  if (stat(path, &found) != 0)
+    return fail(lock, path, errno, message, size);
+  if (cnk_lock_is_held_here(&found)) {
+    snprintf(message, size, "the store %s is open already in this process", base_name(path));
+    return false;
+  }
+  lock->database = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+  if (lock->database < 0 || fstat(lock->database, &found) != 0)
+    return fail(lock, path, errno, message, size);
+  if (!cnk_lock_file(lock->database, is_reader))
+    return refuse(lock, path, message, size);
+  if (is_reader ? owner_of(path) > 0 : !lock_beside(lock, path)) {
+    if (is_reader || errno == EWOULDBLOCK)
+      return refuse(lock, path, message, size);
+    return fail(lock, path, errno, message, size);
+  }
+  lock->device = found.st_dev;
+  lock->inode = found.st_ino;
+  hold(lock);
+  return true;
+}
+
+void cnk_lock_close(struct cnk_lock *lock)
+{
+  if (lock->database < 0)
+    return;
+  forget(lock);
+  close(lock->database);
+  if (lock->file >= 0)
+    close(lock->file);
+  *lock = CNK_LOCK_NONE;
 }

@@ -72,6 +72,7 @@ const char *cnk_store_code_name(int status)
       {CNK_STORE_UNCHANGED, "unchanged" },
       {CNK_STORE_TOO_MANY,  "too_many"  },
       {CNK_STORE_CLOSED,    "closed"    },
+      {CNK_STORE_MOVED,     "moved"     },
       {SQLITE_FULL,         "full"      },
       {SQLITE_IOERR,        "io"        },
       {SQLITE_CANTOPEN,     "io"        },

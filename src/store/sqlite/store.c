@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "store/sqlite/internal.h"
-#include "store/sqlite/lock.h"
 
 /* So many requests are forwarded to the writer at once, before the loop's turn ends, for it to start on; and so many unused
  * ones are kept for reuse. */
@@ -30,6 +29,13 @@ static struct cnk_store *store_of(struct cnk_resource *resource)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
+static void free_names(struct cnk_store *store)
+{
+  free((char *)store->options.path);
+  free((char *)store->options.vfs);
+  free(store->given_path);
+}
+
 static void free_store(struct cnk_store *store)
 {
   cnk_loop_disown(&store->resource);
@@ -40,8 +46,7 @@ static void free_store(struct cnk_store *store)
   uv_cond_destroy(&store->wake);
   uv_cond_destroy(&store->sync_wake);
   uv_mutex_destroy(&store->mutex);
-  free((char *)store->options.path);
-  free((char *)store->options.vfs);
+  free_names(store);
   free(store);
 }
 
@@ -100,8 +105,7 @@ static void end_task(struct cnk_store *store, struct cnk_store_task *task)
 static void on_stopped(struct cnk_store *store)
 {
   uv_thread_join(&store->thread);
-  cnk_lock_close(store->lock);
-  store->lock = -1;
+  cnk_lock_close(&store->lock);
   struct cnk_store_task *task = store->close_task;
   store->close_task = NULL;
   end_task(store, task);
@@ -239,9 +243,11 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   store->loop = loop;
   store->options = *options;
   store->is_memory = strcmp(options->path, ":memory:") == 0;
+  store->has_log = !store->is_memory && !options->is_read_only;
   store->options.path = store->is_memory ? strdup(options->path) : cnk_lock_resolve(options->path);
+  store->given_path = strdup(options->path);
   store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
-  store->lock = -1;
+  store->lock = CNK_LOCK_NONE;
   store->references = 1;
   cnk_list_init(&store->held);
   cnk_list_init(&store->spare);
@@ -250,9 +256,9 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
   cnk_store_requests_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
-  if (!store->options.path || (options->vfs && !store->options.vfs) || uv_mutex_init(&store->mutex) != 0) {
-    free((char *)store->options.path);
-    free((char *)store->options.vfs);
+  if (!store->options.path || !store->given_path || (options->vfs && !store->options.vfs) ||
+      uv_mutex_init(&store->mutex) != 0) {
+    free_names(store);
     free(store);
     return NULL;
   }
@@ -288,19 +294,16 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
     snprintf(message, size, "not enough memory");
     return NULL;
   }
-  if (!store->is_memory)
-    store->lock = cnk_lock_open(store->options.path, message, size);
-  bool is_open = store->is_memory || store->lock >= 0;
   /* Signals are the loop's, never those of the threads that begin here. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  is_open = is_open && cnk_connection_open(store, message, size) && start(store, message, size);
+  bool is_open = cnk_connection_open(store, message, size) && start(store, message, size);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (is_open)
     return store;
   cnk_connection_close(store);
-  cnk_lock_close(store->lock);
+  cnk_lock_close(&store->lock);
   if (store->open_handles)
     close_handles(store);
   else
@@ -313,6 +316,13 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
 bool cnk_store_is_writable(const struct cnk_store *store)
 {
   return atomic_load(&store->is_writable);
+}
+
+void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size)
+{
+  uv_mutex_lock(&store->mutex);
+  snprintf(message, size, "%s", cnk_store_is_writable(store) ? "" : store->trouble);
+  uv_mutex_unlock(&store->mutex);
 }
 
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)

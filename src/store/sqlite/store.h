@@ -18,6 +18,7 @@ enum cnk_store_code {
   CNK_STORE_UNCHANGED = -1, /* a statement with CNK_STATEMENT_MUST_CHANGE changed nothing */
   CNK_STORE_TOO_MANY = -2,  /* more rows or bytes than the request may give */
   CNK_STORE_CLOSED = -3,
+  CNK_STORE_MOVED = -4, /* the files were deleted, moved or replaced while they were open */
 };
 
 struct cnk_store_options {
@@ -28,6 +29,7 @@ struct cnk_store_options {
   int cache_kb;
   int wal_pages; /* so many new pages of log begin a round of checkpoints; it may grow to some dozen times this */
   size_t queue_requests, queue_bytes; /* more than this is not taken */
+  bool is_read_only;                  /* leaves no trace: the file stays as it is, and nothing appears beside it */
 };
 
 /* What an owner should begin with. */
@@ -79,6 +81,8 @@ void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task);
 
 /* Cheap: asked before a webhook is taken. */
 bool cnk_store_is_writable(const struct cnk_store *store);
+/* Why it is not, as a sentence in `message`; empty when it is. */
+void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size);
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store);
 
 /* `on_shut` is called with `context` when the store is closed by the end of its loop, not by cnk_store_close(). */

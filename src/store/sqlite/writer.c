@@ -10,8 +10,10 @@ enum { BATCH_REQUESTS = 1024, BATCH_BYTES = 4 << 20 };
  * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
 #define PROBE_NS UINT64_C(500000000)
+/* How often a store without work looks for its files. With work, it does so at each commit. */
+#define WATCH_NS UINT64_C(1000000000)
 
-enum turn { WORK, TICK, STOP };
+enum turn { WORK, TICK, WATCH, STOP };
 
 /* Under the mutex. A tick is a moment for what is not urgent. */
 static enum turn wait(struct cnk_store *store)
@@ -24,10 +26,11 @@ static enum turn wait(struct cnk_store *store)
     if (store->backup || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
       return TICK;
     bool is_ill = !atomic_load(&store->is_writable) || store->is_broken || !store->db;
-    if (!is_ill && !cnk_checkpoint_is_wanted_idle(store))
+    bool is_urgent = is_ill || cnk_checkpoint_is_wanted_idle(store);
+    if (!is_urgent && !store->has_log)
       uv_cond_wait(&store->wake, &store->mutex);
-    else if (uv_cond_timedwait(&store->wake, &store->mutex, is_ill ? PROBE_NS : IDLE_NS) != 0)
-      return TICK;
+    else if (uv_cond_timedwait(&store->wake, &store->mutex, is_ill ? PROBE_NS : is_urgent ? IDLE_NS : WATCH_NS) != 0)
+      return is_urgent ? TICK : WATCH;
   }
 }
 
@@ -113,7 +116,21 @@ static void open_again(struct cnk_store *store)
   store->open_again_at = uv_hrtime() + PROBE_NS;
   cnk_connection_close(store);
   if (!cnk_connection_open(store, message, sizeof message))
-    atomic_store(&store->is_writable, false);
+    cnk_batch_set_unwritable(store, message);
+}
+
+/* The log or its index was removed, and SQLite has both open still: all of it goes into the database, which then gets
+ * new ones. What somebody has put in their place is left to whoever did: it may be the log of another database. */
+static void replace_log(struct cnk_store *store)
+{
+  char message[200];
+  if (uv_hrtime() < store->open_again_at)
+    return;
+  store->open_again_at = uv_hrtime() + PROBE_NS;
+  if (!cnk_checkpoint_save(store) || cnk_guard_has_foreign_log(&store->guard))
+    return;
+  cnk_connection_close(store);
+  cnk_connection_open(store, message, sizeof message);
 }
 
 static void tick(struct cnk_store *store)
@@ -163,8 +180,12 @@ void cnk_writer_run(void *context)
     }
     if (!backup && (store->is_broken || !store->db))
       open_again(store);
+    else if (!backup && store->guard.state == CNK_GUARD_NO_LOG)
+      replace_log(store);
     if (turn == WORK)
       work(store, &batch);
+    else if (turn == WATCH)
+      cnk_batch_check_files(store);
     else if (!backup)
       tick(store);
     if (backup)

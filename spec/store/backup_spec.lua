@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+-- Backups that are cut off. A killed process used to leave the part of its copy behind for ever.
+
+local core = require "cunnekt.core"
+local database = require "spec.support.database"
+local process = require "spec.support.process"
+
+local application_id = 0x63756e6b
+
+describe("a backup", function()
+  local folder, db
+
+  before_each(function()
+    folder = process.folder()
+    db = assert(database.open { path = folder.path .. "/spec.db" })
+    assert(db:run { { "PRAGMA application_id = " .. application_id }, { "CREATE TABLE item (body BLOB)" } })
+  end)
+
+  after_each(function()
+    db:close()
+  end)
+
+  local function fill(megabytes)
+    for _ = 1, megabytes do
+      assert(db:run { { "INSERT INTO item VALUES (zeroblob(1000000))" } })
+    end
+  end
+
+  local function back_up(path)
+    local note, wait = database.waiter()
+    assert(db.store:backup(path, note))
+    return wait
+  end
+
+  local function names(pattern)
+    return process.run({ "sh", "-c", "cd " .. folder.path .. "; ls " .. pattern .. " 2> /dev/null" }).out
+  end
+
+  -- Leaves the part of a killed backup to `name`.
+  local function kill_backup(name)
+    local script = process.write(folder.path .. "/script.lua", [[
+      local core = require "cunnekt.core"
+      local store = assert(core.store_open(arg[1]))
+      store:backup(arg[2], print)
+      while not core.stat(arg[2] .. ".part") do
+        core.step(false)
+      end
+      os.execute("kill -9 " .. core.pid())
+    ]])
+    db:close()
+    process.run { process.lua, script, db.path, folder.path .. "/" .. name }
+    db.store = assert(core.store_open(db.path))
+    assert.equal(name .. ".part\n", names("*.part"))
+    assert.is_nil(core.stat(folder.path .. "/" .. name))
+  end
+
+  it("that was killed leaves a part, which the next one into its folder removes", function()
+    fill(50)
+    for _, name in ipairs { "copy.db", "monday.db" } do
+      kill_backup(name)
+      assert.is_true(back_up(folder.path .. "/copy.db")())
+      assert.equal("", names "*.part*")
+      os.remove(folder.path .. "/copy.db")
+    end
+  end)
+
+  it("removes no other program's part, nor one that grows", function()
+    fill(50)
+    process.write(folder.path .. "/film.part", "a download")
+    process.run({ "sqlite3", folder.path .. "/other.part", "PRAGMA application_id = 7; CREATE TABLE item (n)" })
+    os.execute(("mkdir %s/folder.part; ln -s spec.db %s/link.part"):format(folder.path, folder.path))
+    local other = assert(database.open { path = folder.path .. "/second.db" })
+    assert(other:run { { "PRAGMA application_id = " .. application_id } })
+    local wait = back_up(folder.path .. "/slow.db")
+    process.wait_until("the copy to begin", function()
+      return core.stat(folder.path .. "/slow.db.part")
+    end)
+    local note, wait_for_other = database.waiter()
+    assert(other.store:backup(folder.path .. "/quick.db", note))
+    assert.is_true(wait_for_other())
+    assert.is_true(wait())
+    other:close()
+    assert.equal("film.part\nfolder.part\nlink.part\nother.part\n", names("-d *.part"))
+    local copy = assert(database.open { path = folder.path .. "/slow.db" })
+    assert.equal(50, copy:value "SELECT count(*) FROM item")
+    assert.equal("ok", copy:value "PRAGMA integrity_check")
+    copy:close()
+  end)
+
+  it("that finds the disk full removes its part, and keeps the copy that was there", function()
+    local small = process.folder()
+    if not os.execute(("mount -t tmpfs -o size=4m tmpfs %s 2> /dev/null"):format(small.path)) then
+      return pending "needs the right to mount a file system"
+    end
+    fill(10)
+    local target = process.write(small.path .. "/copy.db", "the copy of yesterday")
+    local ok, message, code = back_up(target)()
+    local left, content = process.run({ "ls", small.path }).out, process.read(target)
+    os.execute("umount " .. small.path)
+    assert.same({ nil, "full" }, { ok, code })
+    assert.matches("cannot back up to %S+: database or disk is full", message)
+    assert.equal("copy.db\n", left)
+    assert.equal("the copy of yesterday", content)
+  end)
+end)
