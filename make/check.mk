@@ -12,8 +12,8 @@ $(BUILD)/spec/%.so: spec/support/%.c | libraries
 	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 # The recording file system of the power-loss tests.
-RECORDER_SRC := spec/crash/recorder.c spec/crash/recording_vfs.c spec/crash/crash_image.c
-$(BUILD)/spec/recorder.so: $(RECORDER_SRC) spec/crash/recorder.h | libraries
+RECORDER_SRC := spec/crash/c/recorder.c spec/crash/c/recording_vfs.c spec/crash/c/crash_image.c
+$(BUILD)/spec/recorder.so: $(RECORDER_SRC) spec/crash/c/recorder.h | libraries
 	@mkdir -p $(@D)
 	$(CC) -shared $(OWN_CFLAGS) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(RECORDER_SRC) $(LIB_LIBS)
 
@@ -22,7 +22,7 @@ test-modules: $(TEST_MODULES)
 # The store's two threads under the thread sanitizer, which takes neither Lua nor our host.
 tsan: deps-build
 	@mkdir -p $(BUILD)/tsan
-	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/store_threads.c \
+	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/c/store_threads.c \
 	  src/store/sqlite/*.c src/base/loop.c src/base/clock.c src/base/buffer.c $(LIB_LIBS)
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads $(BUILD)/tsan/threads.db

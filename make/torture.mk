@@ -12,7 +12,7 @@ TORTURE_LONG = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images
 
 TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so recorder.so)
 
-$(BUILD)/spec/%.so: spec/crash/%.c | libraries
+$(BUILD)/spec/%.so: spec/crash/c/%.c | libraries
 	@mkdir -p $(@D)
 	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 

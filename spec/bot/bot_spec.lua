@@ -2,7 +2,7 @@
 -- A bot against a sandbox, both in the process of the spec: what a script can do with it, end to end.
 
 local inside = require("cunnekt.service").of
-local bot_rig = require "spec.support.bot_rig"
+local bot_rig = require "spec.support.rigs.bot_rig"
 local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local sandbox = require "cunnekt.sandbox"

@@ -4,11 +4,11 @@
 
 local chat = require "cunnekt.bot.chat"
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local hooks = require "cunnekt.bot.hooks"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local contact, customer = "1:919999999999", "919999999999"
 local day, hour = 86400, 3600

@@ -3,7 +3,7 @@
 -- spec/dialog.
 
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local sent = require "cunnekt.bot.sent"
 local task = require "cunnekt.base.task"

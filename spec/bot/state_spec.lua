@@ -2,7 +2,7 @@
 -- chat.state: one table for a conversation within a turn, whoever asks for it, kept when it has changed. Conflicts are in
 -- spec/engine/turn_spec.lua, waits in spec/dialog.
 
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local state = require "cunnekt.bot.state"
 
 local contact = "1:919999999999"

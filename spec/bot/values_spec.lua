@@ -2,7 +2,7 @@
 -- bot.store: values that all conversations share, within a turn and outside of any. Conflicts are in
 -- spec/engine/turn_spec.lua.
 
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local json = require "cunnekt.base.json"
 local values = require "cunnekt.bot.values"
 

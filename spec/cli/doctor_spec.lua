@@ -3,7 +3,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
 local json = require "cunnekt.base.json"
-local kept_bot = require "spec.support.kept_bot"
+local kept_bot = require "spec.support.rigs.kept_bot"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local json = require "cunnekt.base.json"
-local kept_bot = require "spec.support.kept_bot"
+local kept_bot = require "spec.support.rigs.kept_bot"
 local process = require "spec.support.process"
 
 local ASHA = "919999999999"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
-local bot_double = require "spec.support.bot_double"
+local bot_double = require "spec.support.rigs.bot_double"
 local core = require "cunnekt.core"
 local process = require "spec.support.process"
 local samples = require "cunnekt.sandbox.samples"

@@ -9,10 +9,10 @@
 --   cunnekt run spec/crash/dialogs.lua [--dialogs 10000] [--rounds 22] [--kills 100] [--talkers 60] [--seed N]
 
 local clock = require "cunnekt.time.clock"
-local history = require "spec.support.dialog_history"
+local history = require "spec.support.dialogs.history"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
-local programs = require "spec.support.dialog_programs"
+local programs = require "spec.support.dialogs.programs"
 local report = require "report"
 local rig = require "rig"
 local samples = require "cunnekt.sandbox.samples"

@@ -2,7 +2,7 @@
 -- The bot of dialogs.lua: the generated programs, with chance that is the same in each history of a conversation.
 
 local cunnekt = require "cunnekt"
-local programs = require "spec.support.dialog_programs"
+local programs = require "spec.support.dialogs.programs"
 local run = require "cunnekt.dialog.engine.run"
 
 local run_methods = getmetatable(run.new { at = 0, id = 0 }).__index

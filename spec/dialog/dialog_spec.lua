@@ -6,7 +6,7 @@ local cunnekt = require "cunnekt"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
-local talk = require "spec.support.talk"
+local talk = require "spec.support.rigs.talk"
 local wire = require "spec.support.wire"
 
 local customer = "919999999999"

@@ -4,12 +4,12 @@
 
 local clock = require "cunnekt.time.clock"
 local dispatch = require "cunnekt.dialog.dispatch"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local hooks = require "cunnekt.bot.hooks"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local route = require "cunnekt.bot.route"
 local webhook = require "cunnekt.provider.webhook"
 

@@ -3,7 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
-local talk = require "spec.support.talk"
+local talk = require "spec.support.rigs.talk"
 
 local begin, say, said, logged, stored = talk.begin, talk.say, talk.said, talk.logged, talk.stored
 local customer, contact = talk.customer, talk.contact

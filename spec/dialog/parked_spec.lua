@@ -2,7 +2,7 @@
 -- Resident dialogs: how long they stay in memory, and that customers do not notice their eviction.
 
 local cunnekt = require "cunnekt"
-local talk = require "spec.support.talk"
+local talk = require "spec.support.rigs.talk"
 
 local begin, say, said, stored = talk.begin, talk.say, talk.said, talk.stored
 

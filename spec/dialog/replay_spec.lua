@@ -3,11 +3,11 @@
 -- broken on purpose, which they must notice. The long form is spec/crash/dialogs.lua.
 
 local inside = require("cunnekt.service").of
-local breakage = require "spec.support.dialog_breakage"
+local breakage = require "spec.support.dialogs.breakage"
 local canonical = require "cunnekt.base.canonical"
 local code = require "cunnekt.dialog.engine.code"
-local history = require "spec.support.dialog_history"
-local lives = require "spec.support.dialog_lives"
+local history = require "spec.support.dialogs.history"
+local lives = require "spec.support.dialogs.lives"
 local process = require "spec.support.process"
 
 local first, last, rounds = 1, 500, 9

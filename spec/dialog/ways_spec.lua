@@ -6,7 +6,7 @@ local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local samples = require "cunnekt.sandbox.samples"
 local server = require "spec.support.server"
-local talk = require "spec.support.talk"
+local talk = require "spec.support.rigs.talk"
 
 local begin, say, said, stored = talk.begin, talk.say, talk.said, talk.stored
 local customer = talk.customer

@@ -8,7 +8,7 @@ local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local webhook = require "cunnekt.provider.webhook"
 
 local contact, other_contact = "1:919999999999", "1:918888888888"

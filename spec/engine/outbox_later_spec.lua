@@ -2,9 +2,9 @@
 -- The outbox, later: what an earlier process left, what an operator changes, and statuses, in whatever order they come.
 
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"

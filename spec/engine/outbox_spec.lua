@@ -4,9 +4,9 @@
 -- spec/engine/outbox_later_spec.lua.
 
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local contact, other_contact = "1:919999999999", "1:918888888888"
 

@@ -4,9 +4,9 @@
 local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local state = require "cunnekt.bot.state"
 local task = require "cunnekt.base.task"
 

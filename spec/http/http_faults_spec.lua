@@ -6,7 +6,7 @@ local core = require "cunnekt.core"
 local clock = require "cunnekt.time.clock"
 local fault_server = require "spec.support.fault_server"
 local http = require "cunnekt.provider.http"
-local http_rig = require "spec.support.http_rig"
+local http_rig = require "spec.support.rigs.http_rig"
 local task = require "cunnekt.base.task"
 local wire = require "spec.support.wire"
 

@@ -5,7 +5,7 @@
 local core = require "cunnekt.core"
 local fault_server = require "spec.support.fault_server"
 local http = require "cunnekt.provider.http"
-local http_rig = require "spec.support.http_rig"
+local http_rig = require "spec.support.rigs.http_rig"
 local json = require "cunnekt.base.json"
 local tls_server = require "spec.support.tls_server"
 

@@ -3,7 +3,7 @@
 -- Mistakes are in spec/jobs/schedule_spec.lua, and so is when jobs run.
 
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local planner = require "cunnekt.jobs.planner"
 local schedule = require "cunnekt.jobs.schedule"
 

@@ -2,7 +2,7 @@
 -- Named jobs while the wall clock jumps: each runs once for its due time, and continues by the new time.
 
 local clock = require "cunnekt.time.clock"
-local lives = require "spec.support.lives"
+local lives = require "spec.support.rigs.lives"
 local zone = require "cunnekt.time.zone"
 
 local hour, day, year = 3600, 86400, 365 * 86400

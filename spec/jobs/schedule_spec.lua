@@ -3,7 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
-local lives = require "spec.support.lives"
+local lives = require "spec.support.rigs.lives"
 local task = require "cunnekt.base.task"
 
 local hour, day = 3600, 86400

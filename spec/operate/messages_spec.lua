@@ -3,7 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local json = require "cunnekt.base.json"
-local kept_bot = require "spec.support.kept_bot"
+local kept_bot = require "spec.support.rigs.kept_bot"
 local samples = require "cunnekt.sandbox.samples"
 local webhook = require "cunnekt.provider.webhook"
 

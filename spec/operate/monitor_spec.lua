@@ -3,7 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local http = require "cunnekt.provider.http"
-local kept_bot = require "spec.support.kept_bot"
+local kept_bot = require "spec.support.rigs.kept_bot"
 local task = require "cunnekt.base.task"
 
 local ASHA = "919999999999"

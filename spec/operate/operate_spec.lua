@@ -3,7 +3,7 @@
 
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
-local kept_bot = require "spec.support.kept_bot"
+local kept_bot = require "spec.support.rigs.kept_bot"
 local operate = require "cunnekt.operate"
 local process = require "spec.support.process"
 local store = require "cunnekt.store"

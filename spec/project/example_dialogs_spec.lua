@@ -3,10 +3,10 @@
 -- repeats; and the same test with an engine that is broken on purpose, which it must notice.
 
 local inside = require("cunnekt.service").of
-local breakage = require "spec.support.dialog_breakage"
+local breakage = require "spec.support.dialogs.breakage"
 local code = require "cunnekt.dialog.engine.code"
 local process = require "spec.support.process"
-local scenario = require "spec.support.scenario"
+local scenario = require "spec.support.rigs.scenario"
 
 local happenings = {
   ["killed"] = function(all)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox's faults, as a client meets them. The client repeats nothing here, so that each send meets one fault.
 
-local bot_double = require "spec.support.bot_double"
+local bot_double = require "spec.support.rigs.bot_double"
 local client = require "cunnekt.provider.client"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox as a client, a bot and a test see it: over real sockets.
 
-local bot_double = require "spec.support.bot_double"
+local bot_double = require "spec.support.rigs.bot_double"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local inside = require("cunnekt.service").of
-local bot_rig = require "spec.support.bot_rig"
+local bot_rig = require "spec.support.rigs.bot_rig"
 local cunnekt = require "cunnekt"
 local task = require "cunnekt.base.task"
 

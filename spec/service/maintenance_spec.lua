@@ -3,8 +3,8 @@
 -- spec/store/sweep_spec.lua.
 
 local errors = require "cunnekt.base.errors"
-local rig = require "spec.support.service_rig"
-local store_rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.service_rig"
+local store_rig = require "spec.support.rigs.store_rig"
 
 local hour, day = 3600, 86400
 

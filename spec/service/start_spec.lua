@@ -3,7 +3,7 @@
 -- script told before anything continues.
 
 local core = require "cunnekt.core"
-local rig = require "spec.support.service_rig"
+local rig = require "spec.support.rigs.service_rig"
 local task = require "cunnekt.base.task"
 
 local customer = rig.customer

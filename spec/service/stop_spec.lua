@@ -4,7 +4,7 @@
 
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local rig = require "spec.support.service_rig"
+local rig = require "spec.support.rigs.service_rig"
 local task = require "cunnekt.base.task"
 
 local customer = rig.customer

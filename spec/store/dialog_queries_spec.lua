@@ -2,7 +2,7 @@
 -- What an operator sees of the dialogs in the store, and hands conversations over with.
 
 local clock = require "cunnekt.time.clock"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local change = rig.change
 

@@ -2,7 +2,7 @@
 -- Dialogs in the store: what each waits for, its journal, its timers, and the messages that are kept for it.
 
 local clock = require "cunnekt.time.clock"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local contact = "1:919999999999"
 local change = rig.change

@@ -5,7 +5,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local day = 86400
 local contact = "1:919999999999"

@@ -2,7 +2,7 @@
 -- Named jobs in the store: how each kind of change is written.
 
 local core = require "cunnekt.core"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 describe("jobs of the store", function()
   local store

@@ -3,7 +3,7 @@
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
 
 local change = rig.change

@@ -5,7 +5,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local process = require "spec.support.process"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
 
 local change = rig.change

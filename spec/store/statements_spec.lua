@@ -2,7 +2,7 @@
 -- The compiled SQL: each statement is used, and each that is used is there.
 
 local process = require "spec.support.process"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 describe("the statements of the store", function()
   local store, sources

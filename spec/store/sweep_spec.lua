@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The removal of old rows: what goes, what stays, and in which steps.
 
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local day = 86400
 local now = 1700000000

@@ -4,9 +4,9 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local due = require "cunnekt.dialog.engine.due"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local record_of = require "cunnekt.engine.record"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 
 local now, year = 1700000000, 365 * 86400
 

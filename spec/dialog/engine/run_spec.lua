@@ -3,7 +3,7 @@
 -- noticed. Whole dialogs are in spec/dialog.
 
 local clock = require "cunnekt.time.clock"
-local engine_rig = require "spec.support.engine_rig"
+local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"

@@ -3,8 +3,8 @@
 -- any two steps; and the comparison of two of them: what the customers saw must be the same.
 
 local inside = require("cunnekt.service").of
-local lives = require "spec.support.dialog_lives"
-local programs = require "spec.support.dialog_programs"
+local lives = require "spec.support.dialogs.lives"
+local programs = require "spec.support.dialogs.programs"
 
 local history = {}
 

@@ -5,7 +5,7 @@ local core = require "cunnekt.core"
 local engine = require "cunnekt.engine"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
-local rig = require "spec.support.store_rig"
+local rig = require "spec.support.rigs.store_rig"
 local sent = require "cunnekt.bot.sent"
 local task = require "cunnekt.base.task"
 

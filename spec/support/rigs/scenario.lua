@@ -4,7 +4,7 @@
 
 local action = require "cunnekt.bot.action"
 local clock = require "cunnekt.time.clock"
-local lives = require "spec.support.dialog_lives"
+local lives = require "spec.support.dialogs.lives"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 

@@ -2,7 +2,7 @@
 -- One customer, one bot, and a dialog called "it" that begins with "go": for specs that cut the bot off in between.
 
 local inside = require("cunnekt.service").of
-local lives = require "spec.support.dialog_lives"
+local lives = require "spec.support.dialogs.lives"
 local samples = require "cunnekt.sandbox.samples"
 
 local talk = {}
