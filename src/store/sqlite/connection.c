@@ -2,7 +2,9 @@
 /* The one SQLite connection of a store: how it is set up, and the statements compiled on it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -162,7 +164,9 @@ bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
   bool is_locked = store->lock.database >= 0, is_wal = false;
   if (is_locked && !is_same_file(store))
     return refuse(store, "another file, or none, is in its place", message, size);
-  if (!is_locked && !create_private(store))
+  if (is_locked)
+    cnk_lock_note(&store->lock, "", true); /* there will be another log */
+  else if (!create_private(store))
     return refuse(store, strerror(errno), message, size);
   int status = open_file(store, !is_locked);
   if (status == SQLITE_OK && !is_locked && !store->is_memory &&
@@ -197,9 +201,25 @@ static bool may_remove_log(struct cnk_store *store)
   return state == CNK_GUARD_WELL;
 }
 
+/* Notes that the log was removed: not where somebody else still uses it, and not before the disk knows. */
+static void note_end(struct cnk_store *store)
+{
+  char *name = NULL;
+  if (asprintf(&name, "%s-wal", store->options.path) < 0)
+    return;
+  bool is_gone = access(name, F_OK) != 0 && errno == ENOENT;
+  int folder = is_gone ? open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  free(name);
+  if (folder < 0)
+    return;
+  if (fsync(folder) == 0)
+    cnk_lock_note(&store->lock, CNK_NOTE_CLOSED, false);
+  close(folder);
+}
+
 void cnk_connection_close(struct cnk_store *store)
 {
-  bool is_removing = may_remove_log(store);
+  bool was_open = store->guard.is_open, is_removing = may_remove_log(store);
   is_removing = cnk_checkpoint_close(store) && is_removing;
   if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -216,6 +236,8 @@ void cnk_connection_close(struct cnk_store *store)
   }
   sqlite3_close(store->db);
   store->db = NULL;
+  if (was_open && is_removing)
+    note_end(store);
 }
 
 static sqlite3_stmt *fail(struct cnk_store_request *request, int status, const char *reason)

@@ -16,7 +16,7 @@ static const char *base_name(const char *path)
   return slash ? slash + 1 : path;
 }
 
-static bool note(struct cnk_guard_file *file, const char *path, const char *suffix)
+static bool remember(struct cnk_guard_file *file, const char *path, const char *suffix)
 {
   struct stat found;
   if (asprintf(&file->path, "%s%s", path, suffix) < 0) {
@@ -35,8 +35,9 @@ bool cnk_guard_open(struct cnk_guard *guard, const struct cnk_lock *lock, const 
   *guard = (struct cnk_guard){.log_file = -1, .is_open = true};
   guard->path = strdup(path);
   /* As it was given, so that a link which is turned to another folder is noticed; a relative name is none that lasts. */
-  if (!guard->path || !note(&guard->database, *given == '/' ? given : path, "") || !note(&guard->log, path, "-wal") ||
-      !note(&guard->index, path, "-shm") || !note(&guard->owner, path, "-lock")) {
+  if (!guard->path || !remember(&guard->database, *given == '/' ? given : path, "") ||
+      !remember(&guard->log, path, "-wal") || !remember(&guard->index, path, "-shm") ||
+      !remember(&guard->owner, path, "-lock")) {
     cnk_guard_close(guard);
     return false;
   }
@@ -87,22 +88,33 @@ static enum cnk_guard_state say(struct cnk_guard *guard, enum cnk_guard_state st
   return state;
 }
 
-/* The head of the log changes only when SQLite begins it anew: then its sequence number and its first salt grow alike
- * (https://www.sqlite.org/fileformat2.html#the_write_ahead_log). A disk that fails may get the number alone, until the
- * next commit writes the head once more. */
+/* A disk that fails may get the new sequence number of a log alone, until the next commit writes its head once more. */
+static bool is_half_written(const struct cnk_log_head *known, const struct cnk_log_head *next)
+{
+  struct cnk_log_head wanted = *known;
+  wanted.words[3] = htonl(ntohl(known->words[3]) + 1);
+  return memcmp(&wanted, next, sizeof wanted) == 0;
+}
+
 static bool has_own_head(struct cnk_guard *guard)
 {
-  uint32_t head[5];
-  if (pread(guard->log_file, head, sizeof head, 0) != sizeof head)
+  struct cnk_log_head head;
+  if (pread(guard->log_file, &head, sizeof head, 0) != sizeof head)
     return false;
-  uint32_t *known = guard->log_head;
-  uint32_t restarts = ntohl(head[3]) - ntohl(known[3]), salts = ntohl(head[4]) - ntohl(known[4]);
-  if (guard->has_log_head && salts == 0 && restarts == 1)
-    return memcmp(head, known, 3 * sizeof *head) == 0;
-  if (guard->has_log_head && (memcmp(head, known, 3 * sizeof *head) != 0 || restarts != salts))
+  if (guard->has_log_head && is_half_written(&guard->log_head, &head))
+    return true;
+  if (guard->has_log_head && !cnk_note_is_same_log(&guard->log_head, &head))
     return false;
-  memcpy(known, head, sizeof head);
+  guard->log_head = head;
   return guard->has_log_head = true;
+}
+
+static void note_log(struct cnk_guard *guard, const struct cnk_lock *lock)
+{
+  char note[CNK_NOTE_BYTES];
+  cnk_note_write(note, sizeof note, &guard->log_head, guard->database.inode, guard->log.inode);
+  cnk_lock_note(lock, note, false);
+  guard->is_noted = true;
 }
 
 static enum cnk_guard_state look(struct cnk_guard *guard, bool has_commits)
@@ -127,19 +139,29 @@ static enum cnk_guard_state look(struct cnk_guard *guard, bool has_commits)
   return CNK_GUARD_WELL;
 }
 
+static void renew_lock_file(struct cnk_guard *guard, struct cnk_lock *lock)
+{
+  struct stat found;
+  cnk_lock_renew(lock, guard->path);
+  if (lock->file < 0 || fstat(lock->file, &found) != 0)
+    return;
+  guard->owner.device = found.st_dev;
+  guard->owner.inode = found.st_ino;
+  guard->is_noted = false;
+}
+
 enum cnk_guard_state cnk_guard_check(struct cnk_guard *guard, struct cnk_lock *lock, bool has_commits)
 {
   if (!guard->is_open)
     return guard->state;
   guard->state = look(guard, has_commits);
+  if (guard->state != CNK_GUARD_WELL)
+    return guard->state;
   struct stat found;
-  if (guard->state == CNK_GUARD_WELL && find(&guard->owner, &found)) {
-    cnk_lock_renew(lock, guard->path);
-    if (lock->file >= 0 && fstat(lock->file, &found) == 0) {
-      guard->owner.device = found.st_dev;
-      guard->owner.inode = found.st_ino;
-    }
-  }
+  if (find(&guard->owner, &found))
+    renew_lock_file(guard, lock);
+  if (guard->has_log_head && !guard->is_noted)
+    note_log(guard, lock);
   return guard->state;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "store/sqlite/lock.h"
+#include "store/sqlite/note.h"
 
 enum cnk_guard_state {
   CNK_GUARD_WELL,
@@ -30,10 +31,10 @@ struct cnk_guard {
   char *path;                                        /* of the database, without links */
   off_t size;   /* the database had so many bytes; it never shrinks, except by a checkpoint of ours */
   int log_file; /* to read its head; -1: none. SQLite locks nothing in it, so it may be opened and closed */
-  uint32_t log_head[5];
-  bool is_open, has_log_head;
-  enum cnk_guard_state state; /* as of the last check */
-  char reason[160];           /* what is wrong, and what to do */
+  struct cnk_log_head log_head;
+  bool is_open, has_log_head, is_noted; /* is_noted: in the lock file */
+  enum cnk_guard_state state;           /* as of the last check */
+  char reason[160];                     /* what is wrong, and what to do */
 };
 
 /* Notes the files of a database that SQLite has opened: `path` without links, and as it was `given`. False without

@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "store/sqlite/note.h"
+
 /* In the page of the database that SQLite keeps free for its own locks, which end 512 bytes behind its begin
  * (https://www.sqlite.org/fileformat2.html#the_lock_byte_page). */
 enum { LOCK_BYTE = 0x40000000 + 1024 };
@@ -84,27 +86,42 @@ static int open_file(const char *path, int flags)
   return descriptor;
 }
 
+static void read_content(int file, char content[CNK_NOTE_BYTES])
+{
+  ssize_t length = file >= 0 ? pread(file, content, CNK_NOTE_BYTES - 1, 0) : 0;
+  content[length > 0 ? length : 0] = '\0';
+}
+
 /* The process that holds the lock file; 0: none does. */
 static long owner_of(const char *path)
 {
   int descriptor = open_file(path, O_RDONLY);
   if (descriptor < 0)
     return 0;
-  char text[24] = "";
-  bool is_held = flock(descriptor, LOCK_SH | LOCK_NB) != 0;
-  ssize_t length = is_held ? pread(descriptor, text, sizeof text - 1, 0) : 0;
-  text[length > 0 ? length : 0] = '\0';
+  char text[CNK_NOTE_BYTES] = "";
+  if (flock(descriptor, LOCK_SH | LOCK_NB) != 0)
+    read_content(descriptor, text);
   close(descriptor);
   return strtol(text, NULL, 10);
 }
 
-static void write_owner(const struct cnk_lock *lock)
+void cnk_lock_note(const struct cnk_lock *lock, const char *note, bool must_last)
 {
-  char owner[24];
-  int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-  /* The number is only for the message: on a full disk the lock holds without it. */
-  if (ftruncate(lock->file, 0) != 0 || pwrite(lock->file, owner, (size_t)length, 0) != length)
+  char content[CNK_NOTE_BYTES];
+  int length = snprintf(content, sizeof content, "%ld\n%s", (long)getpid(), note);
+  if (lock->file < 0)
+    return;
+  /* The number is only for the message, and a note may be missing: on a full disk the lock holds without them. */
+  if (ftruncate(lock->file, 0) != 0 || pwrite(lock->file, content, (size_t)length, 0) != length)
     (void)ftruncate(lock->file, 0);
+  if (must_last)
+    (void)fsync(lock->file);
+}
+
+/* The note of an earlier log must not be found beside a later one, also when the power goes. */
+static void begin_file(const struct cnk_lock *lock)
+{
+  cnk_lock_note(lock, "", true);
   /* A file that root makes must not keep the bot's own user out at the next start. SQLite does so with its files. */
   struct stat database;
   if (geteuid() == 0 && fstat(lock->database, &database) == 0)
@@ -112,20 +129,26 @@ static void write_owner(const struct cnk_lock *lock)
 }
 
 /* flock, not fcntl: it also conflicts between two stores of one process, and closing some other descriptor of the file
- * does not drop it. */
+ * does not drop it. Otherwise false with errno, EWOULDBLOCK where another process has it. */
 static bool lock_beside(struct cnk_lock *lock, const char *path)
 {
   lock->file = open_file(path, O_RDWR | O_CREAT);
-  if (lock->file < 0)
-    return false;
-  if (flock(lock->file, LOCK_EX | LOCK_NB) == 0) {
-    write_owner(lock);
-    return true;
-  }
+  if (lock->file < 0 || flock(lock->file, LOCK_EX | LOCK_NB) == 0)
+    return lock->file >= 0;
   close(lock->file);
   lock->file = -1;
   errno = EWOULDBLOCK;
   return false;
+}
+
+static bool has_own_log(const struct cnk_lock *lock, const char *path)
+{
+  char content[CNK_NOTE_BYTES];
+  int file = lock->file >= 0 ? lock->file : open_file(path, O_RDONLY);
+  read_content(file, content);
+  if (file >= 0 && file != lock->file)
+    close(file);
+  return cnk_note_fits(content, path);
 }
 
 void cnk_lock_renew(struct cnk_lock *lock, const char *path)
@@ -133,6 +156,7 @@ void cnk_lock_renew(struct cnk_lock *lock, const char *path)
   struct cnk_lock fresh = *lock;
   if (!lock_beside(&fresh, path))
     return;
+  begin_file(&fresh);
   if (lock->file >= 0)
     close(lock->file);
   lock->file = fresh.file;
@@ -155,25 +179,41 @@ bool cnk_lock_file(int descriptor, bool is_reader)
 #endif
 }
 
-static bool fail(struct cnk_lock *lock, const char *path, int fault, char *message, size_t size)
+static void give_up(struct cnk_lock *lock)
 {
   if (lock->database >= 0)
     close(lock->database);
-  lock->database = -1;
+  if (lock->file >= 0)
+    close(lock->file);
+  *lock = CNK_LOCK_NONE;
+}
+
+static bool fail(struct cnk_lock *lock, const char *path, int fault, char *message, size_t size)
+{
+  give_up(lock);
   snprintf(message, size, "cannot open the store %s: %s", path, strerror(fault));
   return false;
 }
 
 static bool refuse(struct cnk_lock *lock, const char *path, char *message, size_t size)
 {
-  if (lock->database >= 0)
-    close(lock->database);
-  lock->database = -1;
+  give_up(lock);
   long owner = owner_of(path);
   if (owner > 0 && owner != getpid())
     snprintf(message, size, "the store %s is in use by process %ld", base_name(path), owner);
   else
     snprintf(message, size, "the store %s is in use by another process", base_name(path));
+  return false;
+}
+
+static bool refuse_log(struct cnk_lock *lock, const char *path, char *message, size_t size)
+{
+  give_up(lock);
+  snprintf(
+      message, size,
+      "cannot open the store %s: %s-wal beside it is the log of another database; move that away (or remove %s-lock, "
+      "if the two do belong together)",
+      path, base_name(path), base_name(path));
   return false;
 }
 
@@ -197,6 +237,10 @@ bool cnk_lock_open(struct cnk_lock *lock, const char *path, bool is_reader, char
       return refuse(lock, path, message, size);
     return fail(lock, path, errno, message, size);
   }
+  if (!has_own_log(lock, path))
+    return refuse_log(lock, path, message, size);
+  if (!is_reader)
+    begin_file(lock);
   lock->device = found.st_dev;
   lock->inode = found.st_ino;
   hold(lock);
@@ -208,8 +252,5 @@ void cnk_lock_close(struct cnk_lock *lock)
   if (lock->database < 0)
     return;
   forget(lock);
-  close(lock->database);
-  if (lock->file >= 0)
-    close(lock->file);
-  *lock = CNK_LOCK_NONE;
+  give_up(lock);
 }

@@ -3,7 +3,7 @@
  * One process a database, by two locks that end with the process, however it ends:
  *   - on one byte of the database itself, behind those that SQLite locks: it holds wherever the file is moved to;
  *   - on a file beside it, `path`-lock, with the owner's process number: for messages, and for versions of this program
- *     that know no other lock.
+ *     that know no other lock. It also holds a note of the log, see note.h; a database with another's log is refused.
  */
 #ifndef CNK_STORE_LOCK_H
 #define CNK_STORE_LOCK_H
@@ -28,6 +28,9 @@ bool cnk_lock_open(struct cnk_lock *lock, const char *path, bool is_reader, char
 /* After the database was closed, for a descriptor of it is closed here. Idempotent. The lock file stays: removing it
  * would let two processes lock two different files. */
 void cnk_lock_close(struct cnk_lock *lock);
+
+/* For an owner: replaces the note in the lock file; on the disk before this returns, if it `must_last`. */
+void cnk_lock_note(const struct cnk_lock *lock, const char *note, bool must_last);
 
 /* For an owner: makes the lock file anew where it was removed. Without it the other lock holds. */
 void cnk_lock_renew(struct cnk_lock *lock, const char *path);
