@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of the store: opening, closing, backup and counts; requests are in store_request.c. See store/sqlite.h.
+ * The Lua face of the store: opening, closing, backup and counts; requests are in store_request.c. See store/sqlite/store.h.
  *
  *   local insert = store:prepare("INSERT OR IGNORE INTO seen VALUES (?)", {want = "changes"})
  *   store:run({{insert, key}, {"INSERT INTO event VALUES (?, ?)", key, body, if_changed = true}}, done)

@@ -2,7 +2,7 @@
 -- The two listeners of a running bot that are for its operators: the admin socket, a Unix socket beside the database, over
 -- which the command line runs operations, and the admin address (the setting `admin`), where monitoring asks for health
 -- and metrics. Only the bot's own user can open the socket. Whoever can reach the address can ask, so nothing can be
--- changed there and no customer's data is shown. It takes no webhooks: that is service/server.lua.
+-- changed there and no customer's data is shown. It takes no webhooks: that is service/webhook_server.lua.
 
 local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
