@@ -50,6 +50,15 @@ function words.plain(text)
   return (tostring(text):gsub("[%c\x7f]", " "))
 end
 
+---A text without the space around it, in time that grows with its length: one pattern for both ends takes a step for each
+---pair of spaces.
+---@param text string
+---@return string
+function words.trim(text)
+  local first = text:find "%S"
+  return first and text:match("^.*%S", first) or ""
+end
+
 ---@param text string
 ---@return string
 function words.first_line(text)

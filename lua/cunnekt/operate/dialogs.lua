@@ -5,6 +5,7 @@
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local identity = require "cunnekt.provider.identity"
+local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local redact = require "cunnekt.operate.redact"
 local words = require "cunnekt.base.words"
@@ -62,13 +63,19 @@ local function list(target, args)
   return { dialogs = json.array(views), has_more = has_more }
 end
 
+-- A kind may be two words: "job off".
+local function kind_of(mark)
+  local two = mark:match "^%a+ %a+"
+  return two and formats.step_kinds[two] and two or mark:match "^[^{\" ]+"
+end
+
 -- The kind of a step is a word of the script; what was said and answered is the customer's, and shown only if asked for.
 local function show_journal(journal, has_to_reveal)
   local steps = {}
   for i, step in ipairs(journal) do
-    steps[i] = { n = step.n, kind = step.mark:match "^[^{\" ]+" }
+    steps[i] = { n = step.n, kind = kind_of(step.mark) }
     if has_to_reveal then
-      steps[i].what, steps[i].result = step.mark:match "^%S+ (.*)$", step.result
+      steps[i].what, steps[i].result = step.mark:sub(#(steps[i].kind or "") + 2), step.result
     end
   end
   return json.array(steps)

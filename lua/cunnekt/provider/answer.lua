@@ -9,6 +9,7 @@ local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local retry = require "cunnekt.provider.retry"
 local units = require "cunnekt.time.units"
+local words = require "cunnekt.base.words"
 
 local answer = {}
 
@@ -225,7 +226,7 @@ end
 
 -- Plain text that is short and begins as an error does.
 local function text_failure(body)
-  local text = body:match "^%s*(.-)%s*$"
+  local text = words.trim(body)
   local lower = text:lower()
   if #text <= 200 and (is_auth_text(text) or lower:find "^error" or lower:find "^fail" or lower:find "^invalid") then
     return text

@@ -5,6 +5,7 @@
 
 local clock = require "cunnekt.time.clock"
 local format = require "cunnekt.time.format"
+local words = require "cunnekt.base.words"
 
 local retry = {}
 
@@ -75,7 +76,7 @@ function retry.after(headers)
   if type(value) ~= "string" then
     return nil
   end
-  value = value:match "^%s*(.-)%s*$"
+  value = words.trim(value)
   if value:find "^%d+$" then
     return tonumber(value)
   end

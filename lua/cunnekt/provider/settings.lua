@@ -7,6 +7,7 @@ local address = require "cunnekt.base.address"
 local identity = require "cunnekt.provider.identity"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
+local words = require "cunnekt.base.words"
 
 local settings = {}
 
@@ -141,7 +142,7 @@ end
 local function checked(label, setting, value)
   if setting.is_secret then
     -- A key that was copied or read from a file often ends with a line break.
-    value = value:match "^%s*(.-)%s*$"
+    value = words.trim(value)
   end
   local problem = setting.check and setting.check(value)
   if problem then
