@@ -27,7 +27,7 @@ int cnk_system_disk_free(const char *path, uint64_t *out);
 int cnk_system_memory(uint64_t *out);
 const char *cnk_system_error(int status);
 
-/* The libraries in use, in order from 0; NULL behind the last. The strings are static. */
+/* The libraries in use, in order from 0; NULL after the last. The strings are static. */
 const char *cnk_system_library(int index, const char **version);
 
 /* The number of this process. */

@@ -33,7 +33,7 @@ static void write_to_sink(void *context, const char *bytes, size_t length)
   luaL_addlstring(&sink->buffer, bytes, length);
 }
 
-/* core.json_prepare(text) -> text for lua-cjson, whether its result needs json_mend; or nil, what is wrong. */
+/* (text) -> text for lua-cjson, whether its result needs json_mend; or nil, what is wrong. */
 static int json_prepare(lua_State *L)
 {
   struct sink sink;
@@ -53,7 +53,7 @@ static int json_prepare(lua_State *L)
   return 2;
 }
 
-/* Whether lua-cjson's value on top of the stack must change; if so, what it stands for is pushed in its place. */
+/* Pushes what lua-cjson's value on top of the stack stands for, and returns true; returns false where it stands for itself. */
 static bool mend_number(lua_State *L)
 {
   const lua_Number exact = 9007199254740992.0; /* 2^53 */
@@ -108,7 +108,7 @@ static bool mend(lua_State *L)
   }
 }
 
-/* core.json_mend(value) -> value: puts in what the marks stand for, in place. Raises for a number that is none. */
+/* (value) -> value: replaces the marks by what they stand for, in place. Raises for a mark that holds no number. */
 static int json_mend(lua_State *L)
 {
   lua_settop(L, 1);
@@ -137,7 +137,7 @@ static bool refuse(struct encode_check *c, const char *article, const char *faul
 }
 
 /* lua-cjson 2.1.0 writes 14 digits. Integers of up to 14 fit; floats get as many as bring them back unchanged.
- * Gives false when lua-cjson does as well. */
+ * Returns false for numbers that lua-cjson writes correctly itself. */
 static bool format_number(lua_State *L, int index, char *text, size_t size)
 {
   const lua_Integer short_enough = 99999999999999;
@@ -306,7 +306,7 @@ static void push_copy(lua_State *L, int index)
   }
 }
 
-/* core.json_stage(value) -> value for lua-cjson, the same when that is fine; or nil, what cannot be encoded and where.
+/* (value) -> value for lua-cjson, the same when that is fine; or nil, what cannot be encoded and where.
  * Never changes the value. */
 static int json_stage(lua_State *L)
 {
@@ -327,7 +327,7 @@ static int json_stage(lua_State *L)
   return 1;
 }
 
-/* core.json_finish(text) -> text: what lua-cjson wrote, with the marks replaced and without "\/". */
+/* (text) -> text: what lua-cjson wrote, with the marks replaced and without "\/". */
 static int json_finish(lua_State *L)
 {
   size_t length;

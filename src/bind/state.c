@@ -36,7 +36,7 @@ lua_State *cnk_bind_main(lua_State *L)
   return main;
 }
 
-/* Also a message that is no string must become one: an error object is printed by its __tostring. */
+/* An error may be any value: it is shown as its __tostring gives it. */
 static int add_traceback(lua_State *L)
 {
   const char *text = luaL_tolstring(L, 1, NULL);
@@ -53,7 +53,7 @@ static void report(lua_State *L) /* takes the message on top of the stack */
       return;
     }
   }
-  lua_pop(L, 1); /* what is no function, or its error */
+  lua_pop(L, 1); /* not a function, or the error that it raised */
   const char *text = lua_tostring(L, -1);
   fprintf(stderr, "cunnekt: %s\n", text ? text : "error in a callback");
   lua_pop(L, 1);

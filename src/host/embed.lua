@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Writes the host's Lua files as C on standard output: embed.lua text|bytecode NAME=FILE …, where NAME is the path that
--- tracebacks show (cunnekt/bot.lua) and FILE is where it is. Bytecode keeps names and lines, and loads ten times as fast. NAME=MODULE? is looked up as `require` does, and left out with a note
--- on standard error when it is not installed. Arrays of numbers, for C compilers need not take long string literals.
+-- tracebacks show (cunnekt/bot/init.lua) and FILE is where it is. Bytecode keeps names and lines, and loads ten times as
+-- fast. NAME=MODULE? is looked up as `require` does, and left out with a note on standard error when it is not installed.
+-- The output has arrays of numbers, because C compilers may refuse long string literals.
 
 local function read(path)
   local file = assert(io.open(path, "rb"))

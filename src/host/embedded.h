@@ -10,7 +10,7 @@
 
 struct cnk_embedded {
   const char *module; /* "cunnekt.bot" */
-  const char *chunk;  /* "@cunnekt/bot.lua": what tracebacks show */
+  const char *chunk;  /* "@cunnekt/bot/init.lua": what tracebacks show */
   const unsigned char *source;
   size_t size;
 };

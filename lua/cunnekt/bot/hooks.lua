@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The functions that a script registers with bot:before_send, bot:on_error and bot:on_restart. It calls the first two;
--- service/start.lua calls those of bot:on_restart. Handlers and middleware are in route.lua.
+-- The functions that a script registers with bot:before_send, bot:on_error and bot:on_restart. This file calls those of
+-- bot:before_send and bot:on_error; service/start.lua calls those of bot:on_restart. Handlers and middleware are in route.lua.
 
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"

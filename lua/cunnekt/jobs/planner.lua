@@ -167,7 +167,8 @@ function planner_methods:every(seconds, opts, name, fn)
   return planned, err
 end
 
--- Creates the timing of a cron expression, or raises: the script's line is four levels up.
+-- Creates the timing of a cron expression, or raises for the script's line: three levels up from here, four from the
+-- function that is returned, which `plan` calls.
 local function by_line(where, line, err)
   if not line then
     error(("%s: %s"):format(where, err.message), 3)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The operations on the host and the store as a whole: what runs and what waits, a check of the database, a backup. The
--- sentences about it are in doctor.lua.
+-- The operations on the host and the store as a whole: what runs and what waits, a check of the database, a backup. How
+-- `cunnekt doctor` words the results is in doctor.lua.
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -83,7 +83,7 @@ local function backup(target, args)
   if not ok then
     return nil, err
   end
-  -- With the inode the command line finds out whether it sees the same file: a host may have folders of its own.
+  -- With the inode the command line finds out whether it sees the same file: the host may see other folders under the same names.
   return { path = args.path, bytes = (core.stat(args.path) or {}).size, inode = core.inode(args.path) }
 end
 

@@ -47,7 +47,7 @@ formats.handler_name = "on:%d:%s"
 ---The name of a handler of bot:global: the word in small letters.
 formats.global_name = "global:%s"
 
----What tells these names from those of dialogs, which hold no colon there.
+---Tells these names from those of dialogs, which may not begin with letters and a colon.
 formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:

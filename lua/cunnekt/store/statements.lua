@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The statements that the store runs often, prepared once per database. Rare ones, of queries and repair, are in their files;
+-- The statements that the store runs often, prepared once per database. Rare ones are in queries.lua and repair.lua;
 -- the tables are in schema.lua.
 
 local limits = require "cunnekt.provider.limits"
@@ -76,7 +76,7 @@ local texts = {
       (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
   clear_broken = [[DELETE FROM dialog WHERE id IN
       (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200)]],
-  -- Numbers of dialogs are given again, so what was kept for one that is gone must not wait for the next.
+  -- Dialog ids are reused, so messages kept for a dialog that is gone must not wait for the next one.
   clear_kept = [[DELETE FROM kept WHERE id IN
       (SELECT id FROM kept WHERE dialog NOT IN (SELECT id FROM dialog) LIMIT 1000)]],
   clear_outbox = "DELETE FROM outbox WHERE state > 1 AND changed_at < ?",

@@ -37,8 +37,8 @@ struct cnk_guard {
   char reason[160];                     /* what is wrong, and what to do */
 };
 
-/* Notes the files of a database that SQLite has opened: `path` without links, and as it was `given`. False without
- * memory. */
+/* Notes the files of a database that SQLite has opened: `path` without links, and as it was `given`. False when
+ * memory is out. */
 bool cnk_guard_open(struct cnk_guard *guard, const struct cnk_lock *lock, const char *path, const char *given);
 void cnk_guard_close(struct cnk_guard *guard);
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of the whole head: magic, version, page size, sequence number, two salts, and two sums of these. */
+/* The words of the whole head: magic, version, page size, sequence number, two salts, and two sums of these. */
 enum { HEAD_WORDS = 8, SUMMED_WORDS = 6, NUMBER = 3, SALT = 4, MAGIC = 0x377f0682 };
 
 bool cnk_note_is_same_log(const struct cnk_log_head *known, const struct cnk_log_head *next)
@@ -28,7 +28,7 @@ void cnk_note_write(char *note, size_t size, const struct cnk_log_head *head, in
            words[1], words[2], words[3], words[4], (uintmax_t)database, (uintmax_t)log);
 }
 
-/* A head that the power cut off is none: SQLite begins such a log anew. */
+/* A head that a power cut left incomplete does not count: SQLite begins such a log anew. */
 static bool is_whole(const uint32_t words[HEAD_WORDS])
 {
   uint32_t sums[2] = {0, 0};
@@ -75,7 +75,7 @@ bool cnk_note_fits(const char *content, const char *path)
   if (sscanf(note + 1, "log %" SCNx32 " %" SCNx32 " %" SCNx32 " %" SCNx32 " %" SCNx32 " of %ju %ju", to, to + 1, to + 2,
              to + 3, to + 4, &database_inode, &log_inode) != 7)
     return true;
-  /* Moved together, both are other files than before. A database alone was put in the place of the one that was there. */
+  /* Files that were moved together both have new inodes. A new inode of the database alone means that it was replaced. */
   bool is_replaced = stat(path, &database) == 0 && database.st_ino != database_inode && log.st_ino == log_inode;
   return cnk_note_is_same_log(&known, &next) && !is_replaced;
 }

@@ -5,7 +5,7 @@
 
 #include "store/sqlite/internal.h"
 
-/* Behind a string, a quoted name or a comment that begins at `at`; `at` itself elsewhere. */
+/* Returns the end of the string, quoted name or comment that begins at `at`; `at` itself where none does. */
 static const char *skip_quoted(const char *at, const char *end)
 {
   const char *close = NULL;
@@ -22,8 +22,8 @@ static const char *skip_quoted(const char *at, const char *end)
   return close ? close + 1 : end;
 }
 
-/* Known here, where requests are made, so that a wrong number of parameters is the caller's error at once. What this
- * reading gets wrong is found when the statement is compiled. */
+/* Counted when a request is made, so that a wrong number of parameters is the caller's error at once. SQLite finds what
+ * this count gets wrong, when it compiles the statement. */
 static unsigned count_parameters(const char *text, size_t size)
 {
   unsigned count = 0;
