@@ -119,6 +119,7 @@ static void flush(struct link *link)
         end(link, false);
       return;
     }
+    server->sent += sent;
     bytes_drop(&link->out, (size_t)sent);
     if (link->drip_ms && link->out.size > 0)
       link->wake_at = now_ms() + link->drip_ms;

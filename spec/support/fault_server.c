@@ -5,7 +5,7 @@
  *
  *   fault_server [--upstream PORT] [--log FILE] ACTION...         and on stdin, one command a line:
  *     next ACTION...   to be done before whatever is left
- *     count            prints "count REQUESTS CONNECTIONS": requests that were read to the end
+ *     count            prints "count REQUESTS CONNECTIONS SENT": requests that were read to the end, bytes of answers
  *
  * It ends when stdin does. The log gets "N METHOD PATH BODY-BYTES BODY-HASH CONNECTION ACTION" for each such request.
  * Actions, with MS in milliseconds:
@@ -74,7 +74,7 @@ static void run_command(char *line)
   if (strncmp(line, "next ", 5) == 0)
     add_next(line + 5);
   else if (strcmp(line, "count") == 0)
-    printf("count %d %d\n", server.requests, server.connections);
+    printf("count %d %d %lld\n", server.requests, server.connections, server.sent);
 }
 
 static bool read_commands(void) /* false at the end of stdin */
@@ -220,6 +220,6 @@ int main(int argc, char **argv)
   }
   printf("port %d\n", port);
   run();
-  printf("count %d %d\n", server.requests, server.connections);
+  printf("count %d %d %lld\n", server.requests, server.connections, server.sent);
   return 0;
 }

@@ -39,6 +39,7 @@ struct link {
 
 struct server {
   int listener, upstream_port, requests, connections;
+  long long sent; /* bytes of answers, taken by the kernel */
   char *actions[MOST_ACTIONS];
   int action_count, action_at;
   struct link *links[MOST_LINKS];

@@ -47,6 +47,13 @@ function server_methods:count()
   return math.tointeger(requests), math.tointeger(connections)
 end
 
+---How many bytes of answers it could send: what a client does not take stays with the server, but for the kernel's buffers.
+function server_methods:bytes_sent()
+  self._commands:write "count\n"
+  self._commands:flush()
+  return math.tointeger(self:_expect("count"):match "(%d+)$")
+end
+
 ---Actions to be done before whatever is left.
 function server_methods:next(...)
   self._commands:write("next ", table.concat({ ... }, " "), "\n")
