@@ -75,11 +75,11 @@ end
 local function drain(count, env)
   local r <close> = rig.new()
   r:start_sandbox { "--no-statuses" }
-  assert(r:start_ready_bot { script = "backlog_bot.lua", env = { CRASH_HANG = 1 } })
+  assert(r:start_ready_bot { script = "backlog.lua", env = { CRASH_HANG = 1 } })
   local contacts = fill(r, count)
   r:kill_bot()
   local began = clock.monotonic()
-  assert(r:start_ready_bot { script = "backlog_bot.lua", env = env })
+  assert(r:start_ready_bot { script = "backlog.lua", env = env })
   local result = { start = clock.monotonic() - began, latencies = gauge.new(), memory = 0 }
   local state = {}
   local probing = task.spawn(probe, r, result.latencies, state)

@@ -125,7 +125,7 @@ end
 local function play(killing)
   local r <close> = rig.new()
   r:start_sandbox { "--no-statuses" }
-  local opts = { script = "dialogs_bot.lua", env = { LUA_PATH = rig.here .. "/../../?.lua;;" } }
+  local opts = { script = "dialogs.lua", env = { LUA_PATH = rig.here .. "/../../?.lua;;" } }
   local killed, received = 0, { last = 0, texts = {} }
   assert(r:start_ready_bot(opts), "the bot does not start:\n" .. r:new_log())
   for round = 0, rounds do

@@ -47,7 +47,7 @@ function load.text(number, k)
   return ("%s-%d"):format(number, k)
 end
 
----What the bot is to answer to a customer's k-th message, in order; see bot.lua.
+---What the bot is to answer to a customer's k-th message, in order; see bots/counter.lua.
 function load.replies(number, k)
   local first = ("%s #%d"):format(load.text(number, k), k)
   if k % 3 == 0 then

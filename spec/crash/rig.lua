@@ -112,7 +112,7 @@ function rig_methods:start_bot(opts)
   end
   local words = { rig.host, "run" }
   table.move(opts.args or {}, 1, #(opts.args or {}), 3, words)
-  words[#words + 1] = rig.here .. "/" .. (opts.script or "bot.lua")
+  words[#words + 1] = rig.here .. "/bots/" .. (opts.script or "counter.lua")
   self.pid = child.start(words, environment_list(env), self.folder, self.log_path)
 end
 
@@ -193,7 +193,7 @@ function rig_methods:new_log()
   return text
 end
 
----Texts that were ever held because their outcome was unknown; see bot.lua.
+---Texts that were ever held because their outcome was unknown; see bots/counter.lua.
 ---@return table<string, boolean>
 function rig_methods:ever_held()
   local held = {}

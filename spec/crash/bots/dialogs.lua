@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The bot of dialogs.lua: the generated programs, with chance that is the same in each history of a conversation.
+-- The bot of ../dialogs.lua: the generated programs, with chance that is the same in each history of a conversation.
 
 local cunnekt = require "cunnekt"
 local programs = require "spec.support.dialogs.programs"
