@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local clock = require "cunnekt.time.clock"
 local filters = require "cunnekt.operate.filters"
+local json = require "cunnekt.base.json"
 
 describe("a filter", function()
   local virtual
@@ -40,8 +41,23 @@ end)
 
 describe("a list", function()
   it("is cut to its limit, and says whether there is more", function()
-    assert.same({ { 1, 2 }, true }, { filters.cut({ 1, 2, 3 }, { limit = 2 }) })
-    assert.same({ { 1, 2 }, false }, { filters.cut({ 1, 2 }, { limit = 2 }) })
-    assert.same({ {}, false }, { filters.cut({}, {}) })
+    local function page(rows, args)
+      local views, has_more = filters.page(rows, args, function(row)
+        return row
+      end)
+      return { table.move(views, 1, #views, 1, {}), has_more }
+    end
+    assert.same({ { 1, 2 }, true }, page({ 1, 2, 3 }, { limit = 2 }))
+    assert.same({ { 1, 2 }, false }, page({ 1, 2 }, { limit = 2 }))
+    assert.same({ {}, false }, page({}, {}))
+  end)
+
+  it("shows each row, with or without what is secret", function()
+    local args = { reveal = true }
+    local views = filters.page({ "a", "b" }, args, function(row, has_to_reveal)
+      return { row, has_to_reveal }
+    end)
+    assert.equal('[["a",true],["b",true]]', json.encode(views))
+    assert.equal("[]", json.encode((filters.page({}, args, error))))
   end)
 end)

@@ -55,12 +55,8 @@ local function list(target, args)
   if not rows then
     return nil, err
   end
-  local cut, has_more = filters.cut(rows, args)
-  local views = {}
-  for i, row in ipairs(cut) do
-    views[i] = shown(row, args.reveal)
-  end
-  return { dialogs = json.array(views), has_more = has_more }
+  local views, has_more = filters.page(rows, args, shown)
+  return { dialogs = views, has_more = has_more }
 end
 
 -- A kind may be two words: "job off".

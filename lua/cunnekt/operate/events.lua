@@ -31,8 +31,10 @@ local function name_of(event)
   return event.status or event.kind
 end
 
-local function shown(row, event, has_to_reveal)
-  return {
+-- What is shown of it, and the event itself, for those who show more.
+local function shown(row, has_to_reveal)
+  local event = parsed(row.body)
+  local view = {
     seq = row.seq,
     state = row.state,
     contact = redact.contact(row.contact, has_to_reveal),
@@ -43,6 +45,7 @@ local function shown(row, event, has_to_reveal)
     error = row.error and words.first_line(has_to_reveal and row.error or redact.error(row.error, event)),
     text = has_to_reveal and event and event.text or nil,
   }
+  return view, event
 end
 
 local function by_seq(a, b)
@@ -61,12 +64,8 @@ local function list(target, args)
     end
   end
   table.sort(rows, by_seq)
-  local cut, has_more = filters.cut(rows, args)
-  local views = {}
-  for i, row in ipairs(cut) do
-    views[i] = shown(row, parsed(row.body), args.reveal)
-  end
-  return { events = json.array(views), has_more = has_more }
+  local views, has_more = filters.page(rows, args, shown)
+  return { events = views, has_more = has_more }
 end
 
 local function show(target, args)
@@ -74,8 +73,7 @@ local function show(target, args)
   if not row then
     return nil, err or errors.new("not_found", ("there is no event %d"):format(args.seq))
   end
-  local event = parsed(row.body)
-  local view = shown(row, event, args.reveal)
+  local view, event = shown(row, args.reveal)
   view.error = row.error and (args.reveal and row.error or redact.error(row.error, event))
   view.bytes = #row.body
   view.body = args.reveal and row.body or nil

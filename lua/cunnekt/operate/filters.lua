@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
+local json = require "cunnekt.base.json"
 
 local filters = {}
 
@@ -39,18 +40,19 @@ function filters.of(args, is_unlimited)
   }
 end
 
----Cuts a list to the limit.
----@param list table[] taken
+---The rows up to the limit, as they are shown.
+---@param rows table[] of `filters.of`; more than the limit means that there are more
 ---@param args table
----@return table[] list
+---@param shown fun(row: table, has_to_reveal: boolean?): table
+---@return table views a JSON array
 ---@return boolean has_more
-function filters.cut(list, args)
+function filters.page(rows, args, shown)
   local limit = args.limit or default_limit
-  local has_more = #list > limit
-  for i = #list, limit + 1, -1 do
-    list[i] = nil
+  local views = {}
+  for i = 1, math.min(#rows, limit) do
+    views[i] = shown(rows[i], args.reveal)
   end
-  return list, has_more
+  return json.array(views), #rows > limit
 end
 
 return filters

@@ -35,12 +35,8 @@ local function list(target, args)
   if not rows then
     return nil, err
   end
-  local cut, has_more = filters.cut(rows, args)
-  local views = {}
-  for i, row in ipairs(cut) do
-    views[i] = shown(row, args.reveal)
-  end
-  return { messages = json.array(views), has_more = has_more }
+  local views, has_more = filters.page(rows, args, shown)
+  return { messages = views, has_more = has_more }
 end
 
 local function show(target, args)
