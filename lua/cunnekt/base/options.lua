@@ -2,6 +2,8 @@
 -- Checks of option tables: an unknown key or a wrong type raises an error that names the function and the option, and
 -- suggests the nearest known key. What an option means is the function's own business.
 
+local canonical = require "cunnekt.base.canonical"
+
 local options = {}
 
 -- Levenshtein distance, for short names; may stop beyond `most`.
@@ -38,15 +40,6 @@ function options.suggest(name, candidates)
     end
   end
   return best
-end
-
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
 end
 
 local articles = { integer = "an integer", boolean = "true or false" }
@@ -104,9 +97,9 @@ function options.check(where, opts, spec, level)
   for name, value in pairs(opts) do
     local kind = spec[name]
     if not kind then
-      local near = type(name) == "string" and options.suggest(name, sorted_keys(spec))
+      local near = type(name) == "string" and options.suggest(name, canonical.keys(spec))
       local hint = near and (" (did you mean '%s'?)"):format(near)
-        or (" (known: %s)"):format(table.concat(sorted_keys(spec), ", "))
+        or (" (known: %s)"):format(table.concat(canonical.keys(spec), ", "))
       error(("%s: unknown option '%s'%s"):format(where, tostring(name), hint), level)
     end
     local problem = mismatch(value, kind)

@@ -2,6 +2,7 @@
 -- The operations on dialogs: list and show them, end them, and pause a conversation so that a person can take it over.
 -- A broken dialog resumes by retrying its event, see events.lua.
 
+local canonical = require "cunnekt.base.canonical"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local identity = require "cunnekt.provider.identity"
@@ -14,21 +15,12 @@ local dialogs = {}
 
 -- ---- list, show ----------------------------------------------------------------------------------------------------
 
-local function sorted_names(set)
-  local names = {}
-  for name in pairs(set or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 -- What a dialog waits for, in words.
 local function describe(waiting)
   if not waiting then
     return nil
   end
-  local parts = sorted_names(waiting.types)
+  local parts = canonical.keys(waiting.types or {})
   parts[#parts + 1] = waiting.signal and "signal " .. waiting.signal
   parts[#parts + 1] = waiting.sent and ("message %d %s"):format(waiting.sent, waiting.reaches)
   return #parts > 0 and table.concat(parts, ", ") or "time"

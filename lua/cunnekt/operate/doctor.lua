@@ -3,6 +3,7 @@
 -- about =, text =}, one sentence for people each. None changes anything, and none shows a secret. The store is asked by the
 -- operations of host.lua, so a running host answers for itself.
 
+local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local format = require "cunnekt.time.format"
@@ -42,12 +43,7 @@ local source_words = {
 }
 
 local function add_settings(add, values, sources)
-  local names = {}
-  for name in pairs(settings.known) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(canonical.keys(settings.known)) do
     local value, is_secret = values[name], settings.known[name].is_secret
     if value ~= nil then
       local shown = is_secret and "set, and not shown here" or plain_value(value)

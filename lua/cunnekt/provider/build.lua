@@ -5,6 +5,7 @@
 -- build_template.lua. Inside, a failed check raises its error table, and `check.attempt` turns it into the `nil, err` that
 -- callers get; so the makers below look like the forms that they make.
 
+local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
 local check = require "cunnekt.provider.build_check"
 local template = require "cunnekt.provider.build_template"
@@ -335,11 +336,7 @@ local function form_of(kind)
   if form then
     return form
   end
-  local known = {}
-  for name in pairs(forms) do
-    known[#known + 1] = name
-  end
-  table.sort(known)
+  local known = canonical.keys(forms)
   local near = type(kind) == "string" and options.suggest(kind, known)
   local hint = near and ("did you mean '%s'?"):format(near) or "one of: " .. table.concat(known, ", ")
   check.fail("type", ("type is not one that Cunnekt takes (%s)"):format(hint))

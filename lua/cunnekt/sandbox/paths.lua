@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Changes single fields of a sample webhook by their paths, such as `messages.0.text.body`. Positions count from 0, as in
 -- JSON. A path that does not start at a field of the body starts in the first message or status.
+local canonical = require "cunnekt.base.canonical"
 local json = require "cunnekt.base.json"
 
 local paths = {}
@@ -79,12 +80,7 @@ end
 ---@param changes table<string, any> path → value
 ---@return table body the same one
 function paths.set_all(body, changes)
-  local names = {}
-  for path in pairs(changes) do
-    names[#names + 1] = path
-  end
-  table.sort(names)
-  for _, path in ipairs(names) do
+  for _, path in ipairs(canonical.keys(changes)) do
     paths.set(body, path, changes[path])
   end
   return body

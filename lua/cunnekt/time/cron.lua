@@ -4,6 +4,7 @@
 -- Lines that name hours follow local time: a time that is skipped when clocks change comes right after the change, and one
 -- that occurs twice comes once. Lines for every hour follow elapsed time, so "*/5 * * * *" has no gap and no repetition.
 
+local canonical = require "cunnekt.base.canonical"
 local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
@@ -134,12 +135,7 @@ local function expand(line)
   elseif short[word:lower()] then
     return short[word:lower()]
   end
-  local names = {}
-  for name in pairs(short) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  local near = options.suggest(word, names)
+  local near = options.suggest(word, canonical.keys(short))
   return nil, ("'%s' is not known%s"):format(word, near and (" (did you mean '%s'?)"):format(near) or "")
 end
 

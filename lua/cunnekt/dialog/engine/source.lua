@@ -2,6 +2,7 @@
 -- The source text of scripts: a script and its modules are loaded into an environment of their own, and their text is
 -- recorded, so that open dialogs can continue with it when the files have changed. code.lua decides which text a dialog needs.
 
+local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
 local journal = require "cunnekt.engine.journal"
 local world = require "cunnekt.dialog.engine.world"
@@ -97,12 +98,8 @@ end
 function source.of(fn)
   local its_source = find(fn)
   if its_source and not its_source.digest then
-    local paths, hash = {}, core.sha256()
-    for path in pairs(its_source.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    local hash = core.sha256()
+    for _, path in ipairs(canonical.keys(its_source.files)) do
       hash:update(("%d %s%d "):format(#path, path, #its_source.files[path])):update(its_source.files[path])
     end
     its_source.digest = core.hex(hash:digest()):sub(1, 32)
