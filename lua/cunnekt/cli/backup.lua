@@ -5,6 +5,7 @@
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
+local signals = require "cunnekt.service.signals"
 local store_command = require "cunnekt.cli.store_command"
 local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
@@ -67,18 +68,10 @@ local function with_advice(err, session)
 end
 
 -- Without a host this process makes the copy: interrupted, it removes what there is of it.
-local function watch_signals(session)
-  local handles = {}
-  for i, name in ipairs { "SIGTERM", "SIGINT" } do
-    handles[i] = core.signal(name, function()
-      task.spawn(session.close, session)
-    end)
-  end
-  return function()
-    for _, handle in ipairs(handles) do
-      handle:close()
-    end
-  end
+local function close_on_signal(session)
+  return signals.watch(function()
+    task.spawn(session.close, session)
+  end)
 end
 
 local function show(parsed, result)
@@ -110,7 +103,7 @@ function backup.run(args)
   if not session then
     return code or 1
   end
-  local unwatch = session.is_running and function() end or watch_signals(session)
+  local unwatch = session.is_running and function() end or close_on_signal(session)
   local result, err = session:call("store.backup", { path = path })
   unwatch()
   session:close()

@@ -9,6 +9,7 @@ local run = require "cunnekt.cli.run"
 local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
+local signals = require "cunnekt.service.signals"
 local typed = require "cunnekt.cli.typed"
 local usage = require "cunnekt.cli.usage"
 
@@ -251,15 +252,6 @@ function session_methods:listen_to_person()
   self.is_terminal = self.input:is_terminal()
 end
 
-local function watch_signals(session)
-  for _, name in ipairs { "SIGINT", "SIGTERM" } do
-    core.signal(name, function()
-      session:close_input()
-      session:close_after_bots()
-    end)
-  end
-end
-
 local function start(parsed, path, rest)
   local folder = run.folder_of(path)
   settings.set_host { folder = folder }
@@ -277,7 +269,10 @@ local function start(parsed, path, rest)
   io.stdout:setvbuf "line"
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
   session:listen_to_person()
-  watch_signals(session)
+  signals.watch(function()
+    session:close_input()
+    session:close_after_bots()
+  end)
   local code = run.script(path, rest)
   session:close()
   return code

@@ -3,9 +3,9 @@
 -- sandbox/, the layout of a printed message in transcript/.
 
 local address = require "cunnekt.base.address"
-local core = require "cunnekt.core"
 local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
+local signals = require "cunnekt.service.signals"
 local state = require "cunnekt.sandbox.state"
 local task = require "cunnekt.base.task"
 local transcript = require "cunnekt.transcript.line"
@@ -119,15 +119,11 @@ function command.show(business)
 end
 
 local function until_stopped()
-  local handles = {}
+  local unwatch
   task.await(function(done)
-    for i, name in ipairs { "SIGINT", "SIGTERM" } do
-      handles[i] = core.signal(name, done)
-    end
+    unwatch = signals.watch(done)
   end)
-  for _, handle in ipairs(handles) do
-    handle:close()
-  end
+  unwatch()
 end
 
 local function start(parsed, host, port)

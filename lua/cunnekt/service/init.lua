@@ -253,7 +253,7 @@ function service_methods:run()
   if self:admin_address() then
     log.info("admin pages on %s", self:admin_address())
   end
-  local unwatch = signals.watch(self)
+  local unwatch = signals.stop_on_signal(self)
   if self.is_clean == nil then
     task.await(function(done)
       self.on_stopped = done

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Signals: the first SIGTERM or SIGINT stops a service within its grace time, the second ends the process immediately. No
--- data is lost then; a restart recovers it.
+-- Signals that end a program, SIGTERM and SIGINT. The first stops a service within its grace time, the second ends the
+-- process immediately. No data is lost then; a restart recovers it.
 
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
@@ -8,18 +8,11 @@ local task = require "cunnekt.base.task"
 
 local signals = {}
 
----Stops a service on a signal.
----@param service cunnekt.service
+---Calls a function on each signal that ends a program.
+---@param on_signal fun() may not wait
 ---@return fun() unwatch
-function signals.watch(service)
+function signals.watch(on_signal)
   local handles = {}
-  local function on_signal()
-    if service.is_stopping then
-      os.exit(1, false)
-    end
-    log.info("stopping")
-    task.spawn(service.stop, service)
-  end
   for i, name in ipairs { "SIGTERM", "SIGINT" } do
     handles[i] = core.signal(name, on_signal)
   end
@@ -28,6 +21,19 @@ function signals.watch(service)
       handle:close()
     end
   end
+end
+
+---Stops a service on a signal.
+---@param service cunnekt.service
+---@return fun() unwatch
+function signals.stop_on_signal(service)
+  return signals.watch(function()
+    if service.is_stopping then
+      os.exit(1, false)
+    end
+    log.info("stopping")
+    task.spawn(service.stop, service)
+  end)
 end
 
 return signals
