@@ -5,6 +5,8 @@
  *
  * The copy grows under another name, which a process that is killed leaves behind. So it is locked while it grows, and
  * begins with the database's application_id: a later backup into the same folder removes what has this id and no lock.
+ * Killed before the id is written, it leaves an empty file, which the next copy of that name removes: without the id it
+ * could be another program's.
  */
 #include <dirent.h>
 #include <errno.h>
