@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What an operator sees of the dialogs in the store, and hands conversations over with.
 
-local clock = require "cunnekt.time.clock"
 local rig = require "spec.support.rigs.store_rig"
 
 local change = rig.change
@@ -9,14 +8,8 @@ local change = rig.change
 describe("queries for dialogs", function()
   local store, time
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store, its_time)
+    store, time = its_store, its_time
   end)
 
   local function waiting(contact, steps)

@@ -1,23 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Dialogs in the store: what each waits for, its journal, its timers, and the messages that are kept for it.
 
-local clock = require "cunnekt.time.clock"
 local rig = require "spec.support.rigs.store_rig"
 
 local contact = "1:919999999999"
 local change = rig.change
 
 describe("dialogs of the store", function()
-  local store, time
+  local store
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store)
+    store = its_store
   end)
 
   local function step(n, mark, result)

@@ -12,16 +12,10 @@ local contact = "1:919999999999"
 local record, accept = rig.record, rig.accept
 
 describe("events of the store", function()
-  local store, time
+  local store
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store)
+    store = its_store
   end)
 
   it("get numbers in the order of their acceptance", function()

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Lists and counts of events and messages, for whoever looks into the store. How they are shown is in spec/operate.
 
-local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
@@ -11,14 +10,8 @@ local change = rig.change
 describe("queries of the store", function()
   local store, time
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store, its_time)
+    store, time = its_store, its_time
   end)
 
   local function accept(contact, body)

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What an operator changes in the store: another try for what was set aside, its removal, and a copy of it all.
 
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local process = require "spec.support.process"
@@ -13,14 +12,8 @@ local change = rig.change
 describe("repair of the store", function()
   local store, time
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store, its_time)
+    store, time = its_store, its_time
   end)
 
   local function bury(body)
@@ -116,6 +109,9 @@ describe("repair of the store", function()
     local path = folder.path .. "/copy.db"
     store:close()
     store = rig.open("sqlite:" .. folder.path .. "/store.db")
+    finally(function()
+      store:close()
+    end)
     local seq = bury "a\0"
     local ok, err
     local copying = task.spawn(function()

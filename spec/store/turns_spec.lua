@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Turns in the store: what one changes is committed together or not at all, and what turns read is what was committed.
 
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
@@ -10,16 +9,10 @@ local contact = "1:919999999999"
 local change = rig.change
 
 describe("turns of the store", function()
-  local store, time
+  local store
 
-  before_each(function()
-    time = clock.virtual(1700000000):install()
-    store = rig.open()
-  end)
-
-  after_each(function()
-    store:close()
-    time:uninstall()
+  rig.open_for_each(function(its_store)
+    store = its_store
   end)
 
   local function accepted(body, more)

@@ -11,13 +11,14 @@ local GUARD = 20 -- seconds; sanitizers and a busy machine are slow
 --- Steps the loop until `is_done()` is true.
 ---@param is_done fun(): any
 ---@param what string? for the message when it never is
+---@param lines string[]? what was logged meanwhile, for the same message
 ---@return any value what is_done returned
-function wire.step_until(is_done, what)
+function wire.step_until(is_done, what, lines)
   local give_up = core.real_monotonic() + GUARD
   local value = is_done()
   while not value do
     if core.real_monotonic() > give_up then
-      error("waited in vain for " .. (what or "something"), 2)
+      error(("waited in vain for %s\n%s"):format(what or "something", table.concat(lines or {}, "\n")), 2)
     end
     -- A timer brings step(true) back, for what we wait for may be no event of the loop.
     local tick = core.real_timer(0.001, function() end)

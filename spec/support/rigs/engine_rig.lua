@@ -1,21 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- An engine on a store in memory, without a bot: the provider is the spec's, and so is what its hooks hear.
 
-local core = require "cunnekt.core"
 local engine = require "cunnekt.engine"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local rig = require "spec.support.rigs.store_rig"
 local sent = require "cunnekt.bot.sent"
 local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
 
 local engine_rig = {}
 
 local rig_methods = {}
 local rig_mt = { __index = rig_methods }
-
--- Seconds of real time for anything that is waited for.
-local patience = 20
 
 -- The provider takes a message, or gives the next of the rig's `answers`: an answer, a failure, or "hold", which keeps the
 -- message until the spec answers it (`let_go`).
@@ -79,18 +76,7 @@ end
 
 ---Steps the loop until `is_done` gives something.
 function rig_methods:step_until(is_done, what)
-  local deadline = core.real_monotonic() + patience
-  local value = is_done()
-  while not value do
-    if core.real_monotonic() > deadline then
-      error(("waited in vain for %s\n%s"):format(what or "something", table.concat(self.lines, "\n")), 2)
-    end
-    local tick = core.real_timer(0.001, function() end)
-    core.step(true)
-    tick:close()
-    value = is_done()
-  end
-  return value
+  return wire.step_until(is_done, what, self.lines)
 end
 
 ---Waits until no turn is open and no message is being sent, and everything is written.

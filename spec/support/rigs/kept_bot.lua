@@ -2,13 +2,12 @@
 -- A bot with a database on the disk and a sandbox in the place of the provider, both in the process of the spec.
 
 local inside = require("cunnekt.service").of
+local bot_rig = require "spec.support.rigs.bot_rig"
 local cunnekt = require "cunnekt"
 local control = require "cunnekt.operate"
-local clock = require "cunnekt.time.clock"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
-local task = require "cunnekt.base.task"
 
 local kept_bot = {}
 
@@ -85,16 +84,7 @@ end
 
 ---Steps the loop until `fn` gives something.
 function kept_methods:wait_for(what, fn)
-  local deadline = clock.monotonic() + 10
-  while true do
-    local value = fn()
-    if value then
-      return value
-    elseif clock.monotonic() > deadline then
-      error("waited in vain for " .. what, 2)
-    end
-    task.sleep(0.002)
-  end
+  return bot_rig.wait_for(fn, what)
 end
 
 ---Waits until nothing is under way.

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- A store for the specs of its parts, in memory or on disk, with what a turn and an event look like to it.
 
+local busted = require "busted"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local store = require "cunnekt.store"
 
@@ -10,6 +12,21 @@ local store_rig = {}
 ---@param options? table of store.open
 function store_rig.open(url, options)
   return assert(store.open(url or "memory:", options))
+end
+
+---Opens a store in memory before each test, at a time that stands still, and closes it afterwards. Call it in a `describe`.
+---@param take fun(store: table, time: cunnekt.virtual_clock)
+function store_rig.open_for_each(take)
+  local its_store, time
+  busted.before_each(function()
+    time = clock.virtual(1700000000):install()
+    its_store = store_rig.open()
+    take(its_store, time)
+  end)
+  busted.after_each(function()
+    its_store:close()
+    time:uninstall()
+  end)
 end
 
 ---The rows of a query.
