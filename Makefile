@@ -18,14 +18,14 @@ include make/check.mk
 include make/install.mk
 include make/fuzz.mk
 include make/bench.mk
-include make/torture.mk
 include make/cost.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
-CORE_SRC  := $(sort $(foreach d,base json http http/in http/out whatsapp store/sqlite bind bind/webhook,$(wildcard src/$(d)/*.c)))
+CORE_SRC  := $(sort $(foreach d,base json http http/in http/out whatsapp store store/sqlite store/sqlite/verbs bind bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
-CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
+SQL_SRC   := $(sort $(wildcard src/store/sqlite/sql/*.sql))
+CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/sql_texts.o
 HOST_OBJ  := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embedded.o
 LUA_TREE  := $(LUA_SRC:lua/%=$(BUILD)/lua/%)
 MODULE    := $(BUILD)/lua/cunnekt/core.so
@@ -80,6 +80,16 @@ $(BUILD)/lua/%.lua: lua/%.lua
 library_release = printf '\#include <lua.h>\nLUA_RELEASE\n' | $(CC) $(CPPFLAGS) $(LIB_CFLAGS) -E -P - 2>/dev/null | tail -n 1 | tr -d '" '
 EMBED_AS ?= $(if $(filter $(shell $(LUA) -v 2>/dev/null | awk '{ print $$1 $$2 }'),$(shell $(library_release))),bytecode,text)
 
+# The store's statements.
+$(BUILD)/sql_texts.c: src/store/sqlite/embed_sql.lua $(SQL_SRC) $(BUILD)/commands
+	@mkdir -p $(@D)
+	$(LUA) src/store/sqlite/embed_sql.lua $(SQL_SRC) > $@.part
+	mv $@.part $@
+
+$(BUILD)/obj/sql_texts.o: $(BUILD)/sql_texts.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
 # The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
 $(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(BUILD)/sources $(BUILD)/commands
 	@mkdir -p $(@D)
@@ -93,6 +103,8 @@ $(BUILD)/obj/embedded.o: $(BUILD)/embedded.c
 $(HOST): $(HOST_OBJ) $(CORE_OBJ) $(BUILD)/commands
 	@mkdir -p $(@D)
 	$(LINK_HOST) -o $@ $(HOST_OBJ) $(CORE_OBJ) $(HOST_LIBS)
+
+include make/torture.mk
 
 env:
 	@echo 'export LUA_PATH="$(abspath $(BUILD))/lua/?.lua;$(abspath $(BUILD))/lua/?/init.lua;$${LUA_PATH:-;}"'

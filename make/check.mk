@@ -5,11 +5,11 @@ SPEC ?= spec
 TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
 
 # What the specs need in C. Never sanitized: a sanitized host takes plain modules, a plain interpreter no other.
-TEST_MODULES := $(BUILD)/spec/rawclient.so $(BUILD)/spec/recorder.so $(BUILD)/spec/late_waker.so
+TEST_MODULES := $(BUILD)/spec/rawclient.so $(BUILD)/spec/recorder.so $(BUILD)/spec/late_waker.so $(BUILD)/spec/sqltool.so
 
 $(BUILD)/spec/%.so: spec/support/%.c | libraries
 	@mkdir -p $(@D)
-	$(CC) -shared $(OWN_CFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(CC) -shared $(OWN_CFLAGS) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_LIBS)
 
 # The recording file system of the power-loss tests.
 RECORDER_SRC := spec/crash/c/recorder.c spec/crash/c/recording_vfs.c spec/crash/c/crash_image.c
@@ -19,13 +19,15 @@ $(BUILD)/spec/recorder.so: $(RECORDER_SRC) spec/crash/c/recorder.h | libraries
 
 test-modules: $(TEST_MODULES)
 
-# The store's two threads under the thread sanitizer, which takes neither Lua nor our host.
+# The store's threads under the thread sanitizer, which takes neither Lua nor our host.
 tsan: deps-build
+	@$(MAKE) --no-print-directory $(BUILD)/sql_texts.c
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/c/store_threads.c \
-	  src/store/sqlite/*.c src/base/loop.c src/base/clock.c src/base/buffer.c $(LIB_LIBS)
+	  src/store/*.c src/store/sqlite/*.c src/store/sqlite/verbs/*.c $(BUILD)/sql_texts.c src/base/loop.c src/base/clock.c \
+	  src/base/buffer.c src/base/digest.c $(LIB_LIBS) -lm
 	rm -f $(BUILD)/tsan/*.db*
-	$(BUILD)/tsan/store_threads $(BUILD)/tsan/threads.db
+	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db
 
 test: deps-test
 	@$(MAKE) --no-print-directory all test-modules
@@ -102,6 +104,7 @@ help:
 	@echo "make format     formats the C files"
 	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
+	@echo "make bench-store  measures the calls a second of the store's verbs"
 	@echo "make cost       counts the instructions of an event and of a dialog's step, and holds them to bounds (valgrind)"
 	@echo "make flow       counts the Lua calls, files and moves of the same; FLOW=all lists them in order"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"

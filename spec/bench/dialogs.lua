@@ -5,6 +5,7 @@
 local core = require "cunnekt.core"
 local json = require "cunnekt.base.json"
 local samples = require "cunnekt.sandbox.samples"
+local sql = require "spec.support.sql"
 
 local host = assert(arg[1], "the host's path is missing")
 local in_memory, in_store = tonumber(arg[2]) or 10000, tonumber(arg[3]) or 1000000
@@ -180,50 +181,25 @@ start()
 all_say(1, 1)
 all_say(1, 1)
 stop()
-local db = assert(core.store_open(database))
-
-local function run(job)
-  local is_done
-  assert(db:run(job, function(ok, message)
-    assert(ok, message)
-    is_done = true
-  end))
-  while not is_done do
-    core.step(true)
-  end
-end
-local numbers = "WITH RECURSIVE number (n) AS (SELECT ? UNION ALL SELECT n + 1 FROM number WHERE n < ?) "
+local db = sql.open(database)
+local numbers = "WITH RECURSIVE number (n) AS (SELECT %d UNION ALL SELECT n + 1 FROM number WHERE n < %d) "
+local copies = {
+  [[INSERT INTO dialog SELECT number.n + 1000000, CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), name,
+      CAST(printf('91%%010d', number.n) AS BLOB), args, code, CAST(seed || number.n AS BLOB), started_at, changed_at, waiting,
+      due, sent, steps, error FROM number, dialog WHERE dialog.id = (SELECT min(id) FROM dialog)]],
+  [[INSERT INTO step SELECT number.n + 1000000, step.n, mark, result FROM number, step
+      WHERE dialog = (SELECT min(id) FROM dialog)]],
+  [[INSERT INTO conversation SELECT CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), state,
+      last_inbound, watch, paused, version FROM number, conversation WHERE contact LIKE '%%910000000001']],
+}
 for first = 2, in_store, 20000 do
   local last = math.min(first + 19999, in_store)
-  run {
-    {
-      numbers .. [[INSERT INTO dialog SELECT number.n + 1, CAST(replace(contact, '910000000001', printf('91%010d', number.n)) AS BLOB), name,
-          CAST(printf('91%010d', number.n) AS BLOB), args, code, CAST(seed || number.n AS BLOB), started_at, changed_at, waiting,
-          due, sent, steps, error FROM number, dialog WHERE dialog.id = (SELECT min(id) FROM dialog)]],
-      first,
-      last,
-    },
-    {
-      numbers .. [[INSERT INTO step SELECT number.n + 1, step.n, mark, result FROM number, step
-          WHERE dialog = (SELECT min(id) FROM dialog)]],
-      first,
-      last,
-    },
-    {
-      numbers .. [[INSERT INTO conversation SELECT CAST(replace(contact, '910000000001', printf('91%010d', number.n)) AS BLOB), state,
-          last_inbound, watch, paused FROM number, conversation WHERE contact LIKE '%910000000001']],
-      first,
-      last,
-    },
-  }
+  for _, copy in ipairs(copies) do
+    db:run((numbers .. copy):format(first, last))
+  end
 end
-local is_closed
-db:close(function()
-  is_closed = true
-end)
-wait_until(function()
-  return is_closed
-end)
+db:run(("UPDATE counter SET next = %d WHERE name = CAST('id' AS BLOB)"):format(in_store + 1000001))
+db:close()
 row(("size of the store with %d open dialogs of two questions"):format(in_store), "%.0f MB", tonumber(capture("stat -c %s " .. database)) / 1e6)
 row("start with them", "%.0f ms", start())
 row("memory after the start", "%.1f MB", field "VmRSS")

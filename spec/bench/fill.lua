@@ -1,51 +1,31 @@
 -- SPDX-License-Identifier: MIT
 -- Fills a new store, cunnekt.db in the current folder, with so many conversations, each with an event that was handled
 -- and a message that was accepted. Usage: lua5.4 fill.lua COUNT
-local core = require "cunnekt.core"
+local sql = require "spec.support.sql"
 local store = require "cunnekt.store"
 
 local count = assert(math.tointeger(tonumber(arg[1])))
 local at_once = 20000
 
 store.open("sqlite:cunnekt.db"):close()
-local db = assert(core.store_open("cunnekt.db"))
+local db = sql.open "cunnekt.db"
 
-local function run(job)
-  local is_done
-  assert(db:run(job, function(ok, message)
-    assert(ok, message)
-    is_done = true
-  end))
-  while not is_done do core.step(true) end
-end
-
-local numbers = "WITH RECURSIVE number (n) AS (SELECT ? UNION ALL SELECT n + 1 FROM number WHERE n < ?) "
+local numbers = "WITH RECURSIVE number (n) AS (SELECT %d UNION ALL SELECT n + 1 FROM number WHERE n < %d) "
+local fills = {
+  [[INSERT INTO conversation (contact, state, last_inbound, version)
+    SELECT CAST(printf('106540352242922:91%%010d', n) AS BLOB),
+      CAST(printf('{"step":"menu","name":"Asha Rao","orders":[%%d],"language":"en"}', n) AS BLOB), unixepoch() - n %% 80000, 1
+    FROM number]],
+  "INSERT INTO seen (hash, rest, day) SELECT random(), random(), unixepoch() / 86400 - n %% 8 FROM number",
+  [[INSERT INTO sent (hash, message_id, contact, rank, day)
+    SELECT random(), CAST(printf('wamid.filled%%020d', n) AS BLOB), CAST(printf('106540352242922:91%%010d', n) AS BLOB),
+      0, unixepoch() / 86400 - n %% 8
+    FROM number]],
+}
 for first = 0, count - 1, at_once do
   local last = math.min(first + at_once, count) - 1
-  run {
-    {
-      numbers .. [[INSERT INTO conversation (contact, state, last_inbound)
-        SELECT CAST(printf('106540352242922:91%010d', n) AS BLOB),
-          CAST(printf('{"step":"menu","name":"Asha Rao","orders":[%d],"language":"en"}', n) AS BLOB), unixepoch() - n % 80000
-        FROM number]],
-      first,
-      last,
-    },
-    {
-      numbers .. "INSERT INTO seen (hash, rest, day) SELECT random(), random(), unixepoch() / 86400 - n % 8 FROM number",
-      first,
-      last,
-    },
-    {
-      numbers .. [[INSERT INTO sent (hash, message_id, contact, rank, day)
-        SELECT random(), CAST(printf('wamid.filled%020d', n) AS BLOB), CAST(printf('106540352242922:91%010d', n) AS BLOB),
-          0, unixepoch() / 86400 - n % 8
-        FROM number]],
-      first,
-      last,
-    },
-  }
+  for _, fill in ipairs(fills) do
+    db:run((numbers .. fill):format(first, last))
+  end
 end
-local is_closed
-db:close(function() is_closed = true end)
-while not is_closed do core.step(true) end
+db:close()

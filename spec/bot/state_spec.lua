@@ -37,7 +37,7 @@ describe("the state of a conversation", function()
     within_turn(function()
       assert.are.same({}, new():load())
     end)
-    assert.is_nil(it_.store:state(contact))
+    assert.is_nil(it_.store:conversation(contact).state)
   end)
 
   it("is kept with the turn", function()
@@ -64,7 +64,7 @@ describe("the state of a conversation", function()
       new():load().n = 1
       assert.are.same({}, new("1:2"):load())
     end)
-    assert.is_nil(it_.store:state "1:2")
+    assert.is_nil(it_.store:conversation("1:2").state)
   end)
 
   it("is written only when it has changed", function()
@@ -86,7 +86,7 @@ describe("the state of a conversation", function()
     within_turn(function()
       assert.are.same({}, new():load())
     end)
-    assert.equal("{}", it_.store:state(contact))
+    assert.equal("{}", it_.store:conversation(contact).state)
   end)
 
   it("may be replaced, and what was replaced is forgotten", function()
@@ -114,7 +114,7 @@ describe("the state of a conversation", function()
     set { n = 1 }
     local value = new():load()
     value.n = 2
-    assert.equal('{"n":1}', it_.store:state(contact))
+    assert.equal('{"n":1}', it_.store:conversation(contact).state)
     assert.are.same({ n = 1 }, new():load())
   end)
 

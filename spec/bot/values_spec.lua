@@ -95,7 +95,7 @@ describe("bot.store", function()
         assert.are.same({ 2, 3, nil }, { store:get "a", store:get "b", store:get "c" })
         assert.equal("1", it_.store:value "a")
       end)
-      assert.are.same({ "2", "3" }, { it_.store:value "a", it_.store:value "b" })
+      assert.are.same({ "2", "3" }, { it_.store:value "a", (it_.store:value "b") })
     end)
 
     it("shows what the turn deleted as gone", function()

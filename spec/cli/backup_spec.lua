@@ -7,6 +7,8 @@ local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local process = require "spec.support.process"
 local samples = require "cunnekt.sandbox.samples"
+local sql = require "spec.support.sql"
+local store_rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
 
 describe("cunnekt backup", function()
@@ -34,10 +36,10 @@ describe("cunnekt backup", function()
 
   -- What a copy holds: how many events were accepted, how many wait, and how many were counted by turns.
   local function read(path)
-    local copy = assert(database.open { path = path })
+    local copy = sql.open(path)
     assert.equal("ok", copy:value "PRAGMA integrity_check")
     local counted = 0
-    for _, row in ipairs(assert(copy:run { { "SELECT state FROM conversation WHERE state IS NOT NULL", want = "rows" } })[1]) do
+    for _, row in ipairs(copy:rows "SELECT state FROM conversation WHERE state IS NOT NULL") do
       counted = counted + json.decode(row[1]).count
     end
     local found = {
@@ -98,7 +100,7 @@ describe("cunnekt backup", function()
     assert.equal(200, post(20)) -- was seen before
     assert.equal(200, post(21))
     kept:settle()
-    assert.equal(21, assert(inside(kept.bot).store:_run { { "SELECT count(*) FROM seen", want = "rows" } })[1][1][1])
+    assert.equal(21, store_rig.counts(inside(kept.bot).store).seen)
   end)
 
   it("replaces an older copy, and leaves no part behind", function()
@@ -134,9 +136,9 @@ describe("cunnekt backup", function()
   it("leaves nothing behind when it is interrupted", function()
     kept:start()
     kept:stop()
-    local db = assert(database.open { path = kept.path })
+    local db = sql.open(kept.path)
     for i = 1, 20 do
-      assert(db:run { { "INSERT INTO value VALUES (?, zeroblob(10000000))", i } })
+      db:run(("INSERT INTO value (key, value) VALUES (%d, zeroblob(10000000))"):format(i))
     end
     db:close()
     local part = kept.folder.path .. "/copy.db.part"

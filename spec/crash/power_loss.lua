@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Power loss: runs jobs on a recording file system, makes images of what the disk may hold when the power goes at some
+-- Power loss: commits turns on a recording file system, makes images of what the disk may hold when the power goes at some
 -- moment, and looks into each with plain SQLite. Nothing that was acknowledged before that moment may be missing.
 --
--- Jobs change the database in a known way and are committed in order, so a right image is the state after some number
--- of jobs, not fewer than were acknowledged and not more than were begun. power.lua runs it at length.
+-- Turns change the store in a known way and are committed in order, so a right image is the state after some number
+-- of turns, not fewer than were acknowledged and not more than were begun. power.lua runs it at length.
 
 local core = require "cunnekt.core"
 local recorder = require "recorder"
@@ -16,7 +16,7 @@ local kept = 300
 
 local defaults = {
   images = 2000, -- how many
-  jobs = 1500,
+  turns = 1500,
   in_flight = 24, -- at most; it varies
   seed = 1,
   synchronous = "full", -- controls: "normal", "off"
@@ -32,12 +32,14 @@ local function body_of(n)
   return ("%d/"):format(n):rep(n * 37 % 400 + 1)
 end
 
-local function job_of(n, sql)
-  local job = { { sql.add, n, body_of(n) }, { sql.count } }
-  if n > kept then
-    job[3] = { sql.drop, n - kept }
-  end
-  return job
+-- Turn n adds event n, counts, and finishes an old event.
+local function turn_of(n)
+  return {
+    now = n,
+    events = { { id = n, contact = "1:2", body = body_of(n) } },
+    values = { { key = "total", value = tostring(n) } },
+    event = n > kept and n - kept or nil,
+  }
 end
 
 local function step_until(is_done)
@@ -47,14 +49,9 @@ local function step_until(is_done)
 end
 
 local function open(path, options)
-  local db = assert(core.store_open(path, {
+  return assert(core.store_open("sqlite:" .. path, {
     vfs = "recorder", synchronous = options.synchronous, wal_pages = options.wal_pages,
   }))
-  return db, {
-    add = db:prepare "INSERT INTO event VALUES (?, ?)",
-    count = db:prepare "UPDATE total SET n = n + 1",
-    drop = db:prepare "DELETE FROM event WHERE n = ?",
-  }
 end
 
 local function close(db)
@@ -67,42 +64,35 @@ local function close(db)
   end)
 end
 
--- Runs all jobs, with a restart in the middle. Returns what was acknowledged when: a list of {moment, n}.
+-- Commits all turns, with a restart in the middle. Returns what was acknowledged when: a list of {moment, n}.
 local function work(path, options)
   local acknowledged, begun_at, acknowledged_until = {}, {}, 0
-  local db, sql = open(path, options)
-  local function run(n, job)
-    local outcome
+  begun_at[0] = recorder.count()
+  local db = open(path, options)
+  acknowledged[1] = { recorder.mark(), 0 }
+  local function run(n, turn)
     begun_at[n] = recorder.count()
     local function note(ok, message)
-      -- A job that failed is tried again, as its owner would.
+      -- A turn that failed is tried again, as its owner would.
       if not ok and options.failing_syncs == 0 then
         error(message)
       elseif not ok then
-        return db:run(job, note)
+        return db:commit_turn(turn, note)
       end
       acknowledged_until = n
       acknowledged[#acknowledged + 1] = { recorder.mark(), n }
-      outcome = ok
     end
-    assert(db:run(job, note))
-    return function()
-      return outcome
-    end
+    assert(db:commit_turn(turn, note))
   end
-  step_until(run(0, {
-    { "CREATE TABLE event (n INTEGER PRIMARY KEY, body BLOB)" }, { "CREATE TABLE total (n INTEGER)" },
-    { "INSERT INTO total VALUES (0)" },
-  }))
-  for n = 1, options.jobs do
-    run(n, job_of(n, sql))
+  for n = 1, options.turns do
+    run(n, turn_of(n))
     local wanted = n % 97 < 3 and 0 or math.random(0, options.in_flight)
     step_until(function()
       return n - acknowledged_until <= wanted
     end)
-    if n == options.jobs // 2 then
+    if n == options.turns // 2 then
       close(db)
-      db, sql = open(path, options)
+      db = open(path, options)
     end
     if options.failing_syncs > 0 and n % 100 == 50 and recorder.failed() == 0 then
       recorder.faults { sync = true, database_only = true, after = 2, times = options.failing_syncs, code = "io",
@@ -115,7 +105,7 @@ end
 
 -- ---- the judge -----------------------------------------------------------------------------------------------------
 
--- The number of jobs that an image holds, or nil and what is wrong with it.
+-- The number of turns that an image holds, or nil and what is wrong with it.
 local function read_image(path)
   local file = io.open(path)
   if not file then
@@ -128,18 +118,19 @@ local function read_image(path)
   elseif #tables == 0 then
     return -1
   end
-  local total = recorder.query(path, "SELECT n FROM total")
   local check, problem = recorder.query(path, "PRAGMA integrity_check")
   if not check or check[1][1] ~= "ok" then
     return nil, problem or check[1][1]
-  elseif not total or #total ~= 1 then
-    return nil, "half a job: no total"
   end
-  local count = total[1][1]
-  local events = assert(recorder.query(path, "SELECT n, body FROM event ORDER BY n"))
+  local total = recorder.query(path, "SELECT value FROM value WHERE key = CAST('total' AS BLOB)")
+  if not total then
+    return nil, "the tables were made by half"
+  end
+  local count = total[1] and math.tointeger(tonumber(total[1][1])) or 0
+  local events = assert(recorder.query(path, "SELECT id, body FROM event ORDER BY id"))
   local first = math.max(1, count - kept + 1)
   if #events ~= count - first + 1 then
-    return nil, ("half a job: %d events at job %d"):format(#events, count)
+    return nil, ("half a turn: %d events at turn %d"):format(#events, count)
   end
   for i, row in ipairs(events) do
     local n = first + i - 1
@@ -188,7 +179,7 @@ local function judge(options, acknowledged, begun_at, folder, tell)
       tell(("image %d (%s, moment %d): %s"):format(i, mode, moment, problem))
     elseif held < owed or held > begun then
       result.lost = result.lost + 1
-      tell(("image %d (%s, moment %d): holds %d jobs, %d were acknowledged"):format(i, mode, moment, held, owed))
+      tell(("image %d (%s, moment %d): holds %d turns, %d were acknowledged"):format(i, mode, moment, held, owed))
     end
     result.images = i
     os.remove(path .. "-shm")

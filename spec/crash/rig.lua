@@ -7,6 +7,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
+local sqltool = require "sqltool"
 local task = require "cunnekt.base.task"
 
 local rig = {}
@@ -30,6 +31,8 @@ end
 
 ---The host under test, and where the tests are.
 rig.host = absolute(os.getenv "CUNNEKT_HOST" or arg[-1] or "build/bin/cunnekt")
+---The same program, built so that its store can break promises.
+rig.breaking_host = absolute(os.getenv "CUNNEKT_BREAKING_HOST" or "build/breaking/bin/cunnekt")
 rig.here = absolute(debug.getinfo(1, "S").source:match "^@(.*)/" or ".")
 
 ---A port at which nobody listens now.
@@ -110,7 +113,7 @@ function rig_methods:start_bot(opts)
   for name, value in pairs(opts.env or {}) do
     env[name] = value
   end
-  local words = { rig.host, "run" }
+  local words = { env.CRASH_BREAK and rig.breaking_host or rig.host, "run" }
   table.move(opts.args or {}, 1, #(opts.args or {}), 3, words)
   words[#words + 1] = rig.here .. "/bots/" .. (opts.script or "counter.lua")
   self.pid = child.start(words, environment_list(env), self.folder, self.log_path)
@@ -259,19 +262,14 @@ end
 
 -- ---- the store, while the bot is down ------------------------------------------------------------------------------
 
----Rows of the store.
----@param sql string one statement
+---Rows of the store, by plain SQLite.
+---@param statement string
 ---@return table[] rows
-function rig_methods:rows(sql)
-  local db = assert(core.store_open(self.store_path))
-  local results, problem = task.await(function(done)
-    db:run({ { sql, want = "rows", max_rows = 1000000 } }, done)
-  end)
-  task.await(function(done)
-    db:close(done)
-  end)
-  assert(results, problem)
-  return results[1]
+function rig_methods:rows(statement)
+  local db = assert(sqltool.open(self.store_path))
+  local rows = assert(db:rows(statement))
+  db:close()
+  return rows
 end
 
 -- provider/status.lua names these numbers.

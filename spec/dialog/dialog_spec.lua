@@ -6,6 +6,7 @@ local cunnekt = require "cunnekt"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local talk = require "spec.support.rigs.talk"
 local wire = require "spec.support.wire"
 
@@ -105,7 +106,7 @@ describe("dialogs", function()
     wait_for_texts(2)
     assert(fake:say { type = "button", id = "tue", title = "Tuesday" })
     assert.are.same({ "Your name?", "Which day?", "cut, Asha, tue" }, wait_for_texts(3))
-    assert.are.same({}, inside(bot).store:dialogs_of("123456789:" .. customer))
+    assert.are.same({}, stored_dialogs.of(inside(bot).store, "123456789:" .. customer))
   end)
 
   it("go on where they stood after a restart at every step, saying nothing twice", function()

@@ -8,9 +8,11 @@ local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local hooks = require "cunnekt.bot.hooks"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
 local record_of = require "cunnekt.engine.record"
-local rig = require "spec.support.rigs.store_rig"
+local recovery = require "cunnekt.store.recovery"
 local route = require "cunnekt.bot.route"
+local stored_messages = require "cunnekt.store.messages"
 local webhook = require "cunnekt.provider.webhook"
 
 local contact = "1:919999999999"
@@ -123,13 +125,13 @@ describe("dispatch", function()
     end)
     say_and_settle "hi"
     it_:settle()
-    assert.are.same({ { "hi" }, { "hello" }, 0, 1 }, { heard, it_:texts(), #it_.store:pending(), it_.counts.events_finished })
+    assert.are.same({ { "hi" }, { "hello" }, 0, 1 }, { heard, it_:texts(), #recovery.events(it_.store), it_.counts.events_finished })
     assert.are.same({}, offered)
   end)
 
   it("finishes an event that nobody hears", function()
     say_and_settle "hi"
-    assert.are.same({ 0, 1 }, { #it_.store:pending(), it_.counts.events_finished })
+    assert.are.same({ 0, 1 }, { #recovery.events(it_.store), it_.counts.events_finished })
   end)
 
   it("remembers the business number that was written to", function()
@@ -154,7 +156,7 @@ describe("dispatch", function()
     it_.store.event_body = function()
       return nil, errors.new("store", "disk")
     end
-    its_dispatch.on_turn({ seq = 1, contact = contact, attempts = 0 }, function() end)
+    its_dispatch.on_turn({ id = 1, contact = contact, attempts = 0 }, function() end)
     it_:step_until(function()
       return failed[1]
     end)
@@ -177,7 +179,7 @@ describe("dispatch", function()
   it("does nothing for an event that an operator dropped meanwhile", function()
     hear "text"
     local is_done
-    its_dispatch.on_turn({ seq = 99, contact = contact, attempts = 0 }, function(pause)
+    its_dispatch.on_turn({ id = 99, contact = contact, attempts = 0 }, function(pause)
       is_done = pause == nil
     end)
     it_:step_until(function()
@@ -189,7 +191,7 @@ describe("dispatch", function()
   it("keeps an unknown event that nobody hears as a dead letter", function()
     post { some = "thing" }
     settle()
-    local dead = it_.store:list_events("dead", {}, true)
+    local dead = lists.events(it_.store, "dead", {}, true)
     assert.equal(1, #dead)
     assert.matches("there is no handler for 'unknown'", dead[1].error)
     assert.are.same({}, failed)
@@ -199,7 +201,7 @@ describe("dispatch", function()
     hear "unknown"
     post { some = "thing" }
     settle()
-    assert.are.same({ { "unknown" }, {} }, { heard, it_.store:list_events("dead", {}) })
+    assert.are.same({ { "unknown" }, {} }, { heard, lists.events(it_.store, "dead", {}) })
   end)
 
   -- ---- texts that are joined -----------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ describe("dispatch", function()
     assert.are.same({}, heard)
     time:advance(1)
     settle()
-    assert.are.same({ { "one\ntwo" }, 0 }, { heard, #it_.store:pending() })
+    assert.are.same({ { "one\ntwo" }, 0 }, { heard, #recovery.events(it_.store) })
   end)
 
   it("joins no text that another handler would hear", function()
@@ -269,7 +271,7 @@ describe("dispatch", function()
 
     it("gives messages and timers to nobody while a person has the conversation", function()
       dialogs.has_paused = true
-      assert(it_.store:commit(rig.change { pauses = { [contact] = true } }))
+      assert(it_.store:commit_turn { pauses = { { contact = contact, is_paused = true } } })
       say_and_settle "hi"
       put_own { status = "dialog_timeout", run = 1, n = 1 }
       assert.are.same({ {}, {}, 2 }, { offered, heard, it_.counts.events_finished })
@@ -279,7 +281,7 @@ describe("dispatch", function()
 
     it("leaves other conversations alone then", function()
       dialogs.has_paused = true
-      assert(it_.store:commit(rig.change { pauses = { ["1:2"] = true } }))
+      assert(it_.store:commit_turn { pauses = { { contact = "1:2", is_paused = true } } })
       say_and_settle "hi"
       assert.are.same({ "hi" }, heard)
     end)
@@ -346,7 +348,7 @@ describe("dispatch", function()
       it_:send(it_:row(contact, "x", { track = { n = 9 } }))
       it_:settle()
       status("delivered", "wamid.late")
-      assert.are.same({ { { n = 9 } }, false }, { tracks, it_.store:has_unknown() })
+      assert.are.same({ { { n = 9 } }, false }, { tracks, stored_messages.has_unknown(it_.store) })
     end)
   end)
 

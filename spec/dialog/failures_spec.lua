@@ -3,6 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
+local lists = require "cunnekt.store.lists"
 local talk = require "spec.support.rigs.talk"
 
 local begin, say, said, logged, stored = talk.begin, talk.say, talk.said, talk.logged, talk.stored
@@ -35,9 +36,9 @@ describe("dialogs", function()
     assert.are.same({ "?", "handler: y" }, said())
     talk.all:kill()
     is_broken = false
-    local dead = inside(talk.bot).store:list_events("dead", {})
-    inside(talk.bot).store:requeue_events { dead[1].seq }
-    inside(talk.bot).inbox:retry_first(dead[1].seq, contact)
+    local dead = lists.events(inside(talk.bot).store, "dead", {})
+    inside(talk.bot).store:repair("requeue_event", { ids = { dead[1].id } })
+    inside(talk.bot).inbox:retry_first(dead[1].id, contact)
     talk.all:settle()
     assert.are.same({ "?", "handler: y", "end x" }, said())
     assert.are.same({}, stored())
@@ -54,7 +55,7 @@ describe("dialogs", function()
     talk.all:pass(2)
     assert.are.same({ "before, delivered" }, said())
     assert.matches("after", stored()[1].error.message)
-    assert.equal(1, #inside(talk.bot).store:list_events("dead", {}))
+    assert.equal(1, #lists.events(inside(talk.bot).store, "dead", {}))
   end)
 
   it("get no further when a script catches that its turn failed", function()

@@ -8,6 +8,7 @@ local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"
+local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -32,8 +33,8 @@ describe("inbox", function()
     local options = {
       store = store, counts = numbers, concurrency = 10, capacity = 100, has_to_wait = true,
       outbox = {
-        on_status = function(_, status, seq)
-          table.insert(heard.statuses, { status.status, seq })
+        on_status = function(_, status, record)
+          table.insert(heard.statuses, { status.status, record.id })
         end,
       },
       wall_clock = {
@@ -47,8 +48,8 @@ describe("inbox", function()
     end
     its_inbox = inbox.new(options)
     its_inbox:connect(function(record, done)
-      order[#order + 1] = record.seq
-      running[record.seq] = done
+      order[#order + 1] = record.id
+      running[record.id] = done
     end)
     return its_inbox
   end
@@ -75,9 +76,9 @@ describe("inbox", function()
     return err
   end
 
-  local function finish(seq, pause)
-    local done = running[seq]
-    running[seq] = nil
+  local function finish(id, pause)
+    local done = running[id]
+    running[id] = nil
     done(pause)
   end
 
@@ -87,7 +88,7 @@ describe("inbox", function()
     new()
     assert.is_nil(accept(body_of({ id = "a" }, { id = "b", from = "918888888888" })))
     assert.are.same({ 1, 2 }, order)
-    assert.equal(2, #store:pending())
+    assert.equal(2, #recovery.events(store))
     assert.are.same({ 2, 0 }, { numbers.events_accepted, numbers.events_deduplicated })
     assert.are.same({ 2, 2 }, { its_inbox:count(), its_inbox:active() })
   end)
@@ -210,8 +211,8 @@ describe("inbox", function()
   end)
 
   describe("with an event that is tried again", function()
-    local function record_at(seq)
-      return { seq = seq, contact = contact, attempts = 1 }
+    local function record_at(id)
+      return { id = id, contact = contact, attempts = 1 }
     end
 
     it("lets the contact's later events wait for it", function()
@@ -282,15 +283,15 @@ describe("inbox", function()
     it("looks into the store where memory has only its place", function()
       new()
       accept(body_of { id = "a", text = "hi" })
-      local event = its_inbox:take { seq = 1, contact = contact }
+      local event = its_inbox:take { id = 1, contact = contact }
       assert.equal("hi", event.text)
     end)
 
     it("gives nothing for one that is gone, and says when the store cannot be read", function()
       new()
-      assert.are.same({}, { its_inbox:take { seq = 9, contact = contact } })
+      assert.are.same({}, { its_inbox:take { id = 9, contact = contact } })
       store:close()
-      assert.equal("store", select(2, its_inbox:take { seq = 9, contact = contact }).kind)
+      assert.equal("store", select(2, its_inbox:take { id = 9, contact = contact }).kind)
     end)
 
     it("finds nothing of a waiting one that was dropped", function()
@@ -300,7 +301,7 @@ describe("inbox", function()
       assert.is_true(its_inbox:forget(2, contact))
       assert.is_true(its_inbox:forget(99, contact))
       connect()
-      store:drop_events("pending", { 2 })
+      store:repair("drop_pending_event", { ids = { 2 } })
       finish(1)
       assert.is_nil(its_inbox:take(taken))
     end)
@@ -340,7 +341,7 @@ describe("inbox", function()
       end
       local first
       its_inbox:connect(function(record, done)
-        first, running[record.seq] = first or record, done
+        first, running[record.id] = first or record, done
       end)
       accept(body_of(table.unpack(messages)))
       return first
@@ -353,7 +354,7 @@ describe("inbox", function()
       its_inbox:join(record, event, yes)
       assert.equal("I\nwould\nlike\0tea", event.text)
       assert.are.same({ 3, 2, 1 }, { #event.joined, #record.joined, its_inbox:count() })
-      assert.are.same({ 2, 3 }, { record.joined[1].seq, record.joined[2].seq })
+      assert.are.same({ 2, 3 }, { record.joined[1].id, record.joined[2].id })
     end)
 
     it("stops at the first that does not fit, which stays in its place", function()

@@ -5,10 +5,11 @@
 local inside = require("cunnekt.service").of
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
-local database = require "spec.support.database"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local messages = require "cunnekt.store.messages"
 local process = require "spec.support.process"
+local sql = require "spec.support.sql"
 local webhook = require "cunnekt.provider.webhook"
 
 describe("a start that comes late", function()
@@ -39,8 +40,8 @@ describe("a start that comes late", function()
 
   -- As a crash leaves it: the message was handed to the provider so many seconds ago, and nothing was heard of it.
   local function cut_off_while_sending(seconds)
-    local db = assert(database.open { path = folder.path .. "/bot.db" })
-    assert(db:run { { "UPDATE outbox SET state = 1, changed_at = ?", os.time() - seconds } })
+    local db = sql.open(folder.path .. "/bot.db")
+    db:run(("UPDATE outbox SET state = 1, changed_at = %d"):format(os.time() - seconds))
     db:close()
   end
 
@@ -64,6 +65,6 @@ describe("a start that comes late", function()
     cut_off_while_sending(600)
     start()
     deliver(os.time() - 599)
-    assert.is_false(inside(bot).store:has_unknown())
+    assert.is_false(messages.has_unknown(inside(bot).store))
   end)
 end)

@@ -4,6 +4,10 @@
 local clock = require "cunnekt.time.clock"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
+local lists = require "cunnekt.store.lists"
+local messages = require "cunnekt.store.messages"
+local records = require "cunnekt.store.records"
+local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
 local task = require "cunnekt.base.task"
 
@@ -34,7 +38,7 @@ describe("outbox", function()
   end
 
   local function state_in_store(handle)
-    return (it_.store:message_state(handle.id))
+    return (messages.state(it_.store, handle.id))
   end
 
   local network = errors.new("network", "no route")
@@ -46,12 +50,12 @@ describe("outbox", function()
     -- A message in the store, in this state.
     local function left(text, state, unknown, who)
       local row = rig.message(it_.store, who or contact, text, { is_marked = state == "sending", unknown = unknown, track = { n = 1 } })
-      assert(it_.store:commit(rig.change { sends = { row } }))
+      assert(it_.store:commit_turn { messages = { records.message(row) } })
       return row.id
     end
 
     local function recover()
-      it_.outbox:recover(assert(it_.store:outgoing()))
+      it_.outbox:recover(assert(recovery.messages(it_.store)))
       it_:settle()
     end
 
@@ -60,15 +64,15 @@ describe("outbox", function()
       left("b", "queued")
       recover()
       assert.are.same({ "a", "b" }, it_:texts())
-      assert.are.same({ n = 1 }, it_.store:track_of "wamid.a")
+      assert.are.same({ n = 1 }, messages.track_of(it_.store, "wamid.a"))
     end)
 
     it("holds what was being sent, with the time at which it was", function()
       local id = left("a", "sending", "hold")
       time:advance(600)
       recover()
-      assert.are.same({ {}, "unknown" }, { it_:texts(), it_.store:message_state(id) })
-      assert.equal(1700000000, it_.store:find_message(id).changed_at)
+      assert.are.same({ {}, "unknown" }, { it_:texts(), messages.state(it_.store, id) })
+      assert.equal(1700000000, lists.message(it_.store, id).changed_at)
       assert.are.same({ "unknown_outcome", true }, { it_.heard.failures[1].err.kind, it_.heard.failures[1].err.sent })
     end)
 
@@ -76,7 +80,7 @@ describe("outbox", function()
       local failed = left("a", "sending", "fail")
       left("b", "sending", "resend")
       recover()
-      assert.are.same({ { "b" }, "failed" }, { it_:texts(), it_.store:message_state(failed) })
+      assert.are.same({ { "b" }, "failed" }, { it_:texts(), messages.state(it_.store, failed) })
     end)
 
     it("gives a dialog the handle of an earlier message, as far as it came", function()
@@ -93,7 +97,7 @@ describe("outbox", function()
       collectgarbage()
       local handle = it_.outbox:handle_of(id, { text = "a" })
       assert.are.same({ "accepted", "wamid.a" }, { handle.state, handle.message_id })
-      it_.outbox:on_status({ id = "wamid.a", status = "read" }, 99)
+      it_.outbox:on_status({ id = "wamid.a", status = "read" }, { is_applied = true })
       assert.equal("read", handle.state)
     end)
   end)
@@ -124,8 +128,8 @@ describe("outbox", function()
     local handle = send_and_settle "failed"
     it_:hold(1)
     it_:send(it_:row(contact, "a"), it_:row(contact, "b"))
-    it_.store:requeue_messages { handle.id }
-    it_.outbox:retry_first((it_.store:queued_message(handle.id)))
+    it_.store:repair("requeue_message", { ids = { handle.id }, now = 0 })
+    it_.outbox:retry_first((lists.queued_message(it_.store, handle.id)))
     it_:let_go(1, 4)
     it_:settle()
     assert.are.same({ "failed", "a", "failed", "b" }, it_:texts())
@@ -141,36 +145,46 @@ describe("outbox", function()
 
     it("advances the handle, and never back", function()
       local handle = send_and_settle "a"
-      it_.outbox:on_status(status "delivered", 99)
-      it_.outbox:on_status(status "sent", 99)
+      it_.outbox:on_status(status "delivered", { is_applied = true })
+      it_.outbox:on_status(status "sent", { is_applied = true })
       assert.equal("delivered", handle.state)
+    end)
+
+    it("stores one that was stored before the message's acceptance was", function()
+      local handle = send_and_settle "a"
+      it_.outbox:on_status(status "delivered", { rank = 2, is_applied = true })
+      it_:settle()
+      assert.equal("accepted", state_in_store(handle))
+      it_.outbox:on_status(status "delivered", { rank = 2, is_applied = false })
+      it_:settle()
+      assert.equal("delivered", state_in_store(handle))
     end)
 
     it("says why a message failed", function()
       local handle, failed = send_and_settle "a", status "failed"
       failed.errors = { { title = "gone", code = 131026 } }
-      it_.outbox:on_status(failed, 99)
+      it_.outbox:on_status(failed, { is_applied = true })
       assert.are.same({ "failed", "rejected: gone (code 131026)" }, { handle.state, tostring(handle.err) })
     end)
 
     it("ignores those that this version does not know", function()
       local handle = send_and_settle "a"
-      it_.outbox:on_status(status "warned", 99)
-      it_.outbox:on_status(status "delivered", 99)
+      it_.outbox:on_status(status "warned", { is_applied = true })
+      it_.outbox:on_status(status "delivered", { is_applied = true })
       assert.equal("delivered", handle.state)
     end)
 
     it("ignores those of others, and those without an id", function()
       local handle = send_and_settle "a"
-      it_.outbox:on_status(status("read", "wamid.other"), 99)
-      it_.outbox:on_status({ kind = "status", status = "read" }, 99)
+      it_.outbox:on_status(status("read", "wamid.other"), { is_applied = true })
+      it_.outbox:on_status({ kind = "status", status = "read" }, { is_applied = true })
       assert.equal("accepted", handle.state)
     end)
 
     it("keeps those that overtake the answer with the message's id", function()
       it_:hold(1)
       local handle = send "a"
-      it_.outbox:on_status(status "delivered", 1)
+      it_.outbox:on_status(status "delivered", {})
       assert.equal("sending", handle.state)
       it_:let_go(1, 1)
       it_:settle()
@@ -181,9 +195,9 @@ describe("outbox", function()
       it_:hold(1)
       local handle = send "a"
       for i = 1, 5000 do
-        it_.outbox:on_status(status("delivered", "wamid.other " .. i), 1)
+        it_.outbox:on_status(status("delivered", "wamid.other " .. i), {})
       end
-      it_.outbox:on_status(status "delivered", 1)
+      it_.outbox:on_status(status "delivered", {})
       it_:let_go(1, 1)
       it_:settle()
       assert.equal("accepted", handle.state) -- the status is in the store, and its turn will find the message

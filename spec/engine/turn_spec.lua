@@ -6,8 +6,11 @@ local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
+local lists = require "cunnekt.store.lists"
+local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
 local state = require "cunnekt.bot.state"
+local status = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"
@@ -29,7 +32,7 @@ describe("a turn", function()
   end
 
   local function rows_in_outbox()
-    return rig.value(store, "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM sent)")
+    return #lists.messages(store, status.shown, {})
   end
 
   -- A change of everything that a turn without a run can change.
@@ -39,21 +42,21 @@ describe("a turn", function()
     state_of():load().n = 5
     current:buffer("watches")[contact] = 60
     current:buffer("pauses")["1:2"] = true
-    current:buffer("jobs").tick = { kind = "put", job = { serial = 1, name = "tick", spec = "every 60", due = 9, catch_up = "once", attempts = 0 } }
+    current:buffer("jobs").tick = { kind = "put", name = "tick", spec = "every 60", due = 9, catch_up = "once", attempts = 0 }
     table.insert(current:buffer "own_events", rig.record("1:3", "\1{}"))
   end
 
   -- What of it the store has.
   local function changed()
     return {
-      events = #store:pending(), messages = rows_in_outbox(), value = store:value "key", state = store:state(contact),
-      watched = rig.value(store, "SELECT count(*) FROM conversation WHERE watch IS NOT NULL"), is_paused = store:is_paused "1:2",
-      jobs = #store:jobs(),
+      events = #recovery.events(store), messages = rows_in_outbox(), value = store:value "key", state = store:conversation(contact).state,
+      watched = #store:query("closing_windows", { window = 60, ["until"] = 1 }), is_paused = store:conversation("1:2").is_paused,
+      jobs = #recovery.jobs(store),
     }
   end
 
   it("makes everything effective together when its handler returns", function()
-    local record = it_:accept(contact, "a")
+    local record = it_:accept(contact, "a", { inbound_at = 1 })
     local before
     assert.is_nil(it_:turn(record, function(current)
       change_all(current)
@@ -95,16 +98,15 @@ describe("a turn", function()
   it("drops everything when its commit fails", function()
     local record = it_:accept(contact, "a")
     local row = it_:row(contact, "hi")
+    it_:hold(1)
     it_:send(row)
-    it_:settle()
-    rig.run(store, { "INSERT INTO outbox (id, contact, payload, state, unknown, changed_at) VALUES (77, 'a', '{}', 2, 'hold', 0)" })
     local err, rest = it_:turn(record, function(current)
       change_all(current)
-      current.sends[1].id = 77
+      current.sends[1].id = row.id
     end)
     assert.are.same({ "store", record }, { err.kind, rest })
     assert.is_nil(store:value "key")
-    assert.equal(1, #store:pending())
+    assert.equal(1, #recovery.events(store))
   end)
 
   it("drops everything when a state cannot be kept", function()
@@ -133,19 +135,19 @@ describe("a turn", function()
   end)
 
   it("that did nothing writes nothing", function()
-    local before = store:stats().jobs
+    local before = store:stats().calls
     assert.is_nil(it_:turn(nil, function() end))
     assert.is_nil(it_:turn(nil, function()
       local _ = state_of():load().n
     end))
     local read = 1 -- the state
-    assert.equal(before + read, store:stats().jobs)
+    assert.equal(before + read, store:stats().calls)
     assert.are.same({}, it_.heard.commits)
   end)
 
   it("that did nothing still finishes its event", function()
     assert.is_nil(it_:turn(it_:accept(contact, "a"), function() end))
-    assert.are.same({}, store:pending())
+    assert.are.same({}, recovery.events(store))
   end)
 
   it("must be asked for what it buffers", function()
@@ -180,7 +182,7 @@ describe("a turn", function()
         current:commit_more()
         value.b = 2
       end))
-      assert.are.same({ a = 1, b = 2 }, cunnekt.json.decode(store:state(contact)))
+      assert.are.same({ a = 1, b = 2 }, cunnekt.json.decode(store:conversation(contact).state))
     end)
 
     it("raises what the store says", function()
@@ -293,8 +295,9 @@ describe("two turns", function()
 
   local function read_value(key)
     return function(current)
-      current:record_read("value " .. key)
-      return tonumber(store:value(key) or "0")
+      local text, version = store:value(key)
+      current:record_read("value", key, version)
+      return tonumber(text or "0")
     end
   end
 
@@ -325,7 +328,7 @@ describe("two turns", function()
     local first = slow(read_value "n", write_value "n")
     set("m", "10")
     assert.equal(1, finish(first))
-    assert.are.same({ "1", "10" }, { store:value "n", store:value "m" })
+    assert.are.same({ "1", "10" }, { store:value "n", (store:value "m") })
   end)
 
   it("of which one only reads what the other changes: the reader runs again", function()
@@ -365,7 +368,7 @@ describe("two turns", function()
       read().n = 10
     end)
     assert.equal(2, finish(first))
-    assert.equal('{"n":11}', store:state(contact))
+    assert.equal('{"n":11}', store:conversation(contact).state)
   end)
 
   it("that read the same state do not meet", function()
@@ -413,7 +416,7 @@ describe("two turns", function()
       return outcome
     end)
     assert.equal("conflict", outcome.kind)
-    assert.are.same({ "1", "10" }, { store:value "mine", store:value "n" })
+    assert.are.same({ "1", "10" }, { store:value "mine", (store:value "n") })
   end)
 
   it("give up when they are in each other's way again and again", function()

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local planner = require "cunnekt.jobs.planner"
+local recovery = require "cunnekt.store.recovery"
 local schedule = require "cunnekt.jobs.schedule"
 
 local now = 1700000000
@@ -46,7 +47,7 @@ describe("planning a job", function()
   -- The jobs in the store: name, timing, due from now on, catch_up.
   local function stored()
     local list = {}
-    for i, row in ipairs(it_.store:jobs()) do
+    for i, row in ipairs(recovery.jobs(it_.store)) do
       list[i] = ("%s: %s, %g, %s"):format(row.name, row.spec, row.due - now, row.catch_up)
     end
     return list
@@ -95,7 +96,7 @@ describe("planning a job", function()
     its_planner:job("remind", fn)
     load()
     its_planner:after(60, { args = { to = "ä\0", list = { 1 } } }, "once", "remind")
-    local row = it_.store:jobs()[1]
+    local row = recovery.jobs(it_.store)[1]
     assert.equal("remind", row.runs)
     assert.are.same({ { to = "ä\0", list = { 1 } } }, require("cunnekt.base.json").decode(row.args))
   end)
@@ -103,7 +104,7 @@ describe("planning a job", function()
   it("keeps args that are false", function()
     load()
     its_planner:after(60, { args = false }, "once", fn)
-    assert.equal("[false]", it_.store:jobs()[1].args)
+    assert.equal("[false]", recovery.jobs(it_.store)[1].args)
   end)
 
   it("takes any seconds that are a number, for after also none", function()
@@ -123,7 +124,7 @@ describe("planning a job", function()
     time:advance(20)
     its_planner:every(60, { args = 2, catch_up = "skip" }, "tick", fn)
     assert.are.same({ "tick: every 60, 60, skip" }, stored())
-    assert.equal("[2]", it_.store:jobs()[1].args)
+    assert.equal("[2]", recovery.jobs(it_.store)[1].args)
   end)
 
   it("of another timing plans it anew", function()

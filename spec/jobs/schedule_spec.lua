@@ -4,6 +4,7 @@
 local inside = require("cunnekt.service").of
 local cunnekt = require "cunnekt"
 local lives = require "spec.support.rigs.lives"
+local recovery = require "cunnekt.store.recovery"
 local task = require "cunnekt.base.task"
 
 local hour, day = 3600, 86400
@@ -97,7 +98,12 @@ describe("schedule", function()
       end)
     end
     all:live(script)
-    inside(all.bot).store.add_jobs = function() end
+    local its_store = inside(all.bot).store
+    local commit_turn = its_store.commit_turn
+    function its_store.commit_turn(self, turn)
+      turn.jobs = nil
+      return commit_turn(self, turn)
+    end
     all:pass(70, 10)
     assert.equal(1, all.bot.store:get "count")
     all:die()
@@ -319,6 +325,76 @@ describe("schedule", function()
     end)
     all:pass(200, 5)
     assert.are.same({ "chain 20", "chain 40", "chain 60" }, all:times())
+  end)
+
+  -- ---- while a job runs ------------------------------------------------------------------------------------------------
+
+  -- A job "tick" at 10 whose first run waits until `go` is called; `meanwhile` is done before that, in a turn of its own.
+  local function run_slowly(meanwhile)
+    local runs = 0
+    all:live(function(it)
+      it:every(10, "tick", function(job)
+        runs = runs + 1
+        local n = it.store:get("n", 0)
+        if runs == 1 then
+          local failure = task.await(function(done)
+            inside(all.bot).engine.turns:run(nil, function()
+              meanwhile(it)
+            end, function(err)
+              done(err or false)
+            end)
+          end)
+          assert(not failure, failure)
+        end
+        it.store:set("n", n + 1)
+        note(job)
+      end)
+    end)
+    all:pass(10, 5)
+    return runs
+  end
+
+  it("runs again when another turn changed what it had read", function()
+    assert.equal(2, run_slowly(function(it)
+      it.store:set("n", 10)
+    end))
+    assert.are.same({ 11, {}, { "tick 10", "tick 10" } }, { all.bot.store:get "n", all.errs, all:times() })
+    all:pass(10, 5)
+    assert.are.same({ "tick 20" }, { table.unpack(all:times(), 3) })
+  end)
+
+  it("is as if it had not begun when it is planned anew meanwhile", function()
+    assert.equal(1, run_slowly(function(it)
+      it:every(7, "tick", note)
+    end))
+    assert.are.same({ nil, {} }, { all.bot.store:get "n", all.errs })
+    all:pass(8, 1)
+    assert.are.same({ "tick 10", "tick 17" }, all:times()) -- the first one is what the dropped run noted
+    assert.are.same({ nil, {} }, { all.bot.store:get "n", all.errs })
+  end)
+
+  it("finishes when it is called off meanwhile, and is not due again", function()
+    assert.equal(1, run_slowly(function(it)
+      it:cancel_job "tick"
+    end))
+    all:pass(30, 5)
+    assert.are.same({ 1, {}, { "tick 10" } }, { all.bot.store:get "n", all.errs, all:times() })
+    all:die()
+    all:live(function() end)
+    assert.are.same({}, all.lines) -- nothing is left of it
+  end)
+
+  it("takes over what another engine on the store has done with a job, and does not do it again", function()
+    local other = { kind = "done", name = "tick", due = lives.start + 18, ran = lives.start + 10, last = lives.start + 10, attempts = 0 }
+    assert.equal(1, run_slowly(function()
+      other.version = recovery.job(inside(all.bot).store, "tick").version
+      assert(inside(all.bot).store:commit_turn { jobs = { other } })
+    end))
+    assert.are.same({ nil, {} }, { all.bot.store:get "n", all.errs })
+    all:pass(7, 1)
+    assert.equal(1, #all.ran)
+    all:pass(1, 1)
+    assert.are.same({ "tick 18" }, { table.unpack(all:times(), 2) })
   end)
 
   it("is not due again when it has stopped the bot", function()

@@ -4,6 +4,7 @@
 local inside = require("cunnekt.service").of
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local lists = require "cunnekt.store.lists"
 local task = require "cunnekt.base.task"
 
 local ASHA, RAVI = "919999999999", "918888888888"
@@ -178,7 +179,7 @@ describe("the operations on events", function()
     kept:say "one"
     for try = 1, 2 do
       kept:wait_for("a try", function()
-        local rows = assert(inside(kept.bot).store:list_events("pending", {}, true))
+        local rows = assert(lists.events(inside(kept.bot).store, "pending", {}, true))
         return rows[1] and rows[1].attempts == try
       end)
       local result = assert(kept:call("events.retry", { seqs = { 1 } }))
@@ -206,7 +207,8 @@ describe("the operations on events", function()
     kept:wait_for("the slow one", function()
       return release
     end)
-    local numbers = seqs(kept:wait_for_events("pending", 3))
+    kept:wait_for_events("pending", 3)
+    local numbers = seqs(assert(kept:call("events.list", { state = "pending" })).events)
     local result = assert(kept:call("events.drop", { seqs = { numbers[1], numbers[2] } }))
     assert.same({ numbers[2] }, { table.unpack(result.dropped) })
     assert.same({ numbers[1] }, { table.unpack(result.busy) })

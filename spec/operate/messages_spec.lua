@@ -4,6 +4,7 @@
 local inside = require("cunnekt.service").of
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local lists = require "cunnekt.store.lists"
 local samples = require "cunnekt.sandbox.samples"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -114,7 +115,7 @@ describe("the operations on messages", function()
     kept:say "waits"
     kept:say "behind"
     kept:wait_for("both to wait", function()
-      local list = assert(inside(kept.bot).store:list_messages({ "queued" }, {}))
+      local list = assert(lists.messages(inside(kept.bot).store, { "queued" }, {}))
       return #list == 2 and inside(kept.bot).outbox:active() == 0 and list
     end)
     local ids = {}

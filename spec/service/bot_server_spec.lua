@@ -2,6 +2,7 @@
 local inside = require("cunnekt.service").of
 local bot_rig = require "spec.support.rigs.bot_rig"
 local cunnekt = require "cunnekt"
+local lists = require "cunnekt.store.lists"
 local task = require "cunnekt.base.task"
 
 local body_of = bot_rig.body_of
@@ -147,7 +148,7 @@ describe("a bot's address", function()
     local url = "http://" .. bot:address() .. "/webhook"
     assert.equal(200, assert(cunnekt.http.post(url, '{"template":"approved"}')).status)
     wait_for(function()
-      return inside(bot).store:count_dead_letters().dead == 1
+      return lists.count_dead_letters(inside(bot).store).dead == 1
     end, "the body on the list")
     bot:on("unknown", function(event)
       heard = event.raw
@@ -157,7 +158,7 @@ describe("a bot's address", function()
       return heard
     end, "the handler")
     assert.are.same({ campaign = 7 }, heard)
-    assert.equal(1, inside(bot).store:count_dead_letters().dead)
+    assert.equal(1, lists.count_dead_letters(inside(bot).store).dead)
   end)
 
   it("finishes what is under way when it is stopped", function()

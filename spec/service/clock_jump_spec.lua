@@ -8,6 +8,7 @@ local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local store_rig = require "spec.support.rigs.store_rig"
 local webhook = require "cunnekt.provider.webhook"
 
 local hour, day, year = 3600, 86400, 365 * 86400
@@ -103,8 +104,7 @@ describe("a clock that jumps", function()
   end
 
   local function count(name)
-    local results = assert(inside(bot).store:_run { { "SELECT count(*) FROM " .. name, want = "rows" } })
-    return results[1][1][1]
+    return store_rig.counts(inside(bot).store)[name]
   end
 
   it("clears nothing away before its time when it is ahead", function()

@@ -65,19 +65,28 @@ describe("maintenance", function()
     serve()
     it_:say "x"
     it_:settle()
-    local closing = it_.service.store.closing_windows
-    it_.service.store.closing_windows = function()
-      return nil, errors.new("store", "no disk")
+    local query = it_.service.store.query
+    it_.service.store.query = function(self, what, parameters)
+      if what == "closing_windows" then
+        return nil, errors.new("store", "no disk")
+      end
+      return query(self, what, parameters)
     end
     it_:pass(23 * hour + 60, hour)
     assert.matches("service windows could not be checked: no disk", it_.lines[1])
-    it_.service.store.closing_windows = closing
+    it_.service.store.query = nil
     it_:pass(60, 10)
     assert.equal(1, #told)
   end)
 
   local function seen()
-    return store_rig.value(it_.service.store, "SELECT count(*) FROM seen")
+    return store_rig.counts(it_.service.store).seen
+  end
+
+  -- An event that was seen long ago.
+  local function see_old()
+    local old = { id = 1000000, contact = "1:2", body = "{}", key = "old" }
+    assert(it_.service.store:call("accept", { events = { old }, now = 0 }))
   end
 
   it("removes old rows every hour", function()
@@ -93,7 +102,7 @@ describe("maintenance", function()
 
   it("removes nothing before an event has told the time", function()
     serve()
-    store_rig.run(it_.service.store, { "INSERT INTO seen VALUES (1, 0, 0)" })
+    see_old()
     it_:pass(3 * hour, 600)
     assert.equal(1, seen())
   end)
@@ -102,14 +111,13 @@ describe("maintenance", function()
     serve()
     it_:say "x"
     it_:settle()
-    local clear = it_.service.store.clear_old
-    it_.service.store.clear_old = function()
+    it_.service.store.sweep = function()
       return nil, errors.new("store", "no disk")
     end
     it_:pass(hour + 60, 600)
     assert.matches("old rows could not be removed: no disk", it_.lines[1])
-    it_.service.store.clear_old = clear
-    store_rig.run(it_.service.store, { "INSERT INTO seen VALUES (1, 0, 0)" })
+    it_.service.store.sweep = nil
+    see_old()
     it_:pass(2 * hour, 60)
     assert.equal(1, seen())
   end)
@@ -119,10 +127,10 @@ describe("maintenance", function()
     local calls = 0
     local its_store = it_.service.store
     it_:stop()
-    its_store.closing_windows = function()
+    its_store.query = function()
       calls = calls + 1
     end
-    its_store.clear_old = its_store.closing_windows
+    its_store.sweep = its_store.query
     it_.clock:advance(day)
     assert.equal(0, calls)
   end)

@@ -176,8 +176,12 @@ describe("a start", function()
 
   it("that cannot read the store says so", function()
     local bot = it_:new_bot()
-    it_.service.store.pending = function()
-      return nil, require("cunnekt.base.errors").new("store", "no disk")
+    local query = it_.service.store.query
+    it_.service.store.query = function(self, what, parameters)
+      if what == "pending" then
+        return nil, require("cunnekt.base.errors").new("store", "no disk")
+      end
+      return query(self, what, parameters)
     end
     local result, err = bot:listen()
     assert.are.same({ nil, "store: no disk", nil }, { result, tostring(err), bot:address() })

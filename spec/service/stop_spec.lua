@@ -4,6 +4,7 @@
 
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local lists = require "cunnekt.store.lists"
 local rig = require "spec.support.rigs.service_rig"
 local task = require "cunnekt.base.task"
 
@@ -136,7 +137,7 @@ describe("a stop", function()
     answer { message_id = "wamid.late", status = 200 }
     assert.is_true(wait_for(stopping))
     it_:new_bot()
-    assert.equal("accepted", it_.service.store:find_message("wamid.late").state)
+    assert.equal("accepted", lists.message(it_.service.store, "wamid.late").state)
   end)
 
   it("runs no job any more", function()

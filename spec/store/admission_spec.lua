@@ -4,9 +4,9 @@
 local core = require "cunnekt.core"
 local database = require "spec.support.database"
 local process = require "spec.support.process"
-local recorder = require "recorder"
-local schema = require "cunnekt.store.schema"
-local store = require "cunnekt.store"
+local sql = require "spec.support.sql"
+
+local application_id = 0x63756e6b
 
 describe("a file that is to be a store", function()
   local folder, path
@@ -16,8 +16,8 @@ describe("a file that is to be a store", function()
     path = folder.path .. "/bot.db"
   end)
 
-  local function query(sql, other)
-    return assert(recorder.query(other or path, sql))
+  local function query(text)
+    return sql.rows(path, text)
   end
 
   -- The names and digests of all that is in the folder.
@@ -27,52 +27,47 @@ describe("a file that is to be a store", function()
 
   -- Makes a database with plain SQLite.
   local function make(...)
-    io.open(path, "a"):close()
-    for _, sql in ipairs { ... } do
-      query(sql)
-    end
+    sql.run(path, ...)
   end
 
   local function refusal()
-    local before = contents()
-    local opened, err = store.open("sqlite:" .. path)
-    assert.is_nil(opened)
-    assert.equal("store", err.kind)
-    assert.equal(before, contents())
-    opened, err = store.open_read_only("sqlite:" .. path)
-    assert.is_nil(opened)
-    assert.equal("store", err.kind)
-    assert.equal(before, contents())
-    return err.message
+    local before, messages = contents(), {}
+    for i, options in ipairs { {}, { read_only = true } } do
+      local opened, message = core.store_open("sqlite:" .. path, options)
+      assert.is_nil(opened)
+      assert.equal(before, contents())
+      messages[i] = message
+    end
+    assert.equal(messages[1], messages[2])
+    return messages[1]
   end
 
   local function open_and_close()
-    local opened = assert(store.open("sqlite:" .. path))
-    opened:close()
+    assert(database.open { path = path }):close()
   end
 
   it("is new when it is empty or not there, and is marked as ours", function()
     open_and_close()
-    assert.same({ { 0x63756e6b } }, query "PRAGMA application_id")
+    assert.same({ { application_id } }, query "PRAGMA application_id")
     os.execute("rm " .. path .. "*")
     process.write(path, "")
     open_and_close()
-    assert.same({ { 0x63756e6b } }, query "PRAGMA application_id")
-    assert.same({ { schema.version } }, query "PRAGMA user_version")
+    assert.same({ { application_id } }, query "PRAGMA application_id")
+    assert.same({ { core.store_version } }, query "PRAGMA user_version")
     open_and_close()
   end)
 
   it("is marked when it is one of ours from before the mark, with all that is in it", function()
-    for version = 1, schema.version do
+    for version = 1, 3 do -- those that there were before the mark
       os.execute("rm -f " .. path .. "*")
       for i = 1, version do
-        make(table.unpack(schema.migrations[i]))
+        make(sql.text_of("schema.sql", "version_" .. i))
       end
-      make("INSERT INTO value VALUES ('a', 'b')", "PRAGMA user_version = " .. version)
+      make("INSERT INTO value (key, value) VALUES (CAST('a' AS BLOB), CAST('b' AS BLOB))", "PRAGMA user_version = " .. version)
       open_and_close()
-      assert.same({ { 0x63756e6b } }, query "PRAGMA application_id")
-      assert.same({ { schema.version } }, query "PRAGMA user_version")
-      assert.same({ { "a", "b" } }, query "SELECT * FROM value")
+      assert.same({ { application_id } }, query "PRAGMA application_id")
+      assert.same({ { core.store_version } }, query "PRAGMA user_version")
+      assert.same({ { "a", "b" } }, query "SELECT key, value FROM value")
     end
   end)
 
@@ -107,17 +102,14 @@ describe("a file that is to be a store", function()
 
   it("is known by its log when the first start was killed", function()
     local script = process.write(folder.path .. "/script.lua", [[
-      require("cunnekt.base.task").spawn(function()
-        assert(require("cunnekt.store").open("sqlite:" .. arg[1]))
-        os.execute("kill -9 " .. require("cunnekt.core").pid())
-      end)
-      while require("cunnekt.core").step(true) do end
+      local core = require "cunnekt.core"
+      local store = assert(core.store_open("sqlite:" .. arg[1]))
+      os.execute("kill -9 " .. core.pid())
     ]])
     process.run { process.lua, script, path }
     assert.is_true(core.stat(path .. "-wal").size > 0)
-    assert.equal(0, core.store_peek(path).application_id - schema.application_id)
     open_and_close()
-    assert.same({ { schema.version } }, query "PRAGMA user_version")
+    assert.same({ { core.store_version } }, query "PRAGMA user_version")
   end)
 
   it("is refused, and stays as it is, when it is no database", function()
@@ -129,7 +121,7 @@ describe("a file that is to be a store", function()
     end
     os.remove(path)
     os.execute("mkdir " .. path)
-    assert.matches("it is not a regular file", select(2, core.store_peek(path)))
+    assert.matches("it is not a regular file", (select(2, core.store_open("sqlite:" .. path))))
   end)
 
   it("is refused when its log is there and it is not", function()
@@ -146,14 +138,14 @@ describe("a file that is to be a store", function()
     make "PRAGMA user_version = 0"
     assert.matches("has tables and no version: %S+bot%.db is damaged", refusal())
     make "PRAGMA user_version = 9"
-    assert.matches("is of version 9, and this program knows only " .. schema.version .. ": the program is too old", refusal())
-    make("PRAGMA user_version = " .. schema.version)
+    assert.matches("is of version 9, and this program knows only " .. core.store_version .. ": the program is too old", refusal())
+    make("PRAGMA user_version = " .. core.store_version)
     open_and_close()
   end)
 
   it("is read without a trace, with what is in its log", function()
     local db = assert(database.open { path = path })
-    assert(db:run { { "CREATE TABLE item (n)" }, { "INSERT INTO item VALUES (1)" } })
+    database.put(db, 1)
     local copy = folder.path .. "/copy ?#%41.db"
     for _, suffix in ipairs { "", "-wal" } do
       os.execute(("cp %s%s '%s%s'"):format(path, suffix, copy, suffix))
@@ -162,15 +154,37 @@ describe("a file that is to be a store", function()
     os.execute(("rm -f %s*"):format(path))
     local before = contents()
     local reader = assert(database.open { path = copy, read_only = true })
-    assert.equal(1, reader:value "SELECT n FROM item")
-    assert.is_nil((reader:run { { "INSERT INTO item VALUES (2)" } }))
+    assert.equal(core.store_version, reader.db:version())
+    database.expect(reader, 1)
+    assert.is_nil((database.put(reader, 2)))
     reader:close()
     assert.equal(before, contents())
-    os.remove(copy .. "-wal")
-    before = contents()
-    reader = assert(database.open { path = copy, read_only = true })
-    assert.equal(0, reader:value "SELECT count(*) FROM sqlite_schema")
+  end)
+
+  it("is read without a trace also where all of it was in its log, which is gone", function()
+    local script = process.write(folder.path .. "/script.lua", [[
+      local core = require "cunnekt.core"
+      local store = assert(core.store_open("sqlite:" .. arg[1]))
+      os.execute("kill -9 " .. core.pid())
+    ]])
+    process.run { process.lua, script, path }
+    os.remove(path .. "-wal")
+    os.remove(path .. "-lock")
+    local before = contents()
+    local reader = assert(database.open { path = path, read_only = true })
+    assert.equal(0, reader.db:version())
     reader:close()
     assert.equal(before, contents())
+  end)
+
+  it("is not made where it is only to be read", function()
+    local reader, message = database.open { path = path, read_only = true }
+    if reader then
+      assert.equal(0, reader.db:version())
+      reader:close()
+    else
+      assert.is_string(message)
+    end
+    assert.is_nil(core.stat(path))
   end)
 end)

@@ -5,15 +5,12 @@ local core = require "cunnekt.core"
 local database = require "spec.support.database"
 local process = require "spec.support.process"
 
-local application_id = 0x63756e6b
-
 describe("a backup", function()
   local folder, db
 
   before_each(function()
     folder = process.folder()
     db = assert(database.open { path = folder.path .. "/spec.db" })
-    assert(db:run { { "PRAGMA application_id = " .. application_id }, { "CREATE TABLE item (body BLOB)" } })
   end)
 
   after_each(function()
@@ -21,15 +18,9 @@ describe("a backup", function()
   end)
 
   local function fill(megabytes)
-    for _ = 1, megabytes do
-      assert(db:run { { "INSERT INTO item VALUES (zeroblob(1000000))" } })
+    for n = 1, megabytes do
+      assert(database.put(db, n, 1000000))
     end
-  end
-
-  local function back_up(path)
-    local note, wait = database.waiter()
-    assert(db.store:backup(path, note))
-    return wait
   end
 
   local function names(pattern)
@@ -40,7 +31,7 @@ describe("a backup", function()
   local function kill_backup(name)
     local script = process.write(folder.path .. "/script.lua", [[
       local core = require "cunnekt.core"
-      local store = assert(core.store_open(arg[1]))
+      local store = assert(core.store_open("sqlite:" .. arg[1]))
       store:backup(arg[2], print)
       while (core.stat(arg[2] .. ".part") or { size = 0 }).size == 0 do
         core.step(false)
@@ -49,7 +40,7 @@ describe("a backup", function()
     ]])
     db:close()
     process.run { process.lua, script, db.path, folder.path .. "/" .. name }
-    db.store = assert(core.store_open(db.path))
+    db:reopen()
     assert.equal(name .. ".part\n", names("*.part"))
     assert.is_nil(core.stat(folder.path .. "/" .. name))
   end
@@ -58,7 +49,7 @@ describe("a backup", function()
     fill(50)
     for _, name in ipairs { "copy.db", "monday.db" } do
       kill_backup(name)
-      assert.is_true(back_up(folder.path .. "/copy.db")())
+      assert.is_true(db:back_up(folder.path .. "/copy.db")())
       assert.equal("", names "*.part*")
       os.remove(folder.path .. "/copy.db")
     end
@@ -70,20 +61,16 @@ describe("a backup", function()
     process.run({ "sqlite3", folder.path .. "/other.part", "PRAGMA application_id = 7; CREATE TABLE item (n)" })
     os.execute(("mkdir %s/folder.part; ln -s spec.db %s/link.part"):format(folder.path, folder.path))
     local other = assert(database.open { path = folder.path .. "/second.db" })
-    assert(other:run { { "PRAGMA application_id = " .. application_id } })
-    local wait = back_up(folder.path .. "/slow.db")
+    local wait = db:back_up(folder.path .. "/slow.db")
     process.wait_until("the copy to begin", function()
       return core.stat(folder.path .. "/slow.db.part")
     end)
-    local note, wait_for_other = database.waiter()
-    assert(other.store:backup(folder.path .. "/quick.db", note))
-    assert.is_true(wait_for_other())
+    assert.is_true(other:back_up(folder.path .. "/quick.db")())
     assert.is_true(wait())
     other:close()
     assert.equal("film.part\nfolder.part\nlink.part\nother.part\n", names("-d *.part"))
     local copy = assert(database.open { path = folder.path .. "/slow.db" })
-    assert.equal(50, copy:value "SELECT count(*) FROM item")
-    assert.equal("ok", copy:value "PRAGMA integrity_check")
+    database.expect(copy, 50)
     copy:close()
   end)
 
@@ -94,7 +81,7 @@ describe("a backup", function()
     end
     fill(10)
     local target = process.write(small.path .. "/copy.db", "the copy of yesterday")
-    local ok, message, code = back_up(target)()
+    local ok, message, code = db:back_up(target)()
     local left, content = process.run({ "ls", small.path }).out, process.read(target)
     os.execute("umount " .. small.path)
     assert.same({ nil, "full" }, { ok, code })

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Dialogs in the store: what each waits for, its journal, its timers, and the messages that are kept for it.
+-- Dialogs as the engine reads them from the store. What a turn changes in them is in spec/store/conformance.
 
+local dialogs = require "cunnekt.store.dialogs"
+local records = require "cunnekt.store.records"
 local rig = require "spec.support.rigs.store_rig"
 
 local contact = "1:919999999999"
-local change = rig.change
 
 describe("dialogs of the store", function()
   local store
@@ -13,220 +14,120 @@ describe("dialogs of the store", function()
     store = its_store
   end)
 
-  local function step(n, mark, result)
-    return { n = n, mark = mark or "send x", result = result or '{"v":1}' }
-  end
-
-  -- A stored dialog that waits.
   local function waiting(fields)
-    local its_run = rig.run_of(store, fields or {})
-    its_run.waiting = its_run.waiting or { types = { text = true }, n = its_run.n + 1 }
-    assert(store:commit(change { run = its_run }))
-    its_run.is_stored, its_run.stored_n = true, its_run.n
-    return its_run
+    return rig.waiting(store, fields)
   end
 
-  it("are stored with all that they are rebuilt from", function()
+  local function steps(count)
+    local list = {}
+    for n = 1, count do
+      list[n] = { n = n, mark = "step " .. n, result = '{"v":1}' }
+    end
+    return list
+  end
+
+  it("are read with all that they are rebuilt from", function()
     local its_run = waiting {
-      args = { a = "ä\0", list = { 1, 2 } }, to = "919999999999", steps = { step(1), step(2) },
+      args = { a = "ä\0", list = { 1, 2 } }, to = "919999999999", steps = steps(2),
       waiting = { types = { text = true }, due = 1700000060, n = 3 },
     }
-    local stored = store:dialog(its_run.id)
     assert.are.same({
-      id = 1, contact = contact, name = "it", to = "919999999999", args = { a = "ä\0", list = { 1, 2 } }, code = "a.b",
-      seed = "seed 1", started_at = 1000, changed_at = 1700000000, steps = 2, due = 1700000060,
+      id = its_run.id, contact = contact, name = "it", to = "919999999999", args = { a = "ä\0", list = { 1, 2 } }, code = "a.b",
+      seed = "seed " .. its_run.id, started_at = 1000, changed_at = 1700000000, steps = 2, due = 1700000060,
       waiting = { types = { text = true }, due = 1700000060, n = 3 },
-    }, stored)
-    assert.are.same({ { mark = "send x", result = '{"v":1}' }, { mark = "send x", result = '{"v":1}' } }, store:steps_of(1))
+    }, dialogs.find(store, its_run.id))
+    assert.are.same({ { mark = "step 1", result = '{"v":1}' }, { mark = "step 2", result = '{"v":1}' } }, dialogs.journal(store, its_run.id))
   end)
 
   it("keep args that are false, and none", function()
-    assert.is_false(store:dialog(waiting({ args = false }).id).args)
-    assert.is_nil(store:dialog(waiting({ args = nil }).id).args)
+    assert.is_false(dialogs.find(store, waiting({ args = false }).id).args)
+    assert.is_nil(dialogs.find(store, waiting({ args = nil }).id).args)
   end)
 
   it("that are not there are nil", function()
-    assert.is_nil(store:dialog(7))
-    assert.are.same({}, store:steps_of(7))
-    assert.are.same({}, store:dialogs_of(contact))
-  end)
-
-  it("of a contact are found, the newest first, with those that were set aside", function()
-    waiting()
-    waiting { contact = "1:2" }
-    store:break_dialog(waiting().id, { message = "no luck", step = 2 }, 5)
-    local list = store:dialogs_of(contact)
-    assert.are.same({ 3, 1 }, { list[1].id, list[2].id })
-    assert.are.same({ message = "no luck", step = 2 }, list[1].error)
+    assert.is_nil(dialogs.find(store, 7))
+    assert.are.same({}, dialogs.journal(store, 7))
+    assert.are.same({}, dialogs.of(store, contact))
+    assert.is_nil(dialogs.script(store, "d"))
   end)
 
   it("continue where they stood, and add to their journal", function()
-    local its_run = waiting { steps = { step(1) } }
-    its_run.n, its_run.pending, its_run.waiting = 2, { step(2, "wait {}") }, nil
-    assert(store:commit(change { run = its_run }))
-    local stored = store:dialog(its_run.id)
+    local its_run = waiting { steps = steps(1) }
+    its_run.n, its_run.pending, its_run.waiting = 2, { { n = 2, mark = "wait {}", result = "{}" } }, nil
+    assert(rig.commit(store, { its_run = its_run }))
+    local stored = dialogs.find(store, its_run.id)
     assert.are.same({ 2, nil, nil }, { stored.steps, stored.waiting, stored.due })
-    assert.equal("wait {}", store:steps_of(its_run.id)[2].mark)
+    assert.equal("wait {}", dialogs.journal(store, its_run.id)[2].mark)
   end)
 
   it("have journals of any length and of any bytes", function()
-    local steps = {}
-    for n = 1, 2500 do
-      steps[n] = step(n, "step " .. n, n == 2500 and ("\0\xff"):rep(1500000) or "{}")
-    end
-    local its_run = waiting { steps = steps }
-    local journal = store:steps_of(its_run.id)
+    local list = steps(2500)
+    list[2500].result = ("\0\xff"):rep(1500000)
+    local journal = dialogs.journal(store, waiting({ steps = list }).id)
     assert.equal(2500, #journal)
-    assert.is_true(journal[2500].result == steps[2500].result)
+    assert.is_true(journal[2500].result == list[2500].result)
   end)
 
-  it("that end take their journal and what was kept for them along", function()
-    local its_run, other = waiting { steps = { step(1) } }, waiting { steps = { step(1) } }
-    assert(store:commit(change { kept = { { dialog = its_run.id, bodies = { "a" } }, { dialog = other.id, bodies = { "b" } } } }))
-    assert(store:commit(change { ended = its_run }))
-    assert.is_nil(store:dialog(its_run.id))
-    assert.are.same({}, store:steps_of(its_run.id))
-    assert.are.same({}, store:kept_for(its_run.id))
-    assert.are.same({ 1, 1 }, { #store:steps_of(other.id), #store:kept_for(other.id) })
+  it("of a contact are found, the newest first, with those that are broken", function()
+    local first = waiting()
+    waiting { contact = "1:2" }
+    local last = waiting { at = 2000 }
+    dialogs.break_it(store, last.id, { message = "no luck", step = 2 })
+    local list = dialogs.of(store, contact)
+    assert.are.same({ last.id, first.id }, { list[1].id, list[2].id })
+    assert.are.same({ message = "no luck", step = 2 }, list[1].error)
+    assert.equal(3, dialogs.count(store))
   end)
 
-  it("that went on elsewhere do not end", function()
-    local its_run = waiting { steps = { step(1) } }
-    local ok, err = store:commit(change { ended = { id = its_run.id, stored_n = 5 } })
-    assert.are.same({ nil, "conflict" }, { ok, err.kind })
-    assert.is_table(store:dialog(its_run.id))
+  it("keep the source of their script", function()
+    waiting { source = { digest = "d", text = "text\0" } }
+    assert.equal("text\0", dialogs.script(store, "d"))
   end)
 
-  it("are cut off where a question began, if they are still there", function()
-    local its_run = waiting { steps = { step(1), step(2), step(3) } }
-    assert(store:commit(change { cuts = { [its_run.id] = { n = 2, steps = 3 } } }))
-    local stored = store:dialog(its_run.id)
-    assert.are.same({ 1, nil }, { stored.steps, stored.waiting })
-    assert.equal(1, #store:steps_of(its_run.id))
-    local ok, err = store:commit(change { cuts = { [its_run.id] = { n = 1, steps = 3 } } })
-    assert.are.same({ nil, "conflict" }, { ok, err.kind })
+  it("keep messages in order", function()
+    local id = waiting().id
+    assert(rig.commit(store, { kept = { records.kept(id, { "a", "b" }), records.kept(id, { "c" }) } }))
+    local kept = dialogs.kept(store, id)
+    assert.are.same({ { "a", "b" }, { "c" } }, { kept[1].bodies, kept[2].bodies })
+    assert(rig.commit(store, { taken = { kept[1].id } }))
+    assert.are.same({ kept[2] }, dialogs.kept(store, id))
   end)
 
-  it("that are set aside are due no more", function()
-    local its_run = waiting { waiting = { due = 1700000060, sent = 5, n = 1 } }
-    store:break_dialog(its_run.id, { message = "x" }, 9)
-    local stored = store:dialog(its_run.id)
-    assert.are.same({ nil, 9 }, { stored.due, stored.changed_at })
-    assert.are.same({}, store:sent_waits())
+  it("that wait for a delivery are found by its message, however many there are", function()
+    local ids = {}
+    for i = 1, 1100 do
+      ids[i] = waiting({ waiting = { sent = 5000 + i, reaches = "read", n = 1 } }).id
+    end
+    local waits = dialogs.sent_waits(store)
+    for i, id in ipairs(ids) do
+      assert.are.same({ id = id, contact = contact }, waits[5000 + i])
+    end
   end)
 
-  it("that were set aside and continue are broken no more", function()
-    local its_run = waiting()
-    store:break_dialog(its_run.id, { message = "x" }, 9)
-    assert(store:commit(change { run = its_run }))
-    assert.is_nil(store:dialog(its_run.id).error)
-  end)
-
-  it("are counted, with those that were set aside", function()
-    waiting()
-    store:break_dialog(waiting().id, { message = "x" }, 9)
-    assert.equal(2, store:count_dialogs())
+  it("say whether there are any, and when the first of them is due", function()
+    assert.are.same({ n = 3, false, nil, 0 }, table.pack(dialogs.overview(store)))
+    waiting { waiting = { due = 1700000070, n = 1 } }
+    waiting { waiting = { due = 1700000060, n = 1 } }
+    assert(rig.commit(store, { pauses = { { contact = "1:3", is_paused = true } } }))
+    assert.are.same({ true, 1700000060, 1 }, { dialogs.overview(store) })
   end)
 
   it("are ended in any number at once", function()
     local ids = {}
     for i = 1, 300 do
-      ids[i] = waiting().id
+      ids[i] = waiting({ steps = steps(1) }).id
     end
-    assert.is_true(store:end_dialogs {})
-    assert(store:end_dialogs(ids))
-    assert.equal(0, store:count_dialogs())
+    assert.is_true(dialogs.finish(store, {}))
+    assert.is_true(dialogs.finish(store, ids))
+    assert.are.same({ 0, {} }, { dialogs.count(store), dialogs.journal(store, ids[1]) })
   end)
 
-  it("keep the source of a script once", function()
-    waiting { source = { digest = "d", text = "text\0" } }
-    waiting { source = { digest = "d", text = "other" } }
-    assert.equal("text\0", store:code "d")
-    assert.is_nil(store:code "e")
-  end)
-
-  it("keep messages in order, and give them once", function()
-    local its_run = waiting()
-    assert(store:commit(change { kept = { { dialog = its_run.id, bodies = { "a", "b" } }, { dialog = its_run.id, bodies = { "c" } } } }))
-    local kept = store:kept_for(its_run.id)
-    assert.are.same({ { "a", "b" }, { "c" } }, { kept[1].bodies, kept[2].bodies })
-    assert(store:commit(change { taken = { kept[1].id } }))
-    assert.are.same({ kept[2] }, store:kept_for(its_run.id))
-  end)
-
-  it("that wait for a delivery are found by its message", function()
-    local its_run = waiting { waiting = { sent = 12, reaches = "read", n = 1 } }
-    assert.are.same({ [12] = { id = its_run.id, contact = contact } }, store:sent_waits())
-  end)
-
-  describe("that are due", function()
-    local function take(now)
-      local seen = {}
-      local records = store:take_due(now, function(dialog)
-        seen[#seen + 1] = dialog
-        return rig.record(dialog.contact, "\1{}")
-      end)
-      return records, seen
+  it("raise what cannot be read", function()
+    store:close()
+    for _, name in ipairs { "of", "find", "journal", "kept", "overview", "sent_waits", "count", "script" } do
+      local ok, err = pcall(dialogs[name], store, 1)
+      assert.are.same({ false, "store" }, { ok, err.kind }, name)
     end
-
-    local function due_at(at, who)
-      return waiting { contact = who, waiting = { due = at, n = 4 } }
-    end
-
-    it("are told of once, when it is time", function()
-      local its_run = due_at(1700000060)
-      assert.are.same({}, (take(1700000059)))
-      local records, seen = take(1700000060)
-      assert.are.same({ { id = its_run.id, contact = contact, seed = "seed 1", waiting = { due = 1700000060, n = 4 } } }, seen)
-      assert.equal("\1{}", store:event_body(records[1].seq))
-      assert.are.same({}, (take(1700000060)))
-    end)
-
-    it("are told of in the order of their times", function()
-      due_at(1700000030, "1:2")
-      due_at(1700000010, "1:3")
-      local _, seen = take(1700000060)
-      assert.are.same({ "1:3", "1:2" }, { seen[1].contact, seen[2].contact })
-    end)
-
-    it("wait while a person has the conversation, and are due when it comes back", function()
-      local its_run = due_at(1700000010)
-      assert(store:commit(change { pauses = { [contact] = true } }))
-      assert.are.same({}, (take(1700000060)))
-      assert.is_nil(store:dialog(its_run.id).due)
-      assert(store:commit(change { pauses = { [contact] = false } }))
-      assert.equal(1700000010, store:dialog(its_run.id).due)
-      assert.equal(1, #take(1700000060))
-    end)
-
-    it("say when the first of them is", function()
-      assert.are.same({ n = 3, false, nil, 0 }, table.pack(store:dialogs_due()))
-      due_at(1700000070)
-      due_at(1700000060, "1:2")
-      assert(store:commit(change { pauses = { ["1:3"] = true } }))
-      assert.are.same({ true, 1700000060, 1 }, { store:dialogs_due() })
-    end)
-
-    -- Two turns at the same time: the one that continues the dialog comes first.
-    it("are not told of when they go on meanwhile", function()
-      local its_run = due_at(1700000010)
-      local records = store:take_due(1700000060, function(dialog)
-        its_run.n, its_run.waiting = 1, nil
-        assert(store:commit(change { run = its_run }))
-        return rig.record(dialog.contact, "\1{}")
-      end)
-      assert.are.same({}, records)
-      assert.are.same({}, store:pending())
-    end)
-  end)
-
-  it("know some conversation, if there is one", function()
-    assert.is_nil(store:any_contact())
-    assert(store:commit(change { states = { [contact] = "{}" } }))
-    assert.equal(contact, store:any_contact())
-  end)
-
-  it("get numbers that go on after those of the database", function()
-    assert.are.same({ 1, 2 }, { store:next_dialog_id(), store:next_dialog_id() })
+    assert.equal("store", select(2, dialogs.finish(store, { 1 })).kind)
   end)
 end)

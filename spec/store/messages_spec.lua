@@ -1,12 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Messages in the store: on their way, accepted, found by their statuses, and of uncertain delivery.
+-- Messages that have left a turn, as the engine asks for them: how far one is, and which one a status is about. What settles
+-- them is in spec/store/conformance.
 
 local errors = require "cunnekt.base.errors"
+local lists = require "cunnekt.store.lists"
+local messages = require "cunnekt.store.messages"
+local records = require "cunnekt.store.records"
+local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
-local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"
-local change = rig.change
+local now = 1700000000
 
 describe("messages of the store", function()
   local store, time
@@ -17,156 +21,130 @@ describe("messages of the store", function()
 
   local function queued(text, more)
     local row = rig.message(store, contact, text or "hi", more)
-    assert(store:commit(change { sends = { row } }))
+    assert(rig.commit(store, { sends = { row } }))
     return row
   end
 
-  local function settle(row, ...)
-    local args = table.pack(...)
-    task.await(function(done)
-      args[5] = done
-      store:settle(row, table.unpack(args, 1, 5))
-    end)
+  local function settle(outcome)
+    assert(store:call("settle", { outcomes = { outcome } }))
   end
 
-  it("are found in the order in which they were said, with all that they have", function()
-    queued("a", { track = { n = 1 }, unknown = "resend" })
-    queued("b", { after = "delivered", fallback = { templateid = "t" } })
-    local rows = store:outgoing()
-    assert.are.same({ "a", "b" }, { rows[1].payload.text, rows[2].payload.text })
-    assert.are.same({ contact, "queued", "resend", { n = 1 }, 0 }, {
-      rows[1].contact, rows[1].state, rows[1].unknown, rows[1].track, rows[1].attempts,
-    })
-    assert.are.same({ "delivered", { templateid = "t" }, 1700000000 }, { rows[2].after, rows[2].fallback, rows[2].changed_at })
-  end)
-
-  it("are found however many there are", function()
-    rig.run(store, {
-      [[WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
-        INSERT INTO outbox (id, contact, payload, state, unknown, changed_at) SELECT i, X'31', '{}', 0, 'hold', 0 FROM n]],
-    })
-    assert.equal(10001, #store:outgoing())
-  end)
+  local function accepted(row, message_id, statuses)
+    settle(records.accepted(row, message_id, statuses))
+    return row
+  end
 
   it("that are being sent are noted before they are", function()
     local row = queued()
     row.attempts = 2
     assert(store:mark_sending(row))
-    local found = store:outgoing()[1]
+    local found = recovery.messages(store)[1]
     assert.are.same({ "sending", 2 }, { found.state, found.attempts })
-    assert.equal("sending", store:message_state(row.id))
+    assert.equal("sending", (messages.state(store, row.id)))
   end)
 
-  it("give way to their fallback once", function()
-    local row = queued("hi", { fallback = { templateid = "t" } })
-    row.payload = { templateid = "t" }
-    assert(store:replace_payload(row))
-    assert.are.same({ { templateid = "t" } }, { store:outgoing()[1].payload, store:outgoing()[1].fallback })
-  end)
-
-  it("that were accepted leave the outbox, and are known by the provider's id", function()
-    local row = queued("hi", { track = { n = 1 } })
-    settle(row, "accepted", "wamid.1")
-    assert.are.same({}, store:outgoing())
-    assert.are.same({ "accepted", "wamid.1" }, { store:message_state(row.id) })
-    assert.equal(row.id, store:outbox_id_of "wamid.1")
-    assert.are.same({ n = 1 }, store:track_of "wamid.1")
-  end)
-
-  it("that were accepted without an id are known by nothing", function()
-    local row = queued()
-    settle(row, "accepted", nil)
-    assert.are.same({}, { store:message_state(row.id) })
+  it("that were accepted are known by the provider's id, with what they track", function()
+    local row = accepted(queued("hi", { track = { n = 1 } }), "wamid.1")
+    assert.are.same({}, recovery.messages(store))
+    assert.are.same({ "accepted", "wamid.1" }, { messages.state(store, row.id) })
+    assert.equal(row.id, messages.id_of(store, "wamid.1"))
+    assert.are.same({ n = 1 }, messages.track_of(store, "wamid.1"))
   end)
 
   it("that were given nothing to track have an empty table, and unknown ones have none", function()
-    settle(queued(), "accepted", "wamid.1")
-    assert.are.same({}, store:track_of "wamid.1")
-    assert.is_nil(store:track_of "wamid.2")
-    assert.is_nil(store:outbox_id_of "wamid.2")
+    accepted(queued(), "wamid.1")
+    assert.are.same({}, messages.track_of(store, "wamid.1"))
+    assert.is_nil(messages.track_of(store, "wamid.2"))
+    assert.is_nil(messages.id_of(store, "wamid.2"))
+    assert.are.same({}, { messages.state(store, 12345) })
   end)
 
   it("whose statuses came first are as far as the furthest", function()
-    local row = queued()
-    row.statuses = { { status = "delivered", id = "wamid.1" }, { status = "sent", id = "wamid.1" }, { status = "odd", id = "wamid.1" } }
-    settle(row, "accepted", "wamid.1")
-    assert.equal("delivered", store:message_state(row.id))
+    local statuses = { { status = "delivered", id = "wamid.1" }, { status = "sent", id = "wamid.1" }, { status = "odd", id = "wamid.1" } }
+    assert.equal("delivered", (messages.state(store, accepted(queued(), "wamid.1", statuses).id)))
   end)
 
-  it("move up by a status and never down", function()
-    local row = queued()
-    settle(row, "accepted", "wamid.1")
-    for _, step in ipairs { { "read", "read" }, { "sent", "read" }, { "failed", "failed" }, { "played", "failed" } } do
-      store:raise_sent { status = step[1], id = "wamid.1", errors = { { title = "gone", code = 131026 } } }
-      assert.equal(step[2], store:message_state(row.id))
+  it("move on by the events of their statuses, once, and never back", function()
+    local row = accepted(queued(), "wamid.1")
+    local function status(name, key)
+      local record = rig.record(contact, name, { key = key or name })
+      records.add_status(record, { kind = "status", status = name, id = "wamid.1", errors = { { title = "gone", code = 131026 } } })
+      rig.accept(store, { record })
+      return messages.state(store, row.id), record
     end
-    assert.equal("gone (code 131026)", store:find_message(row.id).error)
+    local state, record = status "delivered"
+    assert.are.same({ "delivered", true }, { state, record.is_applied })
+    assert.equal("delivered", (status "sent"))
+    assert.equal("delivered", (status("read", "sent")), "a repeated status counted")
+    assert.equal("delivered", (status "warned"))
+    assert.equal("failed", (status "failed"))
+    assert.equal("failed", (status "played"))
+    assert.equal("gone (code 131026)", lists.message(store, row.id).error)
   end)
 
   it("that were rejected say why, and when", function()
     local row = queued()
     row.attempts = 1
     time:advance(5)
-    settle(row, "rejected", nil, errors.new("rejected", "no such number", { code = 100 }))
-    assert.are.same({}, store:outgoing())
-    local found = store:find_message(row.id)
-    assert.are.same({ "rejected", 1, "rejected: no such number (code 100)", 1700000005 }, {
-      found.state, found.attempts, found.error, found.changed_at,
-    })
-  end)
-
-  it("keep their outcome together with the events that report it", function()
-    local row, told = queued(), rig.record(contact, "\1{}")
-    settle(row, "accepted", "wamid.1", nil, { told })
-    assert.equal("\1{}", store:event_body(told.seq))
+    settle(records.outcome(row, "rejected", errors.new("rejected", "no such number", { code = 100 })))
+    local found = lists.message(store, row.id)
+    assert.are.same({ "rejected", 1, "rejected: no such number (code 100)", now + 5 },
+      { found.state, found.attempts, found.error, found.changed_at })
   end)
 
   describe("of uncertain delivery", function()
-    local lost = errors.new("unknown_outcome", "the answer was lost")
-    local now = 1700000000
-
     local function unknown(more)
       local row = queued("hi", more)
-      settle(row, "unknown", nil, lost)
+      settle(records.outcome(row, "unknown", errors.new("unknown_outcome", "the answer was lost")))
       return row
     end
 
-    local function status(name)
-      return { kind = "status", status = name or "delivered", id = "wamid.9" }
+    local function match(who, latest, earliest)
+      local status = { kind = "status", status = "delivered", id = "wamid.9" }
+      return messages.settle_unknown(store, who or contact, status, latest or now + 60, earliest or now - 60)
     end
 
     it("are told of", function()
-      assert.is_false(store:has_unknown())
+      assert.is_false(messages.has_unknown(store))
       unknown()
-      assert.is_true(store:has_unknown())
+      assert.is_true(messages.has_unknown(store))
     end)
 
     it("are settled by a status of their contact, with what was tracked", function()
       local row = unknown { track = { n = 3 } }
-      assert.are.same({ n = 3 }, store:settle_unknown(contact, status(), now + 60, now - 60))
-      assert.are.same({ "delivered", "wamid.9" }, { store:message_state(row.id) })
-      assert.is_false(store:has_unknown())
+      assert.are.same({ n = 3 }, match())
+      assert.are.same({ "delivered", "wamid.9" }, { messages.state(store, row.id) })
+      assert.are.same({ n = 3 }, messages.track_of(store, "wamid.9"))
+      assert.is_false(messages.has_unknown(store))
     end)
 
     it("are settled by no status when there are two of them", function()
       unknown()
       unknown()
-      assert.is_nil(store:settle_unknown(contact, status(), now + 60, now - 60))
-      assert.is_true(store:has_unknown())
+      assert.is_nil(match())
+      assert.is_true(messages.has_unknown(store))
     end)
 
     it("are settled by no status of somebody else, or of another time", function()
       unknown()
-      assert.is_nil(store:settle_unknown("1:2", status(), now + 60, now - 60))
-      assert.is_nil(store:settle_unknown(contact, status(), now - 1, now - 60))
-      assert.is_nil(store:settle_unknown(contact, status(), now + 60, now + 1))
+      assert.is_nil(match "1:2")
+      assert.is_nil(match(nil, now - 1))
+      assert.is_nil(match(nil, nil, now + 1))
     end)
 
     it("keep the time at which they were sent, where a crash left them so", function()
       local row = queued()
       row.lost_at = now - 600
-      settle(row, "unknown", nil, lost)
-      assert.equal(now - 600, store:find_message(row.id).changed_at)
+      settle(records.outcome(row, "unknown", errors.new("unknown_outcome", "lost")))
+      assert.equal(now - 600, lists.message(store, row.id).changed_at)
     end)
+  end)
+
+  it("raise what cannot be read", function()
+    store:close()
+    for _, name in ipairs { "state", "has_unknown", "id_of", "track_of" } do
+      local ok, err = pcall(messages[name], store, 1)
+      assert.are.same({ false, "store" }, { ok, err.kind }, name)
+    end
   end)
 end)

@@ -3,45 +3,29 @@
 -- are when that fails. The bot that continues on one is at the end.
 
 local inside = require("cunnekt.service").of
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local database = require "spec.support.database"
+local dialogs = require "cunnekt.store.dialogs"
 local lives = require "spec.support.dialogs.lives"
-local log = require "cunnekt.base.log"
 local old_database = require "spec.support.old_database"
 local process = require "spec.support.process"
 local recorder = require "recorder"
-local rig = require "spec.support.rigs.store_rig"
-local record = require "cunnekt.engine.record"
-local schema = require "cunnekt.store.schema"
-local store = require "cunnekt.store"
+local sql = require "spec.support.sql"
 
 local contact, now = old_database.contact, old_database.now
-
--- The number that the next event of a store gets.
-local function next_seq(opened)
-  local own = record.own("1:1", { status = "dialog_signal", name = "x" })
-  assert(opened:put_own(own))
-  return own.seq
-end
+local last_version = core.store_version
 
 describe("a database", function()
-  local folder, path, url, time
+  local folder, path
 
   before_each(function()
-    time = clock.virtual(now):install()
     folder = process.folder()
     path = folder.path .. "/old.db"
-    url = "sqlite:" .. path
-  end)
-
-  after_each(function()
-    time:uninstall()
   end)
 
   local function open()
-    local opened = assert(store.open(url))
+    local opened = assert(database.open { path = path })
     finally(function()
       opened:close()
     end)
@@ -49,34 +33,33 @@ describe("a database", function()
   end
 
   local function version_of()
-    local db = assert(database.open { path = path })
-    local results = assert(db:run { { "PRAGMA user_version", want = "rows" } })
-    db:close()
-    return results[1][1][1]
+    return sql.value(path, "PRAGMA user_version")
   end
 
   it("that is new is of this program's version", function()
-    open():close()
-    assert.equal(schema.version, version_of())
+    local opened = open()
+    assert.equal(last_version, opened.db:version())
+    opened:close()
+    assert.equal(last_version, version_of())
   end)
 
   it("of this version is not changed", function()
-    assert.are.same({}, schema.upgrade(schema.version))
+    open():close()
+    local tables = sql.rows(path, "SELECT name, sql FROM sqlite_master ORDER BY name")
+    open():close()
+    assert.are.same(tables, sql.rows(path, "SELECT name, sql FROM sqlite_master ORDER BY name"))
   end)
 
   it("of a later version is refused, and stays as it is", function()
     open():close()
-    local db = assert(database.open { path = path })
-    assert(db:run { { "PRAGMA user_version = 99" } })
-    db:close()
-    local opened, err = store.open(url)
+    sql.run(path, "PRAGMA user_version = 99")
+    local opened, message = database.open { path = path }
     assert.is_nil(opened)
-    assert.equal("store", err.kind)
-    assert.matches("version 99", err.message)
+    assert.matches("version 99", message)
     assert.equal(99, version_of())
   end)
 
-  for version = 1, schema.version - 1 do
+  for version = 1, 3 do
     describe(("of version %d"):format(version), function()
       before_each(function()
         old_database.make(path, version)
@@ -85,72 +68,98 @@ describe("a database", function()
       it("is brought to this version as it is opened", function()
         assert.equal(version, version_of())
         open():close()
-        assert.equal(schema.version, version_of())
+        assert.equal(last_version, version_of())
         open()
       end)
 
+      it("is not changed where it is only read, and tells its version", function()
+        local before = process.run({ "sh", "-c", "cd " .. folder.path .. " && sha256sum *" }).out
+        local opened = assert(database.open { path = path, read_only = true })
+        assert.equal(version, opened.db:version())
+        opened:close()
+        assert.equal(before, process.run({ "sh", "-c", "cd " .. folder.path .. " && sha256sum *" }).out)
+      end)
+
       it("has the tables, columns and indexes of a new one", function()
-        local columns = [[SELECT m.name, p.name, p.type, p."notnull", p.dflt_value, p.pk FROM sqlite_master m
-          JOIN pragma_table_info(m.name) p ORDER BY m.name, p.name]]
-        local indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name"
-        local old, fresh = open(), rig.open()
-        for _, query in ipairs { columns, indexes } do
-          assert.are.same(rig.rows(fresh, query), rig.rows(old, query))
+        local fresh = folder.path .. "/fresh.db"
+        assert(database.open { path = fresh }):close()
+        open():close()
+        for _, query in ipairs {
+          [[SELECT m.name, p.name, p.type, p."notnull", p.dflt_value, p.pk FROM sqlite_master m
+            JOIN pragma_table_info(m.name) p ORDER BY m.name, p.name]],
+          "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name",
+        } do
+          assert.are.same(sql.rows(fresh, query), sql.rows(path, query))
         end
-        fresh:close()
       end)
 
       it("loses no row", function()
-        local opened, counts, wanted = open(), {}, {}
-        for _, name in ipairs(old_database.tables()) do
-          counts[name] = rig.value(opened, "SELECT count(*) FROM " .. name)
-          wanted[name] = (name == "conversation" or name == "outbox") and 2 or 1
-        end
-        assert.are.same(wanted, counts)
-        assert.are.same({}, opened:check_integrity())
+        local counts = open():counts()
+        assert.are.same({
+          events = 1, dead = 1, seen = 1, conversations = 2, values = 1, messages = 2, accepted = 1, dialogs = 1, steps = 1, kept = 1,
+          scripts = 1, jobs = 1,
+        }, counts)
       end)
 
       it("has its events and dead letters, which can be tried again", function()
         local opened = open()
-        assert.are.same({ { seq = 11, contact = "123456789:919999999998", attempts = 2 } }, opened:pending())
-        assert.equal("\1", opened:event_body(11):sub(1, 1))
-        assert.are.same({ 7 }, opened:requeue_events { 7 })
-        assert.matches('"dead"', opened:event_body(7))
-        assert.are.same({}, (rig.accept(opened, { rig.record(contact, "x", { dedupe_key = "m:123456789:wamid.seen" }) })))
+        assert.are.same({ { id = 11, contact = "123456789:919999999998", attempts = 2, seq = 0 } },
+          opened:query("pending", { after = 0, limit = 10 }))
+        assert.equal("\1", opened:row("event_body", { id = 11 }).body:sub(1, 1))
+        assert.are.same({ 7 }, opened:repair("requeue_event", { 7 }))
+        assert.matches('"dead"', opened:row("event_body", { id = 7 }).body)
+        assert.is_false(opened:accepted({ key = "m:123456789:wamid.seen" }).is_fresh)
+        assert.is_true(opened:accepted({ contact = "123456789:919999999998" }).seq > 0, "it would come before the old one")
+        opened:turn { event = 11 }
       end)
 
       it("has its messages, the uncertain ones included, which a status settles", function()
         local opened = open()
-        assert.equal("queued", opened:outgoing()[1].payload.text)
-        assert.is_true(opened:has_unknown())
-        local status = { kind = "status", status = "delivered", id = "wamid.late" }
-        assert.are.same({ n = 7 }, opened:settle_unknown("123456789:917777777777", status, now, now - 60))
-        assert.are.same({ "sent", "wamid.sent" }, { opened:message_state(20) })
-        assert.are.same({ n = 8 }, opened:track_of "wamid.sent")
+        assert.matches('"queued"', opened:row("outgoing", { after = 0, limit = 10 }).payload)
+        assert.are.same({ { id = 22, track = '{"n":7}' } },
+          opened:query("unknown_messages", { contact = "123456789:917777777777", earliest = now - 60, latest = now }))
+        local row = opened:row("message", { id = 20 })
+        assert.are.same({ 1, "wamid.sent", '{"n":8}' }, { row.rank, row.message_id, row.track })
+        local status = opened:event { status_of = "wamid.sent", rank = 2 }
+        opened:accept { events = { status }, now = now }
+        assert.is_true(status.is_applied)
       end)
 
       it("has its dialogs with their journals and what was kept for them", function()
         local opened = open()
-        local dialog = opened:dialogs_of(contact)[1]
-        assert.are.same({ 31, "it", 1, { text = true } }, { dialog.id, dialog.name, dialog.steps, dialog.waiting.types })
-        assert.equal('{"v":{"id":20}}', opened:steps_of(31)[1].result)
-        assert.are.same({ { id = 1, bodies = { "x" } } }, opened:kept_for(31))
-        assert.equal("{}", opened:code "d")
+        local dialog = opened:row("dialogs_of", { contact = contact })
+        assert.are.same({ 31, "it", 1 }, { dialog.id, dialog.name, dialog.steps })
+        assert.equal('{"v":{"id":20}}', opened:row("journal", { dialog = 31, after = 0 }).result)
+        assert.are.same({ { id = 1, bodies = '["x"]' } }, opened:query("kept", { dialog = 31 }))
+        assert.equal("{}", opened:row("script", { digest = "d" }).source)
+        opened:turn { run = { id = 31, before = 1, after = 2, steps = { { n = 2, mark = "x", result = "{}" } } } }
       end)
 
-      it("has its conversations, values and jobs", function()
+      it("has its conversations and values, which a turn can read and change", function()
         local opened = open()
-        assert.equal('{"n":5}', opened:state(contact))
-        assert.equal(now - 60, opened:last_inbound(contact))
-        assert.is_true(opened:is_paused "123456789:918888888888")
-        assert.equal('"x"', opened:value "a\0b")
-        local job = opened:jobs()[1]
+        local conversation, value = opened:conversation(contact), opened:value "a\0b"
+        assert.are.same({ '{"n":5}', now - 60, '"x"' }, { conversation.state, conversation.last_inbound, value.value })
+        assert.equal(1, opened:conversation("123456789:918888888888").paused)
+        local turn = {
+          reads = {
+            { kind = "conversation", key = contact, version = conversation.version }, { kind = "value", key = "a\0b", version = value.version },
+          },
+          states = { { contact = contact, state = "{}" } }, values = { { key = "a\0b" } },
+        }
+        opened:turn(turn)
+        assert.equal("conflict", select(3, opened:try_turn { reads = turn.reads }))
+      end)
+
+      it("has its jobs, which run", function()
+        local opened = open()
+        local job = opened:row("jobs", { after = "", limit = 1 })
         assert.are.same({ "tick", "every 60", now + 30, '[{"n":9}]', 1 }, { job.name, job.spec, job.due, job.args, job.attempts })
+        opened:turn { jobs = { { kind = "done", name = "tick", version = job.version, due = now + 90, ran = now + 30, last = now + 30 } } }
+        assert.equal(now + 90, opened:row("jobs", { after = "", limit = 1 }).due)
       end)
 
-      it("goes on with its numbers", function()
-        local opened = open()
-        assert.are.same({ 12, 23, 32 }, { next_seq(opened), opened:next_outbox_id(), opened:next_dialog_id() })
+      it("gives no id that it has given before", function()
+        assert.is_true(open():reserve_ids({ count = 10 }).first > 31)
       end)
     end)
   end
@@ -159,12 +168,12 @@ end)
 -- ---- a disk that fails -------------------------------------------------------------------------------------------------
 
 describe("a migration", function()
-  local folder, path, url, options
+  local folder, path, options
 
   before_each(function()
     folder = process.folder()
     path = folder.path .. "/old.db"
-    url, options = "sqlite:" .. path, { vfs = "recorder" }
+    options = { path = path, vfs = "recorder" }
     recorder.begin()
   end)
 
@@ -187,11 +196,11 @@ describe("a migration", function()
 
   -- Whatever the disk holds when the power goes, at any operation of it.
   it("that is cut off leaves the old version, whole, or the new one", function()
-    local image, seen = folder.path .. "/image", { [1] = 0, [schema.version] = 0 }
+    local image, seen = folder.path .. "/image", { [1] = 0, [last_version] = 0 }
     os.execute("mkdir " .. image)
     old_database.make(path, 1, options)
     local rows, before = total(path), recorder.count()
-    assert(store.open(url, options)):close()
+    assert(database.open(options)):close()
     local imager, picture = recorder.imager(5), image .. "/old.db"
     for moment = before, recorder.count() do
       for i, mode in ipairs { "nothing", "prefix", "sectors", "all" } do
@@ -206,38 +215,34 @@ describe("a migration", function()
         os.remove(picture .. "-shm")
       end
     end
-    assert.is_true(seen[1] > 0 and seen[schema.version] > 0, "the migration was not seen")
+    assert.is_true(seen[1] > 0 and seen[last_version] > 0, "the migration was not seen")
     -- The last of them is what the next start finds.
-    local opened = assert(store.open("sqlite:" .. picture))
-    assert.equal(12, next_seq(opened))
+    local opened = assert(database.open { path = picture })
+    assert.is_true(opened:reserve_ids({ count = 1 }).first > 31)
     opened:close()
   end)
 
-  -- The database that could not be brought up to date was still open when `store.open` returned, so the next try was
-  -- refused because of the first.
+  -- The database that could not be brought up to date was still open when the failure was told, so the next try was refused
+  -- because of the first.
   it("that cannot be written says so, and the next start does it", function()
-    local failed, write = 0, log.write
-    log.write = function() end
-    finally(function()
-      log.write = write
-    end)
-    for point = 1, 40 do
+    local failed = 0
+    for point = 1, 60 do
       local here = ("%s/%d.db"):format(folder.path, point)
       recorder.begin()
       old_database.make(here, 1, options)
       local rows = total(here)
       recorder.faults { write = true, sync = true, after = point, code = "full" }
-      local opened, err = store.open("sqlite:" .. here, options)
+      local opened, message = database.open { path = here, vfs = "recorder" }
       local count = recorder.failed()
       recorder.faults {}
       if opened then
         opened:close()
       else
         failed = failed + 1
-        assert.equal("store", err.kind)
-        assert(store.open("sqlite:" .. here, options)):close()
+        assert.is_string(message)
+        assert(database.open { path = here, vfs = "recorder" }):close()
       end
-      assert.are.same({ { schema.version } }, recorder.query(here, "PRAGMA user_version"))
+      assert.are.same({ { last_version } }, recorder.query(here, "PRAGMA user_version"))
       assert.equal(rows, total(here))
       if count == 0 then
         break
@@ -289,7 +294,7 @@ describe("a bot on a database of version 1", function()
     assert.are.same({ "queued", "end x 5" }, all.seen["919999999999"])
     all:pass(30)
     assert.are.same({ "queued", "end x 5", "tick 9" }, all.seen["919999999999"])
-    assert.are.same({}, inside(all.bot).store:dialogs_of(contact))
+    assert.are.same({}, dialogs.of(inside(all.bot).store, contact))
     assert.equal(0, core.counts().requests)
   end)
 end)

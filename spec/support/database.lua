@@ -1,32 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- A database of its own for a spec, in a new folder, and jobs that are waited for.
+-- A database file of its own for a spec, in a new folder: a store of the seam (seam_rig.lua) at a path, filled with values.
 
-local core = require "cunnekt.core"
 local process = require "spec.support.process"
+local seam_rig = require "spec.support.rigs.seam_rig"
 
 local database = {}
 
-local db_methods = {}
-local db_mt = { __index = db_methods }
-
-local function wait_for(results)
-  while not results[1] do
-    core.step(true)
-  end
-  return table.unpack(results[1], 1, results[1].n)
-end
-
----Hands a function that notes what it is called with; the second value waits for that and gives it back.
-function database.waiter()
-  local results = {}
-  return function(...)
-    results[1] = table.pack(...)
-  end, function()
-    return wait_for(results)
-  end
-end
-
 ---Opens a database in a new folder, or at options.path. The other options are those of core.store_open.
+---@param options? table
+---@return table? db a seam with its `path`
+---@return string? message
 function database.open(options)
   local own = {}
   for name, value in pairs(options or {}) do
@@ -35,40 +18,43 @@ function database.open(options)
   local folder = not own.path and process.folder() or nil
   local path = own.path or folder.path .. "/spec.db"
   own.path = nil
-  local store, message = core.store_open(path, own)
-  if not store then
-    return nil, message
+  local db, message = seam_rig.open_at("sqlite:" .. path, own)
+  if db then
+    db.path, db._folder = path, folder
   end
-  return setmetatable({ path = path, store = store, _folder = folder }, db_mt)
+  return db, message
 end
 
----Runs a job to its end.
----@return table|boolean|nil results
----@return string? message
----@return string? code
-function db_methods:run(job)
-  local note, wait = database.waiter()
-  assert(self.store:run(job, note))
-  return wait()
+---A turn that writes value number n with so many bytes, and counts in the same commit: `total` is n then.
+---@param n integer
+---@param size? integer
+function database.turn(n, size)
+  return {
+    now = seam_rig.now,
+    values = { { key = "total", value = tostring(n) }, { key = ("item %09d"):format(n), value = ("x"):rep(size or 0) } },
+  }
 end
 
----The first column of the first row.
-function db_methods:value(sql, ...)
-  local results = assert(self:run { { sql, ..., want = "rows" } })
-  return results[1][1] and results[1][1][1]
+---Writes the value; true, or nil, message and code.
+function database.put(db, n, size)
+  local turn, message, code = db:try("commit_turn", database.turn(n, size))
+  return turn and true, message, code
 end
 
----Closes it, and waits for that.
-function db_methods:close()
-  local note, wait = database.waiter()
-  self.store:close(note)
-  return wait()
+---The number of values and their total: the same, unless something is lost.
+---@return integer count
+---@return integer total
+function database.count(db)
+  local total = db:value("total").value
+  return db:counts().values - (total and 1 or 0), tonumber(total or "0")
 end
 
----Closes it and opens it again.
-function db_methods:reopen(options)
-  self:close()
-  self.store = assert(core.store_open(self.path, options))
+---Raises unless the database is sound and has so many values.
+function database.expect(db, count)
+  local found, total = database.count(db)
+  assert(found == count and total == count, ("%d values, total %d, not %d"):format(found, total, count))
+  local _, said = next(db:row "check")
+  assert(said == "ok", said)
 end
 
 return database

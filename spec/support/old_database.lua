@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Databases as earlier versions left them: made by the first migrations alone, with rows in every table.
+-- Databases as earlier versions left them: made by the first sections of the schema alone, with rows in every table. Those of
+-- version 4 and later are made by the store itself.
 
 local core = require "cunnekt.core"
-local database = require "spec.support.database"
-local schema = require "cunnekt.store.schema"
+local sql = require "spec.support.sql"
 
 local old_database = {}
 
@@ -66,38 +66,32 @@ function old_database.tables()
   return names
 end
 
-local function insert(name, row)
-  local columns, marks, statement = {}, {}, { "" }
+local function insert(db, name, row)
+  local columns, marks, values = {}, {}, {}
   for column, value in pairs(row) do
-    columns[#columns + 1], marks[#marks + 1], statement[#statement + 1] = column, "?", value
+    columns[#columns + 1], marks[#marks + 1], values[#values + 1] = column, "?", value
   end
-  statement[1] = ("INSERT INTO %s (%s) VALUES (%s)"):format(name, table.concat(columns, ", "), table.concat(marks, ", "))
-  return statement
+  db:rows(("INSERT INTO %s (%s) VALUES (%s)"):format(name, table.concat(columns, ", "), table.concat(marks, ", ")), table.unpack(values))
 end
 
 ---Makes one.
 ---@param path string
----@param version integer
----@param opts? table code: of the dialog; the others are those of core.store_open
+---@param version integer 1 to 3
+---@param opts? table code: of the dialog; vfs
 function old_database.make(path, version, opts)
-  local options = { path = path }
-  for name, value in pairs(opts or {}) do
-    options[name] = name ~= "code" and value or nil
-  end
-  local db, job = assert(database.open(options)), {}
+  opts = opts or {}
+  local db <close> = sql.open(path, opts.vfs)
+  db:run("PRAGMA journal_mode = WAL", "BEGIN")
   for i = 1, version do
-    for _, sql in ipairs(schema.migrations[i]) do
-      job[#job + 1] = { sql }
-    end
+    db:run(sql.text_of("schema.sql", "version_" .. i))
   end
-  job[#job + 1] = { ("PRAGMA user_version = %d"):format(version) }
-  for name, rows in pairs(rows_of(opts and opts.code)) do
+  db:run(("PRAGMA user_version = %d"):format(version))
+  for name, rows in pairs(rows_of(opts.code)) do
     for _, row in ipairs(rows) do
-      job[#job + 1] = insert(name, row)
+      insert(db, name, row)
     end
   end
-  assert(db:run(job))
-  db:close()
+  db:run "COMMIT"
 end
 
 return old_database

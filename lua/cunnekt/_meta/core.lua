@@ -9,7 +9,7 @@
 
 ---@class cunnekt.core
 ---@field json_array_mt table the metatable that marks lists; only json.lua gives it away
----@field store_null lightuserdata stands for NULL among a statement's parameters, where nil would end the list
+---@field store_version integer the version of the tables that this program makes
 local core = {}
 
 -- ---- the loop ---------------------------------------------------------------------------------------------------------
@@ -423,73 +423,78 @@ function core.contact_behind(phone_number_id) end
 
 -- ---- the store --------------------------------------------------------------------------------------------------------
 
----@class cunnekt.core.store_options
----@field synchronous? "full"|"normal"|"off" "full" by default; the others lose commits with the power, for tests
----@field vfs? string
----@field busy_ms? integer
----@field cache_kb? integer
----@field wal_pages? integer pages after which the write-ahead log is worked into the database
----@field queue_jobs? integer
----@field queue_bytes? integer
----@field read_only? boolean leave the file as it is, and nothing beside it
+---Opens a store, makes it where there is none, and brings an older one up to date. Waits for the disk.
+---@param url string "sqlite:FILE" or "memory:"
+---@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it
+---@return cunnekt.store? store, string? message
+function core.store_open(url, options) end
 
----Opens a database, and makes it where there is none. Waits for the disk.
----@param path string ":memory:" for none
----@param options? cunnekt.core.store_options
----@return cunnekt.store? store
----@return string? message
-function core.store_open(path, options) end
-
----Looks at the file that store_open would open, and leaves no trace. Waits for the disk.
----@param path string
----@return {is_new: boolean, application_id: integer, user_version: integer, tables: string?}? found is_new: there is nothing yet; tables: their names, in lines, where the numbers do not tell whose database it is
----@return string? message it is no database that could be opened
-function core.store_peek(path) end
-
----An SQLite database with a thread of its own, which commits whatever waits together.
+---@alias cunnekt.core.stored fun(ok: boolean?, message: string?, code: string?) code: "conflict", "full", "io", "busy", …
+---A store with a thread of its own, which commits whatever waits together. A verb takes a table with the fields of its struct
+---in src/store/store.h: texts are bytes, lists are Lua lists, what is absent is nil, kinds and states are words in small
+---letters. What it calls "out" is set in these tables before `done` is called. Returns true, or nil and a message: no room.
 ---@class cunnekt.store
 local store = {}
+---@param fn fun(message: string?, code: string?): any makes what `done` gets after nil; without a message: a call could write again
+function store:on_failure(fn) end
+---@param request table events, now
+---@param done cunnekt.core.stored
+function store:accept(request, done) end
+---@param request table all that a turn changes
+---@param done cunnekt.core.stored
+function store:commit_turn(request, done) end
+---@param request table timers, now
+---@param done cunnekt.core.stored
+function store:fire(request, done) end
+---@param request table messages, now
+---@param done cunnekt.core.stored
+function store:mark_sending(request, done) end
+---@param request table outcomes, now
+---@param done cunnekt.core.stored
+function store:settle(request, done) end
+---@param request table message_id, rank, reason, now
+---@param done cunnekt.core.stored
+function store:note_status(request, done) end
+---@param request table event, attempts
+---@param done cunnekt.core.stored
+function store:note_attempt(request, done) end
+---@param request table events, error, attempts, now
+---@param done cunnekt.core.stored
+function store:bury(request, done) end
+---@param request table id, error, now
+---@param done cunnekt.core.stored
+function store:break_dialog(request, done) end
+---@param request table count; `first` is set
+---@param done cunnekt.core.stored
+function store:reserve_ids(request, done) end
+---@param request table day, before, stage, at; `is_done` is set
+---@param done cunnekt.core.stored
+function store:sweep(request, done) end
 
----@class cunnekt.core.statement_options
----@field want? "changes"|"rowid"|"rows" the statement's result; without it none (false)
----@field max_rows? integer 10,000 by default
----@field if_changed? boolean run only if the statement before it changed a row
----@field must_change? boolean the whole job fails unless it changes a row
-
----Compiles a statement, to stand for its text and options in jobs.
----@param sql string
----@param options? cunnekt.core.statement_options
----@return integer statement
-function store:prepare(sql, options) end
-
----A statement of a job: what prepare gave, or its text with the options as fields; then its parameters. A string is bytes;
----`{ref = 1, "rowid"}` is what an earlier statement of the job brought about.
----@alias cunnekt.core.statement table
-
----Runs statements in one transaction: all or none of them hold.
----@param job cunnekt.core.statement[]
----@param done fun(results: table[]|boolean|nil, message: string?, code: string?) true when no result was wanted; else one for each statement: rows (a list of lists), a number, or false
----@return boolean? is_taken nil when the queue is full
----@return string? message
-function store:run(job, done) end
-
----Copies the database, as of one moment, while it is in use.
+---Asks a question by its name in src/store/sqlite/sql; an unknown name raises.
+---@param name string
+---@param parameters table<string, any> by name
+---@param done fun(rows: table[]?, message: string?, code: string?) each row by the names of its columns
+---@return boolean? is_taken, string? message
+function store:query(name, parameters, done) end
+---Repairs rows by their ids; an unknown name raises.
+---@param name string in src/store/sqlite/sql/repairs.sql
+---@param request {ids: integer[], [string]: any} and its parameters
+---@param done fun(changed: integer[]?, message: string?, code: string?) the ids of those that it changed
+---@return boolean? is_taken, string? message
+function store:repair(name, request, done) end
+---Copies the store, as of one moment, while it is in use; one copy at a time.
 ---@param path string
----@param done fun(ok: boolean?, message: string?, code: string?)
----@return boolean? is_taken nil when one is under way
----@return string? message
+---@param done cunnekt.core.stored
+---@return boolean? is_taken, string? message
 function store:backup(path, done) end
-
----Writes what is queued, delivers it, and closes.
----@param done? fun(ok: boolean?, message: string?, code: string?)
+---@param done? cunnekt.core.stored when what was queued is written and delivered, and the store is closed
 function store:close(done) end
-
----@return boolean is_writable false while the disk is full or fails, or the files are not in their places
----@return string? problem why not
+---@return integer version of its tables; 0: there is nothing in it yet
+function store:version() end
+---@return boolean is_writable, string? problem false while the disk is full or fails, or the files are not in their places
 function store:is_writable() end
-
----Counts since it was opened, and what is queued now.
----@return table<string, integer|boolean>
+---@return table<string, integer|boolean> counts since it was opened, and what is queued now
 function store:stats() end
 
 return core

@@ -44,4 +44,13 @@ function cache_methods:put(key, value)
   end
 end
 
+---Removes a key, if it is in the cache.
+---@param key any
+function cache_methods:remove(key)
+  if self._young[key] ~= nil then
+    self._count = self._count - 1
+  end
+  self._young[key], self._old[key] = nil, nil
+end
+
 return cache

@@ -80,7 +80,7 @@ end
 
 -- When the customer last wrote: from the store, or the message of this turn.
 local function last_inbound(self)
-  local kept = self._scope.engine.store:last_inbound(self.contact)
+  local kept = self._scope.engine.store:conversation(self.contact).last_inbound
   local current = self._scope.engine.turns:current()
   local record = current and current.record
   if record and record.contact == self.contact and record.inbound_at then
@@ -202,17 +202,17 @@ local function send_now(self, payload, delivery, text, its_turn)
     end
     text = nil
   end
-  local row = engine.outbox:new_row(self.contact, ready, delivery)
-  row.fallback = fallback
-  row.text = ready == payload and text or nil
-  if its_turn then
-    its_turn:send(row)
+  local function add(current)
+    local row = engine.outbox:new_row(self.contact, ready, delivery)
+    row.fallback = fallback
+    row.text = ready == payload and text or nil
+    current:send(row)
     return row.handle
   end
-  return engine.turns:within(function(own)
-    own:send(row)
-    return row.handle
-  end)
+  if its_turn then
+    return add(its_turn)
+  end
+  return engine.turns:within(add)
 end
 
 local send_step, send_step_as_json = { is_internal = true }, { is_internal = true, is_json = true }

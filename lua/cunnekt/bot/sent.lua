@@ -22,7 +22,6 @@ local waitable = status_names.set(status_names.awaitable)
 ---@field err cunnekt.error? why it was rejected, failed or is unknown
 ---@field track table? the option of the reply
 ---@field id integer its id in the outbox
----@field known_from integer? events up to this sequence number were stored before its message id; for the outbox
 local sent_methods = {}
 local sent_mt = { __index = sent_methods, __name = "cunnekt.sent" }
 

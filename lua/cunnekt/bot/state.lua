@@ -15,19 +15,37 @@ local state_mt = { __index = state_methods, __name = "cunnekt.state" }
 ---@field contact string
 ---@field value table? the script's table; nil until it is loaded
 ---@field text string? JSON in the store
+---@field version integer? of the text in the store; nil when only a journal says what it was
 
 ---@param engine cunnekt.engine
 ---@param contact string
 ---@return cunnekt.state
 function state.new(engine, contact)
-  return setmetatable({ contact = contact, _engine = engine, value = nil, text = nil, _reading = nil }, state_mt)
+  return setmetatable({ contact = contact, _engine = engine, value = nil, text = nil, version = nil, _reading = nil }, state_mt)
 end
 
--- The JSON of the state: as changed by this turn, or from the store; a run reads it once per turn.
+-- The JSON of the state: as changed by this turn, or from the store; a run reads it once per turn. The version belongs to the
+-- store, and so is not part of the journal.
 local function read(self, is_changing)
-  return steps.within("state", self.contact, function()
-    return is_changing and (self:encode()) or self._engine.store:state(self.contact) or false
+  local version
+  local text, is_replayed = steps.step("state", self.contact, function()
+    if is_changing then
+      version = self.version
+      return (self:encode())
+    end
+    local conversation = self._engine.store:conversation(self.contact)
+    version = conversation.version
+    return conversation.state or false
   end)
+  local its_run = steps.current()
+  if is_replayed and not its_run.delivery then
+    -- A run that resumes may go on from this reading without a commit. It keeps what the journal says, and conflicts with
+    -- what changes from now on. Before a delivery there is no need: that begins with a commit, and the state is read again.
+    version = its_run:guard(function()
+      return self._engine.store:conversation(self.contact).version
+    end)
+  end
+  return text, version
 end
 
 -- Decodes into the table that the script may already hold.
@@ -54,14 +72,16 @@ function state_methods:load()
   local reading = its_run and its_run.epoch or current or {}
   if not self.value or self._reading ~= reading then
     self._reading = reading
-    if current then
-      current:record_read("state " .. self.contact)
-    end
     -- A dialog that starts in a handler's turn gets the handler's changes, which are not saved yet.
     local is_changing, kept = holder ~= nil and self.value ~= nil, self.text
-    fill(self, read(self, is_changing))
+    local text, version = read(self, is_changing)
+    fill(self, text)
+    self.version = version
     if is_changing then
       self.text = kept
+    end
+    if current then
+      self:record_version(current)
     end
   end
   if current then
@@ -94,10 +114,19 @@ function state_methods:encode()
   return text, text ~= self.text
 end
 
+---Records for a turn that it depends on the version that was read.
+---@param its_turn cunnekt.turn
+function state_methods:record_version(its_turn)
+  if self.version then
+    its_turn:record_read("conversation", self.contact, self.version)
+  end
+end
+
 ---Records that the store now has this text.
 ---@param text string
-function state_methods:mark_saved(text)
-  self.text = text
+---@param version integer
+function state_methods:mark_saved(text, version)
+  self.text, self.version = text, version
 end
 
 ---Discards the loaded table.

@@ -40,8 +40,9 @@ local function read(engine, current, key)
   if changed ~= nil then
     return changed or nil
   end
-  current:record_read("value " .. key)
-  return engine.store:value(key)
+  local text, version = engine.store:value(key)
+  current:record_read("value", key, version)
+  return text
 end
 
 -- Makes a change in the running turn, as a step of its run.

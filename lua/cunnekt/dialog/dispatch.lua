@@ -7,6 +7,7 @@ local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local messages = require "cunnekt.store.messages"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
@@ -26,11 +27,11 @@ local function add_track(self, status, contact)
   if not status.id or not (self.routes:has_handler_for(status) or engine.outbox:has_unknown()) then
     return
   end
-  local track = engine.store:track_of(status.id)
+  local track = messages.track_of(engine.store, status.id)
   if not track then
     -- The status may have overtaken the response with the message's id, or that response was lost.
     engine.outbox:wait_for_answer(contact)
-    track = engine.store:track_of(status.id) or engine.outbox:settle_by_status(contact, status)
+    track = messages.track_of(engine.store, status.id) or engine.outbox:settle_by_status(contact, status)
   end
   status.track = track and next(track) ~= nil and track or nil
 end
@@ -72,7 +73,6 @@ end
 -- A handler's run, which becomes a dialog when it waits.
 local function new_run(self, record, it)
   return run.new {
-    id = self.engine.store:next_dialog_id(),
     name = formats.handler_run,
     contact = record.contact,
     record = record, -- with `track` the source of its `args`, if it is stored
@@ -99,6 +99,7 @@ local function run_handlers(self, record, opened, ending)
     opened = nil -- a retry reads the event again, because a handler may have changed it
     ending.event = it
     if not it then
+      its_turn.record = nil -- nothing is left to finish
       return
     elseif it.kind == "status" then
       self.dialogs:on_status(it, its_turn)
@@ -115,7 +116,7 @@ local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
   local dialogs = self.dialogs
-  local is_paused = it and dialogs.has_paused and self.engine.store:is_paused(record.contact)
+  local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
   if is_paused and (it.kind == "message" or it.status == "dialog_timeout") then
     return self.engine.turns:run(record, function() end, ending.call)
   elseif it and it.status == "dialog_start" then

@@ -12,6 +12,7 @@ local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local messages = require "cunnekt.store.messages"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
 local record_of = require "cunnekt.engine.record"
@@ -19,6 +20,7 @@ local resident = require "cunnekt.dialog.engine.resident"
 local run = require "cunnekt.dialog.engine.run"
 local status_names = require "cunnekt.provider.status"
 local steps = require "cunnekt.engine.steps"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 local world = require "cunnekt.dialog.engine.world"
 
@@ -158,7 +160,7 @@ end
 ---@return string? state
 ---@return string? message_id
 function dialogs_methods:delivery_of(id, reaches)
-  local state, message_id = self.store:message_state(id)
+  local state, message_id = messages.state(self.store, id)
   state = state or "dropped"
   if status_names.has_failed(state) or status_names.has_reached(state, reaches) then
     return state, message_id
@@ -228,7 +230,7 @@ local function new_run(self, plan)
   end
   self:cancel(plan.contact, plan.name)
   return run.new {
-    id = self.store:next_dialog_id(),
+    id = self.store:next_id(),
     name = plan.name,
     contact = plan.contact,
     to = plan.to,
@@ -286,7 +288,7 @@ end
 function dialogs_methods:cancel(contact, name)
   local its_turn, mine = self.engine.turns:current(), steps.current()
   local ids = {}
-  for _, stored in ipairs(self.store:dialogs_of(contact)) do
+  for _, stored in ipairs(stored_dialogs.of(self.store, contact)) do
     local is_meant = (not name or stored.name == name) and not stored.error
     if is_meant and not (mine and mine.id == stored.id) then
       ids[#ids + 1] = stored.id
@@ -297,7 +299,7 @@ function dialogs_methods:cancel(contact, name)
     table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:buffer "ends")
     return #ids
   end
-  local ok, err = self.store:end_dialogs(ids)
+  local ok, err = stored_dialogs.finish(self.store, ids)
   return ok and #ids, err
 end
 
@@ -308,13 +310,13 @@ end
 function dialogs_methods:break_run(its_run, err, record)
   log.error("dialog %d is broken: %s", its_run.id, err.message)
   self.resident:evict(its_run.id)
-  self.store:break_dialog(its_run.id, {
+  stored_dialogs.break_it(self.store, its_run.id, {
     message = tostring(err.traceback or err),
     step = err.step or its_run.n,
     was = err.was,
     is_now = err.is_now,
-    seq = record and record.seq,
-  }, clock.now())
+    seq = record and record.id,
+  })
 end
 
 -- ---- events --------------------------------------------------------------------------------------------------------
@@ -350,10 +352,10 @@ function dialogs_methods:start()
   for name in pairs(self.script.known) do
     self:code_of(name)
   end
-  local is_any, at, paused = self.store:dialogs_due()
+  local is_any, at, paused = stored_dialogs.overview(self.store)
   self.has_paused = paused > 0
   self.is_used = self.is_used or is_any or self.has_paused
-  self.sent_waits = is_any and self.store:sent_waits() or {}
+  self.sent_waits = is_any and stored_dialogs.sent_waits(self.store) or {}
   self.due:check_at(at)
 end
 

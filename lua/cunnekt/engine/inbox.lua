@@ -6,11 +6,12 @@ local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
 local lanes = require "cunnekt.engine.lanes"
 local record_of = require "cunnekt.engine.record"
+local store_records = require "cunnekt.store.records"
 local webhook = require "cunnekt.provider.webhook"
 
 local inbox = {}
 
--- Of events beyond this number memory holds only the sequence number, not the body.
+-- Of events beyond this number memory holds only the id, not the body.
 local max_in_memory = 2000
 
 local inbox_methods = {}
@@ -96,7 +97,7 @@ function inbox_methods:take(record)
   end
   local body, err = record.body, nil
   if not body then
-    body, err = self._store:event_body(record.seq)
+    body, err = self._store:event_body(record.id)
   end
   if not body then
     return nil, err
@@ -131,15 +132,41 @@ function inbox_methods:join(record, event, fits)
     local other = self._lanes:take_second(record.contact, is_like)
     record.joined[#record.joined + 1] = other
   until not other
-  local events = { event }
+  local events, joined = { event }, {}
   for _, other in ipairs(record.joined) do
-    local parsed = self:take(other)
-    if parsed then
-      events[#events + 1] = parsed
+    local parsed, err = self:take(other)
+    if err then
+      error(err, 0)
+    elseif parsed then
+      events[#events + 1], joined[#joined + 1] = parsed, other
       record.inbound_at = math.max(record.inbound_at or 0, other.inbound_at or 0)
     end
   end
+  record.joined = joined -- without those that an operator has dropped
   record_of.join_texts(events)
+end
+
+---Reads a record's body anew, and those of the texts joined to it, after a turn that had a conflict: an operator may have
+---dropped the event. Texts that were joined to one that is gone wait again. Waits.
+---@param record cunnekt.inbox.record
+---@return boolean is_there
+---@return cunnekt.error? err kind store
+function inbox_methods:reload(record)
+  local body, err = self._store:event_body(record.id)
+  if err then
+    return false, err
+  end
+  for _, other in ipairs(record.joined or {}) do
+    other.event, other.body = nil, nil
+  end
+  record.event, record.body = nil, body
+  if not body then
+    for i = #(record.joined or {}), 1, -1 do
+      self._lanes:push_front(record.contact, record.joined[i])
+    end
+    record.joined = nil
+  end
+  return body ~= nil
 end
 
 ---Schedules a retry of an event; the contact's later events wait for it or overtake it, see `has_to_wait`.
@@ -151,28 +178,28 @@ function inbox_methods:try_later(record, pause, done)
     return done(pause)
   end
   -- A lane of its own, so that the retry counts as a waiting event.
-  self._lanes:push_later(("retry %d"):format(record.seq), record, pause)
+  self._lanes:push_later(("retry %d"):format(record.id), record, pause)
   done()
 end
 
 -- ---- for the command line ------------------------------------------------------------------------------------------
 
 ---Queues a former dead letter ahead of all other events of its contact.
----@param seq integer
+---@param id integer
 ---@param contact string
-function inbox_methods:retry_first(seq, contact)
-  local record = { seq = seq, contact = contact, attempts = 0, queued_at = clock.monotonic() }
+function inbox_methods:retry_first(id, contact)
+  local record = { id = id, contact = contact, attempts = 0, queued_at = clock.monotonic() }
   self._lanes:push_front(contact, record)
 end
 
 ---Drops the cached body of a waiting event, so that its turn reads the store, and finds nothing if it was dropped there.
----@param seq integer
+---@param id integer
 ---@param contact string
 ---@return boolean is_forgotten false when the event is being handled
-function inbox_methods:forget(seq, contact)
-  for _, key in ipairs { contact, ("retry %d"):format(seq) } do
+function inbox_methods:forget(id, contact)
+  for _, key in ipairs { contact, ("retry %d"):format(id) } do
     local record, is_under_way = self._lanes:find(key, function(one)
-      return one.seq == seq
+      return one.id == id
     end)
     if is_under_way then
       return false
@@ -184,12 +211,12 @@ function inbox_methods:forget(seq, contact)
 end
 
 ---Ends the delay before an event's retry, if it waits for one.
----@param seq integer
+---@param id integer
 ---@param contact string
-function inbox_methods:retry_now(seq, contact)
-  self._lanes:retry_now(("retry %d"):format(seq))
+function inbox_methods:retry_now(id, contact)
+  self._lanes:retry_now(("retry %d"):format(id))
   local head = self._lanes:head(contact)
-  if head and head.seq == seq then
+  if head and head.id == id then
     self._lanes:retry_now(contact)
   end
 end
@@ -201,20 +228,24 @@ local function on_accepted(self, record)
     self._wall_clock:witness(event.timestamp)
   end
   if event.kind == "status" then
-    self._outbox:on_status(event, record.seq)
+    self._outbox:on_status(event, record)
   end
 end
 
 -- A record for an event from a webhook.
 local function new_record(event, body)
-  return {
+  local record = {
     contact = identity.of_event(event),
-    dedupe_key = webhook.dedupe_key(event),
+    key = webhook.dedupe_key(event),
     body = body,
     event = event,
     inbound_at = inbound_at(event),
     attempts = 0,
   }
+  if event.kind == "status" then
+    store_records.add_status(record, event)
+  end
+  return record
 end
 
 ---Stores the events of one webhook, then queues the new ones.

@@ -4,6 +4,7 @@
 
 local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
+local messages = require "cunnekt.store.messages"
 local outbox = require "cunnekt.engine.outbox"
 local turn = require "cunnekt.engine.turn"
 local wall_clock = require "cunnekt.time.wall_clock"
@@ -42,7 +43,7 @@ function engine.new(parts)
     counts = numbers,
     concurrency = options.sends,
     unknown = options.unknown,
-    has_unknown = store:has_unknown(),
+    has_unknown = messages.has_unknown(store),
   }
   local its_inbox = inbox.new {
     store = store,

@@ -6,7 +6,10 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local lanes = require "cunnekt.engine.lanes"
+local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local messages = require "cunnekt.store.messages"
+local records = require "cunnekt.store.records"
 local retry = require "cunnekt.provider.retry"
 local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
@@ -35,7 +38,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field fallback table? the payload to send when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
----@field statuses table[]? of the message, when they overtook the response with its id
+---@field lost_at number? when it was sent by an earlier process, which ended before the response
 
 ---@class cunnekt.outbox
 ---@param options table `store`; `client`; `handles`: bot/sent.lua, which creates and advances handles; `concurrency`: maximum of running sends; `unknown`: the default policy; `has_unknown`: whether the store has messages whose delivery is uncertain; `counts`: is incremented
@@ -102,7 +105,7 @@ end
 ---@param delivery table? unknown, track, after
 ---@return cunnekt.outbox.row
 function outbox_methods:new_row(contact, payload, delivery)
-  local id, handle = self._store:next_outbox_id(), self._handles.new(payload)
+  local id, handle = self._store:next_id(), self._handles.new(payload)
   handle.id, handle.track = id, delivery and delivery.track
   self._by_id[id] = handle
   return {
@@ -152,7 +155,7 @@ local function attach_handle(self, row)
 end
 
 ---Recovers the messages of an earlier process: queued ones are sent; the delivery of those that were being sent is uncertain.
----@param rows table[] as the store returns them
+---@param rows cunnekt.outbox.row[] in order, see store/recovery.lua
 function outbox_methods:recover(rows)
   for _, row in ipairs(rows) do
     attach_handle(self, row)
@@ -195,7 +198,7 @@ end
 ---@return integer? id nil when it is unknown
 function outbox_methods:id_of(message_id)
   local handle = self._by_message_id[message_id]
-  return handle and handle.id or self._store:outbox_id_of(message_id)
+  return handle and handle.id or messages.id_of(self._store, message_id)
 end
 
 ---The handle of an earlier message, of this process or an earlier one. May wait.
@@ -210,7 +213,7 @@ function outbox_methods:handle_of(id, payload)
   handle = self._handles.new(payload)
   handle.id = id
   self._by_id[id] = handle
-  local state, message_id = self._store:message_state(id)
+  local state, message_id = messages.state(self._store, id)
   handle.state, handle.message_id = state or "rejected", message_id
   if message_id then
     self._by_message_id[message_id] = handle
@@ -224,11 +227,12 @@ local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, retry.message(row.attempts))
 end
 
--- Stores the outcome of a message with the events that report it.
-local function settle(self, row, state, outcome, err)
-  local records = self._hooks.on_answer(row, outcome, err)
-  return self._store:settle(row, state, row.handle.message_id, err, records, records and function()
-    self._inbox:enqueue(records)
+-- Stores what became of a message, with the events that report it.
+local function settle(self, row, outcome, report, err)
+  local events = self._hooks.on_answer(row, report, err)
+  outcome.events = events
+  self._store:settle({ outcome }, events and function()
+    self._inbox:enqueue(events)
   end)
 end
 
@@ -237,7 +241,8 @@ local function give_up(self, row, state, err)
   self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
-  settle(self, row, state, err.kind == "unknown_outcome" and "unknown_outcome" or "rejected", err)
+  local report = err.kind == "unknown_outcome" and "unknown_outcome" or "rejected"
+  settle(self, row, records.outcome(row, state, err), report, err)
   self._hooks.on_failure(err, row.handle)
 end
 
@@ -261,7 +266,9 @@ local function settle_failure(self, row, err, done)
     -- The provider knows when the customer last wrote.
     row.payload, row.text, row.fallback = row.fallback, nil, nil
     row.handle.payload = row.payload
-    self._store:replace_payload(row)
+    local outcome = records.outcome(row, "sending")
+    outcome.payload = json.encode(row.payload)
+    self._store:settle { outcome }
     return done(0)
   end
   if is_unknown and unknown_ends[row.unknown] then
@@ -274,7 +281,7 @@ local function settle_failure(self, row, err, done)
   warn_of(self, err)
   self._handles.requeue(row.handle, err)
   row.is_marked = false
-  self._store:settle(row, "queued", nil, err)
+  self._store:settle { records.outcome(row, "queued", err) }
   done(pause_seconds(row, err))
 end
 
@@ -289,9 +296,8 @@ local function settle_accepted(self, row, answer, done)
   local handle = row.handle
   self._counts.messages_accepted = self._counts.messages_accepted + 1
   handle.message_id = answer.message_id
-  row.statuses = answer.message_id and self._early[answer.message_id]
-  -- A status up to this sequence number was stored before the message's id was.
-  handle.known_from = settle(self, row, "accepted", "accepted")
+  local statuses = answer.message_id and self._early[answer.message_id] or nil
+  settle(self, row, records.accepted(row, answer.message_id, statuses), "accepted")
   self._handles.advance(handle, "accepted")
   if answer.message_id then
     self._by_message_id[answer.message_id] = handle
@@ -365,13 +371,13 @@ end
 ---Settles a contact's one message whose response was lost, by a status with an unknown message id: it was accepted.
 ---@param contact string
 ---@param status table
----@return table? track as store:track_of
+---@return table? track as messages.track_of
 function outbox_methods:settle_by_status(contact, status)
   if not self._has_unknown then
     return nil
   end
   local at = status.timestamp or clock.now()
-  return self._store:settle_unknown(contact, status, at + clock_slack, at - max_uncertain)
+  return messages.settle_unknown(self._store, contact, status, at + clock_slack, at - max_uncertain)
 end
 
 -- ---- statuses --------------------------------------------------------------------------------------------------
@@ -386,12 +392,13 @@ end
 
 ---Advances the handle of the message that a status is about.
 ---@param status table an event of kind "status"
----@param seq? integer of the event, if it was just stored
-function outbox_methods:on_status(status, seq)
+---@param record? cunnekt.inbox.record of the event, if it was just stored
+function outbox_methods:on_status(status, record)
   local handle = status.id and self._by_message_id[status.id]
   if handle then
-    if seq and seq <= (handle.known_from or 0) then
-      self._store:raise_sent(status)
+    if record and record.rank and not record.is_applied then
+      -- It was stored before the message was as accepted; this comes behind that.
+      self._store:persist("note_status", { message_id = status.id, rank = record.rank, reason = record.error })
     end
     self._handles.advance(handle, status.status, error_of(status))
   elseif status.id and self._lanes:active() > 0 and self._early_count < max_early then

@@ -11,12 +11,15 @@ local webhook = require "cunnekt.provider.webhook"
 local record = {}
 
 ---@class cunnekt.inbox.record
----@field seq integer position in the order of acceptance, set by the store
+---@field id integer names it; set by the store
+---@field seq integer? its place among the events of its conversation; set by the store
 ---@field contact string
----@field dedupe_key string? events with the same key are handled once
+---@field key string? events with the same key are handled once
 ---@field body string? nil while only the store has it
 ---@field event table? the parsed event; nil when it must be parsed again
 ---@field inbound_at number? when the customer wrote, for the service window
+---@field status_of string? a status: the id of its message, with the `rank` that it has now and the reason `error`
+---@field is_applied boolean? a status: its message was found and raised; set by the store
 ---@field attempts integer failed turns
 ---@field queued_at number on the monotonic clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn

@@ -3,8 +3,10 @@
 -- and changes are only buffered here; the commit makes all of them take effect, a failure discards all of them.
 --
 -- A handler that waits ends its turn there (`commit`); what it does afterwards belongs to the next turn. Turns run
--- concurrently: each records the versions of what it read, and is retried when another turn changed that first.
+-- concurrently: each records the versions of what it read, and is retried when another turn changed that first. The store
+-- compares the versions, in the commit itself.
 
+local commit = require "cunnekt.engine.commit"
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
 
@@ -23,21 +25,22 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field sends cunnekt.outbox.row[] messages to send
 ---@field values table<string, string|false> changes of bot.store, as JSON; false: deleted
 ---@field states table<string, cunnekt.state> contact → the state that was loaded
----@field reads table<string, integer> what was read → its version
+---@field reads table<string, table> kind and key → what was read: kind, key, version
 ---@field ends integer[] runs that end with this turn
----@field cuts table<integer, table> run → the step at which its journal is truncated, and the steps it had
----@field kept table[] messages to keep for a dialog: dialog, bodies
+---@field cuts table<integer, table> run → its id, the step `n` at which its journal is truncated, and the steps it had
+---@field kept table[] messages to keep for a dialog; see records.kept
 ---@field taken integer[] kept messages that a dialog has consumed
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
+---@field kinds string[] those of the buffers above that are in use
 
 ---What a turn needs from the run that it executes (dialog/engine/run.lua).
 ---@class cunnekt.turn.run
 ---@field check_may_wait fun(self) raises where the run cannot be continued after a wait
 ---@field fail fun(self, err: cunnekt.error) ends the run: raises
----@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds its part of the commit
+---@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds its part of the commit: `run` or `ended`, and `resume`, as in struct cnk_turn
 ---@field on_committed fun(self)
 ---@field drop fun(self) releases a run that cannot continue
 
@@ -45,37 +48,50 @@ local buffered = {
   "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
 }
 
--- Most turns buffer one or two kinds; the others share this empty table.
-local nothing = setmetatable({}, {
-  __newindex = function()
-    error("call turn:buffer first", 2)
-  end,
-})
+local nothing = commit.nothing
 for _, name in ipairs(buffered) do
   turn_methods[name] = nothing
 end
 
+-- The kinds of buffers that are in use.
+turn_methods.kinds = nothing
+
 local function clear(self)
-  for i = 1, #buffered do
-    self[buffered[i]] = nil
+  local kinds = self.kinds
+  for i = 1, #kinds do
+    self[kinds[i]] = nil
   end
+  self.kinds = nil
 end
 
 ---The turn's buffer of one kind, to append to.
----@param name string
+---@param kind string
 ---@return table
-function turn_methods:buffer(name)
-  local it = self[name]
+function turn_methods:buffer(kind)
+  local it = self[kind]
   if it == nothing then
     it = {}
-    self[name] = it
+    self[kind] = it
+    if self.kinds == nothing then
+      self.kinds = { kind }
+    else
+      table.insert(self.kinds, kind)
+    end
   end
   return it
 end
 
 ---Clears the records of loaded states and of what was read.
 function turn_methods:clear_reads()
+  if self.states == nothing and self.reads == nothing then
+    return
+  end
   self.states, self.reads = nil, nil
+  for i = #self.kinds, 1, -1 do
+    if self.kinds[i] == "states" or self.kinds[i] == "reads" then
+      table.remove(self.kinds, i)
+    end
+  end
 end
 
 -- ---- concurrent turns ------------------------------------------------------------------------------------------
@@ -83,22 +99,16 @@ end
 -- Conflicts in a row after which a turn fails.
 local max_conflicts = 100
 
----Records the version of a value that other turns may change.
----@param what string
-function turn_methods:record_read(what)
-  if self.reads[what] == nil then
-    self:buffer("reads")[what] = self.turns._versions[what] or 0
+---Records the version of what the turn has read, and other turns may change. Of several readings the first one counts: when
+---they differ, the turn conflicts.
+---@param kind "conversation"|"value"
+---@param key string
+---@param version integer 0: there was none
+function turn_methods:record_read(kind, key, version)
+  local name = kind .. " " .. key
+  if self.reads[name] == nil then
+    self:buffer("reads")[name] = { kind = kind, key = key, version = version }
   end
-end
-
-local function has_conflict(self)
-  local versions = self.turns._versions
-  for what, version in pairs(self.reads) do
-    if (versions[what] or 0) ~= version then
-      return true
-    end
-  end
-  return false
 end
 
 -- Retries after conflicts run one at a time: otherwise they would keep conflicting, and waste CPU time on discarded turns.
@@ -129,28 +139,6 @@ local function release_retry(self)
   go()
 end
 
--- Only open turns compare versions, so the table is cleared when none is open.
-local function open_turn(self)
-  self._open = self._open + 1
-end
-
-local function close_turn(self)
-  self._open = self._open - 1
-  if self._open == 0 then
-    self._versions = {}
-  end
-end
-
-local function bump_versions(self, states)
-  local versions = self.turns._versions
-  for key in pairs(self.values) do
-    versions["value " .. key] = (versions["value " .. key] or 0) + 1
-  end
-  for contact in pairs(states) do
-    versions["state " .. contact] = (versions["state " .. contact] or 0) + 1
-  end
-end
-
 ---Buffers a message.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
@@ -171,54 +159,20 @@ function turn_methods:commit_more()
     error(err, 0)
   end
   if not run then
-    -- The script may still hold these states. A run loads its own again.
+    -- The script may still hold these states, as of this commit. A run loads its own again.
     for contact, state in pairs(states) do
       self:buffer("states")[contact] = state
-      self:record_read("state " .. contact)
+      state:record_version(self)
     end
   end
 end
 
--- The states that changed, as JSON.
-local function encode_states(self)
-  if self.states == nothing then
-    return nothing
-  end
-  local encoded = {}
-  for contact, state in pairs(self.states) do
-    local text, is_changed = state:encode()
-    if is_changed then
-      encoded[contact] = text
-    end
-  end
-  return encoded
-end
-
--- With all keys preallocated.
-local function new_change()
-  return {
-    ends = nil, cuts = nil, kept = nil, taken = nil, ended = nil, run = nil, resume = nil, record = nil, sends = nil,
-    values = nil, states = nil, watches = nil, pauses = nil, jobs = nil, own_events = nil,
-  }
-end
-
--- Whether a commit would change anything.
-local function is_empty(self, states, change)
-  if self.record or change.run or change.ended or next(states) then
-    return false
-  end
-  for _, name in ipairs(buffered) do
-    if name ~= "states" and name ~= "reads" and next(self[name]) then
-      return false
-    end
-  end
-  return true
-end
+-- ---- the commit ----------------------------------------------------------------------------------------------------
 
 -- Marks the states and the event as saved.
-local function settle_commit(self, change, states)
-  for contact, text in pairs(states) do
-    self.states[contact]:mark_saved(text)
+local function settle_commit(self, change)
+  for _, saved in ipairs(change.states) do
+    self.states[saved.contact]:mark_saved(saved.state, saved.version)
   end
   self.has_committed = true
   local record = self.record
@@ -235,39 +189,33 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict; then nothing was committed
 function turn_methods:commit(stage)
-  local turns, states, change = self.turns, encode_states(self), new_change()
-  change.ends, change.cuts, change.kept, change.taken = self.ends, self.cuts, self.kept, self.taken
-  if self.run then
-    self.run:add_to(change, stage, self)
+  local turns, run, change = self.turns, self.run, commit.begin(self)
+  if run then
+    run:add_to(change, stage, self)
   end
-  if self.reads ~= nothing and has_conflict(self) then
-    return nil, errors.new("conflict", "another turn changed what this one had read")
-  end
-  if is_empty(self, states, change) then
+  if commit.is_empty(self, change) then
     return true
   end
   self.is_committing = true
-  bump_versions(self, states)
   turns._outbox:mark(self.sends)
-  change.record, change.sends, change.values = self.record, self.sends, self.values
-  change.states, change.watches, change.pauses, change.jobs = states, self.watches, self.pauses, self.jobs
-  change.own_events = self.own_events
-  local ok, err = turns._store:commit(change)
+  commit.complete(self, change)
+  local ok, err = turns._store:commit_turn(change)
   if not ok then
     self.is_committing = false
     return nil, err
   end
-  settle_commit(self, change, states)
+  settle_commit(self, change)
+  local sends, own_events, pauses, jobs = self.sends, self.own_events, self.pauses, self.jobs
   clear(self)
   release_retry(self)
-  if change.run or change.pauses ~= nothing or change.jobs ~= nothing then
-    turns._on_commit(change)
+  if change.run or pauses ~= nothing or jobs ~= nothing then
+    turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
   end
-  if change.sends ~= nothing then
-    turns._outbox:enqueue(change.sends)
+  if sends ~= nothing then
+    turns._outbox:enqueue(sends)
   end
-  if change.own_events ~= nothing then
-    turns._inbox:enqueue(change.own_events)
+  if own_events ~= nothing then
+    turns._inbox:enqueue(own_events)
   end
   self.is_committing = false
   return true
@@ -302,32 +250,61 @@ local function commit_at_end(self)
   return self:commit(self.run and self.run.waiting and "wait" or "end")
 end
 
--- Runs `fn` and commits; retries after a conflict, unless a part was committed already.
+-- Runs `fn` and commits. Returns why it failed; kind "store" where the store is the reason.
+local function attempt(self, fn)
+  local ok, failure, why = xpcall(fn, turn.with_traceback, self)
+  if ok then
+    -- The commit raises for a state that JSON cannot represent.
+    ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
+  end
+  if ok and why then
+    return why
+  elseif not ok and not errors.is(failure) then
+    -- Out of memory or C stack: then no message handler is called.
+    if self.is_committing then
+      error(failure, 0) -- whether the commit succeeded is unknown, so the program must end
+    end
+    return turn.with_traceback(failure)
+  end
+  return not ok and failure or nil
+end
+
+-- After a conflict: whether the event is still there. When an operator has dropped it, the turn ends, and has no effect.
+local function check_event(self)
+  local record = self.record
+  if not record then
+    return true
+  end
+  local is_there, err = self.turns._inbox:reload(record)
+  if not is_there and not err then
+    self.record = nil
+  end
+  return is_there, err
+end
+
+-- Runs `fn` and commits; retries after a conflict, unless a part was committed already. Such a part must not be repeated:
+--   A run goes on from its journal. It is dropped here, and the caller gives it the event again (failure.lua).
+--   A job, or a function of bot:on_restart, has no journal. From its beginning it would do the first part twice, and nobody
+--   knows where in the middle it was; so it fails, and what it did after the commit has no effect.
 local function run_until_committed(self, fn)
   for _ = 1, max_conflicts do
-    local ok, failure, why = xpcall(fn, turn.with_traceback, self)
-    if ok then
-      -- The commit raises for a state that JSON cannot represent.
-      ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
-    end
-    if ok and why then
-      ok, failure = false, why
-    elseif not ok and not errors.is(failure) then
-      -- Out of memory or C stack: then no message handler is called.
-      if self.is_committing then
-        error(failure, 0) -- whether the commit succeeded is unknown, so the program must end
-      end
-      failure = turn.with_traceback(failure)
-    end
-    if ok then
+    local failure = attempt(self, fn)
+    if not failure then
       release_retry(self)
       return nil
     end
-    local is_under_way = self.has_committed or self.is_continued
+    local is_under_way, its_run = self.has_committed or self.is_continued, self.run
     self:abandon()
+    if failure.kind == "conflict" then
+      local is_there, err = check_event(self)
+      if not is_there then
+        release_retry(self)
+        return err
+      end
+    end
     if failure.kind ~= "conflict" or is_under_way then
       release_retry(self)
-      return failure, self.run
+      return failure, its_run
     elseif not self.holds_retry then
       acquire_retry(self)
     end
@@ -340,7 +317,7 @@ end
 -- ---- the manager -------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.turns
----Runs the turns of one bot and detects their conflicts.
+---Runs the turns of one bot, and again those that conflict.
 ---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox}
 ---@return cunnekt.turns
 function turn.manager(parts)
@@ -348,7 +325,6 @@ function turn.manager(parts)
     _store = parts.store,
     _inbox = parts.inbox,
     _outbox = parts.outbox,
-    _versions = {},
     _retries = { first = 1, last = 0, is_held = false },
     _open = 0,
   }, turns_mt)
@@ -392,11 +368,11 @@ function turns_methods:within(change)
     return change(current)
   end
   local own, result = self:new(nil), nil
-  open_turn(self)
+  self._open = self._open + 1
   local failure = run_until_committed(own, function()
     result = change(own)
   end)
-  close_turn(self)
+  self._open = self._open - 1
   if failure and failure.kind == "handler" then
     error(failure.message, 0)
   elseif failure then
@@ -410,9 +386,9 @@ local function run_in_task(self, fn, on_end)
   if self.record and self.record.had_conflict then
     acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
   end
-  open_turn(self.turns)
+  self.turns._open = self.turns._open + 1
   local failure, its_run = run_until_committed(self, fn)
-  close_turn(self.turns)
+  self.turns._open = self.turns._open - 1
   on_end(failure, self.record, its_run)
 end
 

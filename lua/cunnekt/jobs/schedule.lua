@@ -7,19 +7,22 @@
 
 local clock = require "cunnekt.time.clock"
 local heap = require "cunnekt.base.heap"
+local job_change = require "cunnekt.jobs.job_change"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local merge = require "cunnekt.jobs.merge"
+local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
-local timing = require "cunnekt.jobs.timing"
-local units = require "cunnekt.time.units"
+local task = require "cunnekt.base.task"
 
 local schedule = {}
 
 local schedule_methods = {}
 local schedule_mt = { __index = schedule_methods, __name = "cunnekt.schedule" }
 
--- Seconds between checks of the clock, and seconds by which a run may be late before it counts as missed.
-local max_sleep, grace = 60, 60
+-- Seconds between checks of the clock.
+local max_sleep = 60
+local grace = job_change.grace
 -- After a downtime thousands of jobs may be due.
 local max_running = 100
 -- Missed runs that `catch_up = "all"` repeats; the others are skipped.
@@ -35,7 +38,7 @@ local slack = 1
 ---@field fn fun(job: cunnekt.job)? nil: looked up by `runs`
 ---@field runs string? the name of a function registered with bot:job
 ---@field args string? JSON
----@field serial integer? identifies this version of the job in the store
+---@field version integer? of the job in the store; changes when it is scheduled anew and when it has run
 ---@field due number? seconds since 1970; nil when it has ended
 ---@field ran number? due time of the last run
 ---@field last number? time of the last run
@@ -52,15 +55,9 @@ function schedule.new(options)
     _jobs = {}, -- scheduled, by name
     _orphans = {}, -- rows without a function in this script, by name
     _queue = heap.new(),
-    _serial = 0,
     _running = 0,
     _seen = clock.now(),
   }, schedule_mt)
-end
-
--- A name for the log, without customers' numbers.
-local function redacted(name)
-  return (name:gsub("%d%d%d%d%d+", "…"))
 end
 
 -- ---- waiting -----------------------------------------------------------------------------------------------------
@@ -109,14 +106,44 @@ end
 
 -- ---- a run -------------------------------------------------------------------------------------------------------
 
+-- Whether the store still has this version of a job, after a conflict: who else runs on the store may have changed it. Then
+-- what it has is taken over. Waits; raises when the store cannot be read.
+local function is_unchanged(self, job)
+  local row, err = recovery.job(self._store, job.name)
+  if err then
+    error(err, 0)
+  elseif self._jobs[job.name] ~= job or (row and row.version == job.version) then
+    return self._jobs[job.name] == job
+  elseif row and row.spec == job.spec then
+    job_change.restore(job, row)
+  else
+    self._jobs[job.name], self._orphans[job.name] = nil, row
+  end
+  return false
+end
+
+-- Queues a job after a change that was stored, if it is still scheduled.
+local function queue_again(self, job)
+  if self._jobs[job.name] == job and not self._is_stopped then
+    queue(self, job)
+    arm(self)
+  end
+end
+
 -- Stores a change that must not be lost, and then applies it.
 local function write_done(self, change)
-  self._store:write_job(change, function()
-    self:apply { [change.job.name] = change }
-    if self._jobs[change.job.name] == change.job then
-      queue(self, change.job)
-      arm(self)
+  self._store:persist("commit_turn", { jobs = { change } }, function(err)
+    if not err then
+      self:apply { [change.name] = change }
+      return queue_again(self, change.job)
     end
+    task.spawn(function()
+      local is_read, failure = pcall(is_unchanged, self, change.job)
+      if not is_read then
+        log.warn("the job '%s' could not be read again: %s", job_change.redacted(change.name), tostring(failure))
+      end
+      queue_again(self, change.job)
+    end)
   end)
 end
 
@@ -135,7 +162,7 @@ local function due_times(job, now)
   local following = job.timing:next(due, due)
   job.caught_up = following and following <= now and (job.caught_up or 0) + 1 or 0
   if job.caught_up > max_caught_up then
-    log.warn("the job '%s' missed more than %d runs: the rest is skipped", redacted(job.name), max_caught_up)
+    log.warn("the job '%s' missed more than %d runs: the rest is skipped", job_change.redacted(job.name), max_caught_up)
     job.caught_up, following = 0, job.timing:next(due, now)
   end
   return due, following
@@ -144,7 +171,7 @@ end
 -- Retries a run that committed nothing, unless the next one is due before that.
 local function after_failure(self, job, change, err)
   if err.kind == "store" then
-    log.warn("a run of the job '%s' could not be committed: %s", redacted(job.name), err.message)
+    log.warn("a run of the job '%s' could not be committed: %s", job_change.redacted(job.name), err.message)
     job.retry_at = clock.now() + retry.store
     return queue(self, job)
   end
@@ -158,14 +185,14 @@ local function after_failure(self, job, change, err)
   end
   job.retry_at = retry_at
   queue(self, job)
-  self._store:write_job { kind = "tried", job = job }
+  self._store:persist("commit_turn", { jobs = { job_change.new("tried", job) } })
 end
 
 local function ended(self, job, change, err)
   self._running = self._running - 1
   job.is_running = false
   if err and err.kind ~= "store" then
-    err.message = ("the job '%s' failed: %s"):format(redacted(job.name), err.message)
+    err.message = ("the job '%s' failed: %s"):format(job_change.redacted(job.name), err.message)
   end
   local is_planned = self._jobs[job.name] == job and not self._is_stopped
   if err and is_planned and not change.is_applied then
@@ -185,19 +212,46 @@ local function ended(self, job, change, err)
   end
 end
 
+-- Whether a run that had a conflict is made again. One whose job was scheduled anew is not: it is as if it had not begun.
+local function must_run_again(self, job)
+  local known = self._jobs[job.name]
+  return known == nil or (known == job and is_unchanged(self, job))
+end
+
+-- Calls a job's function in a turn.
+local function run_function(self, current, change, times)
+  local job = change.job
+  current.is_of_job = true
+  if self._jobs[job.name] == job then
+    change.version = job.version
+    current:buffer("jobs")[job.name] = change
+  end
+  (job.fn or self._functions[job.runs]) {
+    name = job.name,
+    due = times.due,
+    last = times.last,
+    args = job.args and json.decode(job.args)[1],
+  }
+  -- One that was called off meanwhile finishes, and there is no next time.
+  if current.jobs[job.name] == change and self._jobs[job.name] == nil then
+    current.jobs[job.name] = nil
+  end
+end
+
 local function fire(self, job, now)
   local due, following = due_times(job, now)
   if not due then
-    return write_done(self, { kind = "done", job = job, due = following, ran = job.ran, last = job.last })
+    return write_done(self, job_change.done(job, following, job.ran, job.last))
   end
-  local change = { kind = "done", job = job, due = following, ran = due, last = now }
-  local info = { name = job.name, due = due, last = job.last, args = job.args and json.decode(job.args)[1] }
+  local change, last = job_change.done(job, following, due, now), job.last
   job.retry_at, job.is_running = nil, true
   self._running = self._running + 1
+  local runs = 0
   self._options.run(function(current)
-    current:buffer("jobs")[job.name] = change
-    current.is_of_job = true
-    return (job.fn or self._functions[job.runs])(info)
+    runs = runs + 1
+    if runs == 1 or must_run_again(self, job) then
+      run_function(self, current, change, { due = due, last = last })
+    end
   end, function(err)
     ended(self, job, change, err)
   end)
@@ -229,12 +283,14 @@ function schedule_methods:apply(changes)
   for name, change in pairs(changes) do
     local job = change.job
     if change.kind == "put" then
+      job.version = change.version
       self._jobs[name], self._orphans[name] = job, nil
       queue(self, job)
     elseif change.kind == "drop" then
       self._jobs[name], self._orphans[name] = nil, nil
     elseif change.kind == "done" then
       change.is_applied = true
+      job.version = change.version
       job.due, job.ran, job.last, job.attempts = change.due, change.ran, change.last, 0
       job.retry_at = nil
       if not job.due and self._jobs[name] == job then
@@ -258,21 +314,6 @@ end
 ---@return table<string, function>
 function schedule_methods:functions()
   return self._functions
-end
-
--- Schedules a job from now.
-local function schedule_new(self, job, now)
-  self._serial = self._serial + 1
-  job.serial, job.due, job.attempts = self._serial, job.timing:first(now), 0
-  return { kind = "put", job = job }
-end
-
--- Takes over the stored times of a job.
-local function restore(job, row, now)
-  job.serial, job.due, job.ran, job.last, job.attempts = row.serial, row.due, row.ran, row.last, row.attempts
-  if job.due > now then
-    job.due = job.timing:corrected(job.due, now, job.ran) or job.due
-  end
 end
 
 ---Declares a job before the start; `load` merges it with what the store has.
@@ -306,12 +347,12 @@ function schedule_methods:plan(current, job)
   local repeats = job.timing.kind ~= "after"
   if repeats and known and known.spec == job.spec and not is_changed then
     known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
-    current:buffer("jobs")[name] = change or { kind = "bind", job = known }
+    current:buffer("jobs")[name] = change or job_change.new("bind", known)
   elseif repeats and orphan and orphan.spec == job.spec and not is_changed then
-    restore(job, orphan, now)
-    current:buffer("jobs")[name] = { kind = "put", job = job }
+    job_change.restore(job, orphan)
+    current:buffer("jobs")[name] = job_change.new("put", job)
   else
-    current:buffer("jobs")[name] = schedule_new(self, job, now)
+    current:buffer("jobs")[name] = job_change.plan(job, now)
   end
 end
 
@@ -320,8 +361,8 @@ end
 function schedule_methods:adopt(job)
   local orphan = self._orphans[job.name]
   if orphan and orphan.spec == job.spec then
-    restore(job, orphan, clock.now())
-    self:apply { [job.name] = { kind = "put", job = job } }
+    job_change.restore(job, orphan)
+    self:apply { [job.name] = job_change.new("put", job) }
   end
 end
 
@@ -341,76 +382,38 @@ end
 
 -- ---- the start ---------------------------------------------------------------------------------------------------
 
-local function log_orphans(self)
-  local names = {}
-  for name in pairs(self._orphans) do
-    names[#names + 1] = redacted(name)
+-- Stores the changes of a start.
+local function store_changes(self, changes)
+  local ok, err = self._store:commit_turn { jobs = changes }
+  for _, change in ipairs(ok and changes or {}) do
+    if change.kind == "put" then
+      change.job.version = change.version
+    end
   end
-  if #names == 0 then
-    return
-  end
-  table.sort(names)
-  local first = table.concat(names, ", ", 1, math.min(5, #names))
-  local rest = #names > 5 and (" and %d more"):format(#names - 5) or ""
-  log.warn("jobs without a function in this script are kept, and not run: %s%s", first, rest)
-end
-
--- A row that this script did not declare: a job from a handler, or one without a function.
-local function load_row(self, row, now, changes)
-  local its_timing, err
-  if row.runs and self._functions[row.runs] then
-    its_timing, err = timing.parse(row.spec)
-  end
-  if err then
-    log.warn("the job '%s' cannot run: %s", redacted(row.name), err.message)
-  end
-  if its_timing then
-    row.timing = its_timing
-    restore(row, row, now)
-    self._jobs[row.name] = row
-    queue(self, row)
-  elseif row.due < now - self._options.keep_days * units.day then
-    changes[row.name] = { kind = "drop", name = row.name }
-  else
-    self._orphans[row.name] = row
-  end
-end
-
--- A declared job continues where an earlier process left it, if its timing is unchanged.
-local function load_declared(self, job, row, now)
-  local is_same = row and row.spec == job.spec
-  local is_over = is_same and job.timing.kind == "after" and job.catch_up == "skip" and row.due < now - grace
-  if not is_same or is_over then
-    return schedule_new(self, job, now)
-  end
-  restore(job, row, now)
-  return { kind = "bind", job = job }
+  return ok, err
 end
 
 ---Merges the declared jobs with the stored ones. Waits; nothing runs before `start`.
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store
 function schedule_methods:load()
-  local rows, err = self._store:jobs()
+  local rows, err = recovery.jobs(self._store)
   if not rows then
     return nil, err
   end
-  local now, changes, by_name = clock.now(), {}, {}
-  for _, row in ipairs(rows) do
-    by_name[row.name] = row
-    self._serial = math.max(self._serial, row.serial)
-    if not self._declared[row.name] then
-      load_row(self, row, now, changes)
-    end
-  end
-  for name, job in pairs(self._declared) do
-    changes[name] = load_declared(self, job, by_name[name], now)
-    self._jobs[name] = job
+  local loaded, changes = merge.merge {
+    declared = self._declared,
+    functions = self._functions,
+    rows = rows,
+    keep_days = self._options.keep_days,
+    orphans = self._orphans,
+  }
+  for _, job in ipairs(loaded) do
+    self._jobs[job.name] = job
     queue(self, job)
   end
   self._is_loaded = true
-  log_orphans(self)
-  return self._store:put_jobs(changes)
+  return changes[1] == nil or store_changes(self, changes)
 end
 
 ---Starts running due jobs.

@@ -8,7 +8,9 @@ local filters = require "cunnekt.operate.filters"
 local identity = require "cunnekt.provider.identity"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
 local redact = require "cunnekt.operate.redact"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
 local dialogs = {}
@@ -43,7 +45,7 @@ local function shown(row, has_to_reveal)
 end
 
 local function list(target, args)
-  local rows, err = target.store:list_dialogs(args.state or "all", filters.of(args))
+  local rows, err = lists.dialogs(target.store, args.state or "all", filters.of(args))
   if not rows then
     return nil, err
   end
@@ -70,9 +72,9 @@ local function show_journal(journal, has_to_reveal)
 end
 
 local function show(target, args)
-  local row, err = target.store:find_dialog(args.id)
+  local row = lists.dialog(target.store, args.id)
   if not row then
-    return nil, err or errors.new("not_found", ("there is no dialog %d"):format(args.id))
+    return nil, errors.new("not_found", ("there is no dialog %d"):format(args.id))
   end
   local view = shown(row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
@@ -89,18 +91,14 @@ end
 local function find_ids(store, args)
   local ids, missing = {}, json.array {}
   if args.all then
-    local rows, err = store:list_dialogs(args.state or "all", filters.of(args, true))
+    local rows, err = lists.dialogs(store, args.state or "all", filters.of(args, true))
     for i, row in ipairs(rows or {}) do
       ids[i] = row.id
     end
     return rows and ids or nil, rows and missing or err
   end
   for _, id in ipairs(args.ids or {}) do
-    local row, err = store:dialog(id)
-    if err then
-      return nil, err
-    end
-    table.insert(row and ids or missing, id)
+    table.insert(stored_dialogs.find(store, id) and ids or missing, id)
   end
   return ids, missing
 end
@@ -110,7 +108,7 @@ local function finish(target, args)
   if not ids then
     return nil, missing
   end
-  local ok, err = target.store:end_dialogs(ids)
+  local ok, err = stored_dialogs.finish(target.store, ids)
   if not ok then
     return nil, err
   end
@@ -125,7 +123,7 @@ end
 -- Pauses one conversation, or resumes it: by its chat where a service runs, which has to know, else in the store.
 local function set_one(target, contact, is_paused)
   if not target.service then
-    return target.store:set_paused(contact, is_paused)
+    return target.store:commit_turn { pauses = { { contact = contact, is_paused = is_paused } } }
   end
   local phone_number_id, customer = identity.parts(contact)
   local chat = target.service:chat(customer, phone_number_id)
@@ -134,7 +132,7 @@ end
 
 local function set_paused(is_paused)
   return function(target, args)
-    local contacts, err = target.store:contacts_of(filters.of(args).contact)
+    local contacts, err = lists.contacts_of(target.store, filters.of(args).contact)
     if not contacts then
       return nil, err
     elseif #contacts == 0 then

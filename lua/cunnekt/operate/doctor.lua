@@ -7,9 +7,9 @@ local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local format = require "cunnekt.time.format"
+local formats = require "cunnekt.store.formats"
 local http = require "cunnekt.provider.http"
 local operate = require "cunnekt.operate"
-local schema = require "cunnekt.store.schema"
 local settings = require "cunnekt.provider.settings"
 local status = require "cunnekt.provider.status"
 local store = require "cunnekt.store"
@@ -131,8 +131,8 @@ end
 
 local function add_check(add, found)
   add("ok", "store", "the store is of version %d and has %s", found.version, words.size(found.bytes))
-  if found.version < schema.version then
-    add("note", "store", "the store is of version %d; the next start brings it to %d", found.version, schema.version)
+  if found.version < formats.schema_version then
+    add("note", "store", "the store is of version %d; the next start brings it to %d", found.version, formats.schema_version)
   end
   if not found.problems then
     add("note", "store", "its integrity was not checked, since it is large and in use; check a copy made by cunnekt backup")

@@ -4,8 +4,9 @@
 
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
-local record = require "cunnekt.engine.record"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
+local record = require "cunnekt.engine.record"
 local redact = require "cunnekt.operate.redact"
 local words = require "cunnekt.base.words"
 
@@ -35,7 +36,7 @@ end
 local function shown(row, has_to_reveal)
   local event = parsed(row.body)
   local view = {
-    seq = row.seq,
+    seq = row.id, -- the public name, of when it ordered
     state = row.state,
     contact = redact.contact(row.contact, has_to_reveal),
     what = row.body and name_of(event) or "large",
@@ -48,28 +49,28 @@ local function shown(row, has_to_reveal)
   return view, event
 end
 
-local function by_seq(a, b)
-  return a.seq < b.seq
+local function by_id(a, b)
+  return a.id < b.id
 end
 
 local function list(target, args)
   local rows = {}
   for _, state in ipairs { "dead", "pending" } do
     if args.state == "all" or (args.state or "dead") == state then
-      local some, err = target.store:list_events(state, filters.of(args), true)
+      local some, err = lists.events(target.store, state, filters.of(args), true)
       if not some then
         return nil, err
       end
       table.move(some, 1, #some, #rows + 1, rows)
     end
   end
-  table.sort(rows, by_seq)
+  table.sort(rows, by_id)
   local views, has_more = filters.page(rows, args, shown)
   return { events = views, has_more = has_more }
 end
 
 local function show(target, args)
-  local row, err = target.store:find_event(args.seq)
+  local row, err = lists.event(target.store, args.seq)
   if not row then
     return nil, err or errors.new("not_found", ("there is no event %d"):format(args.seq))
   end
@@ -86,35 +87,35 @@ end
 local function find_all(store, args)
   local found = { dead = {}, pending = {}, missing = json.array {} }
   if args.all then
-    local rows, err = store:list_events("dead", filters.of(args, true))
+    local rows, err = lists.events(store, "dead", filters.of(args, true))
     found.dead = rows
     return rows and found or nil, err
   end
-  for _, seq in ipairs(args.seqs or {}) do
-    local row, err = store:find_event(seq)
+  for _, id in ipairs(args.seqs or {}) do
+    local row, err = lists.event(store, id)
     if err then
       return nil, err
     elseif row then
       table.insert(found[row.state], row)
     else
-      table.insert(found.missing, seq)
+      table.insert(found.missing, id)
     end
   end
   return found
 end
 
-local function seqs_of(rows)
-  local seqs = {}
+local function ids_of(rows)
+  local ids = {}
   for i, row in ipairs(rows) do
-    seqs[i] = row.seq
+    ids[i] = row.id
   end
-  return seqs
+  return ids
 end
 
-local function set_of(seqs)
+local function set_of(ids)
   local set = {}
-  for _, seq in ipairs(seqs) do
-    set[seq] = true
+  for _, id in ipairs(ids) do
+    set[id] = true
   end
   return set
 end
@@ -122,10 +123,10 @@ end
 -- Queues them in a running inbox. Each goes to the front of its lane, so the last one is queued first.
 local function handle_first(service, rows, requeued)
   local is_requeued = set_of(requeued)
-  table.sort(rows, by_seq)
+  table.sort(rows, by_id)
   for i = #rows, 1, -1 do
-    if is_requeued[rows[i].seq] then
-      service.inbox:retry_first(rows[i].seq, rows[i].contact)
+    if is_requeued[rows[i].id] then
+      service.inbox:retry_first(rows[i].id, rows[i].contact)
     end
   end
 end
@@ -133,7 +134,7 @@ end
 -- A waiting event runs now, even when the pause before its next attempt is not over.
 local function retry_now(service, rows)
   for _, row in ipairs(rows) do
-    service.inbox:retry_now(row.seq, row.contact)
+    service.inbox:retry_now(row.id, row.contact)
   end
 end
 
@@ -143,7 +144,7 @@ local function retry(target, args)
     return nil, err
   end
   local requeued
-  requeued, err = target.store:requeue_events(seqs_of(found.dead))
+  requeued, err = target.store:repair("requeue_event", { ids = ids_of(found.dead) })
   if not requeued then
     return nil, err
   end
@@ -151,17 +152,17 @@ local function retry(target, args)
     handle_first(target.service, found.dead, requeued)
     retry_now(target.service, found.pending)
   end
-  return { retried = json.array(requeued), waiting = json.array(seqs_of(found.pending)), missing = found.missing }
+  return { retried = json.array(requeued), waiting = json.array(ids_of(found.pending)), missing = found.missing }
 end
 
 -- Splits waiting events into those that can still be dropped and those that are being handled now.
 local function split_waiting(service, rows)
   local waiting, busy = {}, json.array {}
   for _, row in ipairs(rows) do
-    if not service or service.inbox:forget(row.seq, row.contact) then
+    if not service or service.inbox:forget(row.id, row.contact) then
       waiting[#waiting + 1] = row
     else
-      busy[#busy + 1] = row.seq
+      busy[#busy + 1] = row.id
     end
   end
   return waiting, busy
@@ -174,9 +175,9 @@ local function drop(target, args)
   end
   local waiting, busy = split_waiting(target.service, found.pending)
   local dropped, others
-  dropped, err = target.store:drop_events("dead", seqs_of(found.dead))
+  dropped, err = target.store:repair("drop_dead_event", { ids = ids_of(found.dead) })
   if dropped then
-    others, err = target.store:drop_events("pending", seqs_of(waiting))
+    others, err = target.store:repair("drop_pending_event", { ids = ids_of(waiting) })
   end
   if not others then
     return nil, err

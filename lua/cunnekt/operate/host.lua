@@ -5,9 +5,10 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
 local monitor = require "cunnekt.operate.monitor"
-local schema = require "cunnekt.store.schema"
 
 local host = {}
 
@@ -20,11 +21,11 @@ local function count_waiting(target)
   if service then
     return { pending = service.inbox:count(), queued = service.outbox:count() }
   end
-  return target.store:count_waiting()
+  return lists.count_waiting(target.store)
 end
 
 local function about(target)
-  local dead_letters, err = target.store:count_dead_letters()
+  local dead_letters, err = lists.count_dead_letters(target.store)
   local waiting
   if dead_letters then
     waiting, err = count_waiting(target)
@@ -50,23 +51,23 @@ local function about(target)
 end
 
 local function check(target)
-  local facts, err = target.store:facts()
-  local version, latest, problems = target.store.version or schema.version, nil, nil
-  if facts and version == schema.version then
-    latest, err = target.store:latest_time()
+  local facts, err = lists.facts(target.store)
+  local version, latest, problems = target.store.version or formats.schema_version, nil, nil
+  if facts and version == formats.schema_version then
+    latest, err = lists.latest_time(target.store)
   end
   if err then
     return nil, err
   end
   if not target.service or facts.bytes <= max_checked_bytes then
-    problems, err = target.store:check_integrity()
+    problems, err = lists.check_integrity(target.store)
     if not problems then
       return nil, err
     end
   end
   return {
     version = version,
-    sqlite = facts.sqlite,
+    sqlite = facts.engine:match "^SQLite (.+)",
     bytes = facts.bytes,
     wal_bytes = target.store:stats().wal_bytes,
     latest_time = latest,

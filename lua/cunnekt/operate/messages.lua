@@ -2,9 +2,11 @@
 -- The operations on messages: list and show them, send dead letters again, drop them. A message is one by its number in
 -- the outbox; the provider's id finds it too. What is sent when is the outbox's business.
 
+local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
 local redact = require "cunnekt.operate.redact"
 local status = require "cunnekt.provider.status"
 
@@ -31,7 +33,7 @@ local function shown(row, has_to_reveal)
 end
 
 local function list(target, args)
-  local rows, err = target.store:list_messages(args.states or status.in_outbox, filters.of(args))
+  local rows, err = lists.messages(target.store, args.states or status.in_outbox, filters.of(args))
   if not rows then
     return nil, err
   end
@@ -40,7 +42,7 @@ local function list(target, args)
 end
 
 local function show(target, args)
-  local row, err = target.store:find_message(args.id)
+  local row, err = lists.message(target.store, args.id)
   if not row then
     return nil, err or errors.new("not_found", ("there is no message %s"):format(args.id))
   end
@@ -59,7 +61,7 @@ end
 local function find_all(store, args)
   local found, missing = {}, json.array {}
   for _, id in ipairs(args.ids or {}) do
-    local row, err = store:find_message(id)
+    local row, err = lists.message(store, id)
     if err then
       return nil, err
     elseif row and row.payload then
@@ -77,7 +79,7 @@ end
 -- Gives messages to a running outbox. Each goes to the front of its queue, so the last is the first to be given.
 local function send_first(target, ids)
   for i = #ids, 1, -1 do
-    local row, err = target.store:queued_message(ids[i])
+    local row, err = lists.queued_message(target.store, ids[i])
     if err then
       return nil, err
     elseif row then
@@ -106,7 +108,7 @@ local function retry(target, args)
     -- All or nothing: the operator repeats the command with --yes, and the others must not be sent twice.
     return { retried = json.array {}, doubtful = doubtful, waiting = waiting, missing = missing }
   end
-  local queued, err = target.store:requeue_messages(ids)
+  local queued, err = target.store:repair("requeue_message", { ids = ids, now = clock.now() })
   if queued and target.service then
     local ok
     ok, err = send_first(target, queued)
@@ -125,7 +127,7 @@ local function drop(target, args)
     local can_drop = row.state ~= "sending" and (not target.service or target.service.outbox:drop(row.id, row.contact))
     table.insert(can_drop and ids or busy, row.id)
   end
-  local dropped, err = target.store:drop_messages(ids)
+  local dropped, err = target.store:repair("drop_message", { ids = ids })
   return dropped and { dropped = json.array(dropped), busy = busy, missing = missing } or nil, err
 end
 

@@ -6,6 +6,7 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local counts = require "cunnekt.engine.counts"
+local lists = require "cunnekt.store.lists"
 local status = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
@@ -57,7 +58,7 @@ local function add(lines, name, kind, help, value, labels)
 end
 
 local function add_store(lines, stats)
-  add(lines, "store_jobs_total", "counter", "write requests that were committed", stats.jobs - stats.failed)
+  add(lines, "store_jobs_total", "counter", "write requests that were committed", stats.calls - stats.failed)
   add(lines, "store_jobs_failed_total", "counter", "write requests that failed", stats.failed)
   add(lines, "store_commits_total", "counter", "commits, each of all requests that were queued", stats.batches)
   add(lines, "store_queued_jobs", "gauge", "write requests that wait for their commit", stats.queued)
@@ -80,7 +81,7 @@ end
 local function count_dead_letters(self)
   local now = clock.monotonic()
   if now - self._counted_at > max_age then
-    local found = self._service.store:count_dead_letters()
+    local found = lists.count_dead_letters(self._service.store)
     if found then
       self._dead_letters, self._counted_at = found, now
     end

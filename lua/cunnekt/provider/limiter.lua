@@ -46,7 +46,8 @@ function aging_methods:sweep(now)
     self.cursor = key
     if key == nil then
       -- A table whose entries were removed keeps its slots, and `next` would walk them all each time.
-      self.old = {}
+      self.old = self.has_gaps and {} or self.old
+      self.has_gaps = false
       if now - self.turned >= self.period then
         self.old, self.young, self.turned = self.young, {}, now
       end
@@ -55,7 +56,7 @@ function aging_methods:sweep(now)
     if self.matters(value, now) and self.young[key] == nil then
       self.young[key] = value
     end
-    self.old[key] = nil
+    self.old[key], self.has_gaps = nil, true
   end
 end
 
@@ -64,7 +65,7 @@ end
 function aging_methods:set(key, value)
   self.young[key] = value
   if self.old[key] ~= nil then
-    self.old[key] = nil
+    self.old[key], self.has_gaps = nil, true
   end
 end
 

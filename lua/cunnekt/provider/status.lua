@@ -29,10 +29,10 @@ status.shown = { "queued", "sending", "unknown", "rejected", "failed", "accepted
 ---Events of our own that a script can hear: the outcome of a send, and a service window that ends soon.
 status.own_events = { "accepted", "rejected", "unknown_outcome", "window_closing" }
 
----The states in the outbox as the store's table `outbox` has them.
+---The states in the outbox, as the store has them.
 status.outbox_numbers = { queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }
 
----How far an accepted message is, as the store's table `sent` has it. A message only moves up, whatever order its statuses
+---How far an accepted message is, as the store has it. A message only moves up, whatever order its statuses
 ---come in, and a failure that the provider reports stands above all.
 status.ranks = { accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }
 

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Periodic maintenance of a running bot: window_closing events, and removal of old rows. The rules for both are the store's
--- (store/events.lua, store/sweep.lua); timers of dialogs and jobs are elsewhere.
+-- Periodic maintenance of a running bot: window_closing events, and removal of old rows. What is old, and which windows end,
+-- is the store's to find; timers of dialogs and jobs are elsewhere.
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
+local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local record = require "cunnekt.engine.record"
 local task = require "cunnekt.base.task"
@@ -16,11 +17,27 @@ local window_pace, sweep_pace, step_pause = 30, 3600, 0.2
 local maintenance_methods = {}
 local maintenance_mt = { __index = maintenance_methods, __name = "cunnekt.maintenance" }
 
+-- Reports a watched window, once.
+local function timer_of(row)
+  local _, to = identity.parts(row.contact)
+  local ends_at = row.last_inbound + limits.service_window
+  return {
+    contact = row.contact,
+    event = record.own(row.contact, { status = "window_closing", recipient = to, ends_at = ends_at }),
+  }
+end
+
 local function queue_window_events(service)
-  local records, err = service.store:closing_windows(function(contact, ends_at)
-    local _, to = identity.parts(contact)
-    return record.own(contact, { status = "window_closing", recipient = to, ends_at = ends_at })
-  end)
+  local store = service.store
+  local rows, err = store:query("closing_windows", { window = limits.service_window, ["until"] = clock.now() })
+  local records
+  if rows then
+    local timers = {}
+    for i, row in ipairs(rows) do
+      timers[i] = timer_of(row)
+    end
+    records, err = store:fire(timers)
+  end
   if not records then
     return log.warn("service windows could not be checked: %s", err.message)
   end
@@ -33,7 +50,7 @@ local function sweep(service)
     return -- no trusted time before the first webhook
   end
   repeat
-    local is_done, err = service.store:clear_old(days, now)
+    local is_done, err = service.store:sweep(days, now)
     if is_done == nil then
       return log.warn("old rows could not be removed: %s", err.message)
     end

@@ -7,18 +7,20 @@ local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
 local maintenance = require "cunnekt.service.maintenance"
+local recovery = require "cunnekt.store.recovery"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local webhook_server = require "cunnekt.service.webhook_server"
 
 local start = {}
 
 -- The unfinished work of an earlier process.
 local function read_unfinished(service)
-  local records, err = service.store:pending()
+  local records, err = recovery.events(service.store)
   if not records then
     return nil, err
   end
   local rows
-  rows, err = service.store:outgoing()
+  rows, err = recovery.messages(service.store)
   if not rows then
     return nil, err
   end
@@ -39,7 +41,7 @@ local function call_on_restart(service, rest)
   if #listeners == 0 then
     return
   end
-  local left = { events = #rest.records, messages = #rest.rows, dialogs = service.store:count_dialogs() }
+  local left = { events = #rest.records, messages = #rest.rows, dialogs = stored_dialogs.count(service.store) }
   if left.events + left.messages + left.dialogs == 0 then
     return
   end
@@ -57,8 +59,8 @@ end
 -- bot:chat needs the business number before the first customer writes.
 local function find_phone_number_id(service)
   local engine = service.engine
-  local contact = not engine.phone_number_id and service.store:any_contact()
-  engine.phone_number_id = contact and identity.phone_number_id(contact) or engine.phone_number_id
+  local row = not engine.phone_number_id and service.store:read("any_contact")[1]
+  engine.phone_number_id = row and identity.phone_number_id(row.contact) or engine.phone_number_id
 end
 
 -- Opens the admin server and the webhook's address: both or none.

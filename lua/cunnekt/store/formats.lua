@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- Every persisted format: the names and forms that databases of customers hold. None may be renamed or given another
--- meaning without a migration (store/schema.lua), because an older version wrote what this one reads. A new one is added
+-- meaning without a migration (src/store/sqlite/sql/schema.sql), because an older version wrote what this one reads. A new one is added
 -- here. It writes and reads nothing itself; spec/store/formats_spec.lua compares it with the code, and pins the bytes.
 
-local schema = require "cunnekt.store.schema"
+local core = require "cunnekt.core"
 local status = require "cunnekt.provider.status"
 
 local formats = {}
 
----The version of the tables, in `PRAGMA user_version`. What each column holds is said in store/schema.lua.
-formats.schema_version = schema.version
+---The version of the store. What each column holds is said in src/store/sqlite/sql/schema.sql.
+formats.schema_version = core.store_version
 
 -- ---- events: event.body, dead.body, kept.bodies, and journals -------------------------------------------------------
 
@@ -52,7 +52,7 @@ formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
 formats.handler_args = { "bodies", "track" }
----What a dialog waits for. `due` is read by SQL, too (store/statements.lua, resume_dues).
+---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
 formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
 ---Why a dialog was set aside.
 formats.broken = { "message", "step", "was", "is_now", "seq" }

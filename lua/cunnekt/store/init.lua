@@ -1,98 +1,386 @@
 -- SPDX-License-Identifier: MIT
--- The store: persistent events, conversations, values, messages, dialogs and jobs, as methods in the engine's terms. Each
--- change is one request to the database's thread (src/store), which commits all queued requests together. The only Lua code
--- with SQL is in this folder.
+-- The store: what must survive. It speaks in the verbs of the seam (src/store/store.h) and knows neither tables nor SQL. What
+-- it adds to the core's face: errors, waiting, retries of what must not be lost, ids, and the cache of conversations. How
+-- rows read as Lua values is in records.lua; what is asked of them in dialogs.lua, messages.lua, recovery.lua and lists.lua.
 
-local admission = require "cunnekt.store.admission"
-local cache = require "cunnekt.base.cache"
 local clock = require "cunnekt.time.clock"
+local conversations = require "cunnekt.store.conversations"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local ids = require "cunnekt.store.ids"
+local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local retry = require "cunnekt.provider.retry"
-local schema = require "cunnekt.store.schema"
-local statements = require "cunnekt.store.statements"
 local task = require "cunnekt.base.task"
+local units = require "cunnekt.time.units"
 
 local store = {}
 
+---@class cunnekt.open_store
+---@field is_kept boolean whether it survives the process
+---@field version integer? of a store that is only read; 0: there is nothing in it yet
 local store_methods = {}
-local store_mt = { __index = store_methods, __name = "cunnekt.store" }
+local store_mt = { __index = store_methods, __name = "cunnekt.open_store" }
 
--- Maximum of cached conversations.
-local cached_conversations = 10000
+-- Per call, so that commits never wait long behind one: a webhook of 3 MB may have tens of thousands of events.
+local max_events, max_repairs = 1000, 200
+-- A day longer than webhooks are repeated; statuses do not arrive later either.
+local days_seen = limits.webhook_days + 1
 
-for _, part in ipairs { "events", "turns", "messages", "dialogs", "jobs", "queries", "dialog_queries", "repair", "sweep" } do
-  for name, method in pairs(require("cunnekt.store." .. part)) do
-    store_methods[name] = method
+-- ---- calls -----------------------------------------------------------------------------------------------------------
+
+local function error_of(message, code)
+  if code == "conflict" then
+    return errors.new("conflict", message)
   end
-end
-
--- ---- the database ------------------------------------------------------------------------------------------------
-
-local function store_error(message, code)
   return errors.new("store", message, { code = code })
 end
 
--- Errors of the disk, not of the request. While they last, webhooks are answered 503, and nothing is lost.
+-- Errors of the disk, not of the call. While they last, webhooks are answered 503, and nothing is lost.
 local is_disk_error = { full = true, io = true, read_only = true, corrupt = true, moved = true }
 
--- Logs when the database becomes unwritable, and when it can be written again.
-local function log_health(self, results, problem, code)
-  if results and self._is_failing then
-    self._is_failing = false
-    log.info("the store can write again")
-  elseif not results and is_disk_error[code] and not self._is_failing then
-    self._is_failing = true
-    log.error("the store cannot write: %s; webhooks are answered 503 until it can", problem)
-  end
-end
-
----Sends a request to the database; calls back after its commit.
----@param request table[] list of statements, see core.store_open
----@param done fun(results: table|boolean|nil, err: cunnekt.error?)
-function store_methods:_start(request, done)
-  if self._is_closed then
-    return done(nil, store_error("the store is closed", "closed"))
-  end
-  local is_taken, message = self._db:run(request, function(results, problem, code)
-    log_health(self, results, problem, code)
-    done(results, not results and store_error(problem, code) or nil)
-  end)
-  if not is_taken then
-    done(nil, store_error(message, "busy"))
-  end
-end
-
----Runs a request and waits for its commit.
----@param request table[]
----@return table|boolean|nil results
----@return cunnekt.error? err kind store
-function store_methods:_run(request)
-  return task.await(function(done)
-    self:_start(request, done)
-  end)
-end
-
----Retries a request until it is committed: for what has already happened, which must not be lost.
----@param request table[]
----@param done? fun() called after the commit
-function store_methods:_run_until_committed(request, done)
-  local function try()
-    if self._is_closed then
-      return
+-- Makes the error of a call that failed. Logs when the store becomes unwritable and, called without a message, when it can
+-- be written again.
+local function on_failure(self, message, code)
+  if not message then
+    if self._is_failing then
+      self._is_failing = false
+      log.info("the store can write again")
     end
-    self:_start(request, function(results, err)
-      if not results and not self._is_closed then
-        log.warn("the store cannot write (%s); retrying", err.message)
-        clock.after(retry.store, try)
-      elseif results and done then
-        done()
+    return nil
+  elseif is_disk_error[code] and not self._is_failing then
+    self._is_failing = true
+    log.error("the store cannot write: %s; webhooks are answered 503 until it can", message)
+  end
+  return error_of(message, code)
+end
+
+---Starts a verb of the seam; calls back after its commit.
+---@param verb string
+---@param request table the verb's struct in src/store/store.h; `now` is the clock's unless it is given
+---@param done fun(ok: boolean?, err: cunnekt.error?)
+function store_methods:start(verb, request, done)
+  local is_taken, message, code = self._db[verb](self._db, request, done)
+  if not is_taken then
+    done(nil, error_of(message, code))
+  end
+end
+
+---Runs a verb of the seam and waits for its commit.
+---@param verb string
+---@param request table as in `start`
+---@return boolean? ok
+---@return cunnekt.error? err kind store or conflict
+function store_methods:call(verb, request)
+  return task.await(function(done)
+    self:start(verb, request, done)
+  end)
+end
+
+---Retries a verb until it is committed: for what has already happened, which must not be lost.
+---@param verb string
+---@param request table as in `start`
+---@param done? fun(err: cunnekt.error?) called after the commit; `err`: a conflict, which no retry would change
+function store_methods:persist(verb, request, done)
+  local function on_done(is_ok, err)
+    if is_ok or err.kind == "conflict" then
+      return done and done(err)
+    elseif not self._is_closed then
+      log.warn("the store cannot write (%s); retrying", err.message)
+      clock.after(retry.store, function()
+        self:start(verb, request, on_done)
+      end)
+    end
+  end
+  self:start(verb, request, on_done)
+end
+
+-- Calls `query` or `repair` of the core, and waits.
+local function ask(self, method, what, parameters)
+  return task.await(function(done)
+    local is_taken, message, code = self._db[method](self._db, what, parameters, done)
+    if not is_taken then
+      done(nil, error_of(message, code))
+    end
+  end)
+end
+
+---The rows of a question. Waits.
+---@param what string its name in src/store/sqlite/sql
+---@param parameters? table<string, any>
+---@return table[]? rows by column
+---@return cunnekt.error? err kind store
+function store_methods:query(what, parameters)
+  return ask(self, "query", what, parameters or {})
+end
+
+---Like `query`, but raises the error.
+---@param what string
+---@param parameters? table<string, any>
+---@return table[] rows
+function store_methods:read(what, parameters)
+  local rows, err = self:query(what, parameters)
+  return rows or error(err, 0)
+end
+
+---Repairs rows by their ids. Waits.
+---@param what string the repair's name in src/store/sqlite/sql
+---@param request {ids: integer[], [string]: any} and its parameters
+---@return integer[]? changed those of the ids that it was done to
+---@return cunnekt.error? err kind store
+function store_methods:repair(what, request)
+  local changed = {}
+  for first = 1, #request.ids, max_repairs do
+    local some = {}
+    for name, value in pairs(request) do
+      some[name] = value
+    end
+    some.ids = table.move(request.ids, first, math.min(first + max_repairs - 1, #request.ids), 1, {})
+    local list, err = ask(self, "repair", what, some)
+    if not list then
+      return nil, err
+    end
+    table.move(list, 1, #list, #changed + 1, changed)
+  end
+  return changed
+end
+
+---A new id of a message or a dialog; the store names events itself. Waits now and then; raises a cunnekt.error of kind store
+---when the store can reserve none.
+---@return integer
+function store_methods:next_id()
+  local id, err = self._ids:next()
+  return id or error(err, 0)
+end
+
+-- ---- events ----------------------------------------------------------------------------------------------------------
+
+-- What of some events is new, in the conversations where it belongs.
+local function fresh_of(self, events)
+  local fresh = {}
+  for _, event in ipairs(events) do
+    event.contact = event.conversation or event.contact
+    if event.is_fresh then
+      fresh[#fresh + 1] = event
+    end
+  end
+  if not self._conversations.cache.is_empty then
+    self._conversations:note_inbound(fresh)
+  end
+  return fresh
+end
+
+---Stores events; calls back after the commit.
+---@param records cunnekt.inbox.record[]
+---@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that are not duplicates
+function store_methods:accept(records, done)
+  if #records == 0 then
+    return done {}
+  elseif #records <= max_events then
+    return self:start("accept", { events = records }, function(is_ok, err)
+      done(is_ok and fresh_of(self, records) or {}, err)
+    end)
+  end
+  local fresh, missing, failure = {}, math.ceil(#records / max_events), nil
+  for first = 1, #records, max_events do
+    local some = table.move(records, first, math.min(first + max_events - 1, #records), 1, {})
+    self:accept(some, function(its_fresh, err)
+      failure = failure or err
+      table.move(its_fresh, 1, #its_fresh, #fresh + 1, fresh)
+      missing = missing - 1
+      if missing == 0 then
+        -- Stored events are handled even if others failed: the sender repeats the webhook, and they are duplicates then.
+        done(fresh, failure)
       end
     end)
   end
-  try()
 end
+
+---Stores an own event. Waits.
+---@param record cunnekt.inbox.record
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function store_methods:put_own(record)
+  return self:call("accept", { events = { record } })
+end
+
+---The body of a stored event. Waits.
+---@param id integer
+---@return string? body nil when it was dropped
+---@return cunnekt.error? err kind store
+function store_methods:event_body(id)
+  local rows, err = self:query("event_body", { id = id })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and rows[1].body
+end
+
+---Stores the number of an event's attempts.
+---@param record cunnekt.inbox.record
+function store_methods:note_attempt(record)
+  self:persist("note_attempt", { event = record.id, attempts = record.attempts })
+end
+
+---Makes an event and the texts joined to it dead letters.
+---@param record cunnekt.inbox.record
+---@param err cunnekt.error
+function store_methods:bury(record, err)
+  local events = { record.id }
+  for i, other in ipairs(record.joined or {}) do
+    events[i + 1] = other.id
+  end
+  self:persist("bury", { events = events, error = tostring(err.traceback or err), attempts = record.attempts })
+end
+
+---Stores the events of timers that are due, unless a timer is gone meanwhile. Waits.
+---@param timers table[] struct cnk_timer
+---@return cunnekt.inbox.record[]? records those that were stored
+---@return cunnekt.error? err kind store
+function store_methods:fire(timers)
+  if #timers == 0 then
+    return {}
+  end
+  local ok, err = self:call("fire", { timers = timers })
+  if not ok then
+    return nil, err
+  end
+  local fresh = {}
+  for _, timer in ipairs(timers) do
+    fresh[#fresh + 1] = timer.event and timer.event.is_fresh and timer.event or nil
+  end
+  return fresh
+end
+
+-- ---- turns -----------------------------------------------------------------------------------------------------------
+
+---Commits a turn in one transaction. Waits.
+---@param turn table struct cnk_turn
+---@return boolean? ok
+---@return cunnekt.error? err kind store or conflict
+function store_methods:commit_turn(turn)
+  local known, writes_state = self._conversations, turn.states ~= nil and turn.states[1] ~= nil
+  if writes_state then
+    known:begin(turn)
+  end
+  local ok, err = self:call("commit_turn", turn)
+  -- It is empty as long as no handler has loaded a state.
+  if writes_state or not known.cache.is_empty then
+    known:finish(turn, err)
+  end
+  return ok, err
+end
+
+---A conversation, from the cache where possible. Waits; raises a cunnekt.error when the store cannot be read.
+---@param contact string
+---@return cunnekt.store.conversation
+function store_methods:conversation(contact)
+  local known = self._conversations:find(contact)
+  if known then
+    return known
+  end
+  local row = self:read("conversation", { contact = contact })[1]
+  local found = row or { version = 0 }
+  return self._conversations:keep(contact, {
+    state = found.state,
+    version = found.version,
+    last_inbound = found.last_inbound,
+    is_paused = found.paused == 1,
+  })
+end
+
+---A shared value, as JSON. Waits and raises like `conversation`.
+---@param key string
+---@return string? text
+---@return integer version 0: there is none
+function store_methods:value(key)
+  local row = self:read("value", { key = key })[1]
+  if not row then
+    return nil, 0
+  end
+  return row.value, row.version
+end
+
+-- ---- messages --------------------------------------------------------------------------------------------------------
+
+---Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain. Waits.
+---@param row cunnekt.outbox.row
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function store_methods:mark_sending(row)
+  return self:call("mark_sending", { messages = { { id = row.id, attempts = row.attempts } } })
+end
+
+---Stores what became of messages.
+---@param outcomes table[] struct cnk_outcome; see records.outcome
+---@param done? fun() called after the commit
+function store_methods:settle(outcomes, done)
+  self:persist("settle", { outcomes = outcomes }, done)
+end
+
+-- ---- the whole -------------------------------------------------------------------------------------------------------
+
+---Deletes some old rows: one small step, so that no commit waits long behind it. Waits.
+---@param keep_days integer days to keep dead letters, undelivered messages and broken dialogs
+---@param now number seconds since 1970; a time that has certainly come, see time/wall_clock.lua
+---@return boolean? is_done the whole store was scanned; nil when the store cannot be written
+---@return cunnekt.error? err kind store
+function store_methods:sweep(keep_days, now)
+  local step = self._sweep or { stage = 0, at = 0 }
+  step.day, step.before = now - days_seen * units.day, now - keep_days * units.day
+  local ok, err = self:call("sweep", step)
+  if not ok then
+    return nil, err
+  end
+  self._sweep = not step.is_done and step or nil
+  return step.is_done
+end
+
+---Copies a consistent snapshot of the store to a file while it is in use. The file appears when it is complete. Waits.
+---@param path string
+---@return boolean? ok
+---@return cunnekt.error? err kind store
+function store_methods:backup(path)
+  local ok, message, code = task.await(function(done)
+    local is_taken, problem = self._db:backup(path, done)
+    if not is_taken then
+      done(nil, problem, "busy")
+    end
+  end)
+  if not ok then
+    return nil, error_of(message, code)
+  end
+  return true
+end
+
+---Whether the store can be written now; cheap.
+---@return boolean
+---@return string? problem why not
+function store_methods:is_writable()
+  if self._is_closed then
+    return false, "it is closed"
+  end
+  return self._db:is_writable()
+end
+
+---Statistics of the store's thread; see core.store_open.
+---@return table<string, integer|boolean>
+function store_methods:stats()
+  return self._db:stats()
+end
+
+---Commits what is queued, and closes the store. Waits.
+function store_methods:close()
+  if self._is_closed then
+    return
+  end
+  self._is_closed = true
+  task.await(function(done)
+    self._db:close(done)
+  end)
+end
+
+-- ---- opening ---------------------------------------------------------------------------------------------------------
 
 ---The file of a store's URL.
 ---@param url string "sqlite:FILE" or "memory:"
@@ -111,167 +399,52 @@ function store.path(url)
   return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
 end
 
--- What the open database says of itself: also what only its log holds.
-local function read_identity(self)
-  local results, err = self:_run {
-    { "PRAGMA application_id", want = "rows" },
-    { "PRAGMA user_version", want = "rows" },
-    {
-      [[SELECT group_concat(name, char(10)) FROM sqlite_schema
-          WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\']],
-      want = "rows",
-    },
-  }
-  if not results then
+local function open(url, options)
+  local path, err = store.path(url)
+  if not path then
     return nil, err
   end
-  local found = { application_id = results[1][1][1], user_version = results[2][1][1] }
-  -- Whoever adds a table to a database of ours may.
-  if found.application_id ~= schema.application_id or found.user_version == 0 then
-    found.tables = results[3][1][1] or ""
+  local db, message = core.store_open(url, options)
+  if not db then
+    return nil, error_of(message)
   end
-  return found
-end
-
-local function migrate(self)
-  local found, err = read_identity(self)
-  if not found then
-    return nil, err
-  end
-  local is_marked = found.application_id == schema.application_id
-  local version, problem = admission.judge(self._path, found)
-  if not version then
-    return nil, store_error(problem)
-  end
-  local request = { not is_marked and { ("PRAGMA application_id = %d"):format(schema.application_id) } or nil }
-  for _, sql in ipairs(schema.upgrade(version)) do
-    request[#request + 1] = { sql }
-  end
-  if #request == 0 then
-    return true
-  end
-  return self:_run(request)
-end
-
--- New ids continue from the highest in the database.
-local function read_counters(self)
-  local results, err = self:_run { { statements.counters, want = "rows" } }
-  if not results then
-    return nil, err
-  end
-  self._seq, self._outbox_id, self._dialog_id = table.unpack(results[1][1])
-  return true
+  local self = setmetatable({
+    is_kept = path ~= ":memory:",
+    _db = db,
+    _conversations = conversations.new(),
+  }, store_mt)
+  db:on_failure(function(problem, code)
+    return on_failure(self, problem, code)
+  end)
+  self._ids = ids.new(function(count, done)
+    local request = { count = count }
+    self:start("reserve_ids", request, function(is_ok, problem)
+      done(is_ok and request.first or nil, problem)
+    end)
+  end)
+  return self
 end
 
 ---Opens a store, and migrates an older one. Waits.
 ---@param url string "sqlite:FILE" or "memory:"
----@param options? table for tests: vfs, synchronous
----@return table? store
+---@param options? table for tests; see core.store_open
+---@return cunnekt.open_store? store
 ---@return cunnekt.error? err kind store or invalid
 function store.open(url, options)
-  local path, err = store.path(url)
-  if not path then
-    return nil, err
-  end
-  if path ~= ":memory:" then
-    local version, problem = admission.look(path)
-    if not version then
-      return nil, store_error(problem)
-    end
-  end
-  local db, message = core.store_open(path, options)
-  if not db then
-    return nil, store_error(message)
-  end
-  local self = setmetatable({
-    _path = path,
-    is_kept = path ~= ":memory:", -- whether it survives the process
-    _db = db,
-    _conversations = cache.new(cached_conversations),
-    _writing = {}, -- contact → running commits that write its state
-  }, store_mt)
-  for _, step in ipairs { migrate, read_counters } do
-    local ok, problem = step(self)
-    if not ok then
-      self:close() -- waits: who tries again must not find it open
-      return nil, problem
-    end
-  end
-  self._sql = statements.prepare(db)
-  -- The first digest initialises libcrypto, which does not survive a lack of memory later.
-  core.hash_halves ""
-  return self
+  return open(url, options)
 end
 
 ---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.
----Only queries that its version understands can be run. Waits for the disk.
+---Only questions that its version understands can be asked. Waits for the disk.
 ---@param url string of one that exists
----@return table? store with the field `version`; 0: there is nothing in it yet
+---@return cunnekt.open_store? store with the field `version`
 ---@return cunnekt.error? err kind store or invalid
 function store.open_read_only(url)
-  local path, err = store.path(url)
-  if not path then
-    return nil, err
+  local self, err = open(url, { read_only = true })
+  if self then
+    self.version = self._db:version()
   end
-  local found, problem = core.store_peek(path)
-  local db
-  if found then
-    db, problem = core.store_open(path, { read_only = true })
-  end
-  if not db then
-    return nil, store_error(problem)
-  end
-  local self = setmetatable({ is_kept = true, _db = db, _path = path }, store_mt)
-  found, err = read_identity(self)
-  if found then
-    self.version, problem = admission.judge(path, found)
-  end
-  if self.version then
-    return self
-  end
-  self:close()
-  return nil, err or store_error(problem)
-end
-
----Whether the database can be written now; cheap.
----@return boolean
----@return string? problem why not
-function store_methods:is_writable()
-  if self._is_closed then
-    return false, "it is closed"
-  end
-  return self._db:is_writable()
-end
-
----Statistics of the database's thread; see core.store_open.
----@return table<string, integer|boolean>
-function store_methods:stats()
-  return self._db:stats()
-end
-
----A new outbox id.
----@return integer
-function store_methods:next_outbox_id()
-  self._outbox_id = self._outbox_id + 1
-  return self._outbox_id
-end
-
----A new run id.
----@return integer
-function store_methods:next_dialog_id()
-  self._dialog_id = self._dialog_id + 1
-  return self._dialog_id
-end
-
----Commits queued requests and closes the database.
-function store_methods:close()
-  if self._is_closed then
-    return
-  end
-  self._is_closed = true
-  task.await(function(done)
-    self._db:close(done)
-  end)
+  return self, err
 end
 
 return store

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Ways to break a promise on purpose, for the negative controls: a test that cannot see these is worth nothing. They
--- reach into a bot's parts from its script; the program itself has no such switches.
+-- Ways to break a promise on purpose, for the negative controls: a test that cannot see these is worth nothing. These
+-- reach into a bot's parts from its script. Those of the store are in src/store/breaking, in a build of the host of their own.
+-- The program itself has no such switches.
 
 local inside = require("cunnekt.service").of
 
@@ -17,46 +18,11 @@ end
 
 local ways = {}
 
--- 200 as soon as the event is in memory.
-function ways.acknowledge_early(service)
-  local accept = service.inbox.accept
-  function service.inbox.accept(self, events, body, done)
-    done()
-    accept(self, events, body, function() end)
-  end
-end
-
--- Every copy of an event is a new one.
-function ways.no_dedupe()
-  require("cunnekt.provider.webhook").dedupe_key = function()
-    return nil
-  end
-end
-
--- A message counts as being sent only once its answer is there.
-function ways.mark_late(service)
-  function service.outbox.mark() end
-  function service.store.mark_sending()
-    return true
-  end
-end
-
--- State and messages are committed first, and in a second transaction that the event is done.
-function ways.split_turn(service)
-  local commit = service.store.commit
-  function service.store.commit(self, change)
-    local first, second = {}, { record = change.record }
-    for name, value in pairs(change) do
-      first[name] = name ~= "record" and value or nil
-      second[name] = second[name] or name ~= "run" and type(value) == "table" and {} or nil
-    end
-    local ok, err = commit(self, first)
-    if not ok or not change.record then
-      return ok, err
-    end
-    return commit(self, second)
-  end
-end
+-- What the store breaks by itself; `resend` is an option of the bot.
+local elsewhere = {
+  acknowledge_early = true, no_dedupe = true, no_versions = true, mark_late = true, split_turn = true, forget_unknown = true,
+  deaf_to_failures = true, forget_the_rest = true, resend = true,
+}
 
 -- Each event has a lane of its own, so those of one customer overtake each other.
 function ways.no_order(service)
@@ -71,24 +37,6 @@ function ways.no_order(service)
   function lanes._run(record, done)
     require("cunnekt.time.clock").after(math.random() * 0.01, function()
       run(record, done)
-    end)
-  end
-end
-
--- A message whose outcome is unknown is taken for accepted.
-function ways.forget_unknown(service)
-  local settle = service.store.settle
-  function service.store.settle(self, row, state, ...)
-    settle(self, row, state == "unknown" and "accepted" or state, ...)
-  end
-end
-
--- What the store says of a failed commit is not heard.
-function ways.deaf_to_failures(service)
-  local accept = service.store.accept
-  function service.store.accept(self, records, done)
-    accept(self, records, function(fresh, err)
-      done(err and records or fresh)
     end)
   end
 end
@@ -118,14 +66,6 @@ function ways.few_connections()
   end
 end
 
--- Only the first events that wait are recovered at a start.
-function ways.forget_the_rest(service)
-  local pending = service.store.pending
-  function service.store.pending(self)
-    return table.move(assert(pending(self)), 1, 1000, 1, {})
-  end
-end
-
 -- Something small of each event is kept for ever.
 function ways.leak(service)
   local kept, lanes = {}, service.inbox._lanes
@@ -145,7 +85,7 @@ end
 ---@param bot cunnekt.bot
 function breakage.apply(bot)
   for name in pairs(chosen) do
-    if name ~= "resend" then
+    if not elsewhere[name] then
       assert(ways[name], name)(inside(bot))
     end
   end

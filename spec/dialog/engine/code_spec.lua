@@ -145,8 +145,9 @@ describe("an old script", function()
       scope = { bot = bot },
       old_scripts = {},
       store = {
-        code = function(_, key)
-          return stored[key]
+        read = function(_, what, parameters)
+          assert.equal("script", what)
+          return { { source = stored[parameters.digest] } }
         end,
       },
     }

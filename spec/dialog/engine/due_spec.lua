@@ -6,6 +6,7 @@ local core = require "cunnekt.core"
 local due = require "cunnekt.dialog.engine.due"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local record_of = require "cunnekt.engine.record"
+local records = require "cunnekt.store.records"
 local rig = require "spec.support.rigs.store_rig"
 
 local now, year = 1700000000, 365 * 86400
@@ -19,7 +20,7 @@ describe("the timers of dialogs", function()
       on_turn = function(record, done)
         local event = record_of.read_body(record.body)
         told[#told + 1] = event
-        assert(it_.store:commit(rig.change { record = record }))
+        assert(it_.store:commit_turn { event = record.id })
         done()
       end,
     }
@@ -35,7 +36,7 @@ describe("the timers of dialogs", function()
   -- A stored dialog that waits until then.
   local function waiting(at, contact)
     local its_run = rig.run_of(it_.store, { contact = contact, waiting = { due = at, n = 4 } })
-    assert(it_.store:commit(rig.change { run = its_run }))
+    assert(it_.store:commit_turn { run = records.dialog_change(its_run) })
     return its_run.id
   end
 
@@ -115,13 +116,12 @@ describe("the timers of dialogs", function()
   it("look again a second later when the store cannot be read, and say so", function()
     waiting(now + 10)
     its_due:check_at(now + 10)
-    local take_due = it_.store.take_due
-    it_.store.take_due = function()
+    it_.store.fire = function()
       error "no disk"
     end
     pass(10)
     assert.matches("the timers of dialogs could not be checked: .*no disk", it_.lines[1])
-    it_.store.take_due = take_due
+    it_.store.fire = nil
     pass(1)
     assert.equal(1, count())
   end)

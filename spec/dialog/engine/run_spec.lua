@@ -7,7 +7,9 @@ local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"
+local recovery = require "cunnekt.store.recovery"
 local run = require "cunnekt.dialog.engine.run"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 
 local function never()
@@ -44,7 +46,7 @@ describe("a run", function()
   end)
 
   local function new(fields)
-    local all = { id = it_.store:next_dialog_id(), name = "it", contact = "1:2", at = clock.now(), is_dialog = true, owner = owner }
+    local all = { id = it_.store:next_id(), name = "it", contact = "1:2", at = clock.now(), is_dialog = true, owner = owner }
     for name, value in pairs(fields or {}) do
       all[name] = value
     end
@@ -314,7 +316,7 @@ describe("a run", function()
     must(new(), function(its_turn)
       step(its_turn.run, "get", "a")
     end)
-    assert.equal(0, it_.store:count_dialogs())
+    assert.equal(0, stored_dialogs.count(it_.store))
   end)
 
   it("that waits is stored with its journal, and ends with it", function()
@@ -324,10 +326,10 @@ describe("a run", function()
       current.waiting = { types = { text = true }, n = 2 }
     end)
     assert.are.same({ true, 1, current }, { current.is_stored, current.stored_n, owner.committed })
-    assert.equal('get "a"', it_.store:steps_of(current.id)[1].mark)
+    assert.equal('get "a"', stored_dialogs.journal(it_.store, current.id)[1].mark)
     current.waiting = nil
     must(current, function() end)
-    assert.are.same({ 0, {} }, { it_.store:count_dialogs(), it_.store:steps_of(current.id) })
+    assert.are.same({ 0, {} }, { stored_dialogs.count(it_.store), stored_dialogs.journal(it_.store, current.id) })
   end)
 
   it("commits after a call that must not be asked for again, once it may have to be rebuilt", function()
@@ -336,7 +338,7 @@ describe("a run", function()
       current:step("http", "x", function()
         return 1
       end, { commits = true })
-      is_there = it_.store:steps_of(current.id)[1] ~= nil
+      is_there = stored_dialogs.journal(it_.store, current.id)[1] ~= nil
     end)
     assert.is_true(is_there)
     -- A handler may never have to be rebuilt.
@@ -346,7 +348,7 @@ describe("a run", function()
         return 1
       end, { commits = true })
     end)
-    assert.are.same({}, it_.store:steps_of(handler.id))
+    assert.are.same({}, stored_dialogs.journal(it_.store, handler.id))
   end)
 
   it("leaves an event in the place of its own that continues it, after a commit in the middle", function()
@@ -356,11 +358,11 @@ describe("a run", function()
     it_:turn(record, function(its_turn)
       task.running().run, its_turn.run = current, current
       its_turn:commit_more()
-      body = it_.store:event_body(record.seq)
+      body = it_.store:event_body(record.id)
     end)
     local event = record_of.read_body(body)
     assert.are.same({ "dialog_resume", current.id, current.seed }, { event.status, event.run, event.seed })
-    assert.are.same({}, it_.store:pending())
+    assert.are.same({}, recovery.events(it_.store))
   end)
 
   it("that did what cannot be done again cannot wait", function()

@@ -7,6 +7,7 @@ local database = require "spec.support.database"
 local power_loss = require "spec.crash.power_loss"
 local process = require "spec.support.process"
 local recorder = require "recorder"
+local seam_rig = require "spec.support.rigs.seam_rig"
 
 local points = 200
 
@@ -65,22 +66,22 @@ describe("a failing disk", function()
     return db or assert(database.open(options))
   end
 
-  -- Runs a job again until it succeeds, as its owner would.
-  local function insist(db, job)
+  -- Puts a value, again until it succeeds, as its owner would.
+  local function insist(db, n, size)
     for _ = 1, 20 do
-      local ok, message = db:run(job)
+      local ok, message = database.put(db, n, size)
       if ok then
         return
       end
       assert.is_string(message)
     end
-    error "a job failed again and again"
+    error "a call failed again and again"
   end
 
   local function expect_all(path, count)
     assert.same({ { "ok" } }, recorder.query(path, "PRAGMA integrity_check"))
-    assert.same({ { count, count } }, recorder.query(path, "SELECT count(*), count(DISTINCT n) FROM item"))
-    assert.same({ { count } }, recorder.query(path, "SELECT n FROM total"))
+    assert.same({ { count } }, recorder.query(path, "SELECT count(*) FROM value WHERE key > CAST('item' AS BLOB) AND key < CAST('j' AS BLOB)"))
+    assert.same({ { tostring(count) } }, recorder.query(path, "SELECT value FROM value WHERE key = CAST('total' AS BLOB)"))
   end
 
   local function work_with(faults, name)
@@ -89,19 +90,15 @@ describe("a failing disk", function()
     recorder.begin()
     recorder.faults(faults)
     local db = open(path)
-    insist(db, {
-      { "CREATE TABLE item (n INTEGER PRIMARY KEY, body BLOB)" }, { "CREATE TABLE total (n)" },
-      { "INSERT INTO total VALUES (0)" },
-    })
     for n = 1, 30 do
-      insist(db, { { "INSERT INTO item VALUES (?, zeroblob(?))", n, n * 50 }, { "UPDATE total SET n = n + 1" } })
+      insist(db, n, n * 50)
     end
     -- What was acknowledged is on the disk now, whatever failed on the way.
     os.execute("mkdir " .. image)
     recorder.imager(1):write(recorder.count(), "nothing", 1, image)
     expect_all(("%s/%s.db"):format(image, name), 30)
     process.wait_until("the store to recover", function()
-      return db.store:is_writable()
+      return db.db:is_writable()
     end)
     local failed, seen = recorder.failed()
     recorder.faults {}
@@ -128,40 +125,39 @@ describe("a failing disk", function()
 
   it("for a while is not writable for that while", function()
     local db = open(folder.path .. "/while.db")
-    insist(db, { { "CREATE TABLE item (n INTEGER PRIMARY KEY)" } })
     recorder.faults { write = true, after = 1, times = 1000000, code = "full" }
-    local ok, message, code = db:run { { "INSERT INTO item VALUES (1)" } }
-    assert.same({ nil, "database or disk is full", "full" }, { ok, message, code })
-    assert.is_false(db.store:is_writable())
-    assert.equal(0, db:value "SELECT count(*) FROM item")
+    assert.same({ nil, "database or disk is full", "full" }, { database.put(db, 1) })
+    assert.is_false(db.db:is_writable())
+    assert.equal(0, db:counts().values)
     process.wait_until("a probe", function()
-      return db.store:stats().probes > 0
+      return db.db:stats().probes > 0
     end)
-    assert.is_false(db.store:is_writable())
+    assert.is_false(db.db:is_writable())
     recorder.faults {}
     process.wait_until("the store to recover", function()
-      return db.store:is_writable()
+      return db.db:is_writable()
     end)
-    insist(db, { { "INSERT INTO item VALUES (1)" } })
+    insist(db, 1)
     db:close()
     assert.is_false(core.step(false))
   end)
 
-  it("keeps the other jobs of a batch whole when all of them fail", function()
-    local db = open(folder.path .. "/batch.db")
-    insist(db, { { "CREATE TABLE item (n INTEGER PRIMARY KEY)" } })
+  it("keeps the other calls of a batch whole when all of them fail", function()
+    -- No checkpoint is under way: the next sync is that of the commit.
+    local db = assert(database.open { path = folder.path .. "/batch.db", vfs = "recorder" })
+    insist(db, 0)
     recorder.faults { sync = true, after = 1, code = "io" }
     local outcomes = {}
     for n = 1, 50 do
-      db.store:run({ { "INSERT INTO item VALUES (?)", n } }, function(ok, _, code)
+      db.db:commit_turn({ now = n, values = { { key = "v" .. n, value = "1" } } }, function(ok, _, code)
         outcomes[n] = ok or code
       end)
     end
-    while #outcomes < 50 do
-      core.step(true)
-    end
+    seam_rig.wait(function()
+      return #outcomes == 50
+    end)
     for n = 1, 50 do
-      local is_there = db:value("SELECT count(*) FROM item WHERE n = ?", n) == 1
+      local is_there = db:value("v" .. n).value == "1"
       assert.equal(is_there and true or "io", outcomes[n])
     end
     assert.equal("io", outcomes[1])

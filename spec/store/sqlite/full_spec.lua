@@ -3,8 +3,9 @@
 -- the store refused everything until it was started again, though all of the log had been copied into the database.
 
 local core = require "cunnekt.core"
+local database = require "spec.support.database"
 local process = require "spec.support.process"
-local task = require "cunnekt.base.task"
+local seam_rig = require "spec.support.rigs.seam_rig"
 
 -- A file system of 3 MB, where this user may mount one; the log restarts at 32 MB.
 local function small_disk()
@@ -25,31 +26,25 @@ describe("a disk that the log has filled", function()
         os.execute(("umount -l '%s'"):format(folder.path))
       end,
     })
-    local store = assert(core.store_open(folder.path .. "/full.db", {}))
-
-    local function run(request)
-      return task.await(function(done)
-        store:run(request, done)
-      end)
-    end
-
-    assert(run { { "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)" } })
+    local db = assert(database.open { path = folder.path .. "/full.db" })
     -- The same row again and again: the database stays small, the log grows.
     local body, has_been_full, written_since = ("x"):rep(20000), false, 0
     local deadline = core.real_monotonic() + 20
     while written_since < 300 do
-      local ok = run { { "INSERT OR REPLACE INTO t (id, body) VALUES (1, ?)", body } }
+      local ok = db:try_turn { values = { { key = "a", value = body } } }
       has_been_full = has_been_full or not ok
       written_since = written_since + (ok and has_been_full and 1 or 0)
       assert(core.real_monotonic() < deadline, ("%d writes after the disk was full"):format(written_since))
       if not ok then
-        task.await(function(done)
-          core.real_timer(0.01, done)
+        local is_over
+        core.real_timer(0.01, function()
+          is_over = true
+        end)
+        seam_rig.wait(function()
+          return is_over
         end)
       end
     end
-    task.await(function(done)
-      store:close(done)
-    end)
+    db:close()
   end)
 end)

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Jobs that come at the moment at which the writer's thread is about to do something else.
+-- Calls that come at the moment at which the store's thread is about to do something else.
 
 local process = require "spec.support.process"
 
--- One job after the other, each when the thread has just become idle and is about to look after its log: its timed wait
+-- One call after the other, each when the thread has just become idle and is about to look after its log: its timed wait
 -- is over, and it does not have the mutex yet. Says how many were answered.
 local script = [[
 local core = require "cunnekt.core"
 local path = ...
-local store = assert(core.store_open(path, { wal_pages = 20 }))
+local store = assert(core.store_open("sqlite:" .. path, { wal_pages = 20 }))
 local answered = 0
 
 local function wait(seconds, is_over)
@@ -26,9 +26,9 @@ local function never()
   return false
 end
 
-local function add(sql)
+local function put(n)
   local is_done = false
-  store:run({ { sql } }, function(ok, message)
+  store:commit_turn({ now = n, values = { { key = "v" .. n, value = ("x"):rep(30000) } } }, function(ok, message)
     assert(ok, message)
     answered, is_done = answered + 1, true
   end)
@@ -37,9 +37,9 @@ local function add(sql)
   end)
 end
 
-add "CREATE TABLE item (body BLOB)"
-for _ = 1, 8 do
-  add "INSERT INTO item VALUES (zeroblob(30000))"
+put(0)
+for n = 1, 8 do
+  put(n)
   wait(0.07, never)
 end
 print(answered)
@@ -47,9 +47,9 @@ os.exit(true, false)
 ]]
 
 describe("the store's thread", function()
-  -- A tick used to take the queue along and to drop it. A job that came between the end of the wait and the mutex was
+  -- A tick used to take the queue along and to drop it. A call that came between the end of the wait and the mutex was
   -- never answered: its webhook hung, and its conversation stood still until the next start.
-  it("loses no job that comes as it becomes idle", function()
+  it("loses no call that comes as it becomes idle", function()
     local late_waker = assert(package.searchpath("late_waker", package.cpath), "late_waker.so is not on the path of C modules")
     local folder = process.folder()
     local path = process.write(folder.path .. "/script.lua", script)

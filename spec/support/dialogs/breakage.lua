@@ -3,56 +3,53 @@
 
 local inside = require("cunnekt.service").of
 local task = require "cunnekt.base.task"
-local turns = require "cunnekt.store.turns"
 
 local breakage = {}
 
-local parts_of_change = { "states", "watches", "pauses", "jobs", "values", "sends", "cuts", "ends", "kept", "taken", "own_events" }
-
 ---For lives.new: puts something in the place of the store's commit in each life.
----@param commit fun(self: table, change: table)
+---@param commit fun(commit_turn: function, store: table, turn: table)
 ---@return fun(all: table) prepare
 function breakage.with_commit(commit)
   return function(all)
     local define = all.define
     all.define = function(bot)
-      inside(bot).store.commit = commit
+      local its_store = inside(bot).store
+      local commit_turn = its_store.commit_turn
+      function its_store.commit_turn(self, turn)
+        return commit(commit_turn, self, turn)
+      end
       define(bot)
     end
   end
 end
 
 ---A commit that writes no journal.
-function breakage.no_journal(self, change)
-  if change.run then
-    change.run.pending = {}
+function breakage.no_journal(commit_turn, store, turn)
+  if turn.run then
+    turn.run.steps = {}
   end
-  return turns.commit(self, change)
+  return commit_turn(store, turn)
 end
 
 ---A commit that writes the journal after the messages and the event's end.
----@return fun(self: table, change: table) commit
+---@return fun(commit_turn: function, store: table, turn: table) commit
 ---@return fun(): fun()[] take takes out what goes on with each of those that are between the two; dropped by a kill
 function breakage.late_journal()
   local held = {}
-  local function commit(self, change)
-    local its_run = change.run
+  local function commit(commit_turn, store, turn)
+    local its_run = turn.run
     if not its_run then
-      return turns.commit(self, change)
+      return commit_turn(store, turn)
     end
-    change.run = nil
-    local ok, err = turns.commit(self, change)
+    turn.run = nil
+    local ok, err = commit_turn(store, turn)
     if ok then
       task.await(function(done)
         held[#held + 1] = done -- and here the power may go
       end)
-      local late = { run = its_run }
-      for _, name in ipairs(parts_of_change) do
-        late[name] = {}
-      end
-      ok, err = turns.commit(self, late)
+      ok, err = commit_turn(store, { run = its_run })
     end
-    change.run = its_run
+    turn.run = its_run
     return ok, err
   end
   return commit, function()

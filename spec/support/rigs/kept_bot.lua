@@ -3,8 +3,9 @@
 
 local inside = require("cunnekt.service").of
 local bot_rig = require "spec.support.rigs.bot_rig"
-local cunnekt = require "cunnekt"
 local control = require "cunnekt.operate"
+local cunnekt = require "cunnekt"
+local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
@@ -97,7 +98,7 @@ end
 ---Waits until so many events are of a state.
 function kept_methods:wait_for_events(state, count)
   return self:wait_for(("%d %s events"):format(count, state), function()
-    local list = assert(inside(self.bot).store:list_events(state, {}))
+    local list = assert(lists.events(inside(self.bot).store, state, {}))
     return #list == count and list
   end)
 end
@@ -105,7 +106,7 @@ end
 ---Waits until so many messages are of a state.
 function kept_methods:wait_for_messages(state, count)
   return self:wait_for(("%d %s messages"):format(count, state), function()
-    local list = assert(inside(self.bot).store:list_messages({ state }, {}))
+    local list = assert(lists.messages(inside(self.bot).store, { state }, {}))
     return #list == count and list
   end)
 end

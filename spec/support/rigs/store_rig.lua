@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- A store for the specs of its parts, in memory or on disk, with what a turn and an event look like to it.
+-- A store for specs above the seam, in memory or on disk, with what a turn and an event look like to it. The seam itself is
+-- tested with seam_rig.lua.
 
 local busted = require "busted"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local records = require "cunnekt.store.records"
 local store = require "cunnekt.store"
 
 local store_rig = {}
@@ -29,38 +31,46 @@ function store_rig.open_for_each(take)
   end)
 end
 
----The rows of a query.
----@return table[]
-function store_rig.rows(of, sql, ...)
-  return assert(of:_run { { sql, ..., want = "rows" } })[1]
+---How much there is of everything, by name.
+function store_rig.counts(of)
+  return of:read("counts")[1]
 end
 
----The first column of the first row.
-function store_rig.value(of, sql, ...)
-  local row = store_rig.rows(of, sql, ...)[1]
-  return row and row[1]
-end
-
----Runs statements, each a list of its text and parameters.
-function store_rig.run(of, ...)
-  return assert(of:_run { ... })
-end
-
----What a turn changes: these fields, and nothing else.
----@param fields? table see engine/turn.lua
-function store_rig.change(fields)
-  local change = {
-    sends = {}, values = {}, states = {}, watches = {}, ends = {}, pauses = {}, jobs = {}, cuts = {}, kept = {}, taken = {},
-    own_events = {},
-  }
+---A turn as the store takes it, which changes these fields and nothing else.
+---@param fields? table those of struct cnk_turn; also `record`: its event, with those that are joined; `sends`: rows of the outbox
+---`its_run`: a run that goes on
+function store_rig.turn(fields)
+  local turn = {}
   for name, value in pairs(fields or {}) do
-    change[name] = value
+    turn[name] = value
   end
-  return change
+  local record = turn.record
+  if record then
+    turn.event, turn.joined = record.id, {}
+    for i, other in ipairs(record.joined or {}) do
+      turn.joined[i] = other.id
+    end
+  end
+  for i, row in ipairs(turn.sends or {}) do
+    turn.messages = turn.messages or {}
+    turn.messages[i] = records.message(row)
+  end
+  turn.run = turn.its_run and records.dialog_change(turn.its_run) or turn.run
+  turn.record, turn.sends, turn.its_run = nil, nil, nil
+  return turn
+end
+
+---Commits a turn, and waits for that.
+---@param of table
+---@param fields table see `turn`
+---@return boolean? ok
+---@return cunnekt.error? err
+function store_rig.commit(of, fields)
+  return of:commit_turn(store_rig.turn(fields))
 end
 
 ---A record as the inbox makes them.
----@param more? table dedupe_key, event, inbound_at
+---@param more? table key, inbound_at; of a status also status_of, rank, error
 function store_rig.record(contact, body, more)
   local record = { contact = contact, body = body, attempts = 0 }
   for name, value in pairs(more or {}) do
@@ -73,9 +83,9 @@ end
 ---@return table[]? fresh
 ---@return cunnekt.error? err
 ---@return integer calls how often it was answered
-function store_rig.accept(of, records)
+function store_rig.accept(of, list)
   local calls, fresh, err = 0, nil, nil
-  of:accept(records, function(...)
+  of:accept(list, function(...)
     calls = calls + 1
     fresh, err = ...
   end)
@@ -89,7 +99,7 @@ end
 ---@param more? table state, unknown, track, after, fallback, is_marked
 function store_rig.message(of, contact, text, more)
   local row = {
-    id = of:next_outbox_id(),
+    id = of:next_id(),
     contact = contact,
     payload = { mobile = "919999999999", text = text, type = "text" },
     unknown = "hold",
@@ -105,7 +115,7 @@ end
 ---A dialog that waits, as dialog/engine/run.lua gives it to the store.
 ---@param fields table contact, name; waiting, args, to, n, source; steps: mark and result of each
 function store_rig.run_of(of, fields)
-  local its_run = { id = of:next_dialog_id(), at = 1000, code = "a.b", contact = "1:919999999999", name = "it" }
+  local its_run = { id = of:next_id(), at = 1000, code = "a.b", contact = "1:919999999999", name = "it" }
   for name, value in pairs(fields) do
     its_run[name] = value
   end
@@ -119,6 +129,16 @@ function store_rig.run_of(of, fields)
     self.pending = {}
     return pending
   end
+  return its_run
+end
+
+---Stores a dialog that waits.
+---@param fields? table see `run_of`
+function store_rig.waiting(of, fields)
+  local its_run = store_rig.run_of(of, fields or {})
+  its_run.waiting = its_run.waiting or { types = { text = true }, n = its_run.n + 1 }
+  assert(store_rig.commit(of, { its_run = its_run }))
+  its_run.is_stored, its_run.stored_n = true, its_run.n
   return its_run
 end
 

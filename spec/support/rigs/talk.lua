@@ -4,6 +4,7 @@
 local inside = require("cunnekt.service").of
 local lives = require "spec.support.dialogs.lives"
 local samples = require "cunnekt.sandbox.samples"
+local stored_dialogs = require "cunnekt.store.dialogs"
 
 local talk = {}
 
@@ -54,7 +55,7 @@ end
 ---The dialogs in the store.
 ---@return cunnekt.store.dialog[]
 function talk.stored()
-  return inside(talk.bot).store:dialogs_of(talk.contact)
+  return stored_dialogs.of(inside(talk.bot).store, talk.contact)
 end
 
 return talk

@@ -105,10 +105,10 @@ void cnk_backup_cancel(struct cnk_backup *backup)
 }
 
 /* A database that is open must not be replaced under its owner. */
-static bool is_in_use(const struct cnk_store *store, const struct cnk_backup *backup, char *reason, size_t size)
+static bool is_in_use(const struct cnk_sqlite *store, const struct cnk_backup *backup, char *reason, size_t size)
 {
   struct stat target, own;
-  if (stat(backup->path, &target) == 0 && stat(store->options.path, &own) == 0 && target.st_ino == own.st_ino &&
+  if (stat(backup->path, &target) == 0 && stat(store->path, &own) == 0 && target.st_ino == own.st_ino &&
       target.st_dev == own.st_dev) {
     snprintf(reason, size, "it is the store itself");
     return true;
@@ -151,7 +151,7 @@ static void remove_stale_parts(const char *path, int32_t application_id)
 
 /* ---- a copy ------------------------------------------------------------------------------------------------------ */
 
-static int32_t read_number(struct cnk_store *store, const char *text)
+static int32_t read_number(struct cnk_sqlite *store, const char *text)
 {
   sqlite3_stmt *statement = NULL;
   int32_t number = 0;
@@ -161,7 +161,7 @@ static int32_t read_number(struct cnk_store *store, const char *text)
   return number;
 }
 
-static bool begin(struct cnk_store *store, struct cnk_backup *backup)
+static bool begin(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   char text[200];
   if (is_in_use(store, backup, text, sizeof text))
@@ -221,7 +221,7 @@ static bool finish(struct cnk_backup *backup)
   return true;
 }
 
-bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup)
+bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   if (!backup->copy && !begin(store, backup))
     return true;

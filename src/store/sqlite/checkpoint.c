@@ -31,26 +31,26 @@ enum { RESET_LOG = 16, LONG_LOG = 32, ENDLESS_LOG = 64, READER_WAIT_MS = 100 };
 /* As many pages are copied and synced between two commits without being noticed. */
 enum { LITTLE_PAGES = 256 };
 
-int cnk_checkpoint_set_synchronous(struct cnk_store *store, int level)
+int cnk_checkpoint_set_synchronous(struct cnk_sqlite *store, int level)
 {
   char text[40];
   snprintf(text, sizeof text, "PRAGMA synchronous=%d", level);
   return sqlite3_exec(store->db, text, NULL, NULL, NULL);
 }
 
-static int prepare(struct cnk_store *store, const char *text, sqlite3_stmt **statement)
+static int prepare(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)
 {
   return sqlite3_prepare_v3(store->pin, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
 }
 
-bool cnk_checkpoint_open(struct cnk_store *store)
+bool cnk_checkpoint_open(struct cnk_sqlite *store)
 {
   if (!store->has_log)
     return true;
   store->wal_pages = store->copied_pages = 0;
   store->round_at = store->options.wal_pages;
   int status =
-      sqlite3_open_v2(store->options.path, &store->pin, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->options.vfs);
+      sqlite3_open_v2(store->path, &store->pin, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->options.vfs);
   if (status == SQLITE_OK)
     status = prepare(store, "BEGIN", &store->pin_begin);
   if (status == SQLITE_OK)
@@ -62,7 +62,7 @@ bool cnk_checkpoint_open(struct cnk_store *store)
   return status == SQLITE_OK;
 }
 
-static void unpin(struct cnk_store *store)
+static void unpin(struct cnk_sqlite *store)
 {
   if (!sqlite3_get_autocommit(store->pin)) {
     sqlite3_step(store->pin_end);
@@ -72,7 +72,7 @@ static void unpin(struct cnk_store *store)
 }
 
 /* At the log's end. Nothing is committed between lifting the pin and setting it again: that is this thread's work. */
-static bool pin(struct cnk_store *store)
+static bool pin(struct cnk_sqlite *store)
 {
   unpin(store);
   sqlite3_step(store->pin_begin);
@@ -85,12 +85,12 @@ static bool pin(struct cnk_store *store)
   return store->is_pinned;
 }
 
-static bool is_longer(const struct cnk_store *store, int rounds)
+static bool is_longer(const struct cnk_sqlite *store, int rounds)
 {
   return store->wal_pages > store->options.wal_pages * rounds;
 }
 
-static void checkpoint(struct cnk_store *store, int mode)
+static void checkpoint(struct cnk_sqlite *store, int mode)
 {
   int in_log = 0, copied = 0;
   uint64_t began = uv_hrtime();
@@ -103,14 +103,14 @@ static void checkpoint(struct cnk_store *store, int mode)
   store->checkpoints++;
 }
 
-static int pages_left(const struct cnk_store *store)
+static int pages_left(const struct cnk_sqlite *store)
 {
   return store->wal_pages - store->copied_pages;
 }
 
 /* The next commit restarts the log, if it could be copied whole: not while a foreign reader holds it. Otherwise it
  * is tried again when it has grown by another round; by many where it had to be waited for. */
-static void end_log(struct cnk_store *store)
+static void end_log(struct cnk_sqlite *store)
 {
   unpin(store);
   int patience = 1;
@@ -130,7 +130,7 @@ static void end_log(struct cnk_store *store)
   store->idle_pages = store->wal_pages;
 }
 
-static void begin_round(struct cnk_store *store)
+static void begin_round(struct cnk_sqlite *store)
 {
   if (!pin(store)) {
     end_log(store);
@@ -146,7 +146,7 @@ static void begin_round(struct cnk_store *store)
 }
 
 /* After a sync: what next? */
-static void end_round(struct cnk_store *store, bool is_idle)
+static void end_round(struct cnk_sqlite *store, bool is_idle)
 {
   enum cnk_sync_state state = cnk_sync_take(store, is_longer(store, LONG_LOG));
   if (state == CNK_SYNC_WANTED)
@@ -162,7 +162,7 @@ static void end_round(struct cnk_store *store, bool is_idle)
     begin_round(store);
 }
 
-static void advance(struct cnk_store *store, bool is_idle)
+static void advance(struct cnk_sqlite *store, bool is_idle)
 {
   if (!store->has_log || store->is_broken || !store->db || store->guard.state != CNK_GUARD_WELL)
     return;
@@ -174,24 +174,24 @@ static void advance(struct cnk_store *store, bool is_idle)
     begin_round(store);
 }
 
-void cnk_checkpoint_after_batch(struct cnk_store *store)
+void cnk_checkpoint_after_batch(struct cnk_sqlite *store)
 {
   advance(store, false);
 }
 
-bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store)
+bool cnk_checkpoint_is_wanted_idle(const struct cnk_sqlite *store)
 {
   return store->has_log && !store->is_syncing && store->wal_pages > store->options.wal_pages / 4 &&
          store->wal_pages != store->idle_pages;
 }
 
-void cnk_checkpoint_idle(struct cnk_store *store)
+void cnk_checkpoint_idle(struct cnk_sqlite *store)
 {
   advance(store, true);
 }
 
 /* Waits for the sync that is under way, if any. False: it failed, and the database must be opened again. */
-static bool end_sync(struct cnk_store *store)
+static bool end_sync(struct cnk_sqlite *store)
 {
   if (store->is_syncing) {
     store->is_syncing = false;
@@ -202,7 +202,7 @@ static bool end_sync(struct cnk_store *store)
 
 /* The log may be what fills the disk: it restarts only when it is long, and a small disk is full before that. So it may
  * restart as soon as everything in it is copied: the next commit writes over its beginning, which takes no room. */
-void cnk_checkpoint_give_room(struct cnk_store *store)
+void cnk_checkpoint_give_room(struct cnk_sqlite *store)
 {
   if (!store->has_log || store->is_broken || !store->db || store->guard.state != CNK_GUARD_WELL)
     return;
@@ -215,7 +215,7 @@ void cnk_checkpoint_give_room(struct cnk_store *store)
   store->round_at = store->wal_pages + store->options.wal_pages;
 }
 
-bool cnk_checkpoint_save(struct cnk_store *store)
+bool cnk_checkpoint_save(struct cnk_sqlite *store)
 {
   if (!store->has_log || !store->db || store->is_broken || !end_sync(store))
     return false;
@@ -230,7 +230,7 @@ bool cnk_checkpoint_save(struct cnk_store *store)
   return true;
 }
 
-bool cnk_checkpoint_close(struct cnk_store *store)
+bool cnk_checkpoint_close(struct cnk_sqlite *store)
 {
   bool is_synced = !store->is_broken;
   if (store->is_syncing)

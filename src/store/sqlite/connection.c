@@ -8,43 +8,36 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
 
-/* The log is truncated to this when it restarts, after a long reader or a large request made it grow. */
+/* The log is truncated to this when it restarts, after a long reader or a large call made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
-/* A value may be as long as a whole request. */
-#define VALUE_BYTES_MAX ((int)CNK_STORE_REQUEST_BYTES_MAX)
+/* A value may be as long as a whole call. */
+#define VALUE_BYTES_MAX ((int)CNK_STORE_CALL_BYTES_MAX)
 
-/* What a request must not do: end the transaction that it shares with others, reach other files, or change how durable
- * commits are. The allowed pragmas only read, save for user_version and application_id, which are transactional. */
-static int authorize(void *context, int action, const char *one, const char *two, const char *schema, const char *inner)
+/* The key by which an accepted message is found, see verbs/work.c. */
+static void digest_half(sqlite3_context *context, int count, sqlite3_value **values)
 {
-  (void)schema;
-  (void)inner;
-  static const char *const pragmas[] = {"user_version", "application_id", "integrity_check", "quick_check",
-                                        "table_info",   "index_list",     "freelist_count",  "page_count"};
-  struct cnk_store *store = context;
-  if (!store->is_compiling_request)
-    return SQLITE_OK;
-  if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT || action == SQLITE_ATTACH || action == SQLITE_DETACH)
-    return SQLITE_DENY;
-  if (action == SQLITE_FUNCTION && two && strcmp(two, "load_extension") == 0)
-    return SQLITE_DENY;
-  if (action != SQLITE_PRAGMA)
-    return SQLITE_OK;
-  for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
-    if (strcmp(pragmas[i], one) == 0)
-      return SQLITE_OK;
-  return SQLITE_DENY;
+  unsigned char out[CNK_DIGEST_SIZE];
+  uint64_t half = 0;
+  const void *data = sqlite3_value_blob(values[0]);
+  if (!cnk_digest_of(data ? data : "", (size_t)sqlite3_value_bytes(values[0]), out)) {
+    sqlite3_result_error_nomem(context);
+    return;
+  }
+  for (int i = 7; i >= 0; i--)
+    half = half << 8 | out[i];
+  sqlite3_result_int64(context, (sqlite3_int64)half);
 }
 
-static int compile(struct cnk_store *store, const char *text, sqlite3_stmt **statement)
+static int compile(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)
 {
   return sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
 }
 
-static int compile_own(struct cnk_store *store)
+static int compile_own(struct cnk_sqlite *store)
 {
   /* IMMEDIATE takes the write lock at once, so that a batch cannot fail halfway with SQLITE_BUSY. It costs no sync. */
   const struct {
@@ -54,9 +47,9 @@ static int compile_own(struct cnk_store *store)
       {store->options.is_read_only ? "BEGIN" : "BEGIN IMMEDIATE", &store->begin    },
       {"COMMIT",                                                  &store->commit   },
       {"ROLLBACK",                                                &store->rollback },
-      {"SAVEPOINT request",                                       &store->savepoint},
-      {"RELEASE request",                                         &store->release  },
-      {"ROLLBACK TO request",                                     &store->undo     },
+      {"SAVEPOINT call",                                          &store->savepoint},
+      {"RELEASE call",                                            &store->release  },
+      {"ROLLBACK TO call",                                        &store->undo     },
   };
   int status = SQLITE_OK;
   for (size_t i = 0; i < sizeof own / sizeof *own && status == SQLITE_OK; i++)
@@ -64,7 +57,7 @@ static int compile_own(struct cnk_store *store)
   return status;
 }
 
-static int harden(struct cnk_store *store)
+static int harden(struct cnk_sqlite *store)
 {
   sqlite3 *db = store->db;
   sqlite3_extended_result_codes(db, 1);
@@ -78,7 +71,7 @@ static int harden(struct cnk_store *store)
   return sqlite3_busy_timeout(db, store->options.busy_ms);
 }
 
-static int set_up(struct cnk_store *store)
+static int set_up(struct cnk_sqlite *store)
 {
   /* secure_delete=FAST: deleted messages are wiped from pages that are written anyway; Debian's default, ON, also
    * writes every page that becomes free. The page size counts only for a new database. */
@@ -103,7 +96,7 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
 {
   (void)db;
   (void)schema;
-  struct cnk_store *store = context;
+  struct cnk_sqlite *store = context;
   store->wal_pages = pages;
   store->has_commits = true;
   atomic_store(&store->is_writable, true);
@@ -112,39 +105,38 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
 
 /* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
  * permissions of the database. False with errno. */
-static bool create_private(const struct cnk_store *store)
+static bool create_private(const struct cnk_sqlite *store)
 {
   if (store->options.vfs || store->is_memory || store->options.is_read_only)
     return true;
-  int descriptor = open(store->options.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int descriptor = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor >= 0)
     close(descriptor);
   return descriptor >= 0 || errno == EEXIST;
 }
 
-static bool refuse(struct cnk_store *store, const char *reason, char *message, size_t size)
+static bool refuse(struct cnk_sqlite *store, const char *reason, char *message, size_t size)
 {
-  snprintf(message, size, "cannot open the store %s: %s", store->options.path, reason);
+  snprintf(message, size, "cannot open the store %s: %s", store->path, reason);
   cnk_connection_close(store);
   return false;
 }
 
-static int open_file(struct cnk_store *store, bool may_create)
+static int open_file(struct cnk_sqlite *store, bool may_create)
 {
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (may_create ? SQLITE_OPEN_CREATE : 0);
-  return store->options.is_read_only ? cnk_peek_open(store->options.path, store->options.vfs, &store->db)
-                                     : sqlite3_open_v2(store->options.path, &store->db, flags, store->options.vfs);
+  return store->options.is_read_only ? cnk_peek_open(store->path, store->options.vfs, &store->db)
+                                     : sqlite3_open_v2(store->path, &store->db, flags, store->options.vfs);
 }
 
 /* Whether the file that this store has locked is still where it was. */
-static bool is_same_file(const struct cnk_store *store)
+static bool is_same_file(const struct cnk_sqlite *store)
 {
   struct stat found;
-  return stat(store->options.path, &found) == 0 && found.st_ino == store->lock.inode &&
-         found.st_dev == store->lock.device;
+  return stat(store->path, &found) == 0 && found.st_ino == store->lock.inode && found.st_dev == store->lock.device;
 }
 
-static int set_up_connection(struct cnk_store *store, bool *is_wal)
+static int set_up_connection(struct cnk_sqlite *store, bool *is_wal)
 {
   *is_wal = !store->has_log;
   int status = harden(store);
@@ -153,13 +145,15 @@ static int set_up_connection(struct cnk_store *store, bool *is_wal)
   if (status == SQLITE_OK && store->has_log)
     status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, is_wal, NULL);
   if (status == SQLITE_OK)
-    status = sqlite3_set_authorizer(store->db, authorize, store);
+    status =
+        sqlite3_create_function_v2(store->db, "digest_half", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                                   NULL, digest_half, NULL, NULL, NULL);
   if (status == SQLITE_OK)
     status = compile_own(store);
   return status;
 }
 
-bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
+bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size)
 {
   bool is_locked = store->lock.database >= 0, is_wal = false;
   if (is_locked && !is_same_file(store))
@@ -170,7 +164,7 @@ bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
     return refuse(store, strerror(errno), message, size);
   int status = open_file(store, !is_locked);
   if (status == SQLITE_OK && !is_locked && !store->is_memory &&
-      !cnk_lock_open(&store->lock, store->options.path, store->options.is_read_only, message, size)) {
+      !cnk_lock_open(&store->lock, store->path, store->options.is_read_only, message, size)) {
     cnk_connection_close(store);
     return false;
   }
@@ -184,14 +178,14 @@ bool cnk_connection_open(struct cnk_store *store, char *message, size_t size)
   store->has_commits = false;
   if (!cnk_checkpoint_open(store))
     return refuse(store, "it cannot be read a second time", message, size);
-  if (store->has_log && !cnk_guard_open(&store->guard, &store->lock, store->options.path, store->given_path))
+  if (store->has_log && !cnk_guard_open(&store->guard, &store->lock, store->path, store->given_path))
     return refuse(store, "not enough memory", message, size);
   return true;
 }
 
 /* Whether SQLite may remove the log as it closes the database. It does so by name: where the files are not in their places,
  * the log of that name may be another database's. */
-static bool may_remove_log(struct cnk_store *store)
+static bool may_remove_log(struct cnk_sqlite *store)
 {
   if (!store->guard.is_open)
     return !store->options.is_read_only;
@@ -202,10 +196,10 @@ static bool may_remove_log(struct cnk_store *store)
 }
 
 /* Notes that the log was removed: not where somebody else still uses it, and not before the disk knows. */
-static void note_end(struct cnk_store *store)
+static void note_end(struct cnk_sqlite *store)
 {
   char *name = NULL;
-  if (asprintf(&name, "%s-wal", store->options.path) < 0)
+  if (asprintf(&name, "%s-wal", store->path) < 0)
     return;
   bool is_gone = access(name, F_OK) != 0 && errno == ENOENT;
   int folder = is_gone ? open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -217,17 +211,14 @@ static void note_end(struct cnk_store *store)
   close(folder);
 }
 
-void cnk_connection_close(struct cnk_store *store)
+void cnk_connection_close(struct cnk_sqlite *store)
 {
   bool was_open = store->guard.is_open, is_removing = may_remove_log(store);
   is_removing = cnk_checkpoint_close(store) && is_removing;
   if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   cnk_guard_close(&store->guard);
-  for (unsigned i = 0; i < CNK_STORE_SQL_MAX; i++) {
-    sqlite3_finalize(store->statements[i]);
-    store->statements[i] = NULL;
-  }
+  cnk_sql_finalize(store);
   sqlite3_stmt **own[] = {&store->begin,     &store->commit,  &store->rollback,
                           &store->savepoint, &store->release, &store->undo};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -238,38 +229,4 @@ void cnk_connection_close(struct cnk_store *store)
   store->db = NULL;
   if (was_open && is_removing)
     note_end(store);
-}
-
-static sqlite3_stmt *fail(struct cnk_store_request *request, int status, const char *reason)
-{
-  request->status = status;
-  snprintf(request->message, sizeof request->message, "%s", reason);
-  return NULL;
-}
-
-sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_store_request *request, unsigned sql)
-{
-  sqlite3_stmt *statement = store->statements[sql];
-  if (statement)
-    return statement;
-  const struct cnk_store_sql *entry = &store->sql[sql];
-  const char *rest = NULL;
-  store->is_compiling_request = true;
-  /* With the final NUL counted, SQLite need not copy the text. */
-  int status =
-      sqlite3_prepare_v3(store->db, entry->text, (int)entry->size + 1, SQLITE_PREPARE_PERSISTENT, &statement, &rest);
-  store->is_compiling_request = false;
-  if (status != SQLITE_OK)
-    return fail(request, status, sqlite3_errmsg(store->db));
-  const char *reason = NULL;
-  if (!statement)
-    reason = "an empty statement";
-  else if (rest[strspn(rest, " \t\r\n;")] != '\0')
-    reason = "more than one statement in a text";
-  else if ((unsigned)sqlite3_bind_parameter_count(statement) != entry->parameters)
-    reason = "only plain ? may stand for a parameter";
-  if (!reason)
-    return store->statements[sql] = statement;
-  sqlite3_finalize(statement);
-  return fail(request, SQLITE_MISUSE, reason);
 }

@@ -11,48 +11,46 @@
 
 #include "store/sqlite/guard.h"
 #include "store/sqlite/lock.h"
-#include "store/sqlite/store.h"
+#include "store/sqlite/sql.h"
+#include "store/sqlite/sqlite.h"
 
-/* Different statements: a program has some dozens. More of them mean that values were written into the text. */
-#define CNK_STORE_SQL_MAX 1024
-
-/* Requests in their order, with their sum. Moved with cnk_store_requests_move, for a list must stay where it is. */
-struct cnk_store_requests {
-  struct cnk_list list; /* of cnk_job, by `link` */
+/* Calls in their order, with their sum. Moved with cnk_store_calls_move, for a list must stay where it is. */
+struct cnk_store_calls {
+  struct cnk_list list; /* of cnk_store_call, by `link` */
   size_t count, bytes;
 };
 
-static inline struct cnk_store_request *cnk_store_request_of(struct cnk_link *link)
+static inline struct cnk_store_call *cnk_store_call_of(struct cnk_link *link)
 {
-  return CNK_OWNER(link, struct cnk_store_request, link);
+  return CNK_OWNER(link, struct cnk_store_call, link);
 }
 
-static inline void cnk_store_requests_init(struct cnk_store_requests *requests)
+static inline void cnk_store_calls_init(struct cnk_store_calls *calls)
 {
-  cnk_list_init(&requests->list);
-  requests->count = requests->bytes = 0;
+  cnk_list_init(&calls->list);
+  calls->count = calls->bytes = 0;
 }
 
-static inline void cnk_store_requests_add(struct cnk_store_requests *requests, struct cnk_store_request *request)
+static inline void cnk_store_calls_add(struct cnk_store_calls *calls, struct cnk_store_call *call)
 {
-  cnk_list_add(&requests->list, &request->link);
-  requests->count++;
-  requests->bytes += request->charged;
+  cnk_list_add(&calls->list, &call->link);
+  calls->count++;
+  calls->bytes += call->charged;
 }
 
-/* The first request, taken out; NULL when there is none. */
-static inline struct cnk_store_request *cnk_store_requests_take(struct cnk_store_requests *requests)
+/* The first call, taken out; NULL when there is none. */
+static inline struct cnk_store_call *cnk_store_calls_take(struct cnk_store_calls *calls)
 {
-  struct cnk_link *link = cnk_list_take(&requests->list);
-  struct cnk_store_request *request = link ? cnk_store_request_of(link) : NULL;
-  if (request) {
-    requests->count--;
-    requests->bytes -= request->charged;
+  struct cnk_link *link = cnk_list_take(&calls->list);
+  struct cnk_store_call *call = link ? cnk_store_call_of(link) : NULL;
+  if (call) {
+    calls->count--;
+    calls->bytes -= call->charged;
   }
-  return request;
+  return call;
 }
 
-static inline void cnk_store_requests_move(struct cnk_store_requests *to, struct cnk_store_requests *from)
+static inline void cnk_store_calls_move(struct cnk_store_calls *to, struct cnk_store_calls *from)
 {
   cnk_list_move(&to->list, &from->list);
   to->count += from->count;
@@ -60,20 +58,21 @@ static inline void cnk_store_requests_move(struct cnk_store_requests *to, struct
   from->count = from->bytes = 0;
 }
 
-struct cnk_store_sql {
-  char *text;
-  size_t size;
-  unsigned parameters;
+/* The names of a query's columns: set when it is first compiled, kept until the store is freed. */
+struct cnk_sql_columns {
+  const char *const *names;
+  size_t count;
 };
 
 enum cnk_sync_state { CNK_SYNC_IDLE, CNK_SYNC_WANTED, CNK_SYNC_DONE, CNK_SYNC_FAILED, CNK_SYNC_END };
 
 struct cnk_backup;
 
-struct cnk_store {
+struct cnk_sqlite {
+  struct cnk_store base;
   struct cnk_loop *loop;
   struct cnk_store_options options;
-  char *given_path; /* options.path is without links */
+  char *path, *given_path; /* without links; as it was given */
   bool is_memory;
   bool has_log; /* neither in memory nor opened to read only */
 
@@ -82,24 +81,20 @@ struct cnk_store {
   uv_async_t async;     /* the writer has finished something */
   uv_prepare_t prepare; /* forwards what came since the last turn of the loop: one wake-up of the writer for all */
   uv_thread_t thread;
-  struct cnk_store_requests fresh;
-  struct cnk_list held;  /* by `of_store`: all requests that are not spare */
+  struct cnk_store_calls fresh;
+  struct cnk_list held;  /* by `of_store`: all calls that are not spare */
   struct cnk_list spare; /* by `link`: for reuse */
   unsigned spare_count, references, open_handles;
   uint64_t in_flight, in_flight_bytes;
-  unsigned sql_count;
   bool is_running, is_ending, is_backing_up;
   struct cnk_store_task *close_task;
   void (*on_shut)(void *context);
   void *shut_context;
 
-  /* Entries are written by the loop thread before the first request that names them is forwarded. */
-  struct cnk_store_sql sql[CNK_STORE_SQL_MAX];
-
   /* Both, under the mutex. */
   uv_mutex_t mutex;
   uv_cond_t wake;
-  struct cnk_store_requests queue, finished;
+  struct cnk_store_calls queue, finished;
   struct cnk_store_stats stats;
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */
@@ -119,15 +114,18 @@ struct cnk_store {
   sqlite3 *db;
   struct cnk_lock lock;
   struct cnk_guard guard;
-  bool has_commits; /* since it was opened */
-  sqlite3_stmt *statements[CNK_STORE_SQL_MAX];
+  bool has_commits;          /* since it was opened */
+  sqlite3_stmt **statements; /* of cnk_sql_texts, each compiled when it is first used */
+  struct cnk_sql_columns *columns;
+  unsigned writes[CNK_SQL_WRITES_COUNT]; /* where they are among the texts */
+  int64_t sequence;                      /* the last sequence or version that was given out */
+  int64_t next_id, ids_left;             /* of a block for events; no block outlives the transaction that is undone */
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
-  bool is_compiling_request; /* the authorizer refuses what would break a batch */
-  int wal_pages;             /* in the log now, as the last commit told */
-  int copied_pages;          /* of them, into the database */
-  int round_at;              /* the next round of checkpoints begins at this length */
-  int idle_pages;            /* the length at which idleness could do no more, for a foreign reader holds the log */
-  sqlite3 *pin;              /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
+  int wal_pages;    /* in the log now, as the last commit told */
+  int copied_pages; /* of them, into the database */
+  int round_at;     /* the next round of checkpoints begins at this length */
+  int idle_pages;   /* the length at which idleness could do no more, for a foreign reader holds the log */
+  sqlite3 *pin;     /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
   sqlite3_stmt *pin_begin, *pin_read, *pin_end;
   bool is_pinned;
   bool is_syncing; /* a round is under way; */
@@ -139,42 +137,55 @@ struct cnk_store {
 };
 
 /* connection.c: opens store->db and sets it up; false with a sentence. Opened again it must be the same file. */
-bool cnk_connection_open(struct cnk_store *store, char *message, size_t size);
-void cnk_connection_close(struct cnk_store *store);
-/* The compiled statement of a request; NULL with request->status set. */
-sqlite3_stmt *cnk_connection_statement(struct cnk_store *store, struct cnk_store_request *request, unsigned sql);
+bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size);
+void cnk_connection_close(struct cnk_sqlite *store);
 
-/* batch.c: runs the requests of `batch` in one transaction and sets the status of each. */
-void cnk_batch_run(struct cnk_store *store, struct cnk_store_requests *batch);
+/* sql.c: the memory for compiled statements, which hold no row of the loop's; a statement, with SQLite's code. */
+bool cnk_sql_open(struct cnk_sqlite *store);
+void cnk_sql_close(struct cnk_sqlite *store);
+int cnk_sql_compile(struct cnk_sqlite *store, unsigned number, sqlite3_stmt **out);
+/* All of them end, with the connection. */
+void cnk_sql_finalize(struct cnk_sqlite *store);
+
+/* migrate.c: refuses another program's database, or one of a version that this program does not know, and brings an older one
+ * up to date, in one transaction. Before the database is opened, and after it. False with a sentence. */
+bool cnk_migrate_look(const char *path, char *message, size_t size);
+bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size);
+
+/* verbs/do.c: runs a verb, and sets the call's status and answer. */
+int cnk_work_do(struct cnk_sqlite *store, struct cnk_store_call *call, bool *has_written);
+
+/* batch.c: runs the calls of `batch` in one transaction and sets the status of each. */
+void cnk_batch_run(struct cnk_sqlite *store, struct cnk_store_calls *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
-bool cnk_batch_probe(struct cnk_store *store);
+bool cnk_batch_probe(struct cnk_sqlite *store);
 /* Until the next commit; `reason` is for cnk_store_read_trouble(). */
-void cnk_batch_set_unwritable(struct cnk_store *store, const char *reason);
+void cnk_batch_set_unwritable(struct cnk_sqlite *store, const char *reason);
 /* Whether the database's files are in their places; otherwise the store becomes unwritable. */
-bool cnk_batch_check_files(struct cnk_store *store);
+bool cnk_batch_check_files(struct cnk_sqlite *store);
 
 /* checkpoint.c: keeps the log short. `open` needs the connection. */
 /* How hard commits and checkpoints sync, by SQLite's number; a checkpoint of a round switches it off for itself. */
-int cnk_checkpoint_set_synchronous(struct cnk_store *store, int level);
-bool cnk_checkpoint_open(struct cnk_store *store);
+int cnk_checkpoint_set_synchronous(struct cnk_sqlite *store, int level);
+bool cnk_checkpoint_open(struct cnk_sqlite *store);
 /* Before the connection closes. False: the database lacks what only the log holds, which must stay. */
-bool cnk_checkpoint_close(struct cnk_store *store);
-void cnk_checkpoint_after_batch(struct cnk_store *store);
-bool cnk_checkpoint_is_wanted_idle(const struct cnk_store *store);
-void cnk_checkpoint_idle(struct cnk_store *store);
-void cnk_checkpoint_give_room(struct cnk_store *store); /* while the store cannot write */
+bool cnk_checkpoint_close(struct cnk_sqlite *store);
+void cnk_checkpoint_after_batch(struct cnk_sqlite *store);
+bool cnk_checkpoint_is_wanted_idle(const struct cnk_sqlite *store);
+void cnk_checkpoint_idle(struct cnk_sqlite *store);
+void cnk_checkpoint_give_room(struct cnk_sqlite *store); /* while the store cannot write */
 /* Brings all that only the log holds into the database; true when that is done. */
-bool cnk_checkpoint_save(struct cnk_store *store);
+bool cnk_checkpoint_save(struct cnk_sqlite *store);
 
 /* sync.c: a thread that syncs the database file while the writer goes on. All for the writer thread. */
-int cnk_sync_open(struct cnk_store *store);
-void cnk_sync_close(struct cnk_store *store);
-void cnk_sync_begin(struct cnk_store *store);
+int cnk_sync_open(struct cnk_sqlite *store);
+void cnk_sync_close(struct cnk_sqlite *store);
+void cnk_sync_begin(struct cnk_sqlite *store);
 /* CNK_SYNC_WANTED while it runs; any other answer is given once, and then it is idle. */
-enum cnk_sync_state cnk_sync_take(struct cnk_store *store, bool is_waiting);
+enum cnk_sync_state cnk_sync_take(struct cnk_sqlite *store, bool is_waiting);
 
 /* backup.c: one step of a backup; true when there is nothing left to do. */
-bool cnk_backup_step(struct cnk_store *store, struct cnk_backup *backup);
+bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup);
 struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task);
 struct cnk_store_task *cnk_backup_free(struct cnk_backup *backup); /* gives the task, its result filled in */
 void cnk_backup_cancel(struct cnk_backup *backup);

@@ -133,22 +133,31 @@ static int read_tables(sqlite3 *db, struct cnk_peek *out)
   return status == SQLITE_OK ? ended : status;
 }
 
+int cnk_peek_read(sqlite3 *db, struct cnk_peek *out)
+{
+  *out = (struct cnk_peek){0};
+  int status = read_number_of(db, "PRAGMA application_id", &out->application_id);
+  if (status == SQLITE_OK)
+    status = read_number_of(db, "PRAGMA user_version", &out->user_version);
+  /* Whoever adds a table to a database of ours may. */
+  bool needs_tables = out->application_id == 0 || out->user_version == 0;
+  if (status == SQLITE_OK && needs_tables)
+    status = read_tables(db, out);
+  out->has_tables = status == SQLITE_OK && needs_tables;
+  return status;
+}
+
 static int read_with_sqlite(const char *path, struct cnk_peek *out, char *message, size_t size)
 {
   sqlite3 *db = NULL;
   int status = cnk_peek_open(path, NULL, &db);
   if (status == SQLITE_OK)
-    status = read_number_of(db, "PRAGMA application_id", &out->application_id);
-  if (status == SQLITE_OK)
-    status = read_number_of(db, "PRAGMA user_version", &out->user_version);
-  if (status == SQLITE_OK)
-    status = read_tables(db, out);
+    status = cnk_peek_read(db, out);
   if (status == SQLITE_BUSY)
     fail(message, size, path, "another program has it open");
   else if (status != SQLITE_OK)
     fail(message, size, path, db ? sqlite3_errmsg(db) : sqlite3_errstr(status));
   sqlite3_close(db);
-  out->has_tables = status == SQLITE_OK;
   return status;
 }
 

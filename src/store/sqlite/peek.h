@@ -19,6 +19,9 @@ struct cnk_peek {
 /* Looks at the file that a store would open. False with a sentence in `message`: it cannot be a store. */
 bool cnk_peek(const char *path, struct cnk_peek *out, char *message, size_t size);
 
+/* The same of a database that is open, as its log has it. Gives SQLite's code. */
+int cnk_peek_read(sqlite3 *db, struct cnk_peek *out);
+
 /* The application_id in the header of an open file; 0 when it is no database, or has none. */
 int32_t cnk_peek_application_id(int descriptor);
 

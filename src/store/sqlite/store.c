@@ -1,48 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /* The store's side on the loop's thread: opening, queues, deliveries and closing; see store.h for the contract. */
-#include "store/sqlite/store.h"
+#include "store/sqlite/sqlite.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "store/sqlite/internal.h"
 
-/* So many requests are forwarded to the writer at once, before the loop's turn ends, for it to start on; and so many unused
+/* So many calls are forwarded to the writer at once, before the loop's turn ends, for it to start on; and so many unused
  * ones are kept for reuse. */
-enum { FORWARD_REQUESTS = 256, SPARE_REQUESTS = 256 };
+enum { FORWARD_CALLS = 256, SPARE_CALLS = 256 };
 
-const struct cnk_store_options cnk_store_defaults = {
-    .synchronous = 2,
-    .busy_ms = 2000,
-    .cache_kb = 4096,
-    .wal_pages = 500,
-    .queue_requests = 1 << 17,
-    .queue_bytes = (size_t)128 << 20,
-};
+static const struct cnk_store_backend backend;
 
-static struct cnk_store *store_of(struct cnk_resource *resource)
+static struct cnk_sqlite *sqlite_of(struct cnk_store *store)
 {
-  return CNK_OWNER(resource, struct cnk_store, resource);
+  return CNK_OWNER(store, struct cnk_sqlite, base);
+}
+
+static struct cnk_sqlite *store_of(struct cnk_resource *resource)
+{
+  return CNK_OWNER(resource, struct cnk_sqlite, resource);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static void free_names(struct cnk_store *store)
+static void free_names(struct cnk_sqlite *store)
 {
-  free((char *)store->options.path);
+  free(store->path);
   free((char *)store->options.vfs);
   free(store->given_path);
 }
 
-static void free_store(struct cnk_store *store)
+static void free_call(struct cnk_store_call *call)
+{
+  cnk_arena_free(&call->arena);
+  free(call);
+}
+
+static void free_store(struct cnk_sqlite *store)
 {
   cnk_loop_disown(&store->resource);
   for (struct cnk_link *link; (link = cnk_list_take(&store->spare));)
-    cnk_store_request_free(cnk_store_request_of(link));
-  for (unsigned i = 0; i < store->sql_count; i++)
-    free(store->sql[i].text);
+    free_call(cnk_store_call_of(link));
+  cnk_sql_close(store);
   uv_cond_destroy(&store->wake);
   uv_cond_destroy(&store->sync_wake);
   uv_mutex_destroy(&store->mutex);
@@ -50,8 +54,8 @@ static void free_store(struct cnk_store *store)
   free(store);
 }
 
-/* The store is referenced by its handles and by each request that is held: a request may be released after the close. */
-static void drop_reference(struct cnk_store *store)
+/* The store is referenced by its handles and by each call that is held: a call may be released after the close. */
+static void drop_reference(struct cnk_sqlite *store)
 {
   if (--store->references == 0)
     free_store(store);
@@ -59,19 +63,19 @@ static void drop_reference(struct cnk_store *store)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-  struct cnk_store *store = handle->data;
+  struct cnk_sqlite *store = handle->data;
   if (--store->open_handles == 0)
     drop_reference(store);
 }
 
-static void close_handles(struct cnk_store *store)
+static void close_handles(struct cnk_sqlite *store)
 {
   uv_close((uv_handle_t *)&store->async, on_handle_closed);
   uv_close((uv_handle_t *)&store->prepare, on_handle_closed);
 }
 
 /* The loop stays alive while something is to be delivered. */
-static void hold_loop(struct cnk_store *store)
+static void hold_loop(struct cnk_sqlite *store)
 {
   if (store->in_flight || store->is_backing_up || store->is_ending)
     uv_ref((uv_handle_t *)&store->async);
@@ -81,10 +85,10 @@ static void hold_loop(struct cnk_store *store)
 
 /* ---- to the writer and back ------------------------------------------------------------------------------------ */
 
-static void forward(struct cnk_store *store)
+static void forward(struct cnk_sqlite *store)
 {
   uv_mutex_lock(&store->mutex);
-  cnk_store_requests_move(&store->queue, &store->fresh);
+  cnk_store_calls_move(&store->queue, &store->fresh);
   store->is_closing = store->is_ending;
   uv_cond_signal(&store->wake);
   uv_mutex_unlock(&store->mutex);
@@ -96,13 +100,13 @@ static void on_prepare(uv_prepare_t *prepare)
   forward(prepare->data);
 }
 
-static void end_task(struct cnk_store *store, struct cnk_store_task *task)
+static void end_task(struct cnk_sqlite *store, struct cnk_store_task *task)
 {
   if (task)
     cnk_loop_finish(store->loop, &task->done);
 }
 
-static void on_stopped(struct cnk_store *store)
+static void on_stopped(struct cnk_sqlite *store)
 {
   uv_thread_join(&store->thread);
   cnk_lock_close(&store->lock);
@@ -114,19 +118,19 @@ static void on_stopped(struct cnk_store *store)
 
 static void on_async(uv_async_t *async)
 {
-  struct cnk_store *store = async->data;
-  struct cnk_store_requests finished;
-  cnk_store_requests_init(&finished);
+  struct cnk_sqlite *store = async->data;
+  struct cnk_store_calls finished;
+  cnk_store_calls_init(&finished);
   uv_mutex_lock(&store->mutex);
-  cnk_store_requests_move(&finished, &store->finished);
+  cnk_store_calls_move(&finished, &store->finished);
   struct cnk_backup *backup = store->backup_finished;
   store->backup_finished = NULL;
   bool is_stopped = store->is_stopped;
   uv_mutex_unlock(&store->mutex);
-  for (struct cnk_store_request *request; (request = cnk_store_requests_take(&finished));) {
+  for (struct cnk_store_call *call; (call = cnk_store_calls_take(&finished));) {
     store->in_flight--;
-    store->in_flight_bytes -= request->charged;
-    cnk_loop_finish(store->loop, &request->done);
+    store->in_flight_bytes -= call->charged;
+    cnk_loop_finish(store->loop, &call->done);
   }
   if (backup) {
     store->is_backing_up = false;
@@ -139,55 +143,61 @@ static void on_async(uv_async_t *async)
   }
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
 
-struct cnk_store_request *cnk_store_new_request(struct cnk_store *store)
+static struct cnk_store_call *new_call(struct cnk_store *base)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   struct cnk_link *spare = cnk_list_take(&store->spare);
-  struct cnk_store_request *request = spare ? cnk_store_request_of(spare) : cnk_store_request_new();
-  if (!request)
+  struct cnk_store_call *call = spare ? cnk_store_call_of(spare) : calloc(1, sizeof *call);
+  if (!call)
     return NULL;
   if (spare)
     store->spare_count--;
-  request->store = store;
-  cnk_list_add(&store->held, &request->of_store);
+  call->store = base;
+  cnk_list_add(&store->held, &call->of_store);
   store->references++;
-  return request;
+  return call;
 }
 
-void cnk_store_release(struct cnk_store_request *request)
+static void release(struct cnk_store_call *call)
 {
-  struct cnk_store *store = request->store;
-  cnk_list_remove(&request->of_store);
-  if (store->spare_count < SPARE_REQUESTS) {
-    cnk_store_request_reset(request);
-    cnk_list_add_first(&store->spare, &request->link);
+  struct cnk_sqlite *store = sqlite_of(call->store);
+  cnk_list_remove(&call->of_store);
+  if (call->verb == CNK_QUERY && call->request)
+    free(((struct cnk_query *)call->request)->rows.data);
+  if (store->spare_count < SPARE_CALLS) {
+    cnk_arena_reset(&call->arena);
+    call->request = NULL;
+    cnk_list_add_first(&store->spare, &call->link);
     store->spare_count++;
   } else {
-    cnk_store_request_free(request);
+    free_call(call);
   }
   drop_reference(store);
 }
 
-bool cnk_store_run(struct cnk_store *store, struct cnk_store_request *request)
+static bool run(struct cnk_store *base, struct cnk_store_call *call)
 {
-  request->charged = sizeof *request + request->count * sizeof *request->statements + request->input.size;
-  if (store->in_flight >= store->options.queue_requests ||
-      (store->in_flight && store->in_flight_bytes + request->charged > store->options.queue_bytes))
+  struct cnk_sqlite *store = sqlite_of(base);
+  call->charged = sizeof *call + call->arena.total;
+  if (store->in_flight >= store->options.queue_calls ||
+      (store->in_flight && store->in_flight_bytes + call->charged > store->options.queue_bytes))
     return false;
-  cnk_store_requests_add(&store->fresh, request);
-  store->in_flight_bytes += request->charged;
+  cnk_store_calls_add(&store->fresh, call);
+  store->in_flight_bytes += call->charged;
   if (store->in_flight++ == 0)
     hold_loop(store);
-  if (store->fresh.count >= FORWARD_REQUESTS)
+  if (store->fresh.count >= FORWARD_CALLS)
     forward(store);
   else if (store->fresh.count == 1)
     uv_prepare_start(&store->prepare, on_prepare);
   return true;
 }
 
-bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_store_task *task)
+static bool back_up(struct cnk_store *base, const char *path, struct cnk_store_task *task)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   struct cnk_backup *backup = store->is_backing_up ? NULL : cnk_backup_new(path, task);
   if (!backup)
     return false;
@@ -202,8 +212,9 @@ bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_stor
 
 /* ---- opening and closing --------------------------------------------------------------------------------------- */
 
-void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task)
+static void close_store(struct cnk_store *base, struct cnk_store_task *task)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   store->on_shut = NULL;
   store->close_task = task;
   store->is_ending = true;
@@ -214,7 +225,7 @@ void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task)
 /* The loop ends with the store open: what is queued is still written, but not delivered. */
 static void shut(struct cnk_resource *resource)
 {
-  struct cnk_store *store = store_of(resource);
+  struct cnk_sqlite *store = store_of(resource);
   store->references++;
   if (store->on_shut)
     store->on_shut(store->shut_context);
@@ -227,37 +238,40 @@ static void shut(struct cnk_resource *resource)
     if (store->backup_finished)
       cnk_backup_free(store->backup_finished);
   }
-  for (struct cnk_link *link; (link = cnk_list_first(&store->held));) {
-    struct cnk_store_request *request = CNK_OWNER(link, struct cnk_store_request, of_store);
-    cnk_loop_forget(&request->done);
-    cnk_store_release(request);
+  for (struct cnk_link *link; (link = cnk_list_take(&store->held));) {
+    struct cnk_store_call *call = CNK_OWNER(link, struct cnk_store_call, of_store);
+    cnk_loop_forget(&call->done);
+    call->store = &store->base; /* not one that wraps it */
+    release(call);
   }
   drop_reference(store);
 }
 
-static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_options *options)
+static struct cnk_sqlite *make(struct cnk_loop *loop, const char *path, const struct cnk_store_options *options)
 {
-  struct cnk_store *store = calloc(1, sizeof *store);
+  struct cnk_sqlite *store = calloc(1, sizeof *store);
   if (!store)
     return NULL;
+  store->base.backend = &backend;
   store->loop = loop;
   store->options = *options;
-  store->is_memory = strcmp(options->path, ":memory:") == 0;
+  store->is_memory = strcmp(path, ":memory:") == 0;
   store->has_log = !store->is_memory && !options->is_read_only;
-  store->options.path = store->is_memory ? strdup(options->path) : cnk_lock_resolve(options->path);
-  store->given_path = strdup(options->path);
+  store->path = store->is_memory ? strdup(path) : cnk_lock_resolve(path);
+  store->given_path = strdup(path);
   store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
   store->lock = CNK_LOCK_NONE;
   store->references = 1;
   cnk_list_init(&store->held);
   cnk_list_init(&store->spare);
-  cnk_store_requests_init(&store->fresh);
-  cnk_store_requests_init(&store->queue);
-  cnk_store_requests_init(&store->finished);
+  cnk_store_calls_init(&store->fresh);
+  cnk_store_calls_init(&store->queue);
+  cnk_store_calls_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
-  if (!store->options.path || !store->given_path || (options->vfs && !store->options.vfs) ||
+  if (!cnk_sql_open(store) || !store->path || !store->given_path || (options->vfs && !store->options.vfs) ||
       uv_mutex_init(&store->mutex) != 0) {
+    cnk_sql_close(store);
     free_names(store);
     free(store);
     return NULL;
@@ -268,7 +282,7 @@ static struct cnk_store *make(struct cnk_loop *loop, const struct cnk_store_opti
 }
 
 /* From here on the handles belong to the loop: a store that cannot start is freed when they are closed. */
-static bool start(struct cnk_store *store, char *message, size_t size)
+static bool start(struct cnk_sqlite *store, char *message, size_t size)
 {
   int status = uv_async_init(&store->loop->uv, &store->async, on_async);
   if (status == 0) {
@@ -286,10 +300,14 @@ static bool start(struct cnk_store *store, char *message, size_t size)
   return status == 0;
 }
 
-struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,
-                                 size_t size)
+struct cnk_store *cnk_sqlite_open(struct cnk_loop *loop, const char *path, const struct cnk_store_options *options,
+                                  char *message, size_t size)
 {
-  struct cnk_store *store = make(loop, options);
+  bool is_file = strcmp(path, ":memory:") != 0 && !options->vfs;
+  unsigned char digest[CNK_DIGEST_SIZE];
+  if (is_file && !cnk_migrate_look(path, message, size))
+    return NULL;
+  struct cnk_sqlite *store = cnk_digest_of("", 0, digest) ? make(loop, path, options) : NULL;
   if (!store) {
     snprintf(message, size, "not enough memory");
     return NULL;
@@ -298,10 +316,11 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool is_open = cnk_connection_open(store, message, size) && start(store, message, size);
+  bool is_open =
+      cnk_connection_open(store, message, size) && cnk_migrate(store, message, size) && start(store, message, size);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (is_open)
-    return store;
+    return &store->base;
   cnk_connection_close(store);
   cnk_lock_close(&store->lock);
   if (store->open_handles)
@@ -313,32 +332,77 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
 
 /* ---- questions ------------------------------------------------------------------------------------------------- */
 
-bool cnk_store_is_writable(const struct cnk_store *store)
+static bool is_writable(const struct cnk_store *base)
 {
-  return atomic_load(&store->is_writable);
+  return atomic_load(&CNK_OWNER(base, struct cnk_sqlite, base)->is_writable);
 }
 
-void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size)
+static void read_trouble(struct cnk_store *base, char *message, size_t size)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   uv_mutex_lock(&store->mutex);
-  snprintf(message, size, "%s", cnk_store_is_writable(store) ? "" : store->trouble);
+  snprintf(message, size, "%s", is_writable(base) ? "" : store->trouble);
   uv_mutex_unlock(&store->mutex);
 }
 
-struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)
+static struct cnk_store_stats read_stats(struct cnk_store *base)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   uv_mutex_lock(&store->mutex);
   struct cnk_store_stats stats = store->stats;
   uv_mutex_unlock(&store->mutex);
   stats.queued = store->in_flight;
   stats.queued_bytes = store->in_flight_bytes;
-  stats.is_writable = cnk_store_is_writable(store);
+  stats.is_writable = is_writable(base);
   stats.is_backing_up = store->is_backing_up;
   return stats;
 }
 
-void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context)
+static void set_on_shut(struct cnk_store *base, void (*on_shut)(void *context), void *context)
 {
+  struct cnk_sqlite *store = sqlite_of(base);
   store->on_shut = on_shut;
   store->shut_context = context;
 }
+
+static int find(bool is_repair, const char *name, const char *const **parameters, size_t *count)
+{
+  int number = cnk_sql_find(is_repair ? "repairs" : "reads", name);
+  if (number < 0 && !is_repair)
+    number = cnk_sql_find("lists", name);
+  *parameters = number < 0 ? NULL : cnk_sql_texts[number].parameters;
+  *count = number < 0 ? 0 : cnk_sql_texts[number].parameters_count;
+  return number;
+}
+
+static const char *code_name(int status)
+{
+  switch (status & 0xff) {
+  case SQLITE_FULL: return "full";
+  case SQLITE_IOERR:
+  case SQLITE_CANTOPEN: return "io";
+  case SQLITE_READONLY: return "read_only";
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED: return "busy";
+  case SQLITE_CONSTRAINT: return "constraint";
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB: return "corrupt";
+  case SQLITE_NOMEM: return "memory";
+  case SQLITE_TOOBIG: return "too_many";
+  default: return "statement";
+  }
+}
+
+static const struct cnk_store_backend backend = {
+    .new_call = new_call,
+    .release = release,
+    .run = run,
+    .backup = back_up,
+    .close = close_store,
+    .is_writable = is_writable,
+    .read_trouble = read_trouble,
+    .read_stats = read_stats,
+    .on_shut = set_on_shut,
+    .find = find,
+    .code_name = code_name,
+};

@@ -11,7 +11,7 @@
 
 static void run_sync(void *context)
 {
-  struct cnk_store *store = context;
+  struct cnk_sqlite *store = context;
   uv_mutex_lock(&store->mutex);
   while (store->sync != CNK_SYNC_END) {
     if (store->sync != CNK_SYNC_WANTED) {
@@ -27,7 +27,7 @@ static void run_sync(void *context)
   uv_mutex_unlock(&store->mutex);
 }
 
-static void close_file(struct cnk_store *store)
+static void close_file(struct cnk_sqlite *store)
 {
   if (store->sync_file && store->sync_file->pMethods)
     store->sync_file->pMethods->xClose(store->sync_file);
@@ -35,7 +35,7 @@ static void close_file(struct cnk_store *store)
   store->sync_file = NULL;
 }
 
-int cnk_sync_open(struct cnk_store *store)
+int cnk_sync_open(struct cnk_sqlite *store)
 {
   sqlite3_vfs *vfs = sqlite3_vfs_find(store->options.vfs);
   store->sync_file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
@@ -52,7 +52,7 @@ int cnk_sync_open(struct cnk_store *store)
   return status;
 }
 
-void cnk_sync_close(struct cnk_store *store)
+void cnk_sync_close(struct cnk_sqlite *store)
 {
   if (!store->sync_file)
     return;
@@ -66,7 +66,7 @@ void cnk_sync_close(struct cnk_store *store)
   close_file(store);
 }
 
-void cnk_sync_begin(struct cnk_store *store)
+void cnk_sync_begin(struct cnk_sqlite *store)
 {
   uv_mutex_lock(&store->mutex);
   store->sync = CNK_SYNC_WANTED;
@@ -74,7 +74,7 @@ void cnk_sync_begin(struct cnk_store *store)
   uv_mutex_unlock(&store->mutex);
 }
 
-enum cnk_sync_state cnk_sync_take(struct cnk_store *store, bool is_waiting)
+enum cnk_sync_state cnk_sync_take(struct cnk_sqlite *store, bool is_waiting)
 {
   uv_mutex_lock(&store->mutex);
   while (is_waiting && store->sync == CNK_SYNC_WANTED)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer thread: waits for requests, runs them in batches, and checkpoints the log while it is idle. */
+/* The writer thread: waits for calls, runs them in batches, and checkpoints the log while it is idle. */
 #include <string.h>
 
 #include "store/sqlite/internal.h"
 
 /* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
-enum { BATCH_REQUESTS = 1024, BATCH_BYTES = 4 << 20 };
+enum { BATCH_CALLS = 1024, BATCH_BYTES = 4 << 20 };
 /* How long without work is "idle"; how often a store that cannot write is tried. By the system's time, whatever clock the
  * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
@@ -16,7 +16,7 @@ enum { BATCH_REQUESTS = 1024, BATCH_BYTES = 4 << 20 };
 enum turn { WORK, TICK, WATCH, STOP };
 
 /* Under the mutex. A tick is a moment for what is not urgent. */
-static enum turn wait(struct cnk_store *store)
+static enum turn wait(struct cnk_sqlite *store)
 {
   for (;;) {
     if (!cnk_list_is_empty(&store->queue.list))
@@ -34,19 +34,19 @@ static enum turn wait(struct cnk_store *store)
   }
 }
 
-/* Under the mutex. At least one request, whatever its size. */
-static void take_batch(struct cnk_store *store, struct cnk_store_requests *batch)
+/* Under the mutex. At least one call, whatever its size. */
+static void take_batch(struct cnk_sqlite *store, struct cnk_store_calls *batch)
 {
-  struct cnk_store_requests *queue = &store->queue;
-  cnk_store_requests_init(batch);
-  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_REQUESTS;) {
-    if (batch->count && batch->bytes + cnk_store_request_of(link)->charged > BATCH_BYTES)
+  struct cnk_store_calls *queue = &store->queue;
+  cnk_store_calls_init(batch);
+  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_CALLS;) {
+    if (batch->count && batch->bytes + cnk_store_call_of(link)->charged > BATCH_BYTES)
       break;
-    cnk_store_requests_add(batch, cnk_store_requests_take(queue));
+    cnk_store_calls_add(batch, cnk_store_calls_take(queue));
   }
 }
 
-static void publish(struct cnk_store *store) /* under the mutex */
+static void publish(struct cnk_sqlite *store) /* under the mutex */
 {
   store->stats.redone = store->redone;
   store->stats.checkpoints = store->checkpoints;
@@ -55,14 +55,14 @@ static void publish(struct cnk_store *store) /* under the mutex */
   store->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
 }
 
-static void give_back(struct cnk_store *store, struct cnk_store_requests *batch, uint32_t took_us)
+static void give_back(struct cnk_sqlite *store, struct cnk_store_calls *batch, uint32_t took_us)
 {
   uint64_t failed = 0, count = batch->count;
   CNK_LIST_EACH (link, &batch->list)
-    failed += cnk_store_request_of(link)->status != 0;
+    failed += cnk_store_call_of(link)->status != 0;
   uv_mutex_lock(&store->mutex);
-  cnk_store_requests_move(&store->finished, batch);
-  store->stats.requests += count;
+  cnk_store_calls_move(&store->finished, batch);
+  store->stats.calls += count;
   store->stats.failed += failed;
   store->stats.batches++;
   store->stats.last_commit_us = took_us;
@@ -73,8 +73,8 @@ static void give_back(struct cnk_store *store, struct cnk_store_requests *batch,
   uv_async_send(&store->async);
 }
 
-/* Requests may keep coming while nothing can be written, so this does not wait for a tick. */
-static void give_room(struct cnk_store *store)
+/* Calls may keep coming while nothing can be written, so this does not wait for a tick. */
+static void give_room(struct cnk_sqlite *store)
 {
   if (uv_hrtime() < store->give_room_at)
     return;
@@ -82,7 +82,7 @@ static void give_room(struct cnk_store *store)
   cnk_checkpoint_give_room(store);
 }
 
-static void work(struct cnk_store *store, struct cnk_store_requests *batch)
+static void work(struct cnk_sqlite *store, struct cnk_store_calls *batch)
 {
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
@@ -94,7 +94,7 @@ static void work(struct cnk_store *store, struct cnk_store_requests *batch)
     give_room(store);
 }
 
-static void back_up(struct cnk_store *store, struct cnk_backup *backup)
+static void back_up(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   if (!cnk_backup_step(store, backup))
     return;
@@ -108,7 +108,7 @@ static void back_up(struct cnk_store *store, struct cnk_backup *backup)
 /* A failed fsync must not be repeated: Linux marks the pages that it could not write as clean, so a second one reports
  * success. Opening the database again copies these pages from the log once more. Before that, something is committed at
  * the end of the log: frames of a failed commit may lie there, which recovery would otherwise take for committed. */
-static void open_again(struct cnk_store *store)
+static void open_again(struct cnk_sqlite *store)
 {
   char message[200];
   if (uv_hrtime() < store->open_again_at || (store->db && !cnk_batch_probe(store)))
@@ -121,7 +121,7 @@ static void open_again(struct cnk_store *store)
 
 /* The log or its index was removed, and SQLite has both open still: all of it goes into the database, which then gets
  * new ones. What somebody has put in their place is left to whoever did: it may be the log of another database. */
-static void replace_log(struct cnk_store *store)
+static void replace_log(struct cnk_sqlite *store)
 {
   char message[200];
   if (uv_hrtime() < store->open_again_at)
@@ -133,7 +133,7 @@ static void replace_log(struct cnk_store *store)
   cnk_connection_open(store, message, sizeof message);
 }
 
-static void tick(struct cnk_store *store)
+static void tick(struct cnk_sqlite *store)
 {
   if (!atomic_load(&store->is_writable)) {
     store->probes++;
@@ -147,7 +147,7 @@ static void tick(struct cnk_store *store)
   uv_mutex_unlock(&store->mutex);
 }
 
-static void stop(struct cnk_store *store, struct cnk_backup *backup)
+static void stop(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   if (backup)
     cnk_backup_cancel(backup);
@@ -163,13 +163,13 @@ static void stop(struct cnk_store *store, struct cnk_backup *backup)
 
 void cnk_writer_run(void *context)
 {
-  struct cnk_store *store = context;
+  struct cnk_sqlite *store = context;
   for (;;) {
     uv_mutex_lock(&store->mutex);
     enum turn turn = wait(store);
-    /* A request may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
+    /* A call may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
      * turn. */
-    struct cnk_store_requests batch;
+    struct cnk_store_calls batch;
     if (turn == WORK)
       take_batch(store, &batch);
     struct cnk_backup *backup = store->backup;

@@ -7,6 +7,7 @@ local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
 local route = require "cunnekt.bot.route"
 local source = require "cunnekt.dialog.engine.source"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local world = require "cunnekt.dialog.engine.world"
 
 local code = {}
@@ -227,7 +228,7 @@ end
 ---@return string? problem
 function code.old_script(dialogs, was)
   local digest = was:match "%.(%x+)$"
-  local text = digest and dialogs.store:code(digest)
+  local text = digest and stored_dialogs.script(dialogs.store, digest)
   if not text then
     return nil, "the store does not have the script that it began with"
   end

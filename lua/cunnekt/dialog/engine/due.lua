@@ -3,8 +3,10 @@
 -- survive a restart; the wall clock may jump, so it is checked at least once a minute.
 
 local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local record = require "cunnekt.engine.record"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 
 local due = {}
@@ -22,15 +24,25 @@ function due.new(engine)
   return setmetatable({ _engine = engine }, due_mt)
 end
 
+-- The timer of a wait that is due. While a person has taken over the conversation it is only cleared; chat:resume sets it
+-- again.
+local function timer_of(row)
+  local waiting, event = row.waiting and json.decode(row.waiting), nil
+  if waiting and row.is_paused == 0 then
+    event = record.own(row.contact, { status = "dialog_timeout", run = row.id, seed = row.seed, n = waiting.n })
+  end
+  return { dialog = row.id, due = row.due, steps = row.steps, event = event }
+end
+
 local function fire(self)
-  local engine = self._engine
+  local store, inbox = self._engine.store, self._engine.inbox
   local ok, problem = pcall(function()
-    local records = engine.store:take_due(clock.now(), function(dialog)
-      local event = { status = "dialog_timeout", run = dialog.id, seed = dialog.seed, n = dialog.waiting.n }
-      return record.own(dialog.contact, event)
-    end)
-    engine.inbox:enqueue(records)
-    local _, at = engine.store:dialogs_due()
+    local timers = {}
+    for i, row in ipairs(store:read("due_dialogs", { ["until"] = clock.now() })) do
+      timers[i] = timer_of(row)
+    end
+    inbox:enqueue(assert(store:fire(timers)))
+    local _, at = stored_dialogs.overview(store)
     self:check_at(at)
   end)
   if not ok and not self._is_stopped then

@@ -5,6 +5,7 @@
 
 local chat = require "cunnekt.bot.chat"
 local run = require "cunnekt.dialog.engine.run"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 local turn = require "cunnekt.engine.turn"
 
@@ -40,7 +41,7 @@ local function go_back(dialogs, current, n)
   for _, step in ipairs(old) do
     current.pending[#current.pending + 1] = step.n < n and step or nil
   end
-  its_turn:buffer("cuts")[current.id] = { n = n, steps = current.stored_n }
+  its_turn:buffer("cuts")[current.id] = { id = current.id, n = n, steps = current.stored_n }
   current.n, current.stored_n = n - 1, n - 1
   its_turn:commit_more()
   local again = run.new {
@@ -56,7 +57,7 @@ local function go_back(dialogs, current, n)
     is_dialog = current.is_dialog,
     is_handler = current.is_handler,
     owner = dialogs,
-    replay = dialogs.store:steps_of(current.id),
+    replay = stored_dialogs.journal(dialogs.store, current.id),
   }
   again.started_at, again.stored_n = current.started_at, current.stored_n
   return again

@@ -10,6 +10,7 @@ local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local run = require "cunnekt.dialog.engine.run"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 
 local rebuild = {}
@@ -29,7 +30,7 @@ end
 
 -- The steps of a stored run, or nil if some are missing.
 local function read_steps(dialogs, stored)
-  local steps = dialogs.store:steps_of(stored.id)
+  local steps = stored_dialogs.journal(dialogs.store, stored.id)
   -- The last step is the wait, or the call during which the turn was committed; it may have no row yet.
   for n = 1, stored.steps - 1 do
     if not steps[n] then
@@ -75,7 +76,7 @@ local function restart(dialogs, stored, steps, delivery, migrate)
     args = migrated_args(dialogs, migrate, stored, steps, delivery)
   end
   local current = run.new {
-    id = dialogs.store:next_dialog_id(),
+    id = dialogs.store:next_id(),
     name = stored.name,
     contact = stored.contact,
     to = stored.to,
@@ -127,6 +128,7 @@ function rebuild.rebuild(dialogs, stored, delivery)
     replay = {},
     delivery = delivery,
     expects = delivery and mark_of_wait(stored.waiting),
+    resumes_at = not delivery and stored.steps or nil,
   }
   current.stored_n = stored.steps
   execute.make_current(current)
@@ -150,7 +152,7 @@ end
 ---@param stored cunnekt.store.dialog
 ---@return integer?
 function rebuild.place_before(dialogs, stored)
-  local answers = answers_of(dialogs, stored, dialogs.store:steps_of(stored.id))
+  local answers = answers_of(dialogs, stored, stored_dialogs.journal(dialogs.store, stored.id))
   for i = #answers, 1, -1 do
     local from = answers[i].from
     if from and from ~= stored.waiting.from then

@@ -11,6 +11,7 @@ local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local record = require "cunnekt.engine.record"
+local records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
 
 local run = {}
@@ -22,7 +23,7 @@ local run_mt = { __index = run_methods, __name = "cunnekt.run" }
 local is_fatal = { store = true, conflict = true, diverged = true, back = true, evicted = true }
 
 ---@class cunnekt.run
----@field id integer
+---@field id integer? nil until find_id gives one
 ---@field name string of the dialog, or of the handler
 ---@field contact string
 ---@field to string? the customer's number
@@ -37,6 +38,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field replay table[]? steps to replay, by number
 ---@field delivery table? ends the wait after the replay
 ---@field expects string? the mark of that wait
+---@field resumes_at integer? the step in which the turn was committed before a crash; a rebuilt run without a delivery
 ---@field epoch integer changes with each commit: what was read before it may have changed since
 ---@field asks integer[]? the first steps of the questions that were answered
 ---@field states cunnekt.state[]? that the script may hold
@@ -156,6 +158,16 @@ local function begin_epoch(self)
   end
 end
 
+-- Where a rebuilt run goes on in the middle of a turn, what came before was committed, states too: they are not written again,
+-- over what other turns have changed since.
+local function skip_saved(self)
+  self.resumes_at = nil
+  for _, state in ipairs(self.states or {}) do
+    state:mark_saved((state:encode()), state.version)
+  end
+  task.running().turn:clear_reads()
+end
+
 -- The recorded outcome of the next step. Raises when the script makes another step.
 local function replay_step(self, mark)
   local old = self.replay[self.n]
@@ -248,6 +260,9 @@ function run_methods:begin_step(kind, subject, is_json)
     error(self.fatal, 0)
   end
   self.n = self.n + 1
+  if self.n == self.resumes_at and not self.replay then
+    skip_saved(self)
+  end
   if is_json and not self.replay and not self.delivery then
     return nil, nil
   end
@@ -313,10 +328,17 @@ function run_methods:take_pending()
   return steps
 end
 
----The seed of the run's random numbers, created on first use; unique.
+---The run's id. A handler's run gets one when it is first stored: most are never. May wait.
+---@return integer
+function run_methods:find_id()
+  self.id = self.id or self.owner.store:next_id()
+  return self.id
+end
+
+---The seed of the run's random numbers, created on first use; unique by its chance and time, also before there is an id.
 ---@return string
 function run_methods:find_seed()
-  self.seed = self.seed or formats.seed:format(clock.random(), self.at, self.id)
+  self.seed = self.seed or formats.seed:format(clock.random(), self.at, self.id or 0)
   return self.seed
 end
 
@@ -354,7 +376,7 @@ end
 function run_methods:add_to(change, stage, its_turn)
   if stage == "end" then
     if self.is_stored then
-      change.ended = self
+      change.ended = { id = self.id, steps = self.stored_n }
       -- Kept messages that it never took become events again.
       for _, kept in ipairs(self.owner:kept_records(self, its_turn)) do
         table.insert(its_turn:buffer "own_events", kept)
@@ -362,8 +384,9 @@ function run_methods:add_to(change, stage, its_turn)
     end
     return
   end
-  change.run = self
+  self:find_id()
   self.owner:describe(self)
+  change.run = records.dialog_change(self)
   if stage == "more" and its_turn.record then
     -- The event is replaced by one that continues the run, if the process ends before the run does.
     change.resume = run.resume_record(its_turn.record.contact, self.id, self:find_seed()).body

@@ -7,6 +7,7 @@ local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
+local stored_dialogs = require "cunnekt.store.dialogs"
 local typed = require "cunnekt.bot.typed"
 local wait = require "cunnekt.dialog.flow.wait"
 
@@ -218,12 +219,12 @@ end
 -- Sends the conversation's newest dialog that waits for an answer back to its previous question.
 local function send_back(dialogs, contact)
   local its_turn = dialogs.engine.turns:current()
-  for _, stored in ipairs(dialogs.store:dialogs_of(contact)) do
+  for _, stored in ipairs(stored_dialogs.of(dialogs.store, contact)) do
     local can_go = stored.waiting and stored.waiting.from and not stored.error
     local place = can_go and rebuild.place_before(dialogs, stored)
     if place then
       dialogs:evict(stored.id)
-      its_turn:buffer("cuts")[stored.id] = { n = place, steps = stored.steps }
+      its_turn:buffer("cuts")[stored.id] = { id = stored.id, n = place, steps = stored.steps }
       table.insert(its_turn:buffer "own_events", run.resume_record(stored.contact, stored.id, stored.seed))
       return true
     end

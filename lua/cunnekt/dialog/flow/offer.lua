@@ -6,6 +6,8 @@ local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
+local stored_dialogs = require "cunnekt.store.dialogs"
+local stored_records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
 
 local offer = {}
@@ -29,7 +31,7 @@ end
 
 -- A broken dialog takes only a retry of the event at which it broke.
 local function is_alive(stored, record)
-  return not stored.error or (record.seq ~= nil and stored.error.seq == record.seq)
+  return not stored.error or (record.id ~= nil and stored.error.seq == record.id)
 end
 
 -- The option `unexpected` of a dialog.
@@ -41,9 +43,9 @@ end
 -- The run that an own event names.
 local function find_named(dialogs, it, record)
   local its_run = dialogs.resident:find(it.run)
-  local stored = not its_run and dialogs.store:dialog(it.run)
+  local stored = not its_run and stored_dialogs.find(dialogs.store, it.run)
   local seed = its_run and its_run.seed or stored and stored.seed
-  -- Ids of ended dialogs are reused; seeds are not.
+  -- Older versions gave the ids of ended dialogs again; seeds are unique.
   if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
   elseif accepts(dialogs, (its_run or stored).waiting, it) then
@@ -60,7 +62,7 @@ local function find(dialogs, it, record)
   elseif it.kind ~= "message" and it.status ~= "dialog_signal" then
     return nil
   end
-  for _, stored in ipairs(dialogs.store:dialogs_of(record.contact)) do
+  for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
     if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
@@ -88,7 +90,7 @@ function offer.offer(dialogs, it, record, on_end)
     turns:run(record, function() end, on_end)
   elseif what == "queue" then
     turns:run(record, function(its_turn)
-      table.insert(its_turn:buffer "kept", { dialog = id, bodies = record_of.bodies_of(record) })
+      table.insert(its_turn:buffer "kept", stored_records.kept(id, record_of.bodies_of(record)))
     end, on_end)
   elseif its_run then
     dialogs.resident:take(its_run)
@@ -96,9 +98,10 @@ function offer.offer(dialogs, it, record, on_end)
       execute.continue(dialogs, its_run, { event = it, record = record })
     end, on_end)
   elseif what == "deliver" then
-    turns:run(record, function()
-      local stored = dialogs.store:dialog(id)
+    turns:run(record, function(its_turn)
+      local stored = stored_dialogs.find(dialogs.store, id)
       if not stored then
+        its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
         error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
       end
       rebuild.rebuild(dialogs, stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
@@ -128,7 +131,7 @@ function offer.take_kept(dialogs, current, waiting)
     return nil
   end
   local its_turn = task.running().turn
-  for _, message in ipairs(dialogs.store:kept_for(current.id)) do
+  for _, message in ipairs(stored_dialogs.kept(dialogs.store, current.id)) do
     local it = dialogs:read_event(current.contact, message.bodies)
     if not is_taken(its_turn, message.id) and accepts(dialogs, waiting, it) then
       table.insert(its_turn:buffer "taken", message.id)
@@ -146,7 +149,7 @@ end
 function offer.kept_records(dialogs, its_run, its_turn)
   local records = {}
   if unexpected_of(dialogs, its_run) == "queue" then
-    for _, message in ipairs(dialogs.store:kept_for(its_run.id)) do
+    for _, message in ipairs(stored_dialogs.kept(dialogs.store, its_run.id)) do
       for _, body in ipairs(is_taken(its_turn, message.id) and {} or message.bodies) do
         records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0 }
       end

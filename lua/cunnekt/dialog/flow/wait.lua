@@ -65,7 +65,7 @@ local function find_delivery(dialogs, current, wanted, handle)
     return delivery, true
   end
   if wanted.sent then
-    dialogs.sent_waits[wanted.sent] = { id = current.id, contact = current.contact }
+    dialogs.sent_waits[wanted.sent] = { id = current:find_id(), contact = current.contact }
     -- A message that is not sent yet may not be in the store.
     local has_left = handle.state ~= "queued" and handle.state ~= "sending"
     local state, message_id = nil, nil

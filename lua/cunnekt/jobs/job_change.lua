@@ -1,0 +1,79 @@
+-- SPDX-License-Identifier: MIT
+-- The changes of a named job, as the store takes them (struct cnk_job_change of src/store/store.h). `job` in one is whose it
+-- is here; the store does not look at that. schedule.lua decides about them and applies them.
+
+local clock = require "cunnekt.time.clock"
+
+local job_change = {}
+
+---Seconds by which a run may be late before it counts as missed.
+job_change.grace = 60
+
+---A name for the log, without customers' numbers.
+---@param name string
+---@return string
+function job_change.redacted(name)
+  return (name:gsub("%d%d%d%d%d+", "…"))
+end
+
+---A change with all that the job has now.
+---@param kind "put"|"bind"|"done"|"tried"
+---@param job cunnekt.schedule.job
+---@return table change
+function job_change.new(kind, job)
+  return {
+    kind = kind,
+    job = job,
+    name = job.name,
+    version = job.version,
+    spec = job.spec,
+    catch_up = job.catch_up,
+    runs = job.runs,
+    args = job.args,
+    due = job.due,
+    ran = job.ran,
+    last = job.last,
+    attempts = job.attempts,
+  }
+end
+
+---The change of a job that ran.
+---@param job cunnekt.schedule.job
+---@param due number? the next time; without one it ends
+---@param ran number? due time of the run
+---@param last number? time of the run
+---@return table change
+function job_change.done(job, due, ran, last)
+  local change = job_change.new("done", job)
+  change.due, change.ran, change.last = due, ran, last
+  return change
+end
+
+---Schedules a job from now.
+---@param job cunnekt.schedule.job
+---@param now number
+---@return table change
+function job_change.plan(job, now)
+  job.due, job.attempts = job.timing:first(now), 0
+  return job_change.new("put", job)
+end
+
+---The change that removes a job.
+---@param name string
+---@return table change
+function job_change.drop(name)
+  return { kind = "drop", name = name }
+end
+
+---Takes over the stored times of a job.
+---@param job cunnekt.schedule.job
+---@param row table
+function job_change.restore(job, row)
+  local now = clock.now()
+  job.version, job.due, job.ran, job.last, job.attempts = row.version, row.due, row.ran, row.last, row.attempts
+  if job.due > now then
+    job.due = job.timing:corrected(job.due, now, job.ran) or job.due
+  end
+end
+
+return job_change

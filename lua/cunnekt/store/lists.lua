@@ -1,0 +1,330 @@
+-- SPDX-License-Identifier: MIT
+-- What operators ask: lists and counts of events, messages and dialogs. A list is read in small steps, each a question of its
+-- own, so that commits never wait long behind one. Nothing is changed here: that is `repair` of the store.
+
+local core = require "cunnekt.core"
+local dialogs = require "cunnekt.store.dialogs"
+local identity = require "cunnekt.provider.identity"
+local records = require "cunnekt.store.records"
+local status_names = require "cunnekt.provider.status"
+
+local lists = {}
+
+-- ---- steps -----------------------------------------------------------------------------------------------------------
+
+---@class cunnekt.store.filter
+---@field contact? string a customer's number or user id, or the whole key of a conversation
+---@field before? number only those that failed, were accepted or changed before that time
+---@field after? number and not before that time
+---@field limit? integer rows; all by default
+
+-- The parameters of a list: the filter's, and more.
+local function parameters_of(filter, more)
+  local parameters = {
+    at = math.mininteger,
+    contact = filter.contact,
+    before = filter.before or math.huge,
+    after = filter.after or -math.huge,
+  }
+  for name, value in pairs(more or {}) do
+    parameters[name] = value
+  end
+  return parameters
+end
+
+-- Reads a list step by step; `on_row` returns true when there are enough.
+local function walk(store, what, parameters, on_row)
+  repeat
+    local rows, err = store:query(what, parameters)
+    if not rows then
+      return nil, err
+    end
+    for _, row in ipairs(rows) do
+      if row.contact ~= nil and on_row(row) then
+        return true
+      end
+    end
+    parameters.at = rows[1] and rows[1].next
+  until not parameters.at
+  return true
+end
+
+-- Appends to a list up to a limit.
+local function append_to(list, limit, shape)
+  return function(row)
+    if #list < limit then
+      list[#list + 1] = shape(row)
+    end
+    return #list >= limit
+  end
+end
+
+-- ---- events ----------------------------------------------------------------------------------------------------------
+
+local event_lists = { pending = "pending_events", dead = "dead_events" }
+
+local function event_of(row)
+  return {
+    id = row.id,
+    contact = row.contact,
+    state = row.failed_at and "dead" or "pending",
+    attempts = row.attempts,
+    accepted_at = row.accepted_at,
+    failed_at = row.failed_at,
+    error = row.error,
+    body = row.body,
+  }
+end
+
+---The events of a state, on the whole in the order of acceptance. Waits.
+---@param store cunnekt.open_store
+---@param state "pending"|"dead"
+---@param filter cunnekt.store.filter
+---@param has_bodies? boolean
+---@return table[]? events id, contact, state, attempts, accepted_at, failed_at, error (truncated), body (nil for a large one)
+---@return cunnekt.error? err kind store
+function lists.events(store, state, filter, has_bodies)
+  local list = {}
+  local parameters = parameters_of(filter, { has_bodies = has_bodies and 1 or 0 })
+  local ok, err = walk(store, event_lists[state], parameters, append_to(list, filter.limit or math.huge, event_of))
+  return ok and list or nil, err
+end
+
+---One event, whatever its state. Waits.
+---@param store cunnekt.open_store
+---@param id integer
+---@return table? event as in `events`, with the whole error and body; nil when there is none
+---@return cunnekt.error? err kind store
+function lists.event(store, id)
+  local rows, err = store:query("event", { id = id })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and event_of(rows[1])
+end
+
+-- ---- messages --------------------------------------------------------------------------------------------------------
+
+-- A bit for each of the named states that has a number; nil when none has.
+local function bits_of(wanted, numbers)
+  local bits
+  for _, name in ipairs(wanted) do
+    if numbers[name] then
+      bits = (bits or 0) | 1 << numbers[name]
+    end
+  end
+  return bits
+end
+
+-- Keeps the newest messages; they are read in no order.
+local function keep_newest(list, limit)
+  table.sort(list, function(a, b)
+    return (a.changed_at or 0) > (b.changed_at or 0)
+  end)
+  for i = #list, limit + 1, -1 do
+    list[i] = nil
+  end
+end
+
+-- The newest accepted messages with these ranks.
+local function accepted_messages(store, ranks, filter, limit)
+  local list = {}
+  local ok, err = walk(store, "accepted_messages", parameters_of(filter, { ranks = ranks }), function(row)
+    list[#list + 1] = records.listed_message(row)
+    if #list > 2 * limit + 1000 then
+      keep_newest(list, limit)
+    end
+  end)
+  keep_newest(list, limit)
+  return ok and list or nil, err
+end
+
+---The messages of some states: first those in the outbox, on the whole in the order of the script's calls, then the newest
+---accepted ones. Waits.
+---@param store cunnekt.open_store
+---@param wanted string[] queued sending unknown rejected failed accepted sent delivered read played
+---@param filter cunnekt.store.filter
+---@return table[]? messages id, contact, state, attempts, changed_at, error, payload, track, unknown; message_id
+---@return cunnekt.error? err kind store
+function lists.messages(store, wanted, filter)
+  local list, limit = {}, filter.limit or math.huge
+  local states, ranks = bits_of(wanted, status_names.outbox_numbers), bits_of(wanted, status_names.ranks)
+  if states then
+    local append = append_to(list, limit, records.listed_message)
+    local ok, err = walk(store, "outbox_messages", parameters_of(filter, { states = states }), append)
+    if not ok then
+      return nil, err
+    end
+  end
+  if ranks and #list < limit then
+    local accepted, err = accepted_messages(store, ranks, filter, limit - #list)
+    if not accepted then
+      return nil, err
+    end
+    table.move(accepted, 1, #accepted, #list + 1, list)
+  end
+  return list
+end
+
+---One message, by its id or by the provider's. Waits.
+---@param store cunnekt.open_store
+---@param id integer|string
+---@return table? message as in `messages`; nil when there is none
+---@return cunnekt.error? err kind store
+function lists.message(store, id)
+  local rows, err
+  if type(id) == "string" then
+    rows, err = store:query("accepted_message_details", { message_id = id })
+  else
+    rows, err = store:query("message_details", { id = id })
+  end
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and records.listed_message(rows[1])
+end
+
+---A queued message as a row for the outbox. Waits.
+---@param store cunnekt.open_store
+---@param id integer
+---@return cunnekt.outbox.row? row nil when it is not queued
+---@return cunnekt.error? err kind store
+function lists.queued_message(store, id)
+  local rows, err = store:query("queued_message", { id = id })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and records.outgoing(rows[1])
+end
+
+-- ---- dialogs ---------------------------------------------------------------------------------------------------------
+
+local is_broken = { open = 0, broken = 1 }
+
+local function started_before(a, b)
+  if a.started_at ~= b.started_at then
+    return a.started_at < b.started_at
+  end
+  return a.id < b.id
+end
+
+---Dialogs, in the order of their start. Waits.
+---@param store cunnekt.open_store
+---@param state "open"|"broken"|"all"
+---@param filter cunnekt.store.filter
+---@return table[]? dialogs id, contact, name, steps, started_at, changed_at, waiting, due, error
+---@return cunnekt.error? err kind store
+function lists.dialogs(store, state, filter)
+  local list = {}
+  local parameters = parameters_of(filter, { is_broken = is_broken[state] })
+  local ok, err = walk(store, "dialogs", parameters, append_to(list, filter.limit or math.huge, records.dialog))
+  table.sort(list, started_before)
+  return ok and list or nil, err
+end
+
+---One dialog with its journal. Waits; raises when the store cannot be read.
+---@param store cunnekt.open_store
+---@param id integer
+---@return table? dialog with journal: n, mark, result; nil when there is none
+function lists.dialog(store, id)
+  local dialog = dialogs.find(store, id)
+  if not dialog then
+    return nil
+  end
+  dialog.journal = {}
+  for n, step in pairs(dialogs.journal(store, id)) do
+    table.insert(dialog.journal, { n = n, mark = step.mark, result = step.result })
+  end
+  table.sort(dialog.journal, function(a, b)
+    return a.n < b.n
+  end)
+  return dialog
+end
+
+---A customer's conversations: one for each business number that they wrote to. Waits.
+---@param store cunnekt.open_store
+---@param customer string
+---@return string[]? contacts
+---@return cunnekt.error? err kind store
+function lists.contacts_of(store, customer)
+  local contacts, after = {}, ""
+  while true do
+    local rows, err = store:query("next_contact", { after = after })
+    local first = rows and rows[1] and rows[1].contact
+    if not first then
+      return rows and contacts or nil, err
+    end
+    local number = identity.parts(first)
+    local contact = identity.key(number, customer)
+    rows, err = store:query("has_conversation", { contact = contact })
+    if not rows then
+      return nil, err
+    elseif rows[1] then
+      contacts[#contacts + 1] = contact
+    end
+    after = core.contact_behind(number)
+  end
+end
+
+-- ---- the whole -------------------------------------------------------------------------------------------------------
+
+-- The only row of a question.
+local function one(store, what)
+  local rows, err = store:query(what)
+  return rows and rows[1] or nil, err
+end
+
+---The numbers of dead letters and undelivered messages. Cheap, because there are few. Waits.
+---@param store cunnekt.open_store
+---@return {dead: integer, unknown: integer, rejected: integer, failed: integer}? counts
+---@return cunnekt.error? err kind store
+function lists.count_dead_letters(store)
+  return one(store, "count_dead_letters")
+end
+
+---The numbers of waiting events and messages. Scans both, so not for a running host, which has counters. Waits.
+---@param store cunnekt.open_store
+---@return {pending: integer, queued: integer}? counts
+---@return cunnekt.error? err kind store
+function lists.count_waiting(store)
+  return one(store, "count_waiting")
+end
+
+---The latest time in the store. Waits.
+---@param store cunnekt.open_store
+---@return number? seconds since 1970; nil when there is none
+---@return cunnekt.error? err kind store
+function lists.latest_time(store)
+  local row, err = one(store, "latest_time")
+  local latest = row and row.latest
+  return latest and latest > 0 and latest or nil, err
+end
+
+---Checks the integrity of the whole store. Waits, and blocks everything else.
+---@param store cunnekt.open_store
+---@return string[]? problems empty when there are none
+---@return cunnekt.error? err kind store
+function lists.check_integrity(store)
+  local rows, err = store:query "check"
+  if not rows then
+    return nil, err
+  end
+  local problems = {}
+  for _, row in ipairs(rows) do
+    local _, text = next(row)
+    if text ~= "ok" then
+      problems[#problems + 1] = text
+    end
+  end
+  return problems
+end
+
+---What the store is made with, and its size. Waits.
+---@param store cunnekt.open_store
+---@return {engine: string, bytes: integer}? facts engine: such as "SQLite 3.40.1"
+---@return cunnekt.error? err kind store
+function lists.facts(store)
+  return one(store, "facts")
+end
+
+return lists

@@ -1,0 +1,107 @@
+-- SPDX-License-Identifier: MIT
+-- What an earlier process left: events, messages and jobs, read at a start, page by page. Ids do not order, so the events and
+-- the messages of each conversation are put into the order of their sequence numbers here.
+
+local records = require "cunnekt.store.records"
+
+local recovery = {}
+
+-- Rows per question. A message has its payload with it, an event does not.
+local many, some = 10000, 1000
+
+local function comes_before(a, b)
+  local first, second = a.seq or 0, b.seq or 0
+  if first ~= second then
+    return first < second
+  end
+  return a.id < b.id
+end
+
+-- Sorts a list that is in order of id: the places of a conversation's items stay, and in them they are in order of sequence.
+-- So what many conversations left is done on the whole in the order in which it came.
+local function sort(list)
+  local places_of = {}
+  for i, item in ipairs(list) do
+    local places = places_of[item.contact] or {}
+    places_of[item.contact] = places
+    places[#places + 1] = i
+  end
+  for _, places in pairs(places_of) do
+    local items = {}
+    for i, place in ipairs(places) do
+      items[i] = list[place]
+    end
+    table.sort(items, comes_before)
+    for i, place in ipairs(places) do
+      list[place] = items[i]
+    end
+  end
+  return list
+end
+
+-- All rows of a question that is asked in pages.
+local function walk(store, what, limit, key, first, shape)
+  local list, after = {}, first
+  repeat
+    local rows, err = store:query(what, { after = after, limit = limit })
+    if not rows then
+      return nil, err
+    end
+    for _, row in ipairs(rows) do
+      after = row[key]
+      list[#list + 1] = shape(row)
+    end
+  until #rows < limit
+  return list
+end
+
+---The unfinished events in order, without their bodies. Waits.
+---@param store cunnekt.open_store
+---@return cunnekt.inbox.record[]? records
+---@return cunnekt.error? err kind store
+function recovery.events(store)
+  local list, err = walk(store, "pending", many, "id", 0, function(row)
+    return { id = row.id, seq = row.seq, contact = row.contact, attempts = row.attempts }
+  end)
+  return list and sort(list), err
+end
+
+---The queued messages and those being sent, in the order of the script's calls. Waits.
+---@param store cunnekt.open_store
+---@return cunnekt.outbox.row[]? rows
+---@return cunnekt.error? err kind store
+function recovery.messages(store)
+  local list, err = walk(store, "outgoing", some, "id", 0, records.outgoing)
+  return list and sort(list), err
+end
+
+---All named jobs. Waits.
+---@param store cunnekt.open_store
+---@return table[]? rows name, version, spec, due, catch_up, runs, args, ran, last, attempts
+---@return cunnekt.error? err kind store
+function recovery.jobs(store)
+  return walk(store, "jobs", some, "name", "", function(row)
+    return row
+  end)
+end
+
+-- A text right before a name: no name lies between the two, because none has bytes that UTF-8 has not.
+local function before(name)
+  local rest, last = name:sub(1, -2), name:byte(-1)
+  return last == 0 and rest or rest .. string.char(last - 1) .. ("\xff"):rep(16)
+end
+
+---One named job. Waits.
+---@param store cunnekt.open_store
+---@param name string
+---@return table? row nil when there is none
+---@return cunnekt.error? err kind store
+function recovery.job(store, name)
+  local rows, err = store:query("jobs", { after = before(name), limit = 1 })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and rows[1].name == name and rows[1] or nil
+end
+
+return recovery

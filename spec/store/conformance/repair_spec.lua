@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+-- The seam: what operators change by name. A repair says for which of its ids it did anything, and holds as a whole.
+
+local seam_rig = require "spec.support.rigs.seam_rig"
+
+local now = seam_rig.now
+
+seam_rig.describe("the repair", function(open)
+  local seam
+
+  before_each(function()
+    seam = open()
+  end)
+
+  local function dead(more)
+    local event = seam:accepted(more)
+    seam:bury { events = { event.id }, error = "x", attempts = 5, now = now }
+    return event
+  end
+
+  local function settled(state)
+    return seam:sent(nil, { state = state, attempts = 3, error = "no" }).id
+  end
+
+  local function messages()
+    local ids = { queued = seam:sent().id }
+    for _, state in ipairs { "sending", "unknown", "rejected", "failed" } do
+      ids[state] = settled(state)
+    end
+    return ids
+  end
+
+  it("requeue_event makes a dead letter pending, with all its attempts before it", function()
+    local event = dead { body = "a\0" }
+    assert.are.same({ event.id }, seam:repair("requeue_event", { event.id, 99999 }))
+    assert.are.same({ { id = event.id, contact = "1:2", attempts = 0, accepted_at = now, body = "a\0" } }, seam:query("event", { id = event.id }))
+    assert.equal(event.seq, seam:row("pending", { after = 0, limit = 1 }).seq)
+    assert.equal(0, seam:counts().dead)
+  end)
+
+  it("requeue_event does it once, and touches no pending event", function()
+    local event, pending = dead(), seam:accepted()
+    assert.are.same({}, seam:repair("requeue_event", { pending.id }))
+    seam:repair("requeue_event", { event.id })
+    assert.are.same({}, seam:repair("requeue_event", { event.id }))
+    assert.equal(2, seam:counts().events)
+  end)
+
+  it("requeue_event does it for thousands", function()
+    local events, ids = seam_rig.many(2500, function()
+      return seam:event()
+    end), {}
+    seam:accept { events = events, now = now }
+    for i, event in ipairs(events) do
+      ids[i] = event.id
+    end
+    seam:bury { events = ids, error = "x", attempts = 1, now = now }
+    assert.are.same(ids, seam:repair("requeue_event", ids))
+    assert.equal(2500, seam:counts().events)
+  end)
+
+  it("drop_dead_event and drop_pending_event drop what they are called after", function()
+    local event, pending = dead(), seam:accepted()
+    assert.are.same({}, seam:repair("drop_pending_event", { event.id }))
+    assert.are.same({}, seam:repair("drop_dead_event", { pending.id }))
+    assert.are.same({ event.id }, seam:repair("drop_dead_event", { pending.id, event.id }))
+    assert.are.same({ pending.id }, seam:repair("drop_pending_event", { pending.id }))
+    local counts = seam:counts()
+    assert.are.same({ 0, 0 }, { counts.events, counts.dead })
+  end)
+
+  it("requeue_message queues what was given up, without attempts and error", function()
+    local ids = messages()
+    for _, state in ipairs { "unknown", "rejected", "failed" } do
+      assert.are.same({ ids[state] }, seam:repair("requeue_message", { ids.queued, ids.sending, ids[state], 99999 }, { now = now + 7 }))
+      local row = seam:row("message_details", { id = ids[state] })
+      assert.are.same({ 0, 0, nil, now + 7 }, { row.state, row.attempts, row.error, row.changed_at })
+    end
+    assert.equal(1, seam:row("message_details", { id = ids.sending }).state)
+  end)
+
+  it("drop_message drops every message that is not being sent", function()
+    local ids = messages()
+    local all = { ids.queued, ids.sending, ids.unknown, ids.rejected, ids.failed }
+    assert.are.same({ ids.queued, ids.unknown, ids.rejected, ids.failed }, seam:repair("drop_message", all))
+    assert.are.same({ ids.sending }, seam:ids "outbox_messages")
+  end)
+
+  it("end_dialog_of ends a dialog with all that belongs to it, and no other", function()
+    local dialog, other = seam:waiting { after = 2 }, seam:waiting { after = 1 }
+    seam:turn { kept = { { dialog = dialog.id, bodies = "a" }, { dialog = other.id, bodies = "b" } } }
+    assert.are.same({ dialog.id }, seam:repair("end_dialog_of", { dialog.id, 99999 }))
+    assert.are.same({}, seam:repair("end_dialog_of", { dialog.id }))
+    local counts = seam:counts()
+    assert.are.same({ 1, 1, 1 }, { counts.dialogs, counts.steps, counts.kept })
+  end)
+
+  it("of nothing changes nothing", function()
+    for _, name in ipairs { "requeue_event", "drop_dead_event", "drop_pending_event", "requeue_message", "drop_message", "end_dialog_of" } do
+      assert.are.same({}, seam:repair(name, {}, { now = now }), name)
+    end
+  end)
+
+  it("of an id that is named twice is done once", function()
+    local event = dead()
+    assert.are.same({ event.id }, seam:repair("requeue_event", { event.id, event.id }))
+    assert.equal(1, seam:counts().events)
+  end)
+
+  it("of an unknown name is refused at once", function()
+    for _, name in ipairs { "no_such_repair", "pending", "delete_event" } do
+      assert.has_error(function()
+        seam.db:repair(name, { ids = { 1 } }, print)
+      end)
+    end
+  end)
+end)

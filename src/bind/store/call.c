@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of the store from Lua: a method for each verb takes a table, and a function that hears of the commit. What the verb
+ * answers is set in the table.
+ */
+#include "bind/store/verbs.h"
+
+struct cnk_bind_store *cnk_bind_check_store(lua_State *L)
+{
+  struct cnk_bind_store *face = luaL_checkudata(L, 1, CNK_BIND_STORE);
+  if (!face->store)
+    luaL_error(L, "the store is closed");
+  return face;
+}
+
+struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
+{
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  if (face->building)
+    cnk_store_release(face->building); /* an error ended it */
+  face->building = cnk_store_new_call(face->store, verb);
+  if (!face->building)
+    luaL_error(L, "not enough memory for a call of the store");
+  return face->building;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------------------ */
+
+static const struct cnk_shape *shape_of(enum cnk_verb verb)
+{
+  for (size_t i = 0; i < cnk_verb_shapes_count; i++)
+    if (cnk_verb_shapes[i].verb == verb)
+      return cnk_verb_shapes[i].shape;
+  return NULL;
+}
+
+/* nil, and what the store's function for failures makes of the message and the code; without one both of them. */
+static int push_failure(lua_State *L, const char *message, const char *code)
+{
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  lua_pushstring(L, code);
+  return 3;
+}
+
+static int push_failure_of(lua_State *L, const struct cnk_store_call *call)
+{
+  const char *code = cnk_store_code_name(call->store->backend, call->status);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, call->store) != LUA_TFUNCTION) {
+    lua_pop(L, 1);
+    return push_failure(L, call->message, code);
+  }
+  call->store->has_failed = true;
+  lua_pushstring(L, call->message);
+  lua_pushstring(L, code);
+  lua_call(L, 2, 1);
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* The first call that writes, and works again after a failure. */
+static void tell_recovery(lua_State *L, struct cnk_store *store)
+{
+  store->has_failed = false;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, store) == LUA_TFUNCTION)
+    lua_call(L, 0, 0);
+  else
+    lua_pop(L, 1);
+}
+
+/* The arguments of `done` for the call at 1; the request's table is at 2. */
+static int push_answer(lua_State *L)
+{
+  const struct cnk_store_call *call = lua_touserdata(L, 1);
+  if (call->status)
+    return push_failure_of(L, call);
+  if (call->store->has_failed && call->verb != CNK_QUERY)
+    tell_recovery(L, call->store);
+  if (call->verb == CNK_QUERY) {
+    cnk_bind_push_rows(L, call->request);
+  } else if (call->verb == CNK_REPAIR) {
+    cnk_bind_push_changed(L, call->request);
+  } else {
+    cnk_shape_push_names(L);
+    cnk_shape_write(L, lua_gettop(L), 2, shape_of(call->verb), call->request);
+    lua_pushboolean(L, 1);
+  }
+  return 1;
+}
+
+/* The callback at 1, the call at 2, its table at 3: protected by cnk_bind_call, and the call is given back whatever happens. */
+static int complete(lua_State *L)
+{
+  struct cnk_store_call *call = lua_touserdata(L, 2);
+  lua_pushcfunction(L, push_answer);
+  lua_insert(L, 2);
+  if (lua_pcall(L, 2, LUA_MULTRET, 0) != LUA_OK) {
+    /* Only memory can be short. The call is committed, so it must not be said to have failed, and nobody can be told what
+     * came of it. */
+    cnk_store_release(call);
+    *cnk_bind_out_of_memory(L) = true;
+    return lua_error(L);
+  }
+  cnk_store_release(call);
+  lua_call(L, lua_gettop(L) - 1, 0);
+  return 0;
+}
+
+static void deliver(struct cnk_done *done, void *context)
+{
+  lua_State *L = context;
+  struct cnk_store_call *call = CNK_OWNER(done, struct cnk_store_call, done);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_pushcfunction(L, complete);
+  cnk_bind_push_ref(L, &call->callback);
+  lua_pushlightuserdata(L, call);
+  cnk_bind_push_ref(L, &call->subject);
+  cnk_bind_call(L, 3);
+}
+
+int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face)
+{
+  struct cnk_store_call *call = face->building;
+  call->done.deliver = deliver;
+  call->callback = cnk_bind_ref(L, 3);
+  call->subject = cnk_bind_ref(L, 2);
+  if (!cnk_store_run(face->store, call)) {
+    cnk_bind_unref(L, &call->callback);
+    cnk_bind_unref(L, &call->subject);
+    return push_failure(L, "the store's queue is full", "busy");
+  }
+  face->building = NULL;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ---- the methods ----------------------------------------------------------------------------------------------------- */
+
+/* The open store at 1; NULL with what the method gives where it is closed. */
+struct cnk_bind_store *cnk_bind_find_store(lua_State *L)
+{
+  struct cnk_bind_store *face = luaL_checkudata(L, 1, CNK_BIND_STORE);
+  if (face->store)
+    return face;
+  push_failure(L, "the store is closed", cnk_store_code_name(NULL, CNK_STORE_CLOSED));
+  return NULL;
+}
+
+/* store:VERB(request, done) -> true | nil, message, code */
+static int run_verb(lua_State *L)
+{
+  struct cnk_bind_store *face = cnk_bind_find_store(L);
+  if (!face)
+    return 3;
+  const struct cnk_verb_shape *verb = lua_touserdata(L, lua_upvalueindex(1));
+  struct cnk_store_call *call = cnk_bind_begin_call(L, face, verb->verb);
+  cnk_shape_push_names(L);
+  const struct cnk_shape_reader reader = {
+      .L = L, .names = lua_gettop(L), .now = cnk_clock_wall(face->loop->clock), .arena = &call->arena};
+  cnk_shape_read(&reader, 2, verb->shape, call->request);
+  lua_settop(L, 3);
+  return cnk_bind_run_call(L, face);
+}
+
+/* store:on_failure(fn): fn(message, code) makes what `done` gets after nil; fn() hears that a call could write again. */
+static int on_failure(lua_State *L)
+{
+  struct cnk_bind_store *face = cnk_bind_check_store(L);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, face->store);
+  return 0;
+}
+
+void cnk_bind_add_verbs(lua_State *L)
+{
+  lua_pushcfunction(L, on_failure);
+  lua_setfield(L, -2, "on_failure");
+  for (size_t i = 0; i < cnk_verb_shapes_count; i++) {
+    cnk_shape_name(L, cnk_verb_shapes[i].shape);
+    lua_pushlightuserdata(L, (void *)&cnk_verb_shapes[i]);
+    lua_pushcclosure(L, run_verb, 1);
+    lua_setfield(L, -2, cnk_verb_shapes[i].method);
+  }
+}

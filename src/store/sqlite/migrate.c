@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which files may be opened, and how those of older versions come up to date. Another program's database is refused before
+ * anything is written. The versions are the sections of sql/schema.sql.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/sqlite/internal.h"
+#include "store/sqlite/peek.h"
+
+/* "cunk": what the application_id says in a database of ours. */
+#define APPLICATION_ID 0x63756e6b
+
+/* So many sequences may be given out between one opening and the next, whose own begin behind them. */
+#define SEQUENCES_BITS 40
+
+static int find_version(int version)
+{
+  char name[32];
+  snprintf(name, sizeof name, "version_%d", version);
+  return cnk_sql_find("schema", name);
+}
+
+int cnk_sqlite_version(void)
+{
+  int version = 0;
+  while (find_version(version + 1) >= 0)
+    version++;
+  return version;
+}
+
+/* ---- whose it is ------------------------------------------------------------------------------------------------- */
+
+/* Whether one of the migrations to `last` makes this table. */
+static bool is_own_table(const char *name, size_t size, int last)
+{
+  static const char create[] = "CREATE TABLE ";
+  for (int version = 1; version <= last; version++)
+    for (const char *at = cnk_sql_texts[find_version(version)].text; (at = strstr(at, create));) {
+      at += sizeof create - 1;
+      if (strncmp(at, name, size) == 0 && at[size] == ' ')
+        return true;
+    }
+  return false;
+}
+
+/* Of version 1: what databases had before they were marked. */
+static int count_own_tables(void)
+{
+  int count = 0;
+  for (const char *at = cnk_sql_texts[find_version(1)].text; (at = strstr(at, "CREATE TABLE ")); at++)
+    count++;
+  return count;
+}
+
+enum owner { NOBODY, OURS, SOME_OF_OURS, FOREIGN };
+
+static enum owner whose(const struct cnk_peek *found)
+{
+  int count = 0;
+  int last = found->application_id == APPLICATION_ID ? cnk_sqlite_version() : 1;
+  const char *at = found->tables, *end = found->tables + found->tables_size;
+  for (const char *line; at < end && (line = memchr(at, '\n', (size_t)(end - at))); at = line + 1, count++)
+    if (!is_own_table(at, (size_t)(line - at), last))
+      return FOREIGN;
+  return count == 0 ? NOBODY : count == count_own_tables() ? OURS : SOME_OF_OURS;
+}
+
+static bool is_foreign(const struct cnk_peek *found)
+{
+  int32_t id = found->application_id;
+  if (id == APPLICATION_ID)
+    return found->has_tables && whose(found) == FOREIGN;
+  if (id != 0 || !found->has_tables)
+    return id != 0;
+  enum owner owner = whose(found);
+  return owner == FOREIGN || (owner == NOBODY && found->user_version != 0) ||
+         (owner == SOME_OF_OURS && found->user_version > 0);
+}
+
+/* Judges a database by what it says of itself. */
+static bool judge(const char *path, const struct cnk_peek *found, char *message, size_t size)
+{
+  int version = found->user_version;
+  if (is_foreign(found))
+    snprintf(message, size,
+             "the store %s is another program's database: choose another file with --store or CUNNEKT_STORE", path);
+  else if (version < 0)
+    snprintf(message, size, "the store is of version %d, which there never was: %s is damaged; restore a backup",
+             version, path);
+  else if (version > cnk_sqlite_version())
+    snprintf(message, size, "the store is of version %d, and this program knows only %d: the program is too old",
+             version, cnk_sqlite_version());
+  else if (version == 0 && found->has_tables && whose(found) != NOBODY)
+    snprintf(message, size, "the store has tables and no version: %s is damaged; restore a backup", path);
+  else
+    return true;
+  return false;
+}
+
+bool cnk_migrate_look(const char *path, char *message, size_t size)
+{
+  struct cnk_peek found;
+  return cnk_peek(path, &found, message, size) && (found.is_new || judge(path, &found, message, size));
+}
+
+/* ---- the way up -------------------------------------------------------------------------------------------------- */
+
+static int execute(struct cnk_sqlite *store, const char *text)
+{
+  return sqlite3_exec(store->db, text, NULL, NULL, NULL);
+}
+
+static int set_number(struct cnk_sqlite *store, const char *pragma, int number)
+{
+  char text[64];
+  snprintf(text, sizeof text, "PRAGMA %s = %d", pragma, number);
+  return execute(store, text);
+}
+
+/* The first integer of a statement that changes something and tells it. */
+static int read_next(struct cnk_sqlite *store, const char *name, int64_t *out)
+{
+  sqlite3_stmt *statement = NULL;
+  int status = cnk_sql_compile(store, (unsigned)cnk_sql_find("writes", name), &statement);
+  if (status != SQLITE_OK)
+    return status;
+  if (sqlite3_step(statement) == SQLITE_ROW)
+    *out = sqlite3_column_int64(statement, 0);
+  sqlite3_step(statement);
+  return sqlite3_reset(statement);
+}
+
+static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
+{
+  int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sqlite_version();
+  if (status == SQLITE_OK && found->application_id != APPLICATION_ID)
+    status = set_number(store, "application_id", APPLICATION_ID);
+  for (int version = found->user_version + 1; version <= last && status == SQLITE_OK; version++) {
+    status = execute(store, cnk_sql_texts[find_version(version)].text);
+    if (status == SQLITE_OK)
+      status = set_number(store, "user_version", version);
+  }
+  int64_t opening = 0;
+  if (status == SQLITE_OK)
+    status = read_next(store, "next_opening", &opening);
+  if (status == SQLITE_OK)
+    status = execute(store, "COMMIT");
+  store->sequence = opening << SEQUENCES_BITS;
+  return status;
+}
+
+bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
+{
+  struct cnk_peek found;
+  int status = cnk_peek_read(store->db, &found);
+  if (status == SQLITE_OK && !judge(store->path, &found, message, size))
+    return false;
+  store->base.version = found.user_version;
+  if (status == SQLITE_OK && !store->options.is_read_only) {
+    status = bring_up(store, &found);
+    store->base.version = cnk_sqlite_version();
+  }
+  if (status == SQLITE_OK)
+    return true;
+  snprintf(message, size, "cannot open the store %s: %s", store->path, sqlite3_errmsg(store->db));
+  execute(store, "ROLLBACK");
+  return false;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The named statements of the files in sql/, which the build puts into the program (embed_sql.lua). All SQL is there, but
+ * for what opens, checks and copies the database as a whole.
+ */
+#ifndef CNK_STORE_SQL_H
+#define CNK_STORE_SQL_H
+
+#include <stddef.h>
+
+struct cnk_sql_text {
+  const char *file; /* "writes", "reads", "lists", "repairs" or "schema" */
+  const char *name; /* in its file; NULL: goes on with what the text before it began */
+  const char *text;
+  size_t size;                   /* with the final NUL */
+  const char *const *parameters; /* the names after `:`, each once, of all parts; in a part alone, in its order */
+  size_t parameters_count;
+};
+
+extern const struct cnk_sql_text cnk_sql_texts[];
+extern const unsigned cnk_sql_count;
+
+/* The number of a text; -1 when there is none of this name. */
+int cnk_sql_find(const char *file, const char *name);
+
+/* The texts of writes.sql, as the verbs name them. */
+#define CNK_SQL_WRITES(X)                                                                                              \
+  X(next_id)                                                                                                           \
+  X(see)                                                                                                               \
+  X(put_event)                                                                                                         \
+  X(delete_event)                                                                                                      \
+  X(resume_event)                                                                                                      \
+  X(note_attempt)                                                                                                      \
+  X(put_dead)                                                                                                          \
+  X(note_inbound)                                                                                                      \
+  X(get_version)                                                                                                       \
+  X(put_state)                                                                                                         \
+  X(pause)                                                                                                             \
+  X(watch_window)                                                                                                      \
+  X(unwatch_window)                                                                                                    \
+  X(get_value_version)                                                                                                 \
+  X(put_value)                                                                                                         \
+  X(delete_value)                                                                                                      \
+  X(put_dialog)                                                                                                        \
+  X(change_dialog)                                                                                                     \
+  X(cut_dialog)                                                                                                        \
+  X(end_dialog)                                                                                                        \
+  X(delete_dialog)                                                                                                     \
+  X(put_step)                                                                                                          \
+  X(delete_steps)                                                                                                      \
+  X(break_dialog)                                                                                                      \
+  X(clear_due)                                                                                                         \
+  X(resume_dues)                                                                                                       \
+  X(put_kept)                                                                                                          \
+  X(delete_kept)                                                                                                       \
+  X(delete_all_kept)                                                                                                   \
+  X(put_code)                                                                                                          \
+  X(put_job)                                                                                                           \
+  X(bind_job)                                                                                                          \
+  X(move_job)                                                                                                          \
+  X(try_job)                                                                                                           \
+  X(end_job)                                                                                                           \
+  X(drop_job)                                                                                                          \
+  X(put_outbox)                                                                                                        \
+  X(change_outbox)                                                                                                     \
+  X(change_payload)                                                                                                    \
+  X(delete_outbox)                                                                                                     \
+  X(put_sent)                                                                                                          \
+  X(raise_sent)                                                                                                        \
+  X(next_seen)                                                                                                         \
+  X(clear_seen)                                                                                                        \
+  X(next_sent)                                                                                                         \
+  X(clear_sent)                                                                                                        \
+  X(clear_dead)                                                                                                        \
+  X(clear_outbox)                                                                                                      \
+  X(clear_broken_steps)                                                                                                \
+  X(clear_broken)                                                                                                      \
+  X(clear_kept)
+
+enum cnk_sql {
+#define CNK_SQL_NAME(name) CNK_SQL_##name,
+  CNK_SQL_WRITES(CNK_SQL_NAME)
+#undef CNK_SQL_NAME
+      CNK_SQL_WRITES_COUNT
+};
+
+#endif

@@ -1,0 +1,102 @@
+-- What operators ask: `query` of store.h. Lists are scanned along a key in small steps, each a request of its own, so that
+-- commits never wait long behind one: a row has in `next` where the following step begins; without one the list is over.
+-- Where nothing of a step fits, there is a row with `next` alone. In a conversation's key the customer follows the first
+-- colon (X'3A').
+
+-- name: pending_events
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, id, contact, attempts, accepted_at, CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
+  FROM page LEFT JOIN event ON id > :at AND id <= page.next
+    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(accepted_at, 0) < :before AND coalesce(accepted_at, 0) >= :after
+  ORDER BY id;
+
+-- name: dead_events
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, id, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
+    CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
+  FROM page LEFT JOIN dead ON id > :at AND id <= page.next
+    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(failed_at, 0) < :before AND coalesce(failed_at, 0) >= :after
+  ORDER BY id;
+
+-- name: event
+SELECT id, contact, attempts, accepted_at, NULL AS failed_at, NULL AS error, body FROM event WHERE id = :id
+UNION ALL
+SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHERE id = :id;
+
+-- name: outbox_messages
+-- `states`: a bit for each.
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, id, contact, state, attempts, changed_at, error, payload, track, unknown
+  FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND (:states >> state) & 1
+    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
+  ORDER BY id;
+
+-- name: accepted_messages
+-- In no order. `ranks`: a bit for each.
+WITH page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
+SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_id, track
+  FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND (:ranks >> rank) & 1
+    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
+  ORDER BY hash;
+
+-- name: message_details
+SELECT id, contact, state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown
+  FROM outbox WHERE id = :id
+UNION ALL
+SELECT outbox, contact, NULL, rank, NULL, changed_at, error, NULL, message_id, track, NULL FROM sent WHERE outbox = :id;
+
+-- name: accepted_message_details
+SELECT outbox AS id, contact, rank, changed_at, error, message_id, track FROM sent
+  WHERE hash = digest_half(:message_id) AND message_id = :message_id;
+
+-- name: dialogs
+-- `is_broken`: 0 open ones, 1 broken ones; NULL all.
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due, error
+  FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND (:is_broken IS NULL OR (error IS NOT NULL) = :is_broken)
+    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
+  ORDER BY id;
+
+-- name: has_conversation
+SELECT 1 AS is_any FROM conversation WHERE contact = :contact;
+
+-- name: next_contact
+SELECT min(contact) AS contact FROM conversation WHERE contact > :after;
+
+-- name: count_dead_letters
+-- Cheap, because there are few.
+SELECT (SELECT count(*) FROM dead) AS dead,
+  count(CASE WHEN state = 2 THEN 1 END) AS unknown, count(CASE WHEN state = 3 THEN 1 END) AS rejected,
+  count(CASE WHEN state = 4 THEN 1 END) AS failed FROM outbox WHERE state > 1;
+
+-- name: count_waiting
+-- Scans both tables, so not for a running host, which has counters.
+SELECT (SELECT count(*) FROM event) AS pending, (SELECT count(*) FROM outbox WHERE state <= 1) AS queued;
+
+-- name: latest_time
+SELECT max((SELECT coalesce(max(failed_at), 0) FROM dead),
+  (SELECT coalesce(max(accepted_at), 0) FROM (SELECT accepted_at FROM event ORDER BY rowid DESC LIMIT 100)),
+  (SELECT coalesce(max(changed_at), 0) FROM (SELECT changed_at FROM outbox ORDER BY rowid DESC LIMIT 100)),
+  (SELECT coalesce(max(changed_at), 0) FROM
+    (SELECT changed_at FROM sent WHERE outbox IS NOT NULL ORDER BY outbox DESC LIMIT 100))) AS latest;
+
+-- name: counts
+-- How much there is of everything. Scans all of it.
+SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM seen) AS seen,
+  (SELECT count(*) FROM conversation) AS conversations, (SELECT count(*) FROM value) AS "values",
+  (SELECT count(*) FROM outbox) AS messages, (SELECT count(*) FROM sent) AS accepted,
+  (SELECT count(*) FROM dialog) AS dialogs, (SELECT count(*) FROM step) AS steps, (SELECT count(*) FROM kept) AS kept,
+  (SELECT count(*) FROM code) AS scripts, (SELECT count(*) FROM job) AS jobs;
+
+-- name: check
+-- The integrity of the whole store: "ok", or at most 20 problems. Blocks everything else.
+PRAGMA integrity_check(20);
+
+-- name: facts
+-- The page size is SQLite's default, 4 KiB.
+SELECT 'SQLite ' || sqlite_version() AS engine, page_count * 4096 AS bytes FROM pragma_page_count;

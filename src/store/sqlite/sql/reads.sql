@@ -1,0 +1,94 @@
+-- What the engine and dialogs ask: `query` of store.h. Each row comes back with the names of its columns.
+
+-- name: conversation
+SELECT version, state, last_inbound, paused FROM conversation WHERE contact = :contact;
+
+-- name: any_contact
+SELECT contact FROM conversation LIMIT 1;
+
+-- name: value
+SELECT value, version FROM value WHERE key = :key;
+
+-- name: scan_values
+-- The values whose keys begin with a prefix, a page after the key `after`.
+SELECT key, value, version FROM value
+  WHERE key >= :prefix AND key > :after AND substr(key, 1, length(:prefix)) = :prefix ORDER BY key LIMIT :limit;
+
+-- name: event_body
+SELECT body FROM event WHERE id = :id;
+
+-- name: pending
+-- Unfinished events, without their bodies. Within a conversation they are in order by seq; those of an older version
+-- have none, and come first, by id.
+SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: outgoing
+-- Messages that are queued or being sent; in order as events are.
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq FROM outbox
+  WHERE id > :after AND state <= 1 ORDER BY id LIMIT :limit;
+
+-- name: queued_message
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq FROM outbox
+  WHERE id = :id AND state = 0;
+
+-- name: message
+-- One message, by the id that it was given: in the outbox, or accepted with how far it is.
+SELECT id, contact, state, NULL AS rank, NULL AS message_id, track FROM outbox WHERE id = :id
+UNION ALL
+SELECT outbox, contact, NULL, rank, message_id, track FROM sent WHERE outbox = :id;
+
+-- name: accepted_message
+-- One message, by the id that the provider gave it.
+SELECT outbox AS id, contact, rank, message_id, track FROM sent
+  WHERE hash = digest_half(:message_id) AND message_id = :message_id;
+
+-- name: has_unknown
+SELECT 1 AS is_any FROM outbox WHERE state = 2 AND state > 1 LIMIT 1;
+
+-- name: unknown_messages
+-- At most two: more than one cannot be told apart.
+SELECT id, track FROM outbox
+  WHERE contact = :contact AND state = 2 AND state > 1 AND changed_at BETWEEN :earliest AND :latest LIMIT 2;
+
+-- name: dialogs_overview
+SELECT EXISTS (SELECT 1 FROM dialog) AS is_any, (SELECT min(due) FROM dialog WHERE due IS NOT NULL) AS due,
+  (SELECT count(*) FROM conversation WHERE paused IS NOT NULL) AS paused;
+
+-- name: count_dialogs
+SELECT count(*) AS count FROM dialog;
+
+-- name: dialog
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error FROM dialog
+  WHERE id = :id;
+
+-- name: dialogs_of
+-- The dialogs of a conversation, the newest first, broken ones included.
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error FROM dialog
+  WHERE contact = :contact ORDER BY started_at DESC, id DESC;
+
+-- name: due_dialogs
+SELECT id, contact, seed, waiting, due, steps,
+    contact IN (SELECT contact FROM conversation WHERE paused IS NOT NULL) AS is_paused
+  FROM dialog WHERE due <= :until ORDER BY due LIMIT 1000;
+
+-- name: closing_windows
+-- The watched windows of `window` seconds that end soon.
+SELECT contact, last_inbound FROM conversation
+  WHERE watch IS NOT NULL AND last_inbound + :window - watch <= :until LIMIT 1000;
+
+-- name: sent_waits
+-- The dialogs that wait for the delivery of a message.
+SELECT id, sent, contact FROM dialog WHERE sent IS NOT NULL AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: journal
+SELECT n, mark, result FROM step WHERE dialog = :dialog AND n > :after ORDER BY n LIMIT 1000;
+
+-- name: kept
+SELECT id, bodies FROM kept WHERE dialog = :dialog ORDER BY id LIMIT 1000;
+
+-- name: script
+SELECT source FROM code WHERE digest = :digest;
+
+-- name: jobs
+SELECT name, version, spec, due, catch_up, runs, args, ran, last, attempts FROM job
+  WHERE name > :after ORDER BY name LIMIT :limit;

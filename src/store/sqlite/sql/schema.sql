@@ -1,0 +1,159 @@
+-- The tables, as migrations from each version to the next. Payloads, keys and states are bytes (BLOB), because TEXT does not
+-- allow NUL. Finished rows are deleted in the commit that finishes them. A version is only appended, never changed; docs and
+-- the Lua side name what the columns hold in lua/cunnekt/store/formats.lua.
+
+-- name: version_1
+-- Unfinished events, in the order of acceptance.
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY,
+  contact BLOB NOT NULL,
+  body BLOB NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  due REAL NOT NULL DEFAULT 0);
+-- Dead letters, with the error; until an operator retries or drops them.
+CREATE TABLE dead (
+  seq INTEGER PRIMARY KEY,
+  contact BLOB NOT NULL,
+  body BLOB NOT NULL,
+  attempts INTEGER NOT NULL,
+  error BLOB NOT NULL,
+  failed_at REAL NOT NULL);
+-- Keys of the events accepted in the last days. `hash` is one half of a 128-bit digest, so that the table has an
+-- integer key; `rest` is the other half.
+CREATE TABLE seen (
+  hash INTEGER PRIMARY KEY,
+  rest INTEGER NOT NULL,
+  day INTEGER NOT NULL);
+CREATE TABLE conversation (
+  contact BLOB PRIMARY KEY,
+  state BLOB,
+  last_inbound REAL,
+  watch REAL,
+  paused INTEGER) WITHOUT ROWID;
+-- Few conversations are watched; the others are not in this index.
+CREATE INDEX conversation_watch ON conversation (last_inbound) WHERE watch IS NOT NULL;
+CREATE TABLE value (
+  key BLOB PRIMARY KEY,
+  value BLOB NOT NULL) WITHOUT ROWID;
+-- Messages that were not accepted yet, and undelivered ones; provider/status.lua has the states.
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY,
+  contact BLOB NOT NULL,
+  payload BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  unknown BLOB NOT NULL,
+  track BLOB,
+  follows BLOB,
+  fallback BLOB,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  error BLOB,
+  changed_at REAL NOT NULL);
+CREATE INDEX conversation_paused ON conversation (paused) WHERE paused IS NOT NULL;
+-- Dialogs: what each waits for, until when, and for which message's delivery; `error` of a broken one.
+CREATE TABLE dialog (
+  id INTEGER PRIMARY KEY,
+  contact BLOB NOT NULL,
+  name BLOB NOT NULL,
+  recipient BLOB,
+  args BLOB,
+  code BLOB,
+  seed BLOB NOT NULL,
+  started_at REAL NOT NULL,
+  changed_at REAL NOT NULL,
+  waiting BLOB,
+  due REAL,
+  sent INTEGER,
+  steps INTEGER NOT NULL DEFAULT 0,
+  error BLOB);
+CREATE INDEX dialog_contact ON dialog (contact);
+CREATE INDEX dialog_due ON dialog (due) WHERE due IS NOT NULL;
+CREATE INDEX dialog_sent ON dialog (sent) WHERE sent IS NOT NULL;
+CREATE INDEX dialog_broken ON dialog (changed_at) WHERE error IS NOT NULL;
+-- The journal: the mark and the result of each step of a dialog.
+CREATE TABLE step (
+  dialog INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  mark BLOB NOT NULL,
+  result BLOB NOT NULL,
+  PRIMARY KEY (dialog, n)) WITHOUT ROWID;
+-- Messages kept for later waits of dialogs; `bodies` as in a journal.
+CREATE TABLE kept (
+  id INTEGER PRIMARY KEY,
+  dialog INTEGER NOT NULL,
+  bodies BLOB NOT NULL);
+CREATE INDEX kept_dialog ON kept (dialog);
+-- Scripts with which dialogs began, by the digest of their files.
+CREATE TABLE code (
+  digest BLOB PRIMARY KEY,
+  source BLOB NOT NULL);
+CREATE INDEX outbox_ended ON outbox (contact) WHERE state > 1;
+-- Accepted messages, for their statuses. `hash` as above, of the message id.
+CREATE TABLE sent (
+  hash INTEGER PRIMARY KEY,
+  message_id BLOB NOT NULL,
+  contact BLOB NOT NULL,
+  track BLOB,
+  rank INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  outbox INTEGER);
+-- Outbox ids only grow, so this index is only appended to.
+CREATE INDEX sent_outbox ON sent (outbox);
+-- Named jobs: timing and due time; `ran` and `last`: due time and time of the last run.
+CREATE TABLE job (
+  serial INTEGER PRIMARY KEY,
+  name BLOB NOT NULL UNIQUE,
+  spec BLOB NOT NULL,
+  due REAL NOT NULL,
+  catch_up BLOB NOT NULL,
+  runs BLOB,
+  args BLOB,
+  ran REAL,
+  last REAL,
+  attempts INTEGER NOT NULL DEFAULT 0);
+
+-- name: version_2
+-- For operators: since when events wait, and the status of accepted messages.
+ALTER TABLE event ADD COLUMN accepted_at REAL;
+ALTER TABLE dead ADD COLUMN accepted_at REAL;
+ALTER TABLE sent ADD COLUMN changed_at REAL;
+ALTER TABLE sent ADD COLUMN error BLOB;
+-- Counting and clearing must not read all the bodies.
+CREATE INDEX dead_failed ON dead (failed_at);
+
+-- name: version_3
+-- Never read.
+ALTER TABLE event DROP COLUMN due;
+
+-- name: version_4
+-- Names do not order: ids come from reserved blocks, `seq` is the order in a conversation. What an older version wrote has
+-- seq 0, comes first, and is in order by id. A version is that of the commit which wrote the row: 0 is none.
+ALTER TABLE event RENAME COLUMN seq TO id;
+ALTER TABLE event ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead RENAME COLUMN seq TO id;
+ALTER TABLE dead ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE value ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+-- "id": the first that is in no block; "opening": how often the store was opened.
+CREATE TABLE counter (
+  name BLOB PRIMARY KEY,
+  next INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counter (name, next) SELECT CAST('id' AS BLOB), 1 + max(
+  (SELECT coalesce(max(id), 0) FROM event), (SELECT coalesce(max(id), 0) FROM dead),
+  (SELECT coalesce(max(id), 0) FROM outbox), (SELECT coalesce(max(outbox), 0) FROM sent),
+  (SELECT coalesce(max(id), 0) FROM dialog));
+-- A job is its name and a version.
+CREATE TABLE job_by_name (
+  name BLOB PRIMARY KEY,
+  version INTEGER NOT NULL,
+  spec BLOB NOT NULL,
+  due REAL NOT NULL,
+  catch_up BLOB NOT NULL,
+  runs BLOB,
+  args BLOB,
+  ran REAL,
+  last REAL,
+  attempts INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+INSERT INTO job_by_name SELECT name, serial, spec, due, catch_up, runs, args, ran, last, attempts FROM job;
+DROP TABLE job;
+ALTER TABLE job_by_name RENAME TO job;

@@ -1,0 +1,183 @@
+-- What the verbs run. Their parameters are plain ?, bound in order by the C files beside this folder.
+
+-- name: next_id
+-- Reserves a block of ids: the last one of it.
+INSERT INTO counter (name, next) VALUES (CAST('id' AS BLOB), 1 + ?1)
+  ON CONFLICT (name) DO UPDATE SET next = next + ?1 RETURNING next - 1;
+
+-- name: next_opening
+INSERT INTO counter (name, next) VALUES (CAST('opening' AS BLOB), 2)
+  ON CONFLICT (name) DO UPDATE SET next = next + 1 RETURNING next - 1;
+
+-- name: see
+-- Changes a row unless the same key was seen: another key with the same first half counts as new.
+INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
+  ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE rest <> excluded.rest;
+
+-- name: put_event
+INSERT INTO event (id, contact, body, accepted_at, seq) VALUES (?, ?, ?, ?, ?);
+
+-- name: delete_event
+DELETE FROM event WHERE id = ?;
+
+-- name: resume_event
+-- Replaces an event whose turn continues after a commit.
+UPDATE event SET body = ?, attempts = 0 WHERE id = ?;
+
+-- name: note_attempt
+UPDATE event SET attempts = ? WHERE id = ?;
+
+-- name: put_dead
+INSERT INTO dead (error, attempts, failed_at, id, seq, contact, body, accepted_at)
+  SELECT ?, ?, ?, id, seq, contact, body, accepted_at FROM event WHERE id = ?;
+
+-- name: note_inbound
+INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
+  ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound);
+
+-- name: get_version
+SELECT version FROM conversation WHERE contact = ?;
+
+-- name: put_state
+INSERT INTO conversation (contact, state, version) VALUES (?, ?, ?)
+  ON CONFLICT (contact) DO UPDATE SET state = excluded.state, version = excluded.version;
+
+-- name: pause
+INSERT INTO conversation (contact, paused) VALUES (?, ?)
+  ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused;
+
+-- name: watch_window
+INSERT INTO conversation (contact, watch) VALUES (?, ?)
+  ON CONFLICT (contact) DO UPDATE SET watch = excluded.watch;
+
+-- name: unwatch_window
+UPDATE conversation SET watch = NULL WHERE contact = ? AND watch IS NOT NULL;
+
+-- name: get_value_version
+SELECT version FROM value WHERE key = ?;
+
+-- name: put_value
+INSERT INTO value (key, value, version) VALUES (?, ?, ?)
+  ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version;
+
+-- name: delete_value
+DELETE FROM value WHERE key = ?;
+
+-- name: put_dialog
+INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: change_dialog
+-- Compare and set: changes nothing when the dialog has ended, or another turn has continued it.
+UPDATE dialog SET waiting = ?, due = ?, sent = ?, steps = ?, changed_at = ?, error = NULL WHERE id = ? AND steps = ?;
+
+-- name: cut_dialog
+UPDATE dialog SET waiting = NULL, due = NULL, sent = NULL, steps = ?, changed_at = ? WHERE id = ? AND steps = ?;
+
+-- name: end_dialog
+DELETE FROM dialog WHERE id = ? AND steps = ?;
+
+-- name: delete_dialog
+DELETE FROM dialog WHERE id = ?;
+
+-- name: put_step
+INSERT INTO step (dialog, n, mark, result) VALUES (?, ?, ?, ?);
+
+-- name: delete_steps
+DELETE FROM step WHERE dialog = ? AND n >= ?;
+
+-- name: break_dialog
+UPDATE dialog SET error = ?, due = NULL, sent = NULL, changed_at = ? WHERE id = ?;
+
+-- name: clear_due
+UPDATE dialog SET due = NULL WHERE id = ? AND due = ? AND steps = ?;
+
+-- name: resume_dues
+-- Timers of a conversation that a person has taken over do not fire; this sets them again.
+UPDATE dialog SET due = json_extract(CAST(waiting AS TEXT), '$.due')
+  WHERE contact = ? AND error IS NULL AND waiting IS NOT NULL AND due IS NULL;
+
+-- name: put_kept
+INSERT INTO kept (dialog, bodies) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM dialog WHERE id = ?1);
+
+-- name: delete_kept
+DELETE FROM kept WHERE id = ?;
+
+-- name: delete_all_kept
+DELETE FROM kept WHERE dialog = ?;
+
+-- name: put_code
+INSERT OR IGNORE INTO code (digest, source) VALUES (?, ?);
+
+-- name: put_job
+INSERT OR REPLACE INTO job (name, version, spec, due, catch_up, runs, args, ran, last, attempts)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: bind_job
+UPDATE job SET catch_up = ?, runs = ?, args = ? WHERE name = ? AND version = ?;
+
+-- name: move_job
+UPDATE job SET version = ?, due = ?, ran = ?, last = ?, attempts = 0 WHERE name = ? AND version = ?;
+
+-- name: try_job
+UPDATE job SET attempts = ? WHERE name = ? AND version = ?;
+
+-- name: end_job
+DELETE FROM job WHERE name = ? AND version = ?;
+
+-- name: drop_job
+DELETE FROM job WHERE name = ?;
+
+-- name: put_outbox
+INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallback, changed_at, seq)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: change_outbox
+UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ?;
+
+-- name: change_payload
+UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?;
+
+-- name: delete_outbox
+DELETE FROM outbox WHERE id = ?;
+
+-- name: put_sent
+INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: raise_sent
+-- Statuses arrive in any order; a message's state only moves forward.
+UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND message_id = ? AND rank < ?;
+
+-- Old rows are deleted a thousand at a time; `seen` and `sent` are scanned along their keys, because they have no other
+-- index.
+
+-- name: next_seen
+SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000);
+
+-- name: clear_seen
+DELETE FROM seen WHERE hash IN (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
+
+-- name: next_sent
+SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000);
+
+-- name: clear_sent
+DELETE FROM sent WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
+
+-- name: clear_dead
+DELETE FROM dead WHERE failed_at < ?;
+
+-- name: clear_outbox
+DELETE FROM outbox WHERE state > 1 AND changed_at < ?;
+
+-- name: clear_broken_steps
+DELETE FROM step WHERE dialog IN
+  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200);
+
+-- name: clear_broken
+DELETE FROM dialog WHERE id IN
+  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200);
+
+-- name: clear_kept
+-- Messages kept for a dialog that is gone.
+DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE dialog NOT IN (SELECT id FROM dialog) LIMIT 1000);

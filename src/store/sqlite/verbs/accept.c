@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Events, from their acceptance to their end without a turn; timers, which become events. */
+#include <math.h>
+
+#include "store/sqlite/verbs/verbs.h"
+
+#define DAY_SECONDS 86400
+
+bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
+                         double now)
+{
+  struct cnk_halves halves = cnk_work_halves(work, message_id);
+  return cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, halves.hash, message_id, rank) > 0;
+}
+
+/* Whether no event with this key was accepted in the last days. */
+static bool is_new(struct cnk_work *work, struct cnk_text key, double now)
+{
+  struct cnk_halves halves = cnk_work_halves(work, key);
+  return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, (int64_t)floor(now / DAY_SECONDS)) > 0;
+}
+
+/* Of a block that is reserved in the same transaction as the first event that gets one of it. */
+static int64_t take_id(struct cnk_work *work)
+{
+  enum { BLOCK = 1000 };
+  struct cnk_sqlite *store = work->store;
+  int64_t last;
+  if (!store->ids_left && cnk_work_read(work, CNK_SQL_next_id, &last, "i", (int64_t)BLOCK)) {
+    store->next_id = last - BLOCK + 1;
+    store->ids_left = BLOCK;
+  }
+  store->ids_left--;
+  return store->next_id++;
+}
+
+void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now)
+{
+  event->seq = 0;
+  event->is_fresh = event->is_applied = false;
+  if (event->key.data && !is_new(work, event->key, now))
+    return;
+  if (!event->id || event->has_given_id) { /* not one of a run of this verb that was undone */
+    event->has_given_id = true;
+    event->id = take_id(work);
+  }
+  event->seq = cnk_work_next(work);
+  cnk_work_run(work, CNK_SQL_put_event, "ittri", event->id, event->contact, event->body, now, event->seq);
+  if (!isnan(event->inbound_at))
+    cnk_work_run(work, CNK_SQL_note_inbound, "tr", event->contact, event->inbound_at);
+  if (event->status_of.data)
+    event->is_applied = cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
+  event->is_fresh = work->status == SQLITE_OK;
+}
+
+void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
+{
+  for (size_t i = 0; i < request->events.count && work->status == SQLITE_OK; i++)
+    cnk_work_put_event(work, &request->events.items[i], request->now);
+}
+
+void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *request)
+{
+  cnk_work_run(work, CNK_SQL_note_attempt, "ii", request->attempts, request->event);
+}
+
+void cnk_verb_bury(struct cnk_work *work, struct cnk_bury *request)
+{
+  for (size_t i = 0; i < request->events.count; i++) {
+    int64_t id = request->events.items[i];
+    cnk_work_run(work, CNK_SQL_put_dead, "tiri", request->error, request->attempts, request->now, id);
+    cnk_work_run(work, CNK_SQL_delete_event, "i", id);
+  }
+}
+
+void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request)
+{
+  for (size_t i = 0; i < request->timers.count && work->status == SQLITE_OK; i++) {
+    struct cnk_due_timer *timer = &request->timers.items[i];
+    bool is_due;
+    if (timer->dialog)
+      is_due = cnk_work_run(work, CNK_SQL_clear_due, "iri", timer->dialog, timer->due, timer->steps) > 0;
+    else
+      is_due = cnk_work_run(work, CNK_SQL_unwatch_window, "t", timer->contact) > 0;
+    if (timer->event && is_due)
+      cnk_work_put_event(work, timer->event, request->now);
+    else if (timer->event)
+      timer->event->is_fresh = false;
+  }
+}

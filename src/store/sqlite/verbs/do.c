@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Which function a verb is. */
+#include "store/sqlite/verbs/verbs.h"
+
+static void reserve_ids(struct cnk_work *work, struct cnk_reserve_ids *request)
+{
+  int64_t last;
+  if (cnk_work_read(work, CNK_SQL_next_id, &last, "i", request->count))
+    request->first = last - request->count + 1;
+}
+
+static void run_verb(struct cnk_work *work)
+{
+  void *request = work->call->request;
+  switch (work->call->verb) {
+  case CNK_ACCEPT: cnk_verb_accept(work, request); break;
+  case CNK_COMMIT_TURN: cnk_verb_commit_turn(work, request); break;
+  case CNK_FIRE: cnk_verb_fire(work, request); break;
+  case CNK_MARK_SENDING: cnk_verb_mark_sending(work, request); break;
+  case CNK_SETTLE: cnk_verb_settle(work, request); break;
+  case CNK_NOTE_STATUS: cnk_verb_note_status(work, request); break;
+  case CNK_NOTE_ATTEMPT: cnk_verb_note_attempt(work, request); break;
+  case CNK_BURY: cnk_verb_bury(work, request); break;
+  case CNK_BREAK_DIALOG: cnk_verb_break_dialog(work, request); break;
+  case CNK_RESERVE_IDS: reserve_ids(work, request); break;
+  case CNK_SWEEP: cnk_verb_sweep(work, request); break;
+  case CNK_QUERY: cnk_verb_query(work, request); break;
+  case CNK_REPAIR: cnk_verb_repair(work, request); break;
+  }
+}
+
+int cnk_work_do(struct cnk_sqlite *store, struct cnk_store_call *call, bool *has_written)
+{
+  struct cnk_work work = {.store = store, .call = call};
+  call->status = SQLITE_OK;
+  call->message[0] = '\0';
+  run_verb(&work);
+  *has_written = work.has_written;
+  return work.status;
+}

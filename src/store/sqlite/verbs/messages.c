@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages on their way and after it, and the end of a dialog that cannot go on. */
+#include <math.h>
+
+#include "store/sqlite/verbs/verbs.h"
+
+#define DAY_SECONDS 86400
+
+void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *request)
+{
+  const struct cnk_text none = {0};
+  for (size_t i = 0; i < request->messages.count; i++) {
+    const struct cnk_mark *mark = &request->messages.items[i];
+    cnk_work_run(work, CNK_SQL_change_outbox, "iitri", (int64_t)CNK_MESSAGE_SENDING, mark->attempts, none, request->now,
+                 mark->id);
+  }
+}
+
+static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *outcome, double now)
+{
+  cnk_work_run(work, CNK_SQL_delete_outbox, "i", outcome->id);
+  if (!outcome->message_id.data)
+    return;
+  struct cnk_halves halves = cnk_work_halves(work, outcome->message_id);
+  cnk_work_run(work, CNK_SQL_put_sent, "itttitrii", halves.hash, outcome->message_id, outcome->contact, outcome->track,
+               outcome->rank, outcome->reason, now, (int64_t)floor(now / DAY_SECONDS), outcome->id);
+}
+
+void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
+{
+  for (size_t i = 0; i < request->outcomes.count; i++) {
+    struct cnk_outcome *outcome = &request->outcomes.items[i];
+    double at = isnan(outcome->at) ? request->now : outcome->at;
+    if (outcome->state == CNK_MESSAGE_ACCEPTED) {
+      settle_accepted(work, outcome, request->now);
+    } else {
+      if (outcome->payload.data)
+        cnk_work_run(work, CNK_SQL_change_payload, "ti", outcome->payload, outcome->id);
+      cnk_work_run(work, CNK_SQL_change_outbox, "iitri", outcome->state, outcome->attempts, outcome->error, at,
+                   outcome->id);
+    }
+    for (size_t k = 0; k < outcome->events.count; k++)
+      cnk_work_put_event(work, &outcome->events.items[k], request->now);
+  }
+}
+
+void cnk_verb_note_status(struct cnk_work *work, struct cnk_note_status *request)
+{
+  cnk_work_raise_sent(work, request->message_id, request->rank, request->reason, request->now);
+}
+
+void cnk_verb_break_dialog(struct cnk_work *work, struct cnk_break_dialog *request)
+{
+  cnk_work_run(work, CNK_SQL_break_dialog, "tri", request->error, request->now, request->id);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commit of a turn: all that it changes takes hold together, once, or not at all.
+ *
+ * What may conflict comes first, and of that what only reads: a conflict is usual where turns compete, and one that has
+ * written nothing costs the others of its batch nothing.
+ */
+#include <math.h>
+
+#include "store/sqlite/verbs/verbs.h"
+
+/* ---- conflicts ----------------------------------------------------------------------------------------------------- */
+
+static void check_reads(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->reads.count && work->status == SQLITE_OK; i++) {
+    const struct cnk_read *read = &turn->reads.items[i];
+    enum cnk_sql sql = read->kind == CNK_READ_VALUE ? CNK_SQL_get_value_version : CNK_SQL_get_version;
+    int64_t version;
+    cnk_work_read(work, sql, &version, "t", read->key);
+    if (version != read->version)
+      cnk_work_conflict(work, "another turn changed what this one had read");
+  }
+}
+
+/* Exactly the events that the turn handled end with it. */
+static void end_events(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  int64_t changes = 1;
+  if (turn->event && turn->resume.data)
+    changes = cnk_work_run(work, CNK_SQL_resume_event, "ti", turn->resume, turn->event);
+  else if (turn->event)
+    changes = cnk_work_run(work, CNK_SQL_delete_event, "i", turn->event);
+  for (size_t i = 0; i < turn->joined.count && changes; i++)
+    changes = cnk_work_run(work, CNK_SQL_delete_event, "i", turn->joined.items[i]);
+  if (!changes)
+    cnk_work_conflict(work, "the event is handled already, or was dropped");
+}
+
+/* ---- dialogs --------------------------------------------------------------------------------------------------------- */
+
+static const char gone_on[] = "the dialog has ended, or another turn has continued it";
+
+static void cut_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->cuts.count; i++) {
+    const struct cnk_cut *cut = &turn->cuts.items[i];
+    if (!cnk_work_run(work, CNK_SQL_cut_dialog, "irii", cut->n - 1, turn->now, cut->id, cut->steps))
+      cnk_work_conflict(work, gone_on);
+    cnk_work_run(work, CNK_SQL_delete_steps, "ii", cut->id, cut->n);
+  }
+}
+
+static void put_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
+{
+  cnk_work_run(work, CNK_SQL_put_dialog, "ittttttrr", run->id, run->contact, run->name, run->to, run->args, run->code,
+               run->seed, run->started_at, now);
+  if (run->source.data)
+    cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
+}
+
+static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
+{
+  if (run->is_new)
+    put_dialog(work, run, now);
+  if (!cnk_work_run(work, CNK_SQL_change_dialog, "troirii", run->waiting, run->due, run->sent, run->after, now, run->id,
+                    run->before))
+    cnk_work_conflict(work, gone_on);
+  for (size_t i = 0; i < run->steps.count; i++) {
+    const struct cnk_step *step = &run->steps.items[i];
+    cnk_work_run(work, CNK_SQL_put_step, "iitt", run->id, step->n, step->mark, step->result);
+  }
+}
+
+static void clear_dialog(struct cnk_work *work, int64_t id)
+{
+  cnk_work_run(work, CNK_SQL_delete_steps, "ii", id, (int64_t)0);
+  cnk_work_run(work, CNK_SQL_delete_all_kept, "i", id);
+}
+
+static void end_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->ends.count; i++) {
+    cnk_work_run(work, CNK_SQL_delete_dialog, "i", turn->ends.items[i]);
+    clear_dialog(work, turn->ends.items[i]);
+  }
+  if (!turn->ended)
+    return;
+  if (!cnk_work_run(work, CNK_SQL_end_dialog, "ii", turn->ended->id, turn->ended->steps))
+    cnk_work_conflict(work, gone_on);
+  clear_dialog(work, turn->ended->id);
+}
+
+static void keep_messages(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->taken.count; i++)
+    cnk_work_run(work, CNK_SQL_delete_kept, "i", turn->taken.items[i]);
+  for (size_t i = 0; i < turn->kept.count; i++) {
+    const struct cnk_kept *kept = &turn->kept.items[i];
+    /* What is kept for a dialog that is gone would reach nobody. */
+    if (!cnk_work_run(work, CNK_SQL_put_kept, "it", kept->dialog, kept->bodies))
+      cnk_work_conflict(work, gone_on);
+  }
+}
+
+static void change_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  cut_dialogs(work, turn);
+  if (turn->run)
+    change_dialog(work, turn->run, turn->now);
+  keep_messages(work, turn);
+  end_dialogs(work, turn);
+  for (size_t i = 0; i < turn->pauses.count; i++) {
+    const struct cnk_pause *pause = &turn->pauses.items[i];
+    cnk_work_run(work, CNK_SQL_pause, "to", pause->contact, (int64_t)pause->is_paused);
+    if (!pause->is_paused)
+      cnk_work_run(work, CNK_SQL_resume_dues, "t", pause->contact);
+  }
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------------------------- */
+
+static void change_job(struct cnk_work *work, struct cnk_job_change *job)
+{
+  int64_t version = cnk_work_next(work), changes = 1;
+  job->new_version = job->version;
+  switch ((enum cnk_job_change_kind)job->kind) {
+  case CNK_JOB_PUT:
+    cnk_work_run(work, CNK_SQL_put_job, "titrtttrri", job->name, version, job->spec, job->due, job->catch_up, job->runs,
+                 job->args, job->ran, job->last, job->attempts);
+    job->new_version = version;
+    break;
+  case CNK_JOB_BIND:
+    cnk_work_run(work, CNK_SQL_bind_job, "tttti", job->catch_up, job->runs, job->args, job->name, job->version);
+    break;
+  case CNK_JOB_DONE:
+    if (isnan(job->due))
+      changes = cnk_work_run(work, CNK_SQL_end_job, "ti", job->name, job->version);
+    else
+      changes = cnk_work_run(work, CNK_SQL_move_job, "irrrti", version, job->due, job->ran, job->last, job->name,
+                             job->version);
+    job->new_version = version;
+    break;
+  case CNK_JOB_TRIED: cnk_work_run(work, CNK_SQL_try_job, "iti", job->attempts, job->name, job->version); break;
+  case CNK_JOB_DROP: cnk_work_run(work, CNK_SQL_drop_job, "t", job->name); break;
+  }
+  if (!changes)
+    cnk_work_conflict(work, "the job has run already, or was changed");
+}
+
+static void change_states(struct cnk_work *work, struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->states.count; i++) {
+    struct cnk_state_change *change = &turn->states.items[i];
+    change->version = cnk_work_next(work);
+    cnk_work_run(work, CNK_SQL_put_state, "tti", change->contact, change->state, change->version);
+  }
+  for (size_t i = 0; i < turn->values.count; i++) {
+    struct cnk_value_change *change = &turn->values.items[i];
+    change->version = change->value.data ? cnk_work_next(work) : 0;
+    if (change->value.data)
+      cnk_work_run(work, CNK_SQL_put_value, "tti", change->key, change->value, change->version);
+    else
+      cnk_work_run(work, CNK_SQL_delete_value, "t", change->key);
+  }
+  for (size_t i = 0; i < turn->watches.count; i++)
+    cnk_work_run(work, CNK_SQL_watch_window, "tr", turn->watches.items[i].contact, turn->watches.items[i].before);
+}
+
+static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->messages.count; i++) {
+    struct cnk_message *message = &turn->messages.items[i];
+    message->seq = cnk_work_next(work);
+    cnk_work_run(work, CNK_SQL_put_outbox, "ittittttri", message->id, message->contact, message->payload,
+                 message->state, message->unknown, message->track, message->follows, message->fallback, turn->now,
+                 message->seq);
+  }
+}
+
+void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *turn)
+{
+  check_reads(work, turn);
+  end_events(work, turn);
+  change_dialogs(work, turn);
+  for (size_t i = 0; i < turn->jobs.count; i++)
+    change_job(work, &turn->jobs.items[i]);
+  change_states(work, turn);
+  for (size_t i = 0; i < turn->events.count; i++)
+    cnk_work_put_event(work, &turn->events.items[i], turn->now);
+  put_messages(work, turn);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs of store.h on SQLite, each a function on the writer's thread, within the transaction of its batch. It reads and
+ * fills in the request of a call, and may be run again after the transaction was undone, so it sets every "out" anew.
+ *
+ * After the first failure of a verb nothing more of it is run, so its steps need not be checked one by one.
+ */
+#ifndef CNK_STORE_VERBS_H
+#define CNK_STORE_VERBS_H
+
+#include "store/sqlite/internal.h"
+
+struct cnk_work {
+  struct cnk_sqlite *store;
+  struct cnk_store_call *call;
+  int status;       /* of the verb so far */
+  bool has_written; /* otherwise there is nothing to undo */
+};
+
+/* Runs a statement that gives no rows. `format` has a letter for each parameter:
+ *   i  int64_t
+ *   o  int64_t, 0 is NULL
+ *   r  double, NAN is NULL
+ *   t  struct cnk_text, bytes; no text is NULL
+ * Gives the number of rows that it changed; 0 after a failure. */
+int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
+
+/* Runs a statement that gives one integer. False when it gives no row, or NULL, or fails. */
+bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...);
+
+/* The verb fails: with a code and a sentence, or because the turn must be run again. */
+void cnk_work_fail(struct cnk_work *work, int status, const char *reason);
+void cnk_work_conflict(struct cnk_work *work, const char *reason);
+
+/* The next sequence, or version: greater than all that this database ever gave. */
+int64_t cnk_work_next(struct cnk_work *work);
+
+/* The key and the rest by which a long random name is found. */
+struct cnk_halves {
+  int64_t hash, rest;
+};
+struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name);
+
+/* What several verbs do: store an event, and raise an accepted message to a rank. */
+void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now);
+bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
+                         double now);
+
+void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request);
+void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *request);
+void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request);
+void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *request);
+void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request);
+void cnk_verb_note_status(struct cnk_work *work, struct cnk_note_status *request);
+void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *request);
+void cnk_verb_bury(struct cnk_work *work, struct cnk_bury *request);
+void cnk_verb_break_dialog(struct cnk_work *work, struct cnk_break_dialog *request);
+void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request);
+void cnk_verb_query(struct cnk_work *work, struct cnk_query *request);
+void cnk_verb_repair(struct cnk_work *work, struct cnk_repair *request);
+
+#endif
