@@ -216,9 +216,26 @@ describe("Retry-After", function()
     assert.are.equal(0, after "Sun, 06 Nov 1994 08:00:00 GMT")
   end)
 
+  it("is an hour at most, whatever it asks for", function()
+    assert.are.equal(3600, after "3600")
+    assert.are.equal(3600, after "3601")
+    assert.are.equal(3600, after "9999999999")
+    assert.are.equal(3600, after "Sun, 06 Nov 1994 09:49:38 GMT")
+    assert.are.equal(3600, after "Fri, 31 Dec 9999 23:59:59 GMT")
+    assert.are.equal(0, after "Thu, 01 Jan 1970 00:00:00 GMT")
+    assert.are.equal(0, after "Sat, 01 Jan 0000 00:00:00 GMT")
+  end)
+
+  -- 400 digits are an infinite number of seconds, and a message waited for ever.
   it("is left out when it is nonsense", function()
-    for _, value in ipairs { "", "soon", "-1", "1.5", "Sun, 06 Foo 1994 08:50:37 GMT" } do
-      assert.is_nil(after(value))
+    for _, value in ipairs {
+      "", "soon", "-1", "+1", "1.5", "1e3", "0x10", "1 0", "1, 2", "10s", "inf", "nan", ("9"):rep(11), ("9"):rep(400), ("0"):rep(400),
+      "Sun, 06 Foo 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:50:37", "Sun, 6 Nov 1994 08:50:37 GMT", "Sun, 06 Nov 19940 08:50:37 GMT",
+      "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 31 Nov 1994 08:50:37 GMT", "Sun, 00 Nov 1994 08:50:37 GMT", "Sun,06 Nov 1994 08:50:37 GMT",
+      "Xyz, 06 Nov 1994 08:50:37 GMT", "Sun, 06-Nov-94 08:50:37 GMT", "Sunday, 06 Nov 1994 08:50:37 GMT", "Sun Nov 6 08:50:37 1994",
+      "Sun, 06 Nov 1994 08:50:37 +0100",
+    } do
+      assert.is_nil(after(value), value)
     end
   end)
 end)

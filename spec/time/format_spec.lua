@@ -60,9 +60,13 @@ describe("a date of HTTP", function()
   end)
 
   it("is nothing when it cannot be read", function()
-    for _, text in ipairs { "", "soon", "Sun, 06 Foo 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:50:37" } do
-      assert.is_nil(format.read_http_date(text))
+    for _, text in ipairs {
+      "", "soon", "Sun, 06 Foo 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:50:37", "Sun, 29 Feb 1900 00:00:00 GMT",
+      "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:00:61 GMT", "Sun,  6 Nov 1994 08:49:37 GMT",
+    } do
+      assert.is_nil(format.read_http_date(text), text)
     end
+    assert.equal(784111777 + 23, format.read_http_date "Sun, 06 Nov 1994 08:49:60 GMT")
   end)
 
   it("knows leap years", function()

@@ -68,20 +68,30 @@ end
 ---What a sender of webhooks is told to wait (Retry-After) when the queue is full or the store cannot write.
 retry.sender = 5
 
----What an answer's Retry-After asks for.
+-- Seconds that an answer can ask for at most. A longer wait is a mistake, theirs or of one of the two clocks, and would hold
+-- up a contact's messages for as long.
+local max_asked = 3600
+
+-- Longer numbers are no waits; RFC 9110 has no limit of its own.
+local max_digits = 10
+
+---What an answer's Retry-After asks for (RFC 9110, 10.2.3): whole seconds, or a date of HTTP.
 ---@param headers? table<string, string> with lower-case names
----@return number? seconds to wait from now; nil when there is none that can be read
+---@return number? seconds to wait from now, from 0 to an hour; nil when there is none that can be read
 function retry.after(headers)
   local value = headers and headers["retry-after"]
   if type(value) ~= "string" then
     return nil
   end
   value = words.trim(value)
+  local seconds
   if value:find "^%d+$" then
-    return tonumber(value)
+    seconds = #value <= max_digits and tonumber(value) or nil
+  else
+    local date = format.read_http_date(value)
+    seconds = date and date - clock.now()
   end
-  local date = format.read_http_date(value)
-  return date and math.max(0, date - clock.now())
+  return seconds and math.max(0, math.min(seconds, max_asked))
 end
 
 return retry

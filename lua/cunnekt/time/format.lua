@@ -59,6 +59,10 @@ end
 -- ---- dates of HTTP -------------------------------------------------------------------------------------------------
 
 local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+local short_days = { Sun = true, Mon = true, Tue = true, Wed = true, Thu = true, Fri = true, Sat = true }
+local long_days = {
+  Sunday = true, Monday = true, Tuesday = true, Wednesday = true, Thursday = true, Friday = true, Saturday = true,
+}
 
 -- RFC 9110 has two-digit years of the obsolete form mean the nearest past or near future.
 local function full_year(text)
@@ -69,23 +73,41 @@ local function full_year(text)
   return year < 70 and 2000 + year or 1900 + year
 end
 
----Reads an HTTP date in any of its three forms (RFC 9110, 5.6.7).
+-- The three forms: the usual one, that of RFC 850, and that of asctime. Each gives the names of its days and its parts.
+local function split_http_date(text)
+  local weekday, day, month, year, hour, minute, second =
+    text:match "^(%a+), (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$"
+  if weekday then
+    return short_days[weekday], day, month, year, hour, minute, second
+  end
+  weekday, day, month, year, hour, minute, second = text:match "^(%a+), (%d%d)%-(%a%a%a)%-(%d%d) (%d%d):(%d%d):(%d%d) GMT$"
+  if weekday then
+    return long_days[weekday], day, month, year, hour, minute, second
+  end
+  weekday, month, day, hour, minute, second, year = text:match "^(%a+) (%a%a%a) ([ %d]%d) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$"
+  return weekday and short_days[weekday], day, month, year, hour, minute, second
+end
+
+---Reads an HTTP date in any of its three forms (RFC 9110, 5.6.7). A day that its month has not is none, nor is an hour that
+---the day has not; whether the name of the day is right is not checked.
 ---@param text string
 ---@return integer? seconds since 1970; nil when it is none
 function format.read_http_date(text)
-  local day, name, year, hour, minute, second =
-    text:match "^%a+, (%d%d?)[ -](%a%a%a)[ -](%d%d%d?%d?) (%d%d):(%d%d):(%d%d) GMT$"
-  if not day then
-    name, day, hour, minute, second, year = text:match "^%a%a%a (%a%a%a) +(%d%d?) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$"
-  end
-  local month = name and months[name]
+  local is_day, day, name, year, hour, minute, second = split_http_date(text)
+  local month = is_day and months[name]
   if not month then
     return nil
   end
-  return math.tointeger(calendar.seconds {
+  local date = {
     year = full_year(year), month = month, day = math.tointeger(tonumber(day)),
     hour = tonumber(hour), min = tonumber(minute), sec = tonumber(second),
-  })
+  }
+  if date.day < 1 or date.day > calendar.month_length(date.year, month) or date.hour > 23 or date.min > 59
+    or date.sec > 60 -- a leap second
+  then
+    return nil
+  end
+  return math.tointeger(calendar.seconds(date))
 end
 
 return format
