@@ -179,4 +179,70 @@ describe("the host", function()
       assert.matches("cannot listen on 192.0.2.1:1", result.err)
     end)
   end)
+
+  -- Two hosts, as an operator starts them who copied the settings of the first.
+  describe("beside another one that has its addresses", function()
+    local first, listen, admin
+
+    before_each(function()
+      local path = script("require('cunnekt').bot()", "first.lua")
+      first = process.start({ process.host, "run", path }, { env = {
+        CUNNEKT_API_KEY = "key", CUNNEKT_STORE = "sqlite:" .. folder.path .. "/first.db",
+        CUNNEKT_LISTEN = "127.0.0.1:0", CUNNEKT_ADMIN = "127.0.0.1:0",
+      } })
+      listen = first:expect "listening on (%S+)"
+      admin = first:expect "admin pages on (%S+)"
+    end)
+
+    after_each(function()
+      first:signal "TERM"
+      assert.equal(0, first:wait().code)
+    end)
+
+    local bots = {
+      ["that the script runs"] = "bot:run()",
+      ["that the script did not run"] = "",
+    }
+    for which, ending in pairs(bots) do
+      it("says which one is taken and exits with 1, with a bot " .. which, function()
+        local text = [[
+          local bot = require("cunnekt").bot()
+          bot:every(0.001, "tick", function() print "tick" end)
+          bot:on_restart(function() print "restart" end)
+        ]] .. ending
+        for _, case in ipairs {
+          { "127.0.0.1:0", admin, "cannot listen on the admin address " .. admin },
+          { listen, "127.0.0.1:0", "cannot listen on " .. listen },
+          { listen, admin, "cannot listen on the admin address " .. admin },
+        } do
+          local store = folder.path .. "/second.db"
+          local result = run_script(text, nil, { env = {
+            CUNNEKT_API_KEY = "key", CUNNEKT_STORE = "sqlite:" .. store,
+            CUNNEKT_LISTEN = case[1], CUNNEKT_ADMIN = case[2],
+          } })
+          assert.are.same({ 1, "" }, { result.code, result.out })
+          assert.matches("cunnekt: network: " .. case[3] .. ".*Address already in use", result.err)
+          assert.not_matches("listening", result.err)
+          assert.is_nil(process.read(store .. ".ctl"))
+          assert.is_nil(process.read(store .. "-wal"), "the store was not closed")
+        end
+        assert.equal(200, http.get("http://" .. admin .. "/healthz").status)
+      end)
+    end
+
+    -- The first bot of the script went on, and nobody was told that the second one did not serve.
+    it("ends as a whole when one of its bots cannot start", function()
+      local result = run_script([[
+        local cunnekt = require "cunnekt"
+        for i = 1, 3 do
+          cunnekt.bot { store = ("sqlite:%s/%d.db"):format((...), i), admin = i == 2 and select(2, ...) or nil }
+        end
+      ]], { folder.path, admin }, { env = { CUNNEKT_API_KEY = "key", CUNNEKT_LISTEN = "127.0.0.1:0" } })
+      assert.equal(1, result.code)
+      assert.matches("cannot listen on the admin address " .. admin, result.err)
+      for i = 1, 3 do
+        assert.is_nil(process.read(("%s/%d.db-wal"):format(folder.path, i)), "the store was not closed")
+      end
+    end)
+  end)
 end)

@@ -174,6 +174,53 @@ describe("a start", function()
     assert.are.same({ "one", "once" }, heard)
   end)
 
+  -- The timer of a dialog had been started before the addresses were opened.
+  it("that fails because its address is taken continues no dialog, however long it is", function()
+    local function define(bot)
+      bot:dialog("it", function(chat)
+        local _, err = chat:ask("?", { timeout = 60 })
+        chat:reply_text(err.kind)
+      end)
+    end
+    local bot = it_:serve(define)
+    it_:say "x"
+    it_:settle()
+    assert(bot:start(customer, "it"))
+    it_:settle()
+    it_:stop()
+    local holder = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
+    for _, taken in ipairs { "listen", "admin" } do
+      bot = it_:new_bot { [taken] = "127.0.0.1:" .. holder:port() }
+      define(bot)
+      assert.is_nil((bot:listen()))
+      it_:pass(1000, 100)
+      assert.are.same({ "?" }, it_.delivered)
+      if taken == "listen" then
+        it_:stop(0)
+      end
+    end
+    holder:close()
+    it_.service.settings.admin = nil
+    assert(bot:listen())
+    it_:step_until(function()
+      return #it_.delivered == 2
+    end)
+    assert.are.same({ "?", "timeout" }, it_.delivered)
+  end)
+
+  it("by bot:run that fails closes the store, which another bot can open", function()
+    local holder = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
+    for _, taken in ipairs { "listen", "admin" } do
+      local before = core.counts().listeners
+      local bot = it_:new_bot { [taken] = "127.0.0.1:" .. holder:port() }
+      local ok, err = pcall(bot.run, bot)
+      assert.are.same({ false, "network", before }, { ok, err.kind, core.counts().listeners })
+      assert.matches("cannot listen on .*127.0.0.1:" .. holder:port(), err.message)
+    end
+    holder:close()
+    it_:serve()
+  end)
+
   it("that cannot read the store says so", function()
     local bot = it_:new_bot()
     local query = it_.service.store.query

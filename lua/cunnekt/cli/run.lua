@@ -77,7 +77,8 @@ ENVIRONMENT
 
 EXIT STATUS
        0      the script ended, or its bot was stopped
-       1      the script raised an error: a traceback is on standard error
+       1      the script raised an error, with a traceback on standard error, or
+              a bot could not listen on its address; no other bot goes on then
        2      the command line was not understood, or SCRIPT cannot be read
        Or what the script gives to os.exit.
 

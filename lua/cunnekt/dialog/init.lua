@@ -346,8 +346,8 @@ end
 
 -- ---- start and stop ------------------------------------------------------------------------------------------------
 
----Recovers the dialogs of an earlier process. Waits.
-function dialogs_methods:start()
+---Reads what an earlier process left of dialogs; none of them continues before `start`. Waits.
+function dialogs_methods:load()
   -- Digests are computed before any handler runs, while the script's values are the initial ones.
   for name in pairs(self.script.known) do
     self:code_of(name)
@@ -356,7 +356,12 @@ function dialogs_methods:start()
   self.has_paused = paused > 0
   self.is_used = self.is_used or is_any or self.has_paused
   self.sent_waits = is_any and stored_dialogs.sent_waits(self.store) or {}
-  self.due:check_at(at)
+  self._first_due = at
+end
+
+---Starts the timers of the loaded dialogs.
+function dialogs_methods:start()
+  self.due:check_at(self._first_due)
 end
 
 ---Stops timers, and evicts all dialogs.

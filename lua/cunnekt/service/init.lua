@@ -241,12 +241,13 @@ function service_methods:stop(grace)
   return self.is_clean
 end
 
----Runs until a signal or bot:stop.
+---Runs until a signal or bot:stop. One that cannot start is stopped: its store is closed.
 ---@return boolean? is_clean nil when it cannot start
 ---@return cunnekt.error? err
 function service_methods:run()
   local ok, err = self:listen()
   if not ok then
+    self:stop(0)
     return nil, err
   end
   log.info("listening on %s", self:address())
@@ -283,12 +284,30 @@ function service.stop_all()
   end
 end
 
----Runs the bots that a script created and did not run. For the host.
+-- Starts all of these, or stops them all: a host of which a part does not serve would look alive. Raises a cunnekt.error.
+local function listen_all(services)
+  for _, one in ipairs(services) do
+    local ok, err = one:listen()
+    if not ok then
+      local stopping = {}
+      for i, other in ipairs(services) do
+        stopping[i] = task.spawn(other.stop, other, not other.webhook_server and 0 or nil)
+      end
+      for _, t in ipairs(stopping) do
+        task.join(t)
+      end
+      error(err, 0)
+    end
+  end
+end
+
+---Runs the bots that a script created and did not run. For the host. Raises when one of them cannot start.
 function service.serve_unserved()
-  local running = {}
-  while unserved[1] do
-    local its_bot = table.remove(unserved, 1).bot
-    running[#running + 1] = task.spawn(its_bot.run, its_bot)
+  local services, running = unserved, {}
+  unserved = {}
+  task.run(listen_all, services)
+  for i, one in ipairs(services) do
+    running[i] = task.spawn(one.bot.run, one.bot)
   end
   for _, t in ipairs(running) do
     task.join(t)

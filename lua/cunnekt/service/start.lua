@@ -80,12 +80,12 @@ local function open_servers(service)
   return true
 end
 
----Starts a service.
+---Starts a service. When it fails nothing has been started, and it may be tried again.
 ---@param service cunnekt.service
 ---@return boolean? ok
 ---@return cunnekt.error? err
 function start.run(service)
-  service.dialogs:start()
+  service.dialogs:load()
   find_phone_number_id(service)
   local rest, err = read_unfinished(service)
   if not rest then
@@ -100,6 +100,7 @@ function start.run(service)
   call_on_restart(service, rest)
   service.outbox:recover(rest.rows)
   service.inbox:enqueue(rest.records)
+  service.dialogs:start()
   service.schedule:start()
   service.maintenance = maintenance.start(service)
   return true
