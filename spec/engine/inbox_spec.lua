@@ -33,6 +33,9 @@ describe("inbox", function()
     local options = {
       store = store, counts = numbers, concurrency = 10, capacity = 100, has_to_wait = true,
       outbox = {
+        burden = function()
+          return 0
+        end,
         on_status = function(_, status, record)
           table.insert(heard.statuses, { status.status, record.id })
         end,

@@ -86,6 +86,65 @@ describe("the operations on messages", function()
     assert.equal(0, #assert(kept:call "outbox.list").messages)
   end)
 
+  -- The provider takes a message, and says later that it could not deliver it: at that time it had left the outbox.
+  local function fail_one(text)
+    kept:fault { kind = "failed", count = 1, code = 131026, title = "Message undeliverable" }
+    kept:say(text)
+    local failed = kept:wait_for_messages("failed", 1)
+    kept:settle()
+    return failed[1].id
+  end
+
+  it("sends again what was accepted and failed later, with or without a running bot", function()
+    kept:start(answering)
+    for round, text in ipairs { "one", "two" } do
+      local id = fail_one(text)
+      local old = assert(kept:call("outbox.show", { id = id, reveal = true }))
+      assert.same({ "failed", "text", "Re: " .. text }, { old.state, old.type, old.payload.text })
+      if round == 2 then
+        kept:stop()
+      end
+      local result = assert(kept:call("outbox.retry", { ids = { id } }))
+      assert.same({ { id }, {}, {} }, {
+        { table.unpack(result.retried) }, { table.unpack(result.missing) }, { table.unpack(result.forgotten) },
+      })
+      if round == 2 then
+        assert.equal("queued", assert(kept:call("outbox.show", { id = id })).state)
+        kept:start(answering)
+      end
+      kept:wait_for_messages("read", round)
+      local new = assert(kept:call("outbox.show", { id = id, reveal = true }))
+      assert.same({ "read", nil }, { new.state, new.payload })
+      assert.not_equal(old.message_id, new.message_id)
+      assert.is_nil((kept:call("outbox.show", { id = old.message_id })))
+      assert.same({ { id } }, { { table.unpack(assert(kept:call("outbox.retry", { ids = { id } })).missing) } })
+    end
+    assert.same({ "Re: one", "Re: one", "Re: two", "Re: two" }, sent_texts())
+  end)
+
+  it("drops what was accepted and failed later", function()
+    kept:start(answering)
+    local id = fail_one "one"
+    assert.same({ id }, { table.unpack(assert(kept:call("outbox.drop", { ids = { id } })).dropped) })
+    assert.equal(0, #assert(kept:call "outbox.list").messages)
+  end)
+
+  it("says of what failed after its delivery that its content is gone", function()
+    kept:start(answering)
+    kept:say "one"
+    local id = kept:wait_for_messages("read", 1)[1].id
+    kept:settle()
+    local shown = assert(kept:call("outbox.show", { id = id, reveal = true }))
+    local body = json.encode((samples.build("failed", { id = shown.message_id, from = ASHA })))
+    inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
+    kept:wait_for_messages("failed", 1)
+    local result = assert(kept:call("outbox.retry", { ids = { id } }))
+    assert.same({ {}, { id } }, { { table.unpack(result.retried) }, { table.unpack(result.forgotten) } })
+    local command = kept:run("outbox", "retry", tostring(id))
+    assert.same({ 1, "" }, { command.code, command.out })
+    assert.matches("the content of " .. id .. " is not stored any more: it was delivered", command.err)
+  end)
+
   it("sends an unknown one again only for a yes, and then all that were named", function()
     kept:start(answering)
     kept:fault { kind = "status", count = 1, status = 400, code = 100 }

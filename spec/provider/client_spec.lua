@@ -184,6 +184,13 @@ describe("a message that surely was not taken", function()
     assert.is_true(clock.monotonic() - started >= 0.99)
   end)
 
+  for _, value in ipairs { ("9"):rep(400), "-1", "1e9", "0x7fffffff" } do
+    it("does not wait for what Retry-After cannot mean: " .. value:sub(1, 12), function()
+      local c = client_of(in_turn { { 429, "", { ["Retry-After"] = value } }, { 200, TAKEN } })
+      assert.are.equal(2, assert(c:send_text(NUMBER, "Hi")).attempts)
+    end)
+  end
+
   it("does not hang for an hour, but says how long", function()
     local c = client_of(in_turn { { 429, "", { ["Retry-After"] = "3600" } }, { 200, TAKEN } })
     local _, err = c:send_text(NUMBER, "Hi")

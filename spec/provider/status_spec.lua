@@ -5,7 +5,7 @@ local status = require "cunnekt.provider.status"
 
 describe("the states of a message", function()
   it("have the numbers that stores on disks have", function()
-    assert.same({ queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }, status.outbox_numbers)
+    assert.same({ queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4, expired = 5 }, status.outbox_numbers)
     assert.same({ accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }, status.ranks)
   end)
 

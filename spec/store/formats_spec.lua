@@ -244,7 +244,7 @@ describe("what the version before wrote", function()
   end)
 
   it("as numbers of states and ranks is the same", function()
-    assert.are.same({ queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }, formats.outbox_states)
+    assert.are.same({ queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4, expired = 5 }, formats.outbox_states)
     assert.are.same({ accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }, formats.ranks)
   end)
 end)

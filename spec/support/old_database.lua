@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Databases as earlier versions left them: made by the first sections of the schema alone, with rows in every table. Those of
--- version 4 and later are made by the store itself.
+-- Databases as earlier versions left them: made by the first sections of the schema alone, with rows in every table, which are
+-- those of version 3 and are brought up to date by the later sections.
 
 local core = require "cunnekt.core"
 local sql = require "spec.support.sql"
@@ -76,22 +76,28 @@ end
 
 ---Makes one.
 ---@param path string
----@param version integer 1 to 3
+---@param version integer 1 to 4
 ---@param opts? table code: of the dialog; vfs
 function old_database.make(path, version, opts)
   opts = opts or {}
   local db <close> = sql.open(path, opts.vfs)
   db:run("PRAGMA journal_mode = WAL", "BEGIN")
-  for i = 1, version do
-    db:run(sql.text_of("schema.sql", "version_" .. i))
+  local function bring_to(first, last)
+    for i = first, last do
+      db:run(sql.text_of("schema.sql", "version_" .. i))
+    end
   end
-  db:run(("PRAGMA user_version = %d"):format(version))
+  bring_to(1, math.min(version, 3))
   for name, rows in pairs(rows_of(opts.code)) do
     for _, row in ipairs(rows) do
       insert(db, name, row)
     end
   end
-  db:run "COMMIT"
+  bring_to(4, version)
+  if version > 3 then
+    db:run "PRAGMA application_id = 0x63756e6b" -- earlier versions did not always mark their databases
+  end
+  db:run(("PRAGMA user_version = %d"):format(version), "COMMIT")
 end
 
 return old_database

@@ -144,12 +144,13 @@ struct cnk_job_change {
 
 /* The states of a message in the outbox; provider/status.lua names the same. */
 enum cnk_message_state {
-  CNK_MESSAGE_ACCEPTED = -1, /* it leaves the outbox */
+  CNK_MESSAGE_ACCEPTED = -1, /* it leaves the outbox, which keeps its content until it is delivered */
   CNK_MESSAGE_QUEUED = 0,
   CNK_MESSAGE_SENDING = 1,
   CNK_MESSAGE_UNKNOWN = 2,
   CNK_MESSAGE_REJECTED = 3,
   CNK_MESSAGE_FAILED = 4,
+  CNK_MESSAGE_EXPIRED = 5,
 };
 
 struct cnk_message {
@@ -157,7 +158,10 @@ struct cnk_message {
   struct cnk_text contact, payload;
   int64_t state; /* queued, or sending: marked with the commit */
   struct cnk_text unknown, track, follows, fallback;
-  int64_t seq; /* out */
+  bool is_bulk;
+  double due, expires;   /* not before, not after */
+  struct cnk_text hours; /* of the day in which it may be sent */
+  int64_t seq;           /* out */
 };
 
 /* All that a turn changes. */

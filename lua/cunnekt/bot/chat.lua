@@ -12,6 +12,7 @@ local options = require "cunnekt.base.options"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
 local task = require "cunnekt.base.task"
+local send_times = require "cunnekt.engine.send_times"
 local units = require "cunnekt.time.units"
 
 local chat = {}
@@ -24,6 +25,10 @@ chat.delivery_types = {
   track = "table",
   after = { "accepted", "delivered" },
   fallback = "table",
+  priority = { "normal", "bulk" },
+  expires = "number",
+  not_before = "number",
+  send_between = "table",
 }
 
 ---The parts that chats and events refer to.
@@ -193,6 +198,13 @@ local function send_now(self, payload, delivery, text, its_turn)
   if not chosen then
     return nil, fallback
   end
+  local times, problem = nil, nil
+  if delivery then
+    times, problem = send_times.read(delivery)
+  end
+  if problem then
+    return nil, problem
+  end
   local engine, ready = scope.engine, chosen
   if scope.hooks.senders[1] then
     local err
@@ -203,7 +215,7 @@ local function send_now(self, payload, delivery, text, its_turn)
     text = nil
   end
   local function add(current)
-    local row = engine.outbox:new_row(self.contact, ready, delivery)
+    local row = engine.outbox:new_row(self.contact, ready, delivery, times)
     row.fallback = fallback
     row.text = ready == payload and text or nil
     current:send(row)

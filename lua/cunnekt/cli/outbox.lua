@@ -42,14 +42,14 @@ DESCRIPTION
        and the newest are shown first.
 
        show prints one message, by its number or the provider's id; with
-       --reveal its content too.
+       --reveal its content too, which is kept until the message is delivered.
 
        retry queues unknown, rejected and failed messages again, ahead of all
-       others to their contact. An unknown one may have arrived, so the customer
-       may get it twice: that needs --yes.
+       others to their contact, under the same number. An unknown one may have
+       arrived, so the customer may get it twice: that needs --yes.
 
-       drop deletes messages that are not being sent. It prints what it deletes,
-       but does not ask.
+       drop deletes messages that are not being sent, also those that were
+       reported as failed. It prints what it deletes, but does not ask.
 
 FILTERS
        --contact NUMBER
@@ -157,8 +157,17 @@ customer may get it twice; not sent again, perhaps never. Ask the customer or
 the provider, and repeat the command with --yes to send again. Nothing was
 retried]]
 
+local forgotten = [[
+the content of %s is not stored any more: it was delivered before it was
+reported as failed, or accepted by an older version of this program. Send a new
+message instead]]
+
 local function code_of(result)
-  return #result.missing + #(result.busy or {}) + #(result.doubtful or {}) > 0 and 1 or 0
+  local count = #result.missing
+  for _, name in ipairs { "busy", "doubtful", "forgotten" } do -- a host of an older version has not all of them
+    count = count + #(result[name] or {})
+  end
+  return count > 0 and 1 or 0
 end
 
 local function print_retried(result, session)
@@ -170,6 +179,7 @@ local function print_retried(result, session)
     ))
   end
   store_command.complain("outbox", doubt, result.doubtful)
+  store_command.complain("outbox", forgotten, result.forgotten or {})
   store_command.complain("outbox", "already waiting or being sent: %s", result.waiting)
   store_command.complain("outbox", "there is no message %s that could be sent again", result.missing)
   return code_of(result)

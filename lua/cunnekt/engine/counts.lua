@@ -17,6 +17,7 @@ counts.known = {
   { "messages_rejected", "messages that the provider rejected" },
   { "messages_unknown", "messages held because their delivery is uncertain" },
   { "messages_failed", "messages that failed because their delivery is uncertain" },
+  { "messages_expired", "messages that were not sent in time" },
 }
 
 ---@return table<string, integer> counts all at zero

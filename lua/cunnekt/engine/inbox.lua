@@ -62,10 +62,11 @@ function inbox_methods:when_quiet(fn)
   self._lanes:when_quiet(fn)
 end
 
----Whether `count` more events may be accepted.
+---Whether `count` more events may be accepted. What earlier ones have caused counts, too: while the provider takes no messages
+---new events are refused in time, and come again later.
 ---@param count integer
 function inbox_methods:has_room(count)
-  return self._lanes.items + self._accepting + count <= self._capacity
+  return self._lanes.items + self._accepting + self._outbox:burden() + count <= self._capacity
 end
 
 -- When the customer wrote; nil for events that do not open the service window.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Keyed FIFO queues: the items of a lane run one at a time, in order; lanes run concurrently, up to a maximum. Inbox and
--- outbox use a lane per contact. Nothing here is stored: the owner of an item does that.
+-- Keyed FIFO queues: the items of a lane run one at a time, in order; lanes run concurrently, up to a maximum, and take turns.
+-- Inbox and outbox use a lane per contact. Lanes in the background (bulk messages) let the others pass, but for a least share.
+-- A gate may hold items back, one lane or all of them. Nothing here is stored: the owner of an item does that.
 
 local clock = require "cunnekt.time.clock"
 
@@ -9,19 +10,30 @@ local lanes = {}
 local lanes_methods = {}
 local lanes_mt = { __index = lanes_methods, __name = "cunnekt.lanes" }
 
+-- When both wait, one start in so many is of a lane in the background; and so much of the running items may be.
+local background_turn, background_part = 5, 0.75
+
 ---@class cunnekt.lanes
 ---@field items integer waiting or running
+---@field background_items integer those of them in background lanes
 ---@param concurrency integer maximum of running items
 ---@param run? fun(item: any, done: fun(pause?: number)) as in `connect`
+---@param gate? fun(item: any): number?, boolean? asked before an item starts: nothing, or the seconds for which it must wait, and whether all other items must as well
 ---@return cunnekt.lanes
-function lanes.new(concurrency, run)
+function lanes.new(concurrency, run, gate)
   return setmetatable({
     _concurrency = concurrency,
+    _most_background = math.max(1, math.floor(concurrency * background_part)),
     _run = run,
+    _gate = gate,
     _lanes = {},
     _ready = { first = 1, last = 0 },
+    _ready_background = { first = 1, last = 0 },
+    _since_background = 0,
     _active = 0,
+    _active_background = 0,
     items = 0,
+    background_items = 0,
     _is_stopped = false,
   }, lanes_mt)
 end
@@ -62,6 +74,11 @@ function lanes_methods:find(key, fits)
   return nil, false
 end
 
+local function count_item(self, lane, step)
+  self.items = self.items + step
+  self.background_items = self.background_items + lane.weight * step
+end
+
 ---Removes the item behind the head of a lane, if `fits` returns true for it.
 ---@param key string
 ---@param fits fun(item: any): boolean
@@ -76,7 +93,7 @@ function lanes_methods:take_second(key, fits)
   lane[lane.first + 1] = lane[lane.first]
   lane[lane.first] = nil
   lane.first = lane.first + 1
-  self.items = self.items - 1
+  count_item(self, lane, -1)
   return second
 end
 
@@ -105,13 +122,18 @@ end
 
 local start_ready
 
+local function make_ready(self, lane)
+  push(lane.is_background and self._ready_background or self._ready, lane)
+end
+
 -- Removes the head of a lane and makes the next one ready.
 local function advance(self, lane)
   lane[lane.first] = nil
   lane.first = lane.first + 1
   self.items = self.items - 1
+  self.background_items = self.background_items - lane.weight
   if lane.first <= lane.last then
-    push(self._ready, lane)
+    make_ready(self, lane)
   else
     self._lanes[lane.key] = nil
   end
@@ -123,13 +145,23 @@ local function try_later(self, lane, pause)
   end
   lane.timer = clock.after(pause, function()
     lane.timer = nil
-    push(self._ready, lane)
+    make_ready(self, lane)
     start_ready(self)
   end)
 end
 
+local function tell_quiet(self)
+  if self._on_quiet and self._active == 0 then
+    self._on_quiet()
+  end
+  if self._on_empty and self.items == 0 then
+    self._on_empty()
+  end
+end
+
 local function start(self, lane)
   self._active = self._active + 1
+  self._active_background = self._active_background + lane.weight
   lane.is_under_way = true
   local is_over = false
   self._run(lane[lane.first], function(pause)
@@ -139,16 +171,58 @@ local function start(self, lane)
     is_over = true
     lane.is_under_way = false
     self._active = self._active - 1
+    self._active_background = self._active_background - lane.weight
     if pause then
       try_later(self, lane, pause)
     else
       advance(self, lane)
     end
     start_ready(self)
-    if self._on_quiet and self._active == 0 then
-      self._on_quiet()
-    end
+    tell_quiet(self)
   end)
+end
+
+-- Where lanes in the background are ready, too: the queue from which the next lane starts; it may be empty.
+local function next_queue(self)
+  local ready, may_be_background = self._ready, self._active_background < self._most_background
+  local is_turn = self._since_background >= background_turn - 1
+  if not may_be_background or (ready.first <= ready.last and not is_turn) then
+    self._since_background = self._since_background + 1
+    return ready
+  end
+  self._since_background = 0
+  return self._ready_background
+end
+
+-- All items wait for the gate.
+local function wait_for_gate(self, pause)
+  if not self._gate_timer then
+    self._gate_timer = clock.after(pause, function()
+      self._gate_timer = nil
+      start_ready(self)
+    end)
+  end
+end
+
+-- Starts the first lane of a queue, or lets it wait as the gate says. False when all must wait.
+local function start_first(self, queue)
+  local lane = queue[queue.first]
+  local pause, is_for_all
+  if self._gate then
+    pause, is_for_all = self._gate(lane[lane.first])
+  end
+  if pause and is_for_all then
+    wait_for_gate(self, pause)
+    return false
+  end
+  queue[queue.first] = nil
+  queue.first = queue.first + 1
+  if pause then
+    try_later(self, lane, pause)
+  else
+    start(self, lane)
+  end
+  return true
 end
 
 -- An item that ends synchronously calls this again: the outer loop starts the next one, so the stack does not grow.
@@ -157,29 +231,106 @@ function start_ready(self)
     return
   end
   self._is_starting = true
-  local ready = self._ready
-  while ready.first <= ready.last and self._active < self._concurrency and not self._is_stopped do
-    local lane = ready[ready.first]
-    ready[ready.first] = nil
-    ready.first = ready.first + 1
-    start(self, lane)
+  local may_go, ready, background = not self._gate_timer, self._ready, self._ready_background
+  while may_go and self._active < self._concurrency and not self._is_stopped do
+    local queue = background.first <= background.last and next_queue(self) or ready
+    may_go = queue.first <= queue.last and start_first(self, queue)
   end
   self._is_starting = false
+end
+
+local function new_lane(self, key, is_background)
+  local lane = { key = key, first = 1, last = 0, is_background = is_background, weight = is_background and 1 or 0 }
+  self._lanes[key] = lane
+  return lane
+end
+
+-- Adds an item, whose lane may be new; returns the lane.
+local function add(self, key, item, is_background)
+  local lane = self._lanes[key] or new_lane(self, key, is_background)
+  local last = lane.last + 1
+  lane.last, lane[last] = last, item
+  self.items = self.items + 1
+  self.background_items = self.background_items + lane.weight
+  return lane
 end
 
 ---Adds an item at the end of its lane.
 ---@param key string
 ---@param item any
-function lanes_methods:push(key, item)
-  local lane = self._lanes[key]
-  if not lane then
-    lane = { key = key, first = 1, last = 0 }
-    self._lanes[key] = lane
-    push(self._ready, lane)
+---@param is_background? boolean of the lane
+function lanes_methods:push(key, item, is_background)
+  local is_new = self._lanes[key] == nil
+  local lane = add(self, key, item, is_background)
+  if is_new then
+    make_ready(self, lane)
   end
-  push(lane, item)
-  self.items = self.items + 1
   start_ready(self)
+end
+
+---Reserves a free lane for an item that may come soon, and a slot to start it at once, where nobody waits for one. What is
+---added to the lane meanwhile comes after that item. `start_reserved` or `release` must follow.
+---@param key string
+---@param is_background? boolean
+---@return boolean is_reserved
+function lanes_methods:reserve(key, is_background)
+  local ready, background = self._ready, self._ready_background
+  if self._lanes[key] or ready.first <= ready.last or self._active >= self._concurrency or self._is_stopped then
+    return false
+  elseif is_background and (background.first <= background.last or self._active_background >= self._most_background) then
+    return false
+  end
+  local lane = new_lane(self, key, is_background)
+  lane.is_under_way = true
+  self._active = self._active + 1
+  self._active_background = self._active_background + lane.weight
+  return true
+end
+
+-- The slot of a reserved lane is free again.
+local function free_slot(self, lane)
+  lane.is_under_way = false
+  self._active = self._active - 1
+  self._active_background = self._active_background - lane.weight
+end
+
+---Starts the item of a reserved lane.
+---@param key string
+---@param item any
+function lanes_methods:start_reserved(key, item)
+  local lane = self._lanes[key]
+  local first = lane.first - 1
+  lane.first, lane[first] = first, item
+  self.items = self.items + 1
+  self.background_items = self.background_items + lane.weight
+  free_slot(self, lane)
+  start(self, lane)
+end
+
+---Gives up a reservation.
+---@param key string
+function lanes_methods:release(key)
+  local lane = self._lanes[key]
+  free_slot(self, lane)
+  if lane.first <= lane.last then
+    make_ready(self, lane)
+  else
+    self._lanes[key] = nil
+  end
+  start_ready(self)
+  tell_quiet(self)
+end
+
+---The items that are running.
+---@return any[]
+function lanes_methods:running()
+  local list = {}
+  for _, lane in pairs(self._lanes) do
+    if lane.is_under_way then
+      list[#list + 1] = lane[lane.first]
+    end
+  end
+  return list
 end
 
 ---Starts the head of a lane now, if it waits for a retry.
@@ -189,7 +340,7 @@ function lanes_methods:retry_now(key)
   if lane and lane.timer then
     lane.timer:close()
     lane.timer = nil
-    push(self._ready, lane)
+    make_ready(self, lane)
     start_ready(self)
   end
 end
@@ -208,7 +359,7 @@ function lanes_methods:push_front(key, item)
   else
     lane[lane.first] = item
   end
-  self.items = self.items + 1
+  count_item(self, lane, 1)
   self:retry_now(key)
 end
 
@@ -217,20 +368,33 @@ end
 ---@param item any
 ---@param pause number seconds
 function lanes_methods:push_later(key, item, pause)
-  local lane = { key = key, first = 1, last = 1, item }
+  local lane = { key = key, first = 1, last = 1, weight = 0, item }
   self._lanes[key] = lane
-  self.items = self.items + 1
+  count_item(self, lane, 1)
   try_later(self, lane, pause)
 end
 
 ---Starts no more items; running ones may finish.
 function lanes_methods:stop()
   self._is_stopped = true
+  if self._gate_timer then
+    self._gate_timer:close()
+    self._gate_timer = nil
+  end
   for _, lane in pairs(self._lanes) do
     if lane.timer then
       lane.timer:close()
       lane.timer = nil
     end
+  end
+end
+
+---Calls `fn` whenever the last item ends, and now if there is none.
+---@param fn fun()
+function lanes_methods:when_empty(fn)
+  self._on_empty = fn
+  if self.items == 0 then
+    fn()
   end
 end
 

@@ -1,28 +1,25 @@
 -- SPDX-License-Identifier: MIT
--- The queue of messages between their turn's commit and the provider: in order for each contact. Only what was certainly not
--- accepted is retried; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance
--- the handles that scripts hold.
+-- The queue of messages between their turn's commit and the provider: in order for each contact. It owns permits, waits and
+-- retries; the client only writes. A message is marked as being sent only with a permit of the rate limits in hand, right
+-- before it is written: what only waits was not sent, and is sent after a crash. Only what was certainly not accepted is
+-- retried; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the handles
+-- that scripts hold.
 
 local clock = require "cunnekt.time.clock"
+local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
+local handles = require "cunnekt.engine.handles"
+local heap = require "cunnekt.base.heap"
 local lanes = require "cunnekt.engine.lanes"
-local json = require "cunnekt.base.json"
-local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
-local records = require "cunnekt.store.records"
-local retry = require "cunnekt.provider.retry"
-local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local outbox = {}
 
--- Temporary failures: the message was certainly not accepted, and stays queued. A rejected key or certificate is one of
--- them: an operator will fix it, and the replies must not be lost by then.
-local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
--- Handles of this many recent messages are kept, for messages with `after`.
-local remembered = 1024
--- Maximum of statuses that wait for the response with their message id, which they sometimes overtake.
-local max_early = 1000
+-- Seconds for which a status waits for the response to a message that is being sent.
+local max_wait = 60
+-- Of waiting messages beyond this number memory holds no content, only where to find it.
+local max_in_memory = 2000
 
 local outbox_methods = {}
 local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
@@ -54,17 +51,28 @@ function outbox.new(options)
     _last = setmetatable({}, { __mode = "v" }), -- contact → handle of its last message, if that is one of `_recent`
     _recent = {}, -- a ring
     _recent_at = 0,
-    _by_id = setmetatable({}, { __mode = "v" }),
-    _by_message_id = setmetatable({}, { __mode = "v" }),
     _warned = {},
-    _early = {},
-    _early_count = 0,
+    _is_stopped = false,
+    _later = heap.new(), -- rows that are not due yet
   }, outbox_mt)
-  self._lanes = lanes.new(options.concurrency)
+  self._lanes = lanes.new(options.concurrency, nil, function(row)
+    return self:_pass(row)
+  end)
+  self._known = handles.new {
+    store = options.store,
+    maker = options.handles,
+    is_sending = function()
+      return self._lanes:active() > 0
+    end,
+  }
   return self
 end
 
-local apply_early, deliver, give_up_lost
+
+-- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
+local function bulk_lane(contact)
+  return "bulk " .. contact
+end
 
 ---Sets the hooks, and the inbox for events that report an outcome.
 ---@param hooks cunnekt.engine.hooks
@@ -72,7 +80,7 @@ local apply_early, deliver, give_up_lost
 function outbox_methods:connect(hooks, inbox)
   self._hooks, self._inbox = hooks, inbox
   self._lanes:connect(function(row, done)
-    task.spawn(deliver, self, row, done)
+    task.spawn(delivery.run, self, row, done)
   end)
 end
 
@@ -88,9 +96,44 @@ function outbox_methods:active()
   return self._lanes:active()
 end
 
+---The number of waiting messages that hold back new events: all but bulk messages.
+---@return integer
+function outbox_methods:burden()
+  return self._lanes.items - self._lanes.background_items
+end
+
 ---Starts no more sends; running ones may finish.
 function outbox_methods:stop()
+  self._is_stopped = true
   self._lanes:stop()
+  if self._timer then
+    self._timer:close()
+  end
+end
+
+---Waits until there are no messages, or for the deadline.
+---@param deadline number on the monotonic clock
+function outbox_methods:when_empty_or(deadline)
+  task.await(function(done)
+    local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
+    self._lanes:when_empty(function()
+      timer:close()
+      done()
+    end)
+  end)
+end
+
+---At the end of a stop: nobody will hear the answers that are missing, so each message is settled by its policy, and what
+---waits for them ends.
+function outbox_methods:settle_unanswered()
+  for _, row in ipairs(self._lanes:running()) do
+    if row.is_written then
+      delivery.give_up_unanswered(self, row)
+    end
+    if row.task then
+      task.cancel(row.task)
+    end
+  end
 end
 
 ---Calls `fn` whenever the last running send ends, and now if none is running.
@@ -102,42 +145,157 @@ end
 ---A row and a handle for a message that a turn buffers.
 ---@param contact string
 ---@param payload table
----@param delivery table? unknown, track, after
+---@param opts table? unknown, track, after, priority
+---@param times table? due, expires, hours; see send_times.read
 ---@return cunnekt.outbox.row
-function outbox_methods:new_row(contact, payload, delivery)
+function outbox_methods:new_row(contact, payload, opts, times)
   local id, handle = self._store:next_id(), self._handles.new(payload)
-  handle.id, handle.track = id, delivery and delivery.track
-  self._by_id[id] = handle
-  return {
+  handle.id, handle.track = id, opts and opts.track
+  self._known.by_id[id] = handle
+  local row = {
     id = id,
     contact = contact,
+    lane = contact,
     payload = payload,
-    unknown = delivery and delivery.unknown or self._unknown,
+    unknown = opts and opts.unknown or self._unknown,
     track = handle.track,
-    after = delivery and delivery.after,
+    after = opts and opts.after,
     handle = handle,
     attempts = 0,
   }
+  if opts and opts.priority == "bulk" then
+    row.is_bulk, row.lane = true, bulk_lane(contact)
+  end
+  if times then
+    row.due, row.expires, row.hours = times.due, times.expires, times.hours
+  end
+  return row
+end
+
+-- Forgets the content of a row, which the store has.
+local function make_light(row)
+  if row.is_light then
+    return
+  end
+  row.payload, row.text, row.fallback, row.handle = { mobile = row.payload.mobile }, nil, nil, nil
+  row.is_light = true
+end
+
+-- Queues a stored row behind the others of its contact, when it is due.
+local function queue(self, row)
+  if row.due and row.due > clock.now() then
+    return self:wait_until_due(row)
+  elseif self._lanes.items >= max_in_memory then
+    make_light(row)
+  end
+  self._lanes:push(row.lane, row, row.is_bulk)
+end
+
+-- Starts a row that was marked with its turn's commit, in the lane that is reserved for it.
+local function start_marked(self, row)
+  if not self._is_stopped then
+    return self._lanes:start_reserved(row.lane, row)
+  end
+  delivery.put_back(self, row, function()
+    self._lanes:release(row.lane)
+  end)
+end
+
+-- Seconds for which a timer waits at most, because the wall clock may be set meanwhile.
+local max_sleep = 60
+
+local function arm(self)
+  local first = self._later:first()
+  if not first or self._is_stopped or (self._timer and self._timer_at <= first.at) then
+    return
+  elseif self._timer then
+    self._timer:close()
+  end
+  self._timer_at = first.at
+  self._timer = clock.after(math.max(0, math.min(max_sleep, first.at - clock.now())), function()
+    self._timer = nil
+    local now = clock.now()
+    while self._later:first() and self._later:first().at <= now do
+      local row = self._later:pop().row
+      row.due = nil
+      queue(self, row)
+    end
+    arm(self)
+  end)
+end
+
+---Lets a row wait for its time; it is in no lane, and keeps no event out.
+---@param row cunnekt.outbox.row
+function outbox_methods:wait_until_due(row)
+  make_light(row)
+  self._later:push { at = row.due, row = row }
+  arm(self)
 end
 
 ---Queues stored rows.
 ---@param rows cunnekt.outbox.row[] in the order of the script's calls
 function outbox_methods:enqueue(rows)
   self._counts.messages_queued = self._counts.messages_queued + #rows
-  for _, row in ipairs(rows) do
-    self._lanes:push(row.contact, row)
+  for i = 1, #rows do
+    local row = rows[i]
+    if row.is_marked then
+      start_marked(self, row)
+    else
+      queue(self, row)
+    end
   end
 end
 
----Marks the rows of a turn that will be sent as soon as it is committed: the turn's commit stores them as being sent, which
----saves another commit.
+-- Whether a row of a turn can be written as soon as the turn is committed; takes its permit and reserves its lane.
+local function take_slot(self, row)
+  if row.after == "delivered" or row.due or row.hours or not self._lanes:reserve(row.lane, row.is_bulk) then
+    return false
+  elseif self._client:take_permit(row.payload) > 0 then
+    self._lanes:release(row.lane)
+    return false
+  end
+  row.has_permit = true
+  return true
+end
+
+---Marks the rows of a turn that will be written as soon as it is committed: the turn's commit stores them as being sent,
+---which saves another commit. `enqueue` or `unmark` must follow.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:mark(rows)
-  local has_first = {}
-  for _, row in ipairs(rows) do
-    row.is_marked = not has_first[row.contact] and self._lanes:is_free(row.contact)
-    has_first[row.contact] = true
+  local is_behind = nil -- lanes of rows that were not marked: what follows in them waits, too
+  for i = 1, #rows do
+    local row = rows[i]
+    row.is_marked = not (is_behind and is_behind[row.lane]) and take_slot(self, row)
+    if not row.is_marked then
+      is_behind = is_behind or {}
+      is_behind[row.lane] = true
+    end
   end
+end
+
+---Takes back the marks of a turn whose commit failed.
+---@param rows cunnekt.outbox.row[]
+function outbox_methods:unmark(rows)
+  for _, row in ipairs(rows) do
+    if row.is_marked then
+      self._client:return_permit(row.payload)
+      row.is_marked, row.has_permit = false, false
+      self._lanes:release(row.lane)
+    end
+  end
+end
+
+-- The lanes' gate: a message passes with a permit.
+function outbox_methods:_pass(row)
+  if row.has_permit or row.is_dropped or (row.after == "delivered" and not row.has_waited) then
+    return nil
+  end
+  local pause, is_for_all = self._client:take_permit(row.payload)
+  if pause > 0 then
+    return pause, is_for_all
+  end
+  row.has_permit = true
+  return nil
 end
 
 ---Drops a row whose turn failed before its commit.
@@ -147,11 +305,10 @@ function outbox_methods:discard(row)
   self._handles.advance(row.handle, "dropped", why)
 end
 
--- Adds a handle to a row from the store.
+-- Adds what a row from the store lacks.
 local function attach_handle(self, row)
-  row.handle = self._handles.new(row.payload)
-  row.handle.id, row.handle.track = row.id, row.track
-  self._by_id[row.id] = row.handle
+  row.lane = row.is_bulk and bulk_lane(row.contact) or row.contact
+  self._known:attach(row)
 end
 
 ---Recovers the messages of an earlier process: queued ones are sent; the delivery of those that were being sent is uncertain.
@@ -161,9 +318,9 @@ function outbox_methods:recover(rows)
     attach_handle(self, row)
     local is_lost = row.state == "sending" and row.unknown ~= "resend"
     if is_lost then
-      give_up_lost(self, row)
+      delivery.give_up_lost(self, row)
     else
-      self._lanes:push(row.contact, row)
+      queue(self, row)
     end
   end
 end
@@ -172,7 +329,7 @@ end
 ---@param row table as the store returns it; queued
 function outbox_methods:retry_first(row)
   attach_handle(self, row)
-  self._lanes:push_front(row.contact, row)
+  self._lanes:push_front(row.lane, row)
 end
 
 ---Drops a waiting message.
@@ -180,16 +337,17 @@ end
 ---@param contact string
 ---@return boolean is_dropped false when it is being sent
 function outbox_methods:drop(id, contact)
-  local row = self._lanes:find(contact, function(one)
-    return one.id == id
-  end)
-  if not row then
-    return true
-  elseif row.is_marked or row.handle.state == "sending" then
-    return false
+  for _, lane in ipairs { contact, bulk_lane(contact) } do
+    local row = self._lanes:find(lane, function(one)
+      return one.id == id
+    end)
+    if row and (row.is_marked or row.is_written or (row.handle and row.handle.state == "sending")) then
+      return false
+    elseif row then
+      row.is_dropped = true
+      self._lanes:retry_now(lane)
+    end
   end
-  row.is_dropped = true
-  self._lanes:retry_now(contact)
   return true
 end
 
@@ -197,8 +355,7 @@ end
 ---@param message_id string the provider's
 ---@return integer? id nil when it is unknown
 function outbox_methods:id_of(message_id)
-  local handle = self._by_message_id[message_id]
-  return handle and handle.id or messages.id_of(self._store, message_id)
+  return self._known:id_of(message_id)
 end
 
 ---The handle of an earlier message, of this process or an earlier one. May wait.
@@ -206,146 +363,7 @@ end
 ---@param payload table
 ---@return cunnekt.sent
 function outbox_methods:handle_of(id, payload)
-  local handle = self._by_id[id]
-  if handle then
-    return handle
-  end
-  handle = self._handles.new(payload)
-  handle.id = id
-  self._by_id[id] = handle
-  local state, message_id = messages.state(self._store, id)
-  handle.state, handle.message_id = state or "rejected", message_id
-  if message_id then
-    self._by_message_id[message_id] = handle
-  end
-  return handle
-end
-
--- ---- one delivery ----------------------------------------------------------------------------------------------
-
-local function pause_seconds(row, err)
-  return math.max(err.retry_after or 0, retry.message(row.attempts))
-end
-
--- Stores what became of a message, with the events that report it.
-local function settle(self, row, outcome, report, err)
-  local events = self._hooks.on_answer(row, report, err)
-  outcome.events = events
-  self._store:settle({ outcome }, events and function()
-    self._inbox:enqueue(events)
-  end)
-end
-
--- Ends a message that was not accepted.
-local function give_up(self, row, state, err)
-  self._handles.advance(row.handle, state, err)
-  self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
-  self._has_unknown = self._has_unknown or state == "unknown"
-  local report = err.kind == "unknown_outcome" and "unknown_outcome" or "rejected"
-  settle(self, row, records.outcome(row, state, err), report, err)
-  self._hooks.on_failure(err, row.handle)
-end
-
-local unknown_ends = { hold = "unknown", fail = "failed" }
-
--- Seconds between log lines about the same kind of failure.
-local warn_pace = 60
-
--- Logs why messages wait: once a minute for any number of them.
-local function warn_of(self, err)
-  local now = clock.monotonic()
-  if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
-    self._warned[err.kind] = now
-    log.warn("messages wait and will be retried: %s", tostring(err))
-  end
-end
-
-local function settle_failure(self, row, err, done)
-  local is_unknown = err.kind == "unknown_outcome"
-  if err.kind == "window_closed" and row.fallback then
-    -- The provider knows when the customer last wrote.
-    row.payload, row.text, row.fallback = row.fallback, nil, nil
-    row.handle.payload = row.payload
-    local outcome = records.outcome(row, "sending")
-    outcome.payload = json.encode(row.payload)
-    self._store:settle { outcome }
-    return done(0)
-  end
-  if is_unknown and unknown_ends[row.unknown] then
-    give_up(self, row, unknown_ends[row.unknown], err)
-    return done()
-  elseif not is_unknown and not is_temporary[err.kind] and not err.retryable then
-    give_up(self, row, "rejected", err)
-    return done()
-  end
-  warn_of(self, err)
-  self._handles.requeue(row.handle, err)
-  row.is_marked = false
-  self._store:settle { records.outcome(row, "queued", err) }
-  done(pause_seconds(row, err))
-end
-
--- A message that was being sent when an earlier process ended.
-function give_up_lost(self, row)
-  local message = "the program ended while the message was being sent; it may or may not have been delivered"
-  row.lost_at = row.changed_at
-  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
-end
-
-local function settle_accepted(self, row, answer, done)
-  local handle = row.handle
-  self._counts.messages_accepted = self._counts.messages_accepted + 1
-  handle.message_id = answer.message_id
-  local statuses = answer.message_id and self._early[answer.message_id] or nil
-  settle(self, row, records.accepted(row, answer.message_id, statuses), "accepted")
-  self._handles.advance(handle, "accepted")
-  if answer.message_id then
-    self._by_message_id[answer.message_id] = handle
-    if self._early_count > 0 then
-      apply_early(self, answer.message_id)
-    end
-  end
-  done()
-end
-
--- Seconds for which a message waits for the previous one to arrive; then it is sent anyway.
-local max_wait = 60
-
--- Waits until the previous message was delivered. It is accepted already, because a lane sends one at a time.
-local function wait_for_previous(self, row)
-  local previous = row.after == "delivered" and self._last[row.contact]
-  if previous and previous ~= row.handle then
-    self._handles.wait_until(previous, "delivered", max_wait)
-  end
-  self._recent_at = self._recent_at % remembered + 1
-  self._recent[self._recent_at], self._last[row.contact] = row.handle, row.handle
-end
-
--- Sends a message, in a task of its own.
-function deliver(self, row, done)
-  wait_for_previous(self, row)
-  if row.is_dropped then
-    local why = errors.new("cancelled", "the message was dropped from the command line")
-    self._handles.advance(row.handle, "dropped", why)
-    return done()
-  end
-  row.attempts = row.attempts + 1
-  self._handles.advance(row.handle, "sending")
-  local answer, err
-  if not row.is_marked then
-    answer, err = self._store:mark_sending(row)
-    if not answer then
-      -- For example, the disk is full. A message that cannot be marked is not sent.
-      self._handles.requeue(row.handle, err)
-      return done(pause_seconds(row, err))
-    end
-  end
-  answer, err = self._client:transmit(row.payload, row.text)
-  if answer then
-    settle_accepted(self, row, answer, done)
-  else
-    settle_failure(self, row, err, done)
-  end
+  return self._known:of(id, payload)
 end
 
 -- ---- uncertain deliveries that a status settles ----------------------------------------------------------------------
@@ -363,7 +381,7 @@ end
 ---@param contact string
 function outbox_methods:wait_for_answer(contact)
   local row = self._lanes:head(contact)
-  if row then
+  if row and row.handle then
     self._handles.wait_until(row.handle, "accepted", max_wait)
   end
 end
@@ -380,47 +398,11 @@ function outbox_methods:settle_by_status(contact, status)
   return messages.settle_unknown(self._store, contact, status, at + clock_slack, at - max_uncertain)
 end
 
--- ---- statuses --------------------------------------------------------------------------------------------------
-
-local function error_of(status)
-  if status.status ~= "failed" then
-    return nil
-  end
-  local title, code = status_names.reason(status)
-  return errors.new("rejected", title, { code = code })
-end
-
 ---Advances the handle of the message that a status is about.
 ---@param status table an event of kind "status"
 ---@param record? cunnekt.inbox.record of the event, if it was just stored
 function outbox_methods:on_status(status, record)
-  local handle = status.id and self._by_message_id[status.id]
-  if handle then
-    if record and record.rank and not record.is_applied then
-      -- It was stored before the message was as accepted; this comes behind that.
-      self._store:persist("note_status", { message_id = status.id, rank = record.rank, reason = record.error })
-    end
-    self._handles.advance(handle, status.status, error_of(status))
-  elseif status.id and self._lanes:active() > 0 and self._early_count < max_early then
-    local waiting = self._early[status.id] or {}
-    self._early[status.id] = waiting
-    waiting[#waiting + 1] = status
-    self._early_count = self._early_count + 1
-  end
-end
-
--- Applies the statuses that came before the message's id.
-function apply_early(self, message_id)
-  local waiting = self._early[message_id] or {}
-  self._early[message_id] = nil
-  self._early_count = self._early_count - #waiting
-  for _, status in ipairs(waiting) do
-    self:on_status(status)
-  end
-  -- Statuses of messages that other programs sent from this number must not stay in the list.
-  if self._lanes:active() <= 1 then
-    self._early, self._early_count = {}, 0
-  end
+  self._known:on_status(status, record)
 end
 
 return outbox

@@ -201,6 +201,7 @@ function turn_methods:commit(stage)
   commit.complete(self, change)
   local ok, err = turns._store:commit_turn(change)
   if not ok then
+    turns._outbox:unmark(self.sends)
     self.is_committing = false
     return nil, err
   end

@@ -57,14 +57,14 @@ end
 -- ---- retry, drop ---------------------------------------------------------------------------------------------------
 
 -- The messages with these numbers, in the order in which they were said. A number without a message is missing, and so is
--- one whose message the provider has accepted: it has left the outbox.
+-- one whose message the provider has accepted, unless it was reported as failed later.
 local function find_all(store, args)
   local found, missing = {}, json.array {}
   for _, id in ipairs(args.ids or {}) do
     local row, err = lists.message(store, id)
     if err then
       return nil, err
-    elseif row and row.payload then
+    elseif row and (not row.message_id or row.state == "failed") then
       found[#found + 1] = row
     else
       missing[#missing + 1] = id
@@ -94,27 +94,31 @@ local function retry(target, args)
   if not found then
     return nil, missing
   end
-  local ids, waiting, doubtful = {}, json.array {}, json.array {}
+  local ids, waiting, doubtful, forgotten = {}, json.array {}, json.array {}, json.array {}
   for _, row in ipairs(found) do
     if row.state == "unknown" and not args.yes then
       doubtful[#doubtful + 1] = row.id
-    elseif status.is_dead_letter(row.state) then
-      ids[#ids + 1] = row.id
-    else
+    elseif not row.payload then
+      forgotten[#forgotten + 1] = row.id
+    elseif row.state == "queued" or row.state == "sending" then
       waiting[#waiting + 1] = row.id
+    else
+      ids[#ids + 1] = row.id
     end
   end
   if #doubtful > 0 then
     -- All or nothing: the operator repeats the command with --yes, and the others must not be sent twice.
-    return { retried = json.array {}, doubtful = doubtful, waiting = waiting, missing = missing }
+    ids = {}
   end
+  local result = { doubtful = doubtful, waiting = waiting, missing = missing, forgotten = forgotten }
   local queued, err = target.store:repair("requeue_message", { ids = ids, now = clock.now() })
   if queued and target.service then
     local ok
     ok, err = send_first(target, queued)
     queued = ok and queued
   end
-  return queued and { retried = json.array(queued), doubtful = doubtful, waiting = waiting, missing = missing } or nil, err
+  result.retried = queued and json.array(queued)
+  return queued and result or nil, err
 end
 
 local function drop(target, args)

@@ -257,11 +257,16 @@ local function encoded(self, payload)
   return body
 end
 
+-- The contact as the limiter knows it.
+local function limited_contact(payload)
+  local mobile = payload.mobile
+  return mobile:find "^%d" and mobile or identity.plain(mobile)
+end
+
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
-  local endpoint, mobile = build.endpoint(payload), payload.mobile
-  local contact = mobile:find "^%d" and mobile or identity.plain(mobile)
+  local endpoint, contact = build.endpoint(payload), limited_contact(payload)
   local err
   for attempt = 1, last do
     local may_go, is_penalised = wait_for_turn(self, contact)
@@ -311,17 +316,42 @@ function client_methods:deliver(payload, opts)
   end)
 end
 
----As `deliver`, for the outbox: what it sends is no step of a run.
+---Takes a permit of both rate limits for a message, for the outbox. It must be used at once, or given back.
+---@param payload table
+---@return number seconds until there may be one; 0: taken
+---@return boolean is_for_all whether nothing can be sent until then, to nobody
+function client_methods:take_permit(payload)
+  return self._limiter:delay(limited_contact(payload))
+end
+
+---Gives back a permit for a message that was not sent.
+---@param payload table
+function client_methods:return_permit(payload)
+  self._limiter:give_back(limited_contact(payload))
+end
+
+---Posts a message once, for the outbox, which has a permit, waits and tries again by itself. It is no step of a run.
 ---@param payload table
 ---@param text? string the payload as JSON, where that is known
----@return cunnekt.sent_answer? sent with `attempts`
----@return cunnekt.error? err with `attempts`
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err `retry_after`: seconds for which WhatsApp accepts nothing for this contact, where it says so
 function client_methods:transmit(payload, text)
   local body, err = body_of(self, payload, text)
   if not body then
     return nil, err
   end
-  return deliver(self, payload, body, self._retries + 1)
+  local contact = limited_contact(payload)
+  local sent
+  sent, err = post_once(self, build.endpoint(payload), body, contact)
+  if sent then
+    if self._limiter.has_penalties then
+      self._limiter:forgive(contact)
+    end
+    sent.attempts = 1
+  elseif err.code == PAIR_LIMITED then
+    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
+  end
+  return sent, err
 end
 
 local function deliver_built(self, payload, err)

@@ -88,6 +88,7 @@ local PENALTY_MEMORY = units.hour
 local NOTHING = 1e-9
 
 ---@class cunnekt.limiter
+---@field has_penalties boolean? whether WhatsApp ever refused a message to a contact
 ---@field _pairs table contact → time at which its bucket is full
 ---@field _penalties table contact → {count, over}
 local limiter_methods = {}
@@ -163,15 +164,30 @@ end
 ---next token first.
 ---@param contact string
 ---@return number seconds to wait; 0: taken
+---@return boolean is_for_all whether it is the number's bucket that is empty
 function limiter_methods:delay(contact)
   local now = clock.monotonic()
   local wait, full = pair_wait(self, contact, now)
-  wait = math.max(wait, until_token(self._full, self._interval, self._burst, now))
-  if wait == 0 then
-    take_pair(self, contact, full, now)
-    self._full = math.max(self._full, now) + self._interval
+  if wait > 0 then
+    return wait, false
   end
-  return wait
+  wait = until_token(self._full, self._interval, self._burst, now)
+  if wait > 0 then
+    return wait, true
+  end
+  take_pair(self, contact, full, now)
+  self._full = math.max(self._full, now) + self._interval
+  return 0, false
+end
+
+---Gives back what `delay` took, for a message that was not sent.
+---@param contact string
+function limiter_methods:give_back(contact)
+  self._full = self._full - self._interval
+  local full = self._pairs:get(contact)
+  if full and self._pair_interval > 0 then
+    self._pairs:set(contact, full - self._pair_interval)
+  end
 end
 
 ---Reserves the next token of a contact, which may become available only after the returned time. So callers are served in
@@ -222,6 +238,7 @@ function limiter_methods:penalise(contact)
   local now = clock.monotonic()
   local penalty = self._penalties:get(contact) or { count = 0 }
   local wait = retry.pair(penalty.count)
+  self.has_penalties = true
   self._penalties:set(contact, { count = penalty.count + 1, over = now + wait })
   return wait
 end

@@ -4,7 +4,7 @@
 --
 --   queued → sending → accepted → sent → delivered → read → played
 --
--- On the way a message may become unknown (its delivery is uncertain), rejected, failed or dropped.
+-- On the way a message may become unknown (its delivery is uncertain), rejected, failed, expired or dropped.
 
 local status = {}
 
@@ -18,19 +18,19 @@ status.usual = { "sent", "delivered", "read" }
 status.awaitable = { "accepted", "sent", "delivered", "read" }
 
 ---The states of a message in the outbox.
-status.in_outbox = { "queued", "sending", "unknown", "rejected", "failed" }
+status.in_outbox = { "queued", "sending", "unknown", "rejected", "failed", "expired" }
 
 ---Those of them that stay until an operator retries or drops the message.
 status.dead_letters = { "unknown", "rejected", "failed" }
 
 ---Everything that `cunnekt outbox` can show.
-status.shown = { "queued", "sending", "unknown", "rejected", "failed", "accepted", "sent", "delivered", "read", "played" }
+status.shown = { "queued", "sending", "unknown", "rejected", "failed", "expired", "accepted", "sent", "delivered", "read", "played" }
 
 ---Events of our own that a script can hear: the outcome of a send, and a service window that ends soon.
-status.own_events = { "accepted", "rejected", "unknown_outcome", "window_closing" }
+status.own_events = { "accepted", "rejected", "unknown_outcome", "expired", "window_closing" }
 
 ---The states in the outbox, as the store has them.
-status.outbox_numbers = { queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4 }
+status.outbox_numbers = { queued = 0, sending = 1, unknown = 2, rejected = 3, failed = 4, expired = 5 }
 
 ---How far an accepted message is, as the store has it. A message only moves up, whatever order its statuses
 ---come in, and a failure that the provider reports stands above all.
@@ -58,7 +58,7 @@ end
 local is_dead_letter = status.set(status.dead_letters)
 
 ---The states that no status changes any more, as a set.
-status.final = status.set { "rejected", "failed", "dropped" }
+status.final = status.set { "rejected", "failed", "expired", "dropped" }
 local is_final = status.final
 
 ---Whether a state is one of `status.dead_letters`.

@@ -37,7 +37,23 @@ local function stop_starting(service)
   end
 end
 
----Stops a service.
+-- Seconds of the grace that are left for the messages that are being sent, when turns take all of the rest.
+local function for_answers(grace)
+  return math.min(3, grace / 3)
+end
+
+-- What waits to be sent is in the store, and waits for the next start. A store in memory has no next start.
+local function wait_for_sends(service, deadline)
+  local outbox = service.outbox
+  if not service.store.is_kept then
+    outbox:when_empty_or(deadline)
+  end
+  outbox:stop()
+  wait_until_quiet(outbox, deadline)
+end
+
+---Stops a service: it takes nothing new, lets turns end, starts no more sends, lets those under way end, settles them all, and
+---closes the store, in this order.
 ---@param service cunnekt.service
 ---@param grace number seconds
 ---@return boolean is_clean all running work was finished
@@ -45,18 +61,20 @@ function stop.run(service, grace)
   local inbox, outbox, schedule = service.inbox, service.outbox, service.schedule
   stop_starting(service)
   local deadline = clock.monotonic() + grace
-  -- Turns first, because they add messages.
-  wait_until_quiet(schedule, deadline)
-  wait_until_quiet(inbox, deadline)
-  wait_until_quiet(outbox, deadline)
+  -- Turns first, because they add messages, and may wait for them.
+  wait_until_quiet(schedule, deadline - for_answers(grace))
+  wait_until_quiet(inbox, deadline - for_answers(grace))
+  wait_for_sends(service, deadline)
   local is_clean = schedule:active() + inbox:active() + outbox:active() == 0
   inbox:stop()
-  outbox:stop()
   if service.webhook_server then
     service.webhook_server:close()
     service.admin_server:close()
   end
   service.dialogs:evict_all()
+  -- Commits and marks that are under way are answered before this, and what they mark is put back then.
+  service.store:query("has_unknown")
+  outbox:settle_unanswered()
   service.store:close()
   return is_clean
 end

@@ -25,6 +25,7 @@ formats.own_events = {
   accepted = { "id", "recipient", "track", "payload" },
   rejected = { "recipient", "track", "payload", "err" },
   unknown_outcome = { "recipient", "track", "payload", "err" },
+  expired = { "recipient", "track", "payload", "err" },
   window_closing = { "recipient", "ends_at" },
   dialog_start = { "name", "to", "args" },
   dialog_signal = { "name", "value" },
@@ -119,7 +120,8 @@ formats.draw = "%d %s"
 
 -- ---- messages: outbox.state, sent.rank, policies ----------------------------------------------------------------------
 
----Owned by provider/status.lua: the states of a message in the outbox, and how far an accepted one is.
+---Owned by provider/status.lua: the states of a message in the outbox, and how far an accepted one is, whose state is -1
+---there as long as its content is kept.
 formats.outbox_states = status.outbox_numbers
 formats.ranks = status.ranks
 
@@ -131,6 +133,9 @@ formats.follows = { "accepted", "delivered" }
 
 ---Owned by jobs/timing.lua: the timing of a job as text, by which it is known again. The last one names a zone, or "here".
 formats.timings = { after = "after %.17g", every = "every %.17g", cron = "cron %s @ %s" }
+
+---outbox.hours: the hours of the day in which a message may be sent.
+formats.hours = { "from", "to", "tz" }
 
 ---What is done about due times that were missed.
 formats.catch_up = { "skip", "once", "all" }

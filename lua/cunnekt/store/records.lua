@@ -103,7 +103,7 @@ end
 ---@param row cunnekt.outbox.row
 ---@return table message struct cnk_message
 function records.message(row)
-  return {
+  local message = {
     id = row.id,
     contact = row.contact,
     payload = row.text or json.encode(row.payload),
@@ -113,6 +113,11 @@ function records.message(row)
     follows = row.after,
     fallback = row.fallback and json.encode(row.fallback) or nil,
   }
+  if row.is_bulk or row.due or row.expires or row.hours then
+    message.is_bulk, message.due, message.expires = row.is_bulk, row.due, row.expires
+    message.hours = row.hours and json.encode(row.hours) or nil
+  end
+  return message
 end
 
 ---A queued message as a row for the outbox.
@@ -131,12 +136,16 @@ function records.outgoing(row)
     after = row.follows,
     fallback = decoded(row.fallback),
     changed_at = row.changed_at,
+    is_bulk = row.is_bulk == 1 or nil,
+    due = row.due,
+    expires = row.expires,
+    hours = decoded(row.hours),
   }
 end
 
 ---What became of a message that stays in the outbox.
 ---@param row cunnekt.outbox.row
----@param state "queued"|"sending"|"rejected"|"failed"|"unknown"
+---@param state "queued"|"sending"|"rejected"|"failed"|"unknown"|"expired"
 ---@param err cunnekt.error?
 ---@return table outcome struct cnk_outcome
 function records.outcome(row, state, err)

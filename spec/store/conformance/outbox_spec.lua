@@ -71,6 +71,31 @@ seam_rig.describe("a message", function(open, backend)
         seam:query("accepted_message", { message_id = "wamid.\0" }))
     end)
 
+    it("keeps its content until it is delivered, and is not among those to be sent", function()
+      for rank = 0, 9 do
+        local id = "wamid." .. rank
+        local message = seam:accepted_message(id)
+        assert.equal(message.payload, details(message).payload)
+        seam:note_status { message_id = id, rank = rank, now = now }
+        local is_needed = rank < 2 or rank == 9
+        assert.equal(is_needed and message.payload or nil, details(message).payload, "of rank " .. rank)
+        if rank < 5 or rank == 9 then
+          local early = seam:accepted_message(id .. " early", nil, { rank = rank })
+          assert.equal(is_needed and early.payload or nil, details(early).payload, "of rank " .. rank)
+        end
+      end
+      assert.are.same({}, seam:query("outgoing", { after = 0, limit = 100 }))
+      assert.are.same({ pending = 0, queued = 0 }, seam:row "count_waiting")
+      assert.are.same({}, seam:ids "outbox_messages")
+    end)
+
+    it("is not changed by what is said of it too late", function()
+      local message = seam:accepted_message "wamid.1"
+      settle { id = message.id, state = "queued", attempts = 1 }
+      seam:mark_sending { messages = { { id = message.id, attempts = 1 } }, now = now }
+      assert.are.same({}, seam:query("outgoing", { after = 0, limit = 100 }))
+    end)
+
     it("may be further already", function()
       local message = seam:sent()
       settle(accepted(message, "wamid.1", { rank = 9, reason = "gone" }))

@@ -16,8 +16,8 @@ local questions = {
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
   event_body = { { id = "event" }, "body" },
   pending = { { after = 0, limit = 10 }, "id contact attempts seq" },
-  outgoing = { { after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq" },
-  queued_message = { { id = "queued" }, "id contact payload state unknown track attempts follows fallback changed_at seq" },
+  outgoing = { { after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
+  queued_message = { { id = "queued" }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
   message = { { id = "accepted" }, "id contact rank message_id track" },
   accepted_message = { { message_id = "wamid.1" }, "id contact rank message_id track" },
   has_unknown = { {}, "is_any" },
@@ -41,10 +41,10 @@ local questions = {
   },
   accepted_messages = {
     { at = math.mininteger, ranks = -1, before = now + 1, after = 0 },
-    "next hash id contact rank changed_at error message_id track",
+    "next hash id contact rank changed_at error message_id track payload",
   },
   message_details = { { id = "unknown" }, "id contact state attempts changed_at error payload track unknown" },
-  accepted_message_details = { { message_id = "wamid.1" }, "id contact rank changed_at error message_id track" },
+  accepted_message_details = { { message_id = "wamid.1" }, "id contact rank changed_at error payload message_id track unknown" },
   dialogs = { { at = 0, before = now + 1, after = 0 }, "next id contact name steps started_at changed_at waiting due error" },
   has_conversation = { { contact = "1:2" }, "is_any" },
   next_contact = { { after = "" }, "contact" },
@@ -60,7 +60,7 @@ local questions = {
 local function fill(seam)
   local event, dead = seam:accepted { key = "k", inbound_at = now }, seam:accepted()
   seam:bury { events = { dead.id }, error = "x", attempts = 5, now = now }
-  local message = { track = "t", follows = "delivered", fallback = "f" }
+  local message = { track = "t", follows = "delivered", fallback = "f", due = now + 1, expires = now + 9, hours = "{}" }
   local queued, unknown = seam:sent(message), seam:sent(message, { state = "unknown", error = "x", attempts = 1 })
   local accepted = seam:accepted_message("wamid.1", message, { rank = 9, reason = "gone" })
   local dialog = seam:waiting {

@@ -79,6 +79,40 @@ seam_rig.describe("the repair", function(open)
     assert.equal(1, seam:row("message_details", { id = ids.sending }).state)
   end)
 
+  -- What the provider had accepted was not found any more when its status said "failed".
+  it("requeue_message queues an accepted message that was reported as failed, as it was said, under its id", function()
+    local first = seam:sent()
+    local message = seam:accepted_message("wamid.1", { payload = '{"a":"\\u0000"}', track = "t", fallback = "f", unknown = "fail" })
+    assert.are.same({}, seam:repair("requeue_message", { message.id }, { now = now }))
+    seam:note_status { message_id = "wamid.1", rank = 1, now = now }
+    seam:note_status { message_id = "wamid.1", rank = 9, reason = "gone", now = now }
+    assert.are.same({ message.id }, seam:repair("requeue_message", { message.id, message.id }, { now = now + 7 }))
+    local row = seam:row("queued_message", { id = message.id })
+    assert.are.same({ message.payload, 0, 0, "t", "f", "fail", message.seq, now + 7 },
+      { row.payload, row.state, row.attempts, row.track, row.fallback, row.unknown, row.seq, row.changed_at })
+    assert.are.same({ { first.id, message.id }, 0 }, { seam:column("outgoing", "id", { after = 0, limit = 10 }), seam:counts().accepted })
+    -- A status of its old id is nobody's; its new id is another message.
+    seam:note_status { message_id = "wamid.1", rank = 2, now = now }
+    assert.equal(0, seam:row("message_details", { id = message.id }).state)
+    seam:settle { now = now, outcomes = { { id = message.id, state = "accepted", message_id = "wamid.2", contact = "1:2", rank = 0 } } }
+    assert.equal("wamid.2", seam:row("message_details", { id = message.id }).message_id)
+  end)
+
+  it("requeue_message leaves alone what was delivered before it was reported as failed", function()
+    local message = seam:accepted_message "wamid.1"
+    seam:note_status { message_id = "wamid.1", rank = 2, now = now }
+    seam:note_status { message_id = "wamid.1", rank = 9, now = now }
+    assert.are.same({}, seam:repair("requeue_message", { message.id }, { now = now }))
+    assert.equal(9, seam:row("message_details", { id = message.id }).rank)
+  end)
+
+  it("drop_message drops an accepted message only if it was reported as failed", function()
+    local failed, fine = seam:accepted_message("wamid.1", nil, { rank = 9 }), seam:accepted_message "wamid.2"
+    assert.are.same({ failed.id }, seam:repair("drop_message", { failed.id, fine.id }))
+    assert.is_nil(seam:row("message_details", { id = failed.id }))
+    assert.equal(fine.payload, seam:row("message_details", { id = fine.id }).payload)
+  end)
+
   it("drop_message drops every message that is not being sent", function()
     local ids = messages()
     local all = { ids.queued, ids.sending, ids.unknown, ids.rejected, ids.failed }

@@ -56,6 +56,21 @@ seam_rig.describe("the sweep", function(open)
     assert.is_nil(seam:row("accepted_message", { message_id = "wamid.4" }))
   end)
 
+  it("forgets their content with them, also where the provider gave an id twice", function()
+    local messages = {}
+    for i, age in ipairs { 100, 100, 9.1, 8, 0 } do
+      messages[i] = seam:sent()
+      local message_id = "wamid." .. math.max(2, i)
+      seam:settle { now = now - age * day, outcomes = { { id = messages[i].id, state = "accepted", message_id = message_id, contact = "1:2", rank = 0 } } }
+    end
+    sweep()
+    -- What is left of a message shows when it is accepted once more.
+    for i, message in ipairs(messages) do
+      seam:settle { now = now, outcomes = { { id = message.id, state = "accepted", message_id = "again." .. i, contact = "1:2", rank = 0 } } }
+      assert.equal(i > 3 and message.payload or nil, seam:row("accepted_message_details", { message_id = "again." .. i }).payload, i)
+    end
+  end)
+
   it("goes through thousands of keys in steps of which each is small, and other calls come in between", function()
     for i = 0, 4 do
       seam:accept { events = seam_rig.many(1000, function(k)

@@ -178,6 +178,7 @@ seam_rig.describe("committing a turn", function(open, backend)
     it("with all that they have, and their place in the conversation", function()
       local one = seam:message {
         payload = '{"text":"\0"}', unknown = "resend", track = '{"n":1}', follows = "delivered", fallback = '{"templateid":"t"}',
+        is_bulk = true, due = now + 5.5, expires = now + 60.5, hours = '{"from":"09:00"}',
       }
       local other = seam:message { state = "sending" }
       seam:turn { messages = { one, other } }
@@ -186,10 +187,11 @@ seam_rig.describe("committing a turn", function(open, backend)
         {
           id = one.id, contact = "1:2", payload = '{"text":"\0"}', state = 0, unknown = "resend", track = '{"n":1}', attempts = 0,
           follows = "delivered", fallback = '{"templateid":"t"}', changed_at = now, seq = one.seq,
+          is_bulk = 1, due = now + 5.5, expires = now + 60.5, hours = '{"from":"09:00"}',
         },
         {
           id = other.id, contact = "1:2", payload = '{"text":"hi"}', state = 1, unknown = "hold", attempts = 0, changed_at = now,
-          seq = other.seq,
+          seq = other.seq, is_bulk = 0,
         },
       }, seam:query("outgoing", { after = 0, limit = 10 }))
     end)

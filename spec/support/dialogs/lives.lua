@@ -141,6 +141,8 @@ function lives_methods:start()
     listen = "127.0.0.1:0",
     store = "sqlite:" .. self.folder.path .. "/dialogs.db",
     unknown = "resend",
+    rate = 0,
+    pair_rate = 0,
   }
   for name, value in pairs(self.opts) do
     opts[name] = value

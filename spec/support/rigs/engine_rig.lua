@@ -50,6 +50,10 @@ function engine_rig.new(opts)
     transmit = function(_, payload)
       return deliver(self, payload)
     end,
+    take_permit = function()
+      return 0, false
+    end,
+    return_permit = function() end,
   }
   local options = { concurrency = 100, queue = 1000, sends = 10, unknown = "hold", on_failure = "wait" }
   for name in pairs(options) do

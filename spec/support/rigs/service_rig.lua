@@ -44,7 +44,7 @@ end
 ---@return cunnekt.bot
 ---@return cunnekt.service
 function rig_methods:new_bot(opts)
-  local all = { api_key = "key", base_url = "http://127.0.0.1:9/v1", listen = "127.0.0.1:0", store = self.url }
+  local all = { api_key = "key", base_url = "http://127.0.0.1:9/v1", listen = "127.0.0.1:0", store = self.url, rate = 0, pair_rate = 0 }
   for name, value in pairs(opts or {}) do
     all[name] = value
   end

@@ -143,12 +143,15 @@ static struct cnk_field job_fields[] = {
 };
 SHAPE(job, "a job", cnk_job_change, job_fields, true);
 
-static const char *const message_states[] = {"accepted", "queued", "sending", "unknown", "rejected", "failed", NULL};
+static const char *const message_states[] = {"accepted", "queued", "sending", "unknown",
+                                             "rejected", "failed", "expired", NULL};
 static struct cnk_field message_fields[] = {
     NEEDED(cnk_message, INTEGER, id),   NEEDED(cnk_message, TEXT, contact),
     NEEDED(cnk_message, TEXT, payload), WORD(cnk_message, state, message_states, CNK_MESSAGE_ACCEPTED),
     NEEDED(cnk_message, TEXT, unknown), IN(cnk_message, TEXT, track),
     IN(cnk_message, TEXT, follows),     IN(cnk_message, TEXT, fallback),
+    IN(cnk_message, BOOLEAN, is_bulk),  IN(cnk_message, REAL, due),
+    IN(cnk_message, REAL, expires),     IN(cnk_message, TEXT, hours),
     OUT(cnk_message, INTEGER, seq),
 };
 SHAPE(message, "a message", cnk_message, message_fields, true);

@@ -62,14 +62,19 @@ int cnk_sql_find(const char *file, const char *name);
   X(end_job)                                                                                                           \
   X(drop_job)                                                                                                          \
   X(put_outbox)                                                                                                        \
+  X(put_times)                                                                                                         \
   X(change_outbox)                                                                                                     \
   X(change_payload)                                                                                                    \
+  X(accept_outbox)                                                                                                     \
+  X(delete_accepted)                                                                                                   \
   X(delete_outbox)                                                                                                     \
   X(put_sent)                                                                                                          \
   X(raise_sent)                                                                                                        \
   X(next_seen)                                                                                                         \
   X(clear_seen)                                                                                                        \
   X(next_sent)                                                                                                         \
+  X(clear_accepted)                                                                                                    \
+  X(clear_lost)                                                                                                        \
   X(clear_sent)                                                                                                        \
   X(clear_dead)                                                                                                        \
   X(clear_outbox)                                                                                                      \

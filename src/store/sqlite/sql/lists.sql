@@ -26,18 +26,19 @@ UNION ALL
 SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHERE id = :id;
 
 -- name: outbox_messages
--- `states`: a bit for each.
+-- `states`: a bit for each. What was accepted is in the next list.
 WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, state, attempts, changed_at, error, payload, track, unknown
-  FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND (:states >> state) & 1
+  FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND (:states >> state) & 1
     AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
 -- name: accepted_messages
--- In no order. `ranks`: a bit for each.
+-- In no order. `ranks`: a bit for each. The content only of what failed, for the others are many.
 WITH page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
-SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_id, track
+SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_id, track,
+    CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
   FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND (:ranks >> rank) & 1
     AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
@@ -45,12 +46,14 @@ SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_
 
 -- name: message_details
 SELECT id, contact, state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown
-  FROM outbox WHERE id = :id
+  FROM outbox WHERE id = :id AND state >= 0
 UNION ALL
-SELECT outbox, contact, NULL, rank, NULL, changed_at, error, NULL, message_id, track, NULL FROM sent WHERE outbox = :id;
+SELECT s.outbox, s.contact, NULL, rank, NULL, s.changed_at, s.error, payload, message_id, s.track, unknown
+  FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1 WHERE s.outbox = :id;
 
 -- name: accepted_message_details
-SELECT outbox AS id, contact, rank, changed_at, error, message_id, track FROM sent
+SELECT s.outbox AS id, s.contact, rank, s.changed_at, s.error, payload, message_id, s.track, unknown
+  FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1
   WHERE hash = digest_half(:message_id) AND message_id = :message_id;
 
 -- name: dialogs
@@ -76,7 +79,7 @@ SELECT (SELECT count(*) FROM dead) AS dead,
 
 -- name: count_waiting
 -- Scans both tables, so not for a running host, which has counters.
-SELECT (SELECT count(*) FROM event) AS pending, (SELECT count(*) FROM outbox WHERE state <= 1) AS queued;
+SELECT (SELECT count(*) FROM event) AS pending, (SELECT count(*) FROM outbox WHERE state BETWEEN 0 AND 1) AS queued;
 
 -- name: latest_time
 SELECT max((SELECT coalesce(max(failed_at), 0) FROM dead),
@@ -89,7 +92,7 @@ SELECT max((SELECT coalesce(max(failed_at), 0) FROM dead),
 -- How much there is of everything. Scans all of it.
 SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM seen) AS seen,
   (SELECT count(*) FROM conversation) AS conversations, (SELECT count(*) FROM value) AS "values",
-  (SELECT count(*) FROM outbox) AS messages, (SELECT count(*) FROM sent) AS accepted,
+  (SELECT count(*) FROM outbox WHERE state >= 0) AS messages, (SELECT count(*) FROM sent) AS accepted,
   (SELECT count(*) FROM dialog) AS dialogs, (SELECT count(*) FROM step) AS steps, (SELECT count(*) FROM kept) AS kept,
   (SELECT count(*) FROM code) AS scripts, (SELECT count(*) FROM job) AS jobs;
 

@@ -24,16 +24,18 @@ SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT
 
 -- name: outgoing
 -- Messages that are queued or being sent; in order as events are.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq FROM outbox
-  WHERE id > :after AND state <= 1 ORDER BY id LIMIT :limit;
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+  FROM outbox
+  WHERE id > :after AND state BETWEEN 0 AND 1 ORDER BY id LIMIT :limit;
 
 -- name: queued_message
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq FROM outbox
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+  FROM outbox
   WHERE id = :id AND state = 0;
 
 -- name: message
 -- One message, by the id that it was given: in the outbox, or accepted with how far it is.
-SELECT id, contact, state, NULL AS rank, NULL AS message_id, track FROM outbox WHERE id = :id
+SELECT id, contact, state, NULL AS rank, NULL AS message_id, track FROM outbox WHERE id = :id AND state >= 0
 UNION ALL
 SELECT outbox, contact, NULL, rank, message_id, track FROM sent WHERE outbox = :id;
 

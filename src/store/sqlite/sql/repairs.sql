@@ -1,4 +1,5 @@
--- What operators change: `repair` of store.h, once for each id. The last statement of a repair says whether it did anything.
+-- What operators change: `repair` of store.h, once for each id. It did something when one of its
+-- statements did.
 
 -- name: requeue_event
 -- Makes a dead letter pending again, without attempts.
@@ -13,12 +14,19 @@ DELETE FROM dead WHERE id = :id;
 DELETE FROM event WHERE id = :id;
 
 -- name: requeue_message
--- Queues a message that was given up.
-UPDATE outbox SET state = 0, attempts = 0, error = NULL, changed_at = :now WHERE id = :id AND state > 1;
+-- Queues a message that was given up; whoever asks for it wants it sent now, and however late it is.
+-- One that the provider had accepted, and then reported as failed, is first given up too, if its content is still there:
+-- statuses of its old message id are nobody's then.
+UPDATE outbox SET state = 4 WHERE id = :id AND state = -1 AND EXISTS (SELECT 1 FROM sent WHERE outbox = :id AND rank = 9);
+DELETE FROM sent WHERE outbox = :id AND rank = 9 AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = 4);
+UPDATE outbox SET state = 0, attempts = 0, error = NULL, due = NULL, expires = NULL, changed_at = :now
+  WHERE id = :id AND state > 1;
 
 -- name: drop_message
--- Deletes a message that is not being sent.
-DELETE FROM outbox WHERE id = :id AND state <> 1;
+-- Deletes a message that is not being sent, or was reported as failed.
+DELETE FROM outbox WHERE id = :id AND state <> 1
+  AND (state >= 0 OR EXISTS (SELECT 1 FROM sent WHERE outbox = :id AND rank = 9));
+DELETE FROM sent WHERE outbox = :id AND rank = 9;
 
 -- name: end_dialog_of
 DELETE FROM step WHERE dialog = :id;

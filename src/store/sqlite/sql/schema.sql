@@ -157,3 +157,12 @@ CREATE TABLE job_by_name (
 INSERT INTO job_by_name SELECT name, serial, spec, due, catch_up, runs, args, ran, last, attempts FROM job;
 DROP TABLE job;
 ALTER TABLE job_by_name RENAME TO job;
+
+-- name: version_5
+-- An accepted message stays in `outbox` with state -1, beside its row in `sent`, until it is delivered, so that it can be sent
+-- again should its status say "failed". Programs that know no such state must not open the store.
+-- When messages are sent: bulk ones let others pass; not before `due`, not after `expires`, and only in some hours of the day.
+ALTER TABLE outbox ADD COLUMN is_bulk INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN due REAL;
+ALTER TABLE outbox ADD COLUMN expires REAL;
+ALTER TABLE outbox ADD COLUMN hours BLOB;

@@ -132,14 +132,25 @@ DELETE FROM job WHERE name = ?;
 INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallback, changed_at, seq)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: put_times
+-- Of a message that has any; most have none.
+UPDATE outbox SET is_bulk = ?, due = ?, expires = ?, hours = ? WHERE id = ?;
+
 -- name: change_outbox
-UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ?;
+UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ? AND state >= 0;
 
 -- name: change_payload
 UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?;
 
+-- name: accept_outbox
+UPDATE outbox SET state = -1 WHERE id = ?;
+
 -- name: delete_outbox
 DELETE FROM outbox WHERE id = ?;
+
+-- name: delete_accepted
+-- The content of a message that has arrived.
+DELETE FROM outbox WHERE id = (SELECT outbox FROM sent WHERE hash = ? AND message_id = ?) AND state = -1;
 
 -- name: put_sent
 INSERT OR REPLACE INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
@@ -160,6 +171,17 @@ DELETE FROM seen WHERE hash IN (SELECT hash FROM seen WHERE hash > ? ORDER BY ha
 
 -- name: next_sent
 SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000);
+
+-- name: clear_accepted
+-- Before clear_sent, the content of the same messages.
+DELETE FROM outbox WHERE state = -1 AND id IN (SELECT outbox FROM sent
+  WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?);
+
+-- name: clear_lost
+-- Content that belongs to no row of `sent`: the provider gave the same message id again.
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
+  WHERE state = -1 AND id < coalesce((SELECT min(outbox) FROM sent WHERE outbox IS NOT NULL), 9223372036854775807)
+  ORDER BY id LIMIT 1000);
 
 -- name: clear_sent
 DELETE FROM sent WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;

@@ -6,11 +6,21 @@
 
 #define DAY_SECONDS 86400
 
+bool cnk_work_has_arrived(int64_t rank)
+{
+  enum { DELIVERED = 2, FAILED = 9 }; /* of provider/status.lua */
+  return rank >= DELIVERED && rank < FAILED;
+}
+
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now)
 {
   struct cnk_halves halves = cnk_work_halves(work, message_id);
-  return cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, halves.hash, message_id, rank) > 0;
+  bool is_raised =
+      cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, halves.hash, message_id, rank) > 0;
+  if (is_raised && cnk_work_has_arrived(rank))
+    cnk_work_run(work, CNK_SQL_delete_accepted, "it", halves.hash, message_id);
+  return is_raised;
 }
 
 /* Whether no event with this key was accepted in the last days. */

@@ -18,7 +18,9 @@ void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *reque
 
 static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *outcome, double now)
 {
-  cnk_work_run(work, CNK_SQL_delete_outbox, "i", outcome->id);
+  /* Whoever has no message id hears of no failure, and cannot send it again. */
+  bool is_kept = outcome->message_id.data && !cnk_work_has_arrived(outcome->rank);
+  cnk_work_run(work, is_kept ? CNK_SQL_accept_outbox : CNK_SQL_delete_outbox, "i", outcome->id);
   if (!outcome->message_id.data)
     return;
   struct cnk_halves halves = cnk_work_halves(work, outcome->message_id);

@@ -108,8 +108,9 @@ void cnk_verb_repair(struct cnk_work *work, struct cnk_repair *repair)
 {
   for (size_t i = 0; i < repair->ids.count; i++) {
     unsigned number = repair->name;
+    repair->is_changed[i] = false;
     do
-      repair->is_changed[i] = run_part(work, repair, number, repair->ids.items[i]);
+      repair->is_changed[i] |= run_part(work, repair, number, repair->ids.items[i]);
     while (work->status == SQLITE_OK && ++number < cnk_sql_count && !cnk_sql_texts[number].name);
     if (work->status != SQLITE_OK)
       return;

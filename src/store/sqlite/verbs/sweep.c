@@ -27,6 +27,7 @@ void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request)
   if (request->next_stage == SEEN) {
     scan(work, request, from, CNK_SQL_next_seen, CNK_SQL_clear_seen);
   } else if (request->next_stage == SENT) {
+    cnk_work_run(work, CNK_SQL_clear_accepted, "ii", from, (int64_t)floor(request->day / DAY_SECONDS));
     scan(work, request, from, CNK_SQL_next_sent, CNK_SQL_clear_sent);
   } else {
     cnk_work_run(work, CNK_SQL_clear_dead, "r", request->before);
@@ -34,6 +35,7 @@ void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request)
     cnk_work_run(work, CNK_SQL_clear_broken_steps, "r", request->before);
     cnk_work_run(work, CNK_SQL_clear_broken, "r", request->before);
     cnk_work_run(work, CNK_SQL_clear_kept, "");
+    cnk_work_run(work, CNK_SQL_clear_lost, "");
     request->is_done = true;
   }
 }

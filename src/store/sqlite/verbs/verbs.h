@@ -41,10 +41,12 @@ struct cnk_halves {
 };
 struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name);
 
-/* What several verbs do: store an event, and raise an accepted message to a rank. */
+/* What several verbs do: store an event, raise an accepted message to a rank, and tell whether one of this rank has
+ * arrived, so that its content is not needed any more. */
 void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now);
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now);
+bool cnk_work_has_arrived(int64_t rank);
 
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request);
 void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *request);

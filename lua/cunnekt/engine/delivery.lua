@@ -1,0 +1,269 @@
+-- SPDX-License-Identifier: MIT
+-- One delivery of a message of the outbox: from its permit to what the store keeps of its outcome. It marks, writes and
+-- settles; the queue is outbox.lua's, whose private fields these functions use.
+
+local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
+local log = require "cunnekt.base.log"
+local records = require "cunnekt.store.records"
+local retry = require "cunnekt.provider.retry"
+local send_times = require "cunnekt.engine.send_times"
+local task = require "cunnekt.base.task"
+
+local delivery = {}
+
+-- Policy → what becomes of a message whose delivery is uncertain.
+local unknown_ends = { hold = "unknown", fail = "failed" }
+-- Temporary failures: the message was certainly not accepted, and stays queued. A rejected key or certificate is one of
+-- them: an operator will fix it, and the replies must not be lost by then.
+local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
+-- Handles of this many recent messages are kept, for messages with `after`.
+local remembered = 1024
+
+local function pause_seconds(row, err)
+  return math.max(err.retry_after or 0, retry.message(row.attempts))
+end
+
+-- Stores what became of a message, with the events that report it.
+local function settle(self, row, outcome, report, err)
+  local events = self._hooks.on_answer(row, report, err)
+  outcome.events = events
+  self._store:settle({ outcome }, events and function()
+    self._inbox:enqueue(events)
+  end)
+end
+
+-- Ends a message that was not accepted.
+local reports = { unknown_outcome = "unknown_outcome", expired = "expired" }
+
+local function give_up(self, row, state, err)
+  self._handles.advance(row.handle, state, err)
+  self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
+  self._has_unknown = self._has_unknown or state == "unknown"
+  settle(self, row, records.outcome(row, state, err), reports[err.kind] or "rejected", err)
+  if state ~= "expired" then -- as was asked for, so it is no failure
+    self._hooks.on_failure(err, row.handle)
+  end
+end
+
+-- Seconds between log lines about the same kind of failure.
+local warn_pace = 60
+
+-- Logs why messages wait: once a minute for any number of them.
+local function warn_of(self, err)
+  local now = clock.monotonic()
+  if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
+    self._warned[err.kind] = now
+    log.warn("messages wait and will be retried: %s", tostring(err))
+  end
+end
+
+-- A message that certainly was not accepted waits for its next try. The store has it as queued first: otherwise the mark of
+-- that try might be there before.
+local function wait_again(self, row, outcome, pause, done)
+  row.is_marked, row.has_permit, row.next_try = false, false, clock.now() + pause
+  self._store:settle({ outcome }, function()
+    done(pause)
+  end)
+end
+
+local function settle_failure(self, row, err, done)
+  local is_unknown = err.kind == "unknown_outcome"
+  if err.kind == "window_closed" and row.fallback then
+    -- The provider knows when the customer last wrote.
+    row.payload, row.text, row.fallback = row.fallback, nil, nil
+    row.handle.payload = row.payload
+    local outcome = records.outcome(row, "queued")
+    outcome.payload = json.encode(row.payload)
+    return wait_again(self, row, outcome, 0, done)
+  end
+  if is_unknown and unknown_ends[row.unknown] then
+    give_up(self, row, unknown_ends[row.unknown], err)
+    return done()
+  elseif not is_unknown and not is_temporary[err.kind] and not err.retryable then
+    give_up(self, row, "rejected", err)
+    return done()
+  end
+  warn_of(self, err)
+  self._handles.requeue(row.handle, err)
+  wait_again(self, row, records.outcome(row, "queued", err), pause_seconds(row, err), done)
+end
+
+---A row that is marked and cannot be written now: it only waits again.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+---@param done fun() called when the store has it as queued
+function delivery.put_back(self, row, done)
+  row.is_marked = false
+  if row.has_permit then
+    row.has_permit = false
+    self._client:return_permit(row.payload)
+  end
+  self._store:settle({ records.outcome(row, "queued") }, done)
+end
+
+---Settles a message whose answer nobody will hear, for the program stops.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+function delivery.give_up_unanswered(self, row)
+  row.is_given_up = true
+  if row.unknown == "resend" then
+    return self._store:settle { records.outcome(row, "queued") }
+  end
+  local message = "the program was stopped before the provider answered; the message may or may not have been delivered"
+  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
+end
+
+---Settles a message that was being sent when an earlier process ended.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+function delivery.give_up_lost(self, row)
+  local message = "the program ended while the message was being sent; it may or may not have been delivered"
+  row.lost_at = row.changed_at
+  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
+end
+
+local function settle_accepted(self, row, answer, done)
+  local handle = row.handle
+  self._counts.messages_accepted = self._counts.messages_accepted + 1
+  handle.message_id = answer.message_id
+  local known = self._known
+  local early = known.early_count > 0 and answer.message_id and known:early(answer.message_id) or nil
+  settle(self, row, records.accepted(row, answer.message_id, early), "accepted")
+  self._handles.advance(handle, "accepted")
+  if answer.message_id then
+    self._known.by_message_id[answer.message_id] = handle
+    if known.early_count > 0 then
+      known:apply_early(answer.message_id, self._lanes:active() <= 1)
+    end
+  end
+  done()
+end
+
+-- Seconds for which a message waits for the previous one to arrive; then it is sent anyway.
+local max_wait = 60
+
+-- A message with `after = "delivered"` waits until the previous one was delivered. That is accepted already, because a lane
+-- sends one at a time. It takes its permit afterwards; false when there is none, and the lane waits for it.
+local function wait_for_previous(self, row, done)
+  local previous = self._last[row.contact]
+  if previous and previous ~= row.handle then
+    self._handles.wait_until(previous, "delivered", max_wait)
+  end
+  row.has_waited = true
+  local pause = self:_pass(row)
+  if pause then
+    done(pause)
+  end
+  return pause == nil
+end
+
+-- Reads the content of a row that memory let go. False when the lane goes on without it.
+local function load(self, row, done)
+  local found, err = lists.queued_message(self._store, row.id)
+  if err then
+    done(pause_seconds(row, err))
+    return false
+  elseif not found then
+    done() -- an operator dropped it
+    return false
+  end
+  row.payload, row.fallback, row.track, row.is_light = found.payload, found.fallback, found.track, false
+  self._known:attach(row)
+  return true
+end
+
+-- Marks a row as being sent, where its turn's commit did not. False when it cannot be written now.
+local function mark_now(self, row, done)
+  local is_marked, err = self._store:mark_sending(row)
+  if not is_marked then
+    -- For example, the disk is full. A message that cannot be marked is not sent.
+    self._client:return_permit(row.payload)
+    row.has_permit = false
+    self._handles.requeue(row.handle, err)
+    done(pause_seconds(row, err))
+    return false
+  elseif self._is_stopped then
+    row.attempts = row.attempts - 1
+    delivery.put_back(self, row, function()
+      done(0) -- a stopped lane starts nothing
+    end)
+    return false
+  end
+  return true
+end
+
+local function return_permit(self, row)
+  if row.has_permit then
+    row.has_permit = false
+    self._client:return_permit(row.payload)
+  end
+end
+
+local function drop_row(self, row, done)
+  return_permit(self, row)
+  local why = errors.new("cancelled", "the message was dropped from the command line")
+  if row.handle then
+    self._handles.advance(row.handle, "dropped", why)
+  end
+  done()
+end
+
+-- Whether a message may be sent at this time; otherwise it has expired, or waits outside of its lane.
+local function is_time(self, row, done)
+  local now = clock.now()
+  if row.expires and now >= row.expires then
+    return_permit(self, row)
+    give_up(self, row, "expired", errors.new("expired", "the message was not sent before it expired"))
+    done()
+    return false
+  end
+  local at = row.hours and send_times.next_open(row.hours, now) or now
+  if at <= now then
+    return true
+  end
+  return_permit(self, row)
+  row.due = at
+  self:wait_until_due(row)
+  done()
+  return false
+end
+
+---Sends a message, in a task of its own.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+---@param done fun(pause?: number) of its lane
+function delivery.run(self, row, done)
+  row.task = task.running()
+  if row.is_dropped then
+    return drop_row(self, row, done)
+  elseif row.is_light and not load(self, row, done) then
+    return
+  elseif row.after == "delivered" and not row.has_waited and not wait_for_previous(self, row, done) then
+    return
+  end
+  if (row.expires or row.hours) and not is_time(self, row, done) then
+    return
+  end
+  self._recent_at = self._recent_at % remembered + 1
+  self._recent[self._recent_at], self._last[row.contact] = row.handle, row.handle
+  row.attempts = row.attempts + 1
+  self._handles.advance(row.handle, "sending")
+  if not row.is_marked and not mark_now(self, row, done) then
+    return
+  end
+  row.is_written = true
+  local answer, err = self._client:transmit(row.payload, row.text)
+  row.is_written = false
+  if row.is_given_up then
+    done() -- the program stops: its outcome is settled already
+  elseif answer then
+    settle_accepted(self, row, answer, done)
+  else
+    settle_failure(self, row, err, done)
+  end
+end
+
+return delivery
