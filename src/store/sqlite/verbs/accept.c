@@ -4,8 +4,6 @@
 
 #include "store/sqlite/verbs/verbs.h"
 
-#define DAY_SECONDS 86400
-
 bool cnk_work_has_arrived(int64_t rank)
 {
   enum { DELIVERED = 2, FAILED = 9 }; /* of provider/status.lua */
@@ -27,7 +25,7 @@ bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int6
 static bool is_new(struct cnk_work *work, struct cnk_text key, double now)
 {
   struct cnk_halves halves = cnk_work_halves(work, key);
-  return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, (int64_t)floor(now / DAY_SECONDS)) > 0;
+  return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, cnk_work_day(now)) > 0;
 }
 
 /* Of a block that is reserved in the same transaction as the first event that gets one of it. */

@@ -4,8 +4,6 @@
 
 #include "store/sqlite/verbs/verbs.h"
 
-#define DAY_SECONDS 86400
-
 void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *request)
 {
   const struct cnk_text none = {0};
@@ -25,7 +23,7 @@ static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *out
     return;
   struct cnk_halves halves = cnk_work_halves(work, outcome->message_id);
   cnk_work_run(work, CNK_SQL_put_sent, "itttitrii", halves.hash, outcome->message_id, outcome->contact, outcome->track,
-               outcome->rank, outcome->reason, now, (int64_t)floor(now / DAY_SECONDS), outcome->id);
+               outcome->rank, outcome->reason, now, cnk_work_day(now), outcome->id);
 }
 
 void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)

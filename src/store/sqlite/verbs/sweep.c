@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The removal of old rows, one small step a call, so that no commit waits long behind it. */
-#include <math.h>
 
 #include "store/sqlite/verbs/verbs.h"
-
-#define DAY_SECONDS 86400
 
 /* The two tables with random keys are scanned one after the other, then what has an index. */
 enum stage { BEGIN, SEEN, SENT, REST };
 
 static void scan(struct cnk_work *work, struct cnk_sweep *request, int64_t from, enum cnk_sql next, enum cnk_sql clear)
 {
-  int64_t last, day = (int64_t)floor(request->day / DAY_SECONDS);
+  int64_t last, day = cnk_work_day(request->day);
   bool has_more = cnk_work_read(work, next, &last, "i", from);
   cnk_work_run(work, clear, "ii", from, day);
   request->next_at = has_more ? last : INT64_MIN;
@@ -27,7 +24,7 @@ void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request)
   if (request->next_stage == SEEN) {
     scan(work, request, from, CNK_SQL_next_seen, CNK_SQL_clear_seen);
   } else if (request->next_stage == SENT) {
-    cnk_work_run(work, CNK_SQL_clear_accepted, "ii", from, (int64_t)floor(request->day / DAY_SECONDS));
+    cnk_work_run(work, CNK_SQL_clear_accepted, "ii", from, cnk_work_day(request->day));
     scan(work, request, from, CNK_SQL_next_sent, CNK_SQL_clear_sent);
   } else {
     cnk_work_run(work, CNK_SQL_clear_dead, "r", request->before);

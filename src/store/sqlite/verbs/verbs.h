@@ -35,6 +35,9 @@ void cnk_work_conflict(struct cnk_work *work, const char *reason);
 /* The next sequence, or version: greater than all that this database ever gave. */
 int64_t cnk_work_next(struct cnk_work *work);
 
+/* The day of a time, by which keys and accepted messages are forgotten. */
+int64_t cnk_work_day(double time);
+
 /* The key and the rest by which a long random name is found. */
 struct cnk_halves {
   int64_t hash, rest;

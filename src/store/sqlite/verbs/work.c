@@ -25,6 +25,12 @@ int64_t cnk_work_next(struct cnk_work *work)
   return ++work->store->sequence;
 }
 
+int64_t cnk_work_day(double time)
+{
+  enum { DAY_SECONDS = 86400 };
+  return (int64_t)floor(time / DAY_SECONDS);
+}
+
 struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name)
 {
   unsigned char out[CNK_DIGEST_SIZE];
