@@ -77,7 +77,7 @@ local function start_with_fault(point)
     return (loaded:post(load.body { { from = "919", id = "wamid.1", type = "text", text = { body = "x" } } }))
   end)
   r:kill_bot()
-  local rows = r:rows "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM outbox)"
+  local rows = r:rows "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM outbox WHERE state >= 0)"
   if not ok or rows[1][1] < 1 then
     return false, ("point %d: %s"):format(point, ok and "acknowledged and lost" or "does not take events")
   end

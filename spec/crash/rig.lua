@@ -275,7 +275,7 @@ end
 -- provider/status.lua names these numbers.
 local state_names = { [0] = "queued", "sending", "unknown", "rejected", "failed" }
 
----What the outbox holds: state → contact → text → how often.
+---What the outbox holds, but for what was accepted and may be sent again: state → contact → text → how often.
 ---@return table<string, table<string, table<string, integer>>> by_state
 ---@return table<string, integer> counts
 function rig_methods:outbox()
@@ -283,7 +283,7 @@ function rig_methods:outbox()
   for _, name in pairs(state_names) do
     by_state[name], counts[name] = {}, 0
   end
-  for _, row in ipairs(self:rows "SELECT state, payload FROM outbox ORDER BY id") do
+  for _, row in ipairs(self:rows "SELECT state, payload FROM outbox WHERE state >= 0 ORDER BY id") do
     local name, payload = state_names[row[1]], json.decode(row[2])
     local texts = by_state[name][payload.mobile] or {}
     by_state[name][payload.mobile] = texts
@@ -295,7 +295,7 @@ end
 
 ---How many events and messages the store still has to work on.
 function rig_methods:waiting()
-  local row = self:rows [[SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM outbox WHERE state <= 1),
+  local row = self:rows [[SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM outbox WHERE state BETWEEN 0 AND 1),
     (SELECT count(*) FROM dead)]][1]
   return row[1], row[2], row[3]
 end
