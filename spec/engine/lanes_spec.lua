@@ -57,6 +57,43 @@ describe("lanes", function()
     assert.equal("a2", log.started[4])
   end)
 
+  it("keep a reserved lane for its item, before whatever is added meanwhile", function()
+    local log, run = recorder()
+    local it_ = lanes.new(2, run)
+    assert.is_true(it_:reserve "a")
+    assert.is_false(it_:reserve "a")
+    it_:push("a", "a2")
+    it_:push_front("a", "a1")
+    it_:push("b", "b1")
+    it_:push("c", "c1")
+    assert.is_false(it_:reserve "d") -- there is no slot
+    assert.are.same({ "b1" }, log.started)
+    it_:start_reserved("a", "a0")
+    for _, item in ipairs { "a0", "b1", "c1", "a2", "a1" } do
+      log.done[item]()
+    end
+    assert.are.same({ "b1", "a0", "c1", "a2", "a1" }, log.started)
+    assert.equal(0, it_:count())
+  end)
+
+  it("give a reserved lane to those that were added, when its item does not come", function()
+    local log, run = recorder()
+    local it_, quiet = lanes.new(1, run), 0
+    it_:when_quiet(function()
+      quiet = quiet + 1
+    end)
+    assert.is_true(it_:reserve "a")
+    it_:push_front("a", "a1")
+    it_:push("b", "b1")
+    assert.are.same({}, log.started)
+    it_:release "a"
+    log.done.b1()
+    log.done.a1()
+    assert.are.same({ "b1", "a1" }, log.started)
+    assert.equal(0, it_:count() + it_:active())
+    assert.is_true(quiet >= 2)
+  end)
+
   it("let an item go before those that wait, but not before the one under way", function()
     local log, run = recorder()
     local it_ = lanes.new(1, run)

@@ -353,6 +353,10 @@ function lanes_methods:push_front(key, item)
   if not lane then
     return self:push(key, item)
   end
+  if lane.first > lane.last then
+    add(self, key, item) -- reserved: the item that it is for comes first
+    return
+  end
   lane.first = lane.first - 1
   if lane.is_under_way then
     lane[lane.first], lane[lane.first + 1] = lane[lane.first + 1], item

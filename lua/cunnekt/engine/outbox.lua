@@ -185,7 +185,7 @@ end
 local function queue(self, row)
   if row.due and row.due > clock.now() then
     return self:wait_until_due(row)
-  elseif self._lanes.items >= max_in_memory then
+  elseif self._lanes.items >= max_in_memory and row.state ~= "sending" then -- of an earlier process; there are few
     make_light(row)
   end
   self._lanes:push(row.lane, row, row.is_bulk)
