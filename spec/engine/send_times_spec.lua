@@ -3,6 +3,7 @@
 
 local clock = require "cunnekt.time.clock"
 local engine_rig = require "spec.support.rigs.engine_rig"
+local limiter = require "cunnekt.provider.limiter"
 local recovery = require "cunnekt.store.recovery"
 local send_times = require "cunnekt.engine.send_times"
 
@@ -122,6 +123,62 @@ describe("bulk messages", function()
       bulk = bulk + (it_:texts()[i]:find "^bulk" and 1 or 0)
     end
     assert.is_true(bulk >= 1 and bulk <= 3, bulk .. " of ten")
+  end)
+end)
+
+describe("a reply while 10,000 bulk messages wait at 80 a second", function()
+  it("is sent within a second", function()
+    local time = clock.virtual(1700000000):install()
+    local it_ = engine_rig.new { sends = 256 }
+    finally(function()
+      it_:close()
+      time:uninstall()
+    end)
+    local its_limiter = limiter.new { rate = 80, pair_rate = 0 }
+    function it_.engine.client.take_permit(_, payload)
+      return its_limiter:delay(payload.mobile)
+    end
+    function it_.engine.client.return_permit(_, payload)
+      its_limiter:give_back(payload.mobile)
+    end
+    local rows = {}
+    for i = 1, 10000 do
+      local mobile = tostring(910000000000 + i)
+      rows[i] = it_.outbox:new_row("1:" .. mobile, { mobile = mobile, text = "bulk", type = "text" }, { priority = "bulk" })
+    end
+    assert.is_nil(it_:turn(nil, function(current)
+      for _, row in ipairs(rows) do
+        current:send(row)
+      end
+    end))
+    local function pass(seconds)
+      local wanted = #it_.delivered + seconds * 80 - 2 -- a token may come with the next tick
+      for _ = 1, seconds * 80 do
+        time:advance(1 / 80)
+      end
+      it_:step_until(function()
+        return #it_.delivered >= wanted
+      end, "what fits into that time")
+    end
+    it_:step_until(function()
+      return #it_.delivered >= 80
+    end, "the burst")
+    pass(1)
+    assert.is_true(#it_.delivered < 200, #it_.delivered .. " bulk messages")
+    it_:send(it_:row(contact, "reply"))
+    local before = #it_.delivered
+    local function find_place()
+      for i = before + 1, #it_.delivered do
+        if it_.delivered[i].text == "reply" then
+          return i - before
+        end
+      end
+      return nil
+    end
+    while not find_place() and #it_.delivered < before + 80 do
+      pass(0.05)
+    end
+    assert.is_true((find_place() or 99) <= 5, "place " .. tostring(find_place()))
   end)
 end)
 
