@@ -51,12 +51,14 @@ end
 -- Seconds between log lines about the same kind of failure.
 local warn_pace = 60
 
--- Logs why messages wait: once a minute for any number of them.
-local function warn_of(self, err)
+-- Logs why messages wait, and what becomes of this one: once a minute for any number of them. The contact is not named.
+local function warn_of(self, row, err, pause)
   local now = clock.monotonic()
   if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
     self._warned[err.kind] = now
-    log.warn("messages wait and will be retried: %s", tostring(err))
+    local what = row.payload.type or "template"
+    log.warn("messages wait and will be retried: %s (message %d, %s, attempt %d; next try in %.0f s)", tostring(err), row.id, what,
+      row.attempts, pause)
   end
 end
 
@@ -86,9 +88,10 @@ local function settle_failure(self, row, err, done)
     give_up(self, row, "rejected", err)
     return done()
   end
-  warn_of(self, err)
+  local pause = pause_seconds(row, err)
+  warn_of(self, row, err, pause)
   self._handles.requeue(row.handle, err)
-  wait_again(self, row, records.outcome(row, "queued", err), pause_seconds(row, err), done)
+  wait_again(self, row, records.outcome(row, "queued", err), pause, done)
 end
 
 ---A row that is marked and cannot be written now: it only waits again.
