@@ -35,17 +35,23 @@ local function settle(self, row, outcome, report, err)
   end)
 end
 
--- Ends a message that was not accepted.
-local reports = { unknown_outcome = "unknown_outcome", expired = "expired" }
+-- Kinds of error that are reported by their own name; all others are rejections.
+local has_own_report = { unknown_outcome = true, expired = true }
 
+-- Ends a message that was not accepted.
 local function give_up(self, row, state, err)
   self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
-  settle(self, row, records.outcome(row, state, err), reports[err.kind] or "rejected", err)
+  settle(self, row, records.outcome(row, state, err), has_own_report[err.kind] and err.kind or "rejected", err)
   if state ~= "expired" then -- as was asked for, so it is no failure
     self._hooks.on_failure(err, row.handle)
   end
+end
+
+-- Ends a message by its policy, whose answer nobody heard.
+local function give_up_uncertain(self, row, message)
+  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
 end
 
 -- Seconds between log lines about the same kind of failure.
@@ -65,7 +71,7 @@ end
 -- A message that certainly was not accepted waits for its next try. The store has it as queued first: otherwise the mark of
 -- that try might be there before.
 local function wait_again(self, row, outcome, pause, done)
-  row.is_marked, row.has_permit, row.next_try = false, false, clock.now() + pause
+  row.is_marked, row.has_permit = false, false
   self._store:settle({ outcome }, function()
     done(pause)
   end)
@@ -94,16 +100,23 @@ local function settle_failure(self, row, err, done)
   wait_again(self, row, records.outcome(row, "queued", err), pause, done)
 end
 
+---Gives back the permit of a row that is not written now.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+function delivery.return_permit(self, row)
+  if row.has_permit then
+    row.has_permit = false
+    self._client:return_permit(row.payload)
+  end
+end
+
 ---A row that is marked and cannot be written now: it only waits again.
 ---@param self cunnekt.outbox
 ---@param row cunnekt.outbox.row
 ---@param done fun() called when the store has it as queued
 function delivery.put_back(self, row, done)
   row.is_marked = false
-  if row.has_permit then
-    row.has_permit = false
-    self._client:return_permit(row.payload)
-  end
+  delivery.return_permit(self, row)
   self._store:settle({ records.outcome(row, "queued") }, done)
 end
 
@@ -115,17 +128,15 @@ function delivery.give_up_unanswered(self, row)
   if row.unknown == "resend" then
     return self._store:settle { records.outcome(row, "queued") }
   end
-  local message = "the program was stopped before the provider answered; the message may or may not have been delivered"
-  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
+  give_up_uncertain(self, row, "the program was stopped before the provider answered; the message may or may not have been delivered")
 end
 
 ---Settles a message that was being sent when an earlier process ended.
 ---@param self cunnekt.outbox
 ---@param row cunnekt.outbox.row
 function delivery.give_up_lost(self, row)
-  local message = "the program ended while the message was being sent; it may or may not have been delivered"
   row.lost_at = row.changed_at
-  give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
+  give_up_uncertain(self, row, "the program ended while the message was being sent; it may or may not have been delivered")
 end
 
 local function settle_accepted(self, row, answer, done)
@@ -137,7 +148,7 @@ local function settle_accepted(self, row, answer, done)
   settle(self, row, records.accepted(row, answer.message_id, early), "accepted")
   self._handles.advance(handle, "accepted")
   if answer.message_id then
-    self._known.by_message_id[answer.message_id] = handle
+    known.by_message_id[answer.message_id] = handle
     if known.early_count > 0 then
       known:apply_early(answer.message_id, self._lanes:active() <= 1)
     end
@@ -183,8 +194,7 @@ local function mark_now(self, row, done)
   local is_marked, err = self._store:mark_sending(row)
   if not is_marked then
     -- For example, the disk is full. A message that cannot be marked is not sent.
-    self._client:return_permit(row.payload)
-    row.has_permit = false
+    delivery.return_permit(self, row)
     self._handles.requeue(row.handle, err)
     done(pause_seconds(row, err))
     return false
@@ -198,15 +208,8 @@ local function mark_now(self, row, done)
   return true
 end
 
-local function return_permit(self, row)
-  if row.has_permit then
-    row.has_permit = false
-    self._client:return_permit(row.payload)
-  end
-end
-
 local function drop_row(self, row, done)
-  return_permit(self, row)
+  delivery.return_permit(self, row)
   local why = errors.new("cancelled", "the message was dropped from the command line")
   if row.handle then
     self._handles.advance(row.handle, "dropped", why)
@@ -218,7 +221,7 @@ end
 local function is_time(self, row, done)
   local now = clock.now()
   if row.expires and now >= row.expires then
-    return_permit(self, row)
+    delivery.return_permit(self, row)
     give_up(self, row, "expired", errors.new("expired", "the message was not sent before it expired"))
     done()
     return false
@@ -227,7 +230,7 @@ local function is_time(self, row, done)
   if at <= now then
     return true
   end
-  return_permit(self, row)
+  delivery.return_permit(self, row)
   row.due = at
   self:wait_until_due(row)
   done()

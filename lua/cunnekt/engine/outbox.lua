@@ -35,6 +35,20 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field fallback table? the payload to send when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
+---@field lane string key of its lane
+---@field is_bulk boolean? it lets the other messages pass
+---@field due number? not sent before, in seconds since 1970
+---@field expires number? not sent from then on
+---@field hours cunnekt.send_hours? when it may be sent
+---@field state string? of a row that the store returned
+---@field is_light boolean? its content is only in the store
+---@field is_marked boolean? the store has it as being sent
+---@field has_permit boolean? of the rate limits
+---@field has_waited boolean? the previous message was delivered, or waited for long enough
+---@field is_written boolean? it was given to the client, which has not answered
+---@field is_given_up boolean? its outcome was settled without the answer
+---@field is_dropped boolean? by an operator
+---@field task thread? that sends it
 ---@field lost_at number? when it was sent by an earlier process, which ended before the response
 
 ---@class cunnekt.outbox
@@ -67,7 +81,6 @@ function outbox.new(options)
   }
   return self
 end
-
 
 -- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
 local function bulk_lane(contact)
@@ -278,8 +291,8 @@ end
 function outbox_methods:unmark(rows)
   for _, row in ipairs(rows) do
     if row.is_marked then
-      self._client:return_permit(row.payload)
-      row.is_marked, row.has_permit = false, false
+      row.is_marked = false
+      delivery.return_permit(self, row)
       self._lanes:release(row.lane)
     end
   end
