@@ -69,6 +69,20 @@ bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_S
   return fetch() && EVP_Digest(data, size, out, &written, sha256, NULL) == 1 && written == CNK_DIGEST_SIZE;
 }
 
+bool cnk_digest_halves(const void *data, size_t size, int64_t halves[2])
+{
+  unsigned char out[CNK_DIGEST_SIZE];
+  if (!cnk_digest_of(data, size, out))
+    return false;
+  for (int half = 0; half < 2; half++) {
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--)
+      value = value << 8 | out[half * 8 + i];
+    halves[half] = (int64_t)value;
+  }
+  return true;
+}
+
 bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t size,
                      unsigned char out[CNK_DIGEST_SIZE])
 {

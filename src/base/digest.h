@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CNK_DIGEST_SIZE 32
 
@@ -21,6 +22,10 @@ bool cnk_digest_finish(struct cnk_digest *digest, unsigned char out[CNK_DIGEST_S
 
 /* The SHA-256 of bytes that are all there. */
 bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_SIZE]);
+
+/* The first 16 bytes of the SHA-256 as two integers, little-endian. The store keys long random names by the first and tells
+ * equal keys apart by the second; databases hold them, so they never change. */
+bool cnk_digest_halves(const void *data, size_t size, int64_t halves[2]);
 
 bool cnk_digest_hmac(const void *key, size_t key_size, const void *data, size_t size,
                      unsigned char out[CNK_DIGEST_SIZE]);

@@ -75,21 +75,16 @@ static int sha256_of(lua_State *L)
   return 1;
 }
 
-/* core.hash_halves(data) -> two integers: the first 16 bytes of the SHA-256, little-endian. The store keys long random
- * names by the first and tells equal keys apart by the second; databases hold them, so they never change. */
+/* core.hash_halves(data) -> two integers, see base/digest.h */
 static int hash_halves(lua_State *L)
 {
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
-  unsigned char out[CNK_DIGEST_SIZE];
-  if (!cnk_digest_of(data, size, out))
+  int64_t halves[2];
+  if (!cnk_digest_halves(data, size, halves))
     return luaL_error(L, "cannot make an SHA-256");
-  for (int half = 0; half < 2; half++) {
-    uint64_t value = 0;
-    for (int i = 7; i >= 0; i--)
-      value = value << 8 | out[half * 8 + i];
-    lua_pushinteger(L, (lua_Integer)value);
-  }
+  lua_pushinteger(L, halves[0]);
+  lua_pushinteger(L, halves[1]);
   return 2;
 }
 

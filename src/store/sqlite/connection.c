@@ -20,16 +20,12 @@
 /* The key by which an accepted message is found, see verbs/work.c. */
 static void digest_half(sqlite3_context *context, int count, sqlite3_value **values)
 {
-  unsigned char out[CNK_DIGEST_SIZE];
-  uint64_t half = 0;
+  int64_t halves[2];
   const void *data = sqlite3_value_blob(values[0]);
-  if (!cnk_digest_of(data ? data : "", (size_t)sqlite3_value_bytes(values[0]), out)) {
+  if (cnk_digest_halves(data ? data : "", (size_t)sqlite3_value_bytes(values[0]), halves))
+    sqlite3_result_int64(context, halves[0]);
+  else
     sqlite3_result_error_nomem(context);
-    return;
-  }
-  for (int i = 7; i >= 0; i--)
-    half = half << 8 | out[i];
-  sqlite3_result_int64(context, (sqlite3_int64)half);
 }
 
 static int compile(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)

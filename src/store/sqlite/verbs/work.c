@@ -33,16 +33,10 @@ int64_t cnk_work_day(double time)
 
 struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name)
 {
-  unsigned char out[CNK_DIGEST_SIZE];
-  uint64_t halves[2] = {0};
-  if (!cnk_digest_of(name.data ? name.data : "", name.size, out)) {
+  int64_t halves[2] = {0};
+  if (!cnk_digest_halves(name.data ? name.data : "", name.size, halves))
     cnk_work_fail(work, SQLITE_NOMEM, "not enough memory for a digest");
-    return (struct cnk_halves){0};
-  }
-  for (int half = 0; half < 2; half++)
-    for (int i = 7; i >= 0; i--)
-      halves[half] = halves[half] << 8 | out[half * 8 + i];
-  return (struct cnk_halves){.hash = (int64_t)halves[0], .rest = (int64_t)halves[1]};
+  return (struct cnk_halves){.hash = halves[0], .rest = halves[1]};
 }
 
 /* ---- statements -------------------------------------------------------------------------------------------------- */
