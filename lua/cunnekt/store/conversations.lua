@@ -82,9 +82,7 @@ end
 ---@param err cunnekt.error? why it had no effect
 function conversations_methods:finish(turn, err)
   count_writes(self, turn.states, -1)
-  if self.cache.is_empty then
-    return -- no handler has loaded a state
-  elseif not err then
+  if not err then
     apply(self, turn)
   elseif err.kind == "conflict" then
     for _, read in ipairs(turn.reads or {}) do
@@ -96,13 +94,10 @@ function conversations_methods:finish(turn, err)
 end
 
 ---Notes when customers wrote.
----@param events table[] that the store has accepted
+---@param events table[] that the store has accepted, without duplicates
 function conversations_methods:note_inbound(events)
-  if self.cache.is_empty then
-    return
-  end
   for _, event in ipairs(events) do
-    local known = event.inbound_at and event.is_fresh and self.cache:get(event.contact)
+    local known = event.inbound_at and self.cache:get(event.contact)
     if known then
       known.last_inbound = math.max(known.last_inbound or 0, event.inbound_at)
     end

@@ -85,23 +85,17 @@ function recovery.jobs(store)
   end)
 end
 
--- A text right before a name: no name lies between the two, because none has bytes that UTF-8 has not.
-local function before(name)
-  local rest, last = name:sub(1, -2), name:byte(-1)
-  return last == 0 and rest or rest .. string.char(last - 1) .. ("\xff"):rep(16)
-end
-
 ---One named job. Waits.
 ---@param store cunnekt.open_store
 ---@param name string
 ---@return table? row nil when there is none
 ---@return cunnekt.error? err kind store
 function recovery.job(store, name)
-  local rows, err = store:query("jobs", { after = before(name), limit = 1 })
+  local rows, err = store:query("job", { name = name })
   if not rows then
     return nil, err
   end
-  return rows[1] and rows[1].name == name and rows[1] or nil
+  return rows[1]
 end
 
 return recovery

@@ -33,6 +33,7 @@ local questions = {
   kept = { { dialog = "dialog" }, "id bodies" },
   script = { { digest = "d" }, "source" },
   jobs = { { after = "", limit = 10 }, "name version spec due catch_up runs args ran last attempts" },
+  job = { { name = "tick" }, "name version spec due catch_up runs args ran last attempts" },
   pending_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id contact attempts accepted_at body" },
   dead_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id contact attempts accepted_at failed_at error body" },
   event = { { id = "dead" }, "id contact attempts accepted_at failed_at error body" },

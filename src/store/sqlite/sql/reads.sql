@@ -94,3 +94,6 @@ SELECT source FROM code WHERE digest = :digest;
 -- name: jobs
 SELECT name, version, spec, due, catch_up, runs, args, ran, last, attempts FROM job
   WHERE name > :after ORDER BY name LIMIT :limit;
+
+-- name: job
+SELECT name, version, spec, due, catch_up, runs, args, ran, last, attempts FROM job WHERE name = :name;
