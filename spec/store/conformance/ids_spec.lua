@@ -122,6 +122,25 @@ seam_rig.describe("blocks of ids", function(open, backend)
     assert.equal(event.body, seam:row("event_body", { id = event.id }).body)
   end)
 
+  -- The conflict comes before anything is written, so nothing is undone after it.
+  it("are not taken from others by a turn that conflicts before the store has reserved any", function()
+    local conflict = { { kind = "value", key = "b", version = 7 } }
+    for _ = 1, 3 do
+      local ok, _, code = seam:try("commit_turn", { events = { { contact = "1:2", body = "x" } }, reads = conflict, now = now })
+      assert.are.same({ nil, "conflict" }, { ok, code })
+    end
+    local note = new_blocks()
+    note(seam:reserve_ids({ count = 700 }).first, 700)
+    for i = 1, 1100 do
+      local event = { contact = "1:2", body = "x" }
+      seam:accept { events = { event }, now = now }
+      note(event.id, 1)
+      if i % 100 == 0 then
+        note(seam:reserve_ids({ count = 700 }).first, 700)
+      end
+    end
+  end)
+
   it("are not taken by events that are duplicates", function()
     seam:accepted { key = "k" }
     local event = { contact = "1:2", body = "x", key = "k" }

@@ -28,7 +28,8 @@ static bool is_new(struct cnk_work *work, struct cnk_text key, double now)
   return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, cnk_work_day(now)) > 0;
 }
 
-/* Of a block that is reserved in the same transaction as the first event that gets one of it. */
+/* Of a block that is reserved in the same transaction as the first event that gets one of it. 0 when the verb has failed:
+ * then there may be no block. */
 static int64_t take_id(struct cnk_work *work)
 {
   enum { BLOCK = 1000 };
@@ -38,6 +39,8 @@ static int64_t take_id(struct cnk_work *work)
     store->next_id = last - BLOCK + 1;
     store->ids_left = BLOCK;
   }
+  if (work->status != SQLITE_OK)
+    return 0;
   store->ids_left--;
   return store->next_id++;
 }
