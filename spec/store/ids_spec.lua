@@ -120,6 +120,50 @@ describe("ids", function()
     assert.is_true(count > 10)
   end)
 
+  -- For example, because memory is short. The next one who wants an id must not wait for a call that was never begun.
+  it("are reserved by the next one, when a reservation could not be begun", function()
+    local is_short = true
+    local inner = mine._reserve
+    function mine._reserve(...)
+      if is_short then
+        error("not enough memory", 0)
+      end
+      return inner(...)
+    end
+    for _ = 1, 2 do
+      assert.has_error(function()
+        taker(3)
+      end, "not enough memory")
+    end
+    is_short = false
+    local taken = taker(1)
+    assert.equal(1, #requests)
+    answer()
+    assert.is_not_nil(taken.first)
+    assert.equal(taken.first + 1, taker(1).first)
+  end)
+
+  it("are reserved again by those who hear at once that there are none", function()
+    local refused = 0
+    local inner = mine._reserve
+    function mine._reserve(count, done)
+      refused = refused + 1
+      if refused == 1 then
+        return done(nil, "busy")
+      end
+      return inner(count, done)
+    end
+    local again
+    mine:take(1, function(_, err)
+      assert.equal("busy", err)
+      again = taker(1)
+    end)
+    taker(1)
+    assert.equal(1, #requests)
+    answer()
+    assert.equal(next_first, again.first)
+  end)
+
   it("are waited for by a task", function()
     local id
     local waiting = task.spawn(function()

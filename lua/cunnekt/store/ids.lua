@@ -68,10 +68,10 @@ function reserve(self, count)
   if self._is_reserving then
     return
   end
-  self._is_reserving = true
   count = math.max(block, count)
+  local is_answered = false
   self._reserve(count, function(first, err)
-    self._is_reserving = false
+    is_answered, self._is_reserving = true, false
     if first then
       add_block(self, first, count)
       return serve(self)
@@ -83,6 +83,8 @@ function reserve(self, count)
       one.done(nil, err)
     end
   end)
+  -- Not before: where the call could not be begun, because memory is short, the next taker begins one.
+  self._is_reserving = self._is_reserving or not is_answered
 end
 
 ---Takes ids that follow each other.
