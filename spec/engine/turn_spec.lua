@@ -118,6 +118,40 @@ describe("a turn", function()
     assert.is_nil(store:value "key")
   end)
 
+  describe("with a message that cannot be written as JSON", function()
+    local function send_broken(current)
+      local row = it_:row(contact, "broken", { track = { fn = print } })
+      current:send(row)
+      return row
+    end
+
+    it("fails, and holds no later message of the contact up", function()
+      local broken
+      local err = it_:turn(nil, function(current)
+        broken = send_broken(current)
+      end)
+      assert.are.same({ "handler", "dropped" }, { err.kind, broken.handle.state })
+      assert.matches("cannot encode a function", err.message)
+      assert.equal(0, it_.outbox:active())
+      it_:send(it_:row(contact, "later"))
+      it_:settle()
+      assert.are.same({ "later" }, it_:texts())
+    end)
+
+    it("sends the others when the script catches the failure and mends the message", function()
+      local err = it_:turn(nil, function(current)
+        local row = send_broken(current)
+        assert.is_false(pcall(current.commit_more, current))
+        row.track = nil
+        current:send(it_:row(contact, "second"))
+      end)
+      assert.is_nil(err)
+      it_:send(it_:row(contact, "later"))
+      it_:settle()
+      assert.are.same({ "broken", "second", "later" }, it_:texts())
+    end)
+  end)
+
   it("passes a failure of a known kind on as it is", function()
     local failure = errors.new("timeout", "late")
     assert.equal(failure, (it_:turn(nil, function()

@@ -278,7 +278,8 @@ function outbox_methods:mark(rows)
   local is_behind = nil -- lanes of rows that were not marked: what follows in them waits, too
   for i = 1, #rows do
     local row = rows[i]
-    row.is_marked = not (is_behind and is_behind[row.lane]) and take_slot(self, row)
+    -- It is marked already when the script has caught what an earlier commit of the turn raised.
+    row.is_marked = row.is_marked or (not (is_behind and is_behind[row.lane]) and take_slot(self, row))
     if not row.is_marked then
       is_behind = is_behind or {}
       is_behind[row.lane] = true
@@ -286,7 +287,7 @@ function outbox_methods:mark(rows)
   end
 end
 
----Takes back the marks of a turn whose commit failed.
+---Takes back the marks of a turn whose commit failed, if there are any.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:unmark(rows)
   for _, row in ipairs(rows) do

@@ -227,6 +227,9 @@ function turn_methods:abandon()
   for _, state in pairs(self.states) do
     state:unload()
   end
+  -- Marked still, where the commit raised: for example, because a message cannot be written as JSON.
+  self.turns._outbox:unmark(self.sends)
+  self.is_committing = false
   for _, row in ipairs(self.sends) do
     self.turns._outbox:discard(row)
   end
