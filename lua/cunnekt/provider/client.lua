@@ -191,6 +191,9 @@ local function post_once(self, endpoint, body, contact)
     self._transport.clean(err)
     -- The provider's message may contain the recipient; errors end up in logs.
     err.message = err.message:gsub("%+?" .. contact:gsub("%p", "%%%0"), "the recipient")
+    if err.code == PAIR_LIMITED then
+      err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
+    end
   end
   return sent, err
 end
@@ -220,10 +223,7 @@ local function wait_for_turn(self, contact)
 end
 
 -- Seconds until the next attempt; nil when there is none, or it would be too late.
-local function pause_before_retry(self, err, contact, attempt)
-  if err.code == PAIR_LIMITED then
-    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
-  end
+local function pause_before_retry(err, attempt)
   if not err.retryable then
     return nil
   end
@@ -283,7 +283,7 @@ local function deliver(self, payload, body, last)
       return sent
     end
     err.attempts = attempt
-    local pause = pause_before_retry(self, err, contact, attempt)
+    local pause = pause_before_retry(err, attempt)
     if not pause or attempt == last then
       break
     end
@@ -348,8 +348,6 @@ function client_methods:transmit(payload, text)
       self._limiter:forgive(contact)
     end
     sent.attempts = 1
-  elseif err.code == PAIR_LIMITED then
-    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
   end
   return sent, err
 end
