@@ -124,18 +124,6 @@ function outbox_methods:stop()
   end
 end
 
----Waits until there are no messages, or for the deadline.
----@param deadline number on the monotonic clock
-function outbox_methods:when_empty_or(deadline)
-  task.await(function(done)
-    local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
-    self._lanes:when_empty(function()
-      timer:close()
-      done()
-    end)
-  end)
-end
-
 ---At the end of a stop: nobody will hear the answers that are missing, so each message is settled by its policy, and what
 ---waits for them ends.
 function outbox_methods:settle_unanswered()
@@ -147,6 +135,12 @@ function outbox_methods:settle_unanswered()
       task.cancel(row.task)
     end
   end
+end
+
+---Calls `fn` whenever the last message is gone, and now if there is none.
+---@param fn fun()
+function outbox_methods:when_empty(fn)
+  self._lanes:when_empty(fn)
 end
 
 ---Calls `fn` whenever the last running send ends, and now if none is running.

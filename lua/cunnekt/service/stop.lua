@@ -7,11 +7,11 @@ local task = require "cunnekt.base.task"
 
 local stop = {}
 
--- Waits until a part is quiet, or for the deadline.
-local function wait_until_quiet(part, deadline)
+-- Waits for what a part tells with one of its methods, or for the deadline.
+local function wait_for(part, method, deadline)
   task.await(function(done)
     local timer = clock.after(math.max(0, deadline - clock.monotonic()), done)
-    part:when_quiet(function()
+    part[method](part, function()
       timer:close()
       done()
     end)
@@ -46,10 +46,10 @@ end
 local function wait_for_sends(service, deadline)
   local outbox = service.outbox
   if not service.store.is_kept then
-    outbox:when_empty_or(deadline)
+    wait_for(outbox, "when_empty", deadline)
   end
   outbox:stop()
-  wait_until_quiet(outbox, deadline)
+  wait_for(outbox, "when_quiet", deadline)
 end
 
 ---Stops a service: it takes nothing new, lets turns end, starts no more sends, lets those under way end, settles them all, and
@@ -62,8 +62,8 @@ function stop.run(service, grace)
   stop_starting(service)
   local deadline = clock.monotonic() + grace
   -- Turns first, because they add messages, and may wait for them.
-  wait_until_quiet(schedule, deadline - for_answers(grace))
-  wait_until_quiet(inbox, deadline - for_answers(grace))
+  wait_for(schedule, "when_quiet", deadline - for_answers(grace))
+  wait_for(inbox, "when_quiet", deadline - for_answers(grace))
   wait_for_sends(service, deadline)
   local is_clean = schedule:active() + inbox:active() + outbox:active() == 0
   inbox:stop()
