@@ -44,13 +44,6 @@ function lanes_methods:connect(run)
   self._run = run
 end
 
----Whether nothing waits or runs in this lane.
----@param key string
----@return boolean
-function lanes_methods:is_free(key)
-  return self._lanes[key] == nil
-end
-
 ---The item of a lane that is running or next.
 ---@param key string
 ---@return any? item

@@ -39,7 +39,7 @@ function ways.mark_before_wait(service)
     local has_first = {}
     for _, row in ipairs(rows) do
       row.may_go = row.is_marked
-      row.is_marked = row.may_go or not has_first[row.contact] and self._lanes:is_free(row.contact)
+      row.is_marked = row.may_go or not has_first[row.contact] and self._lanes:head(row.contact) == nil
       has_first[row.contact] = true
     end
   end
