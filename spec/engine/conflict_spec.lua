@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Conflicts that the store finds: versions that a turn carries over a commit in its middle, events that are gone, and two
--- engines on one store. What turns of one engine do to each other is in turn_spec.lua.
+-- engines on one store. What turns of one engine do to each other is in turns_that_meet_spec.lua.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
 local recovery = require "cunnekt.store.recovery"
