@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- chat.state: one table for a conversation within a turn, whoever asks for it, kept when it has changed. Conflicts are in
--- spec/engine/turn_spec.lua, waits in spec/dialog.
+-- spec/engine/turns_that_meet_spec.lua, waits in spec/dialog.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
 local state = require "cunnekt.bot.state"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- bot.store: values that all conversations share, within a turn and outside of any. Conflicts are in
--- spec/engine/turn_spec.lua.
+-- spec/engine/turns_that_meet_spec.lua.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
 local json = require "cunnekt.base.json"

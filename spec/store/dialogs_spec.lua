@@ -93,6 +93,17 @@ describe("dialogs of the store", function()
     assert.are.same({ kept[2] }, dialogs.kept(store, id))
   end)
 
+  -- When the dialog ends all of them become events again, and what is not read then is lost.
+  it("keep messages, however many there are", function()
+    local id, all = waiting().id, {}
+    for i = 1, 2100 do
+      all[i] = records.kept(id, { tostring(i) })
+    end
+    assert(rig.commit(store, { kept = all }))
+    local kept = dialogs.kept(store, id)
+    assert.are.same({ 2100, "1", "1001", "2100" }, { #kept, kept[1].bodies[1], kept[1001].bodies[1], kept[2100].bodies[1] })
+  end)
+
   it("that wait for a delivery are found by its message, however many there are", function()
     local ids = {}
     for i = 1, 1100 do

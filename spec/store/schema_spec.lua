@@ -130,7 +130,7 @@ describe("a database", function()
         local dialog = opened:row("dialogs_of", { contact = contact })
         assert.are.same({ 31, "it", 1 }, { dialog.id, dialog.name, dialog.steps })
         assert.equal('{"v":{"id":20}}', opened:row("journal", { dialog = 31, after = 0 }).result)
-        assert.are.same({ { id = 1, bodies = '["x"]' } }, opened:query("kept", { dialog = 31 }))
+        assert.are.same({ { id = 1, bodies = '["x"]' } }, opened:query("kept", { dialog = 31, after = 0 }))
         assert.equal("{}", opened:row("script", { digest = "d" }).source)
         opened:turn { run = { id = 31, before = 1, after = 2, steps = { { n = 2, mark = "x", result = "{}" } } } }
       end)

@@ -7,8 +7,20 @@ local records = require "cunnekt.store.records"
 
 local dialogs = {}
 
--- Rows that the longer questions give at most.
+-- Rows that a page of the longer questions has at most: journal and kept have it in their text.
 local page = 1000
+
+-- Calls `on_row` for all rows of a question that is asked in pages; `key` is the column by which they are in order.
+local function walk(store, what, parameters, key, on_row)
+  parameters.after = 0
+  repeat
+    local rows = store:read(what, parameters)
+    for _, row in ipairs(rows) do
+      parameters.after = row[key]
+      on_row(row)
+    end
+  until #rows < page
+end
 
 ---The dialogs of a contact, the newest first, broken ones included.
 ---@param store cunnekt.open_store
@@ -36,14 +48,10 @@ end
 ---@param id integer
 ---@return table[] steps mark, result
 function dialogs.journal(store, id)
-  local steps, after = {}, 0
-  repeat
-    local rows = store:read("journal", { dialog = id, after = after })
-    for _, row in ipairs(rows) do
-      after = row.n
-      steps[after] = { mark = row.mark, result = row.result }
-    end
-  until #rows < page
+  local steps = {}
+  walk(store, "journal", { dialog = id }, "n", function(row)
+    steps[row.n] = { mark = row.mark, result = row.result }
+  end)
   return steps
 end
 
@@ -53,9 +61,9 @@ end
 ---@return table[] messages id, bodies
 function dialogs.kept(store, id)
   local list = {}
-  for i, row in ipairs(store:read("kept", { dialog = id })) do
-    list[i] = { id = row.id, bodies = json.decode(row.bodies) }
-  end
+  walk(store, "kept", { dialog = id }, "id", function(row)
+    list[#list + 1] = { id = row.id, bodies = json.decode(row.bodies) }
+  end)
   return list
 end
 
@@ -73,14 +81,10 @@ end
 ---@param store cunnekt.open_store
 ---@return table<integer, table> waits message → id and contact of the dialog
 function dialogs.sent_waits(store)
-  local waits, after = {}, 0
-  repeat
-    local rows = store:read("sent_waits", { after = after, limit = page })
-    for _, row in ipairs(rows) do
-      after = row.id
-      waits[row.sent] = { id = row.id, contact = row.contact }
-    end
-  until #rows < page
+  local waits = {}
+  walk(store, "sent_waits", { limit = page }, "id", function(row)
+    waits[row.sent] = { id = row.id, contact = row.contact }
+  end)
   return waits
 end
 

@@ -310,12 +310,12 @@ seam_rig.describe("a turn", function(open, backend)
     local event, joined, dialog = seam:accepted(), seam:accepted(), seam:waiting { after = 2 }
     local ending, cut = seam:waiting(), seam:waiting { after = 2 }
     seam:turn { kept = { { dialog = dialog.id, bodies = "a" } }, values = { { key = "b", value = "1" } } }
-    local taken, read = seam:row("kept", { dialog = dialog.id }).id, read_value "read"
+    local taken, read = seam:row("kept", { dialog = dialog.id, after = 0 }).id, read_value "read"
     put_value("read", "1")
     local function picture()
       return {
         seam:counts(), seam:conversation "1:2", seam:conversation "1:3", seam:value "a", seam:value "b",
-        seam:query("dialogs_of", { contact = "1:2" }), seam:query("kept", { dialog = dialog.id }), seam:row "dialogs_overview",
+        seam:query("dialogs_of", { contact = "1:2" }), seam:query("kept", { dialog = dialog.id, after = 0 }), seam:row "dialogs_overview",
         seam:query("pending", { after = 0, limit = 10 }), seam:query("closing_windows", { window = 86400, ["until"] = math.huge }),
       }
     end

@@ -18,7 +18,7 @@ seam_rig.describe("a dialog", function(open, backend)
   end
 
   local function kept(dialog)
-    return seam:column("kept", "bodies", { dialog = dialog.id })
+    return seam:column("kept", "bodies", { dialog = dialog.id, after = 0 })
   end
 
   local function keep(dialog, ...)
@@ -156,7 +156,7 @@ seam_rig.describe("a dialog", function(open, backend)
     it("and gives each once", function()
       local dialog = seam:waiting()
       keep(dialog, "a", "b", "c")
-      local rows = seam:query("kept", { dialog = dialog.id })
+      local rows = seam:query("kept", { dialog = dialog.id, after = 0 })
       seam:turn { taken = { rows[1].id, rows[3].id } }
       assert.are.same({ "b" }, kept(dialog))
     end)

@@ -78,8 +78,10 @@ seam_rig.describe("the journal of a dialog", function(open, backend)
       return { dialog = dialog.id, bodies = tostring(i) }
     end) }
     assert.equal(1, #journal(dialog))
-    local first = seam:query("kept", { dialog = dialog.id })
+    local first = seam:query("kept", { dialog = dialog.id, after = 0 })
     assert.are.same({ "1", "1000", 1000 }, { first[1].bodies, first[1000].bodies, #first })
+    local rest = seam:query("kept", { dialog = dialog.id, after = first[1000].id })
+    assert.are.same({ "1001", "1500", 500 }, { rest[1].bodies, rest[500].bodies, #rest })
   end)
 
   if backend.is_kept then

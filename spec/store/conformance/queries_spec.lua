@@ -30,7 +30,7 @@ local questions = {
   closing_windows = { { window = 86400, ["until"] = now + 100000 }, "contact last_inbound" },
   sent_waits = { { after = 0, limit = 10 }, "id sent contact" },
   journal = { { dialog = "dialog", after = 0 }, "n mark result" },
-  kept = { { dialog = "dialog" }, "id bodies" },
+  kept = { { dialog = "dialog", after = 0 }, "id bodies" },
   script = { { digest = "d" }, "source" },
   jobs = { { after = "", limit = 10 }, "name version spec due catch_up runs args ran last attempts" },
   job = { { name = "tick" }, "name version spec due catch_up runs args ran last attempts" },

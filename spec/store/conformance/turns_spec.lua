@@ -270,7 +270,7 @@ seam_rig.describe("committing a turn", function(open, backend)
         watches = { { contact = "1:2", before = 60 } },
         cuts = { { id = cut.id, n = 2, steps = 3 } },
         run = seam:dialog { after = 2, digest = "d", source = "s" },
-        taken = { seam:row("kept", { dialog = cut.id }).id },
+        taken = { seam:row("kept", { dialog = cut.id, after = 0 }).id },
         kept = { { dialog = cut.id, bodies = '["b"]' } },
         ends = { ending.id }, ended = { id = ended.id, steps = 2 },
         pauses = { { contact = "1:3", is_paused = true } },
@@ -299,7 +299,7 @@ seam_rig.describe("committing a turn", function(open, backend)
       }, counts)
       -- The newest of those that are left comes first; the other was cut, and what was kept for it is another now.
       local cut = seam:query("dialogs_of", { contact = "1:2" })[2]
-      assert.are.same({ 1, '["b"]' }, { cut.steps, seam:row("kept", { dialog = cut.id }).bodies })
+      assert.are.same({ 1, '["b"]' }, { cut.steps, seam:row("kept", { dialog = cut.id, after = 0 }).bodies })
     end)
 
     it("or not at all, where one part cannot be stored", function()

@@ -86,7 +86,7 @@ SELECT id, sent, contact FROM dialog WHERE sent IS NOT NULL AND id > :after ORDE
 SELECT n, mark, result FROM step WHERE dialog = :dialog AND n > :after ORDER BY n LIMIT 1000;
 
 -- name: kept
-SELECT id, bodies FROM kept WHERE dialog = :dialog ORDER BY id LIMIT 1000;
+SELECT id, bodies FROM kept WHERE dialog = :dialog AND id > :after ORDER BY id LIMIT 1000;
 
 -- name: script
 SELECT source FROM code WHERE digest = :digest;
