@@ -134,7 +134,9 @@ local function until_token(full, interval, burst, now)
   return wait > NOTHING and wait or 0
 end
 
+-- Penalties are rare: most bots never have one, and then nothing is looked for.
 local function penalty_wait(self, contact, now)
+  self._penalties:sweep(now)
   local penalty = self._penalties:get(contact)
   return penalty and math.max(0, penalty.over - now) or 0
 end
@@ -143,15 +145,17 @@ end
 ---@param contact string
 ---@return number seconds
 function limiter_methods:penalty(contact)
-  return penalty_wait(self, contact, clock.monotonic())
+  return self.has_penalties and penalty_wait(self, contact, clock.monotonic()) or 0
 end
 
 local function pair_wait(self, contact, now)
   self._pairs:sweep(now)
-  self._penalties:sweep(now)
   local full = self._pairs:get(contact) or now
   local wait = until_token(full, self._pair_interval, self._pair_burst, now)
-  return math.max(wait, penalty_wait(self, contact, now)), full
+  if self.has_penalties then
+    wait = math.max(wait, penalty_wait(self, contact, now))
+  end
+  return wait, full
 end
 
 local function take_pair(self, contact, full, now)
@@ -218,7 +222,7 @@ end
 ---@return boolean is_penalised whether the contact has penalties to be forgiven
 function limiter_methods:reserve(contact, longest)
   local now = clock.monotonic()
-  local penalty = penalty_wait(self, contact, now)
+  local penalty = self.has_penalties and penalty_wait(self, contact, now) or 0
   if penalty > longest then
     return nil, penalty, true
   end
