@@ -123,9 +123,6 @@ end
 -- Splits the delivery options from the last argument, without changing the script's table.
 local function split_delivery(where, args)
   local last = args[args.n]
-  if type(last) ~= "table" then
-    return nil
-  end
   local delivery, content
   for name in pairs(chat.delivery_types) do
     if last[name] ~= nil then
@@ -260,9 +257,15 @@ local function add_reply(name)
   local builder = build["send_" .. name]
   local where = "reply_" .. name
   chat_methods[where] = function(self, ...)
-    local args = table.pack(...)
-    local delivery = split_delivery(where, args)
-    local payload, err = builder(self.to, table.unpack(args, 1, args.n))
+    local count = select("#", ...)
+    local delivery, payload, err
+    if count > 0 and type((select(count, ...))) == "table" then
+      local args = table.pack(...)
+      delivery = split_delivery(where, args)
+      payload, err = builder(self.to, table.unpack(args, 1, args.n))
+    else
+      payload, err = builder(self.to, ...)
+    end
     if not payload then
       return nil, err
     end

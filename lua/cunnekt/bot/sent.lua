@@ -40,8 +40,11 @@ end
 
 local function wake(self)
   local waiters = self._waiters
+  if not waiters then
+    return
+  end
   self._waiters = nil
-  for _, waiter in ipairs(waiters or {}) do
+  for _, waiter in ipairs(waiters) do
     waiter()
   end
 end

@@ -35,12 +35,8 @@ end
 ---@param its_turn cunnekt.turn
 ---@return table change
 function commit.begin(its_turn)
-  -- With all keys preallocated.
-  return {
-    event = nil, resume = nil, joined = nil, reads = nil, states = changed_states(its_turn), values = nil, watches = nil,
-    cuts = nil, run = nil, taken = nil, kept = nil, ends = nil, ended = nil, pauses = nil, jobs = nil, events = nil,
-    messages = nil, now = nil,
-  }
+  -- With the usual keys preallocated.
+  return { event = nil, resume = nil, states = changed_states(its_turn), run = nil, messages = nil }
 end
 
 ---Whether a commit would change anything.

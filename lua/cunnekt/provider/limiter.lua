@@ -149,9 +149,12 @@ function limiter_methods:penalty(contact)
 end
 
 local function pair_wait(self, contact, now)
-  self._pairs:sweep(now)
-  local full = self._pairs:get(contact) or now
-  local wait = until_token(full, self._pair_interval, self._pair_burst, now)
+  local wait, full = 0, now
+  if self._pair_interval > 0 then
+    self._pairs:sweep(now)
+    full = self._pairs:get(contact) or now
+    wait = until_token(full, self._pair_interval, self._pair_burst, now)
+  end
   if self.has_penalties then
     wait = math.max(wait, penalty_wait(self, contact, now))
   end

@@ -160,8 +160,8 @@ end
 ---@return table outcome struct cnk_outcome
 function records.accepted(row, message_id, statuses)
   local rank, why = status_names.ranks.accepted, nil
-  for _, status in ipairs(statuses or {}) do
-    local its_rank, its_why = status_names.rank_of(status)
+  for i = 1, statuses and #statuses or 0 do
+    local its_rank, its_why = status_names.rank_of(statuses[i])
     if its_rank and its_rank > rank then
       rank, why = its_rank, its_why
     end
