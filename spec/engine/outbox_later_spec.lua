@@ -55,7 +55,7 @@ describe("outbox", function()
     end
 
     local function recover()
-      it_.outbox:recover(assert(recovery.messages(it_.store)))
+      it_.outbox:recover(assert(recovery.park(it_.store)), assert(recovery.count_parked(it_.store)))
       it_:settle()
     end
 

@@ -141,7 +141,7 @@ describe("the store", function()
   it("stores the text of a payload that is known already as it is", function()
     local text = '{"type":"text",  "text":"hi"}'
     assert(rig.commit(store, { sends = { rig.message(store, contact, "other", { text = text }) } }))
-    assert.equal(text, store:read("outgoing", { after = 0, limit = 1 })[1].payload)
+    assert.equal(text, store:read("outgoing", { parked = 1, after = 0, limit = 1 })[1].payload)
   end)
 
   it("says that a turn conflicts, and nothing else", function()

@@ -161,6 +161,7 @@ struct cnk_message {
   bool is_bulk;
   double due, expires;   /* not before, not after */
   struct cnk_text hours; /* of the day in which it may be sent */
+  bool is_parked;        /* the caller's memory does not hold it: it will ask for it */
   int64_t seq;           /* out */
 };
 
@@ -203,6 +204,7 @@ struct cnk_fire {
 
 struct cnk_mark {
   int64_t id, attempts;
+  bool is_parked; /* it was, and is no more */
 };
 
 struct cnk_mark_sending {
@@ -218,6 +220,7 @@ struct cnk_outcome {
   int64_t attempts;        /* this and what follows: of one that stays in the outbox */
   struct cnk_text error;
   double at;                           /* when it was last sent or changed; NAN: now */
+  double due;                          /* parked until then; NAN: as it was */
   struct cnk_text message_id, contact; /* of one that was accepted, as is what follows */
   struct cnk_text track;
   int64_t rank;

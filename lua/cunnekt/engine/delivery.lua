@@ -27,23 +27,28 @@ local function pause_seconds(row, err)
 end
 
 -- Stores what became of a message, with the events that report it.
-local function settle(self, row, outcome, report, err)
+local function settle(self, row, outcome, report, err, done)
   local events = self._hooks.on_answer(row, report, err)
   outcome.events = events
-  self._store:settle({ outcome }, events and function()
-    self._inbox:enqueue(events)
+  self._store:settle({ outcome }, (events or done) and function()
+    if events then
+      self._inbox:enqueue(events)
+    end
+    if done then
+      done()
+    end
   end)
 end
 
 -- Kinds of error that are reported by their own name; all others are rejections.
 local has_own_report = { unknown_outcome = true, expired = true }
 
--- Ends a message that was not accepted.
-local function give_up(self, row, state, err)
+-- Ends a message that was not accepted; calls `done` after the commit.
+local function give_up(self, row, state, err, done)
   self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
-  settle(self, row, records.outcome(row, state, err), has_own_report[err.kind] and err.kind or "rejected", err)
+  settle(self, row, records.outcome(row, state, err), has_own_report[err.kind] and err.kind or "rejected", err, done)
   if state ~= "expired" then -- as was asked for, so it is no failure
     self._hooks.on_failure(err, row.handle)
   end
@@ -189,10 +194,22 @@ local function load(self, row, done)
   return true
 end
 
+local function drop_row(self, row, done)
+  delivery.return_permit(self, row)
+  local why = errors.new("cancelled", "the message was dropped from the command line")
+  if row.handle then
+    self._handles.advance(row.handle, "dropped", why)
+  end
+  done()
+end
+
 -- Marks a row as being sent, where its turn's commit did not. False when it cannot be written now.
 local function mark_now(self, row, done)
   local is_marked, err = self._store:mark_sending(row)
-  if not is_marked then
+  if not is_marked and err.kind == "conflict" then
+    drop_row(self, row, done) -- an operator was faster
+    return false
+  elseif not is_marked then
     -- For example, the disk is full. A message that cannot be marked is not sent.
     delivery.return_permit(self, row)
     self._handles.requeue(row.handle, err)
@@ -208,32 +225,27 @@ local function mark_now(self, row, done)
   return true
 end
 
-local function drop_row(self, row, done)
-  delivery.return_permit(self, row)
-  local why = errors.new("cancelled", "the message was dropped from the command line")
-  if row.handle then
-    self._handles.advance(row.handle, "dropped", why)
-  end
-  done()
-end
-
 -- Whether a message may be sent at this time; otherwise it has expired, or waits outside of its lane.
 local function is_time(self, row, done)
   local now = clock.now()
   if row.expires and now >= row.expires then
     delivery.return_permit(self, row)
-    give_up(self, row, "expired", errors.new("expired", "the message was not sent before it expired"))
-    done()
+    -- Done after the commit: a lane that is filled again must not find it as queued.
+    give_up(self, row, "expired", errors.new("expired", "the message was not sent before it expired"), done)
     return false
   end
-  local at = row.hours and send_times.next_open(row.hours, now) or now
+  local earliest = math.max(now, row.due or now) -- later than now, when the clock was set back
+  local at = row.hours and send_times.next_open(row.hours, earliest) or earliest
   if at <= now then
     return true
   end
   delivery.return_permit(self, row)
-  row.due = at
-  self:wait_until_due(row)
-  done()
+  local outcome = records.outcome(row, "queued")
+  outcome.due = at
+  self._store:settle({ outcome }, function()
+    self:wait_until(at)
+    done()
+  end)
   return false
 end
 
@@ -250,7 +262,7 @@ function delivery.run(self, row, done)
   elseif row.after == "delivered" and not row.has_waited and not wait_for_previous(self, row, done) then
     return
   end
-  if (row.expires or row.hours) and not is_time(self, row, done) then
+  if (row.expires or row.hours or row.due) and not is_time(self, row, done) then
     return
   end
   self._recent_at = self._recent_at % remembered + 1
@@ -260,7 +272,7 @@ function delivery.run(self, row, done)
   if not row.is_marked and not mark_now(self, row, done) then
     return
   end
-  row.is_written = true
+  row.is_written, row.is_parked = true, nil
   local answer, err = self._client:transmit(row.payload, row.text)
   row.is_written = false
   if row.is_given_up then

@@ -119,16 +119,30 @@ local function make_ready(self, lane)
   push(lane.is_background and self._ready_background or self._ready, lane)
 end
 
+-- A lane goes on with its next item. Without one it ends, unless its owner has more for it.
+local function go_on(self, lane)
+  if lane.first <= lane.last then
+    make_ready(self, lane)
+  elseif lane.has_more then
+    self._fill_lane(lane)
+  else
+    self._lanes[lane.key] = nil
+  end
+end
+
 -- Removes the head of a lane and makes the next one ready.
 local function advance(self, lane)
   lane[lane.first] = nil
   lane.first = lane.first + 1
   self.items = self.items - 1
   self.background_items = self.background_items - lane.weight
-  if lane.first <= lane.last then
-    make_ready(self, lane)
+  if lane.first > lane.last and not lane.has_more then
+    self._lanes[lane.key] = nil -- the usual case
   else
-    self._lanes[lane.key] = nil
+    go_on(self, lane)
+  end
+  if self._on_advance then
+    self._on_advance()
   end
 end
 
@@ -305,11 +319,56 @@ end
 function lanes_methods:release(key)
   local lane = self._lanes[key]
   free_slot(self, lane)
-  if lane.first <= lane.last then
-    make_ready(self, lane)
-  else
-    self._lanes[key] = nil
+  go_on(self, lane)
+  start_ready(self)
+  tell_quiet(self)
+end
+
+-- ---- owners that hold more than a lane does ------------------------------------------------------------------------
+
+---@class cunnekt.lanes.lane
+---@field key string
+---@field first integer
+---@field last integer its items are at `first` to `last`
+---@field is_background boolean?
+---@field has_more boolean? set by the owner: when the lane is empty, it is given to `fill`
+
+---Sets what is called with a lane that is empty and `has_more`. `fill_empty` must follow, at any time.
+---@param fill fun(lane: cunnekt.lanes.lane)
+function lanes_methods:on_empty_lane(fill)
+  self._fill_lane = fill
+end
+
+---Sets what is called whenever an item has left its lane.
+---@param fn fun()? nil: nothing
+function lanes_methods:on_advance(fn)
+  self._on_advance = fn
+end
+
+---A lane as it is; nil when there is none.
+---@param key string
+---@return cunnekt.lanes.lane?
+function lanes_methods:lane(key)
+  return self._lanes[key]
+end
+
+---Makes a lane without items, and has it filled.
+---@param key string of a free lane, not in the background
+---@return cunnekt.lanes.lane
+function lanes_methods:open_empty(key)
+  local lane = new_lane(self, key, false)
+  self._fill_lane(lane)
+  return lane
+end
+
+---Adds items to a lane that was empty; without any it ends.
+---@param lane cunnekt.lanes.lane
+---@param items any[]
+function lanes_methods:fill_empty(lane, items)
+  for _, item in ipairs(items) do
+    add(self, lane.key, item)
   end
+  go_on(self, lane)
   start_ready(self)
   tell_quiet(self)
 end

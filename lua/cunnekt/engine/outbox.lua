@@ -5,11 +5,11 @@
 -- retried; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the handles
 -- that scripts hold.
 
+local backlog = require "cunnekt.engine.backlog"
 local clock = require "cunnekt.time.clock"
 local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
-local heap = require "cunnekt.base.heap"
 local lanes = require "cunnekt.engine.lanes"
 local messages = require "cunnekt.store.messages"
 local task = require "cunnekt.base.task"
@@ -43,6 +43,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field state string? of a row that the store returned
 ---@field is_light boolean? its content is only in the store
 ---@field is_marked boolean? the store has it as being sent
+---@field is_parked boolean? for the store it is in no memory
 ---@field has_permit boolean? of the rate limits
 ---@field has_waited boolean? the previous message was delivered, or waited for long enough
 ---@field is_written boolean? it was given to the client, which has not answered
@@ -50,6 +51,30 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field is_dropped boolean? by an operator
 ---@field task thread? that sends it
 ---@field lost_at number? when it was sent by an earlier process, which ended before the response
+
+-- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
+local function bulk_lane(contact)
+  return backlog.bulk_prefix .. contact
+end
+
+local function set_lane(row)
+  row.lane = row.is_bulk and bulk_lane(row.contact) or row.contact
+end
+
+-- Forgets the content of a row, which the store has.
+local function make_light(row)
+  if not row.is_light then
+    row.payload, row.text, row.fallback, row.handle = { mobile = row.payload.mobile }, nil, nil, nil
+    row.is_light = true
+  end
+end
+
+-- Makes a row of the store one of a lane.
+local function prepare(row)
+  row.is_parked = true
+  set_lane(row)
+  make_light(row)
+end
 
 ---@class cunnekt.outbox
 ---@param options table `store`; `client`; `handles`: bot/sent.lua, which creates and advances handles; `concurrency`: maximum of running sends; `unknown`: the default policy; `has_unknown`: whether the store has messages whose delivery is uncertain; `counts`: is incremented
@@ -67,11 +92,15 @@ function outbox.new(options)
     _recent_at = 0,
     _warned = {},
     _is_stopped = false,
-    _later = heap.new(), -- rows that are not due yet
   }, outbox_mt)
   self._lanes = lanes.new(options.concurrency, nil, function(row)
     return self:_pass(row)
   end)
+  self._backlog = backlog.new {
+    store = options.store,
+    lanes = self._lanes,
+    prepare = prepare,
+  }
   self._known = handles.new {
     store = options.store,
     maker = options.handles,
@@ -80,11 +109,6 @@ function outbox.new(options)
     end,
   }
   return self
-end
-
--- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
-local function bulk_lane(contact)
-  return "bulk " .. contact
 end
 
 ---Sets the hooks, and the inbox for events that report an outcome.
@@ -97,10 +121,10 @@ function outbox_methods:connect(hooks, inbox)
   end)
 end
 
----The number of messages that wait or are being sent.
+---The number of messages that wait or are being sent, without those that wait for a time.
 ---@return integer
 function outbox_methods:count()
-  return self._lanes:count()
+  return self._lanes:count() + self._backlog:count()
 end
 
 ---The number of messages that are being sent.
@@ -112,16 +136,14 @@ end
 ---The number of waiting messages that hold back new events: all but bulk messages.
 ---@return integer
 function outbox_methods:burden()
-  return self._lanes.items - self._lanes.background_items
+  return self._lanes.items - self._lanes.background_items + self._backlog.replies.stored
 end
 
 ---Starts no more sends; running ones may finish.
 function outbox_methods:stop()
   self._is_stopped = true
   self._lanes:stop()
-  if self._timer then
-    self._timer:close()
-  end
+  self._backlog:stop()
 end
 
 ---At the end of a stop: nobody will hear the answers that are missing, so each message is settled by its policy, and what
@@ -140,7 +162,11 @@ end
 ---Calls `fn` whenever the last message is gone, and now if there is none.
 ---@param fn fun()
 function outbox_methods:when_empty(fn)
-  self._lanes:when_empty(fn)
+  self._lanes:when_empty(function()
+    if self:count() == 0 then
+      fn()
+    end
+  end)
 end
 
 ---Calls `fn` whenever the last running send ends, and now if none is running.
@@ -179,20 +205,9 @@ function outbox_methods:new_row(contact, payload, opts, times)
   return row
 end
 
--- Forgets the content of a row, which the store has.
-local function make_light(row)
-  if row.is_light then
-    return
-  end
-  row.payload, row.text, row.fallback, row.handle = { mobile = row.payload.mobile }, nil, nil, nil
-  row.is_light = true
-end
-
--- Queues a stored row behind the others of its contact, when it is due.
+-- Queues a stored row behind the others of its contact.
 local function queue(self, row)
-  if row.due and row.due > clock.now() then
-    return self:wait_until_due(row)
-  elseif self._lanes.items >= max_in_memory and row.state ~= "sending" then -- of an earlier process; there are few
+  if self._lanes.items >= max_in_memory then
     make_light(row)
   end
   self._lanes:push(row.lane, row, row.is_bulk)
@@ -208,35 +223,10 @@ local function start_marked(self, row)
   end)
 end
 
--- Seconds for which a timer waits at most, because the wall clock may be set meanwhile.
-local max_sleep = 60
-
-local function arm(self)
-  local first = self._later:first()
-  if not first or self._is_stopped or (self._timer and self._timer_at <= first.at) then
-    return
-  elseif self._timer then
-    self._timer:close()
-  end
-  self._timer_at = first.at
-  self._timer = clock.after(math.max(0, math.min(max_sleep, first.at - clock.now())), function()
-    self._timer = nil
-    local now = clock.now()
-    while self._later:first() and self._later:first().at <= now do
-      local row = self._later:pop().row
-      row.due = nil
-      queue(self, row)
-    end
-    arm(self)
-  end)
-end
-
----Lets a row wait for its time; it is in no lane, and keeps no event out.
----@param row cunnekt.outbox.row
-function outbox_methods:wait_until_due(row)
-  make_light(row)
-  self._later:push { at = row.due, row = row }
-  arm(self)
+---Notes that a row is only in the store now, and waits for a time.
+---@param at number seconds since 1970
+function outbox_methods:wait_until(at)
+  self._backlog:note_due(at)
 end
 
 ---Queues stored rows.
@@ -247,6 +237,8 @@ function outbox_methods:enqueue(rows)
     local row = rows[i]
     if row.is_marked then
       start_marked(self, row)
+    elseif row.is_parked then
+      self._backlog:add(row)
     else
       queue(self, row)
     end
@@ -255,7 +247,10 @@ end
 
 -- Whether a row of a turn can be written as soon as the turn is committed; takes its permit and reserves its lane.
 local function take_slot(self, row)
-  if row.after == "delivered" or row.due or row.hours or not self._lanes:reserve(row.lane, row.is_bulk) then
+  local waiting = (row.is_bulk and self._backlog.bulk or self._backlog.replies).waiting
+  if row.after == "delivered" or row.due or row.hours or waiting.has_more then
+    return false
+  elseif not self._lanes:reserve(row.lane, row.is_bulk) then
     return false
   elseif self._client:take_permit(row.payload) > 0 then
     self._lanes:release(row.lane)
@@ -265,18 +260,21 @@ local function take_slot(self, row)
   return true
 end
 
----Marks the rows of a turn that will be written as soon as it is committed: the turn's commit stores them as being sent,
----which saves another commit. `enqueue` or `unmark` must follow.
+---Decides about the rows of a turn, before its commit stores them. Those that will be written as soon as it is committed are
+---marked, and stored as being sent, which saves another commit; those for which memory has no room are parked. `enqueue` or
+---`unmark` must follow.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:mark(rows)
-  local is_behind = nil -- lanes of rows that were not marked: what follows in them waits, too
+  local before = nil -- lane → rows that were not marked: what follows in it waits, too
   for i = 1, #rows do
     local row = rows[i]
+    local ahead = before and before[row.lane]
     -- It is marked already when the script has caught what an earlier commit of the turn raised.
-    row.is_marked = row.is_marked or (not (is_behind and is_behind[row.lane]) and take_slot(self, row))
+    row.is_marked = row.is_marked or (not ahead and take_slot(self, row))
     if not row.is_marked then
-      is_behind = is_behind or {}
-      is_behind[row.lane] = true
+      before = before or {}
+      before[row.lane] = (ahead or 0) + 1
+      row.is_parked = self._backlog:must_park(row, ahead or 0, i - 1)
     end
   end
 end
@@ -313,22 +311,26 @@ function outbox_methods:discard(row)
   self._handles.advance(row.handle, "dropped", why)
 end
 
--- Adds what a row from the store lacks.
-local function attach_handle(self, row)
-  row.lane = row.is_bulk and bulk_lane(row.contact) or row.contact
+-- Adds what a row from the store lacks, and puts it into memory.
+local function push_from_store(self, row, method)
+  set_lane(row)
   self._known:attach(row)
+  self._backlog:push_with(row, function()
+    self._lanes[method](self._lanes, row.lane, row, row.is_bulk)
+  end)
 end
 
 ---Recovers the messages of an earlier process: queued ones are sent; the delivery of those that were being sent is uncertain.
----@param rows cunnekt.outbox.row[] in order, see store/recovery.lua
-function outbox_methods:recover(rows)
+---@param rows cunnekt.outbox.row[] that were being sent; in order, see store/recovery.lua
+---@param parked {replies: integer, bulk: integer, timed: integer} numbers of the others
+function outbox_methods:recover(rows, parked)
+  self._backlog:begin(parked)
   for _, row in ipairs(rows) do
-    attach_handle(self, row)
-    local is_lost = row.state == "sending" and row.unknown ~= "resend"
-    if is_lost then
+    if row.unknown ~= "resend" then
+      self._known:attach(row)
       delivery.give_up_lost(self, row)
     else
-      queue(self, row)
+      push_from_store(self, row, "push")
     end
   end
 end
@@ -336,8 +338,7 @@ end
 ---Sends a failed message again, ahead of all others to its contact.
 ---@param row table as the store returns it; queued
 function outbox_methods:retry_first(row)
-  attach_handle(self, row)
-  self._lanes:push_front(row.lane, row)
+  push_from_store(self, row, "push_front")
 end
 
 ---Drops a waiting message.

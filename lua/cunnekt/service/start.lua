@@ -19,9 +19,13 @@ local function read_unfinished(service)
   if not records then
     return nil, err
   end
-  local rows
-  rows, err = recovery.messages(service.store)
+  local rows, parked
+  rows, err = recovery.park(service.store)
   if not rows then
+    return nil, err
+  end
+  parked, err = recovery.count_parked(service.store)
+  if not parked then
     return nil, err
   end
   local is_loaded
@@ -29,10 +33,11 @@ local function read_unfinished(service)
   if not is_loaded then
     return nil, err
   end
-  if #records + #rows > 0 then
-    log.info("recovering %d events and %d messages", #records, #rows)
+  local messages = #rows + parked.replies + parked.bulk + parked.timed
+  if #records + messages > 0 then
+    log.info("recovering %d events and %d messages", #records, messages)
   end
-  return { records = records, rows = rows }
+  return { records = records, rows = rows, parked = parked, messages = messages }
 end
 
 -- Calls the functions of bot:on_restart in a turn, before any recovered work runs.
@@ -41,7 +46,7 @@ local function call_on_restart(service, rest)
   if #listeners == 0 then
     return
   end
-  local left = { events = #rest.records, messages = #rest.rows, dialogs = stored_dialogs.count(service.store) }
+  local left = { events = #rest.records, messages = rest.messages, dialogs = stored_dialogs.count(service.store) }
   if left.events + left.messages + left.dialogs == 0 then
     return
   end
@@ -98,7 +103,7 @@ function start.run(service)
   end
   -- The loop has not run, so nothing new has arrived: older work is queued first.
   call_on_restart(service, rest)
-  service.outbox:recover(rest.rows)
+  service.outbox:recover(rest.rows, rest.parked)
   service.inbox:enqueue(rest.records)
   service.dialogs:start()
   service.schedule:start()

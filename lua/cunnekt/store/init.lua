@@ -308,7 +308,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store
 function store_methods:mark_sending(row)
-  return self:call("mark_sending", { messages = { { id = row.id, attempts = row.attempts } } })
+  return self:call("mark_sending", { messages = { { id = row.id, attempts = row.attempts, is_parked = row.is_parked } } })
 end
 
 ---Stores what became of messages.

@@ -113,8 +113,8 @@ function records.message(row)
     follows = row.after,
     fallback = row.fallback and json.encode(row.fallback) or nil,
   }
-  if row.is_bulk or row.due or row.expires or row.hours then
-    message.is_bulk, message.due, message.expires = row.is_bulk, row.due, row.expires
+  if row.is_parked or row.is_bulk or row.expires or row.hours then
+    message.is_parked, message.is_bulk, message.due, message.expires = row.is_parked, row.is_bulk, row.due, row.expires
     message.hours = row.hours and json.encode(row.hours) or nil
   end
   return message

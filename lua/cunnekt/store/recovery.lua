@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What an earlier process left: events, messages and jobs, read at a start, page by page. Ids do not order, so the events and
--- the messages of each conversation are put into the order of their sequence numbers here.
+-- What an earlier process left: events, messages and jobs, read at a start, page by page; and queued messages, of which memory
+-- holds some. Ids do not order, so the events and the messages of each conversation are put into the order of their sequence
+-- numbers here.
 
 local records = require "cunnekt.store.records"
 
@@ -40,10 +41,13 @@ local function sort(list)
 end
 
 -- All rows of a question that is asked in pages.
-local function walk(store, what, limit, key, first, shape)
+local function walk(store, what, limit, key, first, shape, parameters)
   local list, after = {}, first
+  parameters = parameters or {}
+  parameters.limit = limit
   repeat
-    local rows, err = store:query(what, { after = after, limit = limit })
+    parameters.after = after
+    local rows, err = store:query(what, parameters)
     if not rows then
       return nil, err
     end
@@ -71,8 +75,56 @@ end
 ---@return cunnekt.outbox.row[]? rows
 ---@return cunnekt.error? err kind store
 function recovery.messages(store)
-  local list, err = walk(store, "outgoing", some, "id", 0, records.outgoing)
+  local list, err = walk(store, "outgoing", some, "id", 0, records.outgoing, { parked = 1 })
   return list and sort(list), err
+end
+
+---The messages that were being sent, in the order of the script's calls. The others that were in memory are parked. Waits.
+---@param store cunnekt.open_store
+---@return cunnekt.outbox.row[]? rows
+---@return cunnekt.error? err kind store
+function recovery.park(store)
+  local list, err = walk(store, "outgoing", some, "id", 0, records.outgoing, { parked = 0 })
+  if not list then
+    return nil, err
+  end
+  local sending, queued = {}, {}
+  for _, row in ipairs(list) do
+    if row.state == "sending" then
+      sending[#sending + 1] = row
+    else
+      queued[#queued + 1] = row.id
+    end
+  end
+  local parked
+  parked, err = store:repair("park_message", { ids = queued })
+  return parked and sort(sending), err
+end
+
+---The numbers of parked messages: that are queued, and in no memory. Waits.
+---@param store cunnekt.open_store
+---@return {replies: integer, bulk: integer, timed: integer}? counts `timed`: of both kinds, that have a time before which they are not sent
+---@return cunnekt.error? err kind store
+function recovery.count_parked(store)
+  local rows, err = store:query "count_parked"
+  return rows and rows[1], err
+end
+
+---Some parked messages. Waits.
+---@param store cunnekt.open_store
+---@param what "parked_messages"|"due_messages"|"parked_of" the question
+---@param parameters table<string, any>
+---@return cunnekt.outbox.row[]? rows
+---@return cunnekt.error? err kind store
+function recovery.page(store, what, parameters)
+  local rows, err = store:query(what, parameters)
+  if not rows then
+    return nil, err
+  end
+  for i, row in ipairs(rows) do
+    rows[i] = records.outgoing(row)
+  end
+  return rows
 end
 
 ---All named jobs. Waits.

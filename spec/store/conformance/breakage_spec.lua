@@ -92,7 +92,7 @@ seam_rig.describe("the checks of this suite", function(open, backend)
       return seam:message()
     end) }
     for life = 1, 5 do
-      for i, row in ipairs(seam:query("outgoing", { after = 0, limit = 100 })) do
+      for i, row in ipairs(seam:query("outgoing", { parked = 1, after = 0, limit = 100 })) do
         if row.state == 0 then
           seam:mark_sending { messages = { { id = row.id, attempts = 1 } }, now = now }
           sent[row.id] = (sent[row.id] or 0) + 1

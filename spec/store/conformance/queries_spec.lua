@@ -16,7 +16,21 @@ local questions = {
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
   event_body = { { id = "event" }, "body" },
   pending = { { after = 0, limit = 10 }, "id contact attempts seq" },
-  outgoing = { { after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
+  outgoing = { { parked = 1, after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
+  parked_messages = {
+    { is_bulk = 0, seq = -1, id = 0, limit = 10 },
+    "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk expires hours",
+  },
+  due_messages = {
+    { is_bulk = 0, now = now + 1, due = 0, seq = -1, id = 0, limit = 10 },
+    "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours",
+  },
+  parked_of = {
+    { contact = "1:2", is_bulk = 0, now = now + 1, limit = 10 },
+    "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours",
+  },
+  next_due = { { now = 0 }, "due" },
+  count_parked = { {}, "replies bulk timed" },
   queued_message = { { id = "queued" }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
   message = { { id = "accepted" }, "id contact rank message_id track" },
   accepted_message = { { message_id = "wamid.1" }, "id contact rank message_id track" },
@@ -61,8 +75,9 @@ local questions = {
 local function fill(seam)
   local event, dead = seam:accepted { key = "k", inbound_at = now }, seam:accepted()
   seam:bury { events = { dead.id }, error = "x", attempts = 5, now = now }
-  local message = { track = "t", follows = "delivered", fallback = "f", due = now + 1, expires = now + 9, hours = "{}" }
+  local message = { track = "t", follows = "delivered", fallback = "f", due = now + 1, expires = now + 9, hours = "{}", is_parked = true }
   local queued, unknown = seam:sent(message), seam:sent(message, { state = "unknown", error = "x", attempts = 1 })
+  seam:sent { track = "t", follows = "delivered", fallback = "f", expires = now + 9, hours = "{}", is_parked = true } -- at any time
   local accepted = seam:accepted_message("wamid.1", message, { rank = 9, reason = "gone" })
   local dialog = seam:waiting {
     to = "2", args = "[1]", after = 2, waiting = '{"due":1}', due = now, sent = 7, digest = "d", source = "s",
@@ -197,7 +212,7 @@ seam_rig.describe("a question", function(open)
       end) }
       local seen, after = 0, 0
       repeat
-        local rows = seam:query("outgoing", { after = after, limit = 1000 })
+        local rows = seam:query("outgoing", { parked = 1, after = after, limit = 1000 })
         for _, row in ipairs(rows) do
           assert.is_true(row.id > after and row.state <= 1)
           seen, after = seen + 1, row.id
@@ -256,11 +271,11 @@ seam_rig.describe("a question", function(open)
     it("counts everything", function()
       fill(seam)
       assert.are.same({
-        events = 1, dead = 1, seen = 1, conversations = 1, values = 1, messages = 2, accepted = 1, dialogs = 2, steps = 2, kept = 1,
+        events = 1, dead = 1, seen = 1, conversations = 1, values = 1, messages = 3, accepted = 1, dialogs = 2, steps = 2, kept = 1,
         scripts = 1, jobs = 1,
       }, seam:counts())
       assert.are.same({ { dead = 1, unknown = 1, rejected = 0, failed = 0 } }, seam:query "count_dead_letters")
-      assert.are.same({ { pending = 1, queued = 1 } }, seam:query "count_waiting")
+      assert.are.same({ { pending = 1, queued = 2 } }, seam:query "count_waiting")
       assert.are.same({ { count = 2 } }, seam:query "count_dialogs")
     end)
 

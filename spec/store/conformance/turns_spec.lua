@@ -193,7 +193,7 @@ seam_rig.describe("committing a turn", function(open, backend)
           id = other.id, contact = "1:2", payload = '{"text":"hi"}', state = 1, unknown = "hold", attempts = 0, changed_at = now,
           seq = other.seq, is_bulk = 0,
         },
-      }, seam:query("outgoing", { after = 0, limit = 10 }))
+      }, seam:query("outgoing", { parked = 1, after = 0, limit = 10 }))
     end)
 
     it("in an order that grows from turn to turn, whatever order the ids have", function()
@@ -285,7 +285,7 @@ seam_rig.describe("committing a turn", function(open, backend)
       counts.seen = nil
       return {
         counts, seam:conversation "1:2", seam:conversation "1:3", seam:value "a", seam:value "old", pending(),
-        seam:query("outgoing", { after = 0, limit = 10 }), seam:query("jobs", { after = "", limit = 10 }),
+        seam:query("outgoing", { parked = 1, after = 0, limit = 10 }), seam:query("jobs", { after = "", limit = 10 }),
         seam:query("dialogs_of", { contact = "1:2" }),
       }
     end

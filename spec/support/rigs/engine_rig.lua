@@ -85,10 +85,13 @@ end
 
 ---Waits until no turn is open and no message is being sent, and everything is written.
 function rig_methods:settle()
-  self:step_until(function()
+  local function is_quiet()
     return self.turns:count() == 0 and self.outbox:active() == 0
-  end, "quiet")
-  self.store:value "anything" -- the store works in order
+  end
+  repeat
+    self:step_until(is_quiet, "quiet")
+    self.store:value "anything" -- the store works in order, and messages that it was asked for are there
+  until is_quiet()
 end
 
 ---Runs `fn` as a turn, and waits for its end.

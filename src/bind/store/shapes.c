@@ -146,13 +146,13 @@ SHAPE(job, "a job", cnk_job_change, job_fields, true);
 static const char *const message_states[] = {"accepted", "queued", "sending", "unknown",
                                              "rejected", "failed", "expired", NULL};
 static struct cnk_field message_fields[] = {
-    NEEDED(cnk_message, INTEGER, id),   NEEDED(cnk_message, TEXT, contact),
-    NEEDED(cnk_message, TEXT, payload), WORD(cnk_message, state, message_states, CNK_MESSAGE_ACCEPTED),
-    NEEDED(cnk_message, TEXT, unknown), IN(cnk_message, TEXT, track),
-    IN(cnk_message, TEXT, follows),     IN(cnk_message, TEXT, fallback),
-    IN(cnk_message, BOOLEAN, is_bulk),  IN(cnk_message, REAL, due),
-    IN(cnk_message, REAL, expires),     IN(cnk_message, TEXT, hours),
-    OUT(cnk_message, INTEGER, seq),
+    NEEDED(cnk_message, INTEGER, id),    NEEDED(cnk_message, TEXT, contact),
+    NEEDED(cnk_message, TEXT, payload),  WORD(cnk_message, state, message_states, CNK_MESSAGE_ACCEPTED),
+    NEEDED(cnk_message, TEXT, unknown),  IN(cnk_message, TEXT, track),
+    IN(cnk_message, TEXT, follows),      IN(cnk_message, TEXT, fallback),
+    IN(cnk_message, BOOLEAN, is_bulk),   IN(cnk_message, REAL, due),
+    IN(cnk_message, REAL, expires),      IN(cnk_message, TEXT, hours),
+    IN(cnk_message, BOOLEAN, is_parked), OUT(cnk_message, INTEGER, seq),
 };
 SHAPE(message, "a message", cnk_message, message_fields, true);
 
@@ -183,6 +183,7 @@ SHAPE(fire, "fire", cnk_fire, fire_fields, true);
 static struct cnk_field mark_fields[] = {
     NEEDED(cnk_mark, INTEGER, id),
     IN(cnk_mark, INTEGER, attempts),
+    IN(cnk_mark, BOOLEAN, is_parked),
 };
 SHAPE(mark, "a mark", cnk_mark, mark_fields, false);
 
@@ -193,12 +194,13 @@ static struct cnk_field mark_sending_fields[] = {
 SHAPE(mark_sending, "mark_sending", cnk_mark_sending, mark_sending_fields, false);
 
 static struct cnk_field outcome_fields[] = {
-    NEEDED(cnk_outcome, INTEGER, id),  WORD(cnk_outcome, state, message_states, CNK_MESSAGE_ACCEPTED),
-    IN(cnk_outcome, TEXT, payload),    IN(cnk_outcome, INTEGER, attempts),
-    IN(cnk_outcome, TEXT, error),      IN(cnk_outcome, REAL, at),
-    IN(cnk_outcome, TEXT, message_id), IN(cnk_outcome, TEXT, contact),
-    IN(cnk_outcome, TEXT, track),      IN(cnk_outcome, INTEGER, rank),
-    IN(cnk_outcome, TEXT, reason),     LIST(cnk_outcome, events, event),
+    NEEDED(cnk_outcome, INTEGER, id), WORD(cnk_outcome, state, message_states, CNK_MESSAGE_ACCEPTED),
+    IN(cnk_outcome, TEXT, payload),   IN(cnk_outcome, INTEGER, attempts),
+    IN(cnk_outcome, TEXT, error),     IN(cnk_outcome, REAL, at),
+    IN(cnk_outcome, REAL, due),       IN(cnk_outcome, TEXT, message_id),
+    IN(cnk_outcome, TEXT, contact),   IN(cnk_outcome, TEXT, track),
+    IN(cnk_outcome, INTEGER, rank),   IN(cnk_outcome, TEXT, reason),
+    LIST(cnk_outcome, events, event),
 };
 SHAPE(outcome, "an outcome", cnk_outcome, outcome_fields, true);
 

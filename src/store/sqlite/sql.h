@@ -64,6 +64,8 @@ int cnk_sql_find(const char *file, const char *name);
   X(put_outbox)                                                                                                        \
   X(put_times)                                                                                                         \
   X(change_outbox)                                                                                                     \
+  X(unpark)                                                                                                            \
+  X(change_due)                                                                                                        \
   X(change_payload)                                                                                                    \
   X(accept_outbox)                                                                                                     \
   X(delete_accepted)                                                                                                   \

@@ -23,10 +23,42 @@ SELECT body FROM event WHERE id = :id;
 SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT :limit;
 
 -- name: outgoing
--- Messages that are queued or being sent; in order as events are.
+-- Messages that are queued or being sent, without parked ones (`parked` is 0) or with them (1); in order as events are.
 SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
   FROM outbox
-  WHERE id > :after AND state BETWEEN 0 AND 1 ORDER BY id LIMIT :limit;
+  WHERE id > :after AND state BETWEEN 0 AND 1 AND parked <= :parked ORDER BY id LIMIT :limit;
+
+-- name: parked_messages
+-- Parked messages of a class that have no time, in the order of their commits.
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+  FROM outbox
+  WHERE parked = 1 AND is_bulk = :is_bulk AND due IS NULL AND (seq, id) > (:seq, :id)
+  ORDER BY seq, id LIMIT :limit;
+
+-- name: due_messages
+-- Those whose time has come, in the order of their times.
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+  FROM outbox
+  WHERE parked = 1 AND is_bulk = :is_bulk AND due <= :now AND (due, seq, id) > (:due, :seq, :id)
+  ORDER BY due, seq, id LIMIT :limit;
+
+-- name: parked_of
+-- The first ones of a contact, of both kinds.
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+  FROM outbox
+  WHERE parked = 1 AND contact = :contact AND is_bulk = :is_bulk AND (due IS NULL OR due <= :now)
+  ORDER BY seq, id LIMIT :limit;
+
+-- name: next_due
+SELECT min(due) AS due FROM (
+  SELECT min(due) AS due FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due > :now UNION ALL
+  SELECT min(due) AS due FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due > :now);
+
+-- name: count_parked
+SELECT (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due IS NULL) AS replies,
+  (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due IS NULL) AS bulk,
+  (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due IS NOT NULL)
+    + (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due IS NOT NULL) AS timed;
 
 -- name: queued_message
 SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours

@@ -22,6 +22,10 @@ DELETE FROM sent WHERE outbox = :id AND rank = 9 AND EXISTS (SELECT 1 FROM outbo
 UPDATE outbox SET state = 0, attempts = 0, error = NULL, due = NULL, expires = NULL, changed_at = :now
   WHERE id = :id AND state > 1;
 
+-- name: park_message
+-- Of a process that is gone: it is in nobody's memory.
+UPDATE outbox SET parked = 1 WHERE id = :id AND state = 0;
+
 -- name: drop_message
 -- Deletes a message that is not being sent, or was reported as failed.
 DELETE FROM outbox WHERE id = :id AND state <> 1

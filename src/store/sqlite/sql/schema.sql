@@ -166,3 +166,11 @@ ALTER TABLE outbox ADD COLUMN is_bulk INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN due REAL;
 ALTER TABLE outbox ADD COLUMN expires REAL;
 ALTER TABLE outbox ADD COLUMN hours BLOB;
+
+-- name: version_6
+-- Memory holds some of what waits to be sent. The rest is parked: asked for in the order of commits, or of the times before which
+-- it is not sent, or of one conversation. It is queued, and what is never parked is in no index.
+ALTER TABLE outbox ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET parked = 1 WHERE state = 0;
+CREATE INDEX outbox_parked ON outbox (is_bulk, due, seq) WHERE parked = 1;
+CREATE INDEX outbox_lane ON outbox (contact, is_bulk, seq) WHERE parked = 1;

@@ -133,11 +133,18 @@ INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallba
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_times
--- Of a message that has any; most have none.
-UPDATE outbox SET is_bulk = ?, due = ?, expires = ?, hours = ? WHERE id = ?;
+-- Of a message that has any, or is parked; most are not.
+UPDATE outbox SET is_bulk = ?, due = ?, expires = ?, hours = ?, parked = ? WHERE id = ?;
 
 -- name: change_outbox
 UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = ? AND state >= 0;
+
+-- name: unpark
+UPDATE outbox SET parked = 0 WHERE id = ? AND parked = 1;
+
+-- name: change_due
+-- Until then it is parked.
+UPDATE outbox SET due = ?, parked = 1 WHERE id = ?;
 
 -- name: change_payload
 UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?;

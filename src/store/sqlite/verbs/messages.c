@@ -9,8 +9,11 @@ void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *reque
   const struct cnk_text none = {0};
   for (size_t i = 0; i < request->messages.count; i++) {
     const struct cnk_mark *mark = &request->messages.items[i];
-    cnk_work_run(work, CNK_SQL_change_outbox, "iitri", (int64_t)CNK_MESSAGE_SENDING, mark->attempts, none, request->now,
-                 mark->id);
+    if (!cnk_work_run(work, CNK_SQL_change_outbox, "iitri", (int64_t)CNK_MESSAGE_SENDING, mark->attempts, none,
+                      request->now, mark->id))
+      cnk_work_conflict(work, "the message was dropped");
+    if (mark->is_parked)
+      cnk_work_run(work, CNK_SQL_unpark, "i", mark->id);
   }
 }
 
@@ -38,6 +41,10 @@ void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
         cnk_work_run(work, CNK_SQL_change_payload, "ti", outcome->payload, outcome->id);
       cnk_work_run(work, CNK_SQL_change_outbox, "iitri", outcome->state, outcome->attempts, outcome->error, at,
                    outcome->id);
+      if (outcome->state != CNK_MESSAGE_QUEUED)
+        cnk_work_run(work, CNK_SQL_unpark, "i", outcome->id);
+      else if (!isnan(outcome->due))
+        cnk_work_run(work, CNK_SQL_change_due, "ri", outcome->due, outcome->id);
     }
     for (size_t k = 0; k < outcome->events.count; k++)
       cnk_work_put_event(work, &outcome->events.items[k], request->now);

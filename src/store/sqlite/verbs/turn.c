@@ -175,9 +175,10 @@ static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
     cnk_work_run(work, CNK_SQL_put_outbox, "ittittttri", message->id, message->contact, message->payload,
                  message->state, message->unknown, message->track, message->follows, message->fallback, turn->now,
                  message->seq);
-    if (message->is_bulk || !isnan(message->due) || !isnan(message->expires) || message->hours.data)
-      cnk_work_run(work, CNK_SQL_put_times, "irrti", (int64_t)message->is_bulk, message->due, message->expires,
-                   message->hours, message->id);
+    if (message->is_parked || message->is_bulk || !isnan(message->due) || !isnan(message->expires) ||
+        message->hours.data)
+      cnk_work_run(work, CNK_SQL_put_times, "irrtii", (int64_t)message->is_bulk, message->due, message->expires,
+                   message->hours, (int64_t)message->is_parked, message->id);
   }
 }
 
