@@ -52,12 +52,34 @@ describe("cunnekt outbox", function()
     for _ = 1, 2 do
       local result = kept:run("outbox", "list")
       assert.equal(0, result.code, result.err)
-      assert.matches("^ID +STATE +CONTACT +TYPE +TRIES +AGE +ERROR OR ID\n", result.out)
-      assert.matches("\n%d+ +rejected +9199…99 +text +1 +%d+s +rejected: [^\n]+%(code 100%)\n", result.out)
-      assert.matches("\n%d+ +unknown +9199…99 +text +1 +%d+s +unknown_outcome: ", result.out)
+      assert.matches("^ID +STATE +CONTACT +TYPE +EVENT +TRIES +AGE +NEXT TRY +ERROR OR ID\n", result.out)
+      assert.matches("\n%d+ +rejected +9199…99 +text +%d+ +1 +%d+s +%- +rejected: [^\n]+%(code 100%)\n", result.out)
+      assert.matches("\n%d+ +unknown +9199…99 +text +%d+ +1 +%d+s +%- +unknown_outcome: ", result.out)
       assert.not_matches("read", result.out)
       kept:stop()
     end
+  end)
+
+  it("says when a message that failed is tried again, for which event, and when one with a time is due", function()
+    kept:start(function(bot)
+      bot:on("text", function(msg)
+        msg:reply_text("now", { expires = 3600 })
+        msg:reply_text("later", { not_before = os.time() + 7300 })
+      end)
+    end)
+    kept:fault { kind = "status", count = 1, status = 429, code = 130429, retry_after = 3000 }
+    kept:say "hello"
+    kept:wait_for_messages("queued", 2)
+    local waiting = list("--state", "queued")
+    local event = waiting[1].event
+    assert.equal(1, waiting[1].attempts)
+    assert.is_true(event > 0 and event == waiting[2].event)
+    local out = kept:run("outbox", "list").out
+    assert.matches(("\n%%d+ +queued +9199…99 +text +%d +1 +%%d+s +in %%d+m +rate_limited: "):format(event), out)
+    assert.matches(("\n%%d+ +queued +9199…99 +text +%d +0 +%%d+s +in 2h +%%-\n"):format(event), out)
+    local shown = kept:run("outbox", "show", tostring(waiting[1].id)).out
+    assert.matches(("\nevent: +%d\n"):format(event), shown)
+    assert.matches("\nnext try: +%d%d%d%d%-%d%d%-%d%d ", shown)
   end)
 
   it("filters by state, contact and age", function()

@@ -220,7 +220,8 @@ struct cnk_outcome {
   int64_t attempts;        /* this and what follows: of one that stays in the outbox */
   struct cnk_text error;
   double at;                           /* when it was last sent or changed; NAN: now */
-  double due;                          /* parked until then; NAN: as it was */
+  double due;                          /* of a queued one: not before; NAN: when its turn comes */
+  bool is_parked;                      /* the caller's memory does not hold it */
   struct cnk_text message_id, contact; /* of one that was accepted, as is what follows */
   struct cnk_text track;
   int64_t rank;

@@ -39,7 +39,9 @@ DESCRIPTION
 
        list shows the first five states, which may need attention; --state shows
        others, and --state all shows all. Accepted messages are kept for 8 days,
-       and the newest are shown first.
+       and the newest are shown first. EVENT is the event whose handler sent the
+       message, NEXT TRY when a queued one is tried again, or due; without both
+       it waits for its turn.
 
        show prints one message, by its number or the provider's id; with
        --reveal its content too, which is kept until the message is delivered.
@@ -108,11 +110,11 @@ local function print_list(result)
   local rows = {}
   for i, message in ipairs(result.messages) do
     rows[i] = {
-      message.id, message.state, message.contact, message.type, message.attempts, format.age(message.changed_at),
-      message.error or message.message_id,
+      message.id, message.state, message.contact, message.type, message.event, message.attempts, format.age(message.changed_at),
+      format.wait(message.next_try), message.error or message.message_id,
     }
   end
-  store_command.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "TRIES", "AGE", "ERROR OR ID" }, rows)
+  store_command.print_columns({ "ID", "STATE", "CONTACT", "TYPE", "EVENT", "TRIES", "AGE", "NEXT TRY", "ERROR OR ID" }, rows)
   if result.has_more then
     print "There are more; --limit N shows more of them."
   end
@@ -138,7 +140,9 @@ local function show(parsed)
       { "state", message.state },
       { "contact", message.contact },
       { "type", message.type },
+      { "event", message.event },
       { "tries", message.attempts },
+      { "next try", message.next_try and format.local_time(message.next_try) },
       { "changed", message.changed_at and format.local_time(message.changed_at) },
       { "id", message.message_id },
       { "error", message.error },

@@ -102,7 +102,7 @@ local function settle_failure(self, row, err, done)
   local pause = pause_seconds(row, err)
   warn_of(self, row, err, pause)
   self._handles.requeue(row.handle, err)
-  wait_again(self, row, records.outcome(row, "queued", err), pause, done)
+  wait_again(self, row, records.outcome(row, "queued", err, clock.now() + pause), pause, done)
 end
 
 ---Gives back the permit of a row that is not written now.
@@ -240,8 +240,8 @@ local function is_time(self, row, done)
     return true
   end
   delivery.return_permit(self, row)
-  local outcome = records.outcome(row, "queued")
-  outcome.due = at
+  local outcome = records.outcome(row, "queued", nil, at)
+  outcome.is_parked = true
   self._store:settle({ outcome }, function()
     self:wait_until(at)
     done()

@@ -142,7 +142,8 @@ end
 ---Buffers a message.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
-  local sends = self:buffer "sends"
+  local sends, record = self:buffer "sends", self.record
+  row.event = record and record.id
   sends[#sends + 1] = row
 end
 

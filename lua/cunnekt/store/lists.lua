@@ -144,7 +144,7 @@ end
 ---@param store cunnekt.open_store
 ---@param wanted string[] queued sending unknown rejected failed accepted sent delivered read played
 ---@param filter cunnekt.store.filter
----@return table[]? messages id, contact, state, attempts, changed_at, error, payload, track, unknown; message_id
+---@return table[]? messages id, contact, state, attempts, changed_at, error, payload, track, unknown, event, next_try; message_id
 ---@return cunnekt.error? err kind store
 function lists.messages(store, wanted, filter)
   local list, limit = {}, filter.limit or math.huge

@@ -128,6 +128,7 @@ function records.outgoing(row)
     id = row.id,
     seq = row.seq,
     contact = row.contact,
+    event = row.event,
     payload = json.decode(row.payload),
     state = state_names[row.state],
     unknown = row.unknown,
@@ -147,10 +148,11 @@ end
 ---@param row cunnekt.outbox.row
 ---@param state "queued"|"sending"|"rejected"|"failed"|"unknown"|"expired"
 ---@param err cunnekt.error?
+---@param due number? of one that is queued: when it is tried again
 ---@return table outcome struct cnk_outcome
-function records.outcome(row, state, err)
+function records.outcome(row, state, err, due)
   -- After a crash the time of the send is kept, because a status is compared with it.
-  return { id = row.id, state = state, attempts = row.attempts, error = err and tostring(err), at = row.lost_at }
+  return { id = row.id, state = state, attempts = row.attempts, error = err and tostring(err), at = row.lost_at, due = due }
 end
 
 ---An accepted message.
@@ -186,7 +188,7 @@ end
 
 ---A message as operators see it.
 ---@param row table
----@return table message id, contact, state, attempts, changed_at, error, payload, track, unknown; message_id of an accepted one
+---@return table message id, contact, state, attempts, changed_at, error, payload, track, unknown, event; next_try of a queued one, message_id of an accepted one
 function records.listed_message(row)
   return {
     id = row.id,
@@ -199,6 +201,8 @@ function records.listed_message(row)
     message_id = row.message_id,
     track = decoded(row.track),
     unknown = row.unknown,
+    event = row.event,
+    next_try = row.next_try,
   }
 end
 

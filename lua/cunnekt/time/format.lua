@@ -24,20 +24,28 @@ function format.read_age(text)
   return tonumber(number) * (suffixes[suffix] or 1)
 end
 
----How long ago a time is, in the largest unit of which it is at least two: "90s", "15m", "3d".
----@param at number? seconds since 1970
----@return string "-" without a time
-function format.age(at)
-  if not at then
-    return "-"
-  end
-  local seconds = math.max(0, clock.now() - at)
+local function span(seconds)
   for _, suffix in ipairs { "d", "h", "m" } do
     if seconds >= 2 * suffixes[suffix] then
       return ("%d%s"):format(seconds // suffixes[suffix], suffix)
     end
   end
   return ("%ds"):format(seconds // 1)
+end
+
+---How long ago a time is, in the largest unit of which it is at least two: "90s", "15m", "3d".
+---@param at number? seconds since 1970
+---@return string "-" without a time
+function format.age(at)
+  return at and span(math.max(0, clock.now() - at)) or "-"
+end
+
+---How long until a time: "in 90s", or "now" when it has come.
+---@param at number? seconds since 1970
+---@return string "-" without a time
+function format.wait(at)
+  local seconds = at and at - clock.now()
+  return not seconds and "-" or seconds > 0 and "in " .. span(seconds) or "now"
 end
 
 -- ---- times ---------------------------------------------------------------------------------------------------------

@@ -146,6 +146,30 @@ seam_rig.describe("a message", function(open, backend)
       assert.are.same({ nil, now, 2 }, { row.error, row.changed_at, row.attempts })
     end)
 
+    it("says when it is tried again, until it is sent, or has no such time", function()
+      local function next_try(message, outcome)
+        outcome.id, outcome.state, outcome.attempts = message.id, outcome.state or "queued", 1
+        settle(outcome)
+        return details(message).next_try
+      end
+      local message = seam:sent()
+      assert.equal(now + 30, next_try(message, { due = now + 30 }))
+      assert.is_nil(next_try(message, {}))
+      assert.equal(now + 30, next_try(message, { due = now + 30 }))
+      seam:mark_sending { messages = { { id = message.id, attempts = 2 } }, now = now }
+      assert.is_nil(details(message).next_try)
+      assert.equal(now + 90, next_try(message, { due = now + 90, is_parked = true }))
+    end)
+
+    it("names the event whose turn sent it, if it was one", function()
+      local event = seam:accepted()
+      local of_event, of_none = seam:message(), seam:message()
+      seam:turn { event = event.id, messages = { of_event } }
+      seam:turn { messages = { of_none } }
+      assert.equal(event.id, details(of_event).event)
+      assert.is_nil(details(of_none).event)
+    end)
+
     it("may get another payload in the place of its own and of its fallback", function()
       local message = seam:sent { fallback = '{"templateid":"t"}' }
       settle { id = message.id, state = "queued", attempts = 1, payload = '{"templateid":"t\0"}' }

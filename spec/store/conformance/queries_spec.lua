@@ -52,7 +52,7 @@ local questions = {
   dead_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id contact attempts accepted_at failed_at error body" },
   event = { { id = "dead" }, "id contact attempts accepted_at failed_at error body" },
   outbox_messages = {
-    { at = 0, states = -1, before = now + 1, after = 0 }, "next id contact state attempts changed_at error payload track unknown",
+    { at = 0, states = -1, before = now + 1, after = 0 }, "next id contact state attempts changed_at error payload track unknown next_try",
   },
   accepted_messages = {
     { at = math.mininteger, ranks = -1, before = now + 1, after = 0 },

@@ -79,7 +79,7 @@ seam_rig.describe("a parked message", function(open)
     local ids = queued { {} }
     local in_memory = seam:sent()
     local function wait_until_later(id)
-      seam:settle { outcomes = { { id = id, state = "queued", attempts = 0, due = now + 60 } }, now = now }
+      seam:settle { outcomes = { { id = id, state = "queued", attempts = 0, due = now + 60, is_parked = true } }, now = now }
     end
     wait_until_later(ids[1])
     wait_until_later(in_memory.id)

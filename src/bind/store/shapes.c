@@ -194,13 +194,13 @@ static struct cnk_field mark_sending_fields[] = {
 SHAPE(mark_sending, "mark_sending", cnk_mark_sending, mark_sending_fields, false);
 
 static struct cnk_field outcome_fields[] = {
-    NEEDED(cnk_outcome, INTEGER, id), WORD(cnk_outcome, state, message_states, CNK_MESSAGE_ACCEPTED),
-    IN(cnk_outcome, TEXT, payload),   IN(cnk_outcome, INTEGER, attempts),
-    IN(cnk_outcome, TEXT, error),     IN(cnk_outcome, REAL, at),
-    IN(cnk_outcome, REAL, due),       IN(cnk_outcome, TEXT, message_id),
-    IN(cnk_outcome, TEXT, contact),   IN(cnk_outcome, TEXT, track),
-    IN(cnk_outcome, INTEGER, rank),   IN(cnk_outcome, TEXT, reason),
-    LIST(cnk_outcome, events, event),
+    NEEDED(cnk_outcome, INTEGER, id),  WORD(cnk_outcome, state, message_states, CNK_MESSAGE_ACCEPTED),
+    IN(cnk_outcome, TEXT, payload),    IN(cnk_outcome, INTEGER, attempts),
+    IN(cnk_outcome, TEXT, error),      IN(cnk_outcome, REAL, at),
+    IN(cnk_outcome, REAL, due),        IN(cnk_outcome, BOOLEAN, is_parked),
+    IN(cnk_outcome, TEXT, message_id), IN(cnk_outcome, TEXT, contact),
+    IN(cnk_outcome, TEXT, track),      IN(cnk_outcome, INTEGER, rank),
+    IN(cnk_outcome, TEXT, reason),     LIST(cnk_outcome, events, event),
 };
 SHAPE(outcome, "an outcome", cnk_outcome, outcome_fields, true);
 

@@ -28,7 +28,8 @@ SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHER
 -- name: outbox_messages
 -- `states`: a bit for each. What was accepted is in the next list.
 WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
-SELECT page.next, id, contact, state, attempts, changed_at, error, payload, track, unknown
+SELECT page.next, id, contact, state, attempts, changed_at, error, payload, track, unknown, event,
+    CASE WHEN state = 0 THEN due END AS next_try
   FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND (:states >> state) & 1
     AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
@@ -45,14 +46,15 @@ SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_
   ORDER BY hash;
 
 -- name: message_details
-SELECT id, contact, state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown
+SELECT id, contact, state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown, event,
+    CASE WHEN state = 0 THEN due END AS next_try
   FROM outbox WHERE id = :id AND state >= 0
 UNION ALL
-SELECT s.outbox, s.contact, NULL, rank, NULL, s.changed_at, s.error, payload, message_id, s.track, unknown
+SELECT s.outbox, s.contact, NULL, rank, NULL, s.changed_at, s.error, payload, message_id, s.track, unknown, event, NULL
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1 WHERE s.outbox = :id;
 
 -- name: accepted_message_details
-SELECT s.outbox AS id, s.contact, rank, s.changed_at, s.error, payload, message_id, s.track, unknown
+SELECT s.outbox AS id, s.contact, rank, s.changed_at, s.error, payload, message_id, s.track, unknown, event
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1
   WHERE hash = digest_half(:message_id) AND message_id = :message_id;
 

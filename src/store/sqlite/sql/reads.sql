@@ -24,27 +24,31 @@ SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT
 
 -- name: outgoing
 -- Messages that are queued or being sent, without parked ones (`parked` is 0) or with them (1); in order as events are.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+    event
   FROM outbox
   WHERE id > :after AND state BETWEEN 0 AND 1 AND parked <= :parked ORDER BY id LIMIT :limit;
 
 -- name: parked_messages
 -- Parked messages of a class that have no time, in the order of their commits.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+    event
   FROM outbox
   WHERE parked = 1 AND is_bulk = :is_bulk AND due IS NULL AND (seq, id) > (:seq, :id)
   ORDER BY seq, id LIMIT :limit;
 
 -- name: due_messages
 -- Those whose time has come, in the order of their times.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+    event
   FROM outbox
   WHERE parked = 1 AND is_bulk = :is_bulk AND due <= :now AND (due, seq, id) > (:due, :seq, :id)
   ORDER BY due, seq, id LIMIT :limit;
 
 -- name: parked_of
 -- The first ones of a contact, of both kinds.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+    event
   FROM outbox
   WHERE parked = 1 AND contact = :contact AND is_bulk = :is_bulk AND (due IS NULL OR due <= :now)
   ORDER BY seq, id LIMIT :limit;
@@ -61,7 +65,8 @@ SELECT (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due IS 
     + (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due IS NOT NULL) AS timed;
 
 -- name: queued_message
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours
+SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+    event
   FROM outbox
   WHERE id = :id AND state = 0;
 

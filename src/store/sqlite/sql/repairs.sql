@@ -23,8 +23,8 @@ UPDATE outbox SET state = 0, attempts = 0, error = NULL, due = NULL, expires = N
   WHERE id = :id AND state > 1;
 
 -- name: park_message
--- Of a process that is gone: it is in nobody's memory.
-UPDATE outbox SET parked = 1 WHERE id = :id AND state = 0;
+-- Of a process that is gone: it is in nobody's memory, and tried in its turn.
+UPDATE outbox SET parked = 1, due = NULL WHERE id = :id AND state = 0;
 
 -- name: drop_message
 -- Deletes a message that is not being sent, or was reported as failed.

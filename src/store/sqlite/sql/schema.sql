@@ -174,3 +174,5 @@ ALTER TABLE outbox ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
 UPDATE outbox SET parked = 1 WHERE state = 0;
 CREATE INDEX outbox_parked ON outbox (is_bulk, due, seq) WHERE parked = 1;
 CREATE INDEX outbox_lane ON outbox (contact, is_bulk, seq) WHERE parked = 1;
+-- For operators: whose turn it comes from. `due` of a message in memory is when it is tried again.
+ALTER TABLE outbox ADD COLUMN event INTEGER;

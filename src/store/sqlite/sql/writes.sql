@@ -129,8 +129,8 @@ DELETE FROM job WHERE name = ? AND version = ?;
 DELETE FROM job WHERE name = ?;
 
 -- name: put_outbox
-INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallback, changed_at, seq)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO outbox (id, contact, payload, state, unknown, track, follows, fallback, changed_at, seq, event)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_times
 -- Of a message that has any, or is parked; most are not.
@@ -143,8 +143,7 @@ UPDATE outbox SET state = ?, attempts = ?, error = ?, changed_at = ? WHERE id = 
 UPDATE outbox SET parked = 0 WHERE id = ? AND parked = 1;
 
 -- name: change_due
--- Until then it is parked.
-UPDATE outbox SET due = ?, parked = 1 WHERE id = ?;
+UPDATE outbox SET due = ?, parked = ? WHERE id = ?;
 
 -- name: change_payload
 UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?;

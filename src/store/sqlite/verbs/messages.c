@@ -43,8 +43,8 @@ void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
                    outcome->id);
       if (outcome->state != CNK_MESSAGE_QUEUED)
         cnk_work_run(work, CNK_SQL_unpark, "i", outcome->id);
-      else if (!isnan(outcome->due))
-        cnk_work_run(work, CNK_SQL_change_due, "ri", outcome->due, outcome->id);
+      else
+        cnk_work_run(work, CNK_SQL_change_due, "rii", outcome->due, (int64_t)outcome->is_parked, outcome->id);
     }
     for (size_t k = 0; k < outcome->events.count; k++)
       cnk_work_put_event(work, &outcome->events.items[k], request->now);

@@ -172,9 +172,9 @@ static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
   for (size_t i = 0; i < turn->messages.count; i++) {
     struct cnk_message *message = &turn->messages.items[i];
     message->seq = cnk_work_next(work);
-    cnk_work_run(work, CNK_SQL_put_outbox, "ittittttri", message->id, message->contact, message->payload,
+    cnk_work_run(work, CNK_SQL_put_outbox, "ittittttrio", message->id, message->contact, message->payload,
                  message->state, message->unknown, message->track, message->follows, message->fallback, turn->now,
-                 message->seq);
+                 message->seq, turn->event);
     if (message->is_parked || message->is_bulk || !isnan(message->due) || !isnan(message->expires) ||
         message->hours.data)
       cnk_work_run(work, CNK_SQL_put_times, "irrtii", (int64_t)message->is_bulk, message->due, message->expires,
