@@ -4,9 +4,11 @@
 local client = require "cunnekt.provider.client"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local fault_server = require "spec.support.fault_server"
 local json = require "cunnekt.base.json"
 local server = require "spec.support.server"
 local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
 
 local KEY = "s3cr3t"
 local ID = "wamid.HBgM+x/y="
@@ -326,6 +328,86 @@ describe("a failed download", function()
   end)
 end)
 
+-- A download that trickled went on for an hour, and its handler with it: bytes came, so that it was never thought to hang.
+describe("a download that takes too long", function()
+  local virtual, fault
+
+  before_each(function()
+    virtual = clock.virtual(1000):install()
+  end)
+
+  after_each(function()
+    virtual:uninstall()
+    if fault then
+      fault:close()
+      fault = nil
+    end
+  end)
+
+  -- Downloads from a fault server, with a second between two steps of the loop, into a file.
+  local function download_slowly(actions, client_opts, opts)
+    fault = fault_server.start(nil, table.unpack(actions))
+    client_opts.api_key, client_opts.base_url = KEY, fault.url
+    local c, got = client.new(client_opts), nil
+    opts.path = folder .. "/file"
+    local it = task.spawn(function()
+      got = table.pack(c:download(ID, opts))
+    end)
+    wire.step_until(function()
+      if not got then
+        virtual:advance(1)
+      end
+      return got
+    end)
+    task.join(it)
+    return got[1], got[2]
+  end
+
+  it("ends when it is slower than its least speed, says how far it got, and leaves nothing", function()
+    local err = assert_failed("timeout", download_slowly({ "trickle:9000" }, { retries = 0 }, { min_speed = 20 }))
+    assert.is_true(err.received > 0 and err.received < 9000)
+    assert.are.same({ 9000, true }, { err.total, err.retryable })
+    assert.matches("^the download has %d+ of 9000 bytes: GET http://127.0.0.1:%d+/getmediafile: slower than 20 bytes/s for 30 s, .*min_speed",
+      err.message)
+    assert.are.same({}, entries())
+  end)
+
+  it("may take as long as it wants where its bounds are wide", function()
+    local file = assert(download_slowly({ "trickle:200" }, {}, { min_speed = 0, timeout = math.huge }))
+    assert.are.equal(200, file.size)
+  end)
+
+  it("ends after its time, whatever takes it, and leaves nothing", function()
+    local c = client_of(answering(200, BYTES, "image/jpeg"))
+    local err = assert_failed("timeout", c:download(ID, {
+      path = folder .. "/file",
+      timeout = 600,
+      on_progress = function()
+        virtual:advance(400)
+      end,
+    }))
+    assert.are.equal(#BYTES, err.total)
+    assert.matches(("^the download has %%d+ of %d bytes: it took more than 600 s; try again later, or allow more with the option timeout$"):format(#BYTES),
+      err.message)
+    assert.are.same({}, entries())
+  end)
+
+  it("is not tried again when its time does not allow that", function()
+    local c = client_of(function()
+      return 503, "", { ["Retry-After"] = "5" }
+    end)
+    assert_failed("http", c:download(ID, { timeout = 4 }))
+    assert.are.equal(1, #http_server.requests)
+  end)
+
+  it("ends in time while it is opened, redirects included", function()
+    local _, err = download_slowly({ "stall" }, { timeout = 3600, retries = 5 }, { timeout = 20 })
+    assert_failed("timeout", nil, err)
+    assert.matches("^the download has 0 bytes: it took more than 20 s", err.message)
+    assert.is_true(clock.monotonic() < 60)
+  end)
+end)
+
 describe("a download that fails for now", function()
   it("is tried again, since fetching twice does no harm", function()
     local n = 0
@@ -364,6 +446,12 @@ describe("what the caller gives", function()
     assert.error_matches(function()
       c:download(ID, { path = "x", sink = print })
     end, "exclude each other")
+    assert.error_matches(function()
+      c:download(ID, { timeout = 0 })
+    end, "client:download: option 'timeout' must be more than 0")
+    assert.error_matches(function()
+      c:download(ID, { min_speed = -1 })
+    end, "client:download: option 'min_speed' must not be negative")
     assert.error_matches(function()
       c:download()
     end, "message_id must be a string")

@@ -113,13 +113,15 @@ static void finish(struct link *link)
 static void flush(struct link *link)
 {
   while (link->out.size > 0 && link->wake_at == 0) {
-    ssize_t sent = send(link->fd, link->out.data, link->drip_ms ? 1 : link->out.size, 0);
+    size_t size = !link->drip_ms ? link->out.size : link->at_once ? link->at_once : 1;
+    ssize_t sent = send(link->fd, link->out.data, size, 0);
     if (sent < 0) {
       if (errno != EAGAIN)
         end(link, false);
       return;
     }
     server->sent += sent;
+    link->at_once -= (size_t)sent < link->at_once ? (size_t)sent : link->at_once;
     bytes_drop(&link->out, (size_t)sent);
     if (link->drip_ms && link->out.size > 0)
       link->wake_at = now_ms() + link->drip_ms;
@@ -329,7 +331,7 @@ static void answer_by_action(struct link *link, size_t request_size)
     answer_status(link, rest);
   else if (is_named(link, "echo"))
     answer(link, 200, "", link->in.data, request_size);
-  else if (is_named(link, "body"))
+  else if (is_named(link, "body") || is_named(link, "trickle"))
     answer_body(link, (size_t)atol(rest));
   else if (is_named(link, "chunked"))
     answer_chunked(link, (size_t)atol(rest));
@@ -368,7 +370,8 @@ static void begin_answer(struct link *link, size_t request_size)
     if (is_named(link, "endless"))
       link->then = THEN_MORE;
     link->wake_at = is_named(link, "delay") ? now_ms() + atol(colon + 1) : 0;
-    link->drip_ms = is_named(link, "drip") ? atol(colon + 1) : 0;
+    link->drip_ms = is_named(link, "drip") ? atol(colon + 1) : is_named(link, "trickle");
+    link->at_once = is_named(link, "trickle") ? head_size(&link->out) : 0;
   }
 }
 

@@ -13,6 +13,7 @@
  *   status:CODE[:SECS]  another status, with Retry-After
  *   echo                200 whose body is the request, head and all
  *   body:BYTES          a body of that size            chunked:BYTES   the same in chunks, with a trailer
+ *   trickle:BYTES       a body of that size, a byte every millisecond
  *   endless             a body without end             head:BYTES      a head of that size
  *   redirect:URL        302; the rest of the action is the Location
  *   delay:MS            ok, later                      drip:MS         ok, a byte every MS

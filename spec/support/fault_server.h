@@ -31,9 +31,9 @@ struct link {
   struct bytes in, out, answer; /* answer: from the upstream, or waiting for its time */
   const char *action;           /* of the request being read or answered; NULL between two */
   enum then then;
-  long wake_at; /* milliseconds; 0: never */
-  long drip_ms; /* 0: write as fast as it goes */
-  size_t upstream_written;
+  long wake_at;                     /* milliseconds; 0: never */
+  long drip_ms;                     /* 0: write as fast as it goes */
+  size_t upstream_written, at_once; /* at_once: of `out`, before it drips */
   bool is_answering, is_closed, has_early;
 };
 

@@ -239,7 +239,8 @@ describe("on a virtual clock", function()
     assert.is_nil(one.got)
     virtual:advance(0.2)
     wire.step_until(function() return one.got end)
-    assert.are.same({ nil, "timeout", "timed out after 30000 ms with 0 bytes of the answer", true }, one.got)
+    assert.are.same({ nil, "timeout", "timed out after 30000 ms with 0 bytes of the answer; " ..
+      "try again later, or allow more with the option timeout", true }, one.got)
   end)
 
   it("an answered request is not timed out later", function()

@@ -191,6 +191,7 @@ static void get_options(lua_State *L, struct cnk_http_options *options, struct c
   options->timeout_ms = (long)get_number(L, "timeout_ms", 30000, INT_MAX);
   options->connect_timeout_ms = (long)get_number(L, "connect_timeout_ms", 10000, INT_MAX);
   options->max_bytes = (size_t)get_number(L, "max_bytes", 16 << 20, PTRDIFF_MAX);
+  options->min_speed = (size_t)get_number(L, "min_speed", 0, INT_MAX);
   options->max_redirects = (int)get_number(L, "max_redirects", 0, 100);
   options->is_stream = cnk_bind_opt_boolean(L, 1, "stream");
 }

@@ -3,7 +3,6 @@
 -- luacheck: ignore 212 241 431
 -- The C module `cunnekt.core` as an editor sees it: names, shapes, units and failures. Never loaded; src/bind/ holds the
 -- code. Internal: scripts use `require "cunnekt"`. spec/project/stubs_spec.lua holds this file and the C code to each other.
---
 -- Calls take a callback and give at once. Callbacks run in core.step() alone, one after the other, on the main thread of
 -- the state; an error in one goes to core.on_error. Shared words: "or nil, message" is a failure of the system.
 
@@ -153,6 +152,7 @@ function wall_clock:certain() end
 ---@field timeout_ms? integer of the whole request; 30,000 by default; 0: none
 ---@field connect_timeout_ms? integer 10,000 by default
 ---@field max_bytes? integer of the body; 16 MiB by default
+---@field min_speed? integer bytes a second, measured over 30 s in which the transfer is waited for; 0 by default: none
 ---@field max_redirects? integer 0 by default
 ---@field ca_file? string PEM
 ---@field proxy? string URL; "": none

@@ -17,14 +17,11 @@ local options = require "cunnekt.base.options"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
-local units = require "cunnekt.time.units"
 
 local client = {}
 
 -- An answer to a send is a few hundred bytes.
 local LARGEST_ANSWER = 1024 * 1024
--- Seconds: a large file over a slow line takes long. download_source.lua ends a download whose bytes stop coming.
-local LONGEST_DOWNLOAD = units.hour
 -- Meta's code for too many messages to one contact (see limiter.lua).
 local PAIR_LIMITED = 131056
 
@@ -84,6 +81,7 @@ local function transport(chosen)
       url = chosen.base_url .. "/" .. endpoint,
       headers = { ["Content-Type"] = "application/json", Accept = "application/json" },
       max_bytes = LARGEST_ANSWER,
+      min_speed = 0, -- so small an answer ends by its timeout
     }, true))
   end
   local senders = {}
@@ -94,8 +92,10 @@ local function transport(chosen)
       senders[endpoint] = send
       return send(body)
     end,
-    open = function(url, has_key, max_bytes)
-      return http.stream(request_options({ url = url, max_bytes = max_bytes, timeout = LONGEST_DOWNLOAD }, has_key))
+    -- `most`: max_bytes, timeout, min_speed, as of http.stream.
+    open = function(url, has_key, most)
+      most = { url = url, max_bytes = most.max_bytes, timeout = most.timeout, min_speed = most.min_speed }
+      return http.stream(request_options(most, has_key))
     end,
     timeout = chosen.timeout,
     -- A server may repeat the key that it refuses.

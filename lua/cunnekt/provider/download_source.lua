@@ -18,6 +18,8 @@ local MOST_REDIRECTS = 5
 local LARGEST_ERROR = 64 * 1024
 -- Bytes for the JSON around base64, which itself is a third larger than the data.
 local ENVELOPE_ROOM = 64 * 1024
+-- Seconds of a timeout that has run out already: it must be more than 0.
+local SHORTEST = 0.001
 -- Base64 is decoded in pieces of so many characters, a multiple of 4.
 local PIECE = 1024 * 1024
 
@@ -65,7 +67,7 @@ local function watch(seconds, stop)
 end
 
 local function is_late(seconds)
-  local message = "no data arrived for %g seconds"
+  local message = "no data arrived for %g seconds; try again later, or give the client a longer timeout"
   return nil, errors.new("timeout", message:format(seconds), { retryable = true, sent = true })
 end
 
@@ -91,11 +93,20 @@ function timed_methods:close()
   self._stream:close()
 end
 
+-- What a transfer may take: the time that is left, and the bytes of an answer that has the media as base64.
+local function bounds(wanted)
+  return {
+    max_bytes = wanted.max_bytes // 3 * 4 + ENVELOPE_ROOM,
+    timeout = math.max(wanted.ends - clock.monotonic(), SHORTEST),
+    min_speed = wanted.min_speed,
+  }
+end
+
 -- Opens a stream in a task of its own, which is cancelled when the answer does not start in time.
-local function open_in_time(client, url, has_key, max_bytes)
+local function open_in_time(client, url, has_key, wanted)
   local stream, err
   local opening = task.spawn(function()
-    stream, err = client._transport.open(url, has_key, max_bytes)
+    stream, err = client._transport.open(url, has_key, bounds(wanted))
   end)
   local _ <close> = setmetatable({}, {
     __close = function()
@@ -156,9 +167,9 @@ local function refusal(client, stream)
 end
 
 -- A stream with a status below 400, or the error in the answer.
-local function open_once(client, url, max_bytes)
+local function open_once(client, url, wanted)
   local has_key = origin(url) == origin(client.base_url)
-  local stream, err = open_in_time(client, url, has_key, max_bytes)
+  local stream, err = open_in_time(client, url, has_key, wanted)
   if not stream then
     err.retryable = err.kind == "network" or err.kind == "timeout"
     return nil, client._transport.clean(err)
@@ -168,16 +179,17 @@ local function open_once(client, url, max_bytes)
   return stream
 end
 
-local function open_with_retries(client, url, max_bytes)
+local function open_with_retries(client, url, wanted)
   local attempt = 0
   while true do
     attempt = attempt + 1
-    local stream, err = open_once(client, url, max_bytes)
+    local stream, err = open_once(client, url, wanted)
     if stream then
       return stream
     end
     local pause = err.retry_after or retry.request(attempt)
-    if not err.retryable or attempt > client._retries or pause > retry.max_wait then
+    local is_too_late = clock.monotonic() + pause >= wanted.ends
+    if not err.retryable or attempt > client._retries or pause > retry.max_wait or is_too_late then
       err.attempts = attempt
       return nil, err
     end
@@ -186,12 +198,12 @@ local function open_with_retries(client, url, max_bytes)
 end
 
 -- libcurl would send the API-KEY header to the target of a redirect, so each redirect is followed here.
-local function open_following(client, url, max_bytes)
+local function open_following(client, url, wanted)
   for _ = 0, MOST_REDIRECTS do
     if not origin(url) then
       return nil, errors.new("rejected", "the provider gave an address that is not a web address")
     end
-    local stream, err = open_with_retries(client, url, max_bytes)
+    local stream, err = open_with_retries(client, url, wanted)
     if not stream then
       return nil, err
     elseif stream.status < 300 then
@@ -320,7 +332,7 @@ local function from_base64(status, text, mime_type)
 end
 
 -- The media that an answer in JSON leads to. Nil without an error when the JSON is the media itself.
-local function from_envelope(client, stream, url, body, max_bytes)
+local function from_envelope(client, stream, url, body, wanted)
   local raw = json.decode(body)
   if type(raw) ~= "table" then
     return nil
@@ -332,7 +344,7 @@ local function from_envelope(client, stream, url, body, max_bytes)
   local parts = parts_of(raw)
   local link = find_link(parts)
   if link then
-    local linked, err = open_following(client, resolve(url, link), max_bytes)
+    local linked, err = open_following(client, resolve(url, link), wanted)
     return linked and from_stream(linked), err
   end
   local data, mime_type = find_base64(parts)
@@ -386,7 +398,7 @@ local function opened(client, stream, url, wanted)
   if wanted.digest and core.equal(core.sha256():update(body):digest(), wanted.digest) then
     return from_text(stream, body)
   end
-  local media, refused = from_envelope(client, stream, url, body, wanted.max_bytes)
+  local media, refused = from_envelope(client, stream, url, body, wanted)
   if media or refused then
     return media, refused
   end
@@ -396,13 +408,13 @@ end
 ---Opens the media of a message.
 ---@param client cunnekt.client
 ---@param message_id string
----@param wanted {max_bytes: integer, digest: string|false}
+---@param wanted {max_bytes: integer, digest: string|false, ends: number, min_speed: integer} `ends`: by clock.monotonic
 ---@return table? media read() gives a chunk, nil at the end, or nil, err; status, mime_type, total; closed by `<close>`
 ---@return cunnekt.error? err
 function source.open(client, message_id, wanted)
   -- An id is "wamid." and base64, which can hold "+", "/" and "=".
   local url = ("%s/getmediafile?messageId=%s"):format(client.base_url, http.url_encode(message_id))
-  local stream, err = open_following(client, url, wanted.max_bytes // 3 * 4 + ENVELOPE_ROOM)
+  local stream, err = open_following(client, url, wanted)
   if not stream then
     return nil, err
   end

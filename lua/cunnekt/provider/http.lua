@@ -21,6 +21,8 @@ local http = {}
 ---@field timeout? number seconds until the answer is complete; 30 by default, math.huge for none
 ---@field connect_timeout? number seconds for name, connection and TLS; 10 by default
 ---@field max_bytes? integer of the answer's body; 16 MiB by default
+---@field min_speed? integer bytes a second that the transfer must have, over any 30 s in which it is waited for; 100 by
+---default, 0: none. The time in which the server prepares its answer does not count
 ---@field ca_file? string certificates (PEM) to trust, besides the system's
 ---@field proxy? string URL of a proxy; "" for none, whatever the environment says
 ---@field unix? string path of a Unix socket to connect to, whatever host the URL names
@@ -42,6 +44,7 @@ http.option_types = {
   timeout = "number",
   connect_timeout = "number",
   max_bytes = "integer",
+  min_speed = "integer",
   ca_file = "string",
   proxy = "string",
   unix = "string",
@@ -50,6 +53,8 @@ http.option_types = {
 
 local default_timeout, default_connect_timeout = 30, 10
 local default_max_bytes = 16 * 1024 * 1024
+-- Bytes a second. Slower than any network that people use, so only a transfer that trickles has less.
+local default_min_speed = 100
 local longest_ms = 0x7fffffff -- the maximum of libcurl's timers
 
 -- ---- options for the C module --------------------------------------------------------------------------------------
@@ -111,6 +116,7 @@ local function raw_options(where, opts, level)
     timeout_ms = milliseconds(where, "timeout", opts.timeout or default_timeout, level + 1),
     connect_timeout_ms = milliseconds(where, "connect_timeout", connect_timeout, level + 1),
     max_bytes = whole(where, "max_bytes", opts.max_bytes or default_max_bytes, level + 1),
+    min_speed = whole(where, "min_speed", opts.min_speed or default_min_speed, level + 1),
     max_redirects = whole(where, "max_redirects", opts.max_redirects or 0, level + 1),
     ca_file = opts.ca_file,
     proxy = opts.proxy,

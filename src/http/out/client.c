@@ -26,6 +26,7 @@ static void end_transfer(struct cnk_http_request *request)
     return;
   request->is_active = false;
   cnk_timer_stop(&request->connect_timer);
+  cnk_timer_stop(&request->pace_timer);
   if (!request->is_stream)
     request->client->active--;
   cnk_multi_remove(&request->client->multi, request->easy);
@@ -114,14 +115,13 @@ static void on_over(struct cnk_multi *multi, CURL *easy, CURLcode code)
 /* ---- timeouts ---------------------------------------------------------------------------------------------------- */
 
 /* Timers fire outside libcurl, so a transfer may be ended on the spot. */
-static void time_out(struct cnk_http_request *request, const char *message)
+static void end_failed(struct cnk_http_request *request)
 {
   struct cnk_http_client *client = request->client;
   cnk_list_remove(&request->link);
   cnk_list_add(&client->live, &request->link);
   end_transfer(request);
   request->key.size = 0;
-  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
   settle(request);
   begin_waiting(client);
 }
@@ -130,11 +130,14 @@ static void on_timeout(struct cnk_timer *timer, void *context)
 {
   (void)context;
   struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, timer);
-  char message[96] = "timed out while other requests were under way";
+  char message[CURL_ERROR_SIZE] = "timed out while other requests were under way; send fewer at a time";
   if (request->is_active)
-    snprintf(message, sizeof message, "timed out after %ld ms with %zu bytes of the answer", request->timeout_ms,
-             request->body_seen);
-  time_out(request, message);
+    snprintf(
+        message, sizeof message,
+        "timed out after %ld ms with %zu bytes of the answer; try again later, or allow more with the option timeout",
+        request->timeout_ms, request->body_seen);
+  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+  end_failed(request);
 }
 
 static void on_connect_timeout(struct cnk_timer *timer, void *context)
@@ -143,7 +146,16 @@ static void on_connect_timeout(struct cnk_timer *timer, void *context)
   struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, connect_timer);
   char message[64];
   snprintf(message, sizeof message, "no connection within %ld ms", request->connect_timeout_ms);
-  time_out(request, message);
+  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+  end_failed(request);
+}
+
+static void on_window_end(struct cnk_timer *timer, void *context)
+{
+  (void)context;
+  struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, pace_timer);
+  if (!cnk_http_pace_check(request))
+    end_failed(request);
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
@@ -180,6 +192,7 @@ static void deliver(struct cnk_done *done, void *context)
   request->is_head_told = request->is_head_told || event.what == CNK_HTTP_HEAD;
   request->is_reading = false;
   request->in_hand = event.what;
+  cnk_http_pace_hold(request); /* until the stream is read on */
   request->on_event(request->slot, &event, context);
 }
 
@@ -208,6 +221,8 @@ bool cnk_http_read(struct cnk_http_request *request)
   request->is_reading = true;
   if (request->answer.size > 0 || request->is_over)
     cnk_loop_finish(request->loop, &request->done);
+  else
+    cnk_http_pace_go(request);
   return true;
 }
 
@@ -239,10 +254,12 @@ static void reset(struct cnk_http_request *request, const struct cnk_http_option
   request->done = (struct cnk_done){.deliver = deliver};
   request->body = options->body;
   request->max_bytes = options->max_bytes;
+  request->min_speed = options->min_speed;
   request->timeout_ms = options->timeout_ms;
   request->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
   request->timer.fire = on_timeout;
   request->connect_timer.fire = on_connect_timeout;
+  request->pace_timer.fire = on_window_end;
   request->redirects_left = options->max_redirects;
   request->is_stream = options->is_stream;
   request->is_repeatable = cnk_http_is_repeatable(options);

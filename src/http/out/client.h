@@ -25,6 +25,9 @@
 /* Enough for any answer; curl and common servers refuse heads of this size too. */
 #define CNK_HTTP_MOST_HEAD ((size_t)128 * 1024)
 
+/* Seconds over which the least speed of a transfer is measured: long enough for a mobile network that changes cells. */
+#define CNK_HTTP_SPEED_WINDOW 30
+
 struct cnk_http_client;
 struct cnk_http_request;
 
@@ -39,6 +42,8 @@ struct cnk_http_options {
   long timeout_ms;         /* until the answer is complete; 0: none */
   long connect_timeout_ms; /* name, connection and TLS; 0: libcurl's */
   size_t max_bytes;        /* of the answer's body */
+  size_t min_speed;        /* bytes a second, once connected; 0: none. Not while the server prepares its answer, and not
+                              while a stream is not read */
   int max_redirects;
   bool is_stream;
 };

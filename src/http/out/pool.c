@@ -15,6 +15,7 @@ void cnk_http_free(struct cnk_http_request *request)
 {
   cnk_timer_stop(&request->timer);
   cnk_timer_stop(&request->connect_timer);
+  cnk_timer_stop(&request->pace_timer);
   curl_easy_cleanup(request->easy);
   curl_slist_free_all(request->headers);
   free(request->redirect);
@@ -62,6 +63,7 @@ void cnk_http_recycle(struct cnk_http_request *request)
   struct cnk_http_client *client = request->client;
   cnk_timer_stop(&request->timer);
   cnk_timer_stop(&request->connect_timer);
+  cnk_timer_stop(&request->pace_timer);
   cnk_loop_forget(&request->done);
   if (request->slot)
     *request->slot = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The structs that client.c (life), pool.c (reuse), setup.c (options to libcurl), transfer.c
- * (libcurl's callbacks), redirect.c and failure.c share. Internal to them.
+ * (libcurl's callbacks), pace.c (the least speed), redirect.c and failure.c share. Internal to them.
  */
 #ifndef CNK_HTTP_REQUEST_H
 #define CNK_HTTP_REQUEST_H
@@ -52,6 +52,12 @@ struct cnk_http_request {
   /* Our own, not libcurl's, so that they follow the loop's clock: of the whole request, its turn and its hops included;
    * and of the connection of this hop. */
   struct cnk_timer timer, connect_timer;
+
+  /* The least speed: the end of the window that is measured; seconds that were left of it when measuring was held, and
+   * the bytes that had moved when it began. */
+  struct cnk_timer pace_timer;
+  size_t min_speed, window_moved;
+  double window_left;
 
   /* The answer so far. */
   struct cnk_buffer head, answer;
@@ -111,6 +117,16 @@ CURLcode cnk_http_hook(struct cnk_http_request *request);
 
 /* Forgets the answer so far, for another hop or another request. */
 void cnk_http_forget_answer(struct cnk_http_request *request);
+
+/* pace.c: measures the speed from now on. */
+void cnk_http_pace_begin(struct cnk_http_request *request);
+
+/* Goes on with measuring, and stops meanwhile; nothing happens when it is so already. */
+void cnk_http_pace_go(struct cnk_http_request *request);
+void cnk_http_pace_hold(struct cnk_http_request *request);
+
+/* At the end of a window: opens the next, or sets the failure of a transfer that is too slow and returns false. */
+bool cnk_http_pace_check(struct cnk_http_request *request);
 
 /* redirect.c: whether this head sends us on; sets `redirect` then. */
 bool cnk_http_is_redirected(struct cnk_http_request *request);

@@ -31,6 +31,7 @@ static int before_writing(void *user, char *peer, char *local, int peer_port, in
     return CURL_PREREQFUNC_ABORT;
   }
   request->has_written = true;
+  cnk_http_pace_begin(request);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -38,8 +39,10 @@ static void on_head_end(struct cnk_http_request *request)
 {
   long status = 0;
   curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200) /* "100 Continue" and the like come before the answer */
+  if (status < 200) { /* "100 Continue" and the like come before the answer */
+    request->head.size = 0;
     return;
+  }
   request->status = (int)status;
   request->is_head_over = true;
   if (!cnk_http_is_redirected(request) && request->is_stream)
