@@ -145,7 +145,7 @@ describe("http.request", function()
     for _, err in ipairs(errs) do
       assert.is_nil(tostring(err):find "SECRET", tostring(err))
     end
-    assert.matches("^network: GET http://127.0.0.1:1/path: ", tostring(errs[1]))
+    assert.matches("^network: GET http://127.0.0.1:1: ", tostring(errs[1]))
   end)
 end)
 

@@ -10,7 +10,7 @@ local server = require "spec.support.server"
 local task = require "cunnekt.base.task"
 local wire = require "spec.support.wire"
 
-local KEY = "s3cr3t"
+local KEY = "s3cr3t-key"
 local ID = "wamid.HBgM+x/y="
 -- Not UTF-8, not JSON, and larger than one piece from the network.
 local BYTES = ("\255\216\0\1 picture %d\n"):rep(40000)
@@ -206,7 +206,7 @@ describe("an answer in JSON", function()
     http_server:close()
     assert_failed("rejected", download { message = "File not found" })
     http_server:close()
-    assert_failed("auth", download({ message = "authentication error for s3cr3t" }, nil, "text/html"))
+    assert_failed("auth", download({ message = "authentication error for s3cr3t-key" }, nil, "text/html"))
   end)
 
   it("is the media itself when it is no envelope, or has the digest of the webhook", function()
@@ -367,7 +367,7 @@ describe("a download that takes too long", function()
     local err = assert_failed("timeout", download_slowly({ "trickle:9000" }, { retries = 0 }, { min_speed = 20 }))
     assert.is_true(err.received > 0 and err.received < 9000)
     assert.are.same({ 9000, true }, { err.total, err.retryable })
-    assert.matches("^the download has %d+ of 9000 bytes: GET http://127.0.0.1:%d+/getmediafile: slower than 20 bytes/s for 30 s, .*min_speed",
+    assert.matches("^the download has %d+ of 9000 bytes: GET http://127.0.0.1:%d+: slower than 20 bytes/s for 30 s, .*min_speed",
       err.message)
     assert.are.same({}, entries())
   end)

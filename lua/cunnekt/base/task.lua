@@ -8,6 +8,7 @@
 -- Lua code never runs inside a callback of the C libraries (see base/loop.h), so stepping the loop is safe anywhere.
 
 local core = require "cunnekt.core"
+local redact = require "cunnekt.base.redact"
 
 local task = {}
 
@@ -119,7 +120,7 @@ end
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
 ---@param failure any
 function task.on_failure(failure)
-  io.stderr:write("cunnekt: ", tostring(failure), "\n")
+  io.stderr:write("cunnekt: ", redact.sentence(tostring(failure)), "\n")
 end
 
 ---Starts a task: runs `fn` until its first wait.

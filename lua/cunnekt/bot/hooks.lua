@@ -5,6 +5,7 @@
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
+local personal = require "cunnekt.provider.personal"
 local task = require "cunnekt.base.task"
 
 local hooks = {}
@@ -38,18 +39,18 @@ function hooks_methods:before_send(payload, chat)
   return build.send(payload)
 end
 
----Calls the functions of bot:on_error, or logs the failure without them.
+---Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote.
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)
   if #self.failure_listeners == 0 then
-    log.error("%s", err.traceback or tostring(err))
+    log.error("%s", personal.error(err.traceback or tostring(err), about))
   end
   for _, fn in ipairs(self.failure_listeners) do
     task.spawn(function()
       local ok, problem = xpcall(fn, debug.traceback, err, about)
       if not ok then
-        log.error("bot:on_error failed: %s", problem)
+        log.error("bot:on_error failed: %s", personal.error(tostring(problem), about))
       end
     end)
   end

@@ -3,6 +3,7 @@
 -- sandbox/, the layout of a printed message in transcript/.
 
 local address = require "cunnekt.base.address"
+local http = require "cunnekt.provider.http"
 local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
 local signals = require "cunnekt.service.signals"
@@ -112,7 +113,6 @@ function command.show(business)
     elseif event.kind == "refused" then
       print(("%s\u{2717} refused: %s (code %d)"):format((" "):rep(30), event.message, event.code))
     elseif event.kind == "webhook_refused" and event.attempts == 1 then
-      -- Not the error's own sentence: the URL in it may hold a secret.
       print(("-- the bot refused a webhook (%s); trying again"):format(event.status or event.error.kind))
     end
   end
@@ -164,7 +164,7 @@ function command.run(args)
     return 1
   end
   local keys = settings.environment "api_key" and "the key of CUNNEKT_API_KEY" or "any API key"
-  local target = parsed.webhook and "webhooks to " .. parsed.webhook or "no webhooks"
+  local target = parsed.webhook and "webhooks to " .. http.origin(parsed.webhook) or "no webhooks"
   print(("cunnekt sandbox on %s/v1, %s, %s"):format(running.url, keys, target))
   until_stopped()
   running:close()

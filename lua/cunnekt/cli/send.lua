@@ -91,12 +91,14 @@ local function print_json(value)
   io.stdout:write(json.encode(value), "\n")
 end
 
--- The fields of a failure, without its metatable.
+-- The fields of a failure, without its metatable, and without the provider's own words: they may repeat the recipient and
+-- the text, and what is printed ends up in logs.
 local function plain(err)
   local copy = {}
   for name, value in pairs(err) do
     copy[name] = value
   end
+  copy.body, copy.raw = nil, nil
   return copy
 end
 

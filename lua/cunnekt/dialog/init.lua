@@ -16,6 +16,7 @@ local messages = require "cunnekt.store.messages"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
 local record_of = require "cunnekt.engine.record"
+local personal = require "cunnekt.provider.personal"
 local resident = require "cunnekt.dialog.engine.resident"
 local run = require "cunnekt.dialog.engine.run"
 local status_names = require "cunnekt.provider.status"
@@ -308,10 +309,13 @@ end
 ---@param err cunnekt.error
 ---@param record cunnekt.inbox.record? the event at which it broke; a retry of the event continues the dialog
 function dialogs_methods:break_run(its_run, err, record)
-  log.error("dialog %d is broken: %s", its_run.id, err.message)
+  local its_event = record and record.body and record_of.read_bodies(record_of.bodies_of(record)) or record and record.event
+  local message = tostring(err.traceback or err)
+  log.error("dialog %d is broken: %s", its_run.id, personal.error(err.message, its_event))
   self.resident:evict(its_run.id)
   stored_dialogs.break_it(self.store, its_run.id, {
-    message = tostring(err.traceback or err),
+    message = message,
+    shown = personal.error(message, its_event), -- without asking to see more
     step = err.step or its_run.n,
     was = err.was,
     is_now = err.is_now,

@@ -5,6 +5,7 @@
 
 local errors = require "cunnekt.base.errors"
 local messages = require "cunnekt.store.messages"
+local personal = require "cunnekt.provider.personal"
 local status_names = require "cunnekt.provider.status"
 
 local handles = {}
@@ -69,12 +70,12 @@ function handles_methods:of(id, payload)
   return handle
 end
 
-local function error_of(status)
+local function error_of(status, payload)
   if status.status ~= "failed" then
     return nil
   end
   local title, code = status_names.reason(status)
-  return errors.new("rejected", title, { code = code })
+  return errors.new("rejected", personal.error(title, payload), { code = code })
 end
 
 ---Advances the handle of the message that a status is about.
@@ -87,7 +88,7 @@ function handles_methods:on_status(status, record)
       -- It was stored before the message was as accepted; this comes behind that.
       self._store:persist("note_status", { message_id = status.id, rank = record.rank, reason = record.error })
     end
-    self._maker.advance(handle, status.status, error_of(status))
+    self._maker.advance(handle, status.status, error_of(status, handle.payload))
   elseif status.id and self.early_count < max_early and self._is_sending() then
     local waiting = self._early[status.id] or {}
     self._early[status.id] = waiting

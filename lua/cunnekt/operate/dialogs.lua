@@ -9,7 +9,7 @@ local identity = require "cunnekt.provider.identity"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
-local redact = require "cunnekt.operate.redact"
+local personal = require "cunnekt.provider.personal"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
@@ -28,19 +28,24 @@ local function describe(waiting)
   return #parts > 0 and table.concat(parts, ", ") or "time"
 end
 
+local function error_of(row, has_to_reveal)
+  local message = row.error.message
+  return has_to_reveal and message or row.error.shown or personal.error(message)
+end
+
 local function shown(row, has_to_reveal)
-  local problem = row.error and words.first_line(row.error.message)
+  local problem = row.error and words.first_line(error_of(row, has_to_reveal))
   return {
     id = row.id,
     name = row.name,
-    contact = redact.contact(row.contact, has_to_reveal),
+    contact = personal.contact(row.contact, has_to_reveal),
     state = row.error and "broken" or row.waiting and "waiting" or "running",
     waits_for = describe(row.waiting),
     due = row.due,
     steps = row.steps,
     started_at = row.started_at,
     changed_at = row.changed_at,
-    error = problem and (has_to_reveal and problem or redact.error(problem)),
+    error = problem,
   }
 end
 
@@ -79,7 +84,7 @@ local function show(target, args)
   local view = shown(row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
   if row.error then
-    view.error = args.reveal and row.error.message or redact.error(row.error.message)
+    view.error = error_of(row, args.reveal)
     view.broke_at, view.event = row.error.step, row.error.seq
     view.was, view.is_now = args.reveal and row.error.was or nil, args.reveal and row.error.is_now or nil
   end
@@ -145,7 +150,7 @@ local function set_paused(is_paused)
         return nil, err
       end
     end
-    return { contact = redact.contact(contacts[1], args.reveal), conversations = #contacts }
+    return { contact = personal.contact(contacts[1], args.reveal), conversations = #contacts }
   end
 end
 

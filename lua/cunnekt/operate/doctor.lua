@@ -30,11 +30,6 @@ end
 
 -- ---- settings ------------------------------------------------------------------------------------------------------
 
--- A URL may contain a user and a password.
-local function plain_value(value)
-  return (tostring(value):gsub("://[^/@%s]*@", "://…@"))
-end
-
 local source_words = {
   flag = "from the command line",
   environment = "from the environment",
@@ -44,9 +39,9 @@ local source_words = {
 
 local function add_settings(add, values, sources)
   for _, name in ipairs(canonical.keys(settings.known)) do
-    local value, is_secret = values[name], settings.known[name].is_secret
+    local value = values[name]
     if value ~= nil then
-      local shown = is_secret and "set, and not shown here" or plain_value(value)
+      local shown = settings.shown(name, value)
       add("ok", "settings", "%s is %s, %s", name, shown, source_words[sources[name]] or sources[name])
     end
   end
@@ -227,7 +222,7 @@ local function add_clock(add)
 end
 
 local function add_online(add, values)
-  local shown = plain_value(values.base_url)
+  local shown = settings.shown("base_url", values.base_url)
   local answer, err = http.get(values.base_url, { timeout = 15, ca_file = values.ca_file, proxy = values.proxy })
   if not answer then
     return add("wrong", "online", "%s cannot be reached: %s", shown, err.message)

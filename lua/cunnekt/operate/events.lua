@@ -7,7 +7,7 @@ local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local record = require "cunnekt.engine.record"
-local redact = require "cunnekt.operate.redact"
+local personal = require "cunnekt.provider.personal"
 local words = require "cunnekt.base.words"
 
 local events = {}
@@ -38,12 +38,12 @@ local function shown(row, has_to_reveal)
   local view = {
     seq = row.id, -- the public name, of when it ordered
     state = row.state,
-    contact = redact.contact(row.contact, has_to_reveal),
+    contact = personal.contact(row.contact, has_to_reveal),
     what = row.body and name_of(event) or "large",
     attempts = row.attempts,
     accepted_at = row.accepted_at,
     failed_at = row.failed_at,
-    error = row.error and words.first_line(has_to_reveal and row.error or redact.error(row.error, event)),
+    error = row.error and words.first_line(has_to_reveal and row.error or personal.error(row.error, event)),
     text = has_to_reveal and event and event.text or nil,
   }
   return view, event
@@ -75,7 +75,7 @@ local function show(target, args)
     return nil, err or errors.new("not_found", ("there is no event %d"):format(args.seq))
   end
   local view, event = shown(row, args.reveal)
-  view.error = row.error and (args.reveal and row.error or redact.error(row.error, event))
+  view.error = row.error and (args.reveal and row.error or personal.error(row.error, event))
   view.bytes = #row.body
   view.body = args.reveal and row.body or nil
   return view

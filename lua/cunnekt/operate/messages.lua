@@ -7,7 +7,8 @@ local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
-local redact = require "cunnekt.operate.redact"
+local personal = require "cunnekt.provider.personal"
+local redact = require "cunnekt.base.redact"
 local status = require "cunnekt.provider.status"
 
 local messages = {}
@@ -23,13 +24,13 @@ local function shown(row, has_to_reveal)
   return {
     id = row.id,
     state = row.state,
-    contact = redact.contact(row.contact, has_to_reveal),
+    contact = personal.contact(row.contact, has_to_reveal),
     type = type_of(row.payload),
     event = row.event,
     attempts = row.attempts,
     next_try = row.next_try,
     changed_at = row.changed_at,
-    error = row.error and (has_to_reveal and row.error or redact.error(row.error)),
+    error = row.error and (has_to_reveal and row.error or personal.error(row.error, row.payload)),
     message_id = id and (has_to_reveal and id or redact.id(id)),
   }
 end

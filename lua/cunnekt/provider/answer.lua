@@ -199,6 +199,7 @@ local function status_meant(status, code)
   return code and code >= 400 and code < 600 and code or 400
 end
 
+-- The error, and what the provider says, which it may hold only after `fitted`.
 local function refusal(status, headers, body, raw, code, text)
   local kind, is_retryable, wait
   if is_metas(code) then
@@ -208,18 +209,34 @@ local function refusal(status, headers, body, raw, code, text)
   else
     kind, is_retryable = by_status(status_meant(status, code), text or raw)
   end
-  local message = text and shortened(text, TEXT_KEPT) or ("the provider answered with HTTP status %d"):format(status)
-  if kind == "unknown_outcome" then
-    message = message .. "; the message may have been accepted all the same, and is not sent again"
-  end
-  return errors.new(kind, message, {
+  return errors.new(kind, ("the provider answered with HTTP status %d"):format(status), {
     status = status,
     code = code,
     retryable = is_retryable,
     retry_after = retry.after(headers) or wait,
-    body = shortened(body, BODY_KEPT),
+    body = body,
     raw = raw,
-  })
+  }), text
+end
+
+---How an answer becomes fit for an error, which is logged. It may repeat what was sent: the key in a header, the
+---recipient's number and the words of the message.
+---@class cunnekt.answer.cleaner
+---@field without_key fun(value: any): any of a text, or of all texts in a table
+---@field sentence fun(text: string, subject: any): string a text without what is the customer's
+
+-- Cleaned first and shortened afterwards: the half of a key is found by nobody.
+local function fitted(err, text, cleaner, subject)
+  if cleaner then
+    text = text and cleaner.sentence(cleaner.without_key(text), subject)
+    err.body, err.raw = cleaner.without_key(err.body), cleaner.without_key(err.raw)
+  end
+  err.body = shortened(err.body, BODY_KEPT)
+  err.message = text and shortened(text, TEXT_KEPT) or err.message
+  if err.kind == "unknown_outcome" then
+    err.message = err.message .. "; the message may have been accepted all the same, and is not sent again"
+  end
+  return err
 end
 
 -- ---- reading --------------------------------------------------------------------------------------------------------
@@ -244,29 +261,20 @@ local function is_doubtful(body)
 end
 
 local function read_text(status, headers, body)
-  if status >= 300 then
-    return nil, refusal(status, headers, body, nil, nil, text_failure(body))
-  end
   local text = text_failure(body)
-  if text then
+  if text or status >= 300 then
     return nil, refusal(status, headers, body, nil, nil, text)
   end
   local doubt = is_doubtful(body)
   if doubt then
-    local message = ("the provider answered with %s; the message may have been accepted or not"):format(doubt)
-    local fields = { status = status, retryable = false, body = shortened(body, BODY_KEPT) }
-    return nil, errors.new("unknown_outcome", message, fields)
+    local fields = { status = status, retryable = false, body = body }
+    return nil, errors.new("unknown_outcome", "the provider answered with " .. doubt, fields)
   end
   return { status = status, body = body }
 end
 
----The failure that a decoded body reports, whatever the HTTP status is.
----@param status integer
----@param headers table<string, string>
----@param body string
----@param raw table the decoded body
----@return cunnekt.error? err nil when it reports none
-function answer.failure(status, headers, body, raw)
+-- The failure that a decoded body reports, and what the provider says of it; nil when it reports none.
+local function failure(status, headers, body, raw)
   -- A list of answers, one for the one message.
   local whole = object(raw[1]) or raw
   local part = failure_part(whole)
@@ -286,6 +294,18 @@ function answer.failure(status, headers, body, raw)
   return refusal(status, headers, body, raw, code, text)
 end
 
+---The failure that a decoded body reports, whatever the HTTP status is.
+---@param status integer
+---@param headers table<string, string>
+---@param body string
+---@param raw table the decoded body
+---@param cleaner? cunnekt.answer.cleaner
+---@return cunnekt.error? err nil when it reports none
+function answer.failure(status, headers, body, raw, cleaner)
+  local err, text = failure(status, headers, body, raw)
+  return err and fitted(err, text, cleaner)
+end
+
 ---@class cunnekt.sent_answer
 ---@field message_id? string absent when the provider gave none
 ---@field status integer HTTP status
@@ -300,24 +320,33 @@ local function plain_id(status, raw)
   return status < 300 and first and not has_more and as_id(first.id) or nil
 end
 
----Reads the answer to a send.
----@param status integer HTTP status
----@param headers? table<string, string> with lower-case names
----@param body? string
----@return cunnekt.sent_answer? sent
----@return cunnekt.error? err
-function answer.read(status, headers, body)
-  headers, body = headers or {}, body or ""
+local function read(status, headers, body)
   local raw = body:find "^[\xEF\xBB\xBF%s]*[{%[]" and json.decode(body) or nil
   if not object(raw) then
     return read_text(status, headers, body)
   end
   local id = plain_id(status, raw)
-  local err = not id and answer.failure(status, headers, body, raw)
+  local err, text
+  if not id then
+    err, text = failure(status, headers, body, raw)
+  end
   if err then
-    return nil, err
+    return nil, err, text
   end
   return { message_id = id or message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
+end
+
+---Reads the answer to a send.
+---@param status integer HTTP status
+---@param headers? table<string, string> with lower-case names
+---@param body? string
+---@param cleaner? cunnekt.answer.cleaner
+---@param subject? any for the cleaner: what was sent
+---@return cunnekt.sent_answer? sent
+---@return cunnekt.error? err `message` is fit for a log; `body` and `raw` are what the provider said, but for the key
+function answer.read(status, headers, body, cleaner, subject)
+  local sent, err, text = read(status, headers or {}, body or "")
+  return sent, err and fitted(err, text, cleaner, subject)
 end
 
 return answer

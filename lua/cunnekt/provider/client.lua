@@ -3,7 +3,7 @@
 -- accept it. The API has no idempotency key: when a request was written and its answer is lost, the message may have been
 -- accepted. That is reported as "unknown_outcome" and never retried here.
 --
--- Only the closures of `transport` hold the API key: no field has it, and it is removed from errors.
+-- Only the closures of `transport` hold the API key: no field and no error has it.
 
 local answer = require "cunnekt.provider.answer"
 local build = require "cunnekt.provider.build"
@@ -14,6 +14,8 @@ local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
+local personal = require "cunnekt.provider.personal"
+local redact = require "cunnekt.base.redact"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
@@ -27,41 +29,22 @@ local PAIR_LIMITED = 131056
 
 -- ---- transport ------------------------------------------------------------------------------------------------------
 
--- A shorter key, as in tests, can occur within ordinary words: only whole words are compared with it.
-local SHORTEST_SECRET = 8
-
-local function secret_pattern(key)
-  local pattern = key:gsub("%p", "%%%0")
-  if #key < SHORTEST_SECRET then
-    pattern = (key:find "^%w" and "%f[%w]" or "") .. pattern .. (key:find "%w$" and "%f[%W]" or "")
-  end
-  return pattern
+-- The contact as the limiter knows it.
+local function limited_contact(payload)
+  local mobile = payload.mobile
+  return mobile:find "^%d" and mobile or identity.plain(mobile)
 end
 
--- Everything that knows the API key; removes it from `chosen`.
+-- What the provider says of a message, or, without one, of a download.
+local function sentence(text, payload)
+  return payload and personal.refusal(text, payload, limited_contact(payload)) or redact.sentence(text)
+end
+
+-- Everything that knows the API key; removes it from `chosen`. Only a header gets it, and no message of ours has it; a
+-- server may repeat the key that it refuses, so answers are searched for it before they become errors.
 local function transport(chosen)
   local key = chosen.api_key
   chosen.api_key = nil
-  local patterns = { secret_pattern(key) }
-  if key:find("/", 1, true) then
-    -- The key in JSON that escapes slashes.
-    patterns[2] = secret_pattern((key:gsub("/", "\\/")))
-  end
-
-  local function without_key(value)
-    if type(value) == "table" then
-      for name, item in pairs(value) do
-        value[name] = without_key(item)
-      end
-      return value
-    elseif type(value) ~= "string" then
-      return value
-    end
-    for _, pattern in ipairs(patterns) do
-      value = value:gsub(pattern, "[API key]")
-    end
-    return value
-  end
 
   local function request_options(extra, has_key)
     extra.timeout = extra.timeout or chosen.timeout
@@ -98,13 +81,8 @@ local function transport(chosen)
       return http.stream(request_options(most, has_key))
     end,
     timeout = chosen.timeout,
-    -- A server may repeat the key that it refuses.
-    clean = function(err)
-      err.message = without_key(err.message)
-      err.body = without_key(err.body)
-      err.raw = without_key(err.raw)
-      return err
-    end,
+    ---@type cunnekt.answer.cleaner
+    cleaner = { without_key = redact.remover(key, "[API key]"), sentence = sentence },
   }
 end
 
@@ -117,7 +95,7 @@ local client_methods = {}
 local client_mt = { __index = client_methods, __name = "cunnekt.client" }
 
 function client_mt:__tostring()
-  return ("cunnekt.client (%s)"):format((self.base_url:gsub("//[^/@]*@", "//")))
+  return ("cunnekt.client (%s)"):format(http.origin(self.base_url))
 end
 
 ---@class cunnekt.client.options
@@ -179,21 +157,14 @@ local function without_answer(err)
   return err
 end
 
-local function post_once(self, endpoint, body, contact)
-  local response, transport_err = self._transport.post(endpoint, body)
-  local sent, err
-  if response then
-    sent, err = answer.read(response.status, response.headers, response.body)
-  else
-    err = without_answer(transport_err)
+local function post_once(self, payload, body, contact)
+  local response, transport_err = self._transport.post(build.endpoint(payload), body)
+  if not response then
+    return nil, without_answer(transport_err)
   end
-  if err then
-    self._transport.clean(err)
-    -- The provider's message may contain the recipient; errors end up in logs.
-    err.message = err.message:gsub("%+?" .. contact:gsub("%p", "%%%0"), "the recipient")
-    if err.code == PAIR_LIMITED then
-      err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
-    end
+  local sent, err = answer.read(response.status, response.headers, response.body, self._transport.cleaner, payload)
+  if err and err.code == PAIR_LIMITED then
+    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
   end
   return sent, err
 end
@@ -257,24 +228,17 @@ local function encoded(self, payload)
   return body
 end
 
--- The contact as the limiter knows it.
-local function limited_contact(payload)
-  local mobile = payload.mobile
-  return mobile:find "^%d" and mobile or identity.plain(mobile)
-end
-
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
-  local endpoint, contact = build.endpoint(payload), limited_contact(payload)
-  local err
+  local contact, err = limited_contact(payload), nil
   for attempt = 1, last do
     local may_go, is_penalised = wait_for_turn(self, contact)
     if not may_go then
       return nil, is_penalised -- the error
     end
     local sent
-    sent, err = post_once(self, endpoint, body, contact)
+    sent, err = post_once(self, payload, body, contact)
     if sent then
       if is_penalised then
         self._limiter:forgive(contact)
@@ -342,7 +306,7 @@ function client_methods:transmit(payload, text)
   end
   local contact = limited_contact(payload)
   local sent
-  sent, err = post_once(self, build.endpoint(payload), body, contact)
+  sent, err = post_once(self, payload, body, contact)
   if sent then
     if self._limiter.has_penalties then
       self._limiter:forgive(contact)

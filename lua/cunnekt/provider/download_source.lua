@@ -162,8 +162,8 @@ end
 local function refusal(client, stream)
   local body = read_all(stream, LARGEST_ERROR)
   stream:close()
-  local _, err = answer.read(stream.status, stream.headers, body or "")
-  return client._transport.clean(as_fetch_error(err, stream.status))
+  local _, err = answer.read(stream.status, stream.headers, body or "", client._transport.cleaner)
+  return as_fetch_error(err, stream.status)
 end
 
 -- A stream with a status below 400, or the error in the answer.
@@ -172,7 +172,7 @@ local function open_once(client, url, wanted)
   local stream, err = open_in_time(client, url, has_key, wanted)
   if not stream then
     err.retryable = err.kind == "network" or err.kind == "timeout"
-    return nil, client._transport.clean(err)
+    return nil, err
   elseif stream.status >= 400 then
     return nil, refusal(client, stream)
   end
@@ -337,9 +337,10 @@ local function from_envelope(client, stream, url, body, wanted)
   if type(raw) ~= "table" then
     return nil
   end
-  local failure = answer.failure(stream.status, stream.headers, body, raw)
+  local cleaner = client._transport.cleaner
+  local failure = answer.failure(stream.status, stream.headers, body, raw, cleaner)
   if failure then
-    return nil, client._transport.clean(as_fetch_error(failure, stream.status))
+    return nil, as_fetch_error(failure, stream.status)
   end
   local parts = parts_of(raw)
   local link = find_link(parts)
@@ -353,8 +354,8 @@ local function from_envelope(client, stream, url, body, wanted)
   end
   local message = text_of(raw, "message") or text_of(raw, "msg")
   if message then
-    local err = errors.new("rejected", message, { status = stream.status, body = body:sub(1, 2048), raw = raw })
-    return nil, client._transport.clean(err)
+    local fields = { status = stream.status, body = cleaner.without_key(body):sub(1, 2048), raw = cleaner.without_key(raw) }
+    return nil, errors.new("rejected", cleaner.sentence(cleaner.without_key(message)), fields)
   end
 end
 

@@ -140,9 +140,12 @@ local function parse_headers(head)
   return headers
 end
 
--- A URL for messages and logs, without what may be secret: user, password and query.
-local function safe_url(url)
-  local scheme, authority, path = url:match "^([hH][tT][tT][pP][sS]?://)([^/?#\\]*)([^?#%c]*)"
+---The scheme, host and port of a URL, for messages and logs. All else may be secret, or a customer's: user and password,
+---the path of a webhook, a number in a query.
+---@param url string
+---@return string
+function http.origin(url)
+  local scheme, authority = url:match "^([hH][tT][tT][pP][sS]?://)([^/?#\\]*)"
   local host, port = (authority or ""):gsub("^.*@", ""):match "^([^:%[%]]+):?(%d*)$"
   if not host then
     host, port = (authority or ""):gsub("^.*@", ""):match "^(%[[%x:.]+%]):?(%d*)$"
@@ -150,11 +153,11 @@ local function safe_url(url)
   if not host then -- any part of it could be a password
     return "(a malformed URL)"
   end
-  return scheme .. host .. (port ~= "" and ":" .. port or "") .. path
+  return scheme .. host .. (port ~= "" and ":" .. port or "")
 end
 
 local function failure(raw, kind, message, sent)
-  return errors.new(kind, ("%s %s: %s"):format(raw.method, safe_url(raw.url), message), { sent = sent })
+  return errors.new(kind, ("%s %s: %s"):format(raw.method, http.origin(raw.url), message), { sent = sent })
 end
 
 -- Waits for the answer; returns the request too, for streams.

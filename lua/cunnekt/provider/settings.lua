@@ -80,6 +80,7 @@ end
 ---@field default? any
 ---@field check? fun(value: any): string? returns what is wrong
 ---@field is_secret? boolean never from a flag, never in a message
+---@field has_password? boolean an address that may contain one; see settings.shown
 ---@field is_client? boolean an option of cunnekt.client
 
 ---@type table<string, cunnekt.setting>
@@ -90,6 +91,7 @@ settings.known = {
     env = "CUNNEKT_BASE_URL",
     default = "https://app2.cunnekt.com/v1",
     check = web_address,
+    has_password = true,
     is_client = true,
   },
   rate = { type = "number", env = "CUNNEKT_RATE", default = limits.rate, check = from_zero, is_client = true },
@@ -98,7 +100,7 @@ settings.known = {
   connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true },
   retries = { type = "integer", default = 3, check = from_zero, is_client = true },
   ca_file = { type = "string", is_client = true },
-  proxy = { type = "string", is_client = true },
+  proxy = { type = "string", has_password = true, is_client = true },
   mobile_format = { type = { "digits", "plus" }, default = "digits", is_client = true },
   default_country = { type = "string|integer", check = country_code, is_client = true },
   listen = { type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address },
@@ -107,7 +109,7 @@ settings.known = {
   webhook_secret = { type = "string", env = "CUNNEKT_WEBHOOK_SECRET", check = path_segment, is_secret = true },
   app_secret = { type = "string", env = "CUNNEKT_APP_SECRET", check = header_text, is_secret = true },
   verify_token = { type = "string", env = "CUNNEKT_VERIFY_TOKEN", is_secret = true },
-  store = { type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name },
+  store = { type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name, has_password = true },
 }
 
 local function types_of(is_wanted)
@@ -177,6 +179,16 @@ function settings.environment(name, getenv)
   return from_text(setting.env, setting, text)
 end
 
+local is_lua_word = { ["end"] = true, ["then"] = true, ["do"] = true, ["until"] = true, ["in"] = true, ["function"] = true }
+
+-- Lua quotes what it cannot read or use. That may be a key whose quotes are missing; signs and Lua's own names surely are none.
+local function without_values(problem)
+  return (problem:gsub(" near .*$", ""):gsub("'([^']*)'", function(name)
+    local is_harmless = not name:find "[%w\x80-\xff]" or is_lua_word[name] or _G[name] ~= nil
+    return not is_harmless and "'…'" or nil
+  end))
+end
+
 local function read_conf(path)
   local file = io.open(path, "r")
   if not file then
@@ -186,11 +198,12 @@ local function read_conf(path)
   -- Without an environment: the file is data, written as Lua.
   local chunk, problem = loadfile(path, "t", {})
   if not chunk then
+    problem = without_values(problem)
     error(problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem), 0)
   end
   local ok, conf = pcall(chunk)
   if not ok then
-    error(tostring(conf), 0)
+    error(without_values(tostring(conf)), 0)
   elseif type(conf) ~= "table" then
     refuse(path, "must return a table, as in: return { listen = \"127.0.0.1:8080\" }")
   end
@@ -310,6 +323,21 @@ function settings.load(opts)
   end
   values.store = located(values.store)
   return values, sources
+end
+
+---A setting as operators may see it.
+---@param name string
+---@param value any
+---@return string
+function settings.shown(name, value)
+  local setting, text = settings.known[name], tostring(value)
+  if setting.is_secret then
+    return "set, and not shown here"
+  elseif setting.has_password and not text:find "^sqlite:" and text:find("@", 1, true) then
+    -- All that a password can reach: it may hold any sign, and a proxy needs no scheme.
+    return (text:match "^%a[%w+.-]*://" or "") .. "…@" .. text:match "[^@]*$"
+  end
+  return text
 end
 
 ---The settings that are options of cunnekt.client.

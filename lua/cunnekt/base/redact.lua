@@ -1,0 +1,296 @@
+-- SPDX-License-Identifier: MIT
+-- Takes numbers, ids, known texts and secrets out of sentences that others wrote: a provider that repeats what it refuses,
+-- a script's error. What we write ourselves is never searched; it is built without them. Which texts are a customer's is
+-- provider/personal.lua's business.
+
+local words = require "cunnekt.base.words"
+
+local redact = {}
+
+-- A run of this many digits may be a telephone number.
+local min_digits = 8
+-- Bytes: a shorter text also occurs in words that are not the customer's, and a shorter secret is one that protects nothing.
+local min_text, min_secret = 4, 8
+-- Bytes of a run that a sentence has in common with a text, which may have been cut off or continued.
+local min_run = 12
+-- Bytes of a sentence that are looked at; what is longer is a page, and nothing of the rest is kept.
+local max_sentence = 4096
+
+---@param number string a telephone number or user id
+---@return string
+function redact.number(number)
+  if #number <= min_digits then
+    return "…"
+  end
+  return number:sub(1, 4) .. "…" .. number:sub(-2)
+end
+
+---@param id string the provider's id of a message
+---@return string
+function redact.id(id)
+  return #id > 12 and "…" .. id:sub(-6) or "…"
+end
+
+-- ---- whole tokens ---------------------------------------------------------------------------------------------------
+
+local function is_in_word(byte)
+  return byte and (byte >= 0x80 or string.char(byte):find "%w" ~= nil)
+end
+
+-- Whether something that ends here can be followed by a word's first byte: an escape of JSON, or of a URL.
+local function ends_with_escape(before)
+  return before:find "\\[nrtbf]$" or before:find "\\u%x%x%x%x$" or before:find "%%%x%x$"
+end
+
+-- Whether a find is no part of a longer word.
+local function is_token(text, from, to)
+  local starts = is_in_word(text:byte(from)) and is_in_word(text:byte(from - 1))
+  if starts and from > 1 and not ends_with_escape(text:sub(math.max(1, from - 6), from - 1)) then
+    return false
+  end
+  return not (is_in_word(text:byte(to)) and is_in_word(text:byte(to + 1)))
+end
+
+-- Replaces a part wherever it is a token; `folded` is the text that is searched, of the same length.
+local function replace(text, folded, part, by)
+  local pieces, at, from, to = {}, 1, folded:find(part, 1, true)
+  while from do
+    if is_token(text, from, to) then
+      pieces[#pieces + 1] = text:sub(at, from - 1)
+      pieces[#pieces + 1] = by
+      at, from = to + 1, to
+    end
+    from, to = folded:find(part, from + 1, true)
+  end
+  if at == 1 then
+    return text
+  end
+  pieces[#pieces + 1] = text:sub(at)
+  return table.concat(pieces)
+end
+
+-- ---- secrets --------------------------------------------------------------------------------------------------------
+
+local function percent_encoded(text, format)
+  return (text:gsub("[^%w%-._~]", function(byte)
+    return format:format(byte:byte())
+  end))
+end
+
+local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+-- A secret in the ways in which an answer may hold it, the longest first: one may be within another.
+local function forms_of(secret)
+  local escaped = secret:gsub('["\\%c]', escapes)
+  local forms, seen = {}, {}
+  for _, form in ipairs {
+    secret,
+    escaped,
+    (escaped:gsub("/", "\\/")),
+    percent_encoded(secret, "%%%02X"),
+    percent_encoded(secret, "%%%02x"),
+  } do
+    if not seen[form] then
+      seen[form], forms[#forms + 1] = true, form
+    end
+  end
+  table.sort(forms, function(a, b)
+    return #a > #b
+  end)
+  return forms
+end
+
+---A function that takes a secret out of a text, or out of all texts in a table, in place. For texts of others only, and the
+---last resort there: it finds whole tokens, and nothing of a secret of fewer than 8 bytes, which may be any word.
+---@param secret string
+---@param by string what stands there instead
+---@return fun(value: any): any
+function redact.remover(secret, by)
+  local forms = #secret >= min_secret and forms_of(secret) or {}
+  local function without(value)
+    if type(value) == "string" then
+      for _, form in ipairs(forms) do
+        value = replace(value, value, form, by)
+      end
+    elseif type(value) == "table" then
+      local cleaned = {}
+      for name, item in pairs(value) do
+        cleaned[without(name)] = without(item)
+        value[name] = nil
+      end
+      for name, item in pairs(cleaned) do
+        value[name] = item
+      end
+    end
+    return value
+  end
+  return without
+end
+
+-- ---- numbers --------------------------------------------------------------------------------------------------------
+
+-- Digits as people write a number, with spaces and signs between. Dates and addresses of machines are not meant.
+local function without_numbers(text, known)
+  return (text:gsub("%+?%d[%d ()./-]*%d", function(found)
+    local digits = found:gsub("%D", "")
+    local national = digits:match "^0*(.*)"
+    for number, by in pairs(known or {}) do
+      if #national >= min_digits and (digits:sub(-#number) == number or number:sub(-#national) == national) then
+        return by
+      end
+    end
+    local is_plain = #digits < min_digits or found:find "^%d%d%d%d%-%d%d%-%d%d" or found:find "^%d+%.%d+%.%d+%.%d+$"
+    return not is_plain and redact.number(digits) or nil
+  end))
+end
+
+-- ---- known texts ----------------------------------------------------------------------------------------------------
+
+-- Words of errors, which stay where a customer used them too.
+local vocabulary = {}
+for word in ([[
+  about accepted access account action after again against allowed already and any api app are array attempt authentication
+  authorization bad because been before being body boolean business button buttons bytes call called can cannot caption category
+  chars character characters check client code command compare component components concatenate connection contact contain
+  contains content could country data date dead delivered delivery denied does document due duplicate each empty error errors
+  event exceeded exceeds exist exists expected expired failed failure false field file for format forbidden found from function
+  given got greater handler has have header hour host html http https image index input integer interactive internal into
+  invalid its json key language large later least length less limit limits line link list local long longer mandatory many
+  match maximum may media message messages metadata method minimum missing mobile more most must name near new nil non not
+  null number object one only operation option optional order out outside over page param parameter parameters part payload
+  perform permission phone please policy problem provided rate reached reason received recipient refused registered rejected
+  reply request required response retry row rows second seconds section sections send sender sending sent server service
+  session short should size some status string stack supported table template templates text than that the their then there
+  this time timeout title token too traceback true try type types unable unauthorized undefined unexpected unknown unsupported
+  url user valid value values video was wait were when which while will window with without wrong you your
+  customer ecosystem engagement healthy incapable integrity last maintain meta passed provider quality restricted since spam
+  undeliverable users violation whatsapp wrote
+]]):gmatch "%a+" do
+  vocabulary[word] = true
+end
+
+-- Names in a script, not words of a customer.
+local names_of_scripts = {
+  "%(%a+ '[%a_][%w_]*'%)", "in %a+ '[%a_][%w_.:]*'", "[%w_/.-]+%.lua:%d+", "in function <[^<>\n]*>",
+}
+
+-- The places of a sentence that are names of the script: first byte → last.
+local function protected_places(text)
+  local places = {}
+  for _, pattern in ipairs(names_of_scripts) do
+    local from, to = text:find(pattern)
+    while from do
+      if not text:find("^%(constant", from) then
+        places[#places + 1] = { from, to }
+      end
+      from, to = text:find(pattern, to + 1)
+    end
+  end
+  return places
+end
+
+local function is_protected(places, at)
+  for _, place in ipairs(places) do
+    if at >= place[1] and at <= place[2] then
+      return true
+    end
+  end
+  return false
+end
+
+local function has_only_vocabulary(run)
+  for word in run:gmatch "[%w\x80-\xff]+" do
+    if not vocabulary[word] then
+      return false
+    end
+  end
+  return true
+end
+
+-- The last byte of what begins here and is in a text of the customer; nil when that is too little to tell.
+local function run_end(folded, from, known)
+  local to = from + min_run - 1
+  if to > #folded or not known:find(folded:sub(from, to), 1, true) then
+    return nil
+  end
+  while to < #folded and known:find(folded:sub(from, to + 1), 1, true) do
+    to = to + 1
+  end
+  return not has_only_vocabulary(folded:sub(from, to)) and to or nil
+end
+
+-- The last byte of a word that is the customer's; a longer one may have lost its end.
+local function word_end(folded, from, known, known_words)
+  local word = folded:match("^[%w\x80-\xff]+", from)
+  if not word or #word < 3 or vocabulary[word] then
+    return nil
+  end
+  local is_known = known_words[word] or (#word >= min_text and known:find(word, 1, true))
+  return is_known and from + #word - 1 or nil
+end
+
+-- Replaces what a sentence has in common with the texts: runs of bytes, then single words.
+local function without_words(text, folded, known)
+  local known_words = {}
+  for word in known:gmatch "[%w\x80-\xff]+" do
+    known_words[word] = true
+  end
+  local places, pieces, at = protected_places(text), {}, 1
+  while at <= #text do
+    local next_at = text:find("[%w\x80-\xff]", at)
+    if not next_at then
+      break
+    end
+    pieces[#pieces + 1] = text:sub(at, next_at - 1)
+    local last = not is_protected(places, next_at)
+      and (run_end(folded, next_at, known) or word_end(folded, next_at, known, known_words))
+    pieces[#pieces + 1] = last and "…" or nil
+    if not last then
+      last = select(2, text:find("^[%w\x80-\xff]+", next_at))
+      pieces[#pieces + 1] = text:sub(next_at, last)
+    end
+    at = last + 1
+  end
+  pieces[#pieces + 1] = text:sub(at)
+  return table.concat(pieces)
+end
+
+-- One sign for neighbours.
+local function joined(text)
+  local before
+  repeat
+    before = text
+    text = text:gsub("…[%s…]*…", "…")
+  until text == before
+  return text
+end
+
+local function by_length(a, b)
+  return #a > #b
+end
+
+---A sentence of others without telephone numbers, message ids and known texts.
+---@param text string
+---@param texts? string[] of a customer, or for one
+---@param numbers? table<string, string> digits of a number → what stands there instead
+---@return string
+function redact.sentence(text, texts, numbers)
+  text = text:sub(1, max_sentence)
+  local sorted = table.move(texts or {}, 1, #(texts or {}), 1, {})
+  table.sort(sorted, by_length)
+  for _, part in ipairs(sorted) do
+    part = words.trim(part):lower()
+    if #part >= min_text and not vocabulary[part] then
+      text = replace(text, text:lower(), part, "…")
+    end
+  end
+  if #sorted > 0 then
+    text = without_words(text, text:lower(), table.concat(sorted, "\n"):lower())
+    text = text:gsub("\\u%x%x%x%x[\\u%x]*", "…") -- letters that are escaped are not ours
+    text = joined(text)
+  end
+  text = text:gsub("wamid%.[%w+/=_-]+", redact.id)
+  return without_numbers(text, numbers)
+end
+
+return redact
