@@ -111,7 +111,7 @@ describe("the examples differ", function()
     local folder = process.folder()
     local path, text = folder.path .. "/appointment.lua", process.read "examples/appointment.lua"
     process.write(path, text)
-    return scenario.play("appointment.lua", {
+    local other = scenario.play("appointment.lua", {
       path = path,
       between = function(all, n)
         if n == 4 then
@@ -120,6 +120,7 @@ describe("the examples differ", function()
         end
       end,
     })
+    return other, folder -- which is gone when nothing holds it
   end
 
   local function with_another_question(text)
