@@ -42,6 +42,7 @@ local function listen(name)
     store = ("sqlite:%s/%s.db"):format(folder, name),
     rate = 0,
     pair_rate = 0,
+    budget = false, -- of scripts with a budget no function may set a hook, as way.lua does
   }
   assert(bot:listen())
   return ("http://%s/webhook"):format(bot:address())

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What becomes of an event whose turn failed, by the kind of the failure and the number of its attempts.
 
+local budget = require "cunnekt.engine.budget"
 local clock = require "cunnekt.time.clock"
 local counts = require "cunnekt.engine.counts"
 local errors = require "cunnekt.base.errors"
@@ -28,6 +29,7 @@ describe("a failed turn", function()
       store = { note_attempt = note "attempt", bury = note "bury" },
       inbox = { try_later = note "later" },
       counts = numbers,
+      budget = budget.new { seconds = 0, memory = 0 },
       attempts = 3,
       on_failure = function(...)
         heard[#heard + 1] = { "told", ... }
@@ -75,7 +77,7 @@ describe("a failed turn", function()
       assert.are.same({ attempt, false }, { err.attempts, err.is_final })
       pauses[attempt] = heard[#heard][3]
     end
-    assert.are.same({ "told", "attempt", "later", "told", "attempt", "later" }, names())
+    assert.are.same({ "attempt", "told", "later", "attempt", "told", "later" }, names())
     assert.is_true(pauses[1] > 0 and pauses[2] > pauses[1])
     assert.are.same({ 2, 2, 0 }, { record.attempts, numbers.events_failed, numbers.events_dead })
   end)
@@ -90,16 +92,22 @@ describe("a failed turn", function()
     record.attempts = 2
     local err = handler_error()
     assert.equal("none", fail(err))
-    assert.are.same({ "told", "bury" }, names())
+    assert.are.same({ "bury", "told" }, names())
     assert.are.same({ 3, true }, { err.attempts, err.is_final })
-    assert.are.same({ "bury", record, err }, heard[2])
+    assert.are.same({ "bury", record, err }, heard[1])
     assert.are.same({ 1, 1 }, { numbers.events_failed, numbers.events_dead })
+  end)
+
+  it("that its budget stopped has one attempt only, and the script hears of it when the store has it", function()
+    local err = errors.new("budget", "bot.lua:12: the turn has used its budget of 5 seconds of CPU time")
+    assert.equal("none", fail(err))
+    assert.are.same({ { "bury", "told" }, 1, true }, { names(), err.attempts, err.is_final })
   end)
 
   it("tells the script with the event", function()
     local err = handler_error()
     fail(err)
-    assert.are.same({ "told", err, event }, heard[1])
+    assert.are.same({ "told", err, event }, heard[2])
   end)
 
   it("is repeated without counting where the store could not keep it", function()
@@ -126,13 +134,13 @@ describe("a failed turn", function()
     record.attempts = 2
     local its_run, err = { id = 9 }, handler_error()
     fail(err, { run = its_run })
-    assert.are.same({ "told", "broken", "bury" }, names())
-    assert.are.same({ "broken", its_run, err, record }, heard[2])
+    assert.are.same({ "broken", "bury", "told" }, names())
+    assert.are.same({ "broken", its_run, err, record }, heard[1])
   end)
 
   it("leaves the dialog alone while it is tried again", function()
     fail(handler_error(), { run = { id = 9 } })
-    assert.are.same({ "told", "attempt", "later" }, names())
+    assert.are.same({ "attempt", "told", "later" }, names())
   end)
 
   it("breaks a dialog that does something else now, and gives its event to the handlers at once", function()
@@ -144,6 +152,6 @@ describe("a failed turn", function()
 
   it("counts as any other where nothing diverged that is stored", function()
     fail(errors.new("diverged", "x"))
-    assert.are.same({ "told", "attempt", "later" }, names())
+    assert.are.same({ "attempt", "told", "later" }, names())
   end)
 end)

@@ -105,11 +105,7 @@ end
 
 -- ---- stubs -----------------------------------------------------------------------------------------------------------
 
----Reads a stub file.
----@param path string
----@return {functions: table<string, table>, fields: table<string, table<string, boolean>>} functions by "module.name" or "class:name"; fields by class
-function annotations.stubs(path)
-  local stubs = { functions = {}, fields = {} }
+local function read_stubs(path, stubs)
   local lines, class, class_of = read_lines(path), nil, {}
   for i, line in ipairs(lines) do
     class = line:match "^%-%-%-@class ([%w_.]+)" or class
@@ -128,6 +124,16 @@ function annotations.stubs(path)
       end
       stubs.functions[class_of[owner] .. sign .. name] = { comment = comment_above(lines, i), parameters = parameters }
     end
+  end
+end
+
+---Reads stub files.
+---@param ... string their paths
+---@return {functions: table<string, table>, fields: table<string, table<string, boolean>>} functions by "module.name" or "class:name"; fields by class
+function annotations.stubs(...)
+  local stubs = { functions = {}, fields = {} }
+  for _, path in ipairs { ... } do
+    read_stubs(path, stubs)
   end
   return stubs
 end

@@ -55,5 +55,6 @@ void cnk_bind_open_webhook(lua_State *L);
 void cnk_bind_open_store(lua_State *L);
 void cnk_bind_open_system(lua_State *L);
 void cnk_bind_open_identity(lua_State *L);
+void cnk_bind_open_budget(lua_State *L);
 
 #endif

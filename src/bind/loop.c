@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind/budget.h"
+
 #define SIGNAL "cunnekt.signal"
 
 /* The C part lives on the heap, for libuv closes handles later than Lua collects userdata. */
@@ -140,10 +142,14 @@ static int watch_signal(lua_State *L)
   return 1;
 }
 
-/* core.step(wait) -> boolean: see cnk_loop_step. */
+/* core.step(wait) -> boolean: see cnk_loop_step. A turn that waits by stepping is not charged with what others do. */
 static int step(lua_State *L)
 {
-  lua_pushboolean(L, cnk_loop_step(cnk_bind_loop(L), lua_toboolean(L, 1), cnk_bind_main(L)));
+  lua_State *main = cnk_bind_main(L);
+  struct cnk_saved_charge before = cnk_charge_nobody(cnk_meter(), main);
+  bool is_any = cnk_loop_step(cnk_bind_loop(L), lua_toboolean(L, 1), main);
+  cnk_charge_again(cnk_meter(), &before);
+  lua_pushboolean(L, is_any);
   if (*cnk_bind_out_of_memory(L)) {
     lua_pushliteral(L, "not enough memory"); /* Lua has this string already */
     lua_error(L);

@@ -4,17 +4,26 @@
  * and a block is found or returned in a few instructions. Under load an event makes some hundred small objects, and
  * the general allocator took a third of the host's time to merge and split what the collector had freed.
  *
- * Chunks stay until the state is closed, as the general allocator would keep most of them, too. Larger blocks, and
- * everything under a sanitizer, are the general allocator's.
+ * Chunks are cut from one region of addresses, which stay with the state. Larger blocks, all that finds no room in the
+ * region, and everything under a sanitizer, are the general allocator's: so what a runaway script has taken goes back to
+ * the system when it is collected.
+ *
+ * Bytes are counted where chunks and larger blocks are taken; the free lists' blocks count as taken.
  */
 #include "host/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "bind/budget.h"
+#include "host/stop.h"
 
 /* Up to SMALL in steps of STEP, a coroutine's first stack among them; beyond, seven sizes up to MOST: what stacks and
  * tables grow to, and what the collector leaves of the stacks of dialogs that wait. */
 enum { STEP = 16, SMALL = 576, MOST = 3072, CHUNK = 64 * 1024 };
+/* Enough for some 100,000 waiting events; untouched pages cost nothing. */
+#define REGION ((size_t)32 * 1024 * 1024)
 
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_CHECKED 1
@@ -24,14 +33,34 @@ enum { STEP = 16, SMALL = 576, MOST = 3072, CHUNK = 64 * 1024 };
 #endif
 #endif
 
+/* ---- the general allocator --------------------------------------------------------------------------------------- */
+
+/* Sizes are those of the block's class; 0: there was none. */
+static void *system_resize(struct cnk_pool *pool, void *block, size_t old_size, size_t new_size)
+{
+  if (new_size > old_size && !cnk_stop_may_grow(pool->meter, new_size - old_size))
+    return NULL;
+  void *moved = realloc(block, new_size);
+  if (moved)
+    pool->meter->held += new_size - old_size;
+  return moved;
+}
+
+static void system_free(struct cnk_pool *pool, void *block, size_t size)
+{
+  pool->meter->held -= size;
+  free(block);
+}
+
 #ifdef IS_CHECKED
 
-void *cnk_pool_alloc(void *pool, void *block, size_t old_size, size_t new_size)
+void *cnk_pool_alloc(void *context, void *block, size_t old_size, size_t new_size)
 {
-  (void)pool, (void)old_size;
+  struct cnk_pool *pool = context;
   if (new_size > 0)
-    return realloc(block, new_size);
-  free(block);
+    return system_resize(pool, block, block ? old_size : 0, new_size);
+  if (block)
+    system_free(pool, block, old_size);
   return NULL;
 }
 
@@ -69,18 +98,22 @@ static void use_up(struct cnk_pool *pool)
   }
 }
 
+/* A chunk of the region, if there is room. */
+static bool add_chunk(struct cnk_pool *pool)
+{
+  if ((size_t)(pool->region_end - pool->region_next) < CHUNK || !cnk_stop_may_grow(pool->meter, CHUNK))
+    return false;
+  use_up(pool);
+  pool->fresh = pool->region_next;
+  pool->fresh_end = pool->region_next += CHUNK;
+  pool->meter->held += CHUNK;
+  return true;
+}
+
 static void *cut(struct cnk_pool *pool, size_t room)
 {
-  if ((size_t)(pool->fresh_end - pool->fresh) < room) {
-    char *chunk = malloc(CHUNK);
-    if (!chunk)
-      return NULL;
-    use_up(pool);
-    *(void **)chunk = pool->chunks;
-    pool->chunks = chunk;
-    pool->fresh = chunk + STEP;
-    pool->fresh_end = chunk + CHUNK;
-  }
+  if ((size_t)(pool->fresh_end - pool->fresh) < room && !add_chunk(pool))
+    return system_resize(pool, NULL, 0, room);
   void *block = pool->fresh;
   pool->fresh += room;
   return block;
@@ -89,7 +122,7 @@ static void *cut(struct cnk_pool *pool, size_t room)
 static void *take(struct cnk_pool *pool, size_t size)
 {
   if (size > MOST)
-    return malloc(size);
+    return system_resize(pool, NULL, 0, size);
   size_t room;
   unsigned class = class_of(size, &room);
   void *block = pool->free[class];
@@ -101,14 +134,23 @@ static void *take(struct cnk_pool *pool, size_t size)
   return block;
 }
 
+static bool is_in_region(const struct cnk_pool *pool, const char *block)
+{
+  return block >= pool->region && block < pool->region_end;
+}
+
 static void give_back(struct cnk_pool *pool, void *block, size_t size)
 {
   if (size > MOST) {
-    free(block);
+    system_free(pool, block, size);
     return;
   }
   size_t room;
   unsigned class = class_of(size, &room);
+  if (!is_in_region(pool, block)) {
+    system_free(pool, block, room);
+    return;
+  }
   *(void **)block = pool->free[class];
   pool->free[class] = block;
 }
@@ -117,12 +159,12 @@ static void *resize(struct cnk_pool *pool, void *block, size_t old_size, size_t 
 {
   size_t old_room, new_room;
   if (old_size > MOST && new_size > MOST)
-    return realloc(block, new_size);
+    return system_resize(pool, block, old_size, new_size);
   if (old_size <= MOST && new_size <= MOST && class_of(old_size, &old_room) == class_of(new_size, &new_room))
     return block;
   void *moved = take(pool, new_size);
-  if (!moved)
-    return NULL;
+  if (!moved) /* Lua counts on blocks that shrink; this one goes to a smaller class later */
+    return new_size < old_size ? block : NULL;
   memcpy(moved, block, old_size < new_size ? old_size : new_size);
   give_back(pool, block, old_size);
   return moved;
@@ -141,12 +183,21 @@ void *cnk_pool_alloc(void *context, void *block, size_t old_size, size_t new_siz
 
 #endif
 
+void cnk_pool_init(struct cnk_pool *pool)
+{
+  *pool = (struct cnk_pool){.meter = cnk_meter()};
+#ifndef IS_CHECKED
+  void *region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (region != MAP_FAILED) {
+    pool->region = pool->region_next = region;
+    pool->region_end = pool->region + REGION;
+  }
+#endif
+}
+
 void cnk_pool_deinit(struct cnk_pool *pool)
 {
-  while (pool->chunks) {
-    void *chunk = pool->chunks;
-    pool->chunks = *(void **)chunk;
-    free(chunk);
-  }
+  if (pool->region)
+    munmap(pool->region, REGION);
   *pool = (struct cnk_pool){0};
 }

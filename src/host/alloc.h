@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* A lua_Alloc; `pool` is a struct cnk_pool that is zero at first. */
+/* A lua_Alloc; `pool` is a struct cnk_pool. */
 void *cnk_pool_alloc(void *pool, void *block, size_t old_size, size_t new_size);
 
 /* One list of free blocks for each size class; see alloc.c. */
@@ -14,8 +14,12 @@ void *cnk_pool_alloc(void *pool, void *block, size_t old_size, size_t new_size);
 struct cnk_pool {
   void *free[CNK_POOL_CLASSES];
   char *fresh, *fresh_end;
-  void *chunks; /* each begins with a pointer to the one before */
+  char *region, *region_next, *region_end; /* chunks are cut from it in turn; NULL: there is none */
+  struct cnk_meter *meter;                 /* counts the bytes, and is asked before they grow; see stop.h */
 };
+
+/* For the thread that calls it. */
+void cnk_pool_init(struct cnk_pool *pool);
 
 /* Gives everything back to the system. */
 void cnk_pool_deinit(struct cnk_pool *pool);

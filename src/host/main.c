@@ -15,9 +15,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bind/budget.h"
 #include "bind/core.h"
 #include "host/alloc.h"
+#include "host/hold.h"
 #include "host/search.h"
+#include "host/stop.h"
+#include "host/watchdog.h"
 
 #define EXIT_SCRIPT_ERROR 1
 
@@ -84,6 +88,7 @@ static int run(lua_State *L)
   luaL_checkversion(L);
   lua_warning(L, "@on", 0);
   luaL_openlibs(L);
+  cnk_hold_open(L);
   preload_libraries(L);
   cnk_search_init(L);
   set_arguments(L, argc, argv);
@@ -112,7 +117,10 @@ int main(int argc, char **argv)
   /* A peer that closes its socket or a reader that closes the pipe is an error result, not the end of a bot. */
   signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
-  struct cnk_pool pool = {0};
+  struct cnk_pool pool;
+  cnk_pool_init(&pool);
+  cnk_stop_init(cnk_meter());
+  cnk_watchdog_init(cnk_meter(), argc, argv);
   struct warnings warnings = {0};
   lua_State *L = lua_newstate(cnk_pool_alloc, &pool);
   if (!L) {

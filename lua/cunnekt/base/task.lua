@@ -22,17 +22,26 @@ local current
 
 local task_mt = { __name = "cunnekt.task" }
 
--- With all keys preallocated; the last two are set by cunnekt.turn and dialog/engine/execute.lua.
+-- With all keys preallocated; `turn` and `run` are set by cunnekt.turn and dialog/engine/execute.lua. `charge` says who pays for
+-- what runs (engine/budget.lua): a task that another one starts is charged as that one. A table of eight keys takes half of one
+-- of nine.
 local function new_task(co, waiters)
-  local t = { co = co, is_done = false, waiters = waiters, awaits = nil, cancel = nil, strand = nil, turn = nil, run = nil }
+  local charge = current and current.charge
+  local t = { co = co, is_done = false, awaits = nil, cancel = nil, strand = nil, turn = nil, run = nil, charge = charge }
+  if waiters then
+    t.waiters = waiters
+  end
   return setmetatable(t, task_mt)
 end
 
 local function finish(t)
   t.is_done = true
   local waiters = t.waiters
+  if not waiters then
+    return
+  end
   t.waiters = nil
-  for _, waiter in ipairs(waiters or {}) do
+  for _, waiter in ipairs(waiters) do
     waiter()
   end
 end
@@ -84,7 +93,11 @@ end
 
 local function fail(t, failure)
   if failure == "not enough memory" then
-    -- The task's work is half done: the process exits, and a restart recovers it from the store.
+    -- The task's work is half done: the process exits, and a restart recovers it from the store. Where a budget refused the
+    -- memory, the turn is noted, so that it does not happen again.
+    if core.is_refused(t.charge) then
+      core.start_anew(t.charge)
+    end
     core.out_of_memory()
   end
   t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
@@ -114,7 +127,7 @@ end
 local function resume(t, ...)
   local before = current
   current = t
-  return settle(t, before, coroutine.resume(t.co, ...))
+  return settle(t, before, core.resume(t.co, t.charge, ...))
 end
 
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
@@ -153,7 +166,9 @@ local suspended = {}
 local function after_step(t, co, ok, mark, ...)
   if ok and mark == ended then
     t.strand = nil
-    keep_coroutine(co)
+    if (...) ~= false then -- a failed one may have been left with a large stack
+      keep_coroutine(co)
+    end
     return "ended", ...
   elseif ok and mark == suspended then
     t.strand = nil

@@ -17,6 +17,7 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 ---@field senders function[] bot:before_send
 ---@field failure_listeners function[] bot:on_error
 ---@field restart_listeners function[] bot:on_restart
+---@field budget cunnekt.turn_budget?
 
 ---@return cunnekt.hooks
 function hooks.new()
@@ -39,20 +40,39 @@ function hooks_methods:before_send(payload, chat)
   return build.send(payload)
 end
 
+local function traceback(failure)
+  return errors.is(failure) and failure or debug.traceback(failure)
+end
+
+local function call_listener(self, fn, err, about)
+  if self.budget then
+    self.budget:charge(self.budget.listener)
+  end
+  local ok, problem = xpcall(fn, traceback, err, about)
+  if ok then
+    return
+  end
+  local stop = self.budget and self.budget:failure(problem)
+  log.error("bot:on_error failed: %s", personal.error(tostring(stop or problem), about))
+  if stop then
+    self.budget:after_stop(stop)
+  end
+end
+
 ---Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote.
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)
-  if #self.failure_listeners == 0 then
+  local stop = self.budget and self.budget.stopped_listener
+  if stop then
+    log.error("bot:on_error is not called until the next start: %s", stop.message)
+  end
+  if #self.failure_listeners == 0 or stop then
     log.error("%s", personal.error(err.traceback or tostring(err), about))
+    return
   end
   for _, fn in ipairs(self.failure_listeners) do
-    task.spawn(function()
-      local ok, problem = xpcall(fn, debug.traceback, err, about)
-      if not ok then
-        log.error("bot:on_error failed: %s", personal.error(tostring(problem), about))
-      end
-    end)
+    task.spawn(call_listener, self, fn, err, about)
   end
 end
 

@@ -38,7 +38,11 @@ end
 
 -- Seconds for which this event must wait for more texts of its contact; nil when it can be handled.
 local function seconds_to_wait(self, record)
-  local seconds = self.routes.has_debounce and record.event and self.routes:debounce_of(record.event)
+  local its_budget = self.engine.budget
+  if not self.routes.has_debounce or not record.event or its_budget:noted_error(record.id) then
+    return nil
+  end
+  local seconds = its_budget:call(record.id, self.routes.debounce_of, self.routes, record.event)
   if not seconds then
     return nil
   end
@@ -55,7 +59,7 @@ local function open_event(self, record)
   elseif not parsed then
     return nil
   end
-  if routes.has_debounce and routes:debounce_of(parsed) then
+  if routes.has_debounce and not self.engine.budget:noted_error(record.id) and routes:debounce_of(parsed) then
     inbox:join(record, parsed, function(other)
       return routes:debounce_of(other) ~= nil
     end)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What happens to an event whose turn failed: it is retried after a delay, and becomes a dead letter after its last attempt.
+-- What happens to an event whose turn failed: it is retried after a delay, and becomes a dead letter after its last attempt. A
+-- turn that was stopped by its budget has only one.
 -- A turn that the store could not commit, or that had a conflict, is retried without counting as an attempt. The delays are
 -- in provider/retry.lua; the queue is the inbox's.
 
@@ -12,7 +13,7 @@ local failure_methods = {}
 local failure_mt = { __index = failure_methods, __name = "cunnekt.failure" }
 
 ---@class cunnekt.failure
----@param parts {store: table, inbox: cunnekt.inbox, counts: table, attempts: integer, on_failure: fun(err: cunnekt.error, about: table?), break_run: fun(its_run: cunnekt.run, err: cunnekt.error, record: table?)} `attempts`: turns of an event at most; `break_run` stores that a dialog cannot continue
+---@param parts {store: table, inbox: cunnekt.inbox, counts: table, budget: cunnekt.turn_budget, attempts: integer, on_failure: fun(err: cunnekt.error, about: table?), break_run: fun(its_run: cunnekt.run, err: cunnekt.error, record: table?)} `attempts`: turns of an event at most; `break_run` stores that a dialog cannot continue
 ---@return cunnekt.failure
 function failure.new(parts)
   return setmetatable({
@@ -20,6 +21,7 @@ function failure.new(parts)
     _inbox = parts.inbox,
     _counts = parts.counts,
     _attempts = parts.attempts,
+    _budget = parts.budget,
     _on_failure = parts.on_failure,
     _break_run = parts.break_run,
   }, failure_mt)
@@ -47,10 +49,11 @@ function failure_methods:on_turn(record, err, what, done)
   self._counts.events_failed = self._counts.events_failed + 1
   record.attempts = record.attempts + 1
   err.attempts = record.attempts
-  err.is_final = what.is_finished or record.attempts >= self._attempts
-  self._on_failure(err, what.event)
+  err.is_final = what.is_finished or err.kind == "budget" or record.attempts >= self._attempts
+  -- The store has it before the script hears of it: functions of bot:on_error may end the process, too.
   if not err.is_final then
     self._store:note_attempt(record)
+    self._on_failure(err, what.event)
     return self._inbox:try_later(record, retry.turn(record.attempts), done)
   end
   if what.run then
@@ -59,7 +62,9 @@ function failure_methods:on_turn(record, err, what, done)
   if not what.is_finished then
     self._counts.events_dead = self._counts.events_dead + 1
     self._store:bury(record, err)
+    self._budget:settle(record.id, self._store)
   end
+  self._on_failure(err, what.event)
   done()
 end
 

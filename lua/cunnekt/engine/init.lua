@@ -27,12 +27,13 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field inbox cunnekt.inbox
 ---@field outbox cunnekt.outbox
 ---@field turns cunnekt.turns
+---@field budget cunnekt.turn_budget
 ---@field counts table<string, integer>
 ---@field wall_clock cunnekt.wall_clock
 ---@field phone_number_id string? of the business number that a customer last wrote to
 
 ---Creates the parts. Nothing runs before `connect`.
----@param parts {store: table, client: cunnekt.client, options: table, handles: table} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
+---@param parts {store: table, client: cunnekt.client, options: table, handles: table, budget: cunnekt.turn_budget?} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
 ---@return cunnekt.engine
 function engine.new(parts)
   local store, options, numbers, its_clock = parts.store, parts.options, counts.new(), wall_clock.new()
@@ -54,12 +55,14 @@ function engine.new(parts)
     capacity = options.queue,
     has_to_wait = options.on_failure == "wait",
   }
+  local its_turns = turn.manager { store = store, inbox = its_inbox, outbox = its_outbox, budget = parts.budget }
   return setmetatable({
     store = store,
     client = parts.client,
     inbox = its_inbox,
     outbox = its_outbox,
-    turns = turn.manager { store = store, inbox = its_inbox, outbox = its_outbox },
+    budget = its_turns.budget,
+    turns = its_turns,
     counts = numbers,
     wall_clock = its_clock,
   }, engine_mt)

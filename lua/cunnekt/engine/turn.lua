@@ -6,11 +6,15 @@
 -- concurrently: each records the versions of what it read, and is retried when another turn changed that first. The store
 -- compares the versions, in the commit itself.
 
+local budget = require "cunnekt.engine.budget"
 local commit = require "cunnekt.engine.commit"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
 
 local turn = {}
+
+local is_stopped = core.is_stopped
 
 local turn_methods = {}
 local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
@@ -20,6 +24,8 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 
 ---@class cunnekt.turn
 ---@field turns cunnekt.turns
+---@field task cunnekt.task? that runs it; nil in turns:within, which runs no code of the script
+---@field name string? of a turn without an event
 ---@field run cunnekt.run? of the handler or dialog that this turn executes; see cunnekt.turn.run
 ---@field record cunnekt.inbox.record? the event; nil for a job, and when the event is finished
 ---@field sends cunnekt.outbox.row[] messages to send
@@ -240,6 +246,15 @@ function turn_methods:abandon()
   clear(self)
 end
 
+---Charges what follows to a new account, for a replay with more time: what it repeats was paid for.
+---@param seconds? number the budget's own by default
+function turn_methods:charge(seconds)
+  local its_task, meter = self.task, self.turns.budget.meter
+  if its_task and meter then
+    its_task.charge = meter:enter(self.record and self.record.id or self.name, seconds)
+  end
+end
+
 ---For xpcall: wraps any other error value in a cunnekt.error with its traceback.
 ---@param failure any
 ---@return cunnekt.error
@@ -255,23 +270,47 @@ local function commit_at_end(self)
   return self:commit(self.run and self.run.waiting and "wait" or "end")
 end
 
+-- The error of a turn without an event that an earlier process could not stop; it is not run a second time.
+local function noted_error(self)
+  local its_budget = self.turns.budget
+  local err = its_budget:noted_error(self.name)
+  its_budget:settle(self.name, self.turns._store)
+  return err
+end
+
+-- Why an attempt failed.
+local function failure_of(self, failure)
+  if not errors.is(failure) and self.is_committing then
+    -- Out of memory or C stack. Whether the commit succeeded is unknown, so the program must end.
+    error(failure, 0)
+  end
+  local err = self.task and self.turns.budget:failure(failure)
+  return err or turn.with_traceback(failure)
+end
+
 -- Runs `fn` and commits. Returns why it failed; kind "store" where the store is the reason.
 local function attempt(self, fn)
+  local its_task, its_budget = self.task, self.turns.budget
+  local meter, record = its_task and its_budget.meter, self.record
+  if meter then
+    its_task.charge = meter:enter(record and record.id or self.name)
+  end
+  local noted = its_budget.noted and not record and self.name and noted_error(self)
+  if noted then
+    return noted
+  end
   local ok, failure, why = xpcall(fn, turn.with_traceback, self)
-  if ok then
+  local its_stop = ok and meter and is_stopped() and its_budget:failure()
+  if its_stop then
+    return its_stop
+  elseif ok then
     -- The commit raises for a state that JSON cannot represent.
     ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
   end
-  if ok and why then
+  if ok then
     return why
-  elseif not ok and not errors.is(failure) then
-    -- Out of memory or C stack: then no message handler is called.
-    if self.is_committing then
-      error(failure, 0) -- whether the commit succeeded is unknown, so the program must end
-    end
-    return turn.with_traceback(failure)
   end
-  return not ok and failure or nil
+  return failure_of(self, failure)
 end
 
 -- After a conflict: whether the event is still there. When an operator has dropped it, the turn ends, and has no effect.
@@ -300,7 +339,9 @@ local function run_until_committed(self, fn)
     end
     local is_under_way, its_run = self.has_committed or self.is_continued, self.run
     self:abandon()
-    if failure.kind == "conflict" then
+    if failure.kind == "budget" then
+      self.turns.budget:after_stop(failure)
+    elseif failure.kind == "conflict" then
       local is_there, err = check_event(self)
       if not is_there then
         release_retry(self)
@@ -322,14 +363,16 @@ end
 -- ---- the manager -------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.turns
+---@field budget cunnekt.turn_budget
 ---Runs the turns of one bot, and again those that conflict.
----@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox}
+---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox, budget: cunnekt.turn_budget?}
 ---@return cunnekt.turns
 function turn.manager(parts)
   return setmetatable({
     _store = parts.store,
     _inbox = parts.inbox,
     _outbox = parts.outbox,
+    budget = parts.budget or budget.new { seconds = 0, memory = 0 },
     _retries = { first = 1, last = 0, is_held = false },
     _open = 0,
   }, turns_mt)
@@ -346,7 +389,7 @@ end
 ---@return cunnekt.turn
 function turns_methods:new(record)
   -- With the usual keys preallocated.
-  return setmetatable({ turns = self, record = record, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
+  return setmetatable({ turns = self, record = record, task = nil, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
 end
 
 ---The number of open turns.
@@ -387,7 +430,8 @@ function turns_methods:within(change)
 end
 
 local function run_in_task(self, fn, on_end)
-  task.running().turn = self
+  local running = task.running()
+  running.turn, self.task = self, running
   if self.record and self.record.had_conflict then
     acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
   end
@@ -401,8 +445,11 @@ end
 ---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn)
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event, unless it is finished; `its_run`: the run that failed
-function turns_methods:run(record, fn, on_end)
-  task.spawn(run_in_task, self:new(record), fn, on_end)
+---@param name? string of a turn without an event, such as "job cleanup"
+function turns_methods:run(record, fn, on_end, name)
+  local own = self:new(record)
+  own.name = name
+  task.spawn(run_in_task, own, fn, on_end)
 end
 
 return turn

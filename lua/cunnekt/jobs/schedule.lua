@@ -45,7 +45,7 @@ local slack = 1
 ---@field attempts integer consecutive failures
 
 ---@class cunnekt.schedule
----@param options table store; attempts: runs of a failing job; keep_days: days to keep jobs without a function; run(fn, done): runs a turn; fail(err)
+---@param options table store; attempts: runs of a failing job; keep_days: days to keep jobs without a function; run(fn, done, name): runs a turn; fail(err)
 function schedule.new(options)
   return setmetatable({
     _options = options,
@@ -178,14 +178,17 @@ local function after_failure(self, job, change, err)
   job.attempts = job.attempts + 1
   local retry_at = clock.now() + retry.turn(job.attempts)
   err.attempts = job.attempts
-  err.is_final = job.attempts >= self._options.attempts or (change.due ~= nil and change.due <= retry_at)
-  self._options.fail(err)
+  err.is_final = err.kind == "budget" or job.attempts >= self._options.attempts
+    or (change.due ~= nil and change.due <= retry_at)
+  -- The store has it before the script hears of it: functions of bot:on_error may end the process, too.
   if err.is_final then
-    return write_done(self, change)
+    write_done(self, change)
+    return self._options.fail(err)
   end
   job.retry_at = retry_at
   queue(self, job)
   self._store:persist("commit_turn", { jobs = { job_change.new("tried", job) } })
+  self._options.fail(err)
 end
 
 local function ended(self, job, change, err)
@@ -254,7 +257,7 @@ local function fire(self, job, now)
     end
   end, function(err)
     ended(self, job, change, err)
-  end)
+  end, "job " .. job.name)
 end
 
 function run_due(self)

@@ -4,6 +4,7 @@
 
 local bot = require "cunnekt.bot"
 local bot_options = require "cunnekt.service.options"
+local budget = require "cunnekt.engine.budget"
 local client = require "cunnekt.provider.client"
 local dialog = require "cunnekt.dialog"
 local dispatch = require "cunnekt.dialog.dispatch"
@@ -66,6 +67,7 @@ local function connect(self, routes)
     inbox = self.inbox,
     counts = self.counts,
     attempts = self.options.attempts,
+    budget = self.engine.budget,
     on_failure = on_failure,
     break_run = function(its_run, err, record)
       self.dialogs:break_run(its_run, err, record)
@@ -105,8 +107,8 @@ local function new_schedule(self)
     store = self.store,
     attempts = self.options.attempts,
     keep_days = self.options.keep_days,
-    run = function(fn, done)
-      self.engine.turns:run(nil, fn, done)
+    run = function(fn, done, name)
+      self.engine.turns:run(nil, fn, done, name)
     end,
     fail = function(err)
       self.hooks:on_failure(err, nil)
@@ -122,7 +124,9 @@ local function assemble(own, chosen, its_client)
     client = its_client,
     options = own,
     handles = sent,
+    budget = budget.new(bot_options.budget(own, chosen.store)),
   }
+  its_hooks.budget = its_engine.budget
   local self = setmetatable({
     engine = its_engine,
     inbox = its_engine.inbox,
@@ -153,7 +157,7 @@ local function assemble(own, chosen, its_client)
 end
 
 ---Creates a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: events handled concurrently (1000); queue: maximum of waiting events (100000); grace: seconds to finish work at a stop (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: per event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" for a retry or "pass"; keep_days: days to keep dead letters and undelivered messages (30); parked: maximum of waiting dialogs in memory (1000); parked_seconds: idle seconds before one is evicted (600)
+---@param opts? table every option of cunnekt.client and every setting; concurrency: events handled concurrently (1000); queue: maximum of waiting events (100000); grace: seconds to finish work at a stop (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: per event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" for a retry or "pass"; budget: {seconds, memory} of a turn, or false ({ seconds = 5, memory = "256MB" }); keep_days: days to keep dead letters and undelivered messages (30); parked: maximum of waiting dialogs in memory (1000); parked_seconds: idle seconds before one is evicted (600)
 ---@return cunnekt.bot
 function service.new(opts)
   local own, script = bot_options.split(opts, 3)

@@ -18,6 +18,7 @@ bot_options.types = {
   keep_days = "integer",
   parked = "integer",
   parked_seconds = "number",
+  budget = "table|boolean",
 }
 
 -- docs/script.md describes them, except `sends`: messages being sent concurrently.
@@ -33,6 +34,52 @@ local defaults = {
   parked = 1000,
   parked_seconds = 600,
 }
+
+-- The host itself needs some ten of them.
+local min_memory_mb = 32
+
+local default_budget = { seconds = 5, memory = "256MB" }
+
+-- The bytes of a size such as "256MB"; nil when it is none.
+local function bytes_of(text)
+  local number, unit = text:match "^%s*(%d+)%s*([MG])B%s*$"
+  number = math.tointeger(tonumber(number))
+  return number and number < 1 << 20 and number << (unit == "G" and 30 or 20) or nil
+end
+
+local function check_budget(given, level)
+  if given == nil or given == false then
+    return
+  elseif given == true then
+    error("cunnekt.bot: option 'budget' must be a table or false, got true", level + 1)
+  end
+  options.check("cunnekt.bot: budget", given, { seconds = "number", memory = "string" }, level + 2)
+  if given.seconds and not (given.seconds >= 0.1 and given.seconds <= 3600) then
+    error(("cunnekt.bot: option 'budget.seconds' must be from 0.1 to 3600, got %g"):format(given.seconds), level + 1)
+  end
+  local bytes = given.memory and bytes_of(given.memory)
+  if given.memory and (not bytes or bytes < min_memory_mb << 20) then
+    local problem = "cunnekt.bot: option 'budget.memory' must be a size such as \"256MB\" or \"1GB\", %dMB or more, got '%s'"
+    error(problem:format(min_memory_mb, given.memory), level + 1)
+  end
+end
+
+---The budget of turns, for cunnekt.engine.budget.
+---@param own table the bot's options
+---@param store string where the bot keeps its state
+---@return {seconds: number, memory: integer, notes: string?}
+function bot_options.budget(own, store)
+  if own.budget == false then
+    return { seconds = 0, memory = 0 }
+  end
+  local given = own.budget or default_budget
+  local file = store:match "^sqlite:(.+)$"
+  return {
+    seconds = given.seconds or default_budget.seconds,
+    memory = bytes_of(given.memory or default_budget.memory),
+    notes = file and file .. "-stopped",
+  }
+end
 
 ---Checks the options of a script, and splits them.
 ---@param given? table
@@ -54,6 +101,7 @@ function bot_options.split(given, level)
   if not is_fit then
     error(("cunnekt.bot: option 'parked_seconds' must be above 0, got %g"):format(own.parked_seconds), level)
   end
+  check_budget(own.budget, level)
   return setmetatable(own, { __index = defaults }), script
 end
 

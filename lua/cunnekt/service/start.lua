@@ -58,6 +58,17 @@ local function call_on_restart(service, rest)
     if err then
       service.hooks:on_failure(err, nil)
     end
+  end, "bot:on_restart")
+end
+
+-- Which turns the earlier process could not stop.
+local function load_budget(service, records)
+  local pending = {}
+  for _, record in ipairs(records) do
+    pending[record.id] = true
+  end
+  service.engine.budget:load(function(event)
+    return pending[event] == true
   end)
 end
 
@@ -96,7 +107,12 @@ function start.run(service)
   if not rest then
     return nil, err
   end
+  load_budget(service, rest.records)
   local ok
+  ok, err = service.engine.budget:check_room()
+  if not ok then
+    return nil, err
+  end
   ok, err = open_servers(service)
   if not ok then
     return nil, err

@@ -26,11 +26,18 @@ local function enter(dialogs, current)
   return current.script.routes:dispatch(it, current)
 end
 
----Makes a run the one that the running turn executes.
+---Makes a run the one that the running turn executes. Raises where an earlier process could not stop this turn: then no code of
+---the script runs in it.
 ---@param current cunnekt.run
 function execute.make_current(current)
   local running = task.running()
-  running.run, running.turn.run = current, current
+  local its_turn = running.turn
+  running.run, its_turn.run = current, current
+  local its_budget = its_turn.turns.budget
+  local noted = its_budget.noted and its_turn.record and its_budget:noted_error(its_turn.record.id)
+  if noted then
+    error(noted, 0)
+  end
 end
 
 -- Truncates the journal at an earlier question, and returns the run that continues there.

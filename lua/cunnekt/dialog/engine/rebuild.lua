@@ -132,6 +132,8 @@ function rebuild.rebuild(dialogs, stored, delivery)
   }
   current.stored_n = stored.steps
   execute.make_current(current)
+  local its_turn = task.running().turn
+  its_turn:charge(its_turn.turns.budget.seconds * (stored.steps + 1)) -- at most what the steps were allowed to use
   local steps = read_steps(dialogs, stored)
   local script, problem = script_for(dialogs, stored)
   if not steps then

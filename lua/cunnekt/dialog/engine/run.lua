@@ -20,7 +20,7 @@ local run_methods = {}
 local run_mt = { __index = run_methods, __name = "cunnekt.run" }
 
 -- Errors that a script cannot catch: the turn cannot continue, and is retried or fails as a whole.
-local is_fatal = { store = true, conflict = true, diverged = true, back = true, evicted = true }
+local is_fatal = { store = true, conflict = true, diverged = true, back = true, evicted = true, budget = true }
 
 ---@class cunnekt.run
 ---@field id integer? nil until find_id gives one
@@ -165,6 +165,7 @@ local function skip_saved(self)
   for _, state in ipairs(self.states or {}) do
     state:mark_saved((state:encode()), state.version)
   end
+  task.running().turn:charge()
   task.running().turn:clear_reads()
 end
 

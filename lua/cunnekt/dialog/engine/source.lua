@@ -32,7 +32,9 @@ end
 
 -- As in loadfile, a first line that begins with # is skipped.
 local function compile(text, path, mode, env)
-  return load(text:gsub("^#[^\n]*", "", 1), "@" .. path, mode, env)
+  -- cunnekt's own chunks begin with "@cunnekt/".
+  local name = path:find "^cunnekt/" and "./" .. path or path
+  return load(text:gsub("^#[^\n]*", "", 1), "@" .. name, mode, env)
 end
 
 ---Loads a script's file into an environment, and records its text.

@@ -62,6 +62,7 @@ local function find_delivery(dialogs, current, wanted, handle)
   local delivery = current.delivery
   if delivery then
     current.delivery, current.waiting = nil, nil
+    task.running().turn:charge() -- the replay has ended
     return delivery, true
   end
   if wanted.sent then
