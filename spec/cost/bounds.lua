@@ -8,14 +8,14 @@
 -- The outbox owns permits and retries since it has lanes that are reserved for marked messages, and its deliveries are a file of
 -- their own: 2 calls and 1 file more for an event.
 -- The second message of a step asks engine/backlog.lua whether it may wait in memory: 1 call, 1 file and 2 moves more for a step.
--- Whom a turn is charged to, and who is charged with what runs, takes 8,500 instructions and 7 calls more, and 17,500 and 12 for a step.
+-- Whom a turn is charged to, and who is charged with what runs, takes 8,500 instructions and 1 call more, and 17,500 and 1 for a step.
 -- The instructions are those of Debian 12 on x86-64 with -O2; see spec/cost/cost.lua for what else they depend on.
 
 return {
   cost = { event = 590000, step = 1493000 },
   -- A step sorts the keys of two tables, three each, which takes two calls more or less: by the order that Lua has them in.
   flow = {
-    event = { calls = 204, files = 25, moves = 92 },
-    step = { calls = 462, files = 42, moves = 203 },
+    event = { calls = 198, files = 25, moves = 92 },
+    step = { calls = 453, files = 42, moves = 203 },
   },
 }

@@ -7,6 +7,7 @@ local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
+local personal = require "cunnekt.provider.personal"
 local records = require "cunnekt.store.records"
 local retry = require "cunnekt.provider.retry"
 local send_times = require "cunnekt.engine.send_times"
@@ -62,14 +63,15 @@ end
 -- Seconds between log lines about the same kind of failure.
 local warn_pace = 60
 
--- Logs why messages wait, and what becomes of this one: once a minute for any number of them. The contact is not named.
+-- Logs why messages wait, and what becomes of this one: once a minute for any number of them.
 local function warn_of(self, row, err, pause)
   local now = clock.monotonic()
   if now >= (self._warned[err.kind] or -math.huge) + warn_pace then
     self._warned[err.kind] = now
     local what = row.payload.type or "template"
-    log.warn("messages wait and will be retried: %s (message %d, %s, attempt %d; next try in %.0f s)", tostring(err), row.id, what,
-      row.attempts, pause)
+    local cause = row.event and ("event %d"):format(row.event) or "no event"
+    log.warn("messages wait and will be retried: %s (message %d to %s, %s, for %s, attempt %d; next try in %.0f s)", tostring(err), row.id,
+      personal.contact(row.contact), what, cause, row.attempts, pause)
   end
 end
 
