@@ -62,6 +62,14 @@ describe("a sentence of others", function()
       ["call +91 99999 99999 now"] = "call 9199…99 now",
       ["call (0) 99999-99999, please"] = "call (0999…99, please",
       ["call 0-99999.99999"] = "call 0999…99",
+      ["call 91_99999_12345, 91,99999,12345"] = "call 9199…45, 9199…45",
+      ["call 91\u{a0}99999–12345"] = "call 9199…45",
+      ["call +91\\u00a099999\\n12345"] = "call 9199…45",
+      ["to=%2B91%2099999%2012345"] = "to=9199…45",
+      ["call 2345678"] = "call …",
+      ["on 2026-11-29 919999912345"] = "on 2026-11-29 9199…45",
+      ["call 9199-99-912345 or 91.99.99.912345"] = "call 9199…45 or 9199…45",
+      ["from 10.0.0.1 to 919999912345"] = "from 10.0.0.1 to 9199…45",
       ["on 2026-11-29 at 192.168.100.200:8080"] = "on 2026-11-29 at 192.168.100.200:8080",
       ["line 17, order 4711 of 2026"] = "line 17, order 4711 of 2026",
       ["a.lua:123: 4567 (code 131047)"] = "a.lua:123: 4567 (code 131047)",
@@ -85,6 +93,26 @@ describe("a sentence of others", function()
     assert.equal("got …", sentence("got \\u0939\\u0932\\u094b", "हलो"))
     assert.equal("near …", sentence("near केला", "दो केला"))
     assert.equal("code … is wrong", sentence("code 4711 is wrong", "Your code is 4711"))
+  end)
+
+  -- Words next to an escape, to a quote beyond ASCII or to a sign of omission were taken for other words.
+  it("loses words of a customer whatever the server made of them", function()
+    for text, wanted in pairs {
+      ["bad 'Mein%20Geheimnis'"] = "bad '…'",
+      ['bad "Hallo\\nGeheimnis\\tBlaubeeren"'] = 'bad "…"',
+      ["bad 'Mein Geheim…' is long"] = "bad '…' is long",
+      ["bad “Geheimnis”, «Blaubeeren» and ‘Hallo’"] = "bad “…”, «…» and ‘…’",
+      ["bad Geheim\u{fffd}"] = "bad …\u{fffd}",
+      ["bad MÜLLER, ГОСПОДИН, ΩΡΑΣ"] = "bad …, …, …",
+      ["bad M\\u00fcller, M%C3%BCller, M&#252;ller, M\\xc3\\xbcller"] = "bad …, …, …, …",
+      ["{\\\"error\\\":\\\"M\\\\u00fcller\\\"}"] = '{"error":"…"}',
+      ["bad \\ud83d\\ude00\\ud83d\\ude00"] = "bad …",
+      ["bad &#2325;&#x947;ला"] = "bad …",
+      ["at /find?q=%e0%a4%95%e0%a5%87%e0%a4%b2%e0%a4%be"] = "at /find?q=…",
+    } do
+      assert.equal(wanted, sentence(text, "Mein Geheimnis: Blaubeeren", "Hallo\nHerr Müller", "господин ώρας ωρας", "😀😀", "केला"))
+    end
+    assert.equal("bad …", sentence("bad 100%25", "100%25"))
   end)
 
   it("keeps the words of errors, and names in a script", function()

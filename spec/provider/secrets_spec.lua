@@ -11,6 +11,10 @@ local settings = require "cunnekt.provider.settings"
 local NUMBER = "919999999999"
 local SENTENCE = "any template of e or k: 100%, (any)* is \"taken\" [e]; any\\any /k/"
 
+local function html(text)
+  return (text:gsub("[&<>\"']", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }))
+end
+
 local http_server
 
 after_each(function()
@@ -92,6 +96,8 @@ describe("a key that the provider repeats", function()
         "error: " .. key,
         json.encode { message = ("x"):rep(495) .. " " .. key },
         json.encode { message = "bad", more = ("x "):rep(1010) .. key },
+        json.encode { message = "bad <b>" .. html(key) .. "</b>" },
+        json.encode { message = json.encode { message = json.encode { message = key } } },
       }
       for _, body in ipairs(forms) do
         local err, sent = refused(key, body)

@@ -3,12 +3,14 @@
 -- a script's error. What we write ourselves is never searched; it is built without them. Which texts are a customer's is
 -- provider/personal.lua's business.
 
+local readable = require "cunnekt.base.readable"
 local words = require "cunnekt.base.words"
 
 local redact = {}
 
--- A run of this many digits may be a telephone number.
-local min_digits = 8
+-- A run of this many digits may be a telephone number, the shortest of which have seven. Of one up to `max_hidden` no digit
+-- is shown.
+local min_digits, max_hidden = 7, 8
 -- Bytes: a shorter text also occurs in words that are not the customer's, and a shorter secret is one that protects nothing.
 local min_text, min_secret = 4, 8
 -- Bytes of a run that a sentence has in common with a text, which may have been cut off or continued.
@@ -19,7 +21,7 @@ local max_sentence = 4096
 ---@param number string a telephone number or user id
 ---@return string
 function redact.number(number)
-  if #number <= min_digits then
+  if #number <= max_hidden then
     return "…"
   end
   return number:sub(1, 4) .. "…" .. number:sub(-2)
@@ -55,7 +57,7 @@ end
 local function replace(text, folded, part, by)
   local pieces, at, from, to = {}, 1, folded:find(part, 1, true)
   while from do
-    if is_token(text, from, to) then
+    if is_token(folded, from, to) then
       pieces[#pieces + 1] = text:sub(at, from - 1)
       pieces[#pieces + 1] = by
       at, from = to + 1, to
@@ -77,6 +79,7 @@ local function percent_encoded(text, format)
   end))
 end
 
+local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 -- A secret in the ways in which an answer may hold it, the longest first: one may be within another.
@@ -89,6 +92,7 @@ local function forms_of(secret)
     (escaped:gsub("/", "\\/")),
     percent_encoded(secret, "%%%02X"),
     percent_encoded(secret, "%%%02x"),
+    (secret:gsub("[&<>\"']", entities)),
   } do
     if not seen[form] then
       seen[form], forms[#forms + 1] = true, form
@@ -129,19 +133,62 @@ end
 
 -- ---- numbers --------------------------------------------------------------------------------------------------------
 
--- Digits as people write a number, with spaces and signs between. Dates and addresses of machines are not meant.
-local function without_numbers(text, known)
-  return (text:gsub("%+?%d[%d ()./-]*%d", function(found)
-    local digits = found:gsub("%D", "")
-    local national = digits:match "^0*(.*)"
-    for number, by in pairs(known or {}) do
-      if #national >= min_digits and (digits:sub(-#number) == number or number:sub(-#national) == national) then
-        return by
-      end
+-- Other signs between the digits of a number, which are made spaces and dashes of the same length.
+local function with_plain_signs(text)
+  text = text:gsub("[,_]%f[%d]", "-")
+  if text:find "[\x80-\xff]" then
+    text = text:gsub("\xC2\xA0", "  "):gsub("\xE2\x80[\x80-\x95\xAF]", "---"):gsub("\xE2\x88\x92", "---")
+  end
+  return text
+end
+
+-- The last byte of a date, or of a machine's address, that begins here: neither is a telephone number.
+local function plain_end(text, from)
+  local year, month, day, after = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)()%f[%D]", from)
+  if year and year:find "^[12][09]" and tonumber(month) <= 12 and tonumber(day) <= 31 and not text:find("^[-./]%d", after) then
+    return after - 1
+  end
+  local bytes = { text:match("^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)()%f[%D]", from) }
+  local last = bytes[5] and not text:find("^[-./]%d", bytes[5]) and bytes[5] - 1 or nil
+  for i = 1, last and 4 or 0 do
+    if tonumber(bytes[i]) > 255 then
+      return nil
     end
-    local is_plain = #digits < min_digits or found:find "^%d%d%d%d%-%d%d%-%d%d" or found:find "^%d+%.%d+%.%d+%.%d+$"
-    return not is_plain and redact.number(digits) or nil
-  end))
+  end
+  return last
+end
+
+-- What stands for the digits of a number; nil: they stay.
+local function instead_of(digits, known)
+  local national = digits:match "^0*(.*)"
+  for number, by in pairs(known or {}) do
+    if #national >= min_digits and (digits:sub(-#number) == number or number:sub(-#national) == national) then
+      return by
+    end
+  end
+  return #digits >= min_digits and redact.number(digits) or nil
+end
+
+-- Digits as people write a number, with spaces and signs between.
+local function without_numbers(text, known)
+  local view, pieces, at, from, to = with_plain_signs(text), {}, 1, nil, 0
+  while true do
+    from, to = view:find("%+?%d[%d%s()./-]*%d", to + 1)
+    if not from then
+      break
+    end
+    local plain_to = plain_end(view, from)
+    local by = instead_of(view:sub(from, to):gsub("%D", ""), known)
+    if plain_to then
+      to = plain_to
+    elseif by then
+      pieces[#pieces + 1] = text:sub(at, from - 1)
+      pieces[#pieces + 1] = by
+      at = to + 1
+    end
+  end
+  pieces[#pieces + 1] = text:sub(at)
+  return table.concat(pieces)
 end
 
 -- ---- known texts ----------------------------------------------------------------------------------------------------
@@ -216,6 +263,7 @@ local function run_end(folded, from, known)
   while to < #folded and known:find(folded:sub(from, to + 1), 1, true) do
     to = to + 1
   end
+  to = from + #folded:sub(from, to):match "^.*[%w\x80-\xff]" - 1 -- signs at its end are the sentence's
   return not has_only_vocabulary(folded:sub(from, to)) and to or nil
 end
 
@@ -237,7 +285,7 @@ local function without_words(text, folded, known)
   end
   local places, pieces, at = protected_places(text), {}, 1
   while at <= #text do
-    local next_at = text:find("[%w\x80-\xff]", at)
+    local next_at = folded:find("[%w\x80-\xff]", at)
     if not next_at then
       break
     end
@@ -246,7 +294,7 @@ local function without_words(text, folded, known)
       and (run_end(folded, next_at, known) or word_end(folded, next_at, known, known_words))
     pieces[#pieces + 1] = last and "…" or nil
     if not last then
-      last = select(2, text:find("^[%w\x80-\xff]+", next_at))
+      last = select(2, folded:find("^[%w\x80-\xff]+", next_at))
       pieces[#pieces + 1] = text:sub(next_at, last)
     end
     at = last + 1
@@ -275,19 +323,19 @@ end
 ---@param numbers? table<string, string> digits of a number → what stands there instead
 ---@return string
 function redact.sentence(text, texts, numbers)
-  text = text:sub(1, max_sentence)
-  local sorted = table.move(texts or {}, 1, #(texts or {}), 1, {})
+  text = readable.unescape(text:sub(1, max_sentence))
+  local sorted = {}
+  for i, part in ipairs(texts or {}) do
+    sorted[i] = words.trim(readable.fold(readable.unescape(part)))
+  end
   table.sort(sorted, by_length)
   for _, part in ipairs(sorted) do
-    part = words.trim(part):lower()
     if #part >= min_text and not vocabulary[part] then
-      text = replace(text, text:lower(), part, "…")
+      text = replace(text, readable.fold(text), part, "…")
     end
   end
   if #sorted > 0 then
-    text = without_words(text, text:lower(), table.concat(sorted, "\n"):lower())
-    text = text:gsub("\\u%x%x%x%x[\\u%x]*", "…") -- letters that are escaped are not ours
-    text = joined(text)
+    text = joined(without_words(text, readable.fold(text), table.concat(sorted, "\n")))
   end
   text = text:gsub("wamid%.[%w+/=_-]+", redact.id)
   return without_numbers(text, numbers)

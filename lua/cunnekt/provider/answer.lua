@@ -225,10 +225,11 @@ end
 ---@field without_key fun(value: any): any of a text, or of all texts in a table
 ---@field sentence fun(text: string, subject: any): string a text without what is the customer's
 
--- Cleaned first and shortened afterwards: the half of a key is found by nobody.
+-- Cleaned first and shortened afterwards: the half of a key is found by nobody. A sentence without its escapes may show a
+-- key that was behind them.
 local function fitted(err, text, cleaner, subject)
   if cleaner then
-    text = text and cleaner.sentence(cleaner.without_key(text), subject)
+    text = text and cleaner.without_key(cleaner.sentence(cleaner.without_key(text), subject))
     err.body, err.raw = cleaner.without_key(err.body), cleaner.without_key(err.raw)
   end
   err.body = shortened(err.body, BODY_KEPT)
