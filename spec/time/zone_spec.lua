@@ -168,7 +168,8 @@ describe("zone", function()
     assert.equal(-14400, offset("XXX3EDT4,0/0,J365/23", utc(2024, 12, 31, 23)))
     assert.equal(10800, offset("EET-2EEST,M3.4.4/50,M10.4.4/50", utc(2024, 3, 30)))
     assert.equal(7200, offset("EET-2EEST,M3.4.4/50,M10.4.4/50", utc(2024, 3, 29, 23)))
-    for _, bad in ipairs { "", "5", "ESTEDT", "EST5EDT,M3.2", "EST5EDT,M13.2.0,M11.1.0", "EST5EDT,M3.2.0,M11.1.0x" } do
+    for _, bad in ipairs { "", "5", "ESTEDT", "EST5EDT,M3.2", "EST5EDT,M13.2.0,M11.1.0", "EST5EDT,M3.2.0,M11.1.0x",
+      "AAA25", "AAA-999", "AAA5:60", "AAA5BBB25,M3.2.0,M11.1.0", "AAA5BBB,M3.2.0/168,M11.1.0", "AAA5BBB,J0,J366", "AAA5BBB,366,1" } do
       assert.is_nil(zone_rule.parse(bad), bad)
     end
   end)
@@ -217,6 +218,42 @@ describe("zone", function()
       local output = run("TZDIR=" .. folder.path, [[print(require("cunnekt.time.zone").load "Cut")]])
       assert.truthy(output:find "^nil%s+invalid: ", length .. ": " .. output)
     end
+  end)
+
+  -- A change to a type that is not there ended the process, changes out of order made it search for ever.
+  it("refuses data that contradicts itself", function()
+    local folder = process.folder()
+    local function block(times, indexes, offsets)
+      local parts = { "TZif2", ("\0"):rep(15), string.pack(">I4I4I4I4I4I4", 0, 0, 0, #times, #offsets, 4) }
+      for _, at in ipairs(times) do
+        parts[#parts + 1] = string.pack(">i8", at)
+      end
+      parts[#parts + 1] = string.char(table.unpack(indexes))
+      for _, offset in ipairs(offsets) do
+        parts[#parts + 1] = string.pack(">i4BB", offset, 0, 0)
+      end
+      return table.concat(parts) .. "ABC\0"
+    end
+    local function load(block_two, footer)
+      local file <close> = assert(io.open(folder.path .. "/Odd", "wb"))
+      file:write(block({}, {}, { 0 }), block_two, footer)
+      file:close()
+      return run("TZDIR=" .. folder.path, [[print(require("cunnekt.time.zone").load "Odd")]])
+    end
+    local rule = "\nABC-1\n"
+    assert.equal("Odd\n", load(block({ 1, 2 }, { 0, 1 }, { 3600, 7200 }), rule))
+    for _, odd in ipairs {
+      { block({ 1, 2 }, { 0, 2 }, { 3600, 7200 }), rule }, -- no such type
+      { block({ 2, 1 }, { 0, 1 }, { 3600, 7200 }), rule }, -- out of order
+      { block({ 1, 1 }, { 0, 1 }, { 3600, 7200 }), rule },
+      { block({}, {}, {}), rule }, -- no type at all
+      { block({ 1 }, { 0 }, { 100 * 3600 }), rule }, -- farther than any zone
+      { block({ 1 }, { 0 }, { 3600 }), "\nABC-99\n" }, { block({ 1 }, { 0 }, { 3600 }), "\nABC-1" }, { block({ 1 }, { 0 }, { 3600 }), "" },
+    } do
+      assert.matches("^nil%s+invalid: the data of the time zone 'Odd' is damaged", load(table.unpack(odd)))
+    end
+    local output = run("TZ=" .. folder.path .. "/Odd", [[print(require("cunnekt.time.zone").here())]])
+    assert.matches("^nil%s+invalid: the data of the time zone 'local' is damaged", output)
   end)
 
   it("takes the computer's own zone from TZ", function()

@@ -29,6 +29,9 @@ end
 -- Zones that were loaded, by folder and name.
 local loaded = {}
 
+-- No zone is, or ever was, farther from UTC.
+local farthest = 26 * units.hour
+
 -- ---- reading a file ----------------------------------------------------------------------------------------------
 
 -- The sizes in a header at `at`: of the six parts of the block behind it, in the order of RFC 8536.
@@ -49,23 +52,25 @@ local function read_types(data, at, h)
   local types, names = {}, at + h.type * 6
   for i = 1, h.type do
     local offset, is_dst, name_at = string.unpack(">i4BB", data, at + (i - 1) * 6)
+    assert(math.abs(offset) < farthest)
     types[i] = { offset = offset, is_dst = is_dst == 1, name = string.unpack("z", data, names + name_at) }
   end
   return types
 end
 
--- The changes in the block at `at`, and what follows the block.
+-- The changes in the block at `at`, and what follows the block. All else relies on their order and on their types.
 local function read_block(data, at, h, time_format, time_size)
   local times, held = {}, {}
   local types = read_types(data, at + h.time * (time_size + 1), h)
   for i = 1, h.time do
     times[i] = string.unpack(time_format, data, at + (i - 1) * time_size)
-    held[i] = types[data:byte(at + h.time * time_size + i - 1) + 1]
+    held[i] = assert(types[data:byte(at + h.time * time_size + i - 1) + 1])
+    assert(i == 1 or times[i] > times[i - 1])
   end
-  return { _times = times, _types = held, _first = types[1] }, at + block_size(h, time_size)
+  return { _times = times, _types = held, _first = assert(types[1]) }, at + block_size(h, time_size)
 end
 
--- A zone from a file's bytes; nil when they are none. Raises on a file that is cut short.
+-- A zone from a file's bytes; nil when they are none. Raises on a file that is cut short or damaged.
 local function read_zone(data)
   local h = read_header(data, 1)
   if not h then
@@ -77,10 +82,8 @@ local function read_zone(data)
   local second = 45 + block_size(h, 4)
   h = assert(read_header(data, second))
   local found, footer = read_block(data, second + 44, h, ">i8", 8)
-  local text = data:match("^\n([^\n]*)\n", footer)
-  if text and text ~= "" then
-    found._rule = zone_rule.parse(text)
-  end
+  local text = assert(data:match("^\n([^\n]*)\n", footer))
+  found._rule = text ~= "" and assert(zone_rule.parse(text)) or nil
   return found, h
 end
 
@@ -193,13 +196,17 @@ end
 function zone.here()
   local text = os.getenv "TZ"
   if not text then
-    return load_file("/etc/localtime", "local") or zone.load "UTC"
+    return load_file("/etc/localtime", "local") or zone.load "UTC" -- where it is damaged, as the C library does
   elseif text == "" then
     return zone.load "UTC"
   end
   local name = text:gsub("^:", "")
   if name:find "^/" then
-    return load_file(name, "local") or zone.load(name)
+    local found, err = load_file(name, "local")
+    if found or err then
+      return found, err
+    end
+    return zone.load(name)
   end
   local found, err = zone.load(name)
   local rule = not found and zone_rule.parse(name)
@@ -255,9 +262,6 @@ end
 function zone_methods:civil(utc)
   return calendar.civil(math.floor(utc) + self:offset_at(utc))
 end
-
--- No zone is, or ever was, farther from UTC.
-local farthest = 26 * units.hour
 
 ---The first moment at which clocks show so many seconds since 1970-01-01 00:00, or more.
 ---@param wall integer as calendar.seconds counts

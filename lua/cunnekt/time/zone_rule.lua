@@ -17,15 +17,18 @@ local rule_mt = { __index = rule_methods, __name = "cunnekt.zone_rule" }
 
 -- ---- reading -----------------------------------------------------------------------------------------------------
 
+-- Hours between a zone and UTC, and from the day of a change until the change: what POSIX and RFC 8536 allow.
+local most_west, most_later = 24, 167
+
 -- "hh[:mm[:ss]]" with a sign; seconds and what follows.
-local function read_time(text)
+local function read_time(text, most_hours)
   local sign, hours, rest = text:match "^([+-]?)(%d%d?%d?)(.*)$"
-  if not hours then
+  if not hours or tonumber(hours) > most_hours then
     return nil
   end
   local seconds = tonumber(hours) * units.hour
   for _, unit in ipairs { units.minute, 1 } do
-    local digits, after = rest:match "^:(%d%d)(.*)$"
+    local digits, after = rest:match "^:([0-5]%d)(.*)$"
     if not digits then
       break
     end
@@ -57,11 +60,14 @@ local function read_change(text)
     if not day then
       return nil
     end
+    if tonumber(day) > 365 or (mark == "J" and tonumber(day) == 0) then
+      return nil
+    end
     change = { [mark == "J" and "julian" or "yearday"] = tonumber(day) }
   end
   change.time = 7200
   if rest:sub(1, 1) == "/" then
-    change.time, rest = read_time(rest:sub(2))
+    change.time, rest = read_time(rest:sub(2), most_later)
   end
   return change.time and change, rest
 end
@@ -87,7 +93,7 @@ end
 ---@return cunnekt.zone_rule? rule nil when it is none
 function zone_rule.parse(text)
   local name, rest = read_name(text)
-  local west, after = read_time(rest or "")
+  local west, after = read_time(rest or "", most_west)
   if not west then
     return nil
   end
@@ -99,7 +105,7 @@ function zone_rule.parse(text)
   if not dst_name then
     return nil
   end
-  local dst_west, more = read_time(tail)
+  local dst_west, more = read_time(tail, most_west)
   rule.dst = { offset = dst_west and -dst_west or rule.std.offset + units.hour, name = dst_name, is_dst = true }
   rule._from, rule._to = read_changes(dst_west and more or tail)
   return rule._from and rule or nil
