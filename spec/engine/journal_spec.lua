@@ -26,6 +26,27 @@ describe("a journal", function()
     end)
   end
 
+  -- A server's answer may look like what the journal writes for bytes; a script got bytes at the replay.
+  it("keeps a value that looks like its own wrapper for bytes", function()
+    local key = require("cunnekt.store.formats").bytes_key
+    for _, value in ipairs {
+      { [key] = "AAEC" }, { [key] = "no base64" }, { [key] = { [key] = "AAEC" } }, { { [key] = { 1, 2 }, other = "\xff" } }, { [key] = 7 },
+    } do
+      assert.are.same(value, journal.read(journal.write(value)))
+      assert.are.same(value, journal.decode(journal.encode { value = value }).value)
+    end
+  end)
+
+  it("that is damaged is refused with an error that says so", function()
+    for _, text in ipairs { "", "{", "7", '"x"', "null", '{"at":"soon"}', '{"v":{"\\u0001base64":"?"}}', "\0" } do
+      local ok, err = pcall(journal.decode, text)
+      assert.is_false(ok)
+      assert.is_true(errors.is(err), tostring(err))
+      assert.matches("^corrupt: the journal of a dialog has a step ", tostring(err))
+    end
+    assert.is_true(errors.is(select(2, pcall(journal.read, "{"))))
+  end)
+
   -- JSON has one kind of number. Both times: a script is given what the journal says (dialog/engine/run.lua, write_now).
   it("makes a float that is whole an integer", function()
     assert.equal("integer", math.type(journal.read(journal.write { 3.0 })[1]))

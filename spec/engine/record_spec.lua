@@ -44,6 +44,14 @@ describe("a record", function()
     assert.equal("unknown", record.read_body("[]").kind)
   end)
 
+  it("that is damaged is refused with an error that says so", function()
+    for _, body in ipairs { "", "{", "\1", "\1{", "\1null", "\0" } do
+      local ok, err = pcall(record.read_body, body)
+      assert.is_false(ok, ("%q"):format(body))
+      assert.equal("corrupt: an event in the store cannot be read", tostring(err))
+    end
+  end)
+
   it("has the bodies of the texts that were joined to it, in order", function()
     assert.are.same({ "a" }, record.bodies_of { body = "a" })
     assert.are.same({ "a", "b", "c" }, record.bodies_of { body = "a", joined = { { body = "b" }, { body = "c" } } })

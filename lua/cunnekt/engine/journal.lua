@@ -15,7 +15,8 @@ local function is_text(value)
   return utf8.len(value) ~= nil
 end
 
--- A copy without bytes that JSON would change.
+-- A copy without bytes that JSON would change. A table that looks like a wrapper, because a server answered with one, is
+-- put into a wrapper itself.
 local function wrap(value)
   if type(value) == "string" then
     return is_text(value) and value or { [bytes_key] = core.base64_encode(value) }
@@ -26,14 +27,22 @@ local function wrap(value)
   for key, item in next, value do
     copy[key] = wrap(item)
   end
-  return copy
+  return copy[bytes_key] == nil and copy or { [bytes_key] = copy }
+end
+
+local function corrupt(what)
+  error(errors.new("corrupt", "the journal of a dialog has a step " .. what), 0)
 end
 
 local function unwrap(value)
   if type(value) ~= "table" then
     return value
-  elseif type(value[bytes_key]) == "string" then
-    return core.base64_decode(value[bytes_key])
+  end
+  local wrapped = value[bytes_key]
+  if type(wrapped) == "string" then
+    return core.base64_decode(wrapped) or corrupt "whose bytes cannot be read"
+  elseif type(wrapped) == "table" then
+    value = wrapped
   end
   for key, item in next, value do
     if type(item) == "table" then
@@ -64,11 +73,20 @@ function journal.write(value)
   return json.encode(wrap(value))
 end
 
----Decodes what `write` returned.
+-- The value in a text of the store, which may be damaged: that ends the turn with a sentence of ours.
+local function decoded(text)
+  local value, err = json.decode(text)
+  if value == nil then
+    corrupt("that cannot be read: " .. err.message)
+  end
+  return value
+end
+
+---Decodes what `write` returned. Raises the kind "corrupt".
 ---@param text string
 ---@return any
 function journal.read(text)
-  return unwrap(json.decode(text))
+  return unwrap(decoded(text))
 end
 
 ---@class cunnekt.dialog.outcome the result of a step
@@ -88,10 +106,14 @@ function journal.encode(outcome)
   }
 end
 
+---Raises the kind "corrupt".
 ---@param text string
 ---@return cunnekt.dialog.outcome
 function journal.decode(text)
-  local kept = json.decode(text)
+  local kept = decoded(text)
+  if type(kept) ~= "table" or not (kept[keys.at] == nil or type(kept[keys.at]) == "number") then
+    corrupt "that is none"
+  end
   local value, at = unwrap(kept[keys.value]), kept[keys.at]
   if value == json.null then
     value = nil

@@ -26,16 +26,19 @@ local record = {}
 
 local own_mark, own_kind = formats.own_mark, formats.own_kind
 
----The event in a record's body.
+---The event in a record's body. Raises the kind "corrupt".
 ---@param body string
 ---@return table
 function record.read_body(body)
-  if body:sub(1, 1) == own_mark then
-    local event = json.decode(body:sub(2))
-    event.err = event.err and errors.new(event.err.kind, event.err.message, event.err)
-    return event
+  local is_own = body:sub(1, 1) == own_mark
+  local event = is_own and json.decode(body:sub(2)) or not is_own and (webhook.parse(body) or {})[1]
+  if type(event) ~= "table" then
+    error(errors.new("corrupt", "an event in the store cannot be read"), 0)
   end
-  return webhook.parse(body)[1]
+  if is_own and type(event.err) == "table" then
+    event.err = errors.new(event.err.kind, event.err.message, event.err)
+  end
+  return event
 end
 
 ---Joins the texts of some events in the first one.

@@ -110,6 +110,25 @@ describe("a run", function()
     assert.are.same({ { n = 2, nil, false }, { n = 2, nil, true } }, results)
   end)
 
+  it("ends a run whose journal is damaged, whatever the script catches", function()
+    local first, is_caught = new(), nil
+    local function step()
+      return task.running().run:step("get", "key", function()
+        return 7
+      end)
+    end
+    must(first, step)
+    local steps = journal_of(first)
+    steps[1].result = steps[1].result:sub(1, -2)
+    local second = new { replay = steps, seed = first.seed }
+    within(second, function()
+      is_caught = not pcall(step)
+    end)
+    assert.is_true(is_caught)
+    assert.equal("diverged", second.fatal.kind)
+    assert.matches("^the dialog 'it' cannot continue at step 1: the journal of a dialog has a step that cannot be read: ", second.fatal.message)
+  end)
+
   it("raises what a step raised, each time", function()
     for _, value in ipairs { "no luck", { code = 7 }, false, errors.new("timeout", "late") } do
       local raised = {}

@@ -169,6 +169,18 @@ local function skip_saved(self)
   task.running().turn:clear_reads()
 end
 
+-- What the store has of an outcome. One that is damaged is as one that differs: no script may go on without it.
+local function read_outcome(self, text)
+  local ok, outcome = pcall(journal.decode, text)
+  if ok then
+    return outcome
+  elseif not errors.is(outcome) then
+    error(outcome, 0)
+  end
+  local message = "the dialog '%s' cannot continue at step %d: %s"
+  self:fail(errors.new("diverged", message:format(self.name, self.n, outcome.message), { step = self.n }))
+end
+
 -- The recorded outcome of the next step. Raises when the script makes another step.
 local function replay_step(self, mark)
   local old = self.replay[self.n]
@@ -179,7 +191,7 @@ local function replay_step(self, mark)
   if not self.replay[self.n + 1] then
     self.replay = nil
   end
-  return journal.decode(old.result)
+  return read_outcome(self, old.result)
 end
 
 ---Applies the outcome of a step, recorded or new.
