@@ -19,6 +19,7 @@ describe("a failed request", function()
     { "reset", "network", true },
     { "cut", "network", true },
     { "garbage", "network", true },
+    { "garbled", "network", true },
     { "half-close", "network", true },
     { "half-reset", "network", true },
     { "half-stall", "timeout", true },

@@ -4,6 +4,7 @@
 local client = require "cunnekt.provider.client"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local fault_server = require "spec.support.fault_server"
 local json = require "cunnekt.base.json"
 local server = require "spec.support.server"
 local task = require "cunnekt.base.task"
@@ -244,6 +245,19 @@ describe("a message that may have been taken", function()
       assert.are.equal(status, assert_unknown(client_of(in_turn { { status, "<html>" } })).status)
     end)
   end
+
+  -- libcurl calls such an answer a bad argument, and it was taken for a message that was never sent.
+  it("is not sent again after an answer that cannot be read", function()
+    for _, action in ipairs { "garbage", "garbled" } do
+      local fault <close> = setmetatable({ server = fault_server.start(nil, action) }, { __close = function(self)
+        self.server:close()
+      end })
+      local c = client.new { api_key = "k", base_url = fault.server.url }
+      local _, err = c:send_text(NUMBER, "Hi")
+      assert.are.same({ "unknown_outcome", 1, true }, { err.kind, err.attempts, err.sent })
+      assert.matches("its answer was lost %(POST http://[%d.:]+: the answer is not HTTP%)", err.message)
+    end
+  end)
 
   it("is not sent again after a second answer that is lost", function()
     local n = 0

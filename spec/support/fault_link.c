@@ -341,6 +341,8 @@ static void answer_by_action(struct link *link, size_t request_size)
     answer_redirect(link, rest);
   else if (is_named(link, "garbage"))
     add_text(&link->out, "\x16\x03garbage, and no HTTP at all\r\n\r\n");
+  else if (is_named(link, "garbled"))
+    add_text(&link->out, "HTTP/1.1 200 OK\r\nno field\r: x\r\nContent-Length: 0\r\n\r\n");
   else if (is_named(link, "endless"))
     add_text(&link->out, "HTTP/1.1 200 Endless\r\n\r\n");
   else
@@ -365,7 +367,7 @@ static void begin_answer(struct link *link, size_t request_size)
                                                      : THEN_RESET);
   } else if (!link->has_early) {
     answer_by_action(link, request_size);
-    if (is_named(link, "ok-close") || is_named(link, "garbage"))
+    if (is_named(link, "ok-close") || is_named(link, "garbage") || is_named(link, "garbled"))
       link->then = THEN_CLOSE;
     if (is_named(link, "endless"))
       link->then = THEN_MORE;

@@ -20,6 +20,7 @@
  *   ok-close            ok, then an unannounced close
  *   close  reset        read the whole request, then end the connection without an answer
  *   garbage             something that is not HTTP     half-stall  half-close  half-reset   half an answer, then that
+ *   garbled             a head with a line that is no field
  *   stall               never answer
  *   deaf                never read                     cut             reset at the first byte
  *   early:CODE          answer before the body is read, and read it later

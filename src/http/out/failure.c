@@ -44,8 +44,8 @@ static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
   case CURLE_SSL_CLIENTCERT:
   case CURLE_USE_SSL_FAILED: return CNK_HTTP_TLS;
   case CURLE_URL_MALFORMAT:
-  case CURLE_BAD_FUNCTION_ARGUMENT: return CNK_HTTP_INVALID;
-  case CURLE_UNSUPPORTED_PROTOCOL: /* also libcurl's word for an answer that is not HTTP */
+  case CURLE_BAD_FUNCTION_ARGUMENT:
+  case CURLE_UNSUPPORTED_PROTOCOL: /* once something was written, it is the answer that libcurl cannot read */
     return has_written ? CNK_HTTP_NETWORK : CNK_HTTP_INVALID;
   default: return CNK_HTTP_NETWORK;
   }
@@ -73,7 +73,9 @@ void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
   }
   enum cnk_http_kind kind = kind_of(code, request->has_written);
   const char *message = has_plain_message(code, kind, request->message) ? request->message : "";
-  if (code == CURLE_UNSUPPORTED_PROTOCOL && request->has_written)
+  bool is_unreadable =
+      code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_BAD_FUNCTION_ARGUMENT || code == CURLE_WEIRD_SERVER_REPLY;
+  if (is_unreadable && request->has_written)
     message = "the answer is not HTTP";
   cnk_http_fail(request, kind, message[0] ? message : curl_easy_strerror(code));
 }
