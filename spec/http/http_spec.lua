@@ -94,6 +94,9 @@ describe("http.request", function()
       message(function() http.post("http://x", "", { timeout = 0 }) end))
     assert.matches("http_spec.lua:%d+: http.get: header 'a' must be a string, got boolean",
       message(function() http.get("http://x", { headers = { a = true } }) end))
+    -- It was sent as a header "a" with another value; what is behind the colon may be a key.
+    assert.matches("http_spec.lua:%d+: http.get: header 'a' has a colon in its name; write headers = { %[\"a\"%] = value }$",
+      message(function() http.get("http://x", { headers = { ["a: s3cr3t"] = "" } }) end))
     assert.matches("http_spec.lua:%d+: http.request: option 'url' is missing",
       message(function() http.request {} end))
     assert.matches("http_spec.lua:%d+: http.stream: options 'json' and 'body' exclude each other",

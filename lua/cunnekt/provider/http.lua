@@ -80,6 +80,10 @@ local function add_header(lines, where, name, value, level)
   if type(name) ~= "string" or (kind ~= "string" and kind ~= "number") then
     -- The value is not shown: it may be an API key.
     error(("%s: header '%s' must be a string, got %s"):format(where, tostring(name), kind), level)
+  elseif name:find(":", 1, true) then
+    -- It would be a shorter name with another value. What is behind the colon may be a key.
+    local message = "%s: header '%s' has a colon in its name; write headers = { [\"%s\"] = value }"
+    error(message:format(where, name:match "^[^:]*", name:match "^[^:]*"), level)
   end
   lines[#lines + 1] = name .. ": " .. value
 end
