@@ -44,6 +44,17 @@ describe("a failed request", function()
     end)
   end
 
+  -- libcurl 7.88 appended the line to a header of the request before, which it had freed, and the program ended.
+  it("does not end the program when an answer goes on with a line that is not there", function()
+    local url = serve("ok", "folded", "folded", "redirect:/x", "folded", "ok")
+    assert.are.equal(200, assert(http.get(url, { timeout = 5 })).status)
+    for _ = 1, 2 do
+      http.get(url, { timeout = 5 })
+    end
+    http.get(url, { timeout = 5, max_redirects = 1 })
+    assert.are.equal(200, assert(http.get(url, { timeout = 5 })).status)
+  end)
+
   it("was not sent when there was nobody to send it to", function()
     local _, refused = http.post("http://127.0.0.1:1/", "body")
     local _, unknown = http.post("http://nobody.invalid/", "body")

@@ -343,6 +343,8 @@ static void answer_by_action(struct link *link, size_t request_size)
     add_text(&link->out, "\x16\x03garbage, and no HTTP at all\r\n\r\n");
   else if (is_named(link, "garbled"))
     add_text(&link->out, "HTTP/1.1 200 OK\r\nno field\r: x\r\nContent-Length: 0\r\n\r\n");
+  else if (is_named(link, "folded"))
+    add_text(&link->out, "HTTP/1.1 200 OK\r\n X-Folded: to nothing\r\nContent-Length: 0\r\n\r\n");
   else if (is_named(link, "endless"))
     add_text(&link->out, "HTTP/1.1 200 Endless\r\n\r\n");
   else

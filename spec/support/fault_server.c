@@ -21,6 +21,7 @@
  *   close  reset        read the whole request, then end the connection without an answer
  *   garbage             something that is not HTTP     half-stall  half-close  half-reset   half an answer, then that
  *   garbled             a head with a line that is no field
+ *   folded              a head whose first line goes on with a line before it
  *   stall               never answer
  *   deaf                never read                     cut             reset at the first byte
  *   early:CODE          answer before the body is read, and read it later

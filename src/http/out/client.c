@@ -60,7 +60,7 @@ static CURLcode set_share_and_body(struct cnk_http_request *request)
 /* Gives a live request to libcurl; a failure settles it. */
 static void begin(struct cnk_http_request *request)
 {
-  CURLcode code = set_share_and_body(request);
+  CURLcode code = cnk_http_renew(request) ? set_share_and_body(request) : CURLE_OUT_OF_MEMORY;
   if (code == CURLE_OK && !cnk_multi_add(&request->client->multi, request->easy))
     code = CURLE_OUT_OF_MEMORY;
   if (code != CURLE_OK) {

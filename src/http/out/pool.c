@@ -39,6 +39,29 @@ static struct cnk_http_request *new_request(struct cnk_http_client *client)
   return NULL;
 }
 
+/* libcurl 7.83 to 8.0 remembers the last header of the transfer before, which it has freed, and appends to it when the
+ * first line of a head begins with a space (https://github.com/curl/curl/issues/11101). */
+static bool may_write_to_freed_header(void)
+{
+  static unsigned version;
+  if (version == 0)
+    version = curl_version_info(CURLVERSION_NOW)->version_num;
+  return version >= 0x075300 && version < 0x080100;
+}
+
+bool cnk_http_renew(struct cnk_http_request *request)
+{
+  if (request->is_used && may_write_to_freed_header()) {
+    CURL *copy = curl_easy_duphandle(request->easy);
+    if (!copy)
+      return false;
+    curl_easy_cleanup(request->easy);
+    request->easy = copy;
+  }
+  request->is_used = true;
+  return true;
+}
+
 struct cnk_http_request *cnk_http_find(struct cnk_http_client *client)
 {
   struct cnk_http_request *found = NULL;

@@ -36,6 +36,7 @@ struct cnk_http_request {
 
   /* The prepared handle: `key` describes what it is prepared for, and is empty when that is unknown. */
   CURL *easy;
+  bool is_used; /* it did a transfer */
   struct curl_slist *headers;
   struct cnk_buffer key;
 
@@ -95,6 +96,9 @@ struct cnk_http_request *cnk_http_find(struct cnk_http_client *client);
 void cnk_http_recycle(struct cnk_http_request *request);
 
 void cnk_http_free(struct cnk_http_request *request);
+
+/* Before each transfer: replaces a handle that must not do another one by a copy. False when memory is out. */
+bool cnk_http_renew(struct cnk_http_request *request);
 
 /* setup.c: why the options cannot be used, or NULL. The text is static. */
 const char *cnk_http_check(const struct cnk_http_options *options);
