@@ -169,14 +169,13 @@ local function instead_of(digits, known)
   return #digits >= min_digits and redact.number(digits) or nil
 end
 
--- Digits as people write a number, with spaces and signs between.
+-- Digits as people write them, with spaces and signs between.
+local written_number = "%+?%d[%d%s()./-]*%d"
+
 local function without_numbers(text, known)
-  local view, pieces, at, from, to = with_plain_signs(text), {}, 1, nil, 0
-  while true do
-    from, to = view:find("%+?%d[%d%s()./-]*%d", to + 1)
-    if not from then
-      break
-    end
+  local view, pieces, at = with_plain_signs(text), {}, 1
+  local from, to = view:find(written_number)
+  while from do
     local plain_to = plain_end(view, from)
     local by = instead_of(view:sub(from, to):gsub("%D", ""), known)
     if plain_to then
@@ -186,6 +185,7 @@ local function without_numbers(text, known)
       pieces[#pieces + 1] = by
       at = to + 1
     end
+    from, to = view:find(written_number, to + 1)
   end
   pieces[#pieces + 1] = text:sub(at)
   return table.concat(pieces)
