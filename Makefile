@@ -16,7 +16,6 @@ include make/libraries.mk
 include make/deps.mk
 include make/check.mk
 include make/install.mk
-include make/fuzz.mk
 include make/bench.mk
 include make/cost.mk
 
@@ -105,6 +104,7 @@ $(HOST): $(HOST_OBJ) $(CORE_OBJ) $(BUILD)/commands
 	$(LINK_HOST) -o $@ $(HOST_OBJ) $(CORE_OBJ) $(HOST_LIBS)
 
 include make/torture.mk
+include make/fuzz.mk
 
 env:
 	@echo 'export LUA_PATH="$(abspath $(BUILD))/lua/?.lua;$(abspath $(BUILD))/lua/?/init.lua;$${LUA_PATH:-;}"'

@@ -98,7 +98,7 @@ help:
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
 	@echo "make test       the specs; SPEC=spec/base/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
-	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each"
+	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
 	@echo "make tsan       the store's threads under the thread sanitizer"
 	@echo "make lint       luacheck, folders, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What holds for every webhook body, whatever is in it; see webhook_fuzz.c. Gives a function that raises when it does not.
+-- What holds for every webhook body, and every JSON text, whatever is in it.
 
 local json = require "cunnekt.base.json"
 local webhook = require "cunnekt.provider.webhook"
@@ -40,7 +40,7 @@ local function check_event(event)
   end
 end
 
-return function(body)
+local function check(body)
   check_name(webhook.safe_filename(body, "image/png", body))
   local events, err = webhook.parse(body)
   if not events then
@@ -54,3 +54,6 @@ return function(body)
   local value = json.decode(body)
   assert(equals(value, json.decode(json.encode(value))), "encode and decode differ")
 end
+
+-- Planted is a fault of the scanner of JSON, in c/planted.c.
+return { check = check }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCP client for specs that must say exactly these bytes, in exactly these pieces: nothing is waited for but in
- * wait(), so that client and server live in one process. A test helper: errors raise.
+ * A TCP client for specs that must say exactly these bytes, in exactly these pieces, and a server on a Unix socket that
+ * does: nothing is waited for but in wait(), so that client and server live in one process. A test helper: errors raise.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,8 +9,10 @@
 #include <lua.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CLIENT "rawclient"
@@ -28,6 +30,18 @@ static int fail(lua_State *L)
   return luaL_error(L, "%s", strerror(errno));
 }
 
+/* A signal, such as the fuzzer's alarm, interrupts the wait but not the connecting. */
+static bool has_connected(int fd, const struct sockaddr *address, socklen_t size)
+{
+  while (connect(fd, address, size) != 0) {
+    if (errno == EISCONN)
+      return true;
+    if (errno != EINTR && errno != EALREADY)
+      return false;
+  }
+  return true;
+}
+
 /* rawclient.connect(host, port) -> client; the loopback's backlog accepts at once. */
 static int connect_to(lua_State *L)
 {
@@ -42,10 +56,41 @@ static int connect_to(lua_State *L)
   *fd = -1;
   luaL_setmetatable(L, CLIENT);
   *fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (*fd < 0 ||
-      connect(*fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_v4 ? sizeof v4 : sizeof v6) != 0)
+  const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+  if (*fd < 0 || !has_connected(*fd, address, is_v4 ? sizeof v4 : sizeof v6))
     return fail(L);
   setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return 1;
+}
+
+/* rawclient.listen(path) -> server on a Unix socket, which knows accept() and close() */
+static int listen_on(lua_State *L)
+{
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  luaL_argcheck(L, size < sizeof address.sun_path, 1, "too long");
+  memcpy(address.sun_path, path, size);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, CLIENT);
+  *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  unlink(path);
+  if (*fd < 0 || bind(*fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(*fd, 64) != 0)
+    return fail(L);
+  return 1;
+}
+
+/* server:accept() -> client, or nil when nobody waits */
+static int accept_one(lua_State *L)
+{
+  int server = *check(L);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, CLIENT);
+  *fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+  if (*fd < 0)
+    luaL_pushfail(L);
   return 1;
 }
 
@@ -55,7 +100,7 @@ static int send_some(lua_State *L)
   size_t size;
   const char *data = luaL_checklstring(L, 2, &size);
   ssize_t sent = send(*check(L), data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN) {
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
     luaL_pushfail(L);
     return 1;
   }
@@ -70,7 +115,7 @@ static int receive_some(lua_State *L)
   ssize_t size = recv(*check(L), data, sizeof data, MSG_DONTWAIT);
   if (size > 0)
     lua_pushlstring(L, data, (size_t)size);
-  else if (size < 0 && errno == EAGAIN)
+  else if (size < 0 && (errno == EAGAIN || errno == EINTR))
     lua_pushliteral(L, "");
   else
     luaL_pushfail(L);
@@ -110,6 +155,7 @@ static int wait_for(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+    {"accept",  accept_one  },
     {"send",    send_some   },
     {"receive", receive_some},
     {"finish",  finish      },
@@ -134,5 +180,7 @@ int luaopen_rawclient(lua_State *L)
   lua_newtable(L);
   lua_pushcfunction(L, connect_to);
   lua_setfield(L, -2, "connect");
+  lua_pushcfunction(L, listen_on);
+  lua_setfield(L, -2, "listen");
   return 1;
 }
