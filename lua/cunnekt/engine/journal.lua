@@ -73,20 +73,15 @@ function journal.write(value)
   return json.encode(wrap(value))
 end
 
--- The value in a text of the store, which may be damaged: that ends the turn with a sentence of ours.
-local function decoded(text)
-  local value, err = json.decode(text)
-  if value == nil then
-    corrupt("that cannot be read: " .. err.message)
-  end
-  return value
-end
-
 ---Decodes what `write` returned. Raises the kind "corrupt".
 ---@param text string
 ---@return any
 function journal.read(text)
-  return unwrap(decoded(text))
+  local value, err = json.decode(text)
+  if value == nil then
+    corrupt("that cannot be read: " .. err.message)
+  end
+  return unwrap(value)
 end
 
 ---@class cunnekt.dialog.outcome the result of a step
@@ -110,8 +105,10 @@ end
 ---@param text string
 ---@return cunnekt.dialog.outcome
 function journal.decode(text)
-  local kept = decoded(text)
-  if type(kept) ~= "table" or not (kept[keys.at] == nil or type(kept[keys.at]) == "number") then
+  local kept, err = json.decode(text)
+  if kept == nil then
+    corrupt("that cannot be read: " .. err.message)
+  elseif type(kept) ~= "table" or not (kept[keys.at] == nil or type(kept[keys.at]) == "number") then
     corrupt "that is none"
   end
   local value, at = unwrap(kept[keys.value]), kept[keys.at]

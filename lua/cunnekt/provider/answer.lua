@@ -321,22 +321,6 @@ local function plain_id(status, raw)
   return status < 300 and first and not has_more and as_id(first.id) or nil
 end
 
-local function read(status, headers, body)
-  local raw = body:find "^[\xEF\xBB\xBF%s]*[{%[]" and json.decode(body) or nil
-  if not object(raw) then
-    return read_text(status, headers, body)
-  end
-  local id = plain_id(status, raw)
-  local err, text
-  if not id then
-    err, text = failure(status, headers, body, raw)
-  end
-  if err then
-    return nil, err, text
-  end
-  return { message_id = id or message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
-end
-
 ---Reads the answer to a send.
 ---@param status integer HTTP status
 ---@param headers? table<string, string> with lower-case names
@@ -346,8 +330,20 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err `message` is fit for a log; `body` and `raw` are what the provider said, but for the key
 function answer.read(status, headers, body, cleaner, subject)
-  local sent, err, text = read(status, headers or {}, body or "")
-  return sent, err and fitted(err, text, cleaner, subject)
+  headers, body = headers or {}, body or ""
+  local raw = body:find "^[\xEF\xBB\xBF%s]*[{%[]" and json.decode(body) or nil
+  if not object(raw) then
+    local sent, err, text = read_text(status, headers, body)
+    return sent, err and fitted(err, text, cleaner, subject)
+  end
+  local id = plain_id(status, raw)
+  if not id then
+    local err, text = failure(status, headers, body, raw)
+    if err then
+      return nil, fitted(err, text, cleaner, subject)
+    end
+  end
+  return { message_id = id or message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
 end
 
 return answer
