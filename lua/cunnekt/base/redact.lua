@@ -257,11 +257,16 @@ end
 -- The last byte of what begins here and is in a text of the customer; nil when that is too little to tell.
 local function run_end(folded, from, known)
   local to = from + min_run - 1
-  if to > #folded or not known:find(folded:sub(from, to), 1, true) then
+  local at = to <= #folded and known:find(folded:sub(from, to), 1, true)
+  if not at then
     return nil
   end
-  while to < #folded and known:find(folded:sub(from, to + 1), 1, true) do
-    to = to + 1
+  -- As far as it goes at this place, then at a later one where it goes farther.
+  while at do
+    while to < #folded and folded:byte(to + 1) == known:byte(at + to - from + 1) do
+      to = to + 1
+    end
+    at = to < #folded and known:find(folded:sub(from, to + 1), at + 1, true)
   end
   to = from + #folded:sub(from, to):match "^.*[%w\x80-\xff]" - 1 -- signs at its end are the sentence's
   return not has_only_vocabulary(folded:sub(from, to)) and to or nil
