@@ -38,7 +38,9 @@ local function registered()
 end
 
 describe("the stub of the C module", function()
-  local stubs = annotations.stubs("lua/cunnekt/_meta/core.lua", "lua/cunnekt/_meta/core_budget.lua")
+  local stubs = annotations.stubs(
+    "lua/cunnekt/_meta/core.lua", "lua/cunnekt/_meta/core_budget.lua", "lua/cunnekt/_meta/core_listen.lua"
+  )
   local found, others = registered()
 
   it("has every function that C registers", function()

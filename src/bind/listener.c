@@ -235,11 +235,15 @@ static int core_listen(lua_State *L)
       .unix_path = cnk_bind_opt_string(L, 1, "unix", NULL),
       .host = cnk_bind_opt_string(L, 1, "host", "127.0.0.1"),
       .port = (int)opt_number(L, "port", 0, 0),
+      .body_path = cnk_bind_opt_string(L, 1, "body_path", NULL),
+      .body_field = cnk_bind_opt_string(L, 1, "body_field", NULL),
       .max_body = (size_t)opt_number(L, "max_body", 4 << 20, 0), /* the provider's webhooks reach 3 MB */
       .max_bodies = (size_t)opt_number(L, "max_bodies", 256 << 20, 0),
       .header_timeout_ms = (uint64_t)opt_number(L, "header_timeout_ms", 10000, 1),
       .body_timeout_ms = (uint64_t)opt_number(L, "body_timeout_ms", 30000, 1),
       .idle_timeout_ms = (uint64_t)opt_number(L, "idle_timeout_ms", 60000, 1),
+      /* A client whose head or body comes in one piece, as those of servers do, takes less by far. */
+      .patience_ms = (uint64_t)opt_number(L, "patience_ms", 100, 1),
       .max_connections = (unsigned)opt_number(L, "max_connections", 1024, 1),
       .max_per_address = (unsigned)opt_number(L, "max_per_address", 0, 0),
   };

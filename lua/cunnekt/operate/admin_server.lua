@@ -22,6 +22,9 @@ local server_mt = { __index = server_methods, __name = "cunnekt.admin_server" }
 -- Room for the numbers of some hundred thousand events.
 local max_body = 4 * 1024 * 1024
 
+-- Operators are few, and files are left to the webhook's clients.
+local max_connections = 32
+
 local is_json = { "Content-Type: application/json" }
 local statuses = { invalid = 400, not_found = 404, store = 503 }
 
@@ -63,7 +66,8 @@ local function open_socket(service, pages)
     return nil
   end
   local path = admin_server.socket_of((store.path(service.settings.store)))
-  local listener, message = core.listen({ unix = path, max_body = max_body }, function(exchange, method, target, _, body)
+  local options = { unix = path, max_body = max_body, max_connections = max_connections }
+  local listener, message = core.listen(options, function(exchange, method, target, _, body)
     local name = target:match "^/control/([%w_.]+)$"
     if name and method == "POST" then
       run_operation(service, exchange, name, body)
@@ -86,7 +90,8 @@ local function open_address(service, pages)
   if not host then
     return nil, port
   end
-  local listener, message = core.listen({ host = host, port = port, max_body = 0 }, function(exchange, method, path)
+  local options = { host = host, port = port, max_body = 0, max_connections = max_connections }
+  local listener, message = core.listen(options, function(exchange, method, path)
     if not pages:answer(exchange, method, path) then
       exchange:answer(404, "GET /healthz, /readyz or /metrics\n", { "Content-Type: text/plain; charset=utf-8" })
     end

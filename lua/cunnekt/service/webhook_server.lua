@@ -16,6 +16,8 @@ local webhook_server = {}
 -- get through beside thousands of them.
 local max_connections = 16384
 
+local signature_field = "X-Hub-Signature-256"
+
 local server_methods = {}
 local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
 
@@ -25,19 +27,15 @@ local function refuse(exchange, status, message, headers)
   exchange:answer(status, message .. "\n", headers)
 end
 
--- Returns a function that tests whether a request's path is the webhook's.
-local function path_test(settings)
-  local secret = settings.webhook_secret
-  if secret and secret ~= "" then
-    local wanted = "/webhook/" .. secret
-    return function(path)
-      return core.equal(path, wanted)
-    end
+local function path_of(settings)
+  return settings.webhook_secret and "/webhook/" .. settings.webhook_secret or settings.webhook_path or "/webhook"
+end
+
+local function is_webhook(self, path)
+  if self._settings.webhook_secret then
+    return core.equal(path, self._path)
   end
-  local wanted = settings.webhook_path or "/webhook"
-  return function(path)
-    return path == wanted
-  end
+  return path == self._path
 end
 
 local function busy(exchange, message)
@@ -46,7 +44,7 @@ end
 
 local function receive(self, exchange, body)
   local secret = self._settings.app_secret
-  if secret and not webhook.check_signature(exchange:header "X-Hub-Signature-256", body, secret) then
+  if secret and not webhook.check_signature(exchange:header(signature_field), body, secret) then
     return refuse(exchange, 401, "the signature does not match the body")
   end
   local events = webhook.parse(body)
@@ -73,7 +71,7 @@ end
 
 local function on_request(self, exchange, method, path, query, body)
   local token = self._settings.verify_token
-  if not self._is_webhook(path) then
+  if not is_webhook(self, path) then
     refuse(exchange, 404, "not found")
   elseif method == "POST" then
     receive(self, exchange, body)
@@ -94,10 +92,13 @@ function webhook_server.open(settings, inbox)
   if not host then
     return nil, port
   end
-  local self = setmetatable({ _settings = settings, _inbox = inbox, _is_webhook = path_test(settings) }, server_mt)
+  local self = setmetatable({ _settings = settings, _inbox = inbox, _path = path_of(settings) }, server_mt)
   local listener, message = core.listen({
     host = host,
     port = port,
+    -- Nothing is kept of bodies that the head alone rules out: 98 of them for a wrong path took the room of all others.
+    body_path = self._path,
+    body_field = settings.app_secret and signature_field or nil,
     max_body = limits.webhook_bytes,
     max_connections = max_connections,
   }, function(...)

@@ -56,12 +56,13 @@ function ways.drop_when_full(service)
   end
 end
 
--- Slow clients may hold all the connections that there are.
+-- Slow clients may hold all the connections that there are, for as long as their deadlines allow.
 function ways.few_connections()
   local core = require "cunnekt.core"
   local listen = core.listen
   function core.listen(options, on_request)
     options.max_connections = 100
+    options.patience_ms = 1000000
     return listen(options, on_request)
   end
 end

@@ -2,6 +2,7 @@
 /* One request, from its first line to its answer; see parts.h for who holds it when. */
 #include "http/in/parts.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,21 +163,23 @@ static bool reserve_body(struct cnk_exchange *exchange, size_t more)
   return true;
 }
 
-/* A client whose connection is closed while it still writes gets a reset, and never reads the 413. So the 413 is written to
- * the socket at once, past the library, which would send it only after the body; and a body of at most this size is
+/* A client whose connection is closed while it still writes gets a reset, and never reads why. So a 413, 404 or 401 is written
+ * to the socket at once, past the library, which would send it only after the body; and a body of at most this size is
  * read to its end and discarded. The deadline of bodies holds for it, too. */
 #define DROPPED_MOST ((size_t)64 << 20)
 
-static bool may_drain(const struct cnk_exchange *exchange)
+static bool may_drain(const struct cnk_exchange *exchange, unsigned status)
 {
+  if (status != MHD_HTTP_CONTENT_TOO_LARGE && status != MHD_HTTP_NOT_FOUND && status != MHD_HTTP_UNAUTHORIZED)
+    return false; /* the head itself is wrong: nobody knows where its body ends */
   return !MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) &&
          exchange->head.content_length <= DROPPED_MOST;
 }
 
-static void begin_drain(struct cnk_exchange *exchange)
+static void begin_drain(struct cnk_exchange *exchange, unsigned status)
 {
   exchange->phase = PHASE_DRAIN;
-  cnk_peer_say(exchange->peer, MHD_HTTP_CONTENT_TOO_LARGE);
+  cnk_peer_say(exchange->peer, status);
   cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
 }
 
@@ -186,6 +189,7 @@ static enum MHD_Result drop_body(struct cnk_exchange *exchange, size_t *size)
   bool is_end = *size == 0;
   exchange->dropped += *size;
   *size = 0;
+  exchange->listener->has_progress = exchange->has_moved = true;
   return is_end || exchange->dropped > DROPPED_MOST ? MHD_NO : MHD_YES;
 }
 
@@ -193,10 +197,10 @@ static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data
 {
   struct cnk_listener *listener = exchange->listener;
   if (*size > listener->options.max_body - exchange->body_size) {
-    begin_drain(exchange);
+    begin_drain(exchange, MHD_HTTP_CONTENT_TOO_LARGE);
     return drop_body(exchange, size);
   }
-  if (*size > listener->options.max_bodies - listener->bodies || !reserve_body(exchange, *size)) {
+  if (!cnk_room_for_body(listener, exchange, *size) || !reserve_body(exchange, *size)) {
     cnk_peer_say(exchange->peer, MHD_HTTP_SERVICE_UNAVAILABLE);
     return MHD_NO;
   }
@@ -204,7 +208,7 @@ static enum MHD_Result take_body(struct cnk_exchange *exchange, const char *data
   exchange->body_size += *size;
   listener->bodies += *size;
   *size = 0;
-  listener->has_progress = true;
+  listener->has_progress = exchange->has_moved = true;
   return MHD_YES;
 }
 
@@ -220,6 +224,22 @@ static void queue(struct cnk_exchange *exchange)
   cnk_loop_finish(listener->loop, &exchange->done);
 }
 
+/* What the head alone rules out is refused before its body takes room from good requests. Returns 0 or a status. */
+static unsigned check_body_may_come(const struct cnk_exchange *exchange)
+{
+  const struct cnk_listener_options *options = &exchange->listener->options;
+  if (!exchange->head.is_chunked && exchange->head.content_length == 0)
+    return 0;
+  size_t size;
+  const char *path = cnk_exchange_path(exchange, &size);
+  if (options->body_path && /* which may hold a secret */
+      (size != strlen(options->body_path) || CRYPTO_memcmp(path, options->body_path, size) != 0))
+    return MHD_HTTP_NOT_FOUND;
+  if (options->body_field && !cnk_exchange_header(exchange, options->body_field, &size))
+    return MHD_HTTP_UNAUTHORIZED;
+  return 0;
+}
+
 static unsigned check_head(struct cnk_exchange *exchange, const char *version)
 {
   bool is_too_long = exchange->target_size > CNK_HEAD_MAX_TARGET;
@@ -230,7 +250,9 @@ static unsigned check_head(struct cnk_exchange *exchange, const char *version)
                                      .raw_target = exchange->raw_target,
                                      .target = is_too_long ? NULL : exchange->target,
                                      .target_size = exchange->target_size};
-  return cnk_head_check(exchange->connection, &line, exchange->listener->options.max_body, &exchange->head);
+  unsigned status = cnk_head_check(exchange->connection, &line, exchange->listener->options.max_body, &exchange->head);
+  unsigned refused = status == 0 || status == MHD_HTTP_CONTENT_TOO_LARGE ? check_body_may_come(exchange) : 0;
+  return refused != 0 ? refused : status;
 }
 
 enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *connection, const char *url,
@@ -248,8 +270,8 @@ enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *conn
     exchange->phase = PHASE_BODY;
     exchange->dropped = 0;
     unsigned status = check_head(exchange, version);
-    if (status == MHD_HTTP_CONTENT_TOO_LARGE && may_drain(exchange)) {
-      begin_drain(exchange);
+    if (may_drain(exchange, status)) {
+      begin_drain(exchange, status);
       return MHD_YES;
     }
     if (status != 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
  * so after so many milliseconds we look. Real work that shows nowhere else is a large head, part by part. By the
  * system's time: this paces the library, and is no promise to anybody. */
 #define NUDGE_MS 1
+/* It also says so for good when a chunk's head has filled its buffer. A head that comes part by part ends well before. */
+#define IDLE_RUNS 64
 
 /* ---- running the daemon ------------------------------------------------------------------------------------------ */
 
@@ -33,12 +36,15 @@ static void run(struct cnk_listener *listener)
   listener->is_due = listener->has_progress = listener->has_queued = false;
   MHD_run(listener->daemon);
   /* Deadlines are ours, so the library only ever says "at once" or nothing. */
-  if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES) {
-    if (listener->waiting == 0 || listener->has_progress)
+  bool is_busy = MHD_get_timeout(listener->daemon, &wait) == MHD_YES;
+  listener->idle_runs = is_busy && !listener->has_progress ? listener->idle_runs + 1 : 0;
+  if (is_busy) {
+    if (listener->has_progress || (listener->waiting == 0 && listener->idle_runs < IDLE_RUNS))
       listener->is_due = true;
     else if (!uv_is_active((uv_handle_t *)&listener->nudge_timer))
       uv_timer_start(&listener->nudge_timer, on_nudge, NUDGE_MS, 0);
   }
+  cnk_room_sweep(listener, is_busy);
   /* Behind what was queued: one more run then writes the answers of them all. */
   if (listener->is_due || listener->has_queued)
     cnk_loop_finish(listener->loop, &listener->flush);
@@ -55,6 +61,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   run(poll->data);
 }
 
+static void on_ends(uv_poll_t *poll, int status, int events)
+{
+  (void)status, (void)events;
+  cnk_room_read_ends(poll->data);
+}
+
 static void deliver_flush(struct cnk_done *done, void *context)
 {
   (void)context;
@@ -69,8 +81,11 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   struct cnk_listener *listener = closure;
   struct cnk_peer *peer = *context;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    if (peer)
+      cnk_room_unwatch(listener, peer);
     cnk_peer_free(peer);
     *context = NULL;
+    listener->peers--;
     /* The library may have stopped accepting for want of room, and starts again only when it runs. */
     listener->is_due = true;
     return;
@@ -78,7 +93,8 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
   peer = cnk_peer_new(socket);
   *context = peer;
-  if (!peer) {
+  listener->peers++;
+  if (!peer || !cnk_room_watch(listener, peer)) {
     shutdown(socket, SHUT_RDWR);
     return;
   }
@@ -157,21 +173,29 @@ static unsigned connections_at_most(unsigned wanted)
 static struct MHD_Daemon *start_daemon(struct cnk_listener *listener, int socket)
 {
   const struct cnk_listener_options *options = &listener->options;
-  return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
-                          MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT,
-                          cnk_head_is_measured() ? 0 : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                          MHD_OPTION_CONNECTION_LIMIT, connections_at_most(options->max_connections),
-                          MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK,
-                          keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener,
-                          MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end, listener, MHD_OPTION_NOTIFY_CONNECTION,
-                          on_connection, listener, MHD_OPTION_END);
+  return MHD_start_daemon(
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, cnk_exchange_continue, listener,
+      MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_STRICT_FOR_CLIENT, cnk_head_is_measured() ? 0 : 1,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, listener->max_peers,
+      MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->max_per_address, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+      MHD_OPTION_URI_LOG_CALLBACK, cnk_exchange_begin, listener, MHD_OPTION_NOTIFY_COMPLETED, cnk_exchange_end,
+      listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
+}
+
+static void free_listener(struct cnk_listener *listener)
+{
+  if (listener->ends >= 0)
+    close(listener->ends);
+  free((void *)(uintptr_t)listener->options.body_path);
+  free((void *)(uintptr_t)listener->options.body_field);
+  free(listener);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
   struct cnk_listener *listener = handle->data;
   if (--listener->open_handles == 0)
-    free(listener);
+    free_listener(listener);
 }
 
 static void shut_resource(struct cnk_resource *resource)
@@ -181,14 +205,48 @@ static void shut_resource(struct cnk_resource *resource)
   cnk_listener_close(listener);
 }
 
-static void start_handles(struct cnk_listener *listener, int epoll)
+/* Makes the handles, in this order; false when one of the system's cannot be. */
+static bool start_handles(struct cnk_listener *listener, int epoll)
 {
   uv_loop_t *uv = &listener->loop->uv;
   uv_timer_init(uv, &listener->nudge_timer);
-  listener->nudge_timer.data = listener->poll.data = listener;
-  listener->open_handles = 1;
-  if (uv_poll_init(uv, &listener->poll, epoll) == 0)
-    listener->open_handles = 2;
+  uv_timer_init(uv, &listener->room_timer);
+  listener->nudge_timer.data = listener->room_timer.data = listener->poll.data = listener->ends_poll.data = listener;
+  listener->open_handles = 2;
+  if (uv_poll_init(uv, &listener->poll, epoll) != 0)
+    return false;
+  listener->open_handles = 3;
+  if (uv_poll_init(uv, &listener->ends_poll, listener->ends) != 0)
+    return false;
+  listener->open_handles = 4;
+  return uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0 &&
+         uv_poll_start(&listener->ends_poll, UV_READABLE, on_ends) == 0;
+}
+
+/* NULL without memory or descriptors. */
+static struct cnk_listener *new_listener(struct cnk_loop *loop, const struct cnk_listener_options *options, int socket)
+{
+  struct cnk_listener *listener = calloc(1, sizeof *listener);
+  if (!listener)
+    return NULL;
+  *listener = (struct cnk_listener){.loop = loop, .options = *options, .socket = socket};
+  listener->options.host = listener->options.unix_path = NULL;
+  listener->options.body_path = options->body_path ? strdup(options->body_path) : NULL;
+  listener->options.body_field = options->body_field ? strdup(options->body_field) : NULL;
+  listener->max_peers = connections_at_most(options->max_connections);
+  listener->ends = epoll_create1(EPOLL_CLOEXEC);
+  listener->resource.shut = shut_resource;
+  listener->flush.deliver = deliver_flush;
+  for (int i = 0; i < EXPECT_NOTHING; i++)
+    cnk_list_init(&listener->expected[i]);
+  cnk_list_init(&listener->ended);
+  cnk_list_init(&listener->exchanges);
+  cnk_list_init(&listener->free_exchanges);
+  if (listener->ends >= 0 && !listener->options.body_path == !options->body_path &&
+      !listener->options.body_field == !options->body_field)
+    return listener;
+  free_listener(listener);
+  return NULL;
 }
 
 struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_listener_options *options,
@@ -200,31 +258,24 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
   int socket = open_socket(options, &local, &port, message, size);
   if (socket < 0)
     return NULL;
-  struct cnk_listener *listener = calloc(1, sizeof *listener);
-  if (listener) {
-    *listener = (struct cnk_listener){
-        .loop = loop, .options = *options, .on_request = on_request, .on_shut = on_shut, .owner = owner, .port = port};
-    listener->local = local;
-    listener->options.host = listener->options.unix_path = NULL;
-    listener->resource.shut = shut_resource;
-    listener->flush.deliver = deliver_flush;
-    cnk_list_init(&listener->idle);
-    cnk_list_init(&listener->exchanges);
-    cnk_list_init(&listener->free_exchanges);
-    listener->daemon = start_daemon(listener, socket);
-  }
-  if (!listener || !listener->daemon) {
+  struct cnk_listener *listener = new_listener(loop, options, socket);
+  if (!listener || !(listener->daemon = start_daemon(listener, socket))) {
     snprintf(message, size, "cannot listen: no HTTP server could be made");
     if (!listener) /* else the library has closed it */
       close(socket);
+    else
+      free_listener(listener);
     cnk_local_remove(&local);
-    free(listener);
     return NULL;
   }
+  listener->on_request = on_request;
+  listener->on_shut = on_shut;
+  listener->owner = owner;
+  listener->port = port;
+  listener->local = local;
   loop->counts.listeners++;
   cnk_loop_own(loop, &listener->resource);
-  start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-  if (listener->open_handles < 2 || uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0) {
+  if (!start_handles(listener, MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd)) {
     snprintf(message, size, "cannot listen: its events cannot be watched");
     cnk_listener_close(listener);
     return NULL;
@@ -247,7 +298,8 @@ void cnk_listener_pause(struct cnk_listener *listener)
   int socket = MHD_quiesce_daemon(listener->daemon);
   if (socket >= 0)
     close(socket);
-  for (struct cnk_link *link; (link = cnk_list_first(&listener->idle));)
+  listener->socket = -1;
+  for (struct cnk_link *link; (link = cnk_list_first(&listener->expected[EXPECT_MORE]));)
     cnk_peer_cut(CNK_OWNER(link, struct cnk_peer, link)); /* takes it out */
   cnk_peer_want_run(listener);
 }
@@ -259,9 +311,13 @@ void cnk_listener_close(struct cnk_listener *listener)
   cnk_loop_forget(&listener->flush);
   loop->counts.listeners--;
   /* Before the daemon closes its epoll descriptor: libuv must not poll a closed one, whose number may be in use again. */
+  int handles = listener->open_handles;
   uv_close((uv_handle_t *)&listener->nudge_timer, on_handle_closed);
-  if (listener->open_handles == 2)
+  uv_close((uv_handle_t *)&listener->room_timer, on_handle_closed);
+  if (handles > 2)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+  if (handles > 3)
+    uv_close((uv_handle_t *)&listener->ends_poll, on_handle_closed);
   cnk_exchange_wake(listener);
   cnk_local_remove(&listener->local);
   MHD_stop_daemon(listener->daemon);

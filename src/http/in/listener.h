@@ -3,9 +3,14 @@
  * HTTP in: libmicrohttpd without threads, its epoll descriptor polled by our loop. A request is delivered as an
  * exchange once its whole body is in, from cnk_loop_step(), and may be answered at once or much later.
  *
- * Refused here, before anyone is asked: what the request line and the header fields must not be (see head.h),
- * bodies beyond the maximum (413, as soon as that is known), clients that are too slow (cut), too many connections
- * from one address (cut). At the maximum of connections in all, new ones wait in the system's queue.
+ * Refused here, before anyone is asked: what the request line and the header fields must not be (see head.h), bodies
+ * beyond the maximum (413, as soon as that is known), bodies for a path that takes none (404) or without the field
+ * that vouches for them (401), a chunk's head that is longer than the library's buffer (400), clients that are too slow (cut), too many connections from one address (cut).
+ * A client that has ended, and has not said all, is cut at once.
+ *
+ * At the maximum of connections in all, new ones wait in the system's queue; and while one waits, another that has kept
+ * everybody waiting for longer than the patience is cut for it: first those whose heads are not complete, then idle
+ * ones, then those with bodies or answers under way, and of these who waits longest. So do bodies for other bodies.
  *
  * A stale Unix socket, which no process listens on, is replaced; any other file of that name is left alone.
  *
@@ -24,14 +29,17 @@ struct cnk_exchange;
 
 /* All of them are copied. */
 struct cnk_listener_options {
-  const char *unix_path;      /* a Unix socket instead of host and port, for this user alone; NULL: none */
-  const char *host;           /* an IPv4 or IPv6 address, or "localhost"; names are not looked up, that could block */
-  int port;                   /* 0: any free one */
-  size_t max_body;            /* bytes */
-  size_t max_bodies;          /* bytes, of all requests under way together; what comes beyond gets 503 */
+  const char *unix_path;  /* a Unix socket instead of host and port, for this user alone; NULL: none */
+  const char *host;       /* an IPv4 or IPv6 address, or "localhost"; names are not looked up, that could block */
+  int port;               /* 0: any free one */
+  const char *body_path;  /* the only path that takes bodies: others are refused with 404 as they begin; NULL: any */
+  const char *body_field; /* a header field that requests with a body must have, else 401; NULL: none */
+  size_t max_body;        /* bytes */
+  size_t max_bodies;      /* bytes, of all requests under way together; what comes beyond gets 503 */
   uint64_t header_timeout_ms; /* for the whole head, from the connection or the request line on */
   uint64_t body_timeout_ms;   /* for the whole body; and for the client to take the whole answer */
   uint64_t idle_timeout_ms;   /* for a kept-alive connection to ask again */
+  uint64_t patience_ms;       /* after which a client that is waited for may be cut for another one */
   unsigned max_connections;   /* fewer where the process may not open so many files */
   unsigned max_per_address;   /* 0: as many as there are; a proxy in front makes all clients one address */
 };

@@ -2,6 +2,7 @@
 /* The connections of clients: their deadlines, what is said on a socket beside the library, and their end. See parts.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/in/parts.h"
@@ -17,14 +18,26 @@ void cnk_peer_say(struct cnk_peer *peer, unsigned status)
 }
 
 /* The library sees a closed socket at its next run, and ends the request and the connection. */
-void cnk_peer_cut(struct cnk_peer *peer)
+void cnk_peer_end(struct cnk_peer *peer)
 {
   cnk_list_remove(&peer->link);
+  cnk_list_remove(&peer->ended_link);
   cnk_timer_stop(&peer->timer);
+  shutdown(peer->socket, SHUT_RDWR);
+}
+
+void cnk_peer_cut(struct cnk_peer *peer)
+{
   struct cnk_exchange *exchange = peer->exchange;
   if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
     cnk_peer_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
-  shutdown(peer->socket, SHUT_RDWR);
+  cnk_peer_end(peer);
+}
+
+int cnk_peer_unread(const struct cnk_peer *peer)
+{
+  int count = 0;
+  return ioctl(peer->socket, FIONREAD, &count) == 0 ? count : 0;
 }
 
 static void on_deadline(struct cnk_timer *timer, void *context)
@@ -48,6 +61,7 @@ void cnk_peer_free(struct cnk_peer *peer)
   if (!peer)
     return;
   cnk_list_remove(&peer->link);
+  cnk_list_remove(&peer->ended_link);
   cnk_timer_stop(&peer->timer);
   free(peer);
 }
@@ -60,12 +74,16 @@ void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum 
       [EXPECT_MORE] = listener->options.idle_timeout_ms,
   };
   cnk_list_remove(&peer->link);
-  if (what == EXPECT_MORE)
-    cnk_list_add(&listener->idle, &peer->link);
-  if (what == EXPECT_NOTHING)
+  if (what == EXPECT_NOTHING) {
     cnk_timer_stop(&peer->timer);
-  else
-    cnk_timer_start(&peer->timer, listener->loop->clock, (double)timeouts_ms[what] / 1000.0);
+    return;
+  }
+  double timeout = (double)timeouts_ms[what] / 1000.0;
+  cnk_list_add(&listener->expected[what], &peer->link);
+  cnk_timer_start(&peer->timer, listener->loop->clock, timeout);
+  peer->since = peer->timer.due - timeout;
+  if (peer->has_ended && !cnk_link_is_linked(&peer->ended_link))
+    cnk_list_add(&listener->ended, &peer->ended_link);
 }
 
 void cnk_peer_want_run(struct cnk_listener *listener)
