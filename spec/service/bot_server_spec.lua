@@ -55,6 +55,62 @@ describe("a bot's address", function()
     assert.equal("abc", ok.body)
   end)
 
+  -- 3 MB can hold a million events, which took two seconds and half a gigabyte. What refuses them must not build them first.
+  it("refuses bodies that cost more than they hold, before it has built them", function()
+    new_bot()
+    start()
+    local url = "http://" .. bot:address() .. "/webhook"
+    local function list(item, count)
+      return "[" .. (item .. ","):rep(count - 1) .. item .. "]"
+    end
+    local function form(count)
+      return ('{"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"response_json":"%s"}}}'):format(list("0", count))
+    end
+    local costly = {
+      list("0", 1400000), list("{}", 1000000), list("[]", 900000), list("1e5", 700000), '["' .. ("\xff"):rep(2900000) .. '"]',
+      '{"messages":' .. list("0", 90000) .. "}", '{"statuses":' .. list("{}", 90000) .. "}", '{"entry":' .. list("{}", 90000) .. "}",
+      '{"messages":' .. list(form(9000), 150) .. "}",
+    }
+    for _, body in ipairs(costly) do
+      local answer = assert(cunnekt.http.post(url, body))
+      assert.equal(413, answer.status)
+      assert.matches("^the body holds more than %d+ ", answer.body)
+    end
+    assert.equal(0, inside(bot).inbox:count())
+    collectgarbage()
+    local before = collectgarbage "count"
+    collectgarbage "stop"
+    assert.equal(413, assert(cunnekt.http.post(url, costly[2])).status)
+    local grown = collectgarbage "count" - before
+    collectgarbage "restart"
+    assert.is_true(grown < 8192, ("%.0f KB"):format(grown)) -- two texts of 3 MB; their values took 517 MB
+  end)
+
+  it("takes the largest bodies that the provider sends", function()
+    new_bot()
+    start()
+    local messages = {}
+    for i = 1, 1000 do
+      messages[i] = { id = "wamid." .. i, from = "919999999999", type = "text", timestamp = "1700000000", text = { body = ("x"):rep(2000) } }
+    end
+    local answer = cunnekt.http.post("http://" .. bot:address() .. "/webhook", cunnekt.json.encode { messages = messages })
+    assert.equal(200, assert(answer).status)
+  end)
+
+  -- RFC 8259 allows limits of depth (9) and of numbers (6). Ours are in docs/operations.md.
+  it("says what is wrong with JSON that is beyond its limits", function()
+    new_bot()
+    start()
+    local function answer_to(body)
+      local answer = assert(cunnekt.http.post("http://" .. bot:address() .. "/webhook", body))
+      return answer.status .. " " .. answer.body
+    end
+    assert.equal("400 not JSON: a number beyond the range of a double\n", answer_to "[1e400]")
+    assert.equal("400 not JSON: nested deeper than 128 levels at byte 129\n", answer_to(("["):rep(500) .. ("]"):rep(500)))
+    assert.equal("200 ", answer_to(("["):rep(128) .. ("]"):rep(128)))
+    assert.equal("200 ", answer_to "[1e308,1e-400,123456789012345678901234567890]")
+  end)
+
   it("takes nothing but a POST when there is no verify token", function()
     new_bot()
     start()

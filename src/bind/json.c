@@ -33,18 +33,22 @@ static void write_to_sink(void *context, const char *bytes, size_t length)
   luaL_addlstring(&sink->buffer, bytes, length);
 }
 
-/* (text) -> text for lua-cjson, whether its result needs json_mend; or nil, what is wrong. */
-static int json_prepare(lua_State *L)
+/* (text) -> text for lua-cjson, whether its result needs json_mend; or nil, what is wrong, and *kind is set to the error's. */
+static int json_prepare(lua_State *L, size_t most_values, const char **kind)
 {
   struct sink sink;
-  struct cnk_jsonscan scan = {.write = write_to_sink, .context = &sink};
+  struct cnk_jsonscan scan = {.write = write_to_sink, .context = &sink, .most_values = most_values};
   sink.L = L;
   sink.is_open = false;
   scan.text = luaL_checklstring(L, 1, &scan.length);
   lua_settop(L, 1);
   if (!cnk_jsonscan_run(&scan)) {
+    *kind = scan.has_too_many ? "too_large" : "invalid";
     lua_pushnil(L);
-    lua_pushfstring(L, "not JSON: %s at byte %I", scan.fault, (lua_Integer)scan.fault_at + 1);
+    if (scan.has_too_many)
+      lua_pushfstring(L, "more than %I values in a JSON text", (lua_Integer)most_values);
+    else
+      lua_pushfstring(L, "not JSON: %s at byte %I", scan.fault, (lua_Integer)scan.fault_at + 1);
     return 2;
   }
   if (scan.is_rewritten)
@@ -365,38 +369,52 @@ static int json_finish(lua_State *L)
 enum { CJSON = 1, NEW_ERROR };
 
 /* Gives nil and the error of the message on top of the stack. */
-static int invalid(lua_State *L)
+static int fail(lua_State *L, const char *kind)
 {
   luaL_tolstring(L, -1, NULL);
   lua_pushnil(L);
   lua_pushvalue(L, lua_upvalueindex(NEW_ERROR));
-  lua_pushliteral(L, "invalid");
+  lua_pushstring(L, kind);
   lua_pushvalue(L, -4);
   lua_call(L, 2, 1);
   return 2;
 }
 
-/* json.decode(text) -> value; or nil, error */
-static int decode(lua_State *L)
+static int decode_at_most(lua_State *L, size_t most_values)
 {
+  const char *kind = "invalid";
   if (lua_type(L, 1) != LUA_TSTRING)
     return luaL_error(L, "json.decode: expected a string, got %s", luaL_typename(L, 1));
-  json_prepare(L); /* text for lua-cjson, needs_mend; or nil, message */
+  json_prepare(L, most_values, &kind); /* text for lua-cjson, needs_mend; or nil, message */
   if (lua_isnil(L, -2))
-    return invalid(L);
+    return fail(L, kind);
   bool needs_mend = lua_toboolean(L, -1);
   lua_pop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(CJSON));
   lua_insert(L, -2);
   if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-    return invalid(L);
+    return fail(L, kind);
   if (needs_mend) {
     lua_pushcfunction(L, json_mend);
     lua_insert(L, -2);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-      return invalid(L);
+      return fail(L, kind);
   }
   return 1;
+}
+
+/* json.decode(text) -> value; or nil, error */
+static int decode(lua_State *L)
+{
+  return decode_at_most(L, 0);
+}
+
+/* json.decode_bounded(text, most_values) -> value; or nil, error */
+static int decode_bounded(lua_State *L)
+{
+  lua_Integer most = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, most > 0, 2, "must be more than 0");
+  return decode_at_most(L, (size_t)most);
 }
 
 /* json.encode(value) -> text; raises what JSON cannot hold */
@@ -414,7 +432,7 @@ static int encode(lua_State *L)
   return json_finish(L);
 }
 
-/* core.json_codec(cjson_decode, cjson_encode, new_error) -> decode, encode: JSON as base/json.lua has it. */
+/* core.json_codec(cjson_decode, cjson_encode, new_error) -> decode, encode, decode_bounded: JSON as base/json.lua has it. */
 static int json_codec(lua_State *L)
 {
   for (int i = 1; i <= 3; i++)
@@ -425,7 +443,10 @@ static int json_codec(lua_State *L)
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
   lua_pushcclosure(L, encode, 2);
-  return 2;
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, decode_bounded, 2);
+  return 3;
 }
 
 static const luaL_Reg functions[] = {

@@ -38,6 +38,15 @@ static void replace(struct reader *r, const char *from, const char *to, const ch
   r->copied = to;
 }
 
+/* What costs more than its bytes tell. */
+static bool count_value(struct reader *r)
+{
+  if (++r->scan->values <= r->scan->most_values || r->scan->most_values == 0)
+    return true;
+  r->scan->has_too_many = true;
+  return fail(r, r->at, "too many values");
+}
+
 static void skip_space(struct reader *r)
 {
   while (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t')
@@ -94,7 +103,7 @@ static bool read_escape(struct reader *r)
     r->at += 6;
   else
     replace(r, start, r->at, CNK_UTF8_REPLACEMENT, 3);
-  return true;
+  return count_value(r);
 }
 
 static bool read_string(struct reader *r)
@@ -114,8 +123,11 @@ static bool read_string(struct reader *r)
       return fail(r, r->at, "control character in a string");
     } else {
       size_t bad, length = cnk_utf8_length(r->at, (size_t)(r->end - r->at), &bad);
-      if (length == 0)
+      if (length == 0) {
+        if (!count_value(r))
+          return false;
         replace(r, r->at, r->at + bad, CNK_UTF8_REPLACEMENT, 3);
+      }
       r->at += length ? length : bad;
     }
   }
@@ -252,6 +264,8 @@ static bool read_object(struct reader *r)
 
 static bool read_value(struct reader *r)
 {
+  if (!count_value(r))
+    return false;
   switch (*r->at) {
   case '"': return read_string(r);
   case '{': return read_object(r);
@@ -265,7 +279,8 @@ static bool read_value(struct reader *r)
 
 bool cnk_jsonscan_run(struct cnk_jsonscan *scan)
 {
-  scan->is_rewritten = scan->needs_mend = false;
+  scan->is_rewritten = scan->needs_mend = scan->has_too_many = false;
+  scan->values = 0;
   struct reader r = {.scan = scan, .at = scan->text, .end = scan->text + scan->length, .copied = scan->text};
   if (scan->length >= 3 && memcmp(scan->text, "\xEF\xBB\xBF", 3) == 0) {
     r.at += 3;

@@ -28,7 +28,10 @@ struct cnk_jsonscan {
   size_t length;
   void (*write)(void *context, const char *bytes, size_t length);
   void *context;
+  size_t most_values; /* scalars, arrays, objects, and repairs of text, all counted; 0: no bound */
   /* Found. */
+  size_t values;
+  bool has_too_many; /* `fault` is that there are more than most_values, and the rest was not read */
   bool is_rewritten; /* `write` has been called and got the whole new text; otherwise `text` is fine as it is */
   bool needs_mend;   /* there are marks, or whole numbers (which lua-cjson may give as floats) */
   const char *fault; /* what is wrong, when cnk_jsonscan_run gave false */

@@ -315,12 +315,15 @@ function core.pid() end
 ---@param new_error fun(kind: string, message: string): cunnekt.error
 ---@return fun(text: string): any, cunnekt.error? decode
 ---@return fun(value: any): string encode
+---@return fun(text: string, most: integer): any, cunnekt.error? decode_bounded
 function core.json_codec(cjson_decode, cjson_encode, new_error) end
 
 ---@param body any a decoded body
 ---@param decode fun(text: string): any json.decode
----@return cunnekt.webhook.event[]
-function core.parse_webhook(body, decode) end
+---@param most_events? integer no bound by default
+---@param most_form_values? integer in the answers of all forms together; no bound by default
+---@return cunnekt.webhook.event[]? events nil: there are more
+function core.parse_webhook(body, decode, most_events, most_form_values) end
 
 ---@param name? string
 ---@param mime_type? string

@@ -13,6 +13,13 @@ local json = {}
 ---@return cunnekt.error? err kind invalid, with the byte position
 function json.decode(text) end
 
+---As json.decode, for a text from outside: one with more values costs little.
+---@param text string
+---@param most integer values: scalars, lists and objects, all counted
+---@return any value
+---@return cunnekt.error? err kind invalid, or too_large for more values
+function json.decode_bounded(text, most) end
+
 ---Encodes a value as JSON. Raises, with the path, for a value that JSON cannot represent.
 ---@param value any
 ---@return string text

@@ -50,6 +50,11 @@ json.decode = nil
 ---@type fun(value: any): string
 json.encode = nil
 
-json.decode, json.encode = core.json_codec(cjson.decode, cjson.encode, errors.new)
+---As json.decode, for a text from outside: one with more values (scalars, lists and objects, all counted) costs little, and is
+---an error of kind "too_large".
+---@type fun(text: string, most: integer): any, cunnekt.error?
+json.decode_bounded = nil
+
+json.decode, json.encode, json.decode_bounded = core.json_codec(cjson.decode, cjson.encode, errors.new)
 
 return json

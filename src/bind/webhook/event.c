@@ -6,6 +6,7 @@
 
 #include "bind/webhook/field.h"
 #include "whatsapp/filename.h"
+#include "json/scan.h"
 
 /* ---- what the items of a value share --------------------------------------------------------------------------- */
 
@@ -79,6 +80,7 @@ static void add_event(struct cnk_webhook *w, int item)
   lua_pushvalue(w->L, item);
   lua_setfield(w->L, -2, "raw");
   lua_rawseti(w->L, w->events, ++w->count);
+  w->is_too_much |= w->count > w->most_events;
 }
 
 static void set_scope(lua_State *L, int event, const struct cnk_webhook_scope *scope)
@@ -198,11 +200,28 @@ static void fill_reply(lua_State *L, int answer, int event)
   lua_setfield(L, event, "reply");
 }
 
+static void forget(void *context, const char *bytes, size_t length)
+{
+  (void)context, (void)bytes, (void)length;
+}
+
+/* Whether the text on top of the stack may be decoded: the JSON in the strings of a body counts as the body's own does. */
+static bool take_form_values(struct cnk_webhook *w)
+{
+  if (!w->has_form_bound)
+    return true;
+  struct cnk_jsonscan scan = {.write = forget, .most_values = w->form_values};
+  scan.text = lua_tolstring(w->L, -1, &scan.length);
+  w->is_too_much |= w->form_values == 0 || (!cnk_jsonscan_run(&scan) && scan.has_too_many);
+  w->form_values -= w->is_too_much ? w->form_values : scan.values;
+  return !w->is_too_much;
+}
+
 /* The form's answers are JSON within a string; an object is taken as it is. Without sense they stay in raw. */
 static void fill_form(struct cnk_webhook *w, int answer, int event)
 {
   lua_State *L = w->L;
-  if (lua_getfield(L, answer, "response_json") == LUA_TSTRING) {
+  if (lua_getfield(L, answer, "response_json") == LUA_TSTRING && take_form_values(w)) {
     lua_pushvalue(L, w->decode);
     lua_insert(L, -2);
     lua_call(L, 1, 1);

@@ -66,7 +66,7 @@ static void read_value(struct cnk_webhook *w, int value)
       lua_Integer count = (lua_Integer)lua_rawlen(L, part);
       if (count > 0 && !scope.phone)
         cnk_webhook_open_scope(w, value, &scope);
-      for (lua_Integer n = 1; n <= count; n++) {
+      for (lua_Integer n = 1; n <= count && !w->is_too_much; n++) {
         lua_rawgeti(L, part, n);
         add_item(w, lua_gettop(L), parts[i], &scope);
         lua_pop(L, 1);
@@ -86,7 +86,7 @@ static void read_list(struct cnk_webhook *w, int body, const char *name)
     return;
   int list = lua_gettop(w->L);
   lua_Integer count = (lua_Integer)lua_rawlen(w->L, list);
-  for (lua_Integer n = 1; n <= count; n++) {
+  for (lua_Integer n = 1; n <= count && !w->is_too_much; n++) {
     lua_rawgeti(w->L, list, n);
     read_body(w, list + 1);
     lua_pop(w->L, 1);
@@ -114,17 +114,23 @@ static void read_body(struct cnk_webhook *w, int body)
     cnk_webhook_add_unknown(w, body);
 }
 
-/* core.parse_webhook(body, decode) -> list of events; `body` comes from json.decode, which is `decode`. The events
- * share their `raw`, and what they take over from it unchanged, with the body. */
+/* core.parse_webhook(body, decode, most_events, most_form_values) -> list of events, or nil when a bound is broken; `body`
+ * comes from json.decode, which is `decode`. The events share their `raw`, and what they take over from it unchanged, with
+ * the body. */
 static int parse_webhook(lua_State *L)
 {
   luaL_checkany(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
+  struct cnk_webhook w = {.L = L, .decode = 2, .events = 3};
+  w.most_events = luaL_optinteger(L, 3, LUA_MAXINTEGER);
+  w.has_form_bound = !lua_isnoneornil(L, 4);
+  w.form_values = w.has_form_bound ? (size_t)luaL_checkinteger(L, 4) : 0;
   lua_settop(L, 2);
   lua_newtable(L);
-  struct cnk_webhook w = {.L = L, .decode = 2, .events = 3};
   read_body(&w, 1);
   lua_settop(L, 3);
+  if (w.is_too_much)
+    luaL_pushfail(L);
   return 1;
 }
 

@@ -13,6 +13,10 @@ struct cnk_webhook {
   lua_State *L;
   int decode, events; /* json.decode, and the list that events are added to */
   lua_Integer count;  /* of events */
+  lua_Integer most_events;
+  size_t form_values; /* that the answers of forms may still have; 0: no bound, or none are left */
+  bool has_form_bound;
+  bool is_too_much; /* a bound is broken: the events are of no use */
 };
 
 /* What the items of one `value` have in common; each is an index, or 0. */
