@@ -72,6 +72,19 @@ describe("the command line", function()
     end)
   end
 
+  it("starts nothing with a secret that is set and empty", function()
+    local folder = process.folder()
+    process.write(folder.path .. "/bot.lua", 'require("cunnekt").bot { store = "memory:", listen = "127.0.0.1:0" }')
+    for _, variable in ipairs { "CUNNEKT_WEBHOOK_SECRET", "CUNNEKT_APP_SECRET", "CUNNEKT_VERIFY_TOKEN" } do
+      for _, command in ipairs { "run", "dev" } do
+        local result = cunnekt({ command, "bot.lua" }, { cwd = folder.path, env = { [variable] = "" } })
+        assert.not_equal(0, result.code)
+        assert.matches(variable .. ": is empty; give it a value, or do not set it at all", result.err)
+        assert.not_matches("listening", result.err)
+      end
+    end
+  end)
+
   it("refuses a secret as an option, without repeating it", function()
     for _, word in ipairs { "--api-key", "--app-secret=hush" } do
       local result = cunnekt { "run", word, "hush", "x.lua" }

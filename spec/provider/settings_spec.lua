@@ -94,7 +94,7 @@ describe("settings", function()
     assert.are.equal("sqlite:data/shop.db", load({}).store)
   end)
 
-  it("take every variable of the environment, and an empty one for none", function()
+  it("take every variable of the environment, and an empty one that is no secret for none", function()
     environment = {
       CUNNEKT_API_KEY = " key\n",
       CUNNEKT_WEBHOOK_PATH = "/hook",
@@ -143,6 +143,20 @@ describe("settings", function()
     environment = {}
     local message = assert_raises("%-%-api_key: a secret does not belong on a command line", { flags = { api_key = "hush" } })
     assert.not_matches("hush", message)
+  end)
+
+  -- An empty webhook secret opened /webhook/, and an empty app secret switched the check of signatures off, in silence.
+  it("never take a secret that is set and empty for none", function()
+    for _, empty in ipairs { "", " ", "\n" } do
+      for _, name in ipairs { "api_key", "webhook_secret", "app_secret", "verify_token" } do
+        local words = ": is empty; give it a value, or do not set it at all$"
+        environment = { [settings.known[name].env] = empty }
+        assert_raises("^" .. settings.known[name].env .. words, {})
+        environment = {}
+        assert_raises("^cunnekt.bot: option '" .. name .. "'" .. words, { script = { [name] = empty }, where = "cunnekt.bot" })
+        assert_raises("cunnekt.conf.lua: " .. name .. words, { conf_path = conf(("return { %s = %q }"):format(name, empty)) })
+      end
+    end
   end)
 
   it("name the flag or the option that is wrong", function()

@@ -52,9 +52,7 @@ local function path_segment(value)
 end
 
 local function header_text(value)
-  if not value:find "%S" then
-    return "is empty"
-  elseif value:find "[%c ]" then
+  if value:find "[%c ]" then
     return "holds a space or a control character"
   end
 end
@@ -145,6 +143,10 @@ local function checked(label, setting, value)
   if setting.is_secret then
     -- A key that was copied or read from a file often ends with a line break.
     value = words.trim(value)
+    if value == "" then
+      -- Taken for "none", it would open the door that it was meant to close.
+      refuse(label, "is empty; give it a value, or do not set it at all")
+    end
   end
   local problem = setting.check and setting.check(value)
   if problem then
@@ -169,11 +171,11 @@ end
 ---A setting from the environment.
 ---@param name string
 ---@param getenv? fun(variable: string): string? os.getenv by default
----@return any? value nil when it is not set, or empty
+---@return any? value nil when it is not set, or empty; an empty secret raises
 function settings.environment(name, getenv)
   local setting = settings.known[name]
   local text = setting.env and (getenv or os.getenv)(setting.env)
-  if not text or text == "" then
+  if not text or (text == "" and not setting.is_secret) then
     return nil
   end
   return from_text(setting.env, setting, text)
