@@ -108,7 +108,7 @@ describe("the sandbox's API", function()
     for _, body in ipairs { "", "{", "[]", "1", "null", "\xff\xfe" } do
       local answer = assert(http.post(box.url .. "/v1/sendreplymessage", body, { headers = { ["API-KEY"] = "x" } }))
       assert.equal(400, answer.status)
-      answer = assert(http.post(box.url .. "/control/messages", body))
+      answer = assert(http.post(box.url .. "/control/messages", body, { headers = { ["Content-Type"] = "application/json" } }))
       assert.equal(body == "[]" and 200 or 400, answer.status, body)
     end
     assert.equal(404, (call("POST", "/v1/messages", {})))

@@ -245,8 +245,8 @@ end
 function steps.status(self, status)
   local id = assert(self.last, "no message was sent before").id
   self:run(function()
-    local body = cunnekt.json.encode { id = id, status = status, wait = true }
-    local answer = assert(cunnekt.http.post(self.sandbox.url .. "/control/statuses", body))
+    local body = { id = id, status = status, wait = true }
+    local answer = assert(cunnekt.http.request { method = "POST", url = self.sandbox.url .. "/control/statuses", json = body })
     assert(answer.status == 200, answer.body)
   end, "the sandbox to take a status")
 end

@@ -8,6 +8,7 @@ local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
+local local_page = require "cunnekt.base.local_page"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
 local operations = require "cunnekt.operate.operations"
@@ -26,6 +27,7 @@ local max_body = 4 * 1024 * 1024
 local max_connections = 32
 
 local is_json = { "Content-Type: application/json" }
+local is_text = { "Content-Type: text/plain; charset=utf-8" }
 local statuses = { invalid = 400, not_found = 404, store = 503 }
 
 ---The admin socket of a store's file. The name is fixed: a command finds a host of another version by it.
@@ -91,9 +93,14 @@ local function open_address(service, pages)
     return nil, port
   end
   local options = { host = host, port = port, max_body = 0, max_connections = max_connections }
+  -- On a network, monitoring asks by whatever name the machine has there.
+  local any_name = not local_page.is_loopback(host)
   local listener, message = core.listen(options, function(exchange, method, path)
-    if not pages:answer(exchange, method, path) then
-      exchange:answer(404, "GET /healthz, /readyz or /metrics\n", { "Content-Type: text/plain; charset=utf-8" })
+    local status, problem = local_page.refusal(exchange, { any_name = any_name })
+    if status then
+      return exchange:answer(status, problem .. "\n", is_text)
+    elseif not pages:answer(exchange, method, path) then
+      exchange:answer(404, "GET /healthz, /readyz or /metrics\n", is_text)
     end
   end)
   if not listener then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox's control API, JSON under /control/: write as a customer, read messages, advance the clock, inject faults. It
--- needs no key, since the sandbox listens on the loopback. Each call is described at its function.
+-- needs no key, since pages of other sites are refused (base/local_page.lua). Each call is described at its function.
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"

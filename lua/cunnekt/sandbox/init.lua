@@ -8,6 +8,8 @@ local control = require "cunnekt.sandbox.control"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local faults = require "cunnekt.sandbox.faults"
+local json = require "cunnekt.base.json"
+local local_page = require "cunnekt.base.local_page"
 local options = require "cunnekt.base.options"
 local samples = require "cunnekt.sandbox.samples"
 local state = require "cunnekt.sandbox.state"
@@ -42,8 +44,15 @@ the provider's; /control/messages, statuses, clock, settings, state and faults a
 local sandbox_methods = {}
 local sandbox_mt = { __index = sandbox_methods, __name = "cunnekt.sandbox" }
 
+local JSON = { "Content-Type: application/json" }
+
 local function route(self, exchange, method, path, query, body)
   local area, name = path:match "^/(%w+)/([%w_]*)/?$"
+  -- Under /v1/ the API key does what the content type does elsewhere: no page of another site can send it.
+  local status, problem = local_page.refusal(exchange, { is_json = area ~= "v1" and method == "POST" })
+  if status then
+    return exchange:answer(status, json.encode { error = { message = problem } }, JSON)
+  end
   if area == "v1" then
     return self._api:handle(exchange, method, name, query, body)
   elseif area == "control" then
@@ -51,7 +60,7 @@ local function route(self, exchange, method, path, query, body)
   elseif path == "/" then
     return exchange:answer(200, INDEX, { "Content-Type: text/plain; charset=utf-8" })
   end
-  return exchange:answer(404, '{"error":{"message":"not found"}}', { "Content-Type: application/json" })
+  return exchange:answer(404, '{"error":{"message":"not found"}}', JSON)
 end
 
 local function parts(self, o)

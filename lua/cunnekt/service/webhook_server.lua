@@ -7,6 +7,7 @@ local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local limits = require "cunnekt.provider.limits"
+local local_page = require "cunnekt.base.local_page"
 local retry = require "cunnekt.provider.retry"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -75,6 +76,8 @@ local function on_request(self, exchange, method, path, query, body)
   local token = self._settings.verify_token
   if not is_webhook(self, path) then
     refuse(exchange, 404, "not found")
+  elseif self._is_open and exchange:header "Origin" and local_page.is_foreign(exchange) then -- browsers say it in each POST
+    refuse(exchange, 403, "a page of another site may not ask here")
   elseif method == "POST" then
     receive(self, exchange, body)
   elseif method == "GET" and token then
@@ -94,7 +97,13 @@ function webhook_server.open(settings, inbox)
   if not host then
     return nil, port
   end
-  local self = setmetatable({ _settings = settings, _inbox = inbox, _path = path_of(settings) }, server_mt)
+  local self = setmetatable({
+    _settings = settings,
+    _inbox = inbox,
+    _path = path_of(settings),
+    -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
+    _is_open = not (settings.webhook_secret or settings.app_secret),
+  }, server_mt)
   local listener, message = core.listen({
     host = host,
     port = port,
