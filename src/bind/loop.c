@@ -2,9 +2,12 @@
 /* The Lua face of the loop: step, signals and the counts of what is open. */
 #include "bind/bind.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bind/budget.h"
 
@@ -18,7 +21,44 @@ struct watch {
   struct cnk_loop *loop;
   struct watch **face; /* the userdata, as long as it points here */
   int callback;
+  bool is_ending; /* of a signal that ends the program */
 };
+
+/* ---- the second signal that ends a program ------------------------------------------------------------------------- */
+
+/* libuv tells the loop of a signal, and the loop may never turn again: Lua is in a loop of its own, or waits for a file. So
+ * the second one ends the process where it arrives. Of the process, as signals are. */
+static struct {
+  atomic_int watches, arrived;
+  void (*tell_libuv)(int);
+} endings;
+
+static void on_ending(int number)
+{
+  int before = errno;
+  if (atomic_load(&endings.watches) > 0 && atomic_fetch_add(&endings.arrived, 1) > 0)
+    _exit(1);
+  endings.tell_libuv(number);
+  errno = before;
+}
+
+/* After libuv has installed its handler; it takes ours away with the last watch. */
+static void watch_ending(struct watch *watch, int number)
+{
+  struct sigaction action;
+  if (number != SIGTERM && number != SIGINT)
+    return;
+  watch->is_ending = true;
+  if (atomic_fetch_add(&endings.watches, 1) == 0)
+    atomic_store(&endings.arrived, 0);
+  if (sigaction(number, NULL, &action) != 0 || action.sa_handler == on_ending)
+    return;
+  endings.tell_libuv = action.sa_handler;
+  action.sa_handler = on_ending;
+  sigaction(number, &action, NULL);
+}
+
+/* ---- watches --------------------------------------------------------------------------------------------------------- */
 
 static void free_watch(uv_handle_t *handle)
 {
@@ -29,6 +69,8 @@ static void shut_watch(struct watch *watch)
 {
   if (watch->face)
     *watch->face = NULL;
+  if (watch->is_ending)
+    atomic_fetch_sub(&endings.watches, 1);
   cnk_loop_forget(&watch->done);
   cnk_loop_disown(&watch->resource);
   uv_close((uv_handle_t *)&watch->signal, free_watch);
@@ -125,7 +167,8 @@ static int signal_number(lua_State *L, const char *name)
   return luaL_error(L, "unknown signal '%s'", name);
 }
 
-/* core.signal(name, fn) -> handle: calls fn at every such signal, and does not keep the loop alive. */
+/* core.signal(name, fn) -> handle: calls fn at every such signal, and does not keep the loop alive. While SIGTERM or SIGINT is
+ * watched, the second of them ends the process at once, with 1. */
 static int watch_signal(lua_State *L)
 {
   int number = signal_number(L, luaL_checkstring(L, 1));
@@ -139,6 +182,7 @@ static int watch_signal(lua_State *L)
     close_watch(L);
     return luaL_error(L, "cannot watch a signal: %s", uv_strerror(status));
   }
+  watch_ending(watch, number);
   return 1;
 }
 

@@ -31,6 +31,7 @@ function core.on_error(fn) end
 function core.out_of_memory() end
 
 ---Calls `fn` at every such signal. Does not keep step() under way.
+---While SIGTERM or SIGINT is watched, the second of them ends the process at once, with 1.
 ---@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGUSR1"
 ---@param fn fun()
 ---@return cunnekt.signal

@@ -10,6 +10,7 @@ local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
 local signals = require "cunnekt.service.signals"
+local task = require "cunnekt.base.task"
 local typed = require "cunnekt.cli.typed"
 local usage = require "cunnekt.cli.usage"
 
@@ -29,7 +30,8 @@ DESCRIPTION
        chat. No key is needed, and nobody is reached.
 
        A line that you type is a text; /help lists what else a customer can
-       send; /quit, the end of the input, or Ctrl-C ends both.
+       send; /quit, the end of the input, or Ctrl-C ends both, and so does the
+       end of a script that has no bot.
 
        Another terminal can act as the customer too: cunnekt trigger … --sandbox
        URL, with the URL that is printed.
@@ -121,8 +123,21 @@ local session_mt = { __index = session_methods }
 
 local show_event = show "bot"
 
+-- Seconds: for a script to end after its bots, as the default grace of bots; and for its bot to listen after the end of the input.
+local LONGEST_END, LONGEST_START = 10, 3
+
+local function is_serving()
+  local bot = package.loaded["cunnekt.service"]
+  return bot ~= nil and bot.is_serving()
+end
+
 local function new_session(parsed)
   local self = setmetatable({ person = parsed, timers = {}, lines = {} }, session_mt)
+  self.script = {
+    goes_on = function()
+      return self:goes_on()
+    end,
+  }
   function self.on_event(event)
     -- The terminal has shown what was typed there.
     if not (event.kind == "in" and self.is_echoed) then
@@ -154,16 +169,54 @@ function session_methods:close()
   end
   self.timers = {}
   self.box:close()
+  self.is_closed = true
 end
 
--- Bots need time to stop, and still talk to the sandbox: it closes when only its own listener is left.
-function session_methods:close_after_bots()
-  if core.counts().listeners <= 1 then
-    return self:close()
+-- Bots need time to stop, and still talk to the sandbox; and the script may have something to do after them.
+function session_methods:close_after_bots(is_late)
+  local main = self.script.main
+  local is_over = not main or main.is_done or not self.had_bot or is_late
+  if is_serving() or not is_over then
+    return self:after(0.05, function()
+      self:close_after_bots(is_late)
+    end)
   end
-  self:after(0.05, function()
-    self:close_after_bots()
-  end)
+  self:close()
+  if main and not main.is_done then
+    task.cancel(main)
+    if not main.is_done then -- it waits where no task can be cancelled
+      os.exit(0, false)
+    end
+  end
+end
+
+-- Stops orderly. A second signal ends the process at once, see service/signals.lua.
+function session_methods:stop()
+  if self.is_stopping then
+    return
+  end
+  self.is_stopping, self.had_bot = true, is_serving()
+  self:close_input()
+  if self.had_bot then
+    package.loaded["cunnekt.service"].stop_all()
+    self:after(LONGEST_END, function()
+      self:close_after_bots(true)
+    end)
+  end
+  self:close_after_bots()
+end
+
+-- Whether what the script has begun may still come to something. What the session itself waits for does not count.
+function session_methods:goes_on()
+  if self.is_stopping or is_serving() then
+    return not self.is_closed
+  end
+  local own = 0
+  for _ in pairs(self.timers) do
+    own = own + 1
+  end
+  local now = core.counts()
+  return now.timers > own or now.listeners > 1 or now.requests + now.exchanges + now.files > 0
 end
 
 -- Calls `fn` when every message is answered. Waits 10 seconds at most, for a bot that accepts nothing.
@@ -181,11 +234,7 @@ end
 function session_methods:quit()
   self:close_input()
   self:when_idle(function()
-    local bot = package.loaded["cunnekt.service"]
-    if bot then
-      bot.stop_all()
-    end
-    self:close_after_bots()
+    self:stop()
   end)
 end
 
@@ -211,10 +260,29 @@ function session_methods:take_line(line)
   end
 end
 
+-- Waits for the script's bot to listen: a webhook posted earlier would be refused. At the end of the input a script that has no
+-- bot is not waited for.
+function session_methods:wait_for_bot()
+  if self.is_waiting then
+    return
+  end
+  self.is_waiting = true
+  self:after(0.02, function()
+    self.is_waiting = false
+    self.waited = (self.waited or 0) + (self.has_ended and 0.02 or 0)
+    if self.waited > LONGEST_START or typed.read(self.lines[1] or "") == "quit" then
+      return self:quit()
+    end
+    self:take_lines()
+  end)
+end
+
 -- A person reads an answer before writing the next line; lines from a pipe wait for it too.
 function session_methods:take_lines()
   if self.is_taking then
     return
+  elseif not is_serving() then
+    return self:wait_for_bot()
   end
   local line = table.remove(self.lines, 1)
   if line then
@@ -232,13 +300,7 @@ function session_methods:take_lines()
   end
 end
 
--- Waits for the script's bot to listen: a webhook posted earlier would be refused.
 function session_methods:listen_to_person()
-  if core.counts().listeners <= 1 then
-    return self:after(0.02, function()
-      self:listen_to_person()
-    end)
-  end
   local split = typed.splitter(function(line)
     self.lines[#self.lines + 1] = line
     self.has_spoken = true
@@ -270,10 +332,9 @@ local function start(parsed, path, rest)
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
   session:listen_to_person()
   signals.watch(function()
-    session:close_input()
-    session:close_after_bots()
+    session:stop()
   end)
-  local code = run.script(path, rest)
+  local code = run.script(path, rest, session.script)
   session:close()
   return code
 end

@@ -3,6 +3,7 @@
 -- owns the global `arg` and the search for the script's modules.
 
 local core = require "cunnekt.core"
+local signals = require "cunnekt.service.signals"
 local source = require "cunnekt.dialog.engine.source"
 local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
@@ -179,13 +180,14 @@ local function complain(failure)
   return 1
 end
 
--- What a script leaves: bots to serve, and timers, requests and tasks that have not ended.
-local function finish()
+-- What a script leaves: bots to serve, and timers, requests and tasks that have not ended. A signal that stopped the bots ends
+-- the rest.
+local function finish(goes_on)
   local service = package.loaded["cunnekt.service"]
   if service then
     service.serve_unserved()
   end
-  while core.step(true) do
+  while not signals.is_ending and (not goes_on or goes_on()) and core.step(true) do
   end
 end
 
@@ -202,8 +204,10 @@ end
 ---Runs a script to its end. For `cunnekt dev` too.
 ---@param path string "-" for standard input
 ---@param args string[]
+---@param host? {main: cunnekt.task?, goes_on: (fun(): boolean)?} gets the task of the script itself, which may be cancelled; `goes_on`: whether what the script has begun may go on when it has ended
 ---@return integer code 0; 1 when it raised an error, which is on stderr then
-function run.script(path, args)
+function run.script(path, args, host)
+  host = host or {}
   -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
   local chunk, problem = load_script(path)
@@ -212,14 +216,15 @@ function run.script(path, args)
   end
   local watch = watch_tasks()
   local has_ended, ok, failure = pcall(task.run, function()
+    host.main = task.running()
     return xpcall(chunk, traceback, table.unpack(args))
   end)
   if not has_ended then
     return complain(ok)
-  elseif not ok then
+  elseif not ok and not host.main.is_cancelled then
     return complain(failure)
   end
-  ok, failure = pcall(finish)
+  ok, failure = pcall(finish, host.goes_on)
   if not ok then
     return complain(failure)
   end

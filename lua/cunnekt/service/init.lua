@@ -281,6 +281,12 @@ function service.is_idle()
   return true
 end
 
+---Whether a bot runs. For `cunnekt dev`.
+---@return boolean
+function service.is_serving()
+  return next(serving) ~= nil
+end
+
 ---Stops all running bots, without waiting for them. For `cunnekt dev`.
 function service.stop_all()
   for one in pairs(serving) do

@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Signals that end a program, SIGTERM and SIGINT. The first stops a service within its grace time, the second ends the
--- process immediately. No data is lost then; a restart recovers it.
+-- process immediately, whatever Lua does then: that is src/bind/loop.c's. No data is lost; a restart recovers it.
 
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
 local task = require "cunnekt.base.task"
 
-local signals = {}
+---@class cunnekt.signals
+---@field is_ending boolean whether such a signal has stopped a service: its script does not go on for what else it has begun
+local signals = { is_ending = false }
 
----Calls a function on each signal that ends a program.
+---Calls a function on the first signal that ends a program.
 ---@param on_signal fun() may not wait
 ---@return fun() unwatch
 function signals.watch(on_signal)
@@ -28,11 +30,11 @@ end
 ---@return fun() unwatch
 function signals.stop_on_signal(service)
   return signals.watch(function()
-    if service.is_stopping then
-      os.exit(1, false)
+    signals.is_ending = true
+    if not service.is_stopping then
+      log.info("stopping")
+      task.spawn(service.stop, service)
     end
-    log.info("stopping")
-    task.spawn(service.stop, service)
   end)
 end
 
