@@ -4,6 +4,7 @@ local bot_rig = require "spec.support.rigs.bot_rig"
 local cunnekt = require "cunnekt"
 local lists = require "cunnekt.store.lists"
 local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
 
 local body_of = bot_rig.body_of
 local wait_for = bot_rig.wait_for
@@ -53,6 +54,21 @@ describe("a bot's address", function()
     assert.equal(403, status("GET", "/webhook?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1"))
     local ok = assert(cunnekt.http.get(base .. "/webhook?hub.mode=subscribe&hub.verify_token=token&hub.challenge=abc"))
     assert.equal("abc", ok.body)
+  end)
+
+  it("refuses a wrong path, secret or missing signature before the body comes", function()
+    new_bot { app_secret = "app", webhook_secret = "s3cret" }
+    start()
+    local port = math.tointeger(bot:address():match ":(%d+)$")
+    local function status_before_body(path, fields)
+      local head = "POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: 3000000\r\n\r\n"
+      return wire.ask(port, head:format(path, fields or "")).status
+    end
+    local signature = "X-Hub-Signature-256: sha256=" .. ("0"):rep(64) .. "\r\n"
+    assert.equal(404, status_before_body("/webhook", signature))
+    assert.equal(404, status_before_body("/webhook/s3creT", signature))
+    assert.equal(404, status_before_body("/webhook/?secret=s3cret", signature))
+    assert.equal(401, status_before_body "/webhook/s3cret")
   end)
 
   -- 3 MB can hold a million events, which took two seconds and half a gigabyte. What refuses them must not build them first.
