@@ -40,17 +40,31 @@
 
 /* ---- what requests hold ------------------------------------------------------------------------------------------ */
 
-/* An event to accept, from a webhook or of our own. */
+/* Another id of the person whom an event is from or about, in the form of a conversation's key. */
+struct cnk_person_id {
+  struct cnk_text key;
+  bool is_left; /* they use it no more: it is theirs until somebody else writes from it */
+  struct cnk_text
+      joined;    /* out: the conversation that it was one of, which is part of the event's now; none: of no other */
+  bool was_used; /* out: and there was something of that conversation in the store */
+};
+
+/* An event to accept, from a webhook or of our own. `contact` is the id by which its person is known best; it and the
+ * others name one conversation from now on. */
 struct cnk_event {
   int64_t id; /* 0: the store gives one. out */
   struct cnk_text contact, body;
+  CNK_ITEMS(struct cnk_person_id) others;
+  bool is_from_contact; /* they wrote from this id: it is nobody else's */
+  struct cnk_text number, user_id, name,
+      username;              /* of the person now, kept with the conversation when they write; none: as it was */
   struct cnk_text key;       /* events with the same one are accepted once in 8 days; none: always new */
   double inbound_at;         /* when the customer wrote, for the service window */
   struct cnk_text status_of; /* a status: the id of its message, which is raised to `rank` with the reason `error` */
   struct cnk_text error;
   int64_t rank;
   /* out */
-  struct cnk_text conversation; /* where the contact's events belong, if that is another key than `contact` */
+  struct cnk_text conversation; /* where it belongs, if that is another key than `contact` */
   int64_t seq;
   bool is_fresh;     /* false: a duplicate, which was not stored */
   bool is_applied;   /* a fresh status: its message was found, and raised */
@@ -60,6 +74,7 @@ struct cnk_event {
 struct cnk_accept {
   CNK_ITEMS(struct cnk_event) events;
   double now;
+  int64_t joins; /* out: so many conversations were joined to others since the store was opened */
 };
 
 /* What a turn has read. */
@@ -184,6 +199,8 @@ struct cnk_turn {
   CNK_ITEMS(struct cnk_job_change) jobs;
   CNK_ITEMS(struct cnk_event) events;
   CNK_ITEMS(struct cnk_message) messages;
+  int64_t
+      joins; /* as many had the store told of when the turn began. One that came later and is about its contacts conflicts */
   double now;
 };
 

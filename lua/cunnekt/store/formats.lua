@@ -81,6 +81,7 @@ formats.step_kinds = {
   job = "bot:after, every, daily or cron",
   ["job off"] = "bot:cancel_job",
   pause = "chat:pause",
+  person = "chat.number, user_id, name, username",
   resume = "chat:resume",
   send = "a reply: a message for the outbox",
   sent = "sent:wait",

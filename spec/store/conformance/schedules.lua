@@ -61,14 +61,14 @@ end
 -- Kind → what an event of this kind does.
 local computes = {
   value = function(it, turn, event)
-    turn.values = value_of(it, load_sum(it, turn.reads) + event.number)
+    turn.values = value_of(it, load_sum(it, turn.reads) + event.amount)
   end,
   state = function(it, turn, event)
     local sum, tags = load_state(it, turn.reads)
     turn.states = state_of(it, sum, tags .. event.tag .. ",")
   end,
   both = function(it, turn, event)
-    turn.values = value_of(it, load_sum(it, turn.reads) + event.number)
+    turn.values = value_of(it, load_sum(it, turn.reads) + event.amount)
     local sum, tags = load_state(it, turn.reads)
     turn.states = state_of(it, sum, tags .. event.tag .. ",")
   end,
@@ -168,7 +168,7 @@ local function judge(seam, it)
     times[tag] = (times[tag] or 0) + 1
   end
   for _, event in ipairs(it.events) do
-    wanted_sum = wanted_sum + ((event.kind == "value" or event.kind == "both") and event.number or 0)
+    wanted_sum = wanted_sum + ((event.kind == "value" or event.kind == "both") and event.amount or 0)
     local wanted, found = (event.kind == "state" or event.kind == "both") and 1 or 0, times[event.tag] or 0
     if found ~= wanted then
       return ("schedule %d: event %s is there %d times"):format(it.seed, event.tag, found)
@@ -185,7 +185,7 @@ local function make(seam, seed, kind, accepted)
   local it = { seed = seed, key = "9:" .. seed, events = {} }
   for i = 1, 2 + random(2) do
     local event = seam:event { contact = it.key }
-    event.kind, event.tag, event.number = kinds[kind][random(#kinds[kind])], tostring(i), random(9)
+    event.kind, event.tag, event.amount = kinds[kind][random(#kinds[kind])], tostring(i), random(9)
     it.events[i] = event
     accepted[#accepted + 1] = event
   end

@@ -34,8 +34,19 @@
   static const struct cnk_shape id##_shape = {                                                                         \
       .name = (title), .size = sizeof(struct type), .has_out = (is_answered), .fields = (list), .count = COUNT(list)}
 
+static struct cnk_field person_id_fields[] = {
+    NEEDED(cnk_person_id, TEXT, key),
+    IN(cnk_person_id, BOOLEAN, is_left),
+    OUT(cnk_person_id, TEXT, joined),
+    OUT(cnk_person_id, BOOLEAN, was_used),
+};
+SHAPE(person_id, "an id", cnk_person_id, person_id_fields, true);
+
 static struct cnk_field event_fields[] = {
     IN(cnk_event, INTEGER, id),          NEEDED(cnk_event, TEXT, contact),
+    LIST(cnk_event, others, person_id),  IN(cnk_event, BOOLEAN, is_from_contact),
+    IN(cnk_event, TEXT, number),         IN(cnk_event, TEXT, user_id),
+    IN(cnk_event, TEXT, name),           IN(cnk_event, TEXT, username),
     NEEDED(cnk_event, TEXT, body),       IN(cnk_event, TEXT, key),
     IN(cnk_event, REAL, inbound_at),     IN(cnk_event, TEXT, status_of),
     IN(cnk_event, TEXT, error),          IN(cnk_event, INTEGER, rank),
@@ -48,6 +59,7 @@ SHAPE(event, "an event", cnk_event, event_fields, true);
 static struct cnk_field accept_fields[] = {
     LIST(cnk_accept, events, event),
     IN(cnk_accept, TIME, now),
+    OUT(cnk_accept, INTEGER, joins),
 };
 SHAPE(accept, "accept", cnk_accept, accept_fields, true);
 
@@ -157,12 +169,13 @@ static struct cnk_field message_fields[] = {
 SHAPE(message, "a message", cnk_message, message_fields, true);
 
 static struct cnk_field turn_fields[] = {
-    IN(cnk_turn, TIME, now),        IN(cnk_turn, INTEGER, event),        IN(cnk_turn, TEXT, resume),
-    IN(cnk_turn, INTEGERS, joined), LIST(cnk_turn, reads, read),         LIST(cnk_turn, states, state),
-    LIST(cnk_turn, values, value),  LIST(cnk_turn, watches, watch),      LIST(cnk_turn, cuts, cut),
-    OBJECT(cnk_turn, run, dialog),  IN(cnk_turn, INTEGERS, taken),       LIST(cnk_turn, kept, kept),
-    IN(cnk_turn, INTEGERS, ends),   OBJECT(cnk_turn, ended, dialog_end), LIST(cnk_turn, pauses, pause),
-    LIST(cnk_turn, jobs, job),      LIST(cnk_turn, events, event),       LIST(cnk_turn, messages, message),
+    IN(cnk_turn, TIME, now),           IN(cnk_turn, INTEGER, event),   IN(cnk_turn, TEXT, resume),
+    IN(cnk_turn, INTEGER, joins),      IN(cnk_turn, INTEGERS, joined), LIST(cnk_turn, reads, read),
+    LIST(cnk_turn, states, state),     LIST(cnk_turn, values, value),  LIST(cnk_turn, watches, watch),
+    LIST(cnk_turn, cuts, cut),         OBJECT(cnk_turn, run, dialog),  IN(cnk_turn, INTEGERS, taken),
+    LIST(cnk_turn, kept, kept),        IN(cnk_turn, INTEGERS, ends),   OBJECT(cnk_turn, ended, dialog_end),
+    LIST(cnk_turn, pauses, pause),     LIST(cnk_turn, jobs, job),      LIST(cnk_turn, events, event),
+    LIST(cnk_turn, messages, message),
 };
 SHAPE(turn, "a turn", cnk_turn, turn_fields, true);
 

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
+#include "json/merge.h"
 
 /* The log is truncated to this when it restarts, after a long reader or a large call made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
@@ -26,6 +27,36 @@ static void digest_half(sqlite3_context *context, int count, sqlite3_value **val
     sqlite3_result_int64(context, halves[0]);
   else
     sqlite3_result_error_nomem(context);
+}
+
+static struct cnk_text text_of(sqlite3_value *value)
+{
+  const void *data = sqlite3_value_blob(value);
+  return (struct cnk_text){data ? data : "", (size_t)sqlite3_value_bytes(value)};
+}
+
+/* merge_states(first, second): two states as one, in which the first one's keys win. One that is no object, which no program
+ * of ours has written, loses. */
+static void merge_states(sqlite3_context *context, int count, sqlite3_value **values)
+{
+  struct cnk_buffer merged = {0};
+  if (sqlite3_value_type(values[0]) == SQLITE_NULL || sqlite3_value_type(values[1]) == SQLITE_NULL) {
+    sqlite3_result_value(context, values[sqlite3_value_type(values[0]) == SQLITE_NULL]);
+  } else if (cnk_json_merge(&merged, text_of(values[0]), text_of(values[1]))) {
+    sqlite3_result_blob64(context, merged.data, merged.size, SQLITE_TRANSIENT);
+  } else {
+    sqlite3_result_value(context, values[0]);
+  }
+  cnk_buffer_reset(&merged, 0);
+}
+
+static int create_functions(sqlite3 *db)
+{
+  const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+  int status = sqlite3_create_function_v2(db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
+  if (status == SQLITE_OK)
+    status = sqlite3_create_function_v2(db, "merge_states", 2, flags, NULL, merge_states, NULL, NULL, NULL);
+  return status;
 }
 
 static int compile(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)
@@ -141,9 +172,7 @@ static int set_up_connection(struct cnk_sqlite *store, bool *is_wal)
   if (status == SQLITE_OK && store->has_log)
     status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, is_wal, NULL);
   if (status == SQLITE_OK)
-    status =
-        sqlite3_create_function_v2(store->db, "digest_half", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                   NULL, digest_half, NULL, NULL, NULL);
+    status = create_functions(store->db);
   if (status == SQLITE_OK)
     status = compile_own(store);
   return status;

@@ -119,6 +119,8 @@ struct cnk_sqlite {
   struct cnk_sql_columns *columns;
   unsigned writes[CNK_SQL_WRITES_COUNT]; /* where they are among the texts */
   int64_t sequence;                      /* the last sequence or version that was given out */
+  bool has_aliases, knows_aliases;       /* whether there may be any; whether that was looked for */
+  int64_t joins;                         /* of conversations, since it was opened */
   int64_t next_id, ids_left;             /* of a block for events; no block outlives the transaction that is undone */
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   int wal_pages;    /* in the log now, as the last commit told */

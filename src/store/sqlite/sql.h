@@ -33,6 +33,20 @@ int cnk_sql_find(const char *file, const char *name);
   X(note_attempt)                                                                                                      \
   X(put_dead)                                                                                                          \
   X(note_inbound)                                                                                                      \
+  X(note_person)                                                                                                       \
+  X(any_alias)                                                                                                         \
+  X(get_alias)                                                                                                         \
+  X(put_alias)                                                                                                         \
+  X(delete_left_alias)                                                                                                 \
+  X(join_aliases)                                                                                                      \
+  X(join_events)                                                                                                       \
+  X(join_dead)                                                                                                         \
+  X(join_dialogs)                                                                                                      \
+  X(join_parked)                                                                                                       \
+  X(join_ended)                                                                                                        \
+  X(open_joined)                                                                                                       \
+  X(join_conversation)                                                                                                 \
+  X(delete_conversation)                                                                                               \
   X(get_version)                                                                                                       \
   X(put_state)                                                                                                         \
   X(pause)                                                                                                             \
@@ -66,6 +80,7 @@ int cnk_sql_find(const char *file, const char *name);
   X(change_outbox)                                                                                                     \
   X(unpark)                                                                                                            \
   X(change_due)                                                                                                        \
+  X(rename_outbox)                                                                                                     \
   X(change_payload)                                                                                                    \
   X(accept_outbox)                                                                                                     \
   X(delete_accepted)                                                                                                   \

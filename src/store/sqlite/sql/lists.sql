@@ -1,22 +1,28 @@
 -- What operators ask: `query` of store.h. Lists are scanned along a key in small steps, each a request of its own, so that
 -- commits never wait long behind one: a row has in `next` where the following step begins; without one the list is over.
 -- Where nothing of a step fits, there is a row with `next` alone. In a conversation's key the customer follows the first
--- colon (X'3A').
+-- colon (X'3A'). `contact` may be such a key, or a customer by any of their ids: `meant` are the conversations with that alias.
 
 -- name: pending_events
-WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000))
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, attempts, accepted_at, CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN event ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(accepted_at, 0) < :before AND coalesce(accepted_at, 0) >= :after
   ORDER BY id;
 
 -- name: dead_events
-WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
     CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN dead ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(failed_at, 0) < :before AND coalesce(failed_at, 0) >= :after
   ORDER BY id;
 
@@ -27,45 +33,83 @@ SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHER
 
 -- name: outbox_messages
 -- `states`: a bit for each. What was accepted is in the next list.
-WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
-SELECT page.next, id, contact, state, attempts, changed_at, error, payload, track, unknown, event,
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
+    state, attempts, changed_at, error, payload, track, unknown, event,
     CASE WHEN state = 0 THEN due END AS next_try
   FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND (:states >> state) & 1
-    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) IN meant
+      OR substr(outbox.contact, instr(outbox.contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
 -- name: accepted_messages
 -- In no order. `ranks`: a bit for each. The content only of what failed, for the others are many.
-WITH page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
-SELECT page.next, hash, outbox AS id, contact, rank, changed_at, error, message_id, track,
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
+SELECT page.next, hash, outbox AS id,
+    coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
+    rank, changed_at, error, message_id, track,
     CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
   FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND (:ranks >> rank) & 1
-    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN meant
+      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY hash;
 
 -- name: message_details
-SELECT id, contact, state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown, event,
+SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
+    state, NULL AS rank, attempts, changed_at, error, payload, NULL AS message_id, track, unknown, event,
     CASE WHEN state = 0 THEN due END AS next_try
   FROM outbox WHERE id = :id AND state >= 0
 UNION ALL
-SELECT s.outbox, s.contact, NULL, rank, NULL, s.changed_at, s.error, payload, message_id, s.track, unknown, event, NULL
+SELECT s.outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = s.contact), s.contact),
+    NULL, rank, NULL, s.changed_at, s.error, payload, message_id, s.track, unknown, event, NULL
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1 WHERE s.outbox = :id;
 
 -- name: accepted_message_details
-SELECT s.outbox AS id, s.contact, rank, s.changed_at, s.error, payload, message_id, s.track, unknown, event
+SELECT s.outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = s.contact), s.contact) AS contact,
+    rank, s.changed_at, s.error, payload, message_id, s.track, unknown, event
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1
   WHERE hash = digest_half(:message_id) AND message_id = :message_id;
 
 -- name: dialogs
 -- `is_broken`: 0 open ones, 1 broken ones; NULL all.
-WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due, error
   FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND (:is_broken IS NULL OR (error IS NOT NULL) = :is_broken)
-    AND (:contact IS NULL OR contact = :contact OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
+
+-- name: contacts
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+  page (next) AS (SELECT max(contact) FROM (SELECT contact FROM conversation WHERE contact > :at ORDER BY contact LIMIT 1000))
+SELECT page.next, contact, last_inbound, paused, number, user_id, name, username
+  FROM page LEFT JOIN conversation ON contact > :at AND contact <= page.next
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(last_inbound, 0) < :before AND coalesce(last_inbound, 0) >= :after
+  ORDER BY contact;
+
+-- name: count_of_contact
+-- What there is of a person. Messages are found by scanning all.
+SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) FROM dead WHERE contact = :contact) AS events,
+  (SELECT count(*) FROM dialog WHERE contact = :contact) AS dialogs,
+  (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact))
+    + (SELECT count(*) FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)) AS messages,
+  (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)) AS sending,
+  (SELECT count(*) FROM conversation WHERE contact = :contact) AS conversations,
+  (SELECT count(*) FROM alias WHERE contact = :contact) AS aliases;
 
 -- name: has_conversation
 SELECT 1 AS is_any FROM conversation WHERE contact = :contact;

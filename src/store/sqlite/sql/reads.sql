@@ -1,7 +1,17 @@
 -- What the engine and dialogs ask: `query` of store.h. Each row comes back with the names of its columns.
 
 -- name: conversation
-SELECT version, state, last_inbound, paused FROM conversation WHERE contact = :contact;
+SELECT version, state, last_inbound, paused, number, user_id, name, username FROM conversation WHERE contact = :contact;
+
+-- name: conversation_of
+-- The conversation that an id belongs to, in the form of a key; none where that is the id's own.
+SELECT contact FROM alias WHERE id = :id;
+
+-- name: any_alias
+SELECT EXISTS (SELECT 1 FROM alias) AS is_any;
+
+-- name: aliases_of
+SELECT id, is_left FROM alias WHERE contact = :contact ORDER BY id;
 
 -- name: any_contact
 SELECT contact FROM conversation LIMIT 1;
@@ -24,7 +34,8 @@ SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT
 
 -- name: outgoing
 -- Messages that are queued or being sent, without parked ones (`parked` is 0) or with them (1); in order as events are.
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
+    payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
     event
   FROM outbox
   WHERE id > :after AND state BETWEEN 0 AND 1 AND parked <= :parked ORDER BY id LIMIT :limit;
@@ -65,20 +76,26 @@ SELECT (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due IS 
     + (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due IS NOT NULL) AS timed;
 
 -- name: queued_message
-SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
+SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
+    payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
     event
   FROM outbox
   WHERE id = :id AND state = 0;
 
 -- name: message
 -- One message, by the id that it was given: in the outbox, or accepted with how far it is.
-SELECT id, contact, state, NULL AS rank, NULL AS message_id, track FROM outbox WHERE id = :id AND state >= 0
+SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
+    state, NULL AS rank, NULL AS message_id, track
+  FROM outbox WHERE id = :id AND state >= 0
 UNION ALL
-SELECT outbox, contact, NULL, rank, message_id, track FROM sent WHERE outbox = :id;
+SELECT outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact), NULL, rank, message_id, track
+  FROM sent WHERE outbox = :id;
 
 -- name: accepted_message
 -- One message, by the id that the provider gave it.
-SELECT outbox AS id, contact, rank, message_id, track FROM sent
+SELECT outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
+    rank, message_id, track
+  FROM sent
   WHERE hash = digest_half(:message_id) AND message_id = :message_id;
 
 -- name: has_unknown
@@ -97,12 +114,14 @@ SELECT EXISTS (SELECT 1 FROM dialog) AS is_any, (SELECT min(due) FROM dialog WHE
 SELECT count(*) AS count FROM dialog;
 
 -- name: dialog
-SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error FROM dialog
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin
+  FROM dialog
   WHERE id = :id;
 
 -- name: dialogs_of
 -- The dialogs of a conversation, the newest first, broken ones included.
-SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error FROM dialog
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin
+  FROM dialog
   WHERE contact = :contact ORDER BY started_at DESC, id DESC;
 
 -- name: due_dialogs

@@ -24,7 +24,8 @@ UPDATE outbox SET state = 0, attempts = 0, error = NULL, due = NULL, expires = N
 
 -- name: park_message
 -- Of a process that is gone: it is in nobody's memory, and tried in its turn.
-UPDATE outbox SET parked = 1, due = NULL WHERE id = :id AND state = 0;
+UPDATE outbox SET parked = 1, due = NULL, contact = coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), contact)
+  WHERE id = :id AND state = 0;
 
 -- name: drop_message
 -- Deletes a message that is not being sent, or was reported as failed.
@@ -36,3 +37,15 @@ DELETE FROM sent WHERE outbox = :id AND rank = 9;
 DELETE FROM step WHERE dialog = :id;
 DELETE FROM kept WHERE dialog = :id;
 DELETE FROM dialog WHERE id = :id;
+
+-- name: forget_contact
+-- Deletes all of a person, with those of their messages that are not being sent now. :id is of no use.
+DELETE FROM step WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
+DELETE FROM kept WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
+DELETE FROM dialog WHERE contact = :contact;
+DELETE FROM event WHERE contact = :contact;
+DELETE FROM dead WHERE contact = :contact;
+DELETE FROM outbox WHERE state <> 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
+DELETE FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
+DELETE FROM conversation WHERE contact = :contact;
+DELETE FROM alias WHERE contact = :contact AND NOT EXISTS (SELECT 1 FROM outbox WHERE state = 1 AND contact = alias.id);

@@ -176,3 +176,18 @@ CREATE INDEX outbox_parked ON outbox (is_bulk, due, seq) WHERE parked = 1;
 CREATE INDEX outbox_lane ON outbox (contact, is_bulk, seq) WHERE parked = 1;
 -- For operators: whose turn it comes from. `due` of a message in memory is when it is tried again.
 ALTER TABLE outbox ADD COLUMN event INTEGER;
+
+-- name: version_7
+-- Who a person is. An alias is another id of the customer of a conversation, in the form of a key; one that they have left is theirs
+-- until somebody else writes from it. What is known of them is in their conversation: the number and the user id that they have now,
+-- if the key does not say it. A dialog replays with the key that it began with, its `origin`.
+CREATE TABLE alias (
+  id BLOB PRIMARY KEY,
+  contact BLOB NOT NULL,
+  is_left INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX alias_contact ON alias (contact);
+ALTER TABLE conversation ADD COLUMN number BLOB;
+ALTER TABLE conversation ADD COLUMN user_id BLOB;
+ALTER TABLE conversation ADD COLUMN name BLOB;
+ALTER TABLE conversation ADD COLUMN username BLOB;
+ALTER TABLE dialog ADD COLUMN origin BLOB;

@@ -35,6 +35,67 @@ INSERT INTO dead (error, attempts, failed_at, id, seq, contact, body, accepted_a
 INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
   ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound);
 
+-- name: note_person
+-- The same, with what is known of the person now.
+INSERT INTO conversation (contact, last_inbound, number, user_id, name, username) VALUES (?, ?, ?, ?, ?, ?)
+  ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound),
+    number = coalesce(excluded.number, number), user_id = coalesce(excluded.user_id, user_id),
+    name = coalesce(excluded.name, name), username = coalesce(excluded.username, username);
+
+-- name: any_alias
+SELECT EXISTS (SELECT 1 FROM alias);
+
+-- name: get_alias
+SELECT contact FROM alias WHERE id = ?;
+
+-- name: put_alias
+INSERT INTO alias (id, contact, is_left) VALUES (?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, is_left = excluded.is_left
+    WHERE contact <> excluded.contact OR is_left <> excluded.is_left;
+
+-- name: delete_left_alias
+-- Somebody else writes from it.
+DELETE FROM alias WHERE id = ? AND is_left = 1;
+
+-- name: join_aliases
+-- This and the next ones: all that is of conversation ?1 becomes one of conversation ?2. What was accepted, is being sent or waits in
+-- the memory of a process keeps its key: whoever reads it asks for its alias.
+UPDATE alias SET contact = ?2 WHERE contact = ?1;
+
+-- name: join_events
+UPDATE event SET contact = ?2 WHERE contact = ?1;
+
+-- name: join_dead
+UPDATE dead SET contact = ?2 WHERE contact = ?1;
+
+-- name: join_dialogs
+UPDATE dialog SET origin = coalesce(origin, contact), contact = ?2 WHERE contact = ?1;
+
+-- name: join_parked
+UPDATE outbox SET contact = ?2 WHERE parked = 1 AND contact = ?1;
+
+-- name: join_ended
+UPDATE outbox SET contact = ?2 WHERE state > 1 AND contact = ?1;
+
+-- name: open_joined
+INSERT INTO conversation (contact) SELECT ?2 WHERE EXISTS (SELECT 1 FROM conversation WHERE contact = ?1)
+  ON CONFLICT (contact) DO NOTHING;
+
+-- name: join_conversation
+-- The state that was written last wins, key by key.
+UPDATE conversation AS t SET
+    state = CASE WHEN s.version > t.version THEN merge_states(s.state, t.state) ELSE merge_states(t.state, s.state) END,
+    version = CASE WHEN s.version > 0 THEN ?3 ELSE t.version END,
+    last_inbound = CASE WHEN t.last_inbound IS NULL OR s.last_inbound > t.last_inbound THEN s.last_inbound ELSE t.last_inbound END,
+    watch = coalesce(t.watch, s.watch),
+    paused = CASE WHEN t.paused > 0 THEN t.paused ELSE coalesce(s.paused, t.paused) END,
+    number = coalesce(t.number, s.number), user_id = coalesce(t.user_id, s.user_id),
+    name = coalesce(t.name, s.name), username = coalesce(t.username, s.username)
+  FROM (SELECT * FROM conversation WHERE contact = ?1) AS s WHERE t.contact = ?2;
+
+-- name: delete_conversation
+DELETE FROM conversation WHERE contact = ?1;
+
 -- name: get_version
 SELECT version FROM conversation WHERE contact = ?;
 
@@ -144,6 +205,11 @@ UPDATE outbox SET parked = 0 WHERE id = ? AND parked = 1;
 
 -- name: change_due
 UPDATE outbox SET due = ?, parked = ? WHERE id = ?;
+
+-- name: rename_outbox
+-- It leaves the memory that holds it under the key that its conversation had.
+UPDATE outbox SET contact = (SELECT alias.contact FROM alias WHERE alias.id = outbox.contact)
+  WHERE id = ? AND contact IN (SELECT id FROM alias);
 
 -- name: change_payload
 UPDATE outbox SET payload = ?, fallback = NULL WHERE id = ?;

@@ -45,20 +45,32 @@ static int64_t take_id(struct cnk_work *work)
   return store->next_id++;
 }
 
+static void note_inbound(struct cnk_work *work, struct cnk_text contact, const struct cnk_event *event)
+{
+  if (event->number.data || event->user_id.data || event->name.data || event->username.data)
+    cnk_work_run(work, CNK_SQL_note_person, "trtttt", contact, event->inbound_at, event->number, event->user_id,
+                 event->name, event->username);
+  else
+    cnk_work_run(work, CNK_SQL_note_inbound, "tr", contact, event->inbound_at);
+}
+
 void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now)
 {
   event->seq = 0;
   event->is_fresh = event->is_applied = false;
+  event->conversation = (struct cnk_text){0};
   if (event->key.data && !is_new(work, event->key, now))
     return;
   if (!event->id || event->has_given_id) { /* not one of a run of this verb that was undone */
     event->has_given_id = true;
     event->id = take_id(work);
   }
+  cnk_work_find_conversation(work, event);
+  struct cnk_text contact = event->conversation.data ? event->conversation : event->contact;
   event->seq = cnk_work_next(work);
-  cnk_work_run(work, CNK_SQL_put_event, "ittri", event->id, event->contact, event->body, now, event->seq);
+  cnk_work_run(work, CNK_SQL_put_event, "ittri", event->id, contact, event->body, now, event->seq);
   if (!isnan(event->inbound_at))
-    cnk_work_run(work, CNK_SQL_note_inbound, "tr", event->contact, event->inbound_at);
+    note_inbound(work, contact, event);
   if (event->status_of.data)
     event->is_applied = cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
   event->is_fresh = work->status == SQLITE_OK;
@@ -68,6 +80,7 @@ void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
 {
   for (size_t i = 0; i < request->events.count && work->status == SQLITE_OK; i++)
     cnk_work_put_event(work, &request->events.items[i], request->now);
+  request->joins = work->store->joins;
 }
 
 void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *request)

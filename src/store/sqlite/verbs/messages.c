@@ -41,6 +41,8 @@ void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
         cnk_work_run(work, CNK_SQL_change_payload, "ti", outcome->payload, outcome->id);
       cnk_work_run(work, CNK_SQL_change_outbox, "iitri", outcome->state, outcome->attempts, outcome->error, at,
                    outcome->id);
+      if (cnk_work_has_aliases(work) && (outcome->state != CNK_MESSAGE_QUEUED || outcome->is_parked))
+        cnk_work_run(work, CNK_SQL_rename_outbox, "i", outcome->id);
       if (outcome->state != CNK_MESSAGE_QUEUED)
         cnk_work_run(work, CNK_SQL_unpark, "i", outcome->id);
       else

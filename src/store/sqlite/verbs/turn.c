@@ -184,6 +184,7 @@ static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
 
 void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *turn)
 {
+  cnk_work_check_joins(work, turn);
   check_reads(work, turn);
   end_events(work, turn);
   change_dialogs(work, turn);

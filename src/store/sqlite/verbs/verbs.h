@@ -28,6 +28,9 @@ int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format
 /* Runs a statement that gives one integer. False when it gives no row, or NULL, or fails. */
 bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...);
 
+/* Runs a statement that gives one text, which is kept with the call. No text when it gives no row, or NULL, or fails. */
+struct cnk_text cnk_work_read_text(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
+
 /* The verb fails: with a code and a sentence, or because the turn must be run again. */
 void cnk_work_fail(struct cnk_work *work, int status, const char *reason);
 void cnk_work_conflict(struct cnk_work *work, const char *reason);
@@ -46,6 +49,12 @@ struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name);
 
 /* What several verbs do: store an event, raise an accepted message to a rank, and tell whether one of this rank has
  * arrived, so that its content is not needed any more. */
+/* person.c: finds the conversation of an event, and joins those that turn out to be of one person. */
+bool cnk_work_has_aliases(struct cnk_work *work);
+void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event);
+/* A turn that began before a conversation of its contacts was joined to another one conflicts. */
+void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn);
+
 void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now);
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now);

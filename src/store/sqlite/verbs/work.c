@@ -90,6 +90,28 @@ static sqlite3_stmt *prepare(struct cnk_work *work, enum cnk_sql sql, const char
   return NULL;
 }
 
+struct cnk_text cnk_work_read_text(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+{
+  struct cnk_text text = {0};
+  va_list values;
+  va_start(values, format);
+  sqlite3_stmt *statement = prepare(work, sql, format, values);
+  va_end(values);
+  if (!statement)
+    return text;
+  int status = sqlite3_step(statement);
+  if (status == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
+    const void *data = sqlite3_column_blob(statement, 0);
+    struct cnk_text found = {data ? data : "", (size_t)sqlite3_column_bytes(statement, 0)};
+    if (!cnk_arena_copy(&work->call->arena, found, &text))
+      cnk_work_fail(work, SQLITE_NOMEM, "not enough memory for what was read");
+  } else if (status != SQLITE_DONE && status != SQLITE_ROW) {
+    cnk_work_fail(work, status, sqlite3_errmsg(work->store->db));
+  }
+  sqlite3_reset(statement);
+  return text;
+}
+
 int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
 {
   va_list values;

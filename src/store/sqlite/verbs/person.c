@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who a person is: the conversation that an event belongs to, by any id of the person. Two conversations that turn out to
+ * be of one person are joined in the commit of the event that says so.
+ *
+ * What is in the memory of a process, or waits for its status, keeps the key that it had: a row in the outbox that is not
+ * parked, and an accepted message. Whoever reads it asks for the alias of its contact.
+ */
+#include <string.h>
+
+#include "store/sqlite/verbs/verbs.h"
+
+static bool is_equal(struct cnk_text a, struct cnk_text b)
+{
+  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Most stores know no alias, and are not asked for one. */
+bool cnk_work_has_aliases(struct cnk_work *work)
+{
+  struct cnk_sqlite *store = work->store;
+  int64_t is_any;
+  if (!store->knows_aliases && cnk_work_read(work, CNK_SQL_any_alias, &is_any, "")) {
+    store->has_aliases = is_any != 0;
+    store->knows_aliases = true;
+  }
+  return store->has_aliases;
+}
+
+/* The key of the conversation that an id belongs to. */
+static struct cnk_text conversation_of(struct cnk_work *work, struct cnk_text key)
+{
+  struct cnk_text found = {0};
+  if (cnk_work_has_aliases(work))
+    found = cnk_work_read_text(work, CNK_SQL_get_alias, "t", key);
+  return found.data ? found : key;
+}
+
+/* True when there was something to join. */
+static bool join(struct cnk_work *work, struct cnk_text from, struct cnk_text to)
+{
+  static const enum cnk_sql moves[] = {
+      CNK_SQL_join_events, CNK_SQL_join_dead,    CNK_SQL_join_dialogs, CNK_SQL_join_parked,
+      CNK_SQL_join_ended,  CNK_SQL_join_aliases, CNK_SQL_open_joined,
+  };
+  int64_t changes = 0;
+  for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
+    changes += cnk_work_run(work, moves[i], "tt", from, to);
+  changes += cnk_work_run(work, CNK_SQL_join_conversation, "tti", from, to, cnk_work_next(work));
+  cnk_work_run(work, CNK_SQL_delete_conversation, "t", from);
+  cnk_work_run(work, CNK_SQL_put_alias, "tti", from, to, (int64_t)0);
+  work->store->joins++;
+  return changes > 0;
+}
+
+/* Makes an id one of a conversation. */
+static void add_id(struct cnk_work *work, struct cnk_person_id *id, struct cnk_text conversation)
+{
+  struct cnk_text owner = conversation_of(work, id->key);
+  id->joined = (struct cnk_text){0};
+  id->was_used = false;
+  if (!is_equal(owner, conversation)) {
+    id->was_used = join(work, owner, conversation);
+    id->joined = owner;
+  }
+  if (!is_equal(id->key, conversation))
+    cnk_work_run(work, CNK_SQL_put_alias, "tti", id->key, conversation, (int64_t)id->is_left);
+  work->store->has_aliases = work->store->knows_aliases = true;
+}
+
+void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)
+{
+  if (event->others.count == 0 && !cnk_work_has_aliases(work))
+    return;
+  if (event->is_from_contact && cnk_work_has_aliases(work))
+    cnk_work_run(work, CNK_SQL_delete_left_alias, "t", event->contact);
+  struct cnk_text conversation = conversation_of(work, event->contact);
+  for (size_t i = 0; i < event->others.count && work->status == SQLITE_OK; i++)
+    add_id(work, &event->others.items[i], conversation);
+  if (!is_equal(conversation, event->contact))
+    event->conversation = conversation;
+}
+
+static void check(struct cnk_work *work, struct cnk_text contact)
+{
+  if (contact.data && !is_equal(conversation_of(work, contact), contact))
+    cnk_work_conflict(work, "the conversation has become part of another one");
+}
+
+void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  if (turn->joins == work->store->joins)
+    return;
+  for (size_t i = 0; i < turn->messages.count; i++)
+    check(work, turn->messages.items[i].contact);
+  for (size_t i = 0; i < turn->states.count; i++)
+    check(work, turn->states.items[i].contact);
+  for (size_t i = 0; i < turn->pauses.count; i++)
+    check(work, turn->pauses.items[i].contact);
+  for (size_t i = 0; i < turn->watches.count; i++)
+    check(work, turn->watches.items[i].contact);
+  if (turn->run && turn->run->is_new)
+    check(work, turn->run->contact);
+}
