@@ -28,8 +28,8 @@ describe("an event", function()
     }
   end)
 
-  local function bind(fields)
-    return event.bind(scope, contact, fields)
+  local function bind(fields, its_contact)
+    return event.bind(scope, its_contact or contact, fields)
   end
 
   it("is the parsed table itself", function()
@@ -45,9 +45,10 @@ describe("an event", function()
   end)
 
   it("has a chat with a user id where there is no number, and with the recipient of a status", function()
-    assert.equal("IN.1", bind({ kind = "message", user_id = "IN.1" }).chat.to)
-    assert.equal("918888888888", bind({ kind = "status", recipient = "918888888888" }).chat.to)
-    assert.is_nil(bind({ kind = "unknown" }).chat.to)
+    assert.equal("IN.1", bind({ kind = "message", user_id = "IN.1" }, "1:IN.1").chat.to)
+    assert.equal("919999999999", bind({ kind = "message", user_id = "IN.1" }).chat.to, "known from earlier messages")
+    assert.equal("918888888888", bind({ kind = "status", recipient = "918888888888" }, "1:918888888888").chat.to)
+    assert.is_nil(bind({ kind = "unknown" }, "1:").chat.to)
   end)
 
   it("that is a message has every reply of its chat, and no other event has", function()
@@ -77,8 +78,8 @@ describe("an event", function()
   it("begins a dialog with its contact", function()
     bind({ kind = "message", from = "919999999999" }):start("order", { n = 1 })
     assert.are.same({ "msg:start", "order", contact, "919999999999", { n = 1 } }, asked.plan)
-    bind({ kind = "message", user_id = "IN.1" }):start "order"
-    assert.are.same({ "msg:start", "order", contact, "IN.1" }, asked.plan)
+    bind({ kind = "message", user_id = "IN.1" }, "1:IN.1"):start "order"
+    assert.are.same({ "msg:start", "order", "1:IN.1", "IN.1" }, asked.plan)
   end)
 
   it("downloads its media, and checks the webhook's checksum unless another is given", function()

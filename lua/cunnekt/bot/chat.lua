@@ -5,6 +5,7 @@
 
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
@@ -45,21 +46,49 @@ local chat_methods = {}
 ---@field contact string the conversation's key: the business number's id and the customer
 ---@field to string the customer's number, or user id where there is none
 ---@field state table persistent; changes are committed with the turn
+---@field number string? the customer's number, if it is known
+---@field user_id string? their user id, if it is known
+---@field name string? as they call themselves
+---@field username string?
 local chat_mt = { __name = "cunnekt.chat" }
+
+-- By which a replay compares what is done with this chat: the contact as it was when the run began.
+local function name_of(self)
+  return rawget(self, "_name") or self.contact
+end
 
 -- Created on first use.
 local function state_of(self)
   local its_state = rawget(self, "_state")
   if not its_state then
-    its_state = state.new(self._scope.engine, self.contact)
+    its_state = state.new(self._scope.engine, self.contact, name_of(self))
     rawset(self, "_state", its_state)
   end
   return its_state
 end
 
+-- What is known of the customer now: number, user_id, name, username. A replay gets what the script saw.
+local function person_of(self)
+  return steps.within("person", name_of(self), function()
+    local known = self._scope.engine.store:conversation(self.contact)
+    local _, customer = identity.parts(self.contact)
+    local is_number = customer:find "^%d+$" ~= nil
+    return {
+      number = known.number or is_number and customer or nil,
+      user_id = known.user_id or not is_number and customer ~= "" and customer or nil,
+      name = known.name,
+      username = known.username,
+    }
+  end)
+end
+
+local of_person = { number = true, user_id = true, name = true, username = true }
+
 function chat_mt.__index(self, key)
   if key == "state" then
     return state_of(self):load()
+  elseif of_person[key] then
+    return person_of(self)[key]
   end
   return chat_methods[key]
 end
@@ -76,9 +105,16 @@ end
 ---@param scope cunnekt.scope
 ---@param contact string
 ---@param to string?
+---@param name? string the contact as it was when the run began, if it has become part of another one since
 ---@return cunnekt.chat
-function chat.new(scope, contact, to)
-  return setmetatable({ _scope = scope, contact = contact, to = to }, chat_mt)
+function chat.new(scope, contact, to, name)
+  return setmetatable({ _scope = scope, contact = contact, to = to, _name = name }, chat_mt)
+end
+
+---The contact as it was when the run began, by which a replay compares what is done with this chat.
+---@return string
+function chat_methods:_began_as()
+  return name_of(self)
 end
 
 -- ---- window ----------------------------------------------------------------------------------------------------
@@ -102,7 +138,7 @@ function chat_methods:watch_window(before)
   if not is_fit then
     error(("chat:watch_window: seconds must be a number between 0 and %d"):format(window_seconds), 2)
   end
-  steps.within("watch", { self.contact, before }, function()
+  steps.within("watch", { name_of(self), before }, function()
     self._scope.engine.turns:within(function(current)
       current:buffer("watches")[self.contact] = before
     end)
@@ -112,7 +148,7 @@ end
 ---Seconds left of the service window.
 ---@return number seconds 0 when it is closed, or the customer never wrote
 function chat_methods:window()
-  return steps.within("window", self.contact, function()
+  return steps.within("window", name_of(self), function()
     local at = last_inbound(self)
     return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall_clock:now())) or 0
   end)
@@ -188,6 +224,17 @@ local function choose_payload(self, payload, delivery, its_turn)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
+-- A dialog goes on with the identity of its customer that it began with; what it sends goes to the one that they have now.
+local function readdressed(self, payload)
+  local _, customer = identity.parts(self.contact)
+  local ready = {}
+  for name, value in pairs(payload) do
+    ready[name] = value
+  end
+  ready.mobile = customer
+  return ready
+end
+
 -- Adds a message to the running turn, or outside of turns to a new one. `text`: the payload as JSON, if already encoded.
 local function send_now(self, payload, delivery, text, its_turn)
   local scope = self._scope
@@ -202,7 +249,7 @@ local function send_now(self, payload, delivery, text, its_turn)
   if problem then
     return nil, problem
   end
-  local engine, ready = scope.engine, chosen
+  local engine, ready = scope.engine, rawget(self, "_name") and readdressed(self, chosen) or chosen
   if scope.hooks.senders[1] then
     local err
     ready, err = scope.hooks:before_send(chosen, self)

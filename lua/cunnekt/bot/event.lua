@@ -3,6 +3,7 @@
 -- provider/webhook.lua's; reply_* of a message are those of its chat.
 
 local chat = require "cunnekt.bot.chat"
+local identity = require "cunnekt.provider.identity"
 
 local event = {}
 
@@ -12,8 +13,15 @@ local message_methods = {}
 ---@field chat cunnekt.chat
 local message_mt = { __name = "cunnekt.message" }
 
+-- The customer's number, known by an alias where the event has none.
+local function number_of(contact)
+  local _, customer = identity.parts(contact)
+  return customer:find "^%d+$" and customer or nil
+end
+
 local function find_chat(self)
-  local it = chat.new(self._scope, self._contact, self.from or self.user_id or self.recipient)
+  local to = self.from or number_of(self._contact) or self.user_id or self.recipient
+  local it = chat.new(self._scope, self._contact, to, rawget(self, "_origin"))
   rawset(self, "chat", it)
   return it
 end
@@ -45,7 +53,7 @@ end
 ---@param name string
 ---@param args? any JSON value
 function message_methods:start(name, args)
-  self._scope.dialogs:plan("msg:start", name, self._contact, self.from or self.user_id, args)
+  self._scope.dialogs:plan("msg:start", name, self._contact, self.chat.to, args)
 end
 
 ---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate
@@ -68,9 +76,10 @@ end
 ---@param scope cunnekt.scope
 ---@param contact string
 ---@param parsed table becomes the event
+---@param origin? string the contact that its run began with, if that has become part of another one since
 ---@return table
-function event.bind(scope, contact, parsed)
-  parsed._scope, parsed._contact = scope, contact
+function event.bind(scope, contact, parsed, origin)
+  parsed._scope, parsed._contact, parsed._origin = scope, contact, origin
   return setmetatable(parsed, parsed.kind == "message" and message_mt or about_mt)
 end
 

@@ -6,6 +6,7 @@ local chat = require "cunnekt.bot.chat"
 local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
+local task = require "cunnekt.base.task"
 local record = require "cunnekt.engine.record"
 local steps = require "cunnekt.engine.steps"
 
@@ -168,6 +169,15 @@ local function put_event(parts, kind, contact, event)
   return ok or nil, err
 end
 
+-- The conversation that a typed number or user id belongs to. In a coroutine of the script, where nothing can be asked, its own.
+local function find_conversation(parts, key)
+  local persons = parts.engine.store.persons
+  if persons.has_aliases == false or (coroutine.isyieldable() and not task.can_yield()) then
+    return key
+  end
+  return persons:conversation_of(key)
+end
+
 ---Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn.
 ---@param to string the customer's number
 ---@param name string
@@ -199,7 +209,9 @@ end
 function bot_methods:chat(to, phone_number_id)
   local parts, current = parts_of[self], steps.current()
   local number = phone_number_id or (current and identity.phone_number_id(current.contact)) or parts.engine.phone_number_id
-  return chat.new(parts.scope, identity.key(number, to), to)
+  local key = identity.key(number, to)
+  local contact = find_conversation(parts, key)
+  return chat.new(parts.scope, contact, to, contact ~= key and key or nil)
 end
 
 -- ---- named jobs: tail calls of the planner, so that errors blame the script's line -----------------------------------

@@ -13,22 +13,24 @@ local state_mt = { __index = state_methods, __name = "cunnekt.state" }
 
 ---@class cunnekt.state
 ---@field contact string
+---@field name string by which a replay compares its reading: the contact as it was when the run began
 ---@field value table? the script's table; nil until it is loaded
 ---@field text string? JSON in the store
 ---@field version integer? of the text in the store; nil when only a journal says what it was
 
 ---@param engine cunnekt.engine
 ---@param contact string
+---@param name? string
 ---@return cunnekt.state
-function state.new(engine, contact)
-  return setmetatable({ contact = contact, _engine = engine, value = nil, text = nil, version = nil, _reading = nil }, state_mt)
+function state.new(engine, contact, name)
+  return setmetatable({ contact = contact, name = name or contact, _engine = engine, value = nil, text = nil, version = nil, _reading = nil }, state_mt)
 end
 
 -- The JSON of the state: as changed by this turn, or from the store; a run reads it once per turn. The version belongs to the
 -- store, and so is not part of the journal.
 local function read(self, is_changing)
   local version
-  local text, is_replayed = steps.step("state", self.contact, function()
+  local text, is_replayed = steps.step("state", self.name, function()
     if is_changing then
       version = self.version
       return (self:encode())

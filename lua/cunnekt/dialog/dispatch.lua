@@ -17,6 +17,7 @@ local dispatch = {}
 ---Two hooks of the engine: `on_turn` and `on_answer`.
 ---@class cunnekt.dispatch
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number))
+---@field on_join fun(from: string, to: string)
 ---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]?
 
 -- ---- reading an event ----------------------------------------------------------------------------------------------
@@ -53,6 +54,10 @@ end
 -- The event of a record, with its methods; nil when an operator dropped it meanwhile. Raises when the store cannot be read.
 local function open_event(self, record)
   local inbox, routes = self.engine.inbox, self.routes
+  record.joins = self.engine.store.joins
+  if self.engine.store.persons.has_aliases ~= false then
+    inbox:place(record)
+  end
   local parsed, err = inbox:take(record)
   if err then
     error(err, 0)
@@ -180,6 +185,9 @@ end
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
   return {
+    on_join = function(from, to)
+      parts.dialogs:on_join(from, to)
+    end,
     on_turn = function(record, done)
       return on_turn(parts, record, done)
     end,

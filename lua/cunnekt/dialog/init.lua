@@ -107,9 +107,10 @@ end
 ---An event from a journal, with its methods.
 ---@param contact string
 ---@param bodies string[]
+---@param origin? string the contact that its run began with, if that has become part of another one since
 ---@return table
-function dialogs_methods:read_event(contact, bodies)
-  return event.bind(self.scope, contact, record_of.read_bodies(bodies))
+function dialogs_methods:read_event(contact, bodies, origin)
+  return event.bind(self.scope, contact, record_of.read_bodies(bodies), origin)
 end
 
 -- ---- commits -------------------------------------------------------------------------------------------------------
@@ -138,6 +139,16 @@ function dialogs_methods:on_committed(its_run)
     self.is_used = true
     self.resident:add(its_run)
     self.due:check_at(its_run.waiting.due)
+  end
+end
+
+---Called when one conversation has become part of another: its dialogs are rebuilt as the other's.
+---@param from string
+---@param to string
+function dialogs_methods:on_join(from, to)
+  self.resident:evict_of(from)
+  for _, wait in pairs(self.sent_waits) do
+    wait.contact = wait.contact == from and to or wait.contact
   end
 end
 

@@ -7,6 +7,7 @@
 -- is queued. So an answer that is a little old makes nothing be sent twice.
 
 local clock = require "cunnekt.time.clock"
+local joins = require "cunnekt.engine.joins"
 local log = require "cunnekt.base.log"
 local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
@@ -293,8 +294,34 @@ local function lane_rows(self, its_class, lane)
   })
 end
 
--- An operator may have put one of the rows into the lane meanwhile.
+---Makes the messages of a lane those of another one, in memory and as far as the store has them.
+---@param from string key of a lane
+---@param to string
+---@param is_bulk boolean
+---@param comes_before fun(a: cunnekt.outbox.row, b: cunnekt.outbox.row): boolean
+---@param on_move fun(row: cunnekt.outbox.row)
+function backlog_methods:join(from, to, is_bulk, comes_before, on_move)
+  local its_class, lane = is_bulk and self.bulk or self.replies, self._lanes:lane(from)
+  local has_parked = lane and lane.has_more
+  if has_parked then
+    flag(its_class, lane, false)
+  end
+  joins.join(self._lanes, from, to, comes_before, on_move)
+  local heir = self._lanes:lane(to)
+  if heir and (has_parked or its_class.waiting.has_more) then
+    flag(its_class, heir, true)
+  elseif has_parked then
+    rewind(its_class.waiting)
+    self:_watch()
+    self:_fill(its_class)
+  end
+end
+
+-- An operator may have put one of the rows into the lane meanwhile, or another conversation may have taken it over.
 function backlog_methods:_take_lane(its_class, lane, rows)
+  if lane.is_gone then
+    return
+  end
   local new = {}
   for _, row in ipairs(rows) do
     self._prepare(row)

@@ -36,7 +36,7 @@ end
 ---@return table change
 function commit.begin(its_turn)
   -- With the usual keys preallocated.
-  return { event = nil, resume = nil, states = changed_states(its_turn), run = nil, messages = nil }
+  return { event = nil, resume = nil, states = changed_states(its_turn), run = nil, messages = nil, joins = its_turn.joins }
 end
 
 ---Whether a commit would change anything.

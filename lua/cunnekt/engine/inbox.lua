@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
+local joins = require "cunnekt.engine.joins"
 local lanes = require "cunnekt.engine.lanes"
 local record_of = require "cunnekt.engine.record"
 local store_records = require "cunnekt.store.records"
@@ -35,8 +36,10 @@ end
 
 ---Sets what runs a turn.
 ---@param on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) see cunnekt.engine.hooks
-function inbox_methods:connect(on_turn)
+---@param on_join fun(from: string, to: string, was_used: boolean) called when the events of one conversation have become those of another
+function inbox_methods:connect(on_turn, on_join)
   self._lanes:connect(on_turn)
+  self._on_join = on_join
 end
 
 ---The number of events that wait or are being handled.
@@ -84,6 +87,27 @@ function inbox_methods:enqueue(records)
     record.queued_at = clock.monotonic()
     self._lanes:push(record.contact, record)
   end
+end
+
+-- What was stored later comes later.
+local function comes_before(a, b)
+  return a.seq ~= b.seq and (a.seq or 0) < (b.seq or 0) or a.seq == b.seq and a.id < b.id
+end
+
+---Two conversations have turned out to be one person's: the events of one are the other's.
+---@param from string
+---@param to string
+function inbox_methods:join_contacts(from, to)
+  joins.join(self._lanes, from, to, comes_before, function(record)
+    record.contact = to
+  end)
+end
+
+---Finds the conversation that a record's turn is about, which may have become another one's. May wait.
+---@param record cunnekt.inbox.record
+function inbox_methods:place(record)
+  record.joins = self._store.joins
+  record.contact = self._store.persons:conversation_of(record.contact)
 end
 
 ---Takes the event of a record for one turn: a handler may change it, so the next turn parses it again. May wait.
@@ -233,6 +257,17 @@ local function on_accepted(self, record)
   end
 end
 
+-- Conversations that the store has joined for these events.
+local function join_all(self, records)
+  for _, record in ipairs(records) do
+    for _, other in ipairs(record.others or {}) do
+      if other.joined then
+        self._on_join(other.joined, record.contact, other.was_used)
+      end
+    end
+  end
+end
+
 -- A record for an event from a webhook.
 local function new_record(event, body)
   local record = {
@@ -242,9 +277,16 @@ local function new_record(event, body)
     event = event,
     inbound_at = inbound_at(event),
     attempts = 0,
+    is_from_contact = event.kind == "message",
+    name = event.name,
+    joins = nil,
   }
-  if event.kind == "status" then
+  local is_status = event.kind == "status"
+  if is_status then
     store_records.add_status(record, event)
+  end
+  if event.user_id or event.contact or event.type == "system" or (is_status and event.raw.recipient_user_id) then
+    identity.add_person(event, record)
   end
   return record
 end
@@ -265,6 +307,9 @@ function inbox_methods:accept(events, body, done)
     counts.events_accepted = counts.events_accepted + new
     counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
     done(err)
+    if self._store.persons.has_aliases and not err then
+      join_all(self, records)
+    end
     for _, record in ipairs(fresh or {}) do
       on_accepted(self, record)
     end

@@ -4,8 +4,10 @@
 
 local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
+local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local outbox = require "cunnekt.engine.outbox"
+local personal = require "cunnekt.provider.personal"
 local turn = require "cunnekt.engine.turn"
 local wall_clock = require "cunnekt.time.wall_clock"
 
@@ -19,6 +21,7 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) runs the turn of an event; `done()` ends it, `done(seconds)` schedules a retry
 ---@field on_commit fun(change: table) called for a committed turn that changed a run, a pause or a job
 ---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]? returns the events that report the outcome of a message; nil: none
+---@field on_join fun(from: string, to: string) one conversation has become part of another
 ---@field on_failure fun(err: cunnekt.error, about: table?) reports a failure to the script
 
 ---@class cunnekt.engine
@@ -71,7 +74,14 @@ end
 ---Sets the hooks.
 ---@param hooks cunnekt.engine.hooks
 function engine_methods:connect(hooks)
-  self.inbox:connect(hooks.on_turn)
+  self.inbox:connect(hooks.on_turn, function(from, to, was_used)
+    self.inbox:join_contacts(from, to)
+    self.outbox:join_contacts(from, to)
+    hooks.on_join(from, to)
+    if was_used then
+      log.info("two conversations are one person's: %s is now part of %s", personal.contact(from), personal.contact(to))
+    end
+  end)
   self.outbox:connect(hooks, self.inbox)
   self.turns:connect(hooks.on_commit)
 end

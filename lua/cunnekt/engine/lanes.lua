@@ -119,8 +119,14 @@ local function make_ready(self, lane)
   push(lane.is_background and self._ready_background or self._ready, lane)
 end
 
--- A lane goes on with its next item. Without one it ends, unless its owner has more for it.
+-- A lane goes on with its next item. Without one it ends, unless its owner has more for it. The lane that it is part of now,
+-- which waits for its end, goes on as well.
 local function go_on(self, lane)
+  local heir = lane.heir
+  if heir then
+    lane.heir, heir.held = nil, heir.held - 1
+    self:_wake(heir)
+  end
   if lane.first <= lane.last then
     make_ready(self, lane)
   elseif lane.has_more then
@@ -136,7 +142,7 @@ local function advance(self, lane)
   lane.first = lane.first + 1
   self.items = self.items - 1
   self.background_items = self.background_items - lane.weight
-  if lane.first > lane.last and not lane.has_more then
+  if lane.first > lane.last and not lane.has_more and not lane.heir then
     self._lanes[lane.key] = nil -- the usual case
   else
     go_on(self, lane)
@@ -214,6 +220,12 @@ end
 -- Starts the first lane of a queue, or lets it wait as the gate says. False when all must wait.
 local function start_first(self, queue)
   local lane = queue[queue.first]
+  if lane.held > 0 or lane.first > lane.last then
+    queue[queue.first] = nil
+    queue.first = queue.first + 1
+    lane.is_put_off = lane.held > 0
+    return true
+  end
   local pause, is_for_all
   if self._gate then
     pause, is_for_all = self._gate(lane[lane.first])
@@ -247,7 +259,7 @@ function start_ready(self)
 end
 
 local function new_lane(self, key, is_background)
-  local lane = { key = key, first = 1, last = 0, is_background = is_background, weight = is_background and 1 or 0 }
+  local lane = { key = key, first = 1, last = 0, is_background = is_background, weight = is_background and 1 or 0, held = 0 }
   self._lanes[key] = lane
   return lane
 end
@@ -332,6 +344,7 @@ end
 ---@field last integer its items are at `first` to `last`
 ---@field is_background boolean?
 ---@field has_more boolean? set by the owner: when the lane is empty, it is given to `fill`
+---@field is_gone boolean? it has become part of another one
 
 ---Sets what is called with a lane that is empty and `has_more`. `fill_empty` must follow, at any time.
 ---@param fill fun(lane: cunnekt.lanes.lane)
@@ -371,6 +384,22 @@ function lanes_methods:fill_empty(lane, items)
   go_on(self, lane)
   start_ready(self)
   tell_quiet(self)
+end
+
+-- A lane without items, to which some come at once; for joins.lua.
+function lanes_methods:_new_heir(from, key)
+  local heir = new_lane(self, key, from.is_background)
+  heir.is_put_off = true
+  return heir
+end
+
+-- Lets a lane go on, if nothing holds it.
+function lanes_methods:_wake(heir)
+  if heir.held == 0 and heir.is_put_off then
+    heir.is_put_off = false
+    go_on(self, heir)
+    start_ready(self)
+  end
 end
 
 ---The items that are running.
@@ -424,7 +453,7 @@ end
 ---@param item any
 ---@param pause number seconds
 function lanes_methods:push_later(key, item, pause)
-  local lane = { key = key, first = 1, last = 1, weight = 0, item }
+  local lane = { key = key, first = 1, last = 1, weight = 0, held = 0, item }
   self._lanes[key] = lane
   count_item(self, lane, 1)
   try_later(self, lane, pause)

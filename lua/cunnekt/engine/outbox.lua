@@ -57,6 +57,10 @@ local function bulk_lane(contact)
   return backlog.bulk_prefix .. contact
 end
 
+local function itself(contact)
+  return contact
+end
+
 local function set_lane(row)
   row.lane = row.is_bulk and bulk_lane(row.contact) or row.contact
 end
@@ -302,6 +306,24 @@ function outbox_methods:_pass(row)
   end
   row.has_permit = true
   return nil
+end
+
+-- What was stored later comes later; ids do not order, but those of one process grow.
+local function comes_before(a, b)
+  return a.id < b.id
+end
+
+---Two conversations have turned out to be one person's: the messages that wait for one are the other's.
+---@param from string
+---@param to string
+function outbox_methods:join_contacts(from, to)
+  for _, lane_of in ipairs { itself, bulk_lane } do
+    local is_bulk = lane_of == bulk_lane
+    self._backlog:join(lane_of(from), lane_of(to), is_bulk, comes_before, function(row)
+      row.contact, row.lane = to, lane_of(to)
+    end)
+  end
+  self._last[to] = self._last[to] or self._last[from]
 end
 
 ---Drops a row whose turn failed before its commit.

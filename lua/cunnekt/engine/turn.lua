@@ -41,6 +41,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
 ---@field kinds string[] those of the buffers above that are in use
+---@field joins integer of conversations that the store had told of when it began
 
 ---What a turn needs from the run that it executes (dialog/engine/run.lua).
 ---@class cunnekt.turn.run
@@ -389,7 +390,9 @@ end
 ---@return cunnekt.turn
 function turns_methods:new(record)
   -- With the usual keys preallocated.
-  return setmetatable({ turns = self, record = record, task = nil, run = nil, sends = nil, states = nil, reads = nil }, turn_mt)
+  return setmetatable({
+    turns = self, record = record, joins = record and record.joins or self._store.joins, task = nil, run = nil, sends = nil, states = nil, reads = nil,
+  }, turn_mt)
 end
 
 ---The number of open turns.

@@ -83,6 +83,7 @@ local function connect(self, routes)
   self.engine:connect {
     on_turn = its_dispatch.on_turn,
     on_answer = its_dispatch.on_answer,
+    on_join = its_dispatch.on_join,
     on_failure = on_failure,
     on_commit = function(change)
       if change.run then

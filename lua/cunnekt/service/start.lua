@@ -102,6 +102,7 @@ end
 ---@return cunnekt.error? err
 function start.run(service)
   service.dialogs:load()
+  service.store.persons:have_aliases()
   find_phone_number_id(service)
   local rest, err = read_unfinished(service)
   if not rest then

@@ -17,6 +17,10 @@ local capacity = 10000
 ---@field version integer of the state; 0: there is none
 ---@field last_inbound number? when the customer last wrote, in seconds since 1970
 ---@field is_paused boolean whether a person has taken over
+---@field number string? of the customer, where the key does not say it; as are these:
+---@field user_id string?
+---@field name string? as they call themselves
+---@field username string?
 
 ---@class cunnekt.store.conversations
 ---@field cache table
@@ -93,6 +97,12 @@ function conversations_methods:finish(turn, err)
   end
 end
 
+---Forgets a conversation.
+---@param contact string
+function conversations_methods:forget(contact)
+  self.cache:remove(contact)
+end
+
 ---Notes when customers wrote.
 ---@param events table[] that the store has accepted, without duplicates
 function conversations_methods:note_inbound(events)
@@ -100,6 +110,8 @@ function conversations_methods:note_inbound(events)
     local known = event.inbound_at and self.cache:get(event.contact)
     if known then
       known.last_inbound = math.max(known.last_inbound or 0, event.inbound_at)
+      known.number, known.user_id = event.number or known.number, event.user_id or known.user_id
+      known.name, known.username = event.name or known.name, event.username or known.username
     end
   end
 end

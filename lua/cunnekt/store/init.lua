@@ -10,6 +10,7 @@ local errors = require "cunnekt.base.errors"
 local ids = require "cunnekt.store.ids"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
+local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
 local task = require "cunnekt.base.task"
 local units = require "cunnekt.time.units"
@@ -155,9 +156,19 @@ end
 
 -- ---- events ----------------------------------------------------------------------------------------------------------
 
+-- Events that the store has put into another conversation than they said are that one's.
+local function place(events)
+  for _, event in ipairs(events or {}) do
+    event.contact = event.conversation or event.contact
+  end
+end
+
 -- What of some events is new, in the conversations where it belongs.
 local function fresh_of(self, events)
   local fresh = {}
+  if self.persons.has_aliases then
+    self.persons:note_places(events)
+  end
   for _, event in ipairs(events) do
     event.contact = event.conversation or event.contact
     if event.is_fresh then
@@ -177,7 +188,12 @@ function store_methods:accept(records, done)
   if #records == 0 then
     return done {}
   elseif #records <= max_events then
-    return self:start("accept", { events = records }, function(is_ok, err)
+    local request = { events = records }
+    return self:start("accept", request, function(is_ok, err)
+      if is_ok and request.joins ~= self.joins then
+        self.joins = request.joins
+        self.persons:note_joins(records)
+      end
       done(is_ok and fresh_of(self, records) or {}, err)
     end)
   end
@@ -201,7 +217,9 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store
 function store_methods:put_own(record)
-  return self:call("accept", { events = { record } })
+  local ok, err = self:call("accept", { events = { record } })
+  place { record }
+  return ok, err
 end
 
 ---The body of a stored event. Waits.
@@ -249,6 +267,7 @@ function store_methods:fire(timers)
   for _, timer in ipairs(timers) do
     fresh[#fresh + 1] = timer.event and timer.event.is_fresh and timer.event or nil
   end
+  place(fresh)
   return fresh
 end
 
@@ -264,6 +283,7 @@ function store_methods:commit_turn(turn)
     known:begin(turn)
   end
   local ok, err = self:call("commit_turn", turn)
+  place(turn.events)
   -- It is empty as long as no handler has loaded a state.
   if writes_state or not known.cache.is_empty then
     known:finish(turn, err)
@@ -286,6 +306,10 @@ function store_methods:conversation(contact)
     version = found.version,
     last_inbound = found.last_inbound,
     is_paused = found.paused == 1,
+    number = found.number,
+    user_id = found.user_id,
+    name = found.name,
+    username = found.username,
   })
 end
 
@@ -315,7 +339,17 @@ end
 ---@param outcomes table[] struct cnk_outcome; see records.outcome
 ---@param done? fun() called after the commit
 function store_methods:settle(outcomes, done)
-  self:persist("settle", { outcomes = outcomes }, done)
+  if not self.persons.has_aliases then
+    return self:persist("settle", { outcomes = outcomes }, done)
+  end
+  self:persist("settle", { outcomes = outcomes }, function(err)
+    for _, outcome in ipairs(outcomes) do
+      place(outcome.events)
+    end
+    if done then
+      done(err)
+    end
+  end)
 end
 
 -- ---- the whole -------------------------------------------------------------------------------------------------------
@@ -412,7 +446,9 @@ local function open(url, options)
     is_kept = path ~= ":memory:",
     _db = db,
     _conversations = conversations.new(),
+    joins = 0, -- of conversations, that the store has told of
   }, store_mt)
+  self.persons = persons.new(self, self._conversations)
   db:on_failure(function(problem, code)
     return on_failure(self, problem, code)
   end)

@@ -241,9 +241,34 @@ function lists.dialog(store, id)
   return dialog
 end
 
+-- ---- persons ---------------------------------------------------------------------------------------------------------
+
+---Persons, in the order of their conversations' keys. Waits.
+---@param store cunnekt.open_store
+---@param filter cunnekt.store.filter before, after: of when they last wrote
+---@return table[]? contacts contact, last_inbound, paused, number, user_id, name, username
+---@return cunnekt.error? err kind store
+function lists.contacts(store, filter)
+  local list = {}
+  local ok, err = walk(store, "contacts", parameters_of(filter), append_to(list, filter.limit or math.huge, function(row)
+    return row
+  end))
+  return ok and list or nil, err
+end
+
+-- The conversation of a customer with one of the business's numbers; nil when there is none.
+local function conversation_with(store, number, customer)
+  local contact = store.persons:conversation_of(identity.key(number, customer))
+  local rows, err = store:query("has_conversation", { contact = contact })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and contact or nil
+end
+
 ---A customer's conversations: one for each business number that they wrote to. Waits.
 ---@param store cunnekt.open_store
----@param customer string
+---@param customer string a number or user id, or the key of a conversation
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
 function lists.contacts_of(store, customer)
@@ -254,14 +279,12 @@ function lists.contacts_of(store, customer)
     if not first then
       return rows and contacts or nil, err
     end
-    local number = identity.parts(first)
-    local contact = identity.key(number, customer)
-    rows, err = store:query("has_conversation", { contact = contact })
-    if not rows then
+    local number, contact = identity.parts(first), nil
+    contact, err = conversation_with(store, number, customer)
+    if err then
       return nil, err
-    elseif rows[1] then
-      contacts[#contacts + 1] = contact
     end
+    contacts[#contacts + 1] = contact
     after = core.contact_behind(number)
   end
 end

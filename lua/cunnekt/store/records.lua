@@ -52,6 +52,7 @@ function records.dialog(row)
   return {
     id = row.id,
     contact = row.contact,
+    origin = row.origin,
     name = row.name,
     to = row.recipient,
     args = row.args and json.decode(row.args)[1],

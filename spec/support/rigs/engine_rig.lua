@@ -35,7 +35,7 @@ end
 function engine_rig.new(opts)
   opts = opts or {}
   local self = setmetatable({
-    heard = { commits = {}, failures = {} },
+    heard = { commits = {}, failures = {}, joins = {} },
     answers = {},
     held = {},
     delivered = {},
@@ -71,6 +71,9 @@ function engine_rig.new(opts)
       table.insert(self.heard.commits, change)
     end,
     on_answer = opts.on_answer or function() end,
+    on_join = function(from, to)
+      table.insert(self.heard.joins, { from = from, to = to })
+    end,
     on_failure = function(err, about)
       table.insert(self.heard.failures, { err = err, about = about })
     end,

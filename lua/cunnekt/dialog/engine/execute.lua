@@ -14,13 +14,13 @@ local execute = {}
 -- Calls the function of a dialog, or the handlers for the event.
 local function enter(dialogs, current)
   if not current.is_handler then
-    local it = chat.new(dialogs.scope, current.contact, current.to)
+    local it = chat.new(dialogs.scope, current.contact, current.to, current.origin)
     return current.script.known[current.name].fn(it, current.args)
   end
   local it, args = current.event, current.args
   current.event = nil
   if not it then
-    it = dialogs:read_event(current.contact, args.bodies)
+    it = dialogs:read_event(current.contact, args.bodies, current.origin)
     it.track = args.track
   end
   return current.script.routes:dispatch(it, current)
@@ -55,6 +55,7 @@ local function go_back(dialogs, current, n)
     id = current.id,
     name = current.name,
     contact = current.contact,
+    origin = current.origin,
     to = current.to,
     args = current.args,
     code = current.code,

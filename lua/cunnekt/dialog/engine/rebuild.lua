@@ -117,6 +117,7 @@ function rebuild.rebuild(dialogs, stored, delivery)
     id = stored.id,
     name = stored.name,
     contact = stored.contact,
+    origin = stored.origin,
     to = stored.to,
     args = stored.args,
     code = stored.code,

@@ -86,6 +86,25 @@ function resident_methods:evict(id)
   end
 end
 
+---Evicts the runs of a conversation.
+---@param contact string
+function resident_methods:evict_of(contact)
+  for _, its_run in pairs(self:_all()) do
+    if its_run.contact == contact then
+      evict(self, its_run)
+    end
+  end
+end
+
+-- A list of the runs.
+function resident_methods:_all()
+  local list = {}
+  for _, its_run in pairs(self._by_id) do
+    list[#list + 1] = its_run
+  end
+  return list
+end
+
 ---Evicts every run.
 function resident_methods:evict_all()
   while self._count > 0 do

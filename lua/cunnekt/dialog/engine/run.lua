@@ -26,6 +26,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field id integer? nil until find_id gives one
 ---@field name string of the dialog, or of the handler
 ---@field contact string
+---@field origin string? the contact that it began with, if that has become part of another one since
 ---@field to string? the customer's number
 ---@field args any what the dialog was started with
 ---@field code string? digest of the code that it runs

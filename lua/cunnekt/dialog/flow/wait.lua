@@ -54,7 +54,7 @@ local function from_result(dialogs, chat, result, handle)
     handle.message_id = handle.message_id or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
   end
-  return result.bodies and dialogs:read_event(chat.contact, result.bodies)
+  return result.bodies and dialogs:read_event(chat.contact, result.bodies, steps.current().origin)
 end
 
 -- The event that ends a wait immediately: one that a rebuilt run gets, or one that is there already.
@@ -108,6 +108,7 @@ function wait.for_event(dialogs, chat, wanted, where)
       delivery, is_commit = wait_for_delivery(current, wanted), true
     end
     it = delivery.event
+    it._origin = current.origin
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
     current:end_step { text = text, outcome = outcome }
   end

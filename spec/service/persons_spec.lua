@@ -1,0 +1,182 @@
+-- SPDX-License-Identifier: MIT
+-- One person is one conversation, by real webhooks: whatever ids they come with, their state, dialogs and messages follow them.
+
+local bot_rig = require "spec.support.rigs.bot_rig"
+local clock = require "cunnekt.time.clock"
+local cunnekt = require "cunnekt"
+local inside = require("cunnekt.service").of
+
+local NUMBER, NEW_NUMBER, USER_ID, NEW_USER_ID = "919999999999", "918888888888", "IN.1349120865530274", "IN.77"
+
+describe("a person", function()
+  local rig, bot, heard, serial
+
+  before_each(function()
+    rig, heard, serial = bot_rig.new(), {}, 0
+    bot = rig:new_bot()
+    bot:dialog("order", function(chat)
+      local answer = chat:ask "Size?"
+      chat:reply_text("So " .. answer.text .. ", " .. chat.to .. "?")
+      answer = chat:ask "Sure?"
+      chat.state.size = answer.text
+      chat:reply_text "Done"
+    end)
+    bot:on("text", "^order$", function(msg)
+      msg:start "order"
+    end)
+    bot:on("text", "^look$", function(msg)
+      local chat = bot:chat(USER_ID, "1")
+      heard[#heard + 1] = ("%s %s %s %s"):format(chat.state.count, chat.number, chat.user_id, chat.name)
+      msg:reply_text "looked"
+    end)
+    bot:on("text", function(msg)
+      msg.chat.state.count = (msg.chat.state.count or 0) + 1
+      heard[#heard + 1] = ("%s %d"):format(msg.text, msg.chat.state.count)
+      msg:reply_text(msg.text .. "!")
+    end)
+    bot:on("status", function() end)
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  local function post(value)
+    value.messaging_product, value.metadata = "whatsapp", { phone_number_id = "1", display_phone_number = "15550000000" }
+    local body = cunnekt.json.encode { object = "whatsapp_business_account",
+      entry = { { id = "1", changes = { { field = "messages", value = value } } } } }
+    local url = "http://" .. bot:address() .. "/webhook"
+    local answer = assert(cunnekt.http.request { method = "POST", url = url, body = body })
+    assert.equal(200, answer.status)
+  end
+
+  local function message(fields)
+    serial = serial + 1
+    fields.id, fields.timestamp = "wamid.in" .. serial, tostring(math.floor(clock.now()))
+    return fields
+  end
+
+  -- They write, by number, user id or both.
+  local function write(text, from, user_id)
+    rig.fake.state:hear(NUMBER)
+    rig.fake.state:hear(NEW_NUMBER)
+    rig.fake.state:hear(USER_ID)
+    local one = message { from = from, from_user_id = user_id, type = "text", text = { body = text } }
+    post { messages = { one }, contacts = { { wa_id = from, user_id = user_id, profile = { name = "Asha" } } } }
+  end
+
+  local function tell(system, from)
+    post { messages = { message { from = from, type = "system", system = system } } }
+  end
+
+  local function sent(count)
+    local list = {}
+    for i, entry in ipairs(rig:wait_for_messages(count)) do
+      list[i] = entry.payload.text .. " to " .. entry.payload.mobile
+    end
+    return list
+  end
+
+  local function hears(...)
+    local wanted = { ... }
+    bot_rig.wait_for(function()
+      return #heard >= #wanted and inside(bot).inbox:count() == 0
+    end, "turns")
+    assert.are.same(wanted, heard)
+  end
+
+  it("is the same by number and user id, and is answered at the number that is known", function()
+    rig:start()
+    write("a", NUMBER, USER_ID)
+    write("b", nil, USER_ID)
+    write("c", NUMBER)
+    hears("a 1", "b 2", "c 3")
+    assert.are.same({ "a! to " .. NUMBER, "b! to " .. NUMBER, "c! to " .. NUMBER }, sent(3))
+  end)
+
+  it("has one state when the number comes later", function()
+    rig:start()
+    write("a", nil, USER_ID)
+    write("b", nil, USER_ID)
+    hears("a 1", "b 2")
+    write("c", NUMBER, USER_ID)
+    hears("a 1", "b 2", "c 3")
+    assert.are.same({ "a! to " .. USER_ID, "b! to " .. USER_ID, "c! to " .. NUMBER }, sent(3))
+  end)
+
+  it("goes on with a dialog that began by another id, also when it is rebuilt", function()
+    rig:start()
+    write("order", nil, USER_ID)
+    sent(1)
+    write("XL", nil, USER_ID)
+    sent(3)
+    write("yes", NUMBER, USER_ID)
+    assert.are.same({
+      "Size? to " .. USER_ID, "So XL, " .. USER_ID .. "? to " .. USER_ID, "Sure? to " .. USER_ID, "Done to " .. NUMBER,
+    }, sent(4))
+    assert.are.same({}, heard)
+  end)
+
+  for name, system in pairs {
+    ["as it is now"] = { type = "user_changed_number", wa_id = NEW_NUMBER, user_id = NEW_USER_ID, previous_user_id = USER_ID },
+    ["in an older form"] = { type = "customer_changed_number", new_wa_id = NEW_NUMBER },
+    ["in another older form"] = { type = "customer_changed_number", wa_id = NEW_NUMBER, customer = NUMBER },
+  } do
+    it("keeps the state and the dialog with a new number, " .. name, function()
+      rig:start()
+      write("a", NUMBER)
+      hears "a 1"
+      write("order", NUMBER)
+      sent(2)
+      tell(system, NUMBER)
+      write("XL", NEW_NUMBER)
+      assert.equal("So XL, " .. NUMBER .. "? to " .. NEW_NUMBER, sent(4)[3])
+      write("yes", NEW_NUMBER)
+      sent(5)
+      write("b", NEW_NUMBER)
+      hears("a 1", "b 2")
+      assert.equal(2, bot:chat(NUMBER, "1").state.count)
+      write("c", NUMBER) -- somebody else has the old number now
+      hears("a 1", "b 2", "c 1")
+      assert.are.same({ 1, 2 }, { bot:chat(NUMBER, "1").state.count, bot:chat(NEW_NUMBER, "1").state.count })
+    end)
+  end
+
+  it("keeps the state with a new user id", function()
+    rig:start()
+    write("a", nil, USER_ID)
+    hears "a 1"
+    tell { type = "user_changed_user_id", user_id = NEW_USER_ID, previous_user_id = USER_ID }
+    write("b", nil, NEW_USER_ID)
+    hears("a 1", "b 2")
+  end)
+
+  it("is known by statuses, too", function()
+    rig:start()
+    write("a", NUMBER)
+    hears "a 1"
+    post { statuses = { { id = "wamid.x", status = "sent", timestamp = "1700000000", recipient_id = NUMBER, recipient_user_id = USER_ID } } }
+    write("b", nil, USER_ID)
+    hears("a 1", "b 2")
+  end)
+
+  it("is found by each id that a script types", function()
+    rig:start()
+    write("a", NUMBER, USER_ID)
+    hears "a 1"
+    write("look", NEW_NUMBER)
+    hears("a 1", ("1 %s %s Asha"):format(NUMBER, USER_ID))
+  end)
+
+  it("says that two conversations were one person's, and shows no number", function()
+    rig:start()
+    write("a", NUMBER)
+    write("b", nil, USER_ID)
+    hears("a 1", "b 1")
+    write("c", NUMBER, USER_ID)
+    hears("a 1", "b 1", "c 2")
+    local log = table.concat(rig.lines, "\n")
+    assert.matches("two conversations are one person's: IN.1…74 is now part of 9199…99", log)
+    assert.not_matches(NUMBER, log)
+  end)
+end)
