@@ -18,11 +18,13 @@ local load_mt = { __index = load_methods, __name = "load" }
 -- How much of it is done how, out of 1.
 local share_of_batches, share_of_duplicates = 0.2, 0.1
 
----@param opts {url: string, workers: integer, contacts: integer?, seed: integer, pause: number?, timeout: number?, prefix: string?} contacts: of each worker (4); pause: seconds between two bodies of a worker, at most
+---@param opts {url: string, workers: integer, contacts: integer?, seed: integer, pause: number?, timeout: number?, prefix: string?, identify: function?, contacts_of: function?} identify: sets the ids of a message; contacts_of: makes the contacts of a body; contacts: of each worker (4); pause: seconds between two bodies of a worker, at most
 function load.new(opts)
   local self = setmetatable({
     url = opts.url,
     timeout = opts.timeout or 10,
+    identify = opts.identify,
+    contacts_of = opts.contacts_of,
     pause = opts.pause or 0,
     contacts = {},
     counts = { posts = 0, acknowledged = 0, events = 0, lost = 0, refused = 0, duplicates = 0 },
@@ -56,22 +58,27 @@ function load.replies(number, k)
   return { first }
 end
 
-local function message(contact, k)
-  return {
+local function message(self, contact, k)
+  local one = {
     from = contact.number,
     id = ("wamid.%s.%d"):format(contact.number, k),
     timestamp = ("%d"):format(clock.now() // 1),
     type = "text",
     text = { body = load.text(contact.number, k) },
   }
+  if self.identify then
+    self.identify(one, contact, k)
+  end
+  return one
 end
 
 ---A webhook's body with these messages.
-function load.body(messages)
+---@param contacts? table[] the only one is who wrote the first message, by default
+function load.body(messages, contacts)
   return json.encode {
     messaging_product = "whatsapp",
     metadata = { display_phone_number = "919873617805", phone_number_id = "123456789" },
-    contacts = { { profile = { name = "Torture" }, wa_id = messages[1].from } },
+    contacts = contacts or { { profile = { name = "Torture" }, wa_id = messages[1].from } },
     messages = messages,
   }
 end
@@ -112,13 +119,13 @@ local function insist(self, body)
 end
 
 -- The messages of the next body: one, or several of several customers.
-local function next_messages(worker)
+local function next_messages(self, worker)
   local contacts, messages, touched = worker.contacts, {}, {}
   local count = math.random() < share_of_batches and math.random(2, 8) or 1
   for i = 1, count do
     local contact = contacts[math.random(#contacts)]
     contact.said = contact.said + 1
-    messages[i] = message(contact, contact.said)
+    messages[i] = message(self, contact, contact.said)
     touched[contact] = contact.said
   end
   return messages, touched
@@ -130,14 +137,15 @@ local function repeat_an_old_one(self, worker)
     self.counts.duplicates = self.counts.duplicates + 1
     -- Not far back, so that it meets turns that are under way.
     local k = math.random(math.max(1, contact.acknowledged - 20), contact.acknowledged)
-    self:post(load.body { message(contact, k) })
+    local messages = { message(self, contact, k) }
+    self:post(load.body(messages, self.contacts_of and self.contacts_of(messages)))
   end
 end
 
 local function work(self, worker)
   while not self._is_stopping do
-    local messages, touched = next_messages(worker)
-    if not insist(self, load.body(messages)) then
+    local messages, touched = next_messages(self, worker)
+    if not insist(self, load.body(messages, self.contacts_of and self.contacts_of(messages))) then
       return
     end
     for contact, k in pairs(touched) do

@@ -69,6 +69,7 @@ function rig.new(opts)
   self.url = ("http://127.0.0.1:%d/webhook"):format(self.port)
   self.log_mark = 0
   self.received, self.received_last, self.received_count = {}, 0, 0
+  self.arrived = {} -- the texts of all, in the order of arrival
   return self
 end
 
@@ -253,6 +254,7 @@ function rig_methods:collect()
       local texts = self.received[message.contact] or {}
       self.received[message.contact] = texts
       texts[#texts + 1] = message.payload.text
+      self.arrived[#self.arrived + 1] = message.payload.text
     end
     self.received_count = self.received_count + #page.messages
     self.received_last = page.last

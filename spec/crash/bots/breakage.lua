@@ -67,6 +67,22 @@ function ways.few_connections()
   end
 end
 
+-- What waits in memory for one of two conversations that become one stays apart.
+function ways.lanes_apart(service)
+  function service.inbox.join_contacts() end
+  function service.outbox.join_contacts() end
+end
+
+-- A turn that began before a join commits as if it had begun after it.
+function ways.stale_turns(service)
+  local store = service.store
+  local commit_turn = store.commit_turn
+  function store.commit_turn(self, turn)
+    turn.joins = self.joins
+    return commit_turn(self, turn)
+  end
+end
+
 -- Something small of each event is kept for ever.
 function ways.leak(service)
   local kept, lanes = {}, service.inbox._lanes
