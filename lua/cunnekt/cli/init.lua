@@ -18,6 +18,7 @@ local commands = {
   { "events", "list dead letters and waiting events, retry or drop them" },
   { "outbox", "list messages, retry or drop those that failed" },
   { "dialogs", "list and end dialogs, pause them for a person" },
+  { "contacts", "list persons, export or forget what is stored of one" },
   { "backup", "copy the store while it is in use" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }
