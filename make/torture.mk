@@ -5,12 +5,12 @@ TORTURE_SHORT = "kill.lua --cycles 200 --control-cycles 8" "power.lua --images 2
   "heap.lua --lua-step 3" "network.lua --faults 1000 --control-faults 60" "overload.lua --seconds 4" \
   "slow.lua --connections 2000 --seconds 3" "backlog.lua --events 100000" "soak.lua --seconds 8 --warm-up 4" \
   "dialogs.lua --dialogs 500 --rounds 12 --kills 60" "schedules.lua --count 10000" \
-  "stops.lua --rounds 100 --control-rounds 20" "runaway.lua --seconds 0.5"
+  "stops.lua --rounds 100 --control-rounds 20" "joins.lua --cycles 40 --control-cycles 30" "runaway.lua --seconds 0.5"
 TORTURE_LONG = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images 100000" "disk.lua --points 500 --start-points 200" \
   "heap.lua" "network.lua --faults 10000 --control-faults 200" "overload.lua --seconds 60" \
   "slow.lua --connections 9500 --seconds 60" "backlog.lua --events 1000000" "soak.lua --seconds 3600 --warm-up 300 --rounds 12" \
   "dialogs.lua --dialogs 10000 --rounds 30 --kills 2000 --talkers 200" "schedules.lua --count 1000000" \
-  "stops.lua --rounds 10000 --control-rounds 100" "runaway.lua --seconds 5 --rounds 10"
+  "stops.lua --rounds 10000 --control-rounds 100" "joins.lua --cycles 2000 --control-cycles 60" "runaway.lua --seconds 5 --rounds 10"
 
 TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so recorder.so sqltool.so)
 

@@ -63,6 +63,28 @@ local function verdict_of(r, loaded)
   return oracle.judge(loaded, received, unknown, r:ever_held())
 end
 
+-- Lets the bot work until nothing waits any more.
+local function drain(r, opts)
+  local deadline = clock.monotonic() + opts.patience
+  local events, messages
+  repeat
+    local last, quiet_since = -1, clock.monotonic()
+    repeat
+      task.sleep(0.1)
+      local count = r:collect()
+      if count ~= last then
+        last, quiet_since = count, clock.monotonic()
+      end
+    until clock.monotonic() - quiet_since > 2 or clock.monotonic() > deadline
+    r:stop_bot()
+    events, messages = r:waiting()
+    r:start_ready_bot(opts)
+  until events + messages == 0 or clock.monotonic() > deadline
+  r:stop_bot()
+  r:collect()
+  return events, messages
+end
+
 local function torture(count, opts)
   local r <close> = rig.new()
   r:start_sandbox()
@@ -88,15 +110,7 @@ local function torture(count, opts)
   end
   r:start_ready_bot(opts)
   loaded:stop()
-  local deadline, events, messages = clock.monotonic() + opts.patience, nil, nil
-  repeat
-    task.sleep(1)
-    r:stop_bot()
-    events, messages = r:waiting()
-    r:start_ready_bot(opts)
-  until events + messages == 0 or clock.monotonic() > deadline
-  r:stop_bot()
-  r:collect()
+  local events, messages = drain(r, opts)
   local joins = r:rows("SELECT count(*) FROM alias")[1][1]
   local broken = r:rows("SELECT count(*) FROM dialog WHERE error IS NOT NULL")[1][1]
   return verdict_of(r, loaded), loaded, { events, messages, joins, broken, select(3, r:waiting()) }
@@ -105,14 +119,14 @@ end
 local function main()
   local began = clock.monotonic()
   report.say("joins, seed %d", seed)
-  local verdict, loaded, left = torture(cycles, { seed = seed, patience = 60, script = "persons.lua" })
+  local verdict, loaded, left = torture(cycles, { seed = seed, patience = 120, script = "persons.lua" })
   report.say("%d kills in %.0f s; %d events acknowledged, %d ids joined", cycles, clock.monotonic() - began, loaded.counts.events, left[3])
   report.check(("%d kills among joins: nothing lost, twice, out of order, wrong"):format(cycles), verdict.total == 0, verdict:describe())
   report.check("nothing is left waiting, and no dialog is broken", left[1] + left[2] + left[4] + left[5] == 0,
     ("%d events, %d messages, %d broken dialogs, %d dead letters"):format(left[1], left[2], left[4], left[5]))
   report.check("persons were joined", left[3] >= #loaded.contacts // 4, left[3] .. " ids")
   for i, name in ipairs(control_cycles > 0 and { "lanes_apart", "stale_turns" } or {}) do
-    local broken = torture(control_cycles, { seed = seed + i, patience = 10, script = "persons.lua", env = { CRASH_BREAK = name } })
+    local broken = torture(control_cycles, { seed = seed + i, patience = 20, script = "persons.lua", env = { CRASH_BREAK = name } })
     report.check(("control %s is reported"):format(name), broken.total > 0, broken:describe())
   end
   report.finish()

@@ -24,7 +24,7 @@ local c_folders = {
   json = { includes = { base = true }, never = no_lua },
   http = { includes = { base = true }, never = no_lua },
   whatsapp = { includes = { base = true, json = true }, never = no_lua },
-  store = { includes = { base = true }, never = no_lua },
+  store = { includes = { base = true, json = true }, never = no_lua },
   bind = {
     includes = { base = true, json = true, http = true, whatsapp = true, store = true },
     never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-struct reader {
+struct json_members {
   const char *at, *end;
 };
 
@@ -17,14 +17,14 @@ static bool is_blank(char c)
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static void skip_blanks(struct reader *reader)
+static void skip_blanks(struct json_members *reader)
 {
   while (reader->at < reader->end && is_blank(*reader->at))
     reader->at++;
 }
 
 /* Takes the character, with blanks before it. */
-static bool take(struct reader *reader, char wanted)
+static bool take(struct json_members *reader, char wanted)
 {
   skip_blanks(reader);
   if (reader->at == reader->end || *reader->at != wanted)
@@ -34,7 +34,7 @@ static bool take(struct reader *reader, char wanted)
 }
 
 /* From a quote to behind the next one that is not escaped. */
-static bool skip_string(struct reader *reader)
+static bool skip_string(struct json_members *reader)
 {
   if (!take(reader, '"'))
     return false;
@@ -45,7 +45,7 @@ static bool skip_string(struct reader *reader)
 }
 
 /* To the comma or bracket behind a value. */
-static bool skip_value(struct reader *reader)
+static bool skip_value(struct json_members *reader)
 {
   for (size_t depth = 0; reader->at < reader->end; reader->at++) {
     char c = *reader->at;
@@ -65,7 +65,7 @@ static bool skip_value(struct reader *reader)
 }
 
 /* The next member; false at the end. */
-static bool next(struct reader *reader, struct member *member)
+static bool next(struct json_members *reader, struct member *member)
 {
   skip_blanks(reader);
   member->name.data = reader->at;
@@ -79,15 +79,15 @@ static bool next(struct reader *reader, struct member *member)
   return true;
 }
 
-static bool open(struct reader *reader, struct cnk_text text)
+static bool open(struct json_members *reader, struct cnk_text text)
 {
-  *reader = (struct reader){text.data, text.data ? text.data + text.size : NULL};
+  *reader = (struct json_members){text.data, text.data ? text.data + text.size : NULL};
   return take(reader, '{');
 }
 
 static bool has(struct cnk_text object, struct cnk_text name)
 {
-  struct reader reader;
+  struct json_members reader;
   struct member member;
   bool is_found = false;
   for (bool is_there = open(&reader, object); is_there && !is_found && next(&reader, &member);)
@@ -103,7 +103,7 @@ static bool add(struct cnk_buffer *out, const struct member *member, bool is_fir
 
 bool cnk_json_merge(struct cnk_buffer *out, struct cnk_text first, struct cnk_text second)
 {
-  struct reader reader;
+  struct json_members reader;
   struct member member;
   bool is_empty = true;
   if (!open(&reader, first) || !cnk_buffer_add(out, "{", 1))

@@ -112,10 +112,8 @@ function chat.new(scope, contact, to, name)
 end
 
 ---The contact as it was when the run began, by which a replay compares what is done with this chat.
----@return string
-function chat_methods:_began_as()
-  return name_of(self)
-end
+---@type fun(its_chat: cunnekt.chat): string
+chat.began_as = name_of
 
 -- ---- window ----------------------------------------------------------------------------------------------------
 

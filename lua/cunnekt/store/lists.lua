@@ -279,7 +279,8 @@ function lists.contacts_of(store, customer)
     if not first then
       return rows and contacts or nil, err
     end
-    local number, contact = identity.parts(first), nil
+    local number = identity.parts(first)
+    local contact
     contact, err = conversation_with(store, number, customer)
     if err then
       return nil, err

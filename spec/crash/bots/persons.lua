@@ -3,7 +3,9 @@
 -- Every second person talks with a dialog that never ends, the others with a handler.
 
 local breakage = require "breakage"
+local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local task = require "cunnekt.base.task"
 
 local bot = cunnekt.bot { attempts = 1000000 }
 
@@ -14,6 +16,13 @@ bot:on_error(function(err, about)
     io.stderr:write("failed: ", err.kind, " ", tostring(err), "\n")
   end
 end)
+
+-- A wait in the middle of a turn, as a slow service behind a plain library would be: others of the person wait meanwhile.
+local function work()
+  task.await(function(done)
+    core.timer(math.random() * 0.02, done)
+  end)
+end
 
 local function answer(chat, text)
   local stream, state = text:match "^(.-)%-%d+$", chat.state
@@ -32,6 +41,7 @@ bot:dialog("endless", function(chat)
 end)
 
 bot:on("text", function(msg)
+  work()
   answer(msg.chat, msg.text)
   local serial = tonumber(msg.text:match "(%d+)%-%d+$")
   if (serial + 1) // 2 % 2 == 0 then

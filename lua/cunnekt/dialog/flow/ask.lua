@@ -2,6 +2,7 @@
 -- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, call, cancel,
 -- back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
+local began_as = require("cunnekt.bot.chat").began_as
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
@@ -208,7 +209,7 @@ end
 ---@return cunnekt.error? err
 function ask.cancel(dialogs, chat, name)
   local err
-  local count = steps.within("cancel", { chat:_began_as(), name or false }, function()
+  local count = steps.within("cancel", { began_as(chat), name or false }, function()
     local ended
     ended, err = dialogs:cancel(chat.contact, name)
     return ended
@@ -242,7 +243,7 @@ function ask.back(dialogs, chat)
   if #asks > 0 and current.contact == chat.contact then
     current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = asks[#asks - 1] or asks[1] }))
   end
-  return steps.within("back", chat:_began_as(), function()
+  return steps.within("back", began_as(chat), function()
     return send_back(dialogs, chat.contact)
   end)
 end
@@ -255,7 +256,7 @@ end
 ---@return cunnekt.error? err
 function ask.pause(dialogs, chat, is_paused)
   local err
-  local ok = steps.within(is_paused and "pause" or "resume", chat:_began_as(), function()
+  local ok = steps.within(is_paused and "pause" or "resume", began_as(chat), function()
     local done
     done, err = dialogs.engine.turns:within(function(current)
       current:buffer("pauses")[chat.contact] = is_paused
