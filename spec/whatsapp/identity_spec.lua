@@ -73,3 +73,51 @@ describe("the key of a conversation", function()
     assert.are.equal(";", core.contact_behind(nil))
   end)
 end)
+
+describe("the form for comparing", function()
+  -- Each list: the canonical form, and other forms of the same number.
+  local forms = {
+    { "5511987654321", "551187654321" }, { "5531966666666", "553166666666" },
+    { "525512345678", "5215512345678" },
+    { "5491123456789", "541123456789", "54111523456789" },
+    { "5492231234567", "542231234567", "54223151234567" }, { "5492966412345", "542966412345", "54296615412345" },
+    { "5492215151515", "542215151515", "54221155151515" }, -- a number with more than one 15
+  }
+
+  it("is one for all forms of a number, and stays", function()
+    for _, list in ipairs(forms) do
+      for _, form in ipairs(list) do
+        assert.are.same({ form, list[1] }, { form, core.canonical_number(form) })
+      end
+    end
+  end)
+
+  it("is the text itself for all that have no other", function()
+    for _, text in ipairs {
+      "", "5", "55", "919876543210", "14155550100", "551123456789", -- a landline, which got no ninth digit
+      "5511123456789", "55119876543210", "521551234567", "52155123456789", "54112345678", "541123456789012", "549112345678901",
+      "53512345678", "535123456789", "+5531987654321", "55 31 8765 4321", "IN.1349120865530274", "55318765432\0", "55318765432x",
+      "546123456789", "54612315456789",
+    } do
+      assert.are.equal(text, core.canonical_number(text))
+    end
+  end)
+
+  it("differs for different numbers", function()
+    math.randomseed(20261129)
+    local seen = {}
+    for _ = 1, 20000 do
+      local national = ("%d%09d"):format(math.random(1, 9), math.random(0, 999999999))
+      local code = ({ "55", "52", "54" })[math.random(3)]
+      local canonical = core.canonical_number(code .. national)
+      assert.are.equal(canonical, core.canonical_number(canonical))
+      assert(not seen[canonical] or seen[canonical] == code .. national, "two numbers have one canonical form")
+      seen[canonical] = code .. national
+    end
+  end)
+
+  it("takes a string", function()
+    assert.has_error(function() core.canonical_number() end)
+    assert.has_error(function() core.canonical_number {} end)
+  end)
+end)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of whatsapp/identity.h: the keys of conversations. */
+/* The Lua face of whatsapp/identity.h: the keys of conversations, and forms of one number. */
 #include "bind/bind.h"
 
 #include "whatsapp/identity.h"
@@ -105,6 +105,19 @@ static int is_number(lua_State *L)
   return 1;
 }
 
+/* core.canonical_number(digits) -> digits: the form by which numbers are compared; see identity.h. */
+static int canonical_number(lua_State *L)
+{
+  struct cnk_text number = check_text(L, 1);
+  char room[CNK_NUMBER_MAX];
+  struct cnk_text canonical = cnk_identity_canonical(number, room);
+  if (canonical.data == number.data)
+    lua_settop(L, 1);
+  else
+    lua_pushlstring(L, canonical.data, canonical.size);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"contact_key",      contact_key     },
     {"contact_of_event", contact_of_event},
@@ -112,6 +125,7 @@ static const luaL_Reg functions[] = {
     {"contact_is",       contact_is      },
     {"is_number",        is_number       },
     {"contact_behind",   contact_behind  },
+    {"canonical_number", canonical_number},
     {NULL,               NULL            },
 };
 

@@ -34,6 +34,20 @@ bool cnk_contact_is_meant(struct cnk_text key, struct cnk_text who);
 /* Whether a text is a whole number as webhooks write it: `least` to `most` digits, of which the first is not 0. */
 bool cnk_identity_is_number(struct cnk_text text, size_t least, size_t most);
 
+/* The bytes of the longest telephone number, and what `cnk_identity_canonical` writes at most: ITU-T E.164 allows 15 digits. */
+#define CNK_NUMBER_MAX 15
+
+/*
+ * One number has two forms in three countries, and a webhook may give either: mobile numbers of Brazil with and without the
+ * ninth digit (55 AA 9 NNNN NNNN), numbers of Mexico with and without the 1 behind 52, numbers of Argentina with the 9 behind
+ * 54, without it, or with the 15 of national calls behind the area code. This gives the form for comparing: two texts are
+ * forms of one number when theirs are equal. It is not the form to send to.
+ *
+ * `number` is borrowed; the result is `number` itself where it has no other form, as all numbers of other countries and all
+ * texts that are none, and lies in `room` otherwise. Canonical of a canonical form is that form. Digits only: no "+".
+ */
+struct cnk_text cnk_identity_canonical(struct cnk_text number, char room[CNK_NUMBER_MAX]);
+
 /* The character that makes, of a phone_number_id, the first text behind all of its keys in the order of bytes: it comes
  * next after the colon. For passing from one number to the next in a sorted list. */
 #define CNK_CONTACT_BEHIND ';'
