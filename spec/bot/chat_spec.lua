@@ -97,6 +97,25 @@ describe("a chat", function()
       assert.are.same({}, it_:texts())
     end)
 
+    it("reaches whoever wrote, also from a number that no plan knows", function()
+      local stranger = chat.new(scope, "1:9712345", "9712345")
+      assert(stranger:reply_text "one")
+      assert(stranger:reply_text("two", { fallback = { template_id = "t" } }))
+      scope.hooks.senders[1] = function(payload)
+        return payload
+      end
+      assert(stranger:reply_text "three")
+      scope.hooks.senders[1] = function(payload)
+        payload.mobile = "9876543210"
+        return payload
+      end
+      local handle, err = stranger:reply_text "four"
+      assert.are.same({ nil, "mobile" }, { handle, err.field })
+      it_:settle()
+      assert.are.same({ "one", "two", "three" }, it_:texts())
+      assert.equal("9712345", it_.delivered[3].mobile)
+    end)
+
     it("says that the store cannot keep it, outside of turns", function()
       it_.store.conversation = function()
         return { version = 0 }

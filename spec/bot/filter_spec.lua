@@ -29,6 +29,8 @@ describe("filter", function()
       { filter.quick_reply(), { { kind = "message", type = "quick_reply", payload = "p" } }, { button "p" } },
       { filter.from "+91 88888 88888", { image }, { text "hi", { kind = "status", status = "sent" } } },
       { filter.from { "919999999999", "918888888888" }, { text "hi", image }, { text("hi", "917777777777") } },
+      { filter.from "+55 31 98765-4321", { text("hi", "553187654321"), text("hi", "5531987654321") }, { text("hi", "553187654322") } },
+      { filter.from "IN.1", { { kind = "message", type = "text", user_id = "IN.1" } }, { text "hi" } },
       { filter.media(), { image }, { text "hi", { kind = "error" } } },
       { filter.type { "image", "video" }, { image }, { text "hi" } },
       { filter.type("text", "failed"), { text "hi", { kind = "status", status = "failed" } }, { image, { kind = "status", status = "sent" } } },
@@ -95,7 +97,8 @@ describe("filter", function()
     assert.truthy(problem(filter.text, "[a"):find("filter.text: '[a' is not a Lua pattern", 1, true))
     assert.truthy(problem(filter.text):find("filter.text: 'nil' is not a Lua pattern", 1, true))
     assert.equal("filter.type: unknown event 'imag' (did you mean 'image'?)", problem(filter.type, "imag"))
-    assert.equal("filter.from: 'me' is not a number", problem(filter.from, "me"))
+    assert.equal("filter.from: number 2 is not a phone number: it has letters", problem(filter.from, "919999999999", "me"))
+    assert.not_matches("98765", problem(filter.from, "9876543210"))
     assert.equal("filter.from: expected strings, got number", problem(filter.from, 919999999999))
     assert.equal("filter.fn: expected a function, got nil", problem(filter.fn))
     assert.equal("filter: expected a filter, an action or a function, got string", problem(function()

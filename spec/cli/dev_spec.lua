@@ -83,6 +83,13 @@ describe("cunnekt dev", function()
     assert.equal(2, start({}):wait().code)
     assert.equal(2, start({}, "nosuch.lua"):wait().code)
   end)
+
+  it("exits with 2 when it is not certain whose number --from is", function()
+    local result = start({}, "--from", "9876543210", "echo.lua"):wait()
+    assert.equal(2, result.code)
+    assert.matches("%-%-from lacks its country code", result.err)
+    assert.not_matches("98765", result.err)
+  end)
 end)
 
 describe("cunnekt sandbox", function()

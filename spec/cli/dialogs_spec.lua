@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local process = require "spec.support.process"
 
 local ASHA, BALA = "919999999999", "918888888888"
 
@@ -140,5 +141,21 @@ describe("cunnekt dialogs", function()
     assert.equal(2, kept:run("dialogs", "lst").code)
     assert.equal(2, kept:run("dialogs", "show", "x").code)
     assert.matches("cunnekt dialogs %- list", kept:run("dialogs", "-h").out)
+  end)
+
+  it("takes a number as sends do, with the default country of cunnekt.conf.lua", function()
+    fill()
+    process.write(kept.folder.path .. "/cunnekt.conf.lua", "return { default_country = 91 }")
+    for _, number in ipairs { "9999999999", "099999-99999", "+91 99999\u{2011}99999", "919999999999.0", "123456789:+91 99999 99999" } do
+      assert.equal(1, #json.decode(run("list", "--json", "--contact", number)).dialogs)
+    end
+    assert.equal("a person has the conversation with 9199…99 now\n", run("pause", "99999 99999"))
+    os.remove(kept.folder.path .. "/cunnekt.conf.lua")
+    for _, words in ipairs { { "list", "--contact", "9876543210" }, { "pause", "9876543210" }, { "end", "--all", "--contact", "9.19877E+11" } } do
+      local result = kept:run("dialogs", table.unpack(words))
+      assert.equal(2, result.code)
+      assert.matches("cunnekt dialogs: %-?%-?[%au]+ l", result.err)
+      assert.not_matches("9.?1?98", result.err)
+    end
   end)
 end)

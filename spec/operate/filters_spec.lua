@@ -14,12 +14,6 @@ describe("a filter", function()
     virtual:uninstall()
   end)
 
-  it("asks for a customer's number as webhooks write it", function()
-    assert.equal("919999999999", filters.of({ contact = "+91 99999-99999" }).contact)
-    assert.equal("IN.1", filters.of({ contact = "IN.1" }).contact)
-    assert.is_nil(filters.of({}).contact)
-  end)
-
   it("turns ages into times", function()
     local filter = filters.of { older = 60, newer = 600 }
     assert.same({ 940, 400 }, { filter.before, filter.after })

@@ -34,30 +34,35 @@ describe("the key of a conversation", function()
   end)
 end)
 
-describe("a number that was typed", function()
-  it("is written as webhooks write it", function()
-    for _, text in ipairs { "919999999999", "+919999999999", "+91 99999-99999", "+91 (99999) 99.999" } do
-      assert.equal("919999999999", identity.plain(text))
+describe("two texts", function()
+  local function all_same(texts, is_same)
+    for _, a in ipairs(texts) do
+      for _, b in ipairs(texts) do
+        assert.are.same({ a, b, is_same or a == b }, { a, b, identity.same(a, b) })
+      end
     end
+  end
+
+  it("are the same number however it is written", function()
+    all_same({ "919999999999", "+919999999999", "0091 99999 99999", "+91 (99999) 99.999", "https://wa.me/919999999999" }, true)
   end)
 
-  it("stays what it is when it is no number", function()
-    for _, text in ipairs { "IN.1349120865530274", "", "+", "123:919999999999", "abc" } do
-      assert.equal(text, identity.plain(text))
-    end
+  it("are the same number in both of its forms", function()
+    all_same({ "5531987654321", "553187654321", "+55 (31) 98765-4321", "0055 31 8765 4321" }, true)
+    all_same({ "525512345678", "5215512345678", "+52 55 1234 5678", "+52 1 55 1234 5678" }, true)
+    all_same({ "5491123456789", "541123456789", "+54 9 11 2345-6789", "+54 11 2345-6789", "+54 11 15 2345-6789" }, true)
+    all_same({ "5492231234567", "542231234567", "+54 223 15 123-4567" }, true)
+    all_same({ "5492966412345", "542966412345", "+54 2966 15 41-2345" }, true)
   end)
 
-  it("is compared by its digits", function()
-    assert.is_true(identity.same("+91 99999-99999", "919999999999"))
-    assert.is_true(identity.same("IN.1", "IN.1"))
-    assert.is_false(identity.same("919999999999", "918888888888"))
-    assert.is_false(identity.same("IN.1", "IN1"))
+  it("are different people otherwise", function()
+    all_same({ "919999999999", "918888888888", "IN.1", "IN1", "", "abc", "5531987654321", "5531987654322", "9199" }, false)
   end)
 end)
 
 describe("a recipient", function()
   it("is taken in every usual form", function()
-    for _, to in ipairs { 919999999999, "919999999999", "+91 99999 99999", "00919999999999", "  +91-99999.99999 " } do
+    for _, to in ipairs { 919999999999, 919999999999.0, "919999999999", "+91 99999 99999", "00919999999999", "  +91-99999.99999 " } do
       assert.equal("919999999999", identity.normalise(to))
     end
   end)
@@ -80,7 +85,7 @@ describe("a recipient", function()
 
   it("is refused with the field's name, and never repeated", function()
     local wrong = {
-      [""] = "has 0 digits, not 7 to 15", ["12345"] = "has 5 digits", ["1234567890123456"] = "has 16 digits",
+      [""] = "is empty", ["12345"] = "has 5 digits", ["1234567890123456"] = "has 16 digits",
       ["01234567890"] = "begins with 0", ["4155-CALL-NOW"] = "is not a phone number",
     }
     for to, what in pairs(wrong) do

@@ -142,6 +142,33 @@ describe("the sandbox's 24-hour window", function()
     assert.equal(200, (send_text(STRANGER)))
   end)
 
+  it("is one for all forms of a number, which go out as they were given", function()
+    open()
+    control("POST", "messages", { from = "553187654321" })
+    assert.equal(200, (send_text "5531987654321"))
+    assert.near(24 * 3600, control("GET", "state?contact=5531987654321").window, 5)
+    local messages = control("GET", "messages?direction=out&contact=553187654321").messages
+    assert.same({ 1, "5531987654321" }, { #messages, messages[1].payload.mobile })
+    control("POST", "faults", { kind = "status", status = 503, to = "+55 31 8765-4321" })
+    assert.equal(503, (send_text "5531987654321"))
+  end)
+
+  it("is nobody's whose number is not certain", function()
+    open()
+    local refused = {
+      { "POST", "/control/messages", { from = "9876543210" } }, { "POST", "/control/statuses", { id = "x", status = "read", from = "9876543210" } },
+      { "POST", "/control/faults", { kind = "reset", to = "9876543210" } }, { "GET", "/control/messages?to=9876543210" },
+      { "GET", "/control/state?contact=9876543210" }, { "POST", "/v1/sendnotification", { mobile = "9876543210", templateid = "x" } },
+    }
+    for _, one in ipairs(refused) do
+      local status, body = call(table.unpack(one))
+      assert.same({ one[2], 400 }, { one[2], status })
+      assert.matches("lacks its country code", body.error.message)
+      assert.not_matches("98765", body.error.message)
+    end
+    assert.equal(200, (call("GET", "/control/messages?to=%2B91%2098765-43210")))
+  end)
+
   it("stays shut after days of silence", function()
     open()
     control("POST", "messages", { from = STRANGER })

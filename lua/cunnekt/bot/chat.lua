@@ -4,6 +4,7 @@
 -- reply_* are its chat's.
 
 local build = require "cunnekt.provider.build"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local journal = require "cunnekt.engine.journal"
@@ -18,7 +19,7 @@ local units = require "cunnekt.time.units"
 
 local chat = {}
 
-local window_seconds = limits.service_window
+local window_seconds, digits = limits.service_window, limits.number_digits
 
 ---@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
 chat.delivery_types = {
@@ -192,6 +193,20 @@ local function is_window_closed(self, payload, its_turn)
   return last_inbound(self) and self:window() == 0
 end
 
+-- A payload that was built, with this chat's recipient. bot:chat has checked it, or a webhook gave it: whoever wrote must get
+-- an answer, even where a country has numbers by now that provider/number_plans.lua does not know.
+local function addressed(self, payload, err)
+  if not payload then
+    return nil, err
+  end
+  local to = self.to
+  if not core.is_number(to, digits.min, digits.max) then
+    to, err = identity.normalise(to)
+  end
+  payload.mobile = to
+  return to and payload, err
+end
+
 -- The template to send instead when the window is closed.
 local function build_fallback(self, fallback)
   local message = {}
@@ -202,7 +217,7 @@ local function build_fallback(self, fallback)
   if fallback.template_id == nil then
     return nil, errors.new("invalid", "fallback.template_id is missing", { field = "fallback.template_id" })
   end
-  return build.send_template(self.to, fallback.template_id, message)
+  return addressed(self, build.send_template(build.set_later, fallback.template_id, message))
 end
 
 -- The payload to send, and the one to send if the provider finds the window closed.
@@ -307,9 +322,9 @@ local function add_reply(name)
     if count > 0 and type((select(count, ...))) == "table" then
       local args = table.pack(...)
       delivery = split_delivery(where, args)
-      payload, err = builder(self.to, table.unpack(args, 1, args.n))
+      payload, err = addressed(self, builder(build.set_later, table.unpack(args, 1, args.n)))
     else
-      payload, err = builder(self.to, ...)
+      payload, err = addressed(self, builder(build.set_later, ...))
     end
     if not payload then
       return nil, err

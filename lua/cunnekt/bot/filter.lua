@@ -2,6 +2,7 @@
 -- Filters: matchers for bot:on that combine. `a & b` requires both, `a | b` either, `~a` negates; plain functions and actions
 -- may be operands. They only test events; route.lua calls them.
 
+local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 local route = require "cunnekt.bot.route"
 
@@ -64,17 +65,24 @@ function filter.lend_operators(metatable)
   end
 end
 
--- The strings of a list, or of arguments, as a set.
-local function set_of(where, first, ...)
-  local words, set = type(first) == "table" and first or { first, ... }, {}
+-- The strings of a list, or of arguments.
+local function words_of(where, first, ...)
+  local words = type(first) == "table" and first or { first, ... }
   for _, word in ipairs(words) do
     if type(word) ~= "string" then
       error(("%s: expected strings, got %s"):format(where, type(word)), 3)
     end
-    set[word] = true
   end
-  if next(set) == nil then
+  if #words == 0 then
     error(("%s: expected at least one string"):format(where), 3)
+  end
+  return words
+end
+
+local function set_of(words)
+  local set = {}
+  for _, word in ipairs(words) do
+    set[word] = true
   end
   return set
 end
@@ -94,7 +102,7 @@ function filter.text(pattern)
 end
 
 local function reply_filter(where, kind, ...)
-  local wanted = select("#", ...) > 0 and set_of(where, ...)
+  local wanted = select("#", ...) > 0 and set_of(words_of(where, ...))
   return new(function(event)
     local id = event.type == kind and event.reply and event.reply.id
     return id and (not wanted or wanted[id])
@@ -121,26 +129,27 @@ end
 ---@param ... string|string[] payloads; none: any such click
 ---@return cunnekt.filter
 function filter.quick_reply(...)
-  local wanted = select("#", ...) > 0 and set_of("filter.quick_reply", ...)
+  local wanted = select("#", ...) > 0 and set_of(words_of("filter.quick_reply", ...))
   return new(function(event)
     return event.type == "quick_reply" and (not wanted or wanted[event.payload])
   end)
 end
 
----Matches events from some numbers. Only their digits are compared, including the country code.
----@param ... string|string[] numbers
+---Matches events from some numbers, in whichever form they come.
+---@param ... string|string[] numbers with their country code, however they are written; user ids
 ---@return cunnekt.filter
 function filter.from(...)
-  local wanted = {}
-  for number in pairs(set_of("filter.from", ...)) do
-    local digits = number:gsub("%D", "")
-    if digits == "" then
-      error(("filter.from: '%s' is not a number"):format(number), 2)
+  local words, wanted = words_of("filter.from", ...), {}
+  for i, word in ipairs(words) do
+    local number, err = identity.normalise(word, nil, ("number %d"):format(i))
+    if not number then
+      error(("filter.from: %s"):format(err.message), 2)
     end
-    wanted[digits] = true
+    wanted[identity.canonical(number)] = true
   end
   return new(function(event)
-    return event.from ~= nil and wanted[(event.from:gsub("%D", ""))]
+    local id = event.from or event.user_id
+    return id ~= nil and wanted[identity.canonical(id)]
   end)
 end
 
@@ -156,7 +165,7 @@ end
 ---@param ... string|string[] such as "image", "message", "failed"
 ---@return cunnekt.filter
 function filter.type(...)
-  local wanted = set_of("filter.type", ...)
+  local wanted = set_of(words_of("filter.type", ...))
   for name in pairs(wanted) do
     if not route.is_name(name) then
       local near = options.suggest(name, route.names)

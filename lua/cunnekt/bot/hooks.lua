@@ -37,7 +37,7 @@ function hooks_methods:before_send(payload, chat)
     end
     payload = type(verdict) == "table" and verdict or payload
   end
-  return build.send(payload)
+  return build.send(payload, nil, chat.to)
 end
 
 local function traceback(failure)

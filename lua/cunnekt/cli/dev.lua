@@ -5,7 +5,9 @@
 local address = require "cunnekt.base.address"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local identity = require "cunnekt.provider.identity"
 local run = require "cunnekt.cli.run"
+local samples = require "cunnekt.sandbox.samples"
 local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
@@ -315,6 +317,10 @@ function session_methods:listen_to_person()
 end
 
 local function start(parsed, path, rest)
+  local from, refusal = identity.normalise(parsed.from or samples.NUMBER, nil, "--from")
+  if not from then
+    return usage.mistake("dev", refusal.message)
+  end
   local folder = run.folder_of(path)
   settings.set_host { folder = folder }
   local ok, values, sources = pcall(settings.load)

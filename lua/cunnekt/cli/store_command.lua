@@ -3,6 +3,7 @@
 -- output as JSON, columns or fields. What they do is in operate/, and what each prints in its own file.
 
 local format = require "cunnekt.time.format"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local operate = require "cunnekt.operate"
 local run = require "cunnekt.cli.run"
@@ -133,6 +134,16 @@ function store_command.find_store(command, parsed)
   return values.store
 end
 
+-- The customer whom the operator means, with the default country of the settings.
+local function read_contact(parsed, args)
+  local ok, values = pcall(settings.load, { names = { default_country = true } })
+  if not ok then
+    return nil, values
+  end
+  local contact, err = identity.meant(args.contact, values, parsed.contact and "--contact" or "NUMBER")
+  return contact, err and err.message
+end
+
 ---Opens a session on that store; prints why it cannot.
 ---@param command string
 ---@param parsed table
@@ -159,7 +170,7 @@ end
 ---@param command string
 ---@param parsed table
 ---@param name string the operation
----@param args table
+---@param args table taken
 ---@param print_result fun(result: table, session: cunnekt.operate.session): integer? for people; gives the exit code, 0 by default
 ---@param code_of? fun(result: table): integer? the exit code where JSON is printed
 ---@return integer code
@@ -167,6 +178,14 @@ function store_command.run(command, parsed, name, args, print_result, code_of)
   local session, code = store_command.open(command, parsed)
   if not session then
     return code or 1
+  end
+  if args.contact then
+    local problem
+    args.contact, problem = read_contact(parsed, args)
+    if not args.contact then
+      session:close()
+      return usage.mistake(command, problem)
+    end
   end
   local result, err = session:call(name, args)
   session:close()

@@ -135,8 +135,15 @@ local function read_options(parsed)
   if not changes then
     return nil, problem
   end
+  local from, err
+  if parsed.from then
+    from, err = identity.normalise(parsed.from, nil, "--from")
+  end
+  if err then
+    return nil, err.message
+  end
   local wanted = {
-    from = parsed.from and identity.plain(parsed.from), name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
+    from = from, name = parsed.name, text = parsed.text, id = parsed.id, set = changes,
     envelope = parsed.envelope,
   }
   if parsed.file then

@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local identity = require "cunnekt.provider.identity"
 local joins = require "cunnekt.engine.joins"
 local lanes = require "cunnekt.engine.lanes"
+local person = require "cunnekt.provider.person"
 local record_of = require "cunnekt.engine.record"
 local store_records = require "cunnekt.store.records"
 local webhook = require "cunnekt.provider.webhook"
@@ -286,7 +287,7 @@ local function new_record(event, body)
     store_records.add_status(record, event)
   end
   if event.user_id or event.contact or event.type == "system" or (is_status and event.raw.recipient_user_id) then
-    identity.add_person(event, record)
+    person.describe(event, record)
   end
   return record
 end

@@ -5,7 +5,6 @@
 local canonical = require "cunnekt.base.canonical"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
-local identity = require "cunnekt.provider.identity"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
@@ -130,8 +129,7 @@ local function set_one(target, contact, is_paused)
   if not target.service then
     return target.store:commit_turn { pauses = { { contact = contact, is_paused = is_paused } } }
   end
-  local phone_number_id, customer = identity.parts(contact)
-  local chat = target.service:chat(customer, phone_number_id)
+  local chat = target.service:chat(contact)
   return (is_paused and chat.pause or chat.resume)(chat)
 end
 

@@ -3,7 +3,6 @@
 -- store does the filtering.
 
 local clock = require "cunnekt.time.clock"
-local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
 local filters = {}
@@ -27,13 +26,13 @@ function filters.types_with(more)
 end
 
 ---The filter for the store.
----@param args table contact: a number however it is written, or a user id; older, newer: seconds; limit
+---@param args table contact: a number as webhooks write it, a user id, or a key; older, newer: seconds; limit
 ---@param is_unlimited? boolean
 ---@return cunnekt.store.filter filter asks for one row more than the limit, to know whether there are more
 function filters.of(args, is_unlimited)
   local now = clock.now()
   return {
-    contact = args.contact and identity.plain(args.contact),
+    contact = args.contact,
     before = args.older and now - args.older,
     after = args.newer and now - args.newer,
     limit = not is_unlimited and (args.limit or default_limit) + 1 or nil,

@@ -4,6 +4,7 @@
 -- error. It may wait. What each one does is in the file of its kind.
 
 local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 
 local operations = {}
@@ -24,7 +25,7 @@ local operations = {}
 ---@field outbox cunnekt.operate.outbox
 ---@field dialogs {evict: fun(self, id: integer)} evict: from memory
 ---@field address fun(self): string? where webhooks come in; nil before it listens
----@field chat fun(self, to: string, phone_number_id: string): cunnekt.chat
+---@field chat fun(self, contact: string): cunnekt.chat
 
 ---@class cunnekt.operate.inbox
 ---@field has_room fun(self, n: integer): boolean whether n more events can be accepted
@@ -51,6 +52,24 @@ for _, part in ipairs { "events", "messages", "dialogs", "contacts", "host" } do
   end
 end
 
+-- The arguments with their contact as the store has it.
+local function with_contact(target, args)
+  if not args.contact then
+    return args
+  end
+  local default_country = target.service and target.service.settings.default_country
+  local contact, err = identity.meant(args.contact, { default_country = default_country }, "contact")
+  if not contact then
+    return nil, err
+  end
+  local copy = {}
+  for name, value in pairs(args) do
+    copy[name] = value
+  end
+  copy.contact = contact
+  return copy
+end
+
 ---Runs an operation. May wait.
 ---@param target cunnekt.operate.target
 ---@param name string such as "events.list"
@@ -66,7 +85,11 @@ function operations.run(target, name, args)
   if not ok then
     return nil, errors.new("invalid", tostring(problem))
   end
-  return operation.run(target, args or {})
+  local read, err = with_contact(target, args or {})
+  if not read then
+    return nil, err
+  end
+  return operation.run(target, read)
 end
 
 return operations

@@ -6,7 +6,6 @@
 -- callers get; so the makers below look like the forms that they make.
 
 local canonical = require "cunnekt.base.canonical"
-local core = require "cunnekt.core"
 local check = require "cunnekt.provider.build_check"
 local template = require "cunnekt.provider.build_template"
 local identity = require "cunnekt.provider.identity"
@@ -170,19 +169,16 @@ local function checked_options(where, opts)
   return opts
 end
 
--- A whole number and the digits that make it one. Most recipients are customers who wrote first.
-local whole_digits, most_digits = limits.national_digits + 1, limits.number_digits.max
+---The recipient of a message whose `mobile` the caller sets: a chat knows whom it talks with.
+build.set_later = {}
 
 local function address(to, opts, field)
-  if opts == no_options and core.is_number(to, whole_digits, most_digits) then
-    return to
-  end
   return check.pass(identity.normalise(to, opts, field))
 end
 
 local function make(kind, to, spec, opts)
   local payload = forms[kind].make(spec)
-  payload.mobile, payload.type = address(to, opts), kind
+  payload.mobile, payload.type = to ~= build.set_later and address(to, opts) or nil, kind
   return payload
 end
 
@@ -199,7 +195,7 @@ local function build_as(kind, to, spec, opts, its_make)
 end
 
 ---Builds a text message.
----@param to string|integer the recipient
+---@param to string|number the recipient
 ---@param text string at most 4096 characters
 ---@param opts? cunnekt.build.options
 ---@return table? payload
@@ -214,7 +210,7 @@ end
 ---@field buttons {id: string, title: string}[] one to three, with different ids and titles of at most 24 characters
 
 ---Builds a message with reply buttons.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.buttons_message
 ---@param opts? cunnekt.build.options
 ---@return table? payload
@@ -230,7 +226,7 @@ end
 ---@field list {id: string, title: string, description: string?}[] one to ten rows; title 24, description 72 characters
 
 ---Builds a message with a list to choose from.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.list_message
 ---@param opts? cunnekt.build.options
 ---@return table? payload
@@ -245,7 +241,7 @@ end
 ---@field form_id string id of a published form
 
 ---Builds a message with a form to fill in.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.form_message
 ---@param opts? cunnekt.build.options
 ---@return table? payload
@@ -260,7 +256,7 @@ end
 ---@field button_url string what it opens
 
 ---Builds a message with a button that opens a web page.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.cta_url_message
 ---@param opts? cunnekt.build.options
 ---@return table? payload
@@ -270,7 +266,7 @@ function build.send_cta_url(to, spec, opts)
 end
 
 ---Builds an image message.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is: JPEG or PNG, at most 5 MB
 ---@param caption? string at most 1024 characters
 ---@param opts? cunnekt.build.options
@@ -281,7 +277,7 @@ function build.send_image(to, url, caption, opts)
 end
 
 ---Builds a video message.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is: MP4 or 3GP, at most 16 MB
 ---@param caption? string at most 1024 characters
 ---@param opts? cunnekt.build.options
@@ -292,7 +288,7 @@ function build.send_video(to, url, caption, opts)
 end
 
 ---Builds a document message.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is: at most 100 MB
 ---@param caption? string at most 1024 characters
 ---@param opts? cunnekt.build.options
@@ -303,7 +299,7 @@ function build.send_document(to, url, caption, opts)
 end
 
 ---Builds an audio message.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is: at most 10 MB
 ---@param caption? string is sent, but WhatsApp shows none
 ---@param opts? cunnekt.build.options
@@ -314,7 +310,7 @@ function build.send_audio(to, url, caption, opts)
 end
 
 ---Builds a template message.
----@param to string|integer
+---@param to string|number
 ---@param template_id string as the dashboard shows it
 ---@param message? cunnekt.template_message
 ---@param opts? cunnekt.build.options
@@ -324,7 +320,7 @@ function build.send_template(to, template_id, message, opts)
   opts = checked_options("build.send_template", opts)
   return check.attempt(function()
     local payload = template.make(template_id, message or {})
-    payload.mobile = address(to, opts)
+    payload.mobile = to ~= build.set_later and address(to, opts) or nil
     return payload
   end)
 end
@@ -363,9 +359,10 @@ end
 ---checked.
 ---@param payload table
 ---@param opts? cunnekt.build.options
+---@param known? string a recipient that is not checked again
 ---@return table? payload a copy, with the recipient's number as the provider takes it
 ---@return cunnekt.error? err kind "invalid"
-function build.send(payload, opts)
+function build.send(payload, opts, known)
   opts = checked_options("build.send", opts)
   return check.attempt(function()
     local raw = {}
@@ -374,7 +371,7 @@ function build.send(payload, opts)
       raw[key] = value ~= json.null and value or nil
     end
     local made = remade(raw)
-    made.mobile = address(raw.mobile, opts, "mobile")
+    made.mobile = known and raw.mobile == known and known or address(raw.mobile, opts, "mobile")
     return made
   end)
 end

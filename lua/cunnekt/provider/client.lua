@@ -10,7 +10,6 @@ local build = require "cunnekt.provider.build"
 local download = require "cunnekt.provider.download"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
-local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
@@ -32,7 +31,7 @@ local PAIR_LIMITED = 131056
 -- The contact as the limiter knows it.
 local function limited_contact(payload)
   local mobile = payload.mobile
-  return mobile:find "^%d" and mobile or identity.plain(mobile)
+  return mobile:find "^%d" and mobile or mobile:match "^%+(%d+)$" or mobile
 end
 
 -- What the provider says of a message, or, without one, of a download.
@@ -326,7 +325,7 @@ end
 -- ---- what it sends --------------------------------------------------------------------------------------------------
 
 ---Sends a template.
----@param to string|integer the recipient
+---@param to string|number the recipient
 ---@param template_id string as the dashboard shows it
 ---@param message? cunnekt.template_message
 ---@return cunnekt.sent_answer? sent
@@ -336,7 +335,7 @@ function client_methods:send_template(to, template_id, message)
 end
 
 ---Sends a text.
----@param to string|integer
+---@param to string|number
 ---@param text string at most 4096 characters
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
@@ -345,7 +344,7 @@ function client_methods:send_text(to, text)
 end
 
 ---Sends reply buttons.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.buttons_message
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
@@ -354,7 +353,7 @@ function client_methods:send_buttons(to, spec)
 end
 
 ---Sends a list to choose from.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.list_message
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
@@ -363,7 +362,7 @@ function client_methods:send_list(to, spec)
 end
 
 ---Sends a form to fill in.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.form_message
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
@@ -372,7 +371,7 @@ function client_methods:send_form(to, spec)
 end
 
 ---Sends a button that opens a web page.
----@param to string|integer
+---@param to string|number
 ---@param spec cunnekt.cta_url_message
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
@@ -381,7 +380,7 @@ function client_methods:send_cta_url(to, spec)
 end
 
 ---Sends an image.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is
 ---@param caption? string at most 1024 characters
 ---@return cunnekt.sent_answer? sent
@@ -391,7 +390,7 @@ function client_methods:send_image(to, url, caption)
 end
 
 ---Sends a video.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is
 ---@param caption? string at most 1024 characters
 ---@return cunnekt.sent_answer? sent
@@ -401,7 +400,7 @@ function client_methods:send_video(to, url, caption)
 end
 
 ---Sends a document.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is
 ---@param caption? string at most 1024 characters
 ---@return cunnekt.sent_answer? sent
@@ -411,7 +410,7 @@ function client_methods:send_document(to, url, caption)
 end
 
 ---Sends audio.
----@param to string|integer
+---@param to string|number
 ---@param url string where the file itself is
 ---@param caption? string is sent, but WhatsApp shows none
 ---@return cunnekt.sent_answer? sent

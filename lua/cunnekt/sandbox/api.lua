@@ -6,7 +6,6 @@ local build = require "cunnekt.provider.build"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
-local identity = require "cunnekt.provider.identity"
 local ids = require "cunnekt.sandbox.ids"
 local json = require "cunnekt.base.json"
 
@@ -49,7 +48,7 @@ local function has_key(self, exchange)
   return not self._api_key or core.equal(key, self._api_key)
 end
 
--- The message after the client's checks, or nil with a code and a sentence.
+-- The message after the client's checks, and its recipient; or nil with a code and a sentence.
 local function read_payload(body, endpoint)
   local payload, err = json.decode(body)
   if not payload then
@@ -66,7 +65,7 @@ local function read_payload(body, endpoint)
   if wanted ~= endpoint then
     return nil, INVALID, ("this message belongs to /v1/%s"):format(wanted)
   end
-  return payload
+  return payload, checked.mobile
 end
 
 local ACCEPTED = '{"messaging_product":"whatsapp","contacts":[{"input":%s,"wa_id":"%s"}],"messages":[{"id":"%s"}]}'
@@ -160,11 +159,10 @@ local function refuse(self, exchange, code, message, contact)
 end
 
 local function send(self, exchange, endpoint, body)
-  local payload, code, message = read_payload(body, endpoint)
+  local payload, contact, message = read_payload(body, endpoint)
   if not payload then
-    return refuse(self, exchange, code, message)
+    return refuse(self, exchange, contact, message)
   end
-  local contact = identity.plain(payload.mobile)
   if endpoint == "sendreplymessage" and self._state:window(contact) <= 0 then
     return refuse(self, exchange, OUTSIDE_WINDOW, CLOSED, contact)
   end

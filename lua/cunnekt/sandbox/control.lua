@@ -37,6 +37,12 @@ local function answer(exchange, status, value)
   exchange:answer(status, json.encode(value), JSON)
 end
 
+-- A customer's number or user id.
+local function customer(field, text)
+  local number, err = identity.normalise(text, nil, field)
+  return number or error(err.message, 0)
+end
+
 -- A choice in the last buttons or list that were sent to the customer: the one with this id, or the first.
 local function find_choice(entry, kind, id)
   local payload = entry and entry.payload
@@ -82,8 +88,8 @@ function control_methods:say(o, on_outcome)
     error(("there is no message type '%s'"):format(kind), 0)
   end
   o.type, o.envelope = nil, nil
-  o.from = o.from or samples.NUMBER
-  local number = identity.plain(o.from)
+  local number = customer("from", o.from or samples.NUMBER)
+  o.from = number
   complete(self, kind, o, self._state:contact(number))
   local body, about = samples.build(kind, o)
   local message = type(body.messages) == "table" and body.messages[1] or {}
@@ -120,7 +126,7 @@ end
 local function reader(self, query)
   local number = query.contact or query.to or query.from
   local direction = query.direction or query.to and "out" or query.from and "in"
-  local contact = number and identity.plain(number)
+  local contact = number and customer(query.contact and "contact" or query.to and "to" or "from", number)
   local after = math.tointeger(tonumber(query.after or 0)) or 0
   local limit = math.min(MOST, math.tointeger(tonumber(query.limit)) or MOST)
   return function()
@@ -211,7 +217,7 @@ function control_methods:post_status(exchange, request)
   if not o.id or not o.status then
     error("statuses: 'id' and 'status' are needed", 0)
   end
-  local entry = self._state:find(o.id) or { id = o.id, contact = identity.plain(o.from or samples.NUMBER), statuses = {} }
+  local entry = self._state:find(o.id) or { id = o.id, contact = customer("from", o.from or samples.NUMBER), statuses = {} }
   local changes = o.set or {}
   changes["statuses.0.errors"] = changes["statuses.0.errors"] or o.errors
   local kind = o.status
@@ -270,7 +276,7 @@ function control_methods:get_state(exchange, request)
     read = webhooks.read,
     delay = webhooks.delay,
     faults = #self._faults:list(),
-    window = number and self._state:window(identity.plain(number)) or nil,
+    window = number and self._state:window(customer("contact", number)) or nil,
   })
 end
 

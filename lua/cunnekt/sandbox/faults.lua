@@ -56,6 +56,10 @@ function faults_methods:add(rule)
     seconds = rule.seconds or (rule.kind == "drop" and 60 or 1),
     accept = rule.accept,
   }
+  if rule.to then
+    local to, err = identity.normalise(rule.to)
+    made.to = to or error("faults: " .. err.message, 2)
+  end
   if made.accept == nil or ALWAYS_TAKEN[rule.kind] then
     made.accept = KINDS[rule.kind]
   end
@@ -72,7 +76,8 @@ end
 -- The first rule that applies, counted down.
 local function take(self, is_for_webhooks, contact)
   for index, rule in ipairs(self._rules) do
-    if (rule.kind == "duplicate") == is_for_webhooks and (not rule.to or identity.same(rule.to, contact)) then
+    local is_fit = (rule.kind == "duplicate") == is_for_webhooks
+    if is_fit and (not rule.to or identity.same(rule.to, contact)) then
       if rule.after > 0 then
         rule.after = rule.after - 1
       else

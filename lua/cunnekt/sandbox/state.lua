@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox's memory: the last messages both ways, the customers' service windows, and their files. No network and no
--- policy. It is bounded: messages are in a ring, files are dropped with their message or when they are too large together,
+-- policy. A customer is the same in each form of a number. It is bounded: messages are in a ring, files are dropped with their message or when they are too large together,
 -- and contacts are dropped about a day after their window closed.
 local clock = require "cunnekt.time.clock"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
 
@@ -89,6 +90,7 @@ end
 ---@param number string digits
 ---@return table contact `{name, heard, last_sent}`
 function state_methods:contact(number)
+  number = identity.canonical(number)
   turn_generations(self)
   local contact = self._contacts[number]
   if not contact then
@@ -113,6 +115,7 @@ function state_methods:window(number)
   if self.is_open then
     return WINDOW
   end
+  number = identity.canonical(number)
   local contact = self._contacts[number] or self._old_contacts[number]
   local heard = contact and contact.heard
   return heard and math.max(0, heard + WINDOW - self:now()) or 0
@@ -192,9 +195,10 @@ end
 ---@return cunnekt.sandbox_entry[]
 function state_methods:since(after, contact, most)
   local found = {}
+  contact = contact and identity.canonical(contact)
   for n = math.max(after + 1, self.last - self._history + 1, 1), self.last do
     local entry = self._ring[n % self._history]
-    if entry and (not contact or entry.contact == contact) then
+    if entry and (not contact or identity.canonical(entry.contact) == contact) then
       found[#found + 1] = entry
       if #found == most then
         break

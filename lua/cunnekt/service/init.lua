@@ -5,6 +5,7 @@
 local bot = require "cunnekt.bot"
 local bot_options = require "cunnekt.service.options"
 local budget = require "cunnekt.engine.budget"
+local chat = require "cunnekt.bot.chat"
 local client = require "cunnekt.provider.client"
 local dialog = require "cunnekt.dialog"
 local dispatch = require "cunnekt.dialog.dispatch"
@@ -12,6 +13,7 @@ local engine = require "cunnekt.engine"
 local failure = require "cunnekt.engine.failure"
 local flow = require "cunnekt.dialog.flow"
 local hooks = require "cunnekt.bot.hooks"
+local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
 local planner = require "cunnekt.jobs.planner"
 local route = require "cunnekt.bot.route"
@@ -215,12 +217,12 @@ function service_methods:admin_address()
   return self.admin_server and self.admin_server:address()
 end
 
----The conversation with a contact.
----@param to string
----@param phone_number_id? string
+---The conversation of a key.
+---@param contact string
 ---@return cunnekt.chat
-function service_methods:chat(to, phone_number_id)
-  return self.bot:chat(to, phone_number_id)
+function service_methods:chat(contact)
+  local _, customer = identity.parts(contact)
+  return chat.new(self.scope, contact, customer)
 end
 
 ---Whether nothing waits or runs.
