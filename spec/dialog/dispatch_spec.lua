@@ -136,7 +136,7 @@ describe("dispatch", function()
 
   it("remembers the business number that was written to", function()
     say_and_settle "hi"
-    assert.equal("1", it_.engine.phone_number_id)
+    assert.are.same({ "1", ["1"] = true }, it_.engine.lines)
   end)
 
   it("asks the judge about a failure, with the event, and drops what the handler did", function()

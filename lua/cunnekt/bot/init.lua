@@ -5,6 +5,7 @@
 local chat = require "cunnekt.bot.chat"
 local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
+local lines = require "cunnekt.bot.lines"
 local options = require "cunnekt.base.options"
 local task = require "cunnekt.base.task"
 local record = require "cunnekt.engine.record"
@@ -169,49 +170,70 @@ local function put_event(parts, kind, contact, event)
   return ok or nil, err
 end
 
--- The conversation that a typed number or user id belongs to. In a coroutine of the script, where nothing can be asked, its own.
+-- The conversation that a typed number or user id belongs to: by itself, or by the form in which numbers are compared. In a
+-- coroutine of the script nothing can be asked.
 local function find_conversation(parts, key)
-  local persons = parts.engine.store.persons
+  local persons, line, customer = parts.engine.store.persons, identity.parts(key)
+  local common = identity.key(line, identity.canonical(customer))
   if persons.has_aliases == false or (coroutine.isyieldable() and not task.can_yield()) then
-    return key
+    return common
   end
-  return persons:conversation_of(key)
+  local known = persons:conversation_of(key)
+  return known ~= key and known or persons:conversation_of(common)
 end
 
+---@class cunnekt.bot.chat_options
+---@field phone_number_id? string|integer id of the business number to write from; by default the one that the handler's customer wrote to, then the option of cunnekt.bot, then the only one known
+
 ---Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn.
----@param to string the customer's number
+---@param to string|number the customer's number however it is written, or user id
 ---@param name string
 ---@param args? any JSON value
+---@param opts? cunnekt.bot.chat_options
 ---@return boolean? ok
----@return cunnekt.error? err kind store; only outside of turns
-function bot_methods:start(to, name, args)
-  local event = { status = "dialog_start", name = name, to = to, args = args }
-  local ok, err = put_event(parts_of[self], "start", self:chat(to).contact, event)
+---@return cunnekt.error? err kind invalid; store, only outside of turns
+function bot_methods:start(to, name, args, opts)
+  local parts = parts_of[self]
+  local contact, found = lines.find(parts.engine, "bot:start", to, opts, 2)
+  if not contact then
+    return nil, found
+  end
+  lines.warn_of_unknown(parts.engine, contact)
+  local ok, err = put_event(parts, "start", find_conversation(parts, contact), { status = "dialog_start", name = name, to = found, args = args })
   return ok, err
 end
 
 ---Sends a signal to the contact's dialog that waits for it with chat:wait{signal = name}. Durable like bot:start.
----@param to string the customer's number
+---@param to string|number the customer's number however it is written, or user id
 ---@param name string
 ---@param value? any JSON value
+---@param opts? cunnekt.bot.chat_options
 ---@return boolean? ok
----@return cunnekt.error? err kind store; only outside of turns
-function bot_methods:signal(to, name, value)
-  local event = { status = "dialog_signal", name = name, value = value }
-  local ok, err = put_event(parts_of[self], "signal", self:chat(to).contact, event)
+---@return cunnekt.error? err kind invalid; store, only outside of turns
+function bot_methods:signal(to, name, value, opts)
+  local parts = parts_of[self]
+  local contact, found = lines.find(parts.engine, "bot:signal", to, opts, 2)
+  if not contact then
+    return nil, found
+  end
+  local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value })
   return ok, err
 end
 
----The conversation with a contact, to write first.
----@param to string a number, as in `from` of a message
----@param phone_number_id? string the business number's id, if there are several: by default the one that the handler's customer wrote to, outside handlers the one that a customer last wrote to
----@return cunnekt.chat
-function bot_methods:chat(to, phone_number_id)
-  local parts, current = parts_of[self], steps.current()
-  local number = phone_number_id or (current and identity.phone_number_id(current.contact)) or parts.engine.phone_number_id
-  local key = identity.key(number, to)
-  local contact = find_conversation(parts, key)
-  return chat.new(parts.scope, contact, to, contact ~= key and key or nil)
+---The conversation with a contact, to write first. Raises when customers write to several business numbers and none of them
+---is chosen.
+---@param to string|number the customer's number however it is written, or user id
+---@param opts? cunnekt.bot.chat_options|string or only the phone_number_id
+---@return cunnekt.chat?
+---@return cunnekt.error? err kind invalid: `to` is no number
+function bot_methods:chat(to, opts)
+  local parts = parts_of[self]
+  local contact, found = lines.find(parts.engine, "bot:chat", to, opts, 2)
+  if not contact then
+    return nil, found
+  end
+  local now = find_conversation(parts, contact)
+  return chat.new(parts.scope, now, found, now ~= contact and contact or nil)
 end
 
 -- ---- named jobs: tail calls of the planner, so that errors blame the script's line -----------------------------------

@@ -43,6 +43,10 @@ OPTIONS
        --base-url URL
               Cunnekt's API (https://app2.cunnekt.com/v1).
 
+       --phone-number-id ID
+              The business number that the bot writes first from, if there are
+              several or none is known yet: the provider's id of it.
+
        --rate N, --pair-rate N
               Messages a second, for the number (80) and for one contact (one in
               6 s, with bursts to 45); 0 is no limit.
@@ -73,7 +77,7 @@ ENVIRONMENT
               Answers the GET handshake.
 
        CUNNEKT_LISTEN, CUNNEKT_ADMIN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL,
-       CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE
+       CUNNEKT_PHONE_NUMBER_ID, CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE
               As the options of these names, which win.
 
 EXIT STATUS

@@ -7,6 +7,7 @@ local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local lines = require "cunnekt.bot.lines"
 local messages = require "cunnekt.store.messages"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
@@ -70,7 +71,10 @@ local function open_event(self, record)
     end)
   end
   local it = event.bind(self.scope, record.contact, parsed)
-  self.engine.phone_number_id = it.phone_number_id or self.engine.phone_number_id
+  local line = it.phone_number_id
+  if line and not self.engine.lines[line] then
+    lines.note(self.engine.lines, line)
+  end
   if it.kind == "status" then
     add_track(self, it, record.contact)
   end

@@ -286,9 +286,7 @@ local function new_record(event, body)
   if is_status then
     store_records.add_status(record, event)
   end
-  if event.user_id or event.contact or event.type == "system" or (is_status and event.raw.recipient_user_id) then
-    person.describe(event, record)
-  end
+  person.describe(event, record)
   return record
 end
 

@@ -33,10 +33,13 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field budget cunnekt.turn_budget
 ---@field counts table<string, integer>
 ---@field wall_clock cunnekt.wall_clock
----@field phone_number_id string? of the business number that a customer last wrote to
+---@field phone_number_id string? the business number's id that the script chose
+---@field lines table the ids of business numbers that customers wrote to; see bot/lines.lua
+---@field has_read_lines boolean?
+---@field has_warned_of_line boolean?
 
 ---Creates the parts. Nothing runs before `connect`.
----@param parts {store: table, client: cunnekt.client, options: table, handles: table, budget: cunnekt.turn_budget?} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
+---@param parts {store: table, client: cunnekt.client, options: table, handles: table, budget: cunnekt.turn_budget?, phone_number_id: string?} `options`: concurrency, queue, sends, unknown and on_failure of cunnekt.bot; `handles`: bot/sent.lua
 ---@return cunnekt.engine
 function engine.new(parts)
   local store, options, numbers, its_clock = parts.store, parts.options, counts.new(), wall_clock.new()
@@ -68,6 +71,8 @@ function engine.new(parts)
     turns = its_turns,
     counts = numbers,
     wall_clock = its_clock,
+    phone_number_id = parts.phone_number_id,
+    lines = {},
   }, engine_mt)
 end
 

@@ -73,6 +73,16 @@ local function is_plain(event)
     and not (contact and (contact.user_id or contact.parent_user_id or (contact.wa_id and contact.wa_id ~= event.from)))
 end
 
+-- The same number in another form is theirs as well.
+local function add_form(event, record)
+  local number = event.from or event.recipient
+  local common = number and identity.canonical(number)
+  if common and common ~= number then
+    record.others = record.others or {}
+    table.insert(record.others, { key = identity.key(event.phone_number_id, common) })
+  end
+end
+
 ---Says in a record for the store who the person of its event is: `contact`, `others`, `user_id` and `username`, as in struct
 ---cnk_event.
 ---@param event cunnekt.webhook.event
@@ -84,7 +94,7 @@ function person.describe(event, record)
     record.username = text_of(event.username) or text_of(type(contact.profile) == "table" and contact.profile.username)
   end
   if is_plain(event) then
-    return
+    return add_form(event, record)
   elseif change_of(event) then
     record.is_from_contact = false -- the provider says so, not they
   end
@@ -94,6 +104,7 @@ function person.describe(event, record)
     record.others = record.others or {}
     record.others[i - 1] = { key = identity.key(event.phone_number_id, ids[i]), is_left = left[ids[i]] }
   end
+  add_form(event, record)
 end
 
 return person

@@ -70,6 +70,12 @@ local function country_code(value)
   end
 end
 
+local function line_id(value)
+  if not identity.line(value) then
+    return "must be the provider's id of a business number, such as '106540352242922'"
+  end
+end
+
 -- ---- the settings ---------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.setting
@@ -101,6 +107,7 @@ settings.known = {
   proxy = { type = "string", has_password = true, is_client = true },
   mobile_format = { type = { "digits", "plus" }, default = "digits", is_client = true },
   default_country = { type = "string|integer", check = country_code, is_client = true },
+  phone_number_id = { type = "string|integer", env = "CUNNEKT_PHONE_NUMBER_ID", check = line_id },
   listen = { type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address },
   admin = { type = "string", env = "CUNNEKT_ADMIN", check = listen_address },
   webhook_path = { type = "string", env = "CUNNEKT_WEBHOOK_PATH", default = "/webhook", check = url_path },

@@ -3,6 +3,7 @@
 -- flattened, with ids and timestamps as strings. It only builds tables; the sandbox and `cunnekt trigger` post them.
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
 local ids = require "cunnekt.sandbox.ids"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
@@ -35,7 +36,7 @@ local samples = {}
 
 samples.NUMBER = "919999999999"
 samples.BUSINESS = "919873617805"
-samples.PHONE_NUMBER_ID = "123456789"
+samples.PHONE_NUMBER_ID = identity.sample_phone_number_id
 
 ---@type string[]
 samples.types = {

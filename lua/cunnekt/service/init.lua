@@ -126,6 +126,7 @@ local function assemble(own, chosen, its_client)
     store = open_store(chosen.store),
     client = its_client,
     options = own,
+    phone_number_id = chosen.phone_number_id and identity.line(chosen.phone_number_id),
     handles = sent,
     budget = budget.new(bot_options.budget(own, chosen.store)),
   }

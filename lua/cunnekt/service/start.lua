@@ -4,7 +4,6 @@
 
 local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
-local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
 local maintenance = require "cunnekt.service.maintenance"
 local recovery = require "cunnekt.store.recovery"
@@ -72,13 +71,6 @@ local function load_budget(service, records)
   end)
 end
 
--- bot:chat needs the business number before the first customer writes.
-local function find_phone_number_id(service)
-  local engine = service.engine
-  local row = not engine.phone_number_id and service.store:read("any_contact")[1]
-  engine.phone_number_id = row and identity.phone_number_id(row.contact) or engine.phone_number_id
-end
-
 -- Opens the admin server and the webhook's address: both or none.
 local function open_servers(service)
   local admin, err = admin_server.open(service)
@@ -103,7 +95,6 @@ end
 function start.run(service)
   service.dialogs:load()
   service.store.persons:have_aliases()
-  find_phone_number_id(service)
   local rest, err = read_unfinished(service)
   if not rest then
     return nil, err

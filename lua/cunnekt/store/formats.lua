@@ -80,6 +80,7 @@ formats.step_kinds = {
   increment = "bot.store:increment",
   job = "bot:after, every, daily or cron",
   ["job off"] = "bot:cancel_job",
+  known = "bot:chat, start or signal with a number that may be two: whether one of them has written",
   pause = "chat:pause",
   person = "chat.number, user_id, name, username",
   resume = "chat:resume",
