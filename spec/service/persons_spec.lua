@@ -168,6 +168,26 @@ describe("a person", function()
     hears("a 1", ("1 %s %s Asha"):format(NUMBER, USER_ID))
   end)
 
+  for form, numbers in pairs {
+    ["with Brazil's ninth digit"] = { "551187654321", "5511987654321" }, ["without Brazil's ninth digit"] = { "5511987654321", "551187654321" },
+    ["with Mexico's 1"] = { "525512345678", "5215512345678" }, ["without Mexico's 1"] = { "+52 1 55 1234 5678", "525512345678" },
+    ["with Argentina's 9"] = { "+54 11 1234-5678", "5491112345678" }, ["without Argentina's 9"] = { "+54 9 11 1234-5678", "541112345678" },
+  } do
+    it("answers a dialog that was begun with another form of the number, " .. form, function()
+      rig:start()
+      rig.fake.state.is_open = true
+      assert(bot:start(numbers[1], "order", nil, { phone_number_id = "1" }))
+      sent(1)
+      write("XL", numbers[2])
+      assert.matches("^So XL", sent(3)[2])
+      write("yes", numbers[2])
+      assert.matches("^Done", sent(4)[4])
+      write("a", numbers[2])
+      hears "a 1"
+      assert.are.same({ 1, "yes" }, { bot:chat(numbers[1], "1").state.count, bot:chat(numbers[2], "1").state.size })
+    end)
+  end
+
   it("says that two conversations were one person's, and shows no number", function()
     rig:start()
     write("a", NUMBER)

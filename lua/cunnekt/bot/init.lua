@@ -216,7 +216,7 @@ function bot_methods:signal(to, name, value, opts)
   if not contact then
     return nil, found
   end
-  local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value })
+  local ok, err = put_event(parts, "signal", find_conversation(parts, contact), { status = "dialog_signal", name = name, value = value })
   return ok, err
 end
 

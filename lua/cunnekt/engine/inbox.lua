@@ -286,7 +286,9 @@ local function new_record(event, body)
   if is_status then
     store_records.add_status(record, event)
   end
-  person.describe(event, record)
+  if is_status or person.may_say_more(event) then
+    person.describe(event, record)
+  end
   return record
 end
 

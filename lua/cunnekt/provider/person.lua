@@ -83,6 +83,15 @@ local function add_form(event, record)
   end
 end
 
+---Whether a message may tell of more than one id of its person; most do not.
+---@param event cunnekt.webhook.event
+---@return boolean
+function person.may_say_more(event)
+  local number = event.from
+  return event.user_id ~= nil or event.contact ~= nil or event.type == "system"
+    or (number ~= nil and identity.canonical(number) ~= number)
+end
+
 ---Says in a record for the store who the person of its event is: `contact`, `others`, `user_id` and `username`, as in struct
 ---cnk_event.
 ---@param event cunnekt.webhook.event
