@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- bot.store: values that all conversations share, within a turn and outside of any. Conflicts are in
--- spec/engine/turns_that_meet_spec.lua.
+-- spec/engine/turns_that_meet_spec.lua, lists of keys in values_list_spec.lua.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
 local json = require "cunnekt.base.json"
@@ -135,6 +135,22 @@ describe("bot.store", function()
     end)
   end)
 
+  it("takes no fields, and says what to call", function()
+    local function assign(name)
+      local ok, message = pcall(function()
+        store[name] = 1
+      end)
+      assert.is_false(ok)
+      assert.matches("values_spec.lua:%d+: ", message)
+      return (message:gsub("^.-:%d+: ", ""))
+    end
+    assert.equal('bot.store keeps nothing in its fields: call bot.store:set("seats", value)', assign "seats")
+    assert.equal('bot.store keeps nothing in its fields: call bot.store:set("get", value)', assign "get")
+    assert.equal("bot.store keeps nothing in its fields: call bot.store:set(7, value)", assign(7))
+    assert.is_nil(store:get "seats")
+    assert.is_nil(store.seats)
+  end)
+
   it("says what the store says, outside of turns", function()
     it_.store:close()
     for _, name in ipairs { "set", "add", "increment" } do
@@ -142,6 +158,10 @@ describe("bot.store", function()
       assert.are.same({ nil, "store" }, { result, err.kind }, name)
     end
     local ok, err = pcall(store.get, store, "key")
+    assert.are.same({ false, "store" }, { ok, err.kind })
+    ok, err = pcall(store.keys, store)
+    assert.are.same({ false, "store" }, { ok, err.kind })
+    ok, err = pcall(store:each())
     assert.are.same({ false, "store" }, { ok, err.kind })
   end)
 
@@ -160,6 +180,8 @@ describe("bot.store", function()
     assert.equal("store:set: the key must be a string, got an empty one", problem("set", "", 1))
     assert.equal("store:increment: the key must be a string, got number", problem("increment", 7))
     assert.equal("store:add('slot'): expected a value, got nil", problem("add", "slot"))
+    assert.equal("store:keys: the prefix must be a string, got number", problem("keys", 7))
+    assert.equal("store:each: the prefix must be a string, got table", problem("each", {}))
     assert.matches("^store:set%('key'%): ", problem("set", "key", print))
     assert.matches("^store:add%('key'%): ", problem("add", "key", 0 / 0))
   end)

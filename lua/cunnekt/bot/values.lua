@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- bot.store: values that all conversations share. Changes are committed with the turn that made them; outside a turn,
--- immediately. Each turn records what it read, and is retried when another turn changed that first.
+-- immediately. Each turn records what it read, and is retried when another turn changed that first; but not for what it
+-- listed: a turn that lists values would meet all that change one.
 
 local json = require "cunnekt.base.json"
 local steps = require "cunnekt.engine.steps"
@@ -9,6 +10,15 @@ local values = {}
 
 local values_methods = {}
 local values_mt = { __index = values_methods, __name = "cunnekt.keys" }
+
+-- A value in a field would be gone at the next start.
+function values_mt.__newindex(_, name)
+  local what = type(name) == "string" and ("%q"):format(name) or tostring(name)
+  error(("bot.store keeps nothing in its fields: call bot.store:set(%s, value)"):format(what), 2)
+end
+
+-- Values that are read at once; more are read when the script has gone through them.
+local page_size = 100
 
 ---@class cunnekt.keys
 ---@param engine cunnekt.engine
@@ -130,6 +140,117 @@ end
 ---@return cunnekt.error? err
 function values_methods:delete(key)
   return self:set(key, nil)
+end
+
+-- ---- lists ----------------------------------------------------------------------------------------------------------
+
+---@class cunnekt.keys.page
+---@field rows string[] keys and their values as JSON, in turns
+---@field next string? the key after which the next page begins; nil: there is none
+
+---@class cunnekt.keys.own what the turn had changed when a list began
+---@field keys string[]? those of the list, sorted; nil before its first page
+---@field at integer? the first one that the list has not reached
+
+local function check_prefix(where, prefix)
+  if prefix ~= nil and type(prefix) ~= "string" then
+    error(("%s: the prefix must be a string, got %s"):format(where, type(prefix)), 3)
+  end
+  return prefix or ""
+end
+
+-- Notes what the turn has changed, once: noted for each page, a turn that changes all that it goes through would take time
+-- with the square of it.
+local function note_own(own, changes, prefix, after)
+  if own.keys then
+    return
+  end
+  local keys = {}
+  for key in pairs(changes) do
+    if key > after and key:sub(1, #prefix) == prefix then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys)
+  own.keys, own.at = keys, 1
+end
+
+-- A page of the values under a prefix, behind a key, as the running turn sees them.
+---@return cunnekt.keys.page
+local function read_page(engine, prefix, after, own)
+  local found = engine.store:read("scan_values", { prefix = prefix, after = after, limit = page_size })
+  local current = engine.turns:current()
+  local changes = current and current.values or {}
+  note_own(own, changes, prefix, after)
+  local rows = json.array {}
+  local function put(key, text)
+    if text then
+      rows[#rows + 1], rows[#rows + 2] = key, text
+    end
+  end
+  local function put_own(before)
+    while own.keys[own.at] and (not before or own.keys[own.at] < before) do
+      put(own.keys[own.at], changes[own.keys[own.at]])
+      own.at = own.at + 1
+    end
+  end
+  for i = 1, #found do
+    local key, changed = found[i].key, changes[found[i].key]
+    put_own(key)
+    own.at = own.keys[own.at] == key and own.at + 1 or own.at
+    if changed == nil then
+      put(key, found[i].value)
+    else
+      put(key, changed)
+    end
+  end
+  if found[page_size] then
+    return { rows = rows, next = found[page_size].key }
+  end
+  put_own(nil)
+  return { rows = rows }
+end
+
+---The keys that begin with a prefix, sorted by their bytes. Sees no conflicts: the turn is not retried when others add or
+---delete some meanwhile.
+---@param prefix? string all keys by default
+---@return string[] keys
+function values_methods:keys(prefix)
+  prefix = check_prefix("store:keys", prefix)
+  return steps.within("keys", prefix, function()
+    local keys, own, after = json.array {}, {}, ""
+    repeat
+      local page = read_page(self._engine, prefix, after, own)
+      for i = 1, #page.rows, 2 do
+        keys[#keys + 1] = page.rows[i]
+      end
+      after = page.next
+    until not after
+    return keys
+  end)
+end
+
+---Goes through the keys that begin with a prefix, sorted by their bytes, and their values: `for key, value in
+---bot.store:each "order:" do`. Values may be changed meanwhile, and a page of 100 is read at once: what is changed, added or
+---deleted behind the present key is seen as it was or as it is. Sees no conflicts, as `keys`.
+---@param prefix? string all keys by default
+---@return fun(): string?, any next
+function values_methods:each(prefix)
+  prefix = check_prefix("store:each", prefix)
+  local page, at, own = { rows = {}, next = "" }, 0, {}
+  return function()
+    while at >= #page.rows do
+      local after = page.next
+      if not after then
+        return nil
+      end
+      page, at = steps.within("each", { prefix, after }, function()
+        return read_page(self._engine, prefix, after, own)
+      end), 0
+    end
+    at = at + 2
+    return page.rows[at - 1], (json.decode(page.rows[at]))
+  end
 end
 
 return values

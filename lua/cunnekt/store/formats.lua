@@ -74,12 +74,14 @@ formats.step_kinds = {
   cancel = "chat:cancel",
   client = "a call of cunnekt.client",
   download = "a download",
+  each = "bot.store:each, a page",
   get = "bot.store:get",
   getenv = "os.getenv",
   http = "a request of cunnekt.http",
   increment = "bot.store:increment",
   job = "bot:after, every, daily or cron",
   ["job off"] = "bot:cancel_job",
+  keys = "bot.store:keys",
   known = "bot:chat, start or signal with a number that may be two: whether one of them has written",
   pause = "chat:pause",
   person = "chat.number, user_id, name, username",
@@ -106,6 +108,7 @@ formats.bytes_key = "\1base64"
 ---The values of those steps that the engine reads again, by kind: their fields.
 ---@type table<string, string[]>
 formats.step_results = {
+  each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
   wait = { "bodies", "from", "state", "message_id" },

@@ -20,9 +20,11 @@ SELECT contact FROM conversation LIMIT 1;
 SELECT value, version FROM value WHERE key = :key;
 
 -- name: scan_values
--- The values whose keys begin with a prefix, a page after the key `after`.
-SELECT key, value, version FROM value
-  WHERE key >= :prefix AND key > :after AND substr(key, 1, length(:prefix)) = :prefix ORDER BY key LIMIT :limit;
+-- The values whose keys begin with a prefix, a page after the key `after`. A page reads no other rows: with two lower bounds it
+-- would read all from the prefix on, and with the prefix compared before the limit, all to the end of the table.
+SELECT key, value, version FROM
+  (SELECT key, value, version FROM value WHERE key >= max(:prefix, :after) AND key <> :after ORDER BY key LIMIT :limit)
+  WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key;
 
 -- name: event_body
 SELECT body FROM event WHERE id = :id;
