@@ -191,6 +191,14 @@ local function without_numbers(text, known)
   return table.concat(pieces)
 end
 
+---A text without telephone numbers and message ids, otherwise as it is.
+---@param text string
+---@param numbers? table<string, string> digits of a number → what stands there instead
+---@return string
+function redact.numbers(text, numbers)
+  return without_numbers((text:gsub("wamid%.[%w+/=_-]+", redact.id)), numbers)
+end
+
 -- ---- known texts ----------------------------------------------------------------------------------------------------
 
 -- Words of errors, which stay where a customer used them too.
@@ -342,8 +350,7 @@ function redact.sentence(text, texts, numbers)
   if #sorted > 0 then
     text = joined(without_words(text, readable.fold(text), table.concat(sorted, "\n")))
   end
-  text = text:gsub("wamid%.[%w+/=_-]+", redact.id)
-  return without_numbers(text, numbers)
+  return redact.numbers(text, numbers)
 end
 
 return redact

@@ -19,6 +19,7 @@ local commands = {
   { "outbox", "list messages, retry or drop those that failed" },
   { "dialogs", "list and end dialogs, pause them for a person" },
   { "contacts", "list persons, export or forget what is stored of one" },
+  { "values", "list, read and set the values of bot.store" },
   { "backup", "copy the store while it is in use" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the commands on a store share (events, outbox, dialogs, backup): their common options, the session on the store, and
+-- What the commands on a store share (events, outbox, dialogs, values, backup): their common options, the session on the store, and
 -- output as JSON, columns or fields. What they do is in operate/, and what each prints in its own file.
 
 local format = require "cunnekt.time.format"
