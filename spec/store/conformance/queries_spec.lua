@@ -10,7 +10,10 @@ local now = seam_rig.now
 
 -- Each question, with parameters that find something in the store below, and its columns that are not always nothing.
 local questions = {
-  conversation = { { contact = "1:2" }, "version state last_inbound paused" },
+  conversation = { { contact = "1:2" }, "version state last_inbound paused number user_id name username" },
+  conversation_of = { { id = "1:IN.1" }, "contact" },
+  any_alias = { {}, "is_any" },
+  aliases_of = { { contact = "1:2" }, "id is_left" },
   any_contact = { {}, "contact" },
   value = { { key = "a" }, "value version" },
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
@@ -61,6 +64,8 @@ local questions = {
   message_details = { { id = "unknown" }, "id contact state attempts changed_at error payload track unknown" },
   accepted_message_details = { { message_id = "wamid.1" }, "id contact rank changed_at error payload message_id track unknown" },
   dialogs = { { at = 0, before = now + 1, after = 0 }, "next id contact name steps started_at changed_at waiting due error" },
+  contacts = { { at = math.mininteger, before = now + 1, after = 0 }, "next contact last_inbound paused number user_id name username" },
+  count_of_contact = { { contact = "1:2" }, "events dialogs messages sending conversations aliases" },
   has_conversation = { { contact = "1:2" }, "is_any" },
   next_contact = { { after = "" }, "contact" },
   count_dead_letters = { {}, "dead unknown rejected failed" },
@@ -73,7 +78,9 @@ local questions = {
 
 -- Stores something in every field of everything; gives ids by name.
 local function fill(seam)
-  local event, dead = seam:accepted { key = "k", inbound_at = now }, seam:accepted()
+  local event, dead = seam:accepted {
+    key = "k", inbound_at = now, number = "3", user_id = "IN.1", name = "A", username = "a", others = { { key = "1:IN.1" } },
+  }, seam:accepted()
   seam:bury { events = { dead.id }, error = "x", attempts = 5, now = now }
   local message = { track = "t", follows = "delivered", fallback = "f", due = now + 1, expires = now + 9, hours = "{}", is_parked = true }
   local queued, unknown = seam:sent(message), seam:sent(message, { state = "unknown", error = "x", attempts = 1 })
