@@ -30,7 +30,7 @@ local function header(value)
     end
     field, value = "header.text", value.text
   end
-  return { type = "text", text = check.text(field, value, "header") }
+  return { type = "text", text = check.line(field, value, "header") }
 end
 
 local function unique(seen, i, path, value)
@@ -58,7 +58,7 @@ local function buttons(value, is_raw)
     local prefix = path:format(i)
     check.keys(prefix, item, { "id", "title" })
     local id = check.text(prefix .. "id", item.id, "button_id")
-    local title = check.text(prefix .. "title", item.title, "button_title")
+    local title = check.line(prefix .. "title", item.title, "button_title")
     unique(ids, i, path .. "id", id)
     unique(titles, i, path .. "title", title)
     made[i] = { type = "reply", reply = { id = id, title = title } }
@@ -73,7 +73,7 @@ local function rows(value)
     check.keys(prefix, item, { "id", "title", "description" })
     made[i] = {
       id = check.text(prefix .. "id", item.id, "row_id"),
-      title = check.text(prefix .. "title", item.title, "row_title"),
+      title = check.line(prefix .. "title", item.title, "row_title"),
       description = check.optional_text(prefix .. "description", item.description, "row_description"),
     }
     unique(ids, i, "list[%d].id", item.id)
@@ -109,7 +109,7 @@ local forms = {
       return {
         header = header(spec.header),
         body = check.text("body", spec.body, "body"),
-        list_title = check.text("list_title", spec.list_title, "list_title"),
+        list_title = check.line("list_title", spec.list_title, "list_title"),
         list = rows(spec.list),
       }
     end,
@@ -119,7 +119,7 @@ local forms = {
     make = function(spec)
       return {
         body = check.text("body", spec.body, "body"),
-        form_cta = check.text("form_cta", spec.form_cta, "form_cta"),
+        form_cta = check.line("form_cta", spec.form_cta, "form_cta"),
         form_id = check.text("form_id", spec.form_id),
       }
     end,
@@ -129,7 +129,7 @@ local forms = {
     make = function(spec)
       return {
         body = check.text("body", spec.body, "cta_body"),
-        button_text = check.text("button_text", spec.button_text, "cta_text"),
+        button_text = check.line("button_text", spec.button_text, "cta_text"),
         button_url = check.url("button_url", spec.button_url),
       }
     end,
@@ -355,8 +355,8 @@ local function remade(raw)
   return payload
 end
 
----Checks the provider's own JSON, as a table, as strictly as the other builders. The components of a template are not
----checked.
+---Checks the provider's own JSON, as a table, as strictly as the other builders. Of a template's components only the values are
+---checked: those of its variables, and links.
 ---@param payload table
 ---@param opts? cunnekt.build.options
 ---@param known? string a recipient that is not checked again

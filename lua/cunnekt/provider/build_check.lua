@@ -124,7 +124,51 @@ function check.text(field, value, limit)
   return text
 end
 
----A web address. Only what no server accepts is refused, since the provider fetches it, not this program.
+-- Line breaks: of ASCII, and NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR.
+local breaks = { "[\n\v\f\r]", "\u{85}", "\u{2028}", "\u{2029}" }
+
+local function has_break(text)
+  for i = 1, #breaks do
+    if text:find(breaks[i]) then
+      return true
+    end
+  end
+  return false
+end
+
+---A title, label or header: a string that is not blank and has one line only.
+---@param field string
+---@param value any
+---@param limit? string name of a limit of `limits.characters`
+---@return string
+function check.line(field, value, limit)
+  local text = check.text(field, value, limit)
+  if text:find "[\n-\r\xC2\xE2]" and has_break(text) then
+    check.fail(field, field .. " has a line break; WhatsApp allows one line")
+  end
+  return text
+end
+
+---A value for a variable of a template. WhatsApp refuses what would change the template's layout.
+---@param field string
+---@param value any
+---@param limit? string name of a limit of `limits.characters`
+---@return string
+function check.parameter(field, value, limit)
+  local text = check.text(field, value, limit)
+  if has_break(text) then
+    check.fail(field, field .. " has a line break; WhatsApp allows none in a template's parameter")
+  elseif text:find("\t", 1, true) then
+    check.fail(field, field .. " has a tab; WhatsApp allows none in a template's parameter")
+  elseif text:find((" "):rep(limits.parameter_blanks + 1), 1, true) then
+    local most = limits.parameter_blanks
+    check.fail(field, ("%s has more than %d blanks in a row, which WhatsApp allows in a template's parameter"):format(field, most))
+  end
+  return text
+end
+
+---A web address. Only what no server accepts is refused, since the provider fetches it, not this program: another scheme than
+---the web's, or no host. Cunnekt's own samples have words in place of addresses, so one without any scheme is a warning.
 ---@param field string
 ---@param value any
 ---@return string
@@ -134,7 +178,10 @@ function check.url(field, value)
   if bad then
     check.fail(field, ("%s holds a space or a control character at byte %d; write it as %%20"):format(field, bad))
   end
-  if not url:lower():find "^https?://" then
+  local scheme = url:match "^(%a[%w+-]*):"
+  if scheme and not url:find "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]" then
+    check.fail(field, field .. " is not a web address, which begins with https:// or http:// and a host")
+  elseif not scheme then
     limits.warn_once("url_scheme", field .. " does not begin with https://; WhatsApp may refuse it")
   elseif url:find "^https?://drive%.google%.com/file/" then
     limits.warn_once("drive_link", field .. " is a page that shows a file, not the file itself; WhatsApp may refuse it")

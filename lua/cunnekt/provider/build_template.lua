@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Builds the payloads of templates. Simple templates have lower-case types and button indexes that are strings; carousels
--- have upper-case types and integer indexes, as in the provider's own samples. Components given as they are stay unchecked.
+-- have upper-case types and integer indexes, as in the provider's own samples. Of components given as they are only the values
+-- are checked, and nothing is changed.
 
+local canonical = require "cunnekt.base.canonical"
 local check = require "cunnekt.provider.build_check"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
@@ -13,7 +15,7 @@ local template = {}
 ---@field video? string URL
 ---@field document? string URL
 ---@field filename? string of the document
----@field text? string
+---@field text? string|table<string, string> the value of the header's variable; by its name where the template has one
 
 ---@class cunnekt.template_button
 ---@field type "url"|"quick_reply"
@@ -24,12 +26,12 @@ local template = {}
 ---@class cunnekt.template_card
 ---@field image? string URL
 ---@field video? string URL
----@field body? string|string[] values for the card's text
+---@field body? string|string[]|table<string, string> values for the card's text
 ---@field buttons? {type: "url"|"quick_reply", payload: string, index: integer?}[]
 
 ---@class cunnekt.template_message
 ---@field header? string|cunnekt.template_header
----@field body? string[] values for {{1}}, {{2}}, …
+---@field body? string[]|table<string, string> values for {{1}}, {{2}}, …; or by name, for {{name}}
 ---@field buttons? cunnekt.template_button[]
 ---@field cards? cunnekt.template_card[] two to ten
 ---@field override_bot? boolean
@@ -60,9 +62,46 @@ local function header_kind(value)
   return found
 end
 
+-- The names of a table's values, in an order that is always the same. WhatsApp's names are of small letters, digits and _.
+local function names_of(field, values)
+  local names = canonical.keys(values)
+  for _, name in ipairs(names) do
+    if type(name) ~= "string" then
+      check.fail(field, ("%s has both named values and a list; a template takes one kind"):format(field))
+    elseif not name:find "^[%l%d_]+$" then
+      check.fail(field, ("%s.%s is no name of a variable: small letters, digits and _"):format(field, name))
+    end
+  end
+  return names
+end
+
+local function is_named(values)
+  return type(values) == "table" and type(next(values)) == "string"
+end
+
+local function named_parameters(field, values, kind, limit)
+  local parameters = {}
+  for i, name in ipairs(names_of(field, values)) do
+    local text = check.parameter(field .. "." .. name, values[name], limit)
+    parameters[i] = { type = kind, parameter_name = name, text = text }
+  end
+  return parameters
+end
+
+local function header_text(field, value)
+  if not is_named(value) then
+    return { type = "text", text = check.parameter(field, value, "header") }
+  end
+  local parameters = named_parameters(field, value, "text", "header")
+  if #parameters > 1 then
+    check.fail(field, field .. " has more than one value; a header has one variable at most")
+  end
+  return parameters[1]
+end
+
 local function header_parameter(value)
   if type(value) == "string" then
-    return { type = "text", text = check.text("header", value, "header") }
+    return header_text("header", value)
   end
   check.table("header", value)
   check.keys("header.", value, { "type", "filename", table.unpack(header_kinds) })
@@ -75,16 +114,19 @@ local function header_parameter(value)
     check.fail("header.filename", "header.filename goes with a document only")
   end
   if kind == "text" then
-    return { type = "text", text = check.text(field, value.text, "header") }
+    return header_text(field, value.text)
   end
   local filename = check.optional_text("header.filename", value.filename)
   return { type = kind, [kind] = { link = check.url(field, value[kind]), filename = filename } }
 end
 
 local function text_parameters(field, values, kind)
+  if is_named(values) then
+    return named_parameters(field, values, kind)
+  end
   local parameters = {}
   for i = 1, check.sequence(field, values) do
-    parameters[i] = { type = kind, text = check.text(("%s[%d]"):format(field, i), values[i]) }
+    parameters[i] = { type = kind, text = check.parameter(("%s[%d]"):format(field, i), values[i]) }
   end
   return parameters
 end
@@ -116,7 +158,8 @@ local function button_parameter(prefix, button, kind)
   if button[other] ~= nil then
     check.fail(prefix .. other, ("%s%s does not go with type '%s', which takes %s"):format(prefix, other, kind, name))
   end
-  return { type = name, [name] = check.text(prefix .. name, button[name]) }
+  local checked = kind == "url" and check.parameter or check.text
+  return { type = name, [name] = checked(prefix .. name, button[name]) }
 end
 
 local function once(seen, prefix, index)
@@ -164,11 +207,12 @@ local function add_card_buttons(components, path, buttons)
     local kind = button_type(prefix, button.type)
     local index = once(seen, prefix, button_index(prefix, button.index, i - 1))
     seen[index] = i
+    local checked = kind == "url" and check.parameter or check.text
     components[#components + 1] = {
       type = "BUTTON",
       sub_type = kind:upper(),
       index = index,
-      parameters = { { type = "PAYLOAD", payload = check.text(prefix .. "payload", button.payload) } },
+      parameters = { { type = "PAYLOAD", payload = checked(prefix .. "payload", button.payload) } },
     }
   end
 end
@@ -202,7 +246,19 @@ end
 
 -- A copy, since the payload may wait in a queue while the script changes its table. Metatables are kept: they mark empty
 -- lists.
-local function copied(path, value, depth)
+local copied
+
+-- The value of a variable, and a link, are refused where they stand by WhatsApp itself.
+local function check_value(path, value)
+  local kind = type(value.type) == "string" and value.type:lower()
+  if kind == "text" and type(value.text) == "string" then
+    check.parameter(path .. ".text", value.text)
+  elseif type(value.link) == "string" then
+    check.url(path .. ".link", value.link)
+  end
+end
+
+function copied(path, value, depth)
   if type(value) == "string" then
     check.pass(limits.length(path, value))
   end
@@ -215,6 +271,7 @@ local function copied(path, value, depth)
   if depth > DEEPEST then
     check.fail(path, path .. " is nested too deeply")
   end
+  check_value(path, value)
   local copy = setmetatable({}, getmetatable(value))
   for key, item in pairs(value) do
     local step = type(key) == "number" and "[%s]" or ".%s"

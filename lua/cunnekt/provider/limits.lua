@@ -47,6 +47,9 @@ limits.items = {
   template_buttons = { min = 1, max = 10, by = "WhatsApp" },
 }
 
+---Blanks in a row that WhatsApp takes in the parameter of a template, which may have no line break and no tab either.
+limits.parameter_blanks = 4
+
 ---@type table<string, integer> largest media, in bytes. Only downloads and the sandbox see files: the client sends links
 limits.media_bytes = {
   image = 5 * 1024 * 1024,
