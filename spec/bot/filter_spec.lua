@@ -14,7 +14,7 @@ local function button(id)
   return { kind = "message", type = "button", reply = { id = id }, from = "919999999999" }
 end
 
-local image = { kind = "message", type = "image", media = { id = "1", caption = "hi there" }, from = "918888888888" }
+local image = { kind = "message", type = "image", text = "hi there", media = { id = "1", caption = "hi there" }, from = "918888888888" }
 
 describe("filter", function()
   it("fits what it says", function()

@@ -56,7 +56,7 @@ describe("routes", function()
     on("image", "receipt", note "image")
     on("quick_reply", "YES", note "payload")
     on("delivered", "wamid.1", note "status")
-    routes:dispatch { kind = "message", type = "image", media = { caption = "my receipt" } }
+    routes:dispatch { kind = "message", type = "image", text = "my receipt" }
     routes:dispatch { kind = "message", type = "quick_reply", text = "Yes!", payload = "YES" }
     routes:dispatch { kind = "status", status = "delivered", id = "wamid.1" }
     routes:dispatch { kind = "status", status = "delivered", id = "wamid.2" }

@@ -44,6 +44,21 @@ describe("cunnekt trigger", function()
     assert.equal(#samples.types + #samples.statuses, #bot.events)
   end)
 
+  it("posts other events, to a webhook and by way of a sandbox", function()
+    local box = assert(sandbox.new { webhook = bot.url })
+    for _, kind in ipairs { "echo", "call", "payment", "user_preferences", "history", "phone_number_quality_update" } do
+      for _, to in ipairs { { "--webhook", bot.url }, { "--sandbox", box.url } } do
+        local result = trigger(kind, "--from", "4915112345678", "--set", "note=x", to[1], to[2])
+        assert.equal(0, result.code, result.err)
+        local event = bot.events[#bot.events]
+        assert.equal(kind, event.kind == "account" and event.type or event.kind)
+        assert.equal("x", event.value and type(event.value) == "table" and event.value.note or event.raw.note)
+      end
+    end
+    assert.matches("did you mean 'user_preferences'", trigger("user_preference", "--webhook", bot.url).err)
+    box:close()
+  end)
+
   it("says what was asked for", function()
     trigger_bot("text", "--from", "+49 151 12345678", "--name", "Jörg", "--text", "Grüße 👋")
     local event = bot.events[1]

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- webhook.wrap, and what must hold for every body there is: parse never fails, drops nothing, and undoes wrap.
 
+local event_types = require "spec.support.event_types"
 local json = require "cunnekt.base.json"
+local samples = require "cunnekt.sandbox.samples"
 local webhook = require "cunnekt.provider.webhook"
 local webhooks = require "spec.support.webhooks"
 
@@ -50,6 +52,10 @@ local function check_body(body)
       assert.are.same({ event }, again, body)
     end
     assert.is_false(has_null(event), body)
+    local wrong = event_types.wrong_field(event)
+    if wrong then
+      error(("%s.%s has a wrong type: %s"):format(event.kind, wrong, body))
+    end
     assert.is_string(webhook.key(event))
     webhook.dedupe_key(event)
   end
@@ -80,7 +86,7 @@ describe("webhook.wrap", function()
     end
   end)
 
-  it("and parse hold for ten thousand bodies that something went wrong with", function()
+  it("and parse hold for twenty thousand bodies that something went wrong with", function()
     math.randomseed(1701)
     local seeds = {}
     for _, name in ipairs(webhooks.sample_names) do
@@ -90,11 +96,16 @@ describe("webhook.wrap", function()
     seeds[#seeds + 1] = webhooks.body(webhooks.message("interactive", { type = "nfm_reply", nfm_reply = { response_json = '{"a":[null,[]]}' } }))
     seeds[#seeds + 1] = json.encode(webhooks.value { errors = { { code = 1, details = json.null } }, statuses = { { errors = { { code = 5 } } } } })
     seeds[#seeds + 1] = webhooks.body(webhooks.message("contacts", { { name = { first = json.null } } }, { context = { id = json.null } }))
+    for _, names in ipairs { samples.types, samples.events } do
+      for _, name in ipairs(names) do
+        seeds[#seeds + 1] = json.encode((samples.build(name, { envelope = #seeds % 2 == 0 })))
+      end
+    end
     local understood = 0
-    for i = 1, 10000 do
+    for i = 1, 20000 do
       understood = understood + check_body(webhooks.mutate(seeds[i % #seeds + 1]))
     end
-    assert.is_true(understood > 5000)
+    assert.is_true(understood > 10000)
   end)
 
   it("and parse hold for bodies of any depth", function()

@@ -54,6 +54,26 @@ describe("a sample webhook", function()
     end)
   end
 
+  for _, kind in ipairs(samples.events) do
+    it("of the event " .. kind .. " is read as one, in Meta's envelope too", function()
+      local event = parse(kind, { timestamp = 1700000000, id = "x" })
+      assert.equal(kind, event.kind == "account" and event.type or event.kind)
+      assert.same(event, parse(kind, { timestamp = 1700000000, id = "x", envelope = true }))
+      if event.kind ~= "account" then
+        check_strings((samples.build(kind)), kind)
+      end
+    end)
+  end
+
+  it("of an event carries what it is about", function()
+    assert.equal("resume", parse("user_preferences", { text = "resume" }).value)
+    assert.equal("see you", parse("echo", { text = "see you", from = "4915112345678" }).text)
+    assert.equal("4915112345678", parse("echo", { from = "4915112345678" }).recipient)
+    assert.equal("wamid.A", parse("edit", { id = "wamid.A", text = "better" }).edit.original_message_id)
+    assert.equal("REJECTED", parse("message_template_status_update", { set = { event = "REJECTED" } }).event)
+    assert.equal("terminate", parse("call", { set = { event = "terminate" } }).event)
+  end)
+
   it("has the provider's fields in its statuses", function()
     local sent = samples.build("sent").statuses[1]
     assert.equal("string", type(sent.conversation.expiration_timestamp))

@@ -321,10 +321,11 @@ function core.json_codec(cjson_decode, cjson_encode, new_error) end
 
 ---@param body any a decoded body
 ---@param decode fun(text: string): any json.decode
+---@param accounts table<string, true> the fields whose changes are of kind "account"
 ---@param most_events? integer no bound by default
 ---@param most_form_values? integer in the answers of all forms together; no bound by default
 ---@return cunnekt.webhook.event[]? events nil: there are more
-function core.parse_webhook(body, decode, most_events, most_form_values) end
+function core.parse_webhook(body, decode, accounts, most_events, most_form_values) end
 
 ---@param name? string
 ---@param mime_type? string

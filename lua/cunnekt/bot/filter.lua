@@ -87,7 +87,7 @@ local function set_of(words)
   return set
 end
 
----Matches texts and captions that contain a match of a pattern.
+---Matches what customers wrote, texts, captions and titles that they tapped, where it contains a match of a pattern.
 ---@param pattern string a Lua pattern
 ---@return cunnekt.filter
 function filter.text(pattern)
@@ -96,8 +96,8 @@ function filter.text(pattern)
     error(("filter.text: '%s' is not a Lua pattern: %s"):format(tostring(pattern), problem), 2)
   end
   return new(function(event)
-    local words = event.text or (event.media and event.media.caption)
-    return words ~= nil and words:find(pattern) ~= nil
+    local words = event.text
+    return words ~= nil and event.kind ~= "echo" and words:find(pattern) ~= nil
   end)
 end
 
@@ -157,7 +157,7 @@ end
 ---@return cunnekt.filter
 function filter.media()
   return new(function(event)
-    return event.media ~= nil
+    return event.media ~= nil and event.kind ~= "echo"
   end)
 end
 
@@ -173,7 +173,7 @@ function filter.type(...)
     end
   end
   return new(function(event)
-    return wanted[event.type] or wanted[event.status] or wanted[event.kind] or wanted.any
+    return wanted[route.name_of(event)] or wanted[event.kind] or wanted.any
   end)
 end
 

@@ -6,29 +6,37 @@ local formats = require "cunnekt.store.formats"
 local options = require "cunnekt.base.options"
 local status_names = require "cunnekt.provider.status"
 local typed = require "cunnekt.bot.typed"
+local webhook = require "cunnekt.provider.webhook"
 
 local route = {}
 
 local message_types = {
   "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
-  "contacts", "reaction", "order", "system", "unsupported",
+  "contacts", "reaction", "order", "system", "edit", "revoke", "request_welcome", "call_permission_reply", "unsupported",
 }
 local statuses = status_names.reported
 -- Own events: the outcome of a send, and a service window that ends soon.
 local own = status_names.own_events
-local groups = { "message", "status", "error", "unknown", "any" }
+local account_types = webhook.account_types
+local groups = {
+  "message", "status", "echo", "call", "payment", "user_preferences", "user_id_update", "group", "automatic_event", "history",
+  "state_sync", "account", "error", "unknown", "any",
+}
 
-local known, is_message_type, is_status = {}, {}, {}
-for _, name in ipairs(message_types) do
-  known[#known + 1], is_message_type[name] = name, true
-end
-for _, name in ipairs(statuses) do
-  known[#known + 1], is_status[name] = name, true
-end
-table.move(own, 1, #own, #known + 1, known)
-table.move(groups, 1, #groups, #known + 1, known)
+-- The names of events within their kind, and the field that has them. Events of other kinds have the name of the kind.
+local names_of = {
+  message = status_names.set(message_types), status = status_names.set(statuses), account = status_names.set(account_types),
+  own = status_names.set(own),
+}
+names_of.message.unknown, names_of.status.unknown = true, true
+local field_of = { message = "type", status = "status", account = "type", own = "status" }
 
-local is_own = status_names.set(own)
+local is_own = names_of.own
+
+local known = {}
+for _, list in ipairs { message_types, statuses, account_types, own, groups } do
+  table.move(list, 1, #list, #known + 1, known)
+end
 
 ---All event names of bot:on.
 route.names = known
@@ -45,22 +53,36 @@ function route.is_name(name)
   return is_known[name] == true
 end
 
--- Whether a handler for `what` gets events of this kind and type.
-local function handles(what, kind, type)
-  return what == type or (kind ~= "own" and (what == "any" or what == kind))
+---The name by which bot:on knows an event: that within its kind, or else the kind's.
+---@param event table
+---@return string
+function route.name_of(event)
+  local kind = event.kind
+  local name = field_of[kind] and event[field_of[kind]]
+  return name and names_of[kind][name] and name or kind
 end
 
--- A string matcher is the exact id for replies and statuses, and a pattern for texts and captions.
+-- Whether a handler for `what` gets events of this kind and name. A name counts within its kind only: an echo of a text is no
+-- text, and a payment that failed no message that did.
+local function handles(what, kind, name)
+  local is_named = what == name and names_of[kind] and names_of[kind][name]
+  return is_named or (kind ~= "own" and (what == "any" or what == kind))
+end
+
+-- Kinds whose string matchers are the exact id.
+local kind_has_ids = { status = true, call = true, payment = true, group = true }
+
+-- A string matcher is the exact id for replies, statuses and the like, and a pattern for what was written.
 local function matches_string(wanted, event)
   local kind = event.type
-  if kind == "button" or kind == "list" then
+  if kind_has_ids[event.kind] then
+    return event.id == wanted
+  elseif kind == "button" or kind == "list" then
     return event.reply ~= nil and event.reply.id == wanted
   elseif kind == "quick_reply" then
     return event.payload == wanted
-  elseif event.kind == "status" then
-    return event.id == wanted
   end
-  local words = event.text or (event.media and event.media.caption)
+  local words = event.text
   return words ~= nil and words:find(wanted) ~= nil
 end
 
@@ -75,11 +97,9 @@ local function compile_list(list)
   end
 end
 
--- Their matchers are exact ids, which need not be valid patterns.
-local has_ids = { button = true, list = true, quick_reply = true, status = true }
-
+-- Matchers that are exact ids need not be valid patterns.
 local function check_pattern(what, pattern, level)
-  if has_ids[what] or is_status[what] then
+  if what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] then
     return
   end
   local ok, problem = pcall(string.find, "", pattern)
@@ -184,7 +204,7 @@ end
 ---@param event table
 ---@return table? entry
 function routes_methods:global_of(event)
-  if event.type ~= "text" or next(self._globals) == nil then
+  if event.type ~= "text" or event.kind ~= "message" or next(self._globals) == nil then
     return nil
   end
   return self._globals[typed.plain(event.text)]
@@ -192,20 +212,22 @@ end
 
 -- The handlers for the event's type, in registration order; cached by type.
 local function candidates(self, event)
-  local type = event.kind == "message" and event.type or event.status or event.kind
-  local by_type = self._by_type[event.kind]
-  local list = by_type and by_type[type]
+  local kind = event.kind
+  local field = field_of[kind]
+  local name = field and event[field] or kind
+  local by_type = self._by_type[kind]
+  local list = by_type and by_type[name]
   if not list then
     list = {}
     for _, entry in ipairs(self._handlers) do
-      if handles(entry.what, event.kind, type) then
+      if handles(entry.what, kind, name) then
         list[#list + 1] = entry
       end
     end
-    -- Unknown types are not cached, so that the table stays bounded.
-    if is_message_type[type] or is_status[type] or type == event.kind or type == "unknown" or event.kind == "own" then
+    -- Unknown names are not cached, so that the table stays bounded.
+    if name == kind or kind == "own" or names_of[kind][name] then
       by_type = by_type or {}
-      by_type[type], self._by_type[event.kind] = list, by_type
+      by_type[name], self._by_type[kind] = list, by_type
     end
   end
   return list
@@ -215,7 +237,7 @@ end
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
-  if not self.has_debounce or event.type ~= "text" then
+  if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" then
     return nil
   end
   for _, entry in ipairs(candidates(self, event)) do

@@ -26,8 +26,12 @@ DESCRIPTION
        --webhook it is posted to that URL directly.
 
        TYPE is a message: text button list quick_reply form image video audio
-       document sticker location contacts reaction order system unsupported
-       unknown; or a status: sent delivered read played failed.
+       document sticker location contacts reaction order system edit revoke
+       request_welcome call_permission_reply unsupported unknown; a status:
+       sent delivered read played failed; or another event: echo call payment
+       user_preferences user_id_update group automatic_event history
+       state_sync error, or WhatsApp's name of a change of the account, such
+       as message_template_status_update.
 
 OPTIONS
        --from NUMBER
@@ -38,11 +42,13 @@ OPTIONS
 
        --text TEXT
               The text; the title of a choice; the caption of a file; the
-              answers of a form, as JSON.
+              answers of a form, as JSON; stop or resume, for
+              user_preferences.
 
        --id ID
               For button, list and quick_reply the id that was chosen; for
-              reactions and statuses the message; else the message's own id.
+              reactions, edits, deletions and statuses the message; else the
+              message's own id.
 
        --file FILE
               The file that is sent, for media.
@@ -123,8 +129,11 @@ end
 -- The options for samples.build; or nil and what is wrong.
 local function read_options(parsed)
   local kind = parsed.type
-  if not samples.is_message(kind) and not samples.is_status(kind) then
-    local known = table.move(samples.statuses, 1, #samples.statuses, #samples.types + 1, { table.unpack(samples.types) })
+  if not (samples.is_message(kind) or samples.is_status(kind) or samples.is_event(kind)) then
+    local known = {}
+    for _, list in ipairs { samples.types, samples.statuses, samples.events } do
+      table.move(list, 1, #list, #known + 1, known)
+    end
     return nil, ("unknown type '%s'%s"):format(kind, usage.hint(kind, known))
   elseif not parsed.sandbox and not parsed.webhook then
     return nil, "--sandbox URL or --webhook URL is missing"
@@ -191,6 +200,7 @@ local function post_to_sandbox(parsed, wanted)
       end
     end
   else
+    call = samples.is_event(parsed.type) and "events" or call
     wanted.type = parsed.type
     wanted.data = wanted.data and core.base64_encode(wanted.data)
   end

@@ -130,9 +130,10 @@ local function dispatch_event(self, record, ending)
   ending.event = it
   local dialogs = self.dialogs
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
-  if is_paused and (it.kind == "message" or it.status == "dialog_timeout") then
+  local own_status = it and it.kind == "own" and it.status
+  if is_paused and (it.kind == "message" or own_status == "dialog_timeout") then
     return self.engine.turns:run(record, function() end, ending.call)
-  elseif it and it.status == "dialog_start" then
+  elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
   elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
     return

@@ -73,9 +73,11 @@ function inbox_methods:has_room(count)
   return self._lanes.items + self._accepting + self._outbox:burden() + count <= self._capacity
 end
 
+local is_remark = webhook.remark_types
+
 -- When the customer wrote; nil for events that do not open the service window.
 local function inbound_at(event)
-  return event.kind == "message" and event.timestamp or nil
+  return event.kind == "message" and not is_remark[event.type] and event.timestamp or nil
 end
 
 ---Queues stored records.

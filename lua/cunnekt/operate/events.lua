@@ -7,6 +7,7 @@ local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local record = require "cunnekt.engine.record"
+local route = require "cunnekt.bot.route"
 local personal = require "cunnekt.provider.personal"
 local words = require "cunnekt.base.words"
 
@@ -26,10 +27,10 @@ end
 local function name_of(event)
   if not event then
     return "unknown"
-  elseif event.kind == "message" then
-    return event.type
+  elseif event.kind == "own" or event.kind == "status" then
+    return event.status
   end
-  return event.status or event.kind
+  return route.name_of(event)
 end
 
 -- What is shown of it, and the event itself, for those who show more.

@@ -18,37 +18,64 @@ local most_events = 5000
 ---@class cunnekt.webhook
 local webhook = {}
 
----An event of a webhook: one table per message, status or error in it. Fields that are missing, null or of a wrong shape
----in the webhook are absent. `raw` is the original item, with `json.null` for null.
----@alias cunnekt.webhook.event cunnekt.webhook.message|cunnekt.webhook.status|cunnekt.webhook.error|cunnekt.webhook.unknown
+---An event of a webhook: one table per item in it. Fields that are missing, null or of a wrong shape in the webhook are
+---absent. `raw` is the original item, with `json.null` for null.
+---@alias cunnekt.webhook.event cunnekt.webhook.message|cunnekt.webhook.echo|cunnekt.webhook.status|cunnekt.webhook.payment|cunnekt.webhook.call|cunnekt.webhook.user_preferences|cunnekt.webhook.user_id_update|cunnekt.webhook.group|cunnekt.webhook.automatic_event|cunnekt.webhook.history|cunnekt.webhook.state_sync|cunnekt.webhook.account|cunnekt.webhook.error|cunnekt.webhook.unknown
 
----@class cunnekt.webhook.message
----@field kind "message"
----@field id? string the message's id (a wamid)
----@field from? string the sender's number, digits only; absent for senders who show only a user name
----@field user_id? string the sender's id within the business, for such senders
----@field name? string the sender's own name for themselves
----@field timestamp? integer Unix seconds
----@field phone_number_id? string id of the business number that was written to
+---What all events of a person have.
+---@class cunnekt.webhook.about
+---@field contact? cunnekt.webhook.contact the webhook's contact with the ids of this event, or its only contact
+---@field name? string that contact's own name for themselves
+---@field username? string that contact's
+---@field phone_number_id? string id of the business number
 ---@field display_phone_number? string that number
----@field type "text"|"button"|"list"|"quick_reply"|"form"|"image"|"video"|"audio"|"document"|"sticker"|"location"|"contacts"|"reaction"|"order"|"system"|"unsupported"|"unknown"
----@field text? string text: what was written; button and list: the title chosen; quick_reply: the button's text. A caption is in `media`
----@field reply? cunnekt.webhook.reply button, list: what was chosen
----@field payload? string quick_reply: the payload of the template's button
----@field form? table form: the answers by field name; absent when they could not be decoded (then see raw)
----@field media? cunnekt.webhook.media image, video, audio, document, sticker
----@field location? table {latitude, longitude, name?, address?, url?}
----@field contacts? table[] contact cards: {name, phones, …}
----@field reaction? table {message_id, emoji?}; without emoji it was removed
----@field order? table {catalog_id, text?, product_items}
----@field system? table {body, wa_id?, type}: the user changed their number, for one
----@field errors? table[] {code, title, message?, error_data?}; with "unsupported" mostly
----@field context? table {from?, id?} of the message that this answers, or {forwarded = true}
----@field referral? table the advert that the chat began from
+---@field timestamp? integer Unix seconds, whatever unit the webhook has
 ---@field raw table
 
+---@class cunnekt.webhook.contact as in the webhook, with the names of `profile` beside the ids
+---@field wa_id? string a number, which may differ from `from`
+---@field user_id? string
+---@field parent_user_id? string
+---@field name? string
+---@field username? string
+---@field profile? table {name?, username?}
+
+---What is in a message.
+---@class cunnekt.webhook.content: cunnekt.webhook.about
+---@field id? string the message's id (a wamid)
+---@field type "text"|"button"|"list"|"quick_reply"|"form"|"image"|"video"|"audio"|"document"|"sticker"|"location"|"contacts"|"reaction"|"order"|"system"|"edit"|"revoke"|"request_welcome"|"call_permission_reply"|"unsupported"|"unknown"
+---@field text? string what was written: a text's body, a file's caption, the title of the choice that was tapped, an edit's new words
+---@field reply? cunnekt.webhook.reply button, list: what was chosen
+---@field payload? string quick_reply: the payload of the template's button; its text when it has none
+---@field form? table form: the answers by field name; absent when they could not be decoded (then see form_error and raw)
+---@field form_error? string form: why it has no answers
+---@field media? cunnekt.webhook.media image, video, audio, document, sticker
+---@field location? table {latitude?, longitude?, name?, address?, url?}; the first two are numbers
+---@field contacts? table[] contact cards: {name, phones, …}
+---@field reaction? table {message_id, emoji?}; without emoji it was taken back
+---@field order? table {catalog_id, text?, product_items}
+---@field system? table {body, type, wa_id?, user_id?, …}: the user changed their number, for one
+---@field edit? table {original_message_id, message}: the message as it is now
+---@field revoke? table {original_message_id}: the message that was deleted
+---@field call_permission_reply? table {response, expiration_timestamp?, is_permanent?, response_source?}
+---@field errors? table[] {code?, title?, message?, error_data?}; with "unsupported" mostly
+---@field context? table {from?, id?} of the message that this answers, or {forwarded = true}
+---@field referral? table the advert that the chat began from
+
+---@class cunnekt.webhook.message: cunnekt.webhook.content
+---@field kind "message"
+---@field from? string the sender's number, digits only; absent for senders who show only a user name
+---@field user_id? string the sender's id within the business, for such senders
+---@field parent_user_id? string the sender's id across linked businesses
+
+---What staff wrote in WhatsApp's own app, beside this program.
+---@class cunnekt.webhook.echo: cunnekt.webhook.content
+---@field kind "echo"
+---@field recipient? string the customer's number, or their user id
+---@field recipient_user_id? string
+
 ---@class cunnekt.webhook.reply
----@field id? string as the business gave it
+---@field id string as the business gave it
 ---@field title? string
 ---@field description? string list only
 
@@ -64,37 +91,133 @@ local webhook = {}
 ---@field link? string
 ---@field url? string
 
----@class cunnekt.webhook.status
+---@class cunnekt.webhook.status: cunnekt.webhook.about
 ---@field kind "status"
 ---@field id? string the id that the message got when it was sent
 ---@field status string sent, delivered, read, played, failed, or one that came later; "unknown" when it is missing
----@field timestamp? integer Unix seconds
 ---@field recipient? string the receiver's number, or their user id
+---@field recipient_user_id? string
 ---@field conversation? table
 ---@field pricing? table
----@field errors? table[] failed: {code, title, message?, error_data?}; never an empty list
+---@field errors? table[] {code?, title?, message?, error_data?}; never an empty list, and always there in "failed"
 ---@field biz_opaque_callback_data? string
+
+---@class cunnekt.webhook.payment: cunnekt.webhook.about the status of a payment
+---@field kind "payment"
+---@field id? string of the message that asked for it
+---@field status? string pending, captured, failed
+---@field recipient? string who pays
+---@field recipient_user_id? string
+---@field payment? table {reference_id, amount = {value, offset}, currency, transaction}
+---@field errors? table[]
+
+---@class cunnekt.webhook.call: cunnekt.webhook.about
+---@field kind "call"
+---@field id? string
+---@field event? string connect, terminate; absent in the status of a call
+---@field status? string RINGING, ACCEPTED, REJECTED; at its end COMPLETED, FAILED
+---@field direction? string USER_INITIATED, BUSINESS_INITIATED
+---@field from? string the customer, who called
+---@field user_id? string of that customer
+---@field parent_user_id? string
+---@field recipient? string the customer, whom the business called
+---@field recipient_user_id? string
+---@field duration? number seconds
+---@field start_time? number
+---@field end_time? number
+---@field session? table {sdp_type, sdp}
+---@field biz_opaque_callback_data? string
+---@field errors? table[]
+
+---@class cunnekt.webhook.user_preferences: cunnekt.webhook.about what a customer wants to get
+---@field kind "user_preferences"
+---@field from? string the customer's number
+---@field user_id? string
+---@field parent_user_id? string
+---@field category? string marketing_messages
+---@field value? string stop, resume
+---@field detail? string
+
+---@class cunnekt.webhook.user_id_update: cunnekt.webhook.about a customer has a new user id
+---@field kind "user_id_update"
+---@field from? string the customer's number
+---@field user_id? string the new one
+---@field previous_user_id? string
+---@field parent_user_id? string
+---@field previous_parent_user_id? string
+---@field detail? string
+
+---@class cunnekt.webhook.group: cunnekt.webhook.about
+---@field kind "group"
+---@field id? string of the group
+---@field type? string group_create, group_participants_add, …
+---@field request_id? string
+---@field subject? string
+---@field errors? table[]
+
+---@class cunnekt.webhook.automatic_event: cunnekt.webhook.about a lead or a purchase that WhatsApp found in a chat
+---@field kind "automatic_event"
+---@field id? string
+---@field event_name? string LeadSubmitted, Purchase
+---@field ctwa_clid? string of the advert
+---@field custom_data? table
+
+---@class cunnekt.webhook.history: cunnekt.webhook.about earlier messages of a number that was in WhatsApp's own app before
+---@field kind "history"
+---@field phase? number
+---@field chunk_order? number
+---@field progress? number percent
+---@field threads? table[] {id, messages}
+---@field message? table instead of threads: an earlier message with its file
+---@field id? string of that message
+---@field errors? table[] when it is not shared
+
+---@class cunnekt.webhook.state_sync: cunnekt.webhook.about a contact in the address book of WhatsApp's own app
+---@field kind "state_sync"
+---@field type? string contact
+---@field action? string add, remove
+---@field contact? table {full_name?, first_name?, phone_number}
+
+---A change of the account, its numbers, templates or forms.
+---@class cunnekt.webhook.account
+---@field kind "account"
+---@field type string WhatsApp's name of it; one of webhook.account_types
+---@field value table what has changed, as WhatsApp has it
+---@field event? string the value's own: APPROVED, FLAGGED, …
+---@field account_id? string id of the business account
+---@field timestamp? integer Unix seconds
 ---@field phone_number_id? string
 ---@field display_phone_number? string
----@field raw table
+---@field raw table {field, value}
 
----@class cunnekt.webhook.error
+---@class cunnekt.webhook.error: cunnekt.webhook.about
 ---@field kind "error"
----@field errors table[] one error: {code, title, message?, error_data?}
----@field phone_number_id? string
----@field display_phone_number? string
----@field raw table
+---@field errors table[] one error: {code?, title?, message?, error_data?}
 
----@class cunnekt.webhook.unknown anything else, such as the approval of a template
+---@class cunnekt.webhook.unknown what WhatsApp does not document
 ---@field kind "unknown"
 ---@field phone_number_id? string
 ---@field display_phone_number? string
 ---@field raw any the whole body, or the part that this version does not recognise
 
+---The fields of WhatsApp's webhooks that are about the account: types of events of kind "account".
+webhook.account_types = {
+  "account_alerts", "account_review_update", "account_settings_update", "account_update", "business_capability_update",
+  "business_status_update", "business_username_update", "flows", "message_template_components_update",
+  "message_template_quality_update", "message_template_status_update", "messaging_handovers", "partner_solutions",
+  "payment_configuration_update", "phone_number_name_update", "phone_number_quality_update", "security",
+  "template_category_update", "template_correct_category_detection", "tracking_events",
+}
+
+local is_account_type = {}
+for _, name in ipairs(webhook.account_types) do
+  is_account_type[name] = true
+end
+
 ---Parses the body of a webhook: Cunnekt's flattened form, or Meta's envelope around it. A body of any other form is one
 ---event of kind "unknown", and so is each item of a wrong shape: nothing is dropped.
 ---@param body string of one's own: a body of any size is parsed
----@return cunnekt.webhook.event[]? events in the order of the body, at least one
+---@return cunnekt.webhook.event[]? events at least one: entries and changes in the order of the body; in each its messages, echoes, statuses, calls, preferences, updates of user ids, groups, automatic events, history, address book, errors, and then what this version does not know
 ---@return cunnekt.error? err kind "invalid": the body is not JSON
 function webhook.parse(body)
   if type(body) ~= "string" then
@@ -102,15 +225,31 @@ function webhook.parse(body)
   end
   local value, err = decode(body)
   if err then return nil, err end
-  return parse_webhook(value, decode)
+  return parse_webhook(value, decode, is_account_type)
 end
 
+-- The list that an event's item was in. Other kinds are made of a change, or of the raw part alone.
+local part_of = {
+  message = "messages", echo = "message_echoes", status = "statuses", payment = "statuses", call = "calls",
+  user_preferences = "user_preferences", user_id_update = "user_id_update", group = "groups", automatic_event = "automatic_events",
+  history = "history", state_sync = "state_sync", error = "errors",
+}
+
+-- As it was in the webhook: its names are in its profile.
 local function wrap_contact(event)
-  if not (event.name or event.user_id) then return nil end
-  return { { profile = event.name and { name = event.name } or nil, wa_id = event.from, user_id = event.user_id } }
+  local contact = event.contact
+  if not contact or event.kind == "state_sync" then return nil end
+  local item = {}
+  for key, value in pairs(contact) do
+    if key ~= "name" and key ~= "username" then item[key] = value end
+  end
+  return { item }
 end
 
-local part_of = { message = "messages", status = "statuses", error = "errors" }
+local function wrap_change(event)
+  if not (event.account_id or event.timestamp) then return event.raw end
+  return { id = event.account_id, time = event.timestamp, changes = { event.raw } }
+end
 
 ---As webhook.parse, for a body from outside.
 ---@param body string
@@ -119,7 +258,7 @@ local part_of = { message = "messages", status = "statuses", error = "errors" }
 function webhook.parse_bounded(body)
   local value, err = decode_bounded(body, most_values)
   if err then return nil, err end
-  local events = parse_webhook(value, decode, most_events, most_values)
+  local events = parse_webhook(value, decode, is_account_type, most_events, most_values)
   if not events then
     return nil, errors.new("too_large", ("more than %d events, or %d values in forms"):format(most_events, most_values))
   end
@@ -132,13 +271,20 @@ end
 ---@return string body
 function webhook.wrap(event)
   local part = part_of[event.kind]
-  if not part then return json.encode(event.raw) end
-  return json.encode {
+  if not part then return json.encode(event.kind == "account" and wrap_change(event) or event.raw) end
+  local is_old = event.kind == "history" and event.message
+  if is_old then
+    part = "messages"
+  elseif event.kind == "call" and event.raw.type == "call" then
+    part = "statuses"
+  end
+  local value = {
     messaging_product = "whatsapp",
     metadata = { display_phone_number = event.display_phone_number, phone_number_id = event.phone_number_id },
-    contacts = event.kind == "message" and wrap_contact(event) or nil,
+    contacts = wrap_contact(event),
     [part] = { event.raw },
   }
+  return json.encode(is_old and { field = "history", value = value } or value)
 end
 
 ---The conversation that an event belongs to: events of one key are handled in order.
@@ -148,16 +294,44 @@ function webhook.key(event)
   return of_event(event)
 end
 
+local key_of = {}
+
+function key_of.status(event)
+  return "s:" .. event.id .. ":" .. event.status .. ":" .. (event.recipient or "")
+end
+
+function key_of.echo(event)
+  return "e:" .. (event.phone_number_id or "") .. ":" .. event.id
+end
+
+-- The steps of a payment, a call and the like: the time tells one that says the same as another from its repetition.
+local function key_of_step(event)
+  local step = { event.kind, event.id, event.event or "", event.status or "", event.timestamp or "" }
+  return table.concat(step, ":")
+end
+
+key_of.payment, key_of.call, key_of.automatic_event = key_of_step, key_of_step, key_of_step
+
+local function key_of_preference(event)
+  local who, when = event.from or event.user_id, event.timestamp
+  if not (who and when) then return nil end
+  return table.concat({ event.kind, event.phone_number_id or "", who, event.category or "", event.value or "", when }, ":")
+end
+
 ---The key of deduplication: equal for an event and its repetition.
 ---@param event cunnekt.webhook.event
----@return string? key nil when the event has no id, or is no message or status
+---@return string? key nil when the event has no id, or is of a kind that has none
 function webhook.dedupe_key(event)
-  local id = event.id
-  if not id then return nil end
-  if event.kind == "message" then return "m:" .. (event.phone_number_id or "") .. ":" .. id end
-  if event.kind == "status" then return "s:" .. id .. ":" .. event.status .. ":" .. (event.recipient or "") end
-  return nil
+  local id, kind = event.id, event.kind
+  if kind == "message" then return id and "m:" .. (event.phone_number_id or "") .. ":" .. id end
+  local its_key = id and key_of[kind]
+  if its_key then return its_key(event) end
+  return kind == "user_preferences" and key_of_preference(event) or nil
 end
+
+---Types of messages with which a customer says nothing new: they open no service window, and answer no question.
+---@type table<string, true>
+webhook.remark_types = { reaction = true, edit = true, revoke = true, system = true }
 
 ---A safe file name for a customer's file: the last part of `name` when there is one, else `id` with an extension for
 ---`mime_type`. It has no separators, control or invisible characters, does not begin with a dot, dash or space, is no

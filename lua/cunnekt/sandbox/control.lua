@@ -9,6 +9,7 @@ local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
 local samples = require "cunnekt.sandbox.samples"
 local state = require "cunnekt.sandbox.state"
+local webhook = require "cunnekt.provider.webhook"
 
 local control = {}
 
@@ -97,7 +98,7 @@ function control_methods:say(o, on_outcome)
     direction = "in", contact = number, id = type(message.id) == "string" and message.id or about.id, type = kind,
     name = o.name or "Asha", message = message, file = about.file,
   }
-  if kind ~= "system" then
+  if not webhook.remark_types[kind] then
     self._state:hear(number, entry.name)
   end
   self._on_event { kind = "in", entry = entry }
@@ -236,6 +237,23 @@ function control_methods:post_status(exchange, request)
   end
 end
 
+---POST /control/events {type, …}: posts the webhook of what is neither a message nor a status: an echo, a call, a change of the
+---account, … Fields: type, from, name, text, id, title, code, set, envelope, wait.
+function control_methods:post_event(exchange, request)
+  local o = request.json
+  local kind, waits = o.type, o.wait and self._webhooks.url
+  if type(kind) ~= "string" or not samples.is_event(kind) then
+    error(("events: there is no type '%s'"):format(tostring(kind)), 0)
+  end
+  o.type, o.wait, o.timestamp = nil, nil, o.timestamp or self._state:now()
+  local body, about = samples.build(kind, o)
+  local entry = { id = about.id, contact = identity.plain(about.from), statuses = {} }
+  self._webhooks:message(entry, json.encode(body), waits and outcome_answer(exchange, about.id) or nil)
+  if not waits then
+    answer(exchange, 200, { id = about.id })
+  end
+end
+
 ---POST /control/clock {advance = seconds}: advances the sandbox's clock, and with it the service windows.
 function control_methods:post_clock(exchange, request)
   local o = options.check("clock", request.json, { advance = "number" })
@@ -299,6 +317,7 @@ end
 local ROUTES = {
   messages = { POST = "post_message", GET = "get_messages", DELETE = "delete_messages" },
   statuses = { POST = "post_status" },
+  events = { POST = "post_event" },
   clock = { POST = "post_clock" },
   settings = { POST = "post_settings" },
   state = { GET = "get_state" },

@@ -1,15 +1,33 @@
 -- SPDX-License-Identifier: MIT
 -- Changes single fields of a sample webhook by their paths, such as `messages.0.text.body`. Positions count from 0, as in
--- JSON. A path that does not start at a field of the body starts in the first message or status.
+-- JSON. A path that does not start at a field of the body starts in its first item, or in the value of a change.
 local canonical = require "cunnekt.base.canonical"
 local json = require "cunnekt.base.json"
 
 local paths = {}
 
-local TOP = {
-  messaging_product = true, metadata = true, contacts = true, messages = true, statuses = true, errors = true, object = true,
-  entry = true,
+local LISTS = {
+  "messages", "statuses", "message_echoes", "calls", "user_preferences", "user_id_update", "groups", "automatic_events", "history",
+  "state_sync", "errors",
 }
+
+local TOP = { messaging_product = true, metadata = true, contacts = true, object = true, entry = true }
+for _, name in ipairs(LISTS) do
+  TOP[name] = true
+end
+
+-- What a path starts in that does not start at the top: the first item, or the value of a change.
+local function item_of(body)
+  for _, name in ipairs(LISTS) do
+    local list = body[name]
+    if type(list) == "table" then
+      return list[1]
+    end
+  end
+  local entry = type(body.entry) == "table" and body.entry[1]
+  local changes = type(entry) == "table" and entry.changes
+  return type(changes) == "table" and type(changes[1]) == "table" and changes[1].value or nil
+end
 
 local function split(path)
   local steps = {}
@@ -26,8 +44,7 @@ local function locate(body, path)
     return nil
   end
   local at, first = body, steps[1]
-  local items = body.messages or body.statuses
-  local item = items and items[1]
+  local item = item_of(body)
   -- `errors` is a field of both: the existing one counts.
   if item and body[first] == nil and (item[first] ~= nil or not TOP[first]) then
     at = item

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Sample webhooks in the provider's own form, one for every type of message and every status: Meta's `value` object,
--- flattened, with ids and timestamps as strings. It only builds tables; the sandbox and `cunnekt trigger` post them.
+-- flattened, with ids and timestamps as strings. It only builds tables; the sandbox and `cunnekt trigger` post them. Other events
+-- are in sample_events.lua.
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
@@ -10,7 +11,9 @@ local limits = require "cunnekt.provider.limits"
 local media = require "cunnekt.sandbox.media"
 local options = require "cunnekt.base.options"
 local paths = require "cunnekt.sandbox.paths"
+local sample_events = require "cunnekt.sandbox.sample_events"
 local status_names = require "cunnekt.provider.status"
+local units = require "cunnekt.time.units"
 
 local samples = {}
 
@@ -18,7 +21,7 @@ local samples = {}
 ---@field from string|nil the customer's number (919999999999)
 ---@field name string|nil the customer's profile name (Asha)
 ---@field text string|nil what the customer wrote; a file's caption; a reply's title; a form's answers as JSON
----@field id string|nil for button, list and quick_reply the id that was chosen; for reactions and statuses the message; else the message's own id
+---@field id string|nil for button, list and quick_reply the id that was chosen; for reactions, edits, deletions and statuses the message; else the message's own id
 ---@field message_id string|nil the message's own id (a new one)
 ---@field title string|nil a reply's title
 ---@field description string|nil a list row's description
@@ -41,17 +44,28 @@ samples.PHONE_NUMBER_ID = identity.sample_phone_number_id
 ---@type string[]
 samples.types = {
   "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
-  "contacts", "reaction", "order", "system", "unsupported", "unknown",
+  "contacts", "reaction", "order", "system", "edit", "revoke", "request_welcome", "call_permission_reply", "unsupported", "unknown",
 }
 
 ---@type string[]
 samples.statuses = status_names.reported
+
+---@type string[] kinds of what is neither
+samples.events = sample_events.kinds
 
 local OPTIONS = {
   from = "string", name = "string", text = "string", id = "string", message_id = "string", title = "string",
   description = "string", context = "string", data = "string", filename = "string", mime_type = "string",
   form = "table", code = "integer", category = "string", conversation = "string", timestamp = "number", set = "table", envelope = "boolean",
 }
+
+local function seconds_after(o, more)
+  return ("%d"):format((o.timestamp or clock.now()) // 1 + more)
+end
+
+local function seconds(o)
+  return seconds_after(o, 0)
+end
 
 -- Each returns the type in the webhook and its content. `file` is given for types with one.
 local CONTENT = {}
@@ -128,6 +142,24 @@ function CONTENT.system(o)
   return "system", { body = body, wa_id = "918888888888", type = "user_changed_number" }
 end
 
+function CONTENT.edit(o)
+  local message = { type = "text", text = { body = o.text or "hello, with better words" } }
+  return "edit", { original_message_id = o.id or ids.inbound(o.from), message = message }
+end
+
+function CONTENT.revoke(o)
+  return "revoke", { original_message_id = o.id or ids.inbound(o.from) }
+end
+
+function CONTENT.request_welcome()
+  return "request_welcome", nil
+end
+
+function CONTENT.call_permission_reply(o)
+  local reply = { response = o.text or "accept", expiration_timestamp = seconds_after(o, units.day), response_source = "user_action" }
+  return "interactive", { type = "call_permission_reply", call_permission_reply = reply }
+end
+
 function CONTENT.unsupported()
   return "unsupported", nil
 end
@@ -138,16 +170,12 @@ function CONTENT.unknown(o)
 end
 
 -- Types whose `id` is not the message's own.
-local OWN_ID = { button = false, list = false, quick_reply = false, reaction = false }
+local OWN_ID = { button = false, list = false, quick_reply = false, reaction = false, edit = false, revoke = false }
 
 local ANSWERS = { button = true, list = true, quick_reply = true, form = true }
 
 local function metadata()
   return { display_phone_number = samples.BUSINESS, phone_number_id = samples.PHONE_NUMBER_ID }
-end
-
-local function seconds(o)
-  return ("%d"):format((o.timestamp or clock.now()) // 1)
 end
 
 local function add_context(message, kind, o)
@@ -156,9 +184,8 @@ local function add_context(message, kind, o)
   end
 end
 
-local function message_body(kind, o)
+local function message_of(kind, o, file)
   local from = o.from
-  local file = media.is_media(kind) and media.file(kind, o) or nil
   local wire_type, content = CONTENT[kind](o, file)
   local message = {
     from = from,
@@ -168,6 +195,13 @@ local function message_body(kind, o)
     [wire_type] = content,
   }
   add_context(message, kind, o)
+  return message
+end
+
+local function message_body(kind, o)
+  local from = o.from
+  local file = media.is_media(kind) and media.file(kind, o) or nil
+  local message = message_of(kind, o, file)
   local body = { messaging_product = "whatsapp", metadata = metadata(), messages = { message } }
   if kind == "unsupported" then
     local details = { details = "Message type is currently not supported." }
@@ -202,7 +236,7 @@ local function status_body(kind, o)
   }
   if kind == "sent" then
     add_price(status, o)
-    status.conversation.expiration_timestamp = ("%d"):format((o.timestamp or clock.now()) // 1 + limits.service_window)
+    status.conversation.expiration_timestamp = seconds_after(o, limits.service_window)
   elseif kind == "delivered" then
     add_price(status, o)
   elseif kind == "failed" then
@@ -227,16 +261,24 @@ function samples.is_status(kind)
   return STATUSES[kind] == true
 end
 
+---Whether it is a kind of other events: a call, a change of the account, …
+---@param kind string
+---@return boolean
+function samples.is_event(kind)
+  return sample_events.is_kind(kind)
+end
+
 ---Puts a flattened body into Meta's envelope.
 ---@param value table
+---@param field string|nil Meta's name of the change ("messages")
 ---@return table
-function samples.envelope(value)
-  local change = { field = "messages", value = value }
+function samples.envelope(value, field)
+  local change = { field = field or "messages", value = value }
   return { object = "whatsapp_business_account", entry = { { id = "102290129340398", changes = { change } } } }
 end
 
----The webhook body of one message or status.
----@param kind string one of samples.types, or of samples.statuses
+---The webhook body of one message, status or other event.
+---@param kind string one of samples.types, samples.statuses or samples.events
 ---@param opts cunnekt.sample_options|nil
 ---@return table|nil body
 ---@return table about `{id, from, file = {data, mime_type, filename, sha256}|nil}`; the error when there is no such type
@@ -248,13 +290,16 @@ function samples.build(kind, opts)
     body, about = message_body(kind, o)
   elseif STATUSES[kind] then
     body, about = status_body(kind, o)
+  elseif sample_events.is_kind(kind) then
+    o.time, o.business = seconds(o), samples.BUSINESS
+    body, about = sample_events.build(kind, o, message_of, metadata())
   else
-    return nil, errors.new("invalid", ("there is no type '%s' of message or status"):format(kind), { field = "type" })
+    return nil, errors.new("invalid", ("there is no type '%s' of event"):format(kind), { field = "type" })
   end
   if o.set then
     paths.set_all(body, o.set)
   end
-  return o.envelope and samples.envelope(body) or body, about
+  return o.envelope and not body.entry and samples.envelope(body, about.field) or body, about
 end
 
 ---The body of a status without checks, since the sandbox makes three for every message.

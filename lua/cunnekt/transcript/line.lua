@@ -77,6 +77,15 @@ function IN.reaction(m, lines)
   add(lines, m.reaction.emoji or "reaction removed")
 end
 
+function IN.edit(m, lines)
+  local message = m.edit.message or {}
+  add(lines, "edited: " .. tostring((message.text or {}).body or (message[message.type] or {}).caption or message.type))
+end
+
+function IN.revoke(_, lines)
+  add(lines, "message deleted")
+end
+
 function IN.system(m, lines)
   add(lines, m.system.body)
 end

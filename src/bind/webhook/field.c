@@ -68,15 +68,19 @@ bool cnk_field_copy_plain(lua_State *L, int from, const char *name, int to, int 
   return is_there;
 }
 
-/* Unix seconds, as a number or as its digits; anything else is left out. */
-void cnk_field_copy_timestamp(lua_State *L, int from, int to)
+/* Beyond this, which is the year 5138 in seconds, a time counts milliseconds or less: those of 1973 and later. */
+#define MOST_SECONDS 100000000000
+
+void cnk_field_copy_time(lua_State *L, int from, const char *name, int to)
 {
-  lua_getfield(L, from, "timestamp");
+  lua_getfield(L, from, name);
   size_t length = 0;
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "";
   int is_good = lua_type(L, -1) == LUA_TNUMBER || (length > 0 && length < 19 && strspn(text, "0123456789") == length);
   lua_Integer seconds = is_good ? lua_tointegerx(L, -1, &is_good) : 0;
   lua_pop(L, 1);
+  while (seconds >= MOST_SECONDS)
+    seconds /= 1000;
   if (is_good) {
     lua_pushinteger(L, seconds);
     lua_setfield(L, to, "timestamp");
@@ -143,30 +147,4 @@ void cnk_field_push_table(lua_State *L, int at)
     push_without_nulls(L, at);
   else
     lua_pushvalue(L, at);
-}
-
-/* Copies field `name` when it is a table of the kind that `is_kind` tells. */
-bool cnk_field_copy_table(lua_State *L, int from, const char *name, int to, bool (*is_kind)(lua_State *, int))
-{
-  lua_getfield(L, from, name);
-  bool is_there = is_kind(L, -1);
-  if (is_there) {
-    cnk_field_push_table(L, lua_gettop(L));
-    lua_setfield(L, to, name);
-  }
-  lua_pop(L, 1);
-  return is_there;
-}
-
-/* An empty list of errors is none: `if status.errors then print(status.errors[1].title) end` must hold. */
-void cnk_field_copy_errors(lua_State *L, int from, int to)
-{
-  if (!cnk_field_copy_table(L, from, "errors", to, cnk_field_is_list))
-    return;
-  lua_getfield(L, to, "errors");
-  if (lua_rawlen(L, -1) == 0) {
-    lua_pushnil(L);
-    lua_setfield(L, to, "errors");
-  }
-  lua_pop(L, 1);
 }

@@ -18,17 +18,14 @@ void cnk_field_set_text(lua_State *L, int to, const char *name, const char *text
 /* Pushes field `name` as a string, or nil and gives false: ids are strings, but some senders write numbers. */
 bool cnk_field_push_id(lua_State *L, int at, const char *name);
 
-/* Copies field `name`; each gives whether it was there and good. The table that copy_table sets is shared with `from`
- * when it holds no null, else a copy without them. */
+/* Copies field `name`; each gives whether it was there and good. */
 bool cnk_field_copy_id(lua_State *L, int from, const char *name, int to, const char *as);
 bool cnk_field_copy_plain(lua_State *L, int from, const char *name, int to, int type);
-bool cnk_field_copy_table(lua_State *L, int from, const char *name, int to, bool (*is_kind)(lua_State *, int));
 
-/* The fields "timestamp" (digits or a number, to an integer) and "errors" (a list that is not empty). */
-void cnk_field_copy_timestamp(lua_State *L, int from, int to);
-void cnk_field_copy_errors(lua_State *L, int from, int to);
+/* A time as an integer of Unix seconds, set as "timestamp": from digits or a number, of seconds or a finer unit. */
+void cnk_field_copy_time(lua_State *L, int from, const char *name, int to);
 
-/* Pushes the table at `at`, as copy_table does. */
+/* Pushes the table at `at`: itself when it holds no null, else a copy without them. */
 void cnk_field_push_table(lua_State *L, int at);
 
 #endif

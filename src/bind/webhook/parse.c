@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From a decoded webhook body to events: core.parse_webhook. What an event holds is documented in
- * lua/cunnekt/provider/webhook.lua; this file finds the items, event.c makes an event of each.
+ * lua/cunnekt/provider/webhook.lua; this file finds the items, message.c and event.c make an event of each.
  *
  * Whatever the body is, every item gives one event, and nothing raises: what has not the expected shape becomes an
  * event of kind "unknown" that holds it. Such an event's `raw`, parsed as a body, gives that one event again; this is
@@ -10,6 +10,8 @@
  * Bodies are nested at most CNK_JSON_DEPTH deep, so recursion over them is safe.
  */
 #include "bind/webhook/webhook.h"
+
+#include <string.h>
 
 #include "bind/webhook/field.h"
 
@@ -23,17 +25,33 @@ static bool push_list(lua_State *L, int at, const char *name)
   return false;
 }
 
-static void add_item(struct cnk_webhook *w, int item, const char *part, const struct cnk_webhook_scope *scope)
-{
-  if (!cnk_field_is_object(w->L, item))
-    cnk_webhook_add_unknown(w, item);
-  else if (part[0] == 'm')
-    cnk_webhook_add_message(w, item, scope);
-  else if (part[0] == 's')
-    cnk_webhook_add_status(w, item, scope);
-  else
-    cnk_webhook_add_error(w, item, scope);
-}
+/* The lists of a value, in the order of their events. The words of most may mean something else in bodies whose form nobody
+ * documents, so that these, where they are no lists, count beside other items only. */
+static const struct part {
+  const char *name;
+  size_t length;
+  cnk_webhook_add_fn *add;
+  bool is_always; /* an item, even where it is no list */
+} parts[] = {
+#define PART(name, add, is_always)                                                                                     \
+  {                                                                                                                    \
+    name, sizeof name - 1, add, is_always                                                                              \
+  }
+    PART("messages", cnk_webhook_add_message, true),
+    PART("message_echoes", cnk_webhook_add_echo, false),
+    PART("statuses", cnk_webhook_add_status, true),
+    PART("calls", cnk_webhook_add_call, false),
+    PART("user_preferences", cnk_webhook_add_preference, false),
+    PART("user_id_update", cnk_webhook_add_user_id_update, false),
+    PART("groups", cnk_webhook_add_group, false),
+    PART("automatic_events", cnk_webhook_add_automatic_event, false),
+    PART("history", cnk_webhook_add_history, false),
+    PART("state_sync", cnk_webhook_add_state_sync, false),
+    PART("errors", cnk_webhook_add_error, true),
+#undef PART
+};
+
+enum { PARTS = sizeof parts / sizeof *parts };
 
 /* A part that is no list: one unknown event, which holds the part under its name and the metadata, if any. */
 static void add_bad_part(struct cnk_webhook *w, int value, const char *part)
@@ -51,31 +69,127 @@ static void add_bad_part(struct cnk_webhook *w, int value, const char *part)
   lua_pop(L, 1);
 }
 
-/* Meta's `value`, which Cunnekt sends as the whole body. */
-static void read_value(struct cnk_webhook *w, int value)
+static void read_part(struct cnk_webhook *w, int list, cnk_webhook_add_fn *add, const struct cnk_webhook_scope *scope)
 {
-  static const char *const parts[] = {"messages", "statuses", "errors"};
+  lua_Integer count = (lua_Integer)lua_rawlen(w->L, list);
+  for (lua_Integer n = 1; n <= count && !w->is_too_much; n++) {
+    lua_rawgeti(w->L, list, n);
+    int item = lua_gettop(w->L);
+    if (cnk_field_is_object(w->L, item))
+      add(w, item, scope);
+    else
+      cnk_webhook_add_unknown(w, item);
+    lua_pop(w->L, 1);
+  }
+}
+
+/* The number of the part of that name; PARTS when there is none. */
+static int find_part(const char *name, size_t length)
+{
+  int i = 0;
+  while (i < PARTS && (length != parts[i].length || memcmp(name, parts[i].name, length) != 0))
+    i++;
+  return i;
+}
+
+static bool is_no_part(const char *name)
+{
+  static const char *const names[] = {"contacts", "metadata", "entry", "changes"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
+/* What a value has: the parts that are lists, or count as items if they are none; and whether there is more that may be items. */
+struct contents {
+  bool has[PARTS], has_more;
+};
+
+static struct contents find_contents(lua_State *L, int value)
+{
+  struct contents found = {{false}, false};
+  for (lua_pushnil(L); lua_next(L, value); lua_pop(L, 1)) {
+    int at = lua_gettop(L);
+    size_t length;
+    if (lua_type(L, at - 1) != LUA_TSTRING)
+      continue;
+    const char *name = lua_tolstring(L, at - 1, &length);
+    int i = find_part(name, length);
+    bool is_list = cnk_field_is_list(L, at);
+    if (i == PARTS)
+      found.has_more = found.has_more || (is_list && !is_no_part(name));
+    else if (is_list || parts[i].is_always)
+      found.has[i] = !lua_islightuserdata(L, at);
+    else
+      found.has_more = true;
+  }
+  return found;
+}
+
+/* The objects in the list at `list`, of the name at `list - 1`, that this version does not know: one unknown event each. */
+static void read_unknown_part(struct cnk_webhook *w, int value, int list)
+{
+  lua_State *L = w->L;
+  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+  for (lua_Integer n = 1; n <= count; n++) {
+    lua_rawgeti(L, list, n);
+    if (cnk_field_is_object(L, list + 1)) {
+      lua_createtable(L, 1, 0);
+      lua_insert(L, -2);
+      lua_rawseti(L, -2, 1);
+      add_bad_part(w, value, lua_tostring(L, list - 1));
+    }
+    lua_settop(L, list);
+  }
+}
+
+/* What a value has beside the parts above; its order is that of the table. */
+static void read_unknown_parts(struct cnk_webhook *w, int value)
+{
+  lua_State *L = w->L;
+  for (lua_pushnil(L); lua_next(L, value); lua_pop(L, 1)) {
+    int at = lua_gettop(L);
+    size_t length;
+    if (lua_type(L, at - 1) != LUA_TSTRING)
+      continue;
+    const char *name = lua_tolstring(L, at - 1, &length);
+    int i = find_part(name, length);
+    bool is_list = cnk_field_is_list(L, at);
+    if (i == PARTS && is_list && !is_no_part(name))
+      read_unknown_part(w, value, at);
+    else if (i < PARTS && !is_list && !parts[i].is_always && !lua_islightuserdata(L, at))
+      add_bad_part(w, value, name);
+  }
+}
+
+/* Meta's `value`, which Cunnekt sends as the whole body. Messages of the field "history" are old ones. */
+static void read_value(struct cnk_webhook *w, int value, bool is_history)
+{
   lua_State *L = w->L;
   int top = lua_gettop(L);
+  lua_Integer before = w->count;
+  luaL_checkstack(L, 64, "too deep");
   struct cnk_webhook_scope scope = {0};
-  luaL_checkstack(L, 32, "too deep");
-  for (int i = 0; i < 3; i++) {
-    lua_getfield(L, value, parts[i]);
+  struct contents found = find_contents(L, value);
+  for (int i = 0; i < PARTS; i++) {
+    if (!found.has[i])
+      continue;
+    lua_getfield(L, value, parts[i].name);
     int part = lua_gettop(L);
-    if (cnk_field_is_list(L, part)) {
-      lua_Integer count = (lua_Integer)lua_rawlen(L, part);
-      if (count > 0 && !scope.phone)
-        cnk_webhook_open_scope(w, value, &scope);
-      for (lua_Integer n = 1; n <= count && !w->is_too_much; n++) {
-        lua_rawgeti(L, part, n);
-        add_item(w, lua_gettop(L), parts[i], &scope);
-        lua_pop(L, 1);
-      }
-    } else if (!lua_isnil(L, part) && !lua_islightuserdata(L, part)) {
-      add_bad_part(w, value, parts[i]);
+    if (!cnk_field_is_list(L, part)) {
+      add_bad_part(w, value, parts[i].name);
+      continue;
     }
+    if (lua_rawlen(L, part) > 0 && !scope.phone) {
+      cnk_webhook_open_scope(w, value, &scope);
+      cnk_webhook_open_contacts(w, value, &scope);
+    }
+    read_part(w, part, i == 0 && is_history ? cnk_webhook_add_old_message : parts[i].add, &scope);
   }
   lua_settop(L, top);
+  if (found.has_more && w->count > before)
+    read_unknown_parts(w, value);
 }
 
 static void read_body(struct cnk_webhook *w, int body);
@@ -94,6 +208,23 @@ static void read_list(struct cnk_webhook *w, int body, const char *name)
   lua_pop(w->L, 1);
 }
 
+/* The part of a change, or of a body, that is an object named "value". */
+static void read_change(struct cnk_webhook *w, int change)
+{
+  lua_State *L = w->L;
+  lua_getfield(L, change, "value");
+  int value = lua_gettop(L);
+  if (cnk_field_is_object(L, value)) {
+    bool is_named = lua_getfield(L, change, "field") == LUA_TSTRING;
+    bool is_history = is_named && strcmp(lua_tostring(L, -1), "history") == 0;
+    if (is_named && lua_rawget(L, w->accounts) != LUA_TNIL)
+      cnk_webhook_add_account(w, change);
+    else
+      read_value(w, value, is_history);
+  }
+  lua_settop(L, value - 1);
+}
+
 /* A body, or an entry or a change of an envelope: each is looked at alike, so that any of them, sent by itself, is
  * understood as well. One that gives nothing is an unknown event. */
 static void read_body(struct cnk_webhook *w, int body)
@@ -102,33 +233,34 @@ static void read_body(struct cnk_webhook *w, int body)
   lua_Integer before = w->count;
   luaL_checkstack(L, 8, "too deep");
   if (cnk_field_is_object(L, body)) {
+    int outer = w->entry;
     read_list(w, body, "entry");
+    w->entry = body;
     read_list(w, body, "changes");
-    lua_getfield(L, body, "value");
-    if (cnk_field_is_object(L, -1))
-      read_value(w, lua_gettop(L));
-    lua_pop(L, 1);
-    read_value(w, body);
+    w->entry = outer;
+    read_change(w, body);
+    read_value(w, body, false);
   }
   if (w->count == before)
     cnk_webhook_add_unknown(w, body);
 }
 
-/* core.parse_webhook(body, decode, most_events, most_form_values) -> list of events, or nil when a bound is broken; `body`
- * comes from json.decode, which is `decode`. The events share their `raw`, and what they take over from it unchanged, with
- * the body. */
+/* core.parse_webhook(body, decode, accounts, most_events, most_form_values) -> list of events, or nil when a bound is broken;
+ * `body` comes from json.decode, which is `decode`; `accounts` is the set of fields whose changes are of kind "account". The
+ * events share their `raw`, and what they take over from it unchanged, with the body. */
 static int parse_webhook(lua_State *L)
 {
   luaL_checkany(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  struct cnk_webhook w = {.L = L, .decode = 2, .events = 3};
-  w.most_events = luaL_optinteger(L, 3, LUA_MAXINTEGER);
-  w.has_form_bound = !lua_isnoneornil(L, 4);
-  w.form_values = w.has_form_bound ? (size_t)luaL_checkinteger(L, 4) : 0;
-  lua_settop(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  struct cnk_webhook w = {.L = L, .decode = 2, .accounts = 3, .events = 4};
+  w.most_events = luaL_optinteger(L, 4, LUA_MAXINTEGER);
+  w.has_form_bound = !lua_isnoneornil(L, 5);
+  w.form_values = w.has_form_bound ? (size_t)luaL_checkinteger(L, 5) : 0;
+  lua_settop(L, 3);
   lua_newtable(L);
   read_body(&w, 1);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   if (w.is_too_much)
     luaL_pushfail(L);
   return 1;

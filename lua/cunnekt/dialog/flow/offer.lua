@@ -9,6 +9,7 @@ local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local stored_records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
+local webhook = require "cunnekt.provider.webhook"
 
 local offer = {}
 
@@ -17,7 +18,8 @@ local function accepts(dialogs, waiting, it)
   if not waiting then
     return it.status == "dialog_resume"
   elseif it.kind == "message" then
-    return waiting.types ~= nil and (waiting.types[it.type] or waiting.types.any) or false
+    local types = waiting.types
+    return types ~= nil and (types[it.type] or (types.any and not webhook.remark_types[it.type])) or false
   elseif it.status == "dialog_timeout" then
     return it.n == waiting.n
   elseif it.status == "dialog_signal" then
@@ -59,7 +61,7 @@ end
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
-  elseif it.kind ~= "message" and it.status ~= "dialog_signal" then
+  elseif it.kind ~= "message" and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end
   for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do

@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: MIT
+-- What staff write in WhatsApp's own app, and remarks on messages (reactions, edits, deletions), in a bot: which handlers run, and
+-- that they neither open the service window nor answer a question.
+
+local talk = require "spec.support.rigs.talk"
+
+local begin, said, say = talk.begin, talk.said, talk.say
+local customer = talk.customer
+
+local remarks = { "reaction", "edit", "revoke", "system" }
+
+describe("an echo", function()
+  after_each(talk.finish)
+
+  local heard
+
+  local function begin_noting(more)
+    heard = {}
+    begin(function(bot)
+      local function note(name)
+        return function(event)
+          table.insert(heard, name .. ": " .. tostring(event.text))
+          return "next"
+        end
+      end
+      for _, what in ipairs { "text", "image", "echo", "message", "status" } do
+        bot:on(what, note(what))
+      end
+      bot:on("any", require("cunnekt").filter.text "stop", note "filter")
+      bot:global("stop", note "global")
+      if more then
+        more(bot)
+      end
+    end)
+  end
+
+  local function act(kind, fields)
+    fields = fields or {}
+    fields.type = kind
+    talk.all:act(customer, fields)
+    talk.all:settle()
+  end
+
+  it("runs its own handlers only, no text's and no command", function()
+    begin_noting()
+    act("echo", { text = "stop" })
+    assert.are.same({ "echo: stop" }, heard)
+    assert.are.same({}, said())
+    say "stop"
+    assert.are.same({ "echo: stop", "global: stop" }, heard)
+  end)
+
+  it("answers no question", function()
+    begin_noting(function(bot)
+      bot:dialog("it", function(chat)
+        local answer = chat:ask("Name?", { timeout = 100 })
+        chat:reply_text("Hello " .. (answer and answer.text or "nobody"))
+      end)
+      bot:dialog("any", function(chat)
+        chat:reply_text "Anything?"
+        chat:reply_text("That was " .. chat:wait({ any = true }).type)
+      end)
+      bot:on("text", "^any$", function(msg) msg:start "any" end)
+    end)
+    say "go"
+    act("echo", { text = "Asha" })
+    assert.equal("Name?", said()[#said()])
+    for _, kind in ipairs(remarks) do
+      act(kind)
+      assert.matches("^handler: ", said()[#said()])
+    end
+    say "Ravi"
+    assert.equal("Hello Ravi", said()[#said()])
+    say "any"
+    for _, kind in ipairs(remarks) do
+      act(kind)
+      assert.matches("^handler: ", said()[#said()])
+    end
+    act "image"
+    assert.equal("That was image", said()[#said()])
+  end)
+
+  it("opens and extends no window, and neither does a remark", function()
+    local windows = {}
+    begin_noting(function(bot)
+      bot:on("any", function(event)
+        windows[event.type or event.kind] = event.chat:window()
+      end)
+    end)
+    act "echo"
+    for _, kind in ipairs(remarks) do
+      act(kind)
+      assert.equal(0, windows[kind])
+    end
+    assert.equal(0, windows.text)
+    act "image"
+    assert.is_true(windows.image > 86000)
+    talk.all:pass(3600)
+    act "echo"
+    act "edit"
+    assert.is_true(windows.text < 83000 and windows.edit < 83000)
+  end)
+end)

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events of messages: what a customer wrote, and the echoes of what staff wrote in the app, which have the same content.
+ * Nothing here trusts a field to be there or to have its type.
+ */
+#include "bind/webhook/webhook.h"
+
+#include <string.h>
+
+#include "bind/webhook/field.h"
+#include "bind/webhook/shape.h"
+#include "json/scan.h"
+#include "whatsapp/filename.h"
+
+void cnk_webhook_push_filename(lua_State *L, int name, int mime_type, int id)
+{
+  char out[CNK_FILENAME_MAX + 1];
+  struct cnk_text texts[3] = {
+      {"", 0},
+      {"", 0},
+      {"", 0}
+  };
+  const int at[3] = {name, mime_type, id};
+  for (int i = 0; i < 3; i++)
+    if (lua_type(L, at[i]) == LUA_TSTRING)
+      texts[i].data = lua_tolstring(L, at[i], &texts[i].size);
+  lua_pushlstring(L, out, cnk_filename_make(out, texts[0], texts[1], texts[2]));
+}
+
+/* ---- what is in a message -------------------------------------------------------------------------------------- */
+
+struct content;
+
+/* Each takes the field that is named like the message's type, an object, and gives the event's type; or NULL when the
+ * field is of no use, and then it has set nothing. */
+typedef const char *fill_fn(struct cnk_webhook *w, int field, int event, const struct content *content);
+
+struct content {
+  const char *type; /* on the wire, and the field's name */
+  fill_fn *fill;
+  const struct cnk_shape *shape; /* for fill_whole and those that use it */
+};
+
+/* Copies a text of the field as what the customer wrote. */
+static bool set_text(lua_State *L, int field, const char *name, int event)
+{
+  bool is_text = lua_getfield(L, field, name) == LUA_TSTRING;
+  if (is_text)
+    lua_setfield(L, event, "text");
+  else
+    lua_pop(L, 1);
+  return is_text;
+}
+
+static const char *fill_text(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  return set_text(w->L, field, "body", event) ? content->type : NULL;
+}
+
+static const char *fill_media(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  static const char *const texts[] = {"mime_type", "sha256", "filename", "caption", "link", "url"};
+  lua_State *L = w->L;
+  lua_createtable(L, 0, 8);
+  int media = lua_gettop(L);
+  cnk_field_copy_id(L, field, "id", media, "id");
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    cnk_field_copy_plain(L, field, texts[i], media, LUA_TSTRING);
+  cnk_field_copy_plain(L, field, "voice", media, LUA_TBOOLEAN);
+  cnk_field_copy_plain(L, field, "animated", media, LUA_TBOOLEAN);
+  lua_getfield(L, media, "filename");
+  lua_getfield(L, media, "mime_type");
+  lua_getfield(L, media, "id");
+  cnk_webhook_push_filename(L, media + 1, media + 2, media + 3);
+  lua_setfield(L, media, "safe_filename");
+  lua_settop(L, media);
+  set_text(L, field, "caption", event);
+  lua_setfield(L, event, "media");
+  return content->type;
+}
+
+/* A voice note under its older name. */
+static const char *fill_voice(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  fill_media(w, field, event, content);
+  lua_getfield(w->L, event, "media");
+  lua_pushboolean(w->L, 1);
+  lua_setfield(w->L, -2, "voice");
+  lua_pop(w->L, 1);
+  return "audio";
+}
+
+static const char *fill_whole(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  cnk_shape_push(w->L, field, content->shape);
+  lua_setfield(w->L, event, content->type);
+  return content->type;
+}
+
+/* The new text of a message, or the new caption of its file. */
+static const char *fill_edit(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  lua_State *L = w->L;
+  int top = lua_gettop(L);
+  lua_getfield(L, field, "message");
+  if (cnk_field_is_object(L, top + 1) && lua_getfield(L, top + 1, "type") == LUA_TSTRING) {
+    const char *body = strcmp(lua_tostring(L, top + 2), "text") == 0 ? "body" : "caption";
+    lua_gettable(L, top + 1);
+    if (cnk_field_is_object(L, top + 2))
+      set_text(L, top + 2, body, event);
+  }
+  lua_settop(L, top);
+  return fill_whole(w, field, event, content);
+}
+
+/* WhatsApp repeats the button's text where the template gave no payload; so does this when nobody did. */
+static const char *fill_quick_reply(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  (void)content;
+  bool has_text = set_text(w->L, field, "text", event);
+  if (!cnk_field_copy_id(w->L, field, "payload", event, "payload")) {
+    if (!has_text)
+      return NULL;
+    lua_getfield(w->L, event, "text");
+    lua_setfield(w->L, event, "payload");
+  }
+  return "quick_reply";
+}
+
+static bool fill_reply(lua_State *L, int answer, int event)
+{
+  lua_createtable(L, 0, 3);
+  int reply = lua_gettop(L);
+  if (!cnk_field_copy_id(L, answer, "id", reply, "id")) {
+    lua_pop(L, 1);
+    return false;
+  }
+  cnk_field_copy_plain(L, answer, "description", reply, LUA_TSTRING);
+  cnk_field_copy_plain(L, answer, "title", reply, LUA_TSTRING);
+  set_text(L, answer, "title", event);
+  lua_setfield(L, event, "reply");
+  return true;
+}
+
+static void forget(void *context, const char *bytes, size_t length)
+{
+  (void)context, (void)bytes, (void)length;
+}
+
+/* Whether the text on top of the stack may be decoded: the JSON in the strings of a body counts as the body's own does. */
+static bool take_form_values(struct cnk_webhook *w)
+{
+  if (!w->has_form_bound)
+    return true;
+  struct cnk_jsonscan scan = {.write = forget, .most_values = w->form_values};
+  scan.text = lua_tolstring(w->L, -1, &scan.length);
+  w->is_too_much |= w->form_values == 0 || (!cnk_jsonscan_run(&scan) && scan.has_too_many);
+  w->form_values -= w->is_too_much ? w->form_values : scan.values;
+  return !w->is_too_much;
+}
+
+/* The form's answers are JSON within a string; an object is taken as it is. Without sense they stay in raw. */
+static void fill_form(struct cnk_webhook *w, int answer, int event)
+{
+  lua_State *L = w->L;
+  int type = lua_getfield(L, answer, "response_json"), at = lua_gettop(L);
+  if (type == LUA_TSTRING && take_form_values(w)) {
+    lua_pushvalue(L, w->decode);
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+  }
+  if (cnk_field_is_object(L, at)) {
+    cnk_field_push_table(L, at);
+    lua_setfield(L, event, "form");
+  } else {
+    bool is_missing = type == LUA_TNIL || type == LUA_TLIGHTUSERDATA;
+    const char *problem = is_missing ? "response_json is missing" : "response_json is not a JSON object";
+    cnk_field_set_text(L, event, "form_error", problem);
+  }
+  lua_settop(L, at - 1);
+}
+
+static const char *fill_interactive(struct cnk_webhook *w, int field, int event, const struct content *content)
+{
+  static const struct content permission = {"call_permission_reply", fill_whole, cnk_shape_call_permission};
+  lua_State *L = w->L;
+  (void)content;
+  lua_getfield(L, field, "type");
+  const char *kind = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  lua_getfield(L, field, kind);
+  int answer = lua_gettop(L);
+  if (!cnk_field_is_object(L, answer))
+    return NULL;
+  if (strcmp(kind, "button_reply") == 0)
+    return fill_reply(L, answer, event) ? "button" : NULL;
+  if (strcmp(kind, "list_reply") == 0)
+    return fill_reply(L, answer, event) ? "list" : NULL;
+  if (strcmp(kind, permission.type) == 0)
+    return fill_whole(w, answer, event, &permission);
+  if (strcmp(kind, "nfm_reply") != 0)
+    return NULL;
+  fill_form(w, answer, event);
+  return "form";
+}
+
+static const struct content contents[] = {
+    {"text",        fill_text,        NULL              },
+    {"interactive", fill_interactive, NULL              },
+    {"button",      fill_quick_reply, NULL              },
+    {"image",       fill_media,       NULL              },
+    {"document",    fill_media,       NULL              },
+    {"audio",       fill_media,       NULL              },
+    {"video",       fill_media,       NULL              },
+    {"sticker",     fill_media,       NULL              },
+    {"voice",       fill_voice,       NULL              },
+    {"location",    fill_whole,       cnk_shape_location},
+    {"reaction",    fill_whole,       cnk_shape_reaction},
+    {"order",       fill_whole,       cnk_shape_order   },
+    {"system",      fill_whole,       cnk_shape_system  },
+    {"edit",        fill_edit,        cnk_shape_edit    },
+    {"revoke",      fill_whole,       cnk_shape_revoke  },
+};
+
+/* Sets what a message's type calls for, and gives the event's type; NULL when there is nothing of use. */
+static const char *fill_by_type(struct cnk_webhook *w, int item, int event)
+{
+  lua_State *L = w->L;
+  lua_getfield(L, item, "type");
+  const char *type = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strcmp(type, "unsupported") == 0)
+    return "unsupported";
+  if (strcmp(type, "request_welcome") == 0)
+    return "request_welcome";
+  if (strcmp(type, "contacts") == 0)
+    return cnk_shape_copy_list(L, item, "contacts", event, cnk_shape_card) ? "contacts" : NULL;
+  for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+    if (strcmp(type, contents[i].type) != 0)
+      continue;
+    lua_getfield(L, item, type);
+    int field = lua_gettop(L);
+    return cnk_field_is_object(L, field) ? contents[i].fill(w, field, event, &contents[i]) : NULL;
+  }
+  return NULL;
+}
+
+/* ---- the events ------------------------------------------------------------------------------------------------ */
+
+/* What messages and echoes have in common; the ids of the people in it are set. */
+static void add_filled(struct cnk_webhook *w, int item, int event, const struct cnk_webhook_scope *scope,
+                       bool is_sender)
+{
+  lua_State *L = w->L;
+  cnk_field_copy_id(L, item, "id", event, "id");
+  cnk_field_copy_time(L, item, "timestamp", event);
+  cnk_webhook_set_scope(w, event, scope, is_sender);
+  cnk_shape_copy(L, item, "context", event, cnk_shape_context);
+  cnk_shape_copy(L, item, "referral", event, cnk_shape_referral);
+  bool has_errors = cnk_shape_copy_errors(L, item, event);
+  const char *type = fill_by_type(w, item, event);
+  /* What has errors in place of its content is known by its type, but WhatsApp cannot deliver it. */
+  cnk_field_set_text(L, event, "type", type ? type : has_errors ? "unsupported" : "unknown");
+  lua_settop(L, event);
+  cnk_webhook_add_event(w, item);
+}
+
+void cnk_webhook_add_message(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
+{
+  lua_State *L = w->L;
+  int event = cnk_webhook_push_event(w, "message", 12);
+  cnk_field_copy_id(L, item, "from", event, "from");
+  if (!cnk_field_copy_id(L, item, "from_user_id", event, "user_id"))
+    cnk_field_copy_id(L, item, "user_id", event, "user_id");
+  cnk_field_copy_id(L, item, "from_parent_user_id", event, "parent_user_id");
+  add_filled(w, item, event, scope, true);
+}
+
+/* It has no `from`: events of a conversation are known by their customer, and to filters it must not look like one's. */
+void cnk_webhook_add_echo(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
+{
+  lua_State *L = w->L;
+  int event = cnk_webhook_push_event(w, "echo", 12);
+  bool has_user_id = cnk_field_copy_id(L, item, "to_user_id", event, "recipient_user_id");
+  if (!cnk_field_copy_id(L, item, "to", event, "recipient") && has_user_id)
+    cnk_field_copy_id(L, item, "to_user_id", event, "recipient");
+  add_filled(w, item, event, scope, false);
+}
