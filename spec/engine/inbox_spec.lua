@@ -238,6 +238,21 @@ describe("inbox", function()
       assert.are.same({ 1, 2, 1 }, order)
     end)
 
+    it("keeps one that fails again in the lane of its own", function()
+      new { has_to_wait = false }
+      accept(body_of({ id = "a" }, { id = "b" }))
+      local record = record_at(1)
+      its_inbox:try_later(record, 60, running[1])
+      time:advance(60)
+      its_inbox:try_later(record, 60, running[1])
+      its_inbox:retry_now(1, contact)
+      assert.are.same({ { 1, 2, 1, 1 }, 2 }, { order, its_inbox:count() })
+      its_inbox:try_later(record, 60, running[1])
+      its_inbox:stop()
+      time:advance(60)
+      assert.are.same({ 1, 2, 1, 1 }, order)
+    end)
+
     for _, has_to_wait in ipairs { true, false } do
       it("tries it now when an operator says so: " .. tostring(has_to_wait), function()
         new { has_to_wait = has_to_wait }

@@ -3,11 +3,13 @@
 -- contact. It does not decide what handles an event: the hook `on_turn` does.
 
 local clock = require "cunnekt.time.clock"
+local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
 local joins = require "cunnekt.engine.joins"
 local lanes = require "cunnekt.engine.lanes"
 local person = require "cunnekt.provider.person"
 local record_of = require "cunnekt.engine.record"
+local status_names = require "cunnekt.provider.status"
 local store_records = require "cunnekt.store.records"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -80,6 +82,14 @@ local function inbound_at(event)
   return event.kind == "message" and not is_remark[event.type] and event.timestamp or nil
 end
 
+local is_report = status_names.set(status_names.own_events)
+
+-- Notes that the contact's later events may overtake this one while it is retried: it is no message, and nothing that a dialog
+-- waits for.
+local function note_order(record, event)
+  record.may_be_overtaken = event.kind ~= formats.own_kind or is_report[event.status] == true
+end
+
 ---Queues stored records.
 ---@param records cunnekt.inbox.record[] in order of acceptance
 function inbox_methods:enqueue(records)
@@ -121,6 +131,9 @@ function inbox_methods:take(record)
   local event = record.event
   record.event = nil
   if event then
+    if event.kind ~= "message" then
+      note_order(record, event)
+    end
     return event, nil
   end
   local body, err = record.body, nil
@@ -133,6 +146,9 @@ function inbox_methods:take(record)
   record.body = body
   event = record_of.read_body(body)
   record.inbound_at = inbound_at(event)
+  if event.kind ~= "message" then
+    note_order(record, event)
+  end
   return event
 end
 
@@ -197,15 +213,18 @@ function inbox_methods:reload(record)
   return body ~= nil
 end
 
----Schedules a retry of an event; the contact's later events wait for it or overtake it, see `has_to_wait`.
+---Schedules a retry of an event. The contact's later events wait for a message, unless `has_to_wait` is false, and overtake
+---anything else: the customer's next message has nothing to do with a status that a handler failed at.
 ---@param record cunnekt.inbox.record
 ---@param pause number seconds
 ---@param done fun(pause?: number) of its turn
 function inbox_methods:try_later(record, pause, done)
-  if self._has_to_wait then
+  local has_to_wait = self._has_to_wait and not record.may_be_overtaken
+  if has_to_wait or record.is_apart then
     return done(pause)
   end
   -- A lane of its own, so that the retry counts as a waiting event.
+  record.is_apart = true
   self._lanes:push_later(("retry %d"):format(record.id), record, pause)
   done()
 end

@@ -21,6 +21,8 @@ local record = {}
 ---@field status_of string? a status: the id of its message, with the `rank` that it has now and the reason `error`
 ---@field is_applied boolean? a status: its message was found and raised; set by the store
 ---@field attempts integer failed turns
+---@field may_be_overtaken boolean? while it is retried; set when its turn begins
+---@field is_apart boolean? it is retried in a lane of its own
 ---@field queued_at number on the monotonic clock
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
