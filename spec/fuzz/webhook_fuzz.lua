@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What holds for every webhook body, and every JSON text, whatever is in it.
 
+local event_types = dofile "spec/support/event_types.lua"
 local json = require "cunnekt.base.json"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -34,6 +35,7 @@ local function check_event(event)
   assert(#again == 1 and equals(event, again[1]), "wrap and parse differ")
   assert(type(webhook.key(event)) == "string")
   webhook.dedupe_key(event)
+  assert(not event_types.wrong_field(event), "a field of another type than the documented")
   if event.media then check_name(event.media.safe_filename) end
   for name, value in pairs(event) do
     assert(name == "raw" or not has_null(value), "null in an event")
