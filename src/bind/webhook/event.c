@@ -5,18 +5,18 @@
 #include <string.h>
 
 #include "bind/webhook/field.h"
-#include "bind/webhook/shape.h"
+#include "bind/webhook/layout.h"
 
 struct copied {
   const char *name, *as;
-  enum cnk_shape_kind kind;
+  enum cnk_layout_kind kind;
 };
 
 /* Copies fields up to the one without a name. */
 static void copy_fields(lua_State *L, int item, int event, const struct copied *fields)
 {
   for (; fields->name; fields++)
-    cnk_shape_copy_value(L, item, fields->name, event, fields->as, fields->kind);
+    cnk_layout_copy_value(L, item, fields->name, event, fields->as, fields->kind);
 }
 
 /* The rest of an event. */
@@ -27,7 +27,7 @@ static void finish(struct cnk_webhook *w, int item, int event, const struct cnk_
   lua_pop(w->L, 2);
   cnk_field_copy_time(w->L, item, "timestamp", event);
   cnk_webhook_set_scope(w, event, scope, is_sender);
-  cnk_shape_copy_errors(w->L, item, event);
+  cnk_layout_copy_errors(w->L, item, event);
   cnk_webhook_add_event(w, item);
 }
 
@@ -54,7 +54,7 @@ static void add_payment(struct cnk_webhook *w, int item, const struct cnk_webhoo
   cnk_field_copy_id(L, item, "id", event, "id");
   cnk_field_copy_plain(L, item, "status", event, LUA_TSTRING);
   set_recipient(L, item, event);
-  cnk_shape_copy(L, item, "payment", event, cnk_shape_payment);
+  cnk_layout_copy(L, item, "payment", event, cnk_layout_payment);
   finish(w, item, event, scope);
 }
 
@@ -88,9 +88,9 @@ void cnk_webhook_add_status(struct cnk_webhook *w, int item, const struct cnk_we
   set_recipient(L, item, event);
   cnk_field_copy_time(L, item, "timestamp", event);
   cnk_webhook_set_scope(w, event, scope, false);
-  cnk_shape_copy(L, item, "conversation", event, cnk_shape_conversation);
-  cnk_shape_copy(L, item, "pricing", event, cnk_shape_pricing);
-  cnk_shape_copy_errors(L, item, event);
+  cnk_layout_copy(L, item, "conversation", event, cnk_layout_conversation);
+  cnk_layout_copy(L, item, "pricing", event, cnk_layout_pricing);
+  cnk_layout_copy_errors(L, item, event);
   cnk_field_copy_plain(L, item, "biz_opaque_callback_data", event, LUA_TSTRING);
   add_reason(L, event);
   cnk_webhook_add_event(w, item);
@@ -123,20 +123,20 @@ static void set_callee(lua_State *L, int item, int event)
 void cnk_webhook_add_call(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
 {
   static const struct copied fields[] = {
-      {"id",                       "id",                       CNK_SHAPE_ID    },
-      {"event",                    "event",                    CNK_SHAPE_TEXT  },
-      {"status",                   "status",                   CNK_SHAPE_TEXT  },
-      {"direction",                "direction",                CNK_SHAPE_TEXT  },
-      {"duration",                 "duration",                 CNK_SHAPE_NUMBER},
-      {"start_time",               "start_time",               CNK_SHAPE_NUMBER},
-      {"end_time",                 "end_time",                 CNK_SHAPE_NUMBER},
-      {"biz_opaque_callback_data", "biz_opaque_callback_data", CNK_SHAPE_TEXT  },
-      {NULL,                       NULL,                       CNK_SHAPE_TEXT  },
+      {"id",                       "id",                       CNK_LAYOUT_ID    },
+      {"event",                    "event",                    CNK_LAYOUT_TEXT  },
+      {"status",                   "status",                   CNK_LAYOUT_TEXT  },
+      {"direction",                "direction",                CNK_LAYOUT_TEXT  },
+      {"duration",                 "duration",                 CNK_LAYOUT_NUMBER},
+      {"start_time",               "start_time",               CNK_LAYOUT_NUMBER},
+      {"end_time",                 "end_time",                 CNK_LAYOUT_NUMBER},
+      {"biz_opaque_callback_data", "biz_opaque_callback_data", CNK_LAYOUT_TEXT  },
+      {NULL,                       NULL,                       CNK_LAYOUT_TEXT  },
   };
   lua_State *L = w->L;
   int event = cnk_webhook_push_event(w, "call", 14);
   copy_fields(L, item, event, fields);
-  cnk_shape_copy(L, item, "session", event, cnk_shape_session);
+  cnk_layout_copy(L, item, "session", event, cnk_layout_session);
   if (has_text(L, item, "type", "call") || is_from_business(L, item, scope)) {
     set_callee(L, item, event);
   } else {
@@ -152,13 +152,13 @@ void cnk_webhook_add_call(struct cnk_webhook *w, int item, const struct cnk_webh
 void cnk_webhook_add_preference(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
 {
   static const struct copied fields[] = {
-      {"wa_id",          "from",           CNK_SHAPE_ID  },
-      {"user_id",        "user_id",        CNK_SHAPE_ID  },
-      {"parent_user_id", "parent_user_id", CNK_SHAPE_ID  },
-      {"category",       "category",       CNK_SHAPE_TEXT},
-      {"value",          "value",          CNK_SHAPE_TEXT},
-      {"detail",         "detail",         CNK_SHAPE_TEXT},
-      {NULL,             NULL,             CNK_SHAPE_TEXT},
+      {"wa_id",          "from",           CNK_LAYOUT_ID  },
+      {"user_id",        "user_id",        CNK_LAYOUT_ID  },
+      {"parent_user_id", "parent_user_id", CNK_LAYOUT_ID  },
+      {"category",       "category",       CNK_LAYOUT_TEXT},
+      {"value",          "value",          CNK_LAYOUT_TEXT},
+      {"detail",         "detail",         CNK_LAYOUT_TEXT},
+      {NULL,             NULL,             CNK_LAYOUT_TEXT},
   };
   int event = cnk_webhook_push_event(w, "user_preferences", 12);
   copy_fields(w->L, item, event, fields);
@@ -193,14 +193,14 @@ void cnk_webhook_add_user_id_update(struct cnk_webhook *w, int item, const struc
 void cnk_webhook_add_automatic_event(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
 {
   static const struct copied fields[] = {
-      {"id",         "id",         CNK_SHAPE_ID  },
-      {"event_name", "event_name", CNK_SHAPE_TEXT},
-      {"ctwa_clid",  "ctwa_clid",  CNK_SHAPE_TEXT},
-      {NULL,         NULL,         CNK_SHAPE_TEXT},
+      {"id",         "id",         CNK_LAYOUT_ID  },
+      {"event_name", "event_name", CNK_LAYOUT_TEXT},
+      {"ctwa_clid",  "ctwa_clid",  CNK_LAYOUT_TEXT},
+      {NULL,         NULL,         CNK_LAYOUT_TEXT},
   };
   int event = cnk_webhook_push_event(w, "automatic_event", 10);
   copy_fields(w->L, item, event, fields);
-  cnk_shape_copy(w->L, item, "custom_data", event, cnk_shape_any);
+  cnk_layout_copy(w->L, item, "custom_data", event, cnk_layout_any);
   finish(w, item, event, scope);
 }
 
@@ -209,11 +209,11 @@ void cnk_webhook_add_automatic_event(struct cnk_webhook *w, int item, const stru
 void cnk_webhook_add_group(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
 {
   static const struct copied fields[] = {
-      {"group_id",   "id",         CNK_SHAPE_ID  },
-      {"type",       "type",       CNK_SHAPE_TEXT},
-      {"request_id", "request_id", CNK_SHAPE_ID  },
-      {"subject",    "subject",    CNK_SHAPE_TEXT},
-      {NULL,         NULL,         CNK_SHAPE_TEXT},
+      {"group_id",   "id",         CNK_LAYOUT_ID  },
+      {"type",       "type",       CNK_LAYOUT_TEXT},
+      {"request_id", "request_id", CNK_LAYOUT_ID  },
+      {"subject",    "subject",    CNK_LAYOUT_TEXT},
+      {NULL,         NULL,         CNK_LAYOUT_TEXT},
   };
   int event = cnk_webhook_push_event(w, "group", 10);
   copy_fields(w->L, item, event, fields);
@@ -223,10 +223,10 @@ void cnk_webhook_add_group(struct cnk_webhook *w, int item, const struct cnk_web
 void cnk_webhook_add_history(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
 {
   static const struct copied fields[] = {
-      {"phase",       "phase",       CNK_SHAPE_NUMBER},
-      {"chunk_order", "chunk_order", CNK_SHAPE_NUMBER},
-      {"progress",    "progress",    CNK_SHAPE_NUMBER},
-      {NULL,          NULL,          CNK_SHAPE_TEXT  },
+      {"phase",       "phase",       CNK_LAYOUT_NUMBER},
+      {"chunk_order", "chunk_order", CNK_LAYOUT_NUMBER},
+      {"progress",    "progress",    CNK_LAYOUT_NUMBER},
+      {NULL,          NULL,          CNK_LAYOUT_TEXT  },
   };
   lua_State *L = w->L;
   int event = cnk_webhook_push_event(w, "history", 10);
@@ -234,7 +234,7 @@ void cnk_webhook_add_history(struct cnk_webhook *w, int item, const struct cnk_w
   if (cnk_field_is_object(L, event + 1))
     copy_fields(L, event + 1, event, fields);
   lua_pop(L, 1);
-  cnk_shape_copy_list(L, item, "threads", event, NULL);
+  cnk_layout_copy_list(L, item, "threads", event, NULL);
   finish(w, item, event, scope);
 }
 
@@ -262,7 +262,7 @@ void cnk_webhook_add_state_sync(struct cnk_webhook *w, int item, const struct cn
   lua_setfield(L, event, "phone_number_id");
   lua_pushvalue(L, scope->display);
   lua_setfield(L, event, "display_phone_number");
-  cnk_shape_copy(L, item, "contact", event, cnk_shape_synced);
+  cnk_layout_copy(L, item, "contact", event, cnk_layout_synced);
   cnk_webhook_add_event(w, item);
 }
 
@@ -304,7 +304,7 @@ void cnk_webhook_add_error(struct cnk_webhook *w, int item, const struct cnk_web
   lua_State *L = w->L;
   int event = cnk_webhook_push_event(w, "error", 5);
   lua_createtable(L, 1, 0);
-  cnk_shape_push(L, item, cnk_shape_error);
+  cnk_layout_push(L, item, cnk_layout_error);
   lua_rawseti(L, -2, 1);
   lua_setfield(L, event, "errors");
   cnk_webhook_set_scope(w, event, scope, false);

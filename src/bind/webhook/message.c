@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bind/webhook/field.h"
-#include "bind/webhook/shape.h"
+#include "bind/webhook/layout.h"
 #include "json/scan.h"
 #include "whatsapp/filename.h"
 
@@ -38,7 +38,7 @@ typedef const char *fill_fn(struct cnk_webhook *w, int field, int event, const s
 struct content {
   const char *type; /* on the wire, and the field's name */
   fill_fn *fill;
-  const struct cnk_shape *shape; /* for fill_whole and those that use it */
+  const struct cnk_layout *layout; /* for fill_whole and those that use it */
 };
 
 /* Copies a text of the field as what the customer wrote. */
@@ -92,7 +92,7 @@ static const char *fill_voice(struct cnk_webhook *w, int field, int event, const
 
 static const char *fill_whole(struct cnk_webhook *w, int field, int event, const struct content *content)
 {
-  cnk_shape_push(w->L, field, content->shape);
+  cnk_layout_push(w->L, field, content->layout);
   lua_setfield(w->L, event, content->type);
   return content->type;
 }
@@ -182,7 +182,7 @@ static void fill_form(struct cnk_webhook *w, int answer, int event)
 
 static const char *fill_interactive(struct cnk_webhook *w, int field, int event, const struct content *content)
 {
-  static const struct content permission = {"call_permission_reply", fill_whole, cnk_shape_call_permission};
+  static const struct content permission = {"call_permission_reply", fill_whole, cnk_layout_call_permission};
   lua_State *L = w->L;
   (void)content;
   lua_getfield(L, field, "type");
@@ -204,21 +204,21 @@ static const char *fill_interactive(struct cnk_webhook *w, int field, int event,
 }
 
 static const struct content contents[] = {
-    {"text",        fill_text,        NULL              },
-    {"interactive", fill_interactive, NULL              },
-    {"button",      fill_quick_reply, NULL              },
-    {"image",       fill_media,       NULL              },
-    {"document",    fill_media,       NULL              },
-    {"audio",       fill_media,       NULL              },
-    {"video",       fill_media,       NULL              },
-    {"sticker",     fill_media,       NULL              },
-    {"voice",       fill_voice,       NULL              },
-    {"location",    fill_whole,       cnk_shape_location},
-    {"reaction",    fill_whole,       cnk_shape_reaction},
-    {"order",       fill_whole,       cnk_shape_order   },
-    {"system",      fill_whole,       cnk_shape_system  },
-    {"edit",        fill_edit,        cnk_shape_edit    },
-    {"revoke",      fill_whole,       cnk_shape_revoke  },
+    {"text",        fill_text,        NULL               },
+    {"interactive", fill_interactive, NULL               },
+    {"button",      fill_quick_reply, NULL               },
+    {"image",       fill_media,       NULL               },
+    {"document",    fill_media,       NULL               },
+    {"audio",       fill_media,       NULL               },
+    {"video",       fill_media,       NULL               },
+    {"sticker",     fill_media,       NULL               },
+    {"voice",       fill_voice,       NULL               },
+    {"location",    fill_whole,       cnk_layout_location},
+    {"reaction",    fill_whole,       cnk_layout_reaction},
+    {"order",       fill_whole,       cnk_layout_order   },
+    {"system",      fill_whole,       cnk_layout_system  },
+    {"edit",        fill_edit,        cnk_layout_edit    },
+    {"revoke",      fill_whole,       cnk_layout_revoke  },
 };
 
 /* Sets what a message's type calls for, and gives the event's type; NULL when there is nothing of use. */
@@ -232,7 +232,7 @@ static const char *fill_by_type(struct cnk_webhook *w, int item, int event)
   if (strcmp(type, "request_welcome") == 0)
     return "request_welcome";
   if (strcmp(type, "contacts") == 0)
-    return cnk_shape_copy_list(L, item, "contacts", event, cnk_shape_card) ? "contacts" : NULL;
+    return cnk_layout_copy_list(L, item, "contacts", event, cnk_layout_card) ? "contacts" : NULL;
   for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
     if (strcmp(type, contents[i].type) != 0)
       continue;
@@ -253,9 +253,9 @@ static void add_filled(struct cnk_webhook *w, int item, int event, const struct 
   cnk_field_copy_id(L, item, "id", event, "id");
   cnk_field_copy_time(L, item, "timestamp", event);
   cnk_webhook_set_scope(w, event, scope, is_sender);
-  cnk_shape_copy(L, item, "context", event, cnk_shape_context);
-  cnk_shape_copy(L, item, "referral", event, cnk_shape_referral);
-  bool has_errors = cnk_shape_copy_errors(L, item, event);
+  cnk_layout_copy(L, item, "context", event, cnk_layout_context);
+  cnk_layout_copy(L, item, "referral", event, cnk_layout_referral);
+  bool has_errors = cnk_layout_copy_errors(L, item, event);
   const char *type = fill_by_type(w, item, event);
   /* What has errors in place of its content is known by its type, but WhatsApp cannot deliver it. */
   cnk_field_set_text(L, event, "type", type ? type : has_errors ? "unsupported" : "unknown");

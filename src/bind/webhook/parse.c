@@ -29,26 +29,20 @@ static bool push_list(lua_State *L, int at, const char *name)
  * documents, so that these, where they are no lists, count beside other items only. */
 static const struct part {
   const char *name;
-  size_t length;
   cnk_webhook_add_fn *add;
   bool is_always; /* an item, even where it is no list */
 } parts[] = {
-#define PART(name, add, is_always)                                                                                     \
-  {                                                                                                                    \
-    name, sizeof name - 1, add, is_always                                                                              \
-  }
-    PART("messages", cnk_webhook_add_message, true),
-    PART("message_echoes", cnk_webhook_add_echo, false),
-    PART("statuses", cnk_webhook_add_status, true),
-    PART("calls", cnk_webhook_add_call, false),
-    PART("user_preferences", cnk_webhook_add_preference, false),
-    PART("user_id_update", cnk_webhook_add_user_id_update, false),
-    PART("groups", cnk_webhook_add_group, false),
-    PART("automatic_events", cnk_webhook_add_automatic_event, false),
-    PART("history", cnk_webhook_add_history, false),
-    PART("state_sync", cnk_webhook_add_state_sync, false),
-    PART("errors", cnk_webhook_add_error, true),
-#undef PART
+    {"messages",         cnk_webhook_add_message,         true },
+    {"message_echoes",   cnk_webhook_add_echo,            false},
+    {"statuses",         cnk_webhook_add_status,          true },
+    {"calls",            cnk_webhook_add_call,            false},
+    {"user_preferences", cnk_webhook_add_preference,      false},
+    {"user_id_update",   cnk_webhook_add_user_id_update,  false},
+    {"groups",           cnk_webhook_add_group,           false},
+    {"automatic_events", cnk_webhook_add_automatic_event, false},
+    {"history",          cnk_webhook_add_history,         false},
+    {"state_sync",       cnk_webhook_add_state_sync,      false},
+    {"errors",           cnk_webhook_add_error,           true },
 };
 
 enum { PARTS = sizeof parts / sizeof *parts };
@@ -86,44 +80,55 @@ static void read_part(struct cnk_webhook *w, int list, cnk_webhook_add_fn *add, 
 /* The number of the part of that name; PARTS when there is none. */
 static int find_part(const char *name, size_t length)
 {
+  if (strlen(name) != length)
+    return PARTS;
   int i = 0;
-  while (i < PARTS && (length != parts[i].length || memcmp(name, parts[i].name, length) != 0))
+  while (i < PARTS && (name[0] != parts[i].name[0] || strcmp(name, parts[i].name) != 0))
     i++;
   return i;
 }
 
+/* What a body or a value has: the parts that are lists, or count as items if they are none; whether there is more that may be
+ * items; and what leads to other values. Found in one pass, since most of what could be there is not. */
+struct contents {
+  bool has[PARTS], has_more, has_entry, has_changes, has_value;
+};
+
 static bool is_no_part(const char *name)
 {
-  static const char *const names[] = {"contacts", "metadata", "entry", "changes"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcmp(name, names[i]) == 0)
-      return true;
-  return false;
+  return strcmp(name, "contacts") == 0 || strcmp(name, "metadata") == 0 || strcmp(name, "entry") == 0 ||
+         strcmp(name, "changes") == 0;
 }
 
-/* What a value has: the parts that are lists, or count as items if they are none; and whether there is more that may be items. */
-struct contents {
-  bool has[PARTS], has_more;
-};
+/* The value at `at` of the key below it. */
+static void note_content(lua_State *L, int at, struct contents *found)
+{
+  size_t length;
+  const char *name = lua_tolstring(L, at - 1, &length);
+  int i = find_part(name, length);
+  if (i < PARTS) {
+    bool is_list = cnk_field_is_list(L, at);
+    found->has[i] = (is_list || parts[i].is_always) && !lua_islightuserdata(L, at);
+    found->has_more = found->has_more || !(is_list || parts[i].is_always);
+  } else if (!lua_istable(L, at)) {
+    return;
+  } else if (strcmp(name, "entry") == 0) {
+    found->has_entry = true;
+  } else if (strcmp(name, "changes") == 0) {
+    found->has_changes = true;
+  } else if (strcmp(name, "value") == 0) {
+    found->has_value = true;
+  } else if (strcmp(name, "contacts") != 0 && strcmp(name, "metadata") != 0) {
+    found->has_more = found->has_more || cnk_field_is_list(L, at);
+  }
+}
 
 static struct contents find_contents(lua_State *L, int value)
 {
-  struct contents found = {{false}, false};
-  for (lua_pushnil(L); lua_next(L, value); lua_pop(L, 1)) {
-    int at = lua_gettop(L);
-    size_t length;
-    if (lua_type(L, at - 1) != LUA_TSTRING)
-      continue;
-    const char *name = lua_tolstring(L, at - 1, &length);
-    int i = find_part(name, length);
-    bool is_list = cnk_field_is_list(L, at);
-    if (i == PARTS)
-      found.has_more = found.has_more || (is_list && !is_no_part(name));
-    else if (is_list || parts[i].is_always)
-      found.has[i] = !lua_islightuserdata(L, at);
-    else
-      found.has_more = true;
-  }
+  struct contents found = {{false}, false, false, false, false};
+  for (lua_pushnil(L); lua_next(L, value); lua_pop(L, 1))
+    if (lua_type(L, -2) == LUA_TSTRING)
+      note_content(L, lua_gettop(L), &found);
   return found;
 }
 
@@ -164,16 +169,15 @@ static void read_unknown_parts(struct cnk_webhook *w, int value)
 }
 
 /* Meta's `value`, which Cunnekt sends as the whole body. Messages of the field "history" are old ones. */
-static void read_value(struct cnk_webhook *w, int value, bool is_history)
+static void read_value(struct cnk_webhook *w, int value, const struct contents *found, bool is_history)
 {
   lua_State *L = w->L;
   int top = lua_gettop(L);
   lua_Integer before = w->count;
   luaL_checkstack(L, 64, "too deep");
   struct cnk_webhook_scope scope = {0};
-  struct contents found = find_contents(L, value);
   for (int i = 0; i < PARTS; i++) {
-    if (!found.has[i])
+    if (!found->has[i])
       continue;
     lua_getfield(L, value, parts[i].name);
     int part = lua_gettop(L);
@@ -188,7 +192,7 @@ static void read_value(struct cnk_webhook *w, int value, bool is_history)
     read_part(w, part, i == 0 && is_history ? cnk_webhook_add_old_message : parts[i].add, &scope);
   }
   lua_settop(L, top);
-  if (found.has_more && w->count > before)
+  if (found->has_more && w->count > before)
     read_unknown_parts(w, value);
 }
 
@@ -217,10 +221,12 @@ static void read_change(struct cnk_webhook *w, int change)
   if (cnk_field_is_object(L, value)) {
     bool is_named = lua_getfield(L, change, "field") == LUA_TSTRING;
     bool is_history = is_named && strcmp(lua_tostring(L, -1), "history") == 0;
-    if (is_named && lua_rawget(L, w->accounts) != LUA_TNIL)
+    if (is_named && lua_rawget(L, w->accounts) != LUA_TNIL) {
       cnk_webhook_add_account(w, change);
-    else
-      read_value(w, value, is_history);
+    } else {
+      struct contents found = find_contents(L, value);
+      read_value(w, value, &found, is_history);
+    }
   }
   lua_settop(L, value - 1);
 }
@@ -233,13 +239,17 @@ static void read_body(struct cnk_webhook *w, int body)
   lua_Integer before = w->count;
   luaL_checkstack(L, 8, "too deep");
   if (cnk_field_is_object(L, body)) {
+    struct contents found = find_contents(L, body);
     int outer = w->entry;
-    read_list(w, body, "entry");
+    if (found.has_entry)
+      read_list(w, body, "entry");
     w->entry = body;
-    read_list(w, body, "changes");
+    if (found.has_changes)
+      read_list(w, body, "changes");
     w->entry = outer;
-    read_change(w, body);
-    read_value(w, body, false);
+    if (found.has_value)
+      read_change(w, body);
+    read_value(w, body, &found, false);
   }
   if (w->count == before)
     cnk_webhook_add_unknown(w, body);

@@ -5,16 +5,36 @@
 #include <string.h>
 
 #include "bind/webhook/field.h"
-#include "bind/webhook/shape.h"
+#include "bind/webhook/layout.h"
 
-/* Makes of the contact on top what events share: without nulls, in its shape, with the names of its profile beside the ids. It is
+/* Whether the table at `at` has nothing but texts that are not empty, under names; in a contact, the profile is such a table. */
+static bool has_only_texts(lua_State *L, int at, bool is_contact)
+{
+  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
+    int value = lua_gettop(L);
+    bool is_fine = lua_type(L, value - 1) == LUA_TSTRING;
+    if (is_fine && is_contact && strcmp(lua_tostring(L, value - 1), "profile") == 0)
+      is_fine = cnk_field_is_object(L, value) && has_only_texts(L, value, false);
+    else
+      is_fine = is_fine && lua_type(L, value) == LUA_TSTRING && lua_rawlen(L, value) > 0;
+    if (!is_fine) {
+      lua_settop(L, value - 2);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Makes of the contact on top what events share: without nulls, in its layout, with the names of its profile beside the ids. It is
  * changed in place where it can be: nothing else has it. */
 static void fit_contact(lua_State *L)
 {
   static const char *const names[] = {"name", "username"};
   int contact = lua_gettop(L);
-  cnk_shape_push(L, contact, cnk_shape_address);
-  lua_replace(L, contact);
+  if (!has_only_texts(L, contact, true)) { /* the usual contact needs no more */
+    cnk_layout_push(L, contact, cnk_layout_address);
+    lua_replace(L, contact);
+  }
   bool has_profile = lua_getfield(L, contact, "profile") == LUA_TTABLE;
   for (int i = 0; i < 2; i++) {
     if (has_profile)
