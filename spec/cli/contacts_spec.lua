@@ -96,7 +96,8 @@ describe("cunnekt contacts", function()
     kept:settle()
     local export = json.decode(run("export", USER_ID).out).contacts
     assert.equal(1, #export)
-    assert.same({ ASHA, "Asha Rao", { said = "hello" } }, { export[1].number, export[1].name, export[1].state })
+    assert.same({ ASHA, "Asha Rao", "asha" }, { export[1].number, export[1].name, export[1].username })
+    assert.same({ said = "hello" }, export[1].state)
     local texts = {}
     for i, message in ipairs(export[1].messages) do
       texts[i] = message.payload and message.payload.text or message.state

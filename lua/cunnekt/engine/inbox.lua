@@ -301,13 +301,14 @@ local function new_record(event, body)
     attempts = 0,
     is_from_contact = event.kind == "message",
     name = event.name,
+    user_id = event.user_id,
+    username = event.username,
     joins = nil,
   }
-  local is_status = event.kind == "status"
-  if is_status then
+  if event.kind == "status" then
     store_records.add_status(record, event)
   end
-  if is_status or person.may_say_more(event) then
+  if person.may_say_more(event) then
     person.describe(event, record)
   end
   return record
