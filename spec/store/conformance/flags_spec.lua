@@ -15,7 +15,6 @@ seam_rig.describe("a conversation", function(open)
   it("that never was has no flag, no state and no time", function()
     assert.are.same({}, seam:query("conversation", { contact = "1:2" }))
     assert.are.same({}, seam:query("has_conversation", { contact = "1:2" }))
-    assert.are.same({}, seam:query "any_contact")
     assert.is_nil((seam:row("next_contact", { after = "" }) or {}).contact)
   end)
 

@@ -14,7 +14,6 @@ local questions = {
   conversation_of = { { id = "1:IN.1" }, "contact" },
   any_alias = { {}, "is_any" },
   aliases_of = { { contact = "1:2" }, "id is_left" },
-  any_contact = { {}, "contact" },
   value = { { key = "a" }, "value version" },
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
   event_body = { { id = "event" }, "body" },

@@ -13,9 +13,6 @@ SELECT EXISTS (SELECT 1 FROM alias) AS is_any;
 -- name: aliases_of
 SELECT id, is_left FROM alias WHERE contact = :contact ORDER BY id;
 
--- name: any_contact
-SELECT contact FROM conversation LIMIT 1;
-
 -- name: value
 SELECT value, version FROM value WHERE key = :key;
 
