@@ -9,8 +9,8 @@
 
 #include "bind/webhook/field.h"
 #include "bind/webhook/layout.h"
-#include "json/scan.h"
 #include "whatsapp/filename.h"
+#include "json/scan.h"
 
 void cnk_webhook_push_filename(lua_State *L, int name, int mime_type, int id)
 {
