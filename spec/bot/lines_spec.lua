@@ -82,6 +82,20 @@ describe("whom a bot writes to", function()
     assert.is_nil((bot:chat "9712346"))
   end)
 
+  it("is that customer also when their conversation has another number by now", function()
+    local bot, body = it_:serve(nil, { default_country = "91" }), it_.body
+    it_:say("hi", "6591234567")
+    it_.body = function(...)
+      local change = '"system":{"type":"user_changed_number","wa_id":"4915112345678"},"type":"system"'
+      return (body(...):gsub('"text":{.-}', change):gsub(',"type":"text"', ""))
+    end
+    it_:say("", "6591234567")
+    it_:settle()
+    assert.equal("1:4915112345678", it_.service.store.persons:conversation_of "1:6591234567")
+    assert.equal("6591234567", bot:chat("6591234567").to)
+    assert.equal("916591234568", bot:chat("6591234568").to)
+  end)
+
   it("stays the same when a dialog is rebuilt", function()
     local function define(bot)
       bot:dialog("it", function(chat)

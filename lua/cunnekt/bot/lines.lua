@@ -79,7 +79,8 @@ end
 -- Whether somebody wrote from exactly this number. A step, since an answer may change what a replay would find.
 local function has_written(engine, contact)
   return steps.within("known", contact, function()
-    return engine.store:conversation(contact).last_inbound ~= nil
+    local store = engine.store
+    return store:conversation(store.persons:conversation_of(contact)).last_inbound ~= nil
   end)
 end
 
