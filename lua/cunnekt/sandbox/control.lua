@@ -246,8 +246,9 @@ function control_methods:post_event(exchange, request)
     error(("events: there is no type '%s'"):format(tostring(kind)), 0)
   end
   o.type, o.wait, o.timestamp = nil, nil, o.timestamp or self._state:now()
+  o.from = o.from and customer("events.from", o.from)
   local body, about = samples.build(kind, o)
-  local entry = { id = about.id, contact = identity.plain(about.from), statuses = {} }
+  local entry = { id = about.id, contact = about.from, statuses = {} }
   self._webhooks:message(entry, json.encode(body), waits and outcome_answer(exchange, about.id) or nil)
   if not waits then
     answer(exchange, 200, { id = about.id })
