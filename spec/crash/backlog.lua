@@ -23,7 +23,7 @@ local function most_memory(count)
 end
 
 local function outbox_id_of(contact)
-  return ("9194%06d"):format(contact)
+  return ("9194%08d"):format(contact)
 end
 
 local function message(contact, k)

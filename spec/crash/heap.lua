@@ -28,7 +28,7 @@ end
 
 -- Posts a text of a new customer until it is acknowledged, and waits for the answer, or until it is held as unknown.
 local function one_event(r, loaded)
-  local contact = { number = ("9191%06d"):format(#loaded.contacts + 1), said = 1, acknowledged = 0 }
+  local contact = { number = ("9191%08d"):format(#loaded.contacts + 1), said = 1, acknowledged = 0 }
   table.insert(loaded.contacts, contact)
   local body = load.body { { from = contact.number, id = "wamid." .. contact.number, type = "text",
     timestamp = tostring(os.time()), text = { body = load.text(contact.number, 1) } } }

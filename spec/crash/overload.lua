@@ -20,7 +20,7 @@ local capacity = handlers / pause
 local most_growth = 64 * 1024 * 1024
 
 local function one(r, loaded, latencies)
-  local contact = { number = ("9192%06d"):format(#loaded.contacts + 1), said = 1, acknowledged = 0 }
+  local contact = { number = ("9192%08d"):format(#loaded.contacts + 1), said = 1, acknowledged = 0 }
   table.insert(loaded.contacts, contact)
   local message = { from = contact.number, id = "wamid." .. contact.number, type = "text",
     timestamp = tostring(os.time()), text = { body = load.text(contact.number, 1) } }

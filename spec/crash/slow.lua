@@ -46,7 +46,7 @@ local function drip(slow, state)
 end
 
 local function message(n)
-  return load.body { { from = ("9193%06d"):format(n), id = "wamid.slow." .. n, type = "text", timestamp = tostring(os.time()),
+  return load.body { { from = ("9193%08d"):format(n), id = "wamid.slow." .. n, type = "text", timestamp = tostring(os.time()),
     text = { body = "good " .. n } } }
 end
 
