@@ -34,6 +34,7 @@ local function assert_raises(pattern, opts)
 end
 
 before_each(function()
+  settings.set_host(nil) -- where the host runs the specs
   environment = {}
   folder = os.tmpname()
   os.remove(folder)
