@@ -66,8 +66,10 @@ local function without_its_repetition(text)
   return is_twice and text:sub(#head + 1) or text
 end
 
+-- Leave to send a body is no answer; whoever closes after it gets none.
 local function check_answers(text)
   local at, count = 1, 0
+  text = text:gsub("HTTP/1%.1 100 Continue\r\n\r\n", "")
   while at <= #text do
     text = text:sub(1, at - 1) .. without_its_repetition(text:sub(at))
     local status, head, from = text:match("^HTTP/1%.[01] (%d%d%d) [^\r\n]*(\r\n.-\r\n)\r\n()", at)
