@@ -117,6 +117,19 @@ describe("a person", function()
     assert.are.same({}, heard)
   end)
 
+  it("goes on with a dialog at the number of now, also where a hook looks at what is sent", function()
+    local seen = {}
+    bot:before_send(function(payload)
+      seen[#seen + 1] = payload.mobile
+    end)
+    rig:start()
+    write("order", nil, USER_ID)
+    sent(1)
+    write("XL", NUMBER, USER_ID)
+    assert.equal("Sure? to " .. NUMBER, sent(3)[3])
+    assert.are.same({ USER_ID, NUMBER, NUMBER }, seen)
+  end)
+
   for name, system in pairs {
     ["as it is now"] = { type = "user_changed_number", wa_id = NEW_NUMBER, user_id = NEW_USER_ID, previous_user_id = USER_ID },
     ["in an older form"] = { type = "customer_changed_number", new_wa_id = NEW_NUMBER },

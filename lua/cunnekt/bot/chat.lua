@@ -237,9 +237,13 @@ local function choose_payload(self, payload, delivery, its_turn)
   return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
 end
 
--- A dialog goes on with the identity of its customer that it began with; what it sends goes to the one that they have now.
+-- A dialog goes on with the identity of its customer that it began with; what it sends goes to the one that they have now. Another
+-- form of the same number stays as it was written.
 local function readdressed(self, payload)
   local _, customer = identity.parts(self.contact)
+  if identity.canonical(customer) == identity.canonical(payload.mobile) then
+    return payload
+  end
   local ready = {}
   for name, value in pairs(payload) do
     ready[name] = value
@@ -265,7 +269,7 @@ local function send_now(self, payload, delivery, text, its_turn)
   local engine, ready = scope.engine, rawget(self, "_name") and readdressed(self, chosen) or chosen
   if scope.hooks.senders[1] then
     local err
-    ready, err = scope.hooks:before_send(chosen, self)
+    ready, err = scope.hooks:before_send(ready, self)
     if not ready then
       return nil, err
     end
