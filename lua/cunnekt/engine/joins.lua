@@ -4,10 +4,15 @@
 
 local joins = {}
 
--- The items of a lane that wait, taken out of it; its head stays where that is under way.
+-- Whether the head of a lane stays: it is under way, or it began before the lane became part of another one.
+local function keeps_head(lane)
+  return lane.is_under_way or lane.heir ~= nil
+end
+
+-- The items of a lane that wait, taken out of it.
 local function take_waiting(lane)
   local list = {}
-  for i = lane.first + (lane.is_under_way and lane.first <= lane.last and 1 or 0), lane.last do
+  for i = lane.first + (keeps_head(lane) and lane.first <= lane.last and 1 or 0), lane.last do
     list[#list + 1], lane[i] = lane[i], nil
   end
   lane.last = lane.last - #list
@@ -48,18 +53,18 @@ function joins.join(self, from, to, comes_before, on_move)
     heir.last = heir.last + 1
     heir[heir.last] = item
   end
-  if lane.timer then
-    lane.timer:close()
-    lane.timer = nil
-  end
   lane.has_more, lane.is_gone = false, true
   hand_down(self, lane, heir)
-  if lane.is_under_way then
-    lane.heir, heir.held = heir, heir.held + 1
-  else
+  if not keeps_head(lane) then
     self._lanes[from] = nil
-    self:_wake(heir)
+    if lane.timer then
+      lane.timer:close()
+      lane.timer = nil
+    end
+  elseif not lane.heir then -- otherwise the head is of who had the key before
+    lane.heir, heir.held = heir, heir.held + 1
   end
+  self:_wake(heir)
 end
 
 return joins
