@@ -63,28 +63,6 @@ local function verdict_of(r, loaded)
   return oracle.judge(loaded, received, unknown, r:ever_held())
 end
 
--- Lets the bot work until nothing waits any more.
-local function drain(r, opts)
-  local deadline = clock.monotonic() + opts.patience
-  local events, messages
-  repeat
-    local last, quiet_since = -1, clock.monotonic()
-    repeat
-      task.sleep(0.1)
-      local count = r:collect()
-      if count ~= last then
-        last, quiet_since = count, clock.monotonic()
-      end
-    until clock.monotonic() - quiet_since > 2 or clock.monotonic() > deadline
-    r:stop_bot()
-    events, messages = r:waiting()
-    r:start_ready_bot(opts)
-  until events + messages == 0 or clock.monotonic() > deadline
-  r:stop_bot()
-  r:collect()
-  return events, messages
-end
-
 local function torture(count, opts)
   local r <close> = rig.new()
   r:start_sandbox()
@@ -110,10 +88,12 @@ local function torture(count, opts)
   end
   r:start_ready_bot(opts)
   loaded:stop()
-  local events, messages = drain(r, opts)
+  r:kill_bot()
+  r:drain(opts, 4) -- for a start rebuilds the dialogs
+  local events, messages, dead = r:waiting()
   local joins = r:rows("SELECT count(*) FROM alias")[1][1]
   local broken = r:rows("SELECT count(*) FROM dialog WHERE error IS NOT NULL")[1][1]
-  return verdict_of(r, loaded), loaded, { events, messages, joins, broken, select(3, r:waiting()) }
+  return verdict_of(r, loaded), loaded, { events, messages, joins, broken, dead }
 end
 
 local function main()

@@ -31,25 +31,6 @@ local function live(loaded)
   task.sleep(math.random() * longest_work)
 end
 
--- Starts the bot, again and again, until nothing waits any more.
-local function drain(r, opts, patience)
-  local deadline = clock.monotonic() + patience
-  repeat
-    r:start_ready_bot(opts)
-    local last, quiet_since = -1, clock.monotonic()
-    repeat
-      task.sleep(0.1)
-      local count = r:collect()
-      if count ~= last then
-        last, quiet_since = count, clock.monotonic()
-      end
-    until clock.monotonic() - quiet_since > 1.5 or clock.monotonic() > deadline
-    r:stop_bot()
-    local events, messages = r:waiting()
-  until events + messages == 0 or clock.monotonic() > deadline
-  r:collect()
-end
-
 local function verdict_now(r, loaded)
   local outbox, counts = r:outbox()
   local verdict = oracle.judge(loaded, r.received, outbox.unknown, r:ever_held())
@@ -72,7 +53,7 @@ local function torture(count, opts)
   r:start_ready_bot(opts)
   loaded:stop()
   r:kill_bot()
-  drain(r, opts, opts.patience)
+  r:drain(opts, 1.5)
   local verdict, states = verdict_now(r, loaded)
   return verdict, states, loaded, { r:waiting() }
 end

@@ -262,6 +262,27 @@ function rig_methods:collect()
   return self.received_count
 end
 
+---Starts the bot, again and again, until nothing waits any more, and stops it. A life ends when nothing has arrived for a while.
+---@param opts table as start_bot; patience: seconds at most
+---@param quiet number seconds without an arrival
+function rig_methods:drain(opts, quiet)
+  local deadline = clock.monotonic() + opts.patience
+  repeat
+    self:start_ready_bot(opts)
+    local last, quiet_since = -1, clock.monotonic()
+    repeat
+      task.sleep(0.1)
+      local count = self:collect()
+      if count ~= last then
+        last, quiet_since = count, clock.monotonic()
+      end
+    until clock.monotonic() - quiet_since > quiet or clock.monotonic() > deadline
+    self:stop_bot()
+    local events, messages = self:waiting()
+  until events + messages == 0 or clock.monotonic() > deadline
+  self:collect()
+end
+
 -- ---- the store, while the bot is down ------------------------------------------------------------------------------
 
 ---Rows of the store, by plain SQLite.
