@@ -6,11 +6,18 @@
 #ifndef CNK_TEXT_H
 #define CNK_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct cnk_text {
   const char *data;
   size_t size;
 };
+
+static inline bool cnk_text_is_equal(struct cnk_text a, struct cnk_text b)
+{
+  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
 
 #endif

@@ -14,11 +14,6 @@ static char *append(char *out, struct cnk_text text)
   return out + text.size;
 }
 
-static bool is_equal(struct cnk_text a, struct cnk_text b)
-{
-  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 size_t cnk_contact_key_size(const struct cnk_contact *contact)
 {
   return contact->phone_number_id.size + 1 + contact->customer.size;
@@ -45,7 +40,8 @@ bool cnk_contact_read_key(struct cnk_text key, struct cnk_contact *contact)
 bool cnk_contact_is_meant(struct cnk_text key, struct cnk_text who)
 {
   struct cnk_contact contact;
-  return is_equal(key, who) || (cnk_contact_read_key(key, &contact) && is_equal(contact.customer, who));
+  return cnk_text_is_equal(key, who) ||
+         (cnk_contact_read_key(key, &contact) && cnk_text_is_equal(contact.customer, who));
 }
 
 bool cnk_identity_is_number(struct cnk_text text, size_t least, size_t most)

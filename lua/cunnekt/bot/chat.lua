@@ -73,10 +73,10 @@ local function person_of(self)
   return steps.within("person", name_of(self), function()
     local known = self._scope.engine.store:conversation(self.contact)
     local _, customer = identity.parts(self.contact)
-    local is_number = customer:find "^%d+$" ~= nil
+    local number = identity.number(self.contact)
     return {
-      number = known.number or is_number and customer or nil,
-      user_id = known.user_id or not is_number and customer ~= "" and customer or nil,
+      number = known.number or number,
+      user_id = known.user_id or not number and customer ~= "" and customer or nil,
       name = known.name,
       username = known.username,
     }

@@ -13,14 +13,9 @@ local message_methods = {}
 ---@field chat cunnekt.chat
 local message_mt = { __name = "cunnekt.message" }
 
--- The customer's number, known by an alias where the event has none.
-local function number_of(contact)
-  local _, customer = identity.parts(contact)
-  return customer:find "^%d+$" and customer or nil
-end
-
 local function find_chat(self)
-  local to = self.from or number_of(self._contact) or self.user_id or self.recipient
+  -- By an alias the number may be known where the event has none.
+  local to = self.from or identity.number(self._contact) or self.user_id or self.recipient
   local it = chat.new(self._scope, self._contact, to, rawget(self, "_origin"))
   rawset(self, "chat", it)
   return it

@@ -4,10 +4,8 @@
 
 local chat = require "cunnekt.bot.chat"
 local formats = require "cunnekt.store.formats"
-local identity = require "cunnekt.provider.identity"
 local lines = require "cunnekt.bot.lines"
 local options = require "cunnekt.base.options"
-local task = require "cunnekt.base.task"
 local record = require "cunnekt.engine.record"
 local steps = require "cunnekt.engine.steps"
 
@@ -170,18 +168,6 @@ local function put_event(parts, kind, contact, event)
   return ok or nil, err
 end
 
--- The conversation that a typed number or user id belongs to: by itself, or by the form in which numbers are compared. In a
--- coroutine of the script nothing can be asked.
-local function find_conversation(parts, key)
-  local persons, line, customer = parts.engine.store.persons, identity.parts(key)
-  local common = identity.key(line, identity.canonical(customer))
-  if persons.has_aliases == false or (coroutine.isyieldable() and not task.can_yield()) then
-    return common
-  end
-  local known = persons:conversation_of(key)
-  return known ~= key and known or persons:conversation_of(common)
-end
-
 ---@class cunnekt.bot.chat_options
 ---@field phone_number_id? string|integer id of the business number to write from; by default the one that the handler's customer wrote to, then the option of cunnekt.bot, then the only one known
 
@@ -199,7 +185,7 @@ function bot_methods:start(to, name, args, opts)
     return nil, found
   end
   lines.warn_of_unknown(parts.engine, contact)
-  local ok, err = put_event(parts, "start", find_conversation(parts, contact), { status = "dialog_start", name = name, to = found, args = args })
+  local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args })
   return ok, err
 end
 
@@ -216,7 +202,7 @@ function bot_methods:signal(to, name, value, opts)
   if not contact then
     return nil, found
   end
-  local ok, err = put_event(parts, "signal", find_conversation(parts, contact), { status = "dialog_signal", name = name, value = value })
+  local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value })
   return ok, err
 end
 
@@ -228,12 +214,11 @@ end
 ---@return cunnekt.error? err kind invalid: `to` is no number
 function bot_methods:chat(to, opts)
   local parts = parts_of[self]
-  local contact, found = lines.find(parts.engine, "bot:chat", to, opts, 2)
+  local contact, found, typed = lines.find(parts.engine, "bot:chat", to, opts, 2)
   if not contact then
     return nil, found
   end
-  local now = find_conversation(parts, contact)
-  return chat.new(parts.scope, now, found, now ~= contact and contact or nil)
+  return chat.new(parts.scope, contact, found, typed ~= contact and typed or nil)
 end
 
 -- ---- named jobs: tail calls of the planner, so that errors blame the script's line -----------------------------------

@@ -7,6 +7,7 @@ local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
 local options = require "cunnekt.base.options"
 local steps = require "cunnekt.engine.steps"
+local task = require "cunnekt.base.task"
 
 local lines = {}
 
@@ -99,6 +100,18 @@ local function recipient_of(engine, line, to)
   return number, err
 end
 
+-- The conversation that a typed number or user id belongs to: by itself, or by the form in which numbers are compared. In a
+-- coroutine of the script nothing can be asked.
+local function conversation_of(engine, key)
+  local persons, line, customer = engine.store.persons, identity.parts(key)
+  local common = identity.key(line, identity.canonical(customer))
+  if persons.has_aliases == false or (coroutine.isyieldable() and not task.can_yield()) then
+    return common
+  end
+  local known = persons:conversation_of(key)
+  return known ~= key and known or persons:conversation_of(common)
+end
+
 ---Finds the conversation that a script names. May wait. Raises when the line is not clear.
 ---@param engine cunnekt.engine
 ---@param where string the function, for messages
@@ -107,13 +120,15 @@ end
 ---@param level integer as in `error`
 ---@return string? contact the conversation's key
 ---@return string|cunnekt.error to as the provider takes it; or why there is none
+---@return string? typed the key as the script names it, which does not change
 function lines.find(engine, where, to, opts, level)
   local line = line_of(engine, where, opts, level + 1)
   local number, err = recipient_of(engine, line, to)
   if not number then
     return nil, err --[[@as cunnekt.error]]
   end
-  return identity.key(line, number), number
+  local typed = identity.key(line, number)
+  return conversation_of(engine, typed), number, typed
 end
 
 ---Warns once when nobody knows from which line a dialog writes: webhooks will name it, and answers then miss the dialog.

@@ -54,10 +54,10 @@ end
 
 -- The event of a record, with its methods; nil when an operator dropped it meanwhile. Raises when the store cannot be read.
 local function open_event(self, record)
-  local inbox, routes = self.engine.inbox, self.routes
-  record.joins = self.engine.store.joins
-  if self.engine.store.persons.has_aliases ~= false then
-    inbox:place(record)
+  local inbox, routes, store = self.engine.inbox, self.routes, self.engine.store
+  record.joins = store.joins
+  if store.persons.has_aliases ~= false then
+    record.contact = store.persons:conversation_of(record.contact) -- it may be part of another one by now
   end
   local parsed, err = inbox:take(record)
   if err then

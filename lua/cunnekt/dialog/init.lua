@@ -146,7 +146,7 @@ end
 ---@param from string
 ---@param to string
 function dialogs_methods:on_join(from, to)
-  self.resident:evict_of(from)
+  self:evict_of(from)
   for _, wait in pairs(self.sent_waits) do
     wait.contact = wait.contact == from and to or wait.contact
   end
@@ -357,6 +357,12 @@ end
 ---@param id integer
 function dialogs_methods:evict(id)
   self.resident:evict(id)
+end
+
+---Evicts the dialogs of a conversation from memory.
+---@param contact string
+function dialogs_methods:evict_of(contact)
+  self.resident:evict_of(contact)
 end
 
 -- ---- start and stop ------------------------------------------------------------------------------------------------

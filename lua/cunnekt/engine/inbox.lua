@@ -116,13 +116,6 @@ function inbox_methods:join_contacts(from, to)
   end)
 end
 
----Finds the conversation that a record's turn is about, which may have become another one's. May wait.
----@param record cunnekt.inbox.record
-function inbox_methods:place(record)
-  record.joins = self._store.joins
-  record.contact = self._store.persons:conversation_of(record.contact)
-end
-
 ---Takes the event of a record for one turn: a handler may change it, so the next turn parses it again. May wait.
 ---@param record cunnekt.inbox.record
 ---@return table? event nil when it was dropped from the store

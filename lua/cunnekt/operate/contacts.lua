@@ -25,13 +25,12 @@ end
 -- What is known of a person, from the row of a conversation.
 local function shown(row, has_to_reveal)
   local phone_number_id, customer = identity.parts(row.contact)
-  local is_number = customer:find "^%d+$" ~= nil
-  local last = row.last_inbound
+  local number, last = identity.number(row.contact), row.last_inbound
   return {
     contact = personal.contact(row.contact, has_to_reveal),
     phone_number_id = phone_number_id,
-    number = id_of(row.number or is_number and customer or nil, has_to_reveal),
-    user_id = id_of(row.user_id or not is_number and customer ~= "" and customer or nil, has_to_reveal),
+    number = id_of(row.number or number, has_to_reveal),
+    user_id = id_of(row.user_id or not number and customer ~= "" and customer or nil, has_to_reveal),
     name = has_to_reveal and row.name or nil,
     username = has_to_reveal and row.username or nil,
     last_inbound = last,
@@ -153,7 +152,7 @@ local function forget(target, args)
     must(target.store:repair("forget_contact", { ids = { 0 }, contact = key }))
     target.store.persons:forget(key)
     if target.service then
-      target.service.dialogs:on_join(key, key)
+      target.service.dialogs:evict_of(key)
     end
     return view
   end)

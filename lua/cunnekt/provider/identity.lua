@@ -27,6 +27,14 @@ function identity.parts(key)
   return phone_number_id or "", id or key
 end
 
+---The customer's number in a key.
+---@param key string
+---@return string? number nil where it names a user id, or nobody
+function identity.number(key)
+  local _, customer = core.contact_parts(key)
+  return customer and customer:match "^%d+$"
+end
+
 ---The business number's id in a key.
 ---@param key string
 ---@return string? phone_number_id nil when it is not known

@@ -268,7 +268,7 @@ end
 
 ---A customer's conversations: one for each business number that they wrote to. Waits.
 ---@param store cunnekt.open_store
----@param customer string a number or user id, or the key of a conversation
+---@param customer string a number or user id
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
 function lists.contacts_of(store, customer)

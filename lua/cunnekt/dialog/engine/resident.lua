@@ -89,20 +89,11 @@ end
 ---Evicts the runs of a conversation.
 ---@param contact string
 function resident_methods:evict_of(contact)
-  for _, its_run in pairs(self:_all()) do
+  for _, its_run in pairs(self._by_id) do
     if its_run.contact == contact then
       evict(self, its_run)
     end
   end
-end
-
--- A list of the runs.
-function resident_methods:_all()
-  local list = {}
-  for _, its_run in pairs(self._by_id) do
-    list[#list + 1] = its_run
-  end
-  return list
 end
 
 ---Evicts every run.

@@ -103,11 +103,12 @@ SELECT page.next, contact, last_inbound, paused, number, user_id, name, username
 
 -- name: count_of_contact
 -- What there is of a person. Messages are found by scanning all.
+WITH mine (contact) AS (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)
 SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) FROM dead WHERE contact = :contact) AS events,
   (SELECT count(*) FROM dialog WHERE contact = :contact) AS dialogs,
-  (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact))
-    + (SELECT count(*) FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)) AS messages,
-  (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)) AS sending,
+  (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN mine)
+    + (SELECT count(*) FROM sent WHERE contact IN mine) AS messages,
+  (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN mine) AS sending,
   (SELECT count(*) FROM conversation WHERE contact = :contact) AS conversations,
   (SELECT count(*) FROM alias WHERE contact = :contact) AS aliases;
 

@@ -6,14 +6,7 @@
  * What is in the memory of a process, or waits for its status, keeps the key that it had: a row in the outbox that is not
  * parked, and an accepted message. Whoever reads it asks for the alias of its contact.
  */
-#include <string.h>
-
 #include "store/sqlite/verbs/verbs.h"
-
-static bool is_equal(struct cnk_text a, struct cnk_text b)
-{
-  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
 
 /* Most stores know no alias, and are not asked for one. */
 bool cnk_work_has_aliases(struct cnk_work *work)
@@ -59,11 +52,11 @@ static void add_id(struct cnk_work *work, struct cnk_person_id *id, struct cnk_t
   struct cnk_text owner = conversation_of(work, id->key);
   id->joined = (struct cnk_text){0};
   id->was_used = false;
-  if (!is_equal(owner, conversation)) {
+  if (!cnk_text_is_equal(owner, conversation)) {
     id->was_used = join(work, owner, conversation);
     id->joined = owner;
   }
-  if (!is_equal(id->key, conversation))
+  if (!cnk_text_is_equal(id->key, conversation))
     cnk_work_run(work, CNK_SQL_put_alias, "tti", id->key, conversation, (int64_t)id->is_left);
   work->store->has_aliases = work->store->knows_aliases = true;
 }
@@ -77,13 +70,13 @@ void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)
   struct cnk_text conversation = conversation_of(work, event->contact);
   for (size_t i = 0; i < event->others.count && work->status == SQLITE_OK; i++)
     add_id(work, &event->others.items[i], conversation);
-  if (!is_equal(conversation, event->contact))
+  if (!cnk_text_is_equal(conversation, event->contact))
     event->conversation = conversation;
 }
 
 static void check(struct cnk_work *work, struct cnk_text contact)
 {
-  if (contact.data && !is_equal(conversation_of(work, contact), contact))
+  if (contact.data && !cnk_text_is_equal(conversation_of(work, contact), contact))
     cnk_work_conflict(work, "the conversation has become part of another one");
 }
 

@@ -47,14 +47,15 @@ struct cnk_halves {
 };
 struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name);
 
-/* What several verbs do: store an event, raise an accepted message to a rank, and tell whether one of this rank has
- * arrived, so that its content is not needed any more. */
-/* person.c: finds the conversation of an event, and joins those that turn out to be of one person. */
+/* person.c: whether anybody has several ids; finds the conversation of an event, and joins those that turn out to be of one
+ * person. */
 bool cnk_work_has_aliases(struct cnk_work *work);
 void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event);
 /* A turn that began before a conversation of its contacts was joined to another one conflicts. */
 void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn);
 
+/* What several verbs do: store an event, raise an accepted message to a rank, and tell whether one of this rank has
+ * arrived, so that its content is not needed any more. */
 void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now);
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now);
