@@ -5,6 +5,7 @@ local bot_rig = require "spec.support.rigs.bot_rig"
 local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local inside = require("cunnekt.service").of
+local task = require "cunnekt.base.task"
 
 local NUMBER, NEW_NUMBER, USER_ID, NEW_USER_ID = "919999999999", "918888888888", "IN.1349120865530274", "IN.77"
 
@@ -102,6 +103,26 @@ describe("a person", function()
     write("c", NUMBER, USER_ID)
     hears("a 1", "b 2", "c 3")
     assert.are.same({ "a! to " .. USER_ID, "b! to " .. USER_ID, "c! to " .. NUMBER }, sent(3))
+  end)
+
+  it("is handled in order where one webhook has both, and says only at its end that they are one", function()
+    bot:use(function(msg, next)
+      task.sleep(msg.text == "a" and 0.02 or 0) -- not the end of a turn
+      next()
+    end)
+    rig:start()
+    for i = 1, 5 do
+      local number, user_id = NUMBER:sub(1, -2) .. i, USER_ID .. i
+      heard = {}
+      local one, two = { from_user_id = user_id }, { from = number, from_user_id = user_id }
+      for text, fields in pairs { a = one, b = two } do
+        message(fields)
+        fields.type, fields.text = "text", { body = text }
+      end
+      post { messages = { one, two }, contacts = { { user_id = user_id, profile = {} }, { wa_id = number, user_id = user_id } } }
+      hears("a 1", "b 2")
+    end
+    assert.are.same({ "1:" .. NUMBER:sub(1, -2) .. 5 }, { inside(bot).store.persons:conversation_of("1:" .. USER_ID .. 5) })
   end)
 
   it("goes on with a dialog that began by another id, also when it is rebuilt", function()

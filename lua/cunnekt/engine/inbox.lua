@@ -272,12 +272,15 @@ local function on_accepted(self, record)
   end
 end
 
--- Conversations that the store has joined for these events.
+-- Joins in memory what the store has joined for these events. Some of them may have been of the conversation that is gone.
 local function join_all(self, records)
   for _, record in ipairs(records) do
     for _, other in ipairs(record.others or {}) do
       if other.joined then
         self._on_join(other.joined, record.contact, other.was_used)
+        for _, one in ipairs(records) do
+          one.contact = one.contact == other.joined and record.contact or one.contact
+        end
       end
     end
   end

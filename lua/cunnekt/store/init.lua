@@ -190,11 +190,12 @@ function store_methods:accept(records, done)
   elseif #records <= max_events then
     local request = { events = records }
     return self:start("accept", request, function(is_ok, err)
+      local fresh = is_ok and fresh_of(self, records) or {}
       if is_ok and request.joins ~= self.joins then
         self.joins = request.joins
-        self.persons:note_joins(records)
+        self.persons:note_joins(records) -- it forgets what an event said before the one that joined its conversation
       end
-      done(is_ok and fresh_of(self, records) or {}, err)
+      done(fresh, err)
     end)
   end
   local fresh, missing, failure = {}, math.ceil(#records / max_events), nil
