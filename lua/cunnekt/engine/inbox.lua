@@ -9,6 +9,7 @@ local joins = require "cunnekt.engine.joins"
 local lanes = require "cunnekt.engine.lanes"
 local person = require "cunnekt.provider.person"
 local record_of = require "cunnekt.engine.record"
+local recovery = require "cunnekt.store.recovery"
 local status_names = require "cunnekt.provider.status"
 local store_records = require "cunnekt.store.records"
 local webhook = require "cunnekt.provider.webhook"
@@ -102,16 +103,11 @@ function inbox_methods:enqueue(records)
   end
 end
 
--- What was stored later comes later.
-local function comes_before(a, b)
-  return a.seq ~= b.seq and (a.seq or 0) < (b.seq or 0) or a.seq == b.seq and a.id < b.id
-end
-
 ---Two conversations have turned out to be one person's: the events of one are the other's.
 ---@param from string
 ---@param to string
 function inbox_methods:join_contacts(from, to)
-  joins.join(self._lanes, from, to, comes_before, function(record)
+  joins.join(self._lanes, from, to, recovery.comes_before, function(record)
     record.contact = to
   end)
 end

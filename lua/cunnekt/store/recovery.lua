@@ -10,7 +10,11 @@ local recovery = {}
 -- Rows per question. A message has its payload with it, an event does not.
 local many, some = 10000, 1000
 
-local function comes_before(a, b)
+---Whether an event or a message of a conversation was stored before another one.
+---@param a {id: integer, seq: integer?}
+---@param b {id: integer, seq: integer?}
+---@return boolean
+function recovery.comes_before(a, b)
   local first, second = a.seq or 0, b.seq or 0
   if first ~= second then
     return first < second
@@ -32,7 +36,7 @@ local function sort(list)
     for i, place in ipairs(places) do
       items[i] = list[place]
     end
-    table.sort(items, comes_before)
+    table.sort(items, recovery.comes_before)
     for i, place in ipairs(places) do
       list[place] = items[i]
     end
