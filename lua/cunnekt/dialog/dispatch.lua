@@ -147,7 +147,7 @@ local function on_turn(self, record, done)
   if pause then
     return done(pause)
   end
-  local ending, counts = {}, self.engine.counts
+  local ending, counts = { call = nil, event = nil, is_finished = nil, run = nil }, self.engine.counts -- with its keys preallocated
   function ending.call(err, rest, its_run)
     if err then
       ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and its_run or nil

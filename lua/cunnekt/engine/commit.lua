@@ -77,10 +77,11 @@ end
 local writers = {}
 
 function writers.sends(change, rows)
-  change.messages = {}
-  for i = 1, #rows do
-    change.messages[i] = records.message(rows[i])
+  local messages = { records.message(rows[1]) }
+  for i = 2, #rows do
+    messages[i] = records.message(rows[i])
   end
+  change.messages = messages
 end
 
 function writers.own_events(change, events)

@@ -73,11 +73,12 @@ end
 
 ---The turn's buffer of one kind, to append to.
 ---@param kind string
+---@param first? table the buffer, if there is none yet
 ---@return table
-function turn_methods:buffer(kind)
+function turn_methods:buffer(kind, first)
   local it = self[kind]
   if it == nothing then
-    it = {}
+    it = first or {}
     self[kind] = it
     if self.kinds == nothing then
       self.kinds = { kind }
@@ -149,9 +150,13 @@ end
 ---Buffers a message.
 ---@param row table see outbox.lua
 function turn_methods:send(row)
-  local sends, record = self:buffer "sends", self.record
+  local sends, record = self.sends, self.record
   row.event = record and record.id
-  sends[#sends + 1] = row
+  if sends == nothing then
+    self:buffer("sends", { row })
+  else
+    sends[#sends + 1] = row
+  end
 end
 
 ---Commits in the middle of a handler, which continues. Raises when the commit fails.

@@ -90,7 +90,7 @@ local forms = {
   text = {
     fields = { "text" },
     make = function(spec)
-      return { text = check.text("text", spec.text, "text") }
+      return { text = check.text("text", spec.text, "text"), mobile = nil, type = nil } -- with the keys of `make` preallocated
     end,
   },
   button = {

@@ -165,13 +165,16 @@ end
 
 -- What of some events is new, in the conversations where it belongs.
 local function fresh_of(self, events)
-  local fresh = {}
+  local fresh = events
   if self.persons.has_aliases then
     self.persons:note_places(events)
   end
-  for _, event in ipairs(events) do
+  for i = 1, #events do
+    local event = events[i]
     event.contact = event.conversation or event.contact
-    if event.is_fresh then
+    if not event.is_fresh and fresh == events then
+      fresh = table.move(events, 1, i - 1, 1, {})
+    elseif event.is_fresh and fresh ~= events then
       fresh[#fresh + 1] = event
     end
   end

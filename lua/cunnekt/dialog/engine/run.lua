@@ -232,7 +232,7 @@ function run_methods:guard(fn, ...)
 end
 
 local function do_step(self, fn, opts)
-  local outcome = {}
+  local outcome = { value = nil, raised = nil, is_commit = nil, at = nil } -- with its keys preallocated
   self.is_in_step = true
   local ok, result, is_commit = pcall(fn)
   self.is_in_step = false
