@@ -221,6 +221,16 @@ describe("what the app on the phone knew", function()
   end)
 end)
 
+describe("an error beside the messages", function()
+  it("has the time of its envelope, which it keeps when it is stored", function()
+    local value = webhooks.value { errors = { { code = 1 } } }
+    local event = parse_one { entry = { { id = "7", time = 1704803711, changes = { { field = "messages", value = value } } } } }
+    assert.equal(1704803711, event.timestamp)
+    assert.are.same(event, parse_one(webhook.wrap(event)))
+    assert.is_nil(parse_one(value).timestamp)
+  end)
+end)
+
 describe("an event's contact", function()
   local asha = { wa_id = "919999999999", user_id = "IN.1", parent_user_id = "IN.ENT.1", profile = { name = "Asha", username = "asha_r" }, identity_key_hash = "h" }
   local ravi = { user_id = "IN.2", profile = { name = "Ravi", username = "ravi" } }

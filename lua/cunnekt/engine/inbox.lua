@@ -12,6 +12,7 @@ local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local status_names = require "cunnekt.provider.status"
 local store_records = require "cunnekt.store.records"
+local units = require "cunnekt.time.units"
 local webhook = require "cunnekt.provider.webhook"
 
 local inbox = {}
@@ -282,8 +283,23 @@ local function join_all(self, records)
   end
 end
 
--- A record for an event from a webhook.
-local function new_record(event, body)
+-- An event without an id is known by its content. One webhook may say the same twice, and means two events then; without a time
+-- what says the same on another day is not a repetition.
+local function complete_key(record, event, batch)
+  local key = record.key
+  if not event.timestamp then
+    key = ("%s:%d"):format(key, clock.now() // units.day)
+  end
+  if batch then
+    local count = (batch.keys[key] or 0) + 1
+    batch.keys[key] = count
+    key = count > 1 and ("%s:%d"):format(key, count) or key
+  end
+  record.key = key
+end
+
+-- A record for an event from a webhook. `batch`: what its events must know of each other, where there are several.
+local function new_record(event, body, batch)
   local record = {
     contact = identity.of_event(event),
     key = webhook.dedupe_key(event),
@@ -299,9 +315,11 @@ local function new_record(event, body)
   }
   if event.kind == "status" then
     store_records.add_status(record, event)
+  elseif event.kind ~= "message" and webhook.known_by_content[event.kind] then
+    complete_key(record, event, batch)
   end
   if person.may_say_more(event) then
-    person.describe(event, record)
+    person.describe(event, record, batch)
   end
   return record
 end
@@ -311,9 +329,9 @@ end
 ---@param body string the webhook that they were parsed from
 ---@param done fun(err: cunnekt.error?) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
 function inbox_methods:accept(events, body, done)
-  local records = {}
+  local records, batch = {}, events[2] and { events = events, keys = {} } or nil
   for i, event in ipairs(events) do
-    records[i] = new_record(event, #events == 1 and body or webhook.wrap(event))
+    records[i] = new_record(event, #events == 1 and body or webhook.wrap(event), batch)
   end
   self._accepting = self._accepting + #records
   self._store:accept(records, function(fresh, err)

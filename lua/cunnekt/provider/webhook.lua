@@ -2,6 +2,7 @@
 -- Webhooks: a POST's body to events, and an event back to a body; the keys that order and deduplicate events; and the two
 -- checks of Meta's own webhooks. Pure functions: nothing is stored or sent here. The parser is src/bind/webhook/parse.c.
 
+local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
@@ -190,7 +191,7 @@ local webhook = {}
 ---@field display_phone_number? string
 ---@field raw table {field, value}
 
----@class cunnekt.webhook.error: cunnekt.webhook.about
+---@class cunnekt.webhook.error: cunnekt.webhook.about its `timestamp` is that of Meta's envelope
 ---@field kind "error"
 ---@field errors table[] one error: {code?, title?, message?, error_data?}
 
@@ -246,9 +247,10 @@ local function wrap_contact(event)
   return { item }
 end
 
-local function wrap_change(event)
-  if not (event.account_id or event.timestamp) then return event.raw end
-  return { id = event.account_id, time = event.timestamp, changes = { event.raw } }
+-- A change with the account and the time of its envelope, where they are known.
+local function wrap_change(event, change)
+  if not (event.account_id or event.timestamp) then return change end
+  return { id = event.account_id, time = event.timestamp, changes = { change } }
 end
 
 ---As webhook.parse, for a body from outside.
@@ -271,7 +273,7 @@ end
 ---@return string body
 function webhook.wrap(event)
   local part = part_of[event.kind]
-  if not part then return json.encode(event.kind == "account" and wrap_change(event) or event.raw) end
+  if not part then return json.encode(event.kind == "account" and wrap_change(event, event.raw) or event.raw) end
   local is_old = event.kind == "history" and event.message
   if is_old then
     part = "messages"
@@ -284,7 +286,12 @@ function webhook.wrap(event)
     contacts = wrap_contact(event),
     [part] = { event.raw },
   }
-  return json.encode(is_old and { field = "history", value = value } or value)
+  if is_old then
+    value = { field = "history", value = value }
+  elseif event.kind == "error" and event.timestamp then
+    value = wrap_change(event, { field = "messages", value = value })
+  end
+  return json.encode(value)
 end
 
 ---The conversation that an event belongs to: events of one key are handled in order.
@@ -318,14 +325,47 @@ local function key_of_preference(event)
   return table.concat({ event.kind, event.phone_number_id or "", who, event.category or "", event.value or "", when }, ":")
 end
 
----The key of deduplication: equal for an event and its repetition.
+-- Chunks of a history may have megabytes: their place among the others, and which messages they begin and end with.
+local function outline_of(history)
+  local outline = { history.phase or "", history.chunk_order or "", history.progress or "", canonical.text(history.errors or {}) }
+  for _, thread in ipairs(history.threads or {}) do
+    local messages = type(thread.messages) == "table" and thread.messages or {}
+    local first, last = messages[1], messages[#messages]
+    local ids = { thread.id, #messages, type(first) == "table" and first.id or "", type(last) == "table" and last.id or "" }
+    outline[#outline + 1] = canonical.text(ids)
+  end
+  return table.concat(outline, " ")
+end
+
+-- Of events that mostly have no id. What is in them, with the time, tells a repetition from another event.
+local function key_by_content(event)
+  local content
+  if event.kind == "history" then
+    content = event.id or outline_of(event)
+  else
+    content = canonical.text(event.raw)
+  end
+  local parts = { event.kind, event.phone_number_id or "", event.account_id or "", event.timestamp or "", content }
+  return table.concat(parts, ":")
+end
+
+---Kinds of events that are recognised by their content, because most of them have no id.
+---@type table<string, true>
+webhook.known_by_content = { account = true, error = true, group = true, history = true, state_sync = true, user_id_update = true }
+
+---The key of deduplication: equal for an event and its repetition. That of an event without id and time is equal for each that
+---says the same, however much later.
 ---@param event cunnekt.webhook.event
----@return string? key nil when the event has no id, or is of a kind that has none
+---@return string? key nil when the event is of a kind that has an id, and has none
 function webhook.dedupe_key(event)
   local id, kind = event.id, event.kind
   if kind == "message" then return id and "m:" .. (event.phone_number_id or "") .. ":" .. id end
   local its_key = id and key_of[kind]
-  if its_key then return its_key(event) end
+  if its_key then
+    return its_key(event)
+  elseif webhook.known_by_content[kind] then
+    return key_by_content(event)
+  end
   return kind == "user_preferences" and key_of_preference(event) or nil
 end
 

@@ -307,6 +307,8 @@ void cnk_webhook_add_error(struct cnk_webhook *w, int item, const struct cnk_web
   cnk_layout_push(L, item, cnk_layout_error);
   lua_rawseti(L, -2, 1);
   lua_setfield(L, event, "errors");
+  if (w->entry)
+    cnk_field_copy_time(L, w->entry, "time", event);
   cnk_webhook_set_scope(w, event, scope, false);
   cnk_webhook_add_event(w, item);
 }
