@@ -410,6 +410,20 @@ describe("the limits", function()
     end
   end)
 
+  it("take the forms of a number for one contact, and other numbers for another", function()
+    local c = client_of(in_turn { { 200, TAKEN } }, { rate = 0, pair_rate = 1 / 6 })
+    for _, forms in ipairs { { "551187654321", "+5511987654321" }, { "525512345678", "5215512345678" }, { "541112345678", "5491112345678" } } do
+      for i = 1, 45 do
+        assert.equal(0, (c:take_permit { mobile = forms[i % 2 + 1] }))
+      end
+      assert.is_true(c:take_permit { mobile = forms[1] } > 0)
+      assert.is_true(c:take_permit { mobile = forms[2] } > 0)
+      assert.equal(0, (c:take_permit { mobile = forms[1]:gsub("..$", "99") }))
+      c:return_permit { mobile = forms[1] }
+      assert.equal(0, (c:take_permit { mobile = forms[2] }))
+    end
+  end)
+
   it("are forgotten by a send that is called off while it waits", function()
     local c = client_of(in_turn { { 200, TAKEN } }, { rate = 0.001 })
     assert(c:send_text(NUMBER, "Hi"))

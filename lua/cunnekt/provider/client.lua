@@ -10,6 +10,7 @@ local build = require "cunnekt.provider.build"
 local download = require "cunnekt.provider.download"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
@@ -18,6 +19,8 @@ local redact = require "cunnekt.base.redact"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
+
+local canonical = identity.canonical
 
 local client = {}
 
@@ -28,15 +31,21 @@ local PAIR_LIMITED = 131056
 
 -- ---- transport ------------------------------------------------------------------------------------------------------
 
--- The contact as the limiter knows it.
-local function limited_contact(payload)
+local PLUS = ("+"):byte()
+
+local function recipient_of(payload)
   local mobile = payload.mobile
-  return mobile:find "^%d" and mobile or mobile:match "^%+(%d+)$" or mobile
+  return mobile:byte() == PLUS and mobile:match "^%+(%d+)$" or mobile
+end
+
+-- The contact as the limiter knows it: one, in whichever form the number is written.
+local function limited_contact(payload)
+  return canonical(recipient_of(payload))
 end
 
 -- What the provider says of a message, or, without one, of a download.
 local function sentence(text, payload)
-  return payload and personal.refusal(text, payload, limited_contact(payload)) or redact.sentence(text)
+  return payload and personal.refusal(text, payload, recipient_of(payload)) or redact.sentence(text)
 end
 
 -- Everything that knows the API key; removes it from `chosen`. Only a header gets it, and no message of ours has it; a
