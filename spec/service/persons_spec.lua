@@ -35,7 +35,9 @@ describe("a person", function()
       heard[#heard + 1] = ("%s %d"):format(msg.text, msg.chat.state.count)
       msg:reply_text(msg.text .. "!")
     end)
-    bot:on("status", function() end)
+    bot:on("status", function(status)
+      heard[#heard + 1] = status.id == "wamid.other" and ("%s %s"):format(status.status, status.chat.state.count) or nil
+    end)
   end)
 
   after_each(function()
@@ -221,6 +223,60 @@ describe("a person", function()
       assert.are.same({ 1, "yes" }, { bot:chat(numbers[1], "1").state.count, bot:chat(numbers[2], "1").state.size })
     end)
   end
+
+  -- One message, by a number that differs from the one in the webhook's contact.
+  local function write_as(wa_id, from, text, more, ids)
+    rig.fake.state:hear(from)
+    rig.fake.state:hear(wa_id)
+    local contact = { wa_id = wa_id, profile = { name = "Asha" } }
+    for name, id in pairs(ids or {}) do
+      contact[name] = id
+    end
+    local messages = { message { from = from, from_user_id = more and more.from_user_id, type = "text", text = { body = text } } }
+    table.move(more or {}, 1, #(more or {}), 2, messages)
+    post { messages = messages, contacts = { contact } }
+  end
+
+  it("is the only contact of its only message, whose number is another one there", function()
+    rig:start()
+    write_as(NEW_NUMBER, NUMBER, "a", nil, { user_id = USER_ID })
+    hears "a 1"
+    write("b", NEW_NUMBER)
+    write("c", NUMBER)
+    write("d", nil, USER_ID)
+    hears("a 1", "b 2", "c 3", "d 4")
+    post { statuses = { { id = "wamid.other", status = "sent", timestamp = "1700000000", recipient_id = NEW_NUMBER } } }
+    bot_rig.wait_for(function()
+      return heard[5]
+    end, "the status")
+    assert.equal("sent 4", heard[5])
+    for _, id in ipairs { NUMBER, NEW_NUMBER, USER_ID } do
+      local chat = bot:chat(id, "1")
+      assert.are.same({ 4, true, USER_ID }, { chat.state.count, chat:window() > 86000, chat.user_id })
+    end
+  end)
+
+  it("goes on with a dialog by the other number", function()
+    rig:start()
+    write_as(NEW_NUMBER, NUMBER, "order")
+    sent(1)
+    write("XL", NEW_NUMBER)
+    assert.matches("^So XL", sent(3)[2])
+    write_as(NEW_NUMBER, NUMBER, "yes")
+    assert.matches("^Done", sent(4)[4])
+  end)
+
+  it("is not the contact of a message whose ids say otherwise, or that is not the only one", function()
+    rig:start()
+    write_as(NEW_NUMBER, NUMBER, "a", { from_user_id = USER_ID }, { user_id = NEW_USER_ID })
+    write_as(NEW_NUMBER, "917777777777", "b", { message { from = "916666666666", type = "text", text = { body = "c" } } })
+    write("d", NEW_NUMBER)
+    bot_rig.wait_for(function()
+      return #heard == 4
+    end, "turns")
+    table.sort(heard)
+    assert.are.same({ "a 1", "b 1", "c 1", "d 1" }, heard)
+  end)
 
   it("says that two conversations were one person's, and shows no number", function()
     rig:start()
