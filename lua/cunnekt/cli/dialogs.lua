@@ -41,6 +41,10 @@ DESCRIPTION
        A broken dialog resumes when the event at which it broke is retried, with
        cunnekt events retry.
 
+       A NUMBER is a customer's, however it is written, or their user id. With
+       several business numbers it means all conversations; LINE:NUMBER, with
+       the id of a business number as contacts list shows it, means one.
+
 FILTERS
        --contact NUMBER
               Only dialogs with this customer.

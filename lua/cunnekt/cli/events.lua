@@ -40,7 +40,8 @@ DESCRIPTION
 
 FILTERS
        --contact NUMBER
-              Only events of this customer.
+              Only events of this customer, by any of their ids; LINE:NUMBER
+              for those of one business number.
 
        --older AGE, --newer AGE
               Only events that became dead letters (pending ones: that were

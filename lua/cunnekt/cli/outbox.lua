@@ -55,7 +55,8 @@ DESCRIPTION
 
 FILTERS
        --contact NUMBER
-              Only messages to this customer.
+              Only messages to this customer, by any of their ids; LINE:NUMBER
+              for those of one business number.
 
        --older AGE, --newer AGE
               Only messages whose state changed longer ago, or since. An AGE is

@@ -134,13 +134,15 @@ function store_command.find_store(command, parsed)
   return values.store
 end
 
--- The customer whom the operator means, with the default country of the settings.
+-- The customer whom the operator means, with the default country of the settings. With a + no other country is read into it by the
+-- operation, which may have another default.
 local function read_contact(parsed, args)
   local ok, values = pcall(settings.load, { names = { default_country = true } })
   if not ok then
     return nil, values
   end
-  local contact, err = identity.meant(args.contact, values, parsed.contact and "--contact" or "NUMBER")
+  local opts = { default_country = values.default_country, mobile_format = "plus" }
+  local contact, err = identity.meant(args.contact, opts, parsed.contact and "--contact" or "NUMBER")
   return contact, err and err.message
 end
 

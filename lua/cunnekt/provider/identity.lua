@@ -125,19 +125,24 @@ function identity.as_webhooks(to)
   return core.is_number(to, limits.number_digits.min, limits.number_digits.max) and to or nil
 end
 
----Checks whom an operator means: a recipient, or the key of one conversation.
----@param who string as `normalise` takes it, or "<phone_number_id>:<customer>"
+---Checks whom an operator means: a recipient, or one conversation, as a key of it or as its business number's id and customer.
+---@param who string as `normalise` takes it, or "<phone_number_id>:<customer>" with such a customer
 ---@param opts? cunnekt.mobile.options
 ---@param field string
 ---@return string? customer or key
 ---@return cunnekt.error? err kind "invalid"
 function identity.meant(who, opts, field)
-  local number, customer = who:match "^(%d+):(.+)$"
-  if not number then
-    return identity.normalise(who, opts, field)
+  local recipient, err = identity.normalise(who, opts, field)
+  local line, customer = who:match "^([%w_-]*):(.+)$"
+  if recipient or not line then -- a link has a colon as well
+    return recipient, err
   end
-  local recipient, err = identity.normalise(customer, opts, field)
-  return recipient and identity.key(number, recipient), err
+  local country = opts and opts.default_country
+  local digits = identity.as_webhooks(customer) -- a key has them, whichever country has such numbers
+  if not digits then
+    digits, err = identity.normalise(customer, { default_country = country }, field)
+  end
+  return digits and identity.key(line, digits), err
 end
 
 -- ---- comparing -----------------------------------------------------------------------------------------------------

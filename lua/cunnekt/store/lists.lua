@@ -18,11 +18,18 @@ local lists = {}
 ---@field after? number and not before that time
 ---@field limit? integer rows; all by default
 
+-- A customer or key, with its number in the form in which numbers are compared.
+local function common_form(who)
+  local line, customer = core.contact_parts(who)
+  return customer and identity.key(line, identity.canonical(customer)) or identity.canonical(who)
+end
+
 -- The parameters of a list: the filter's, and more.
 local function parameters_of(filter, more)
   local parameters = {
     at = math.mininteger,
     contact = filter.contact,
+    common = filter.contact and common_form(filter.contact),
     before = filter.before or math.huge,
     after = filter.after or -math.huge,
   }
@@ -256,22 +263,31 @@ function lists.contacts(store, filter)
   return ok and list or nil, err
 end
 
--- The conversation of a customer with one of the business's numbers; nil when there is none.
-local function conversation_with(store, number, customer)
-  local contact = store.persons:conversation_of(identity.key(number, customer))
-  local rows, err = store:query("has_conversation", { contact = contact })
-  if not rows then
-    return nil, err
+-- The first of these ids, in the form of keys, that leads to a conversation; nil when none does.
+local function first_conversation(store, keys)
+  for _, key in ipairs(keys) do
+    local contact = store.persons:conversation_of(key)
+    local rows, err = store:query("has_conversation", { contact = contact })
+    if not rows then
+      return nil, err
+    elseif rows[1] then
+      return contact
+    end
   end
-  return rows[1] and contact or nil
+  return nil
 end
 
----A customer's conversations: one for each business number that they wrote to. Waits.
+---A customer's conversations: one for each business number that they wrote to, or the one that is named. Waits.
 ---@param store cunnekt.open_store
----@param customer string a number or user id
+---@param who string a number in any of its forms or a user id, or the key of a conversation
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
-function lists.contacts_of(store, customer)
+function lists.contacts_of(store, who)
+  local common, _, customer = common_form(who), core.contact_parts(who)
+  if customer then
+    local contact, problem = first_conversation(store, { who, common })
+    return not problem and { contact } or nil, problem
+  end
   local contacts, after = {}, ""
   while true do
     local rows, err = store:query("next_contact", { after = after })
@@ -279,14 +295,14 @@ function lists.contacts_of(store, customer)
     if not first then
       return rows and contacts or nil, err
     end
-    local number = identity.parts(first)
+    local line = identity.parts(first)
     local contact
-    contact, err = conversation_with(store, number, customer)
+    contact, err = first_conversation(store, { identity.key(line, who), identity.key(line, common) })
     if err then
       return nil, err
     end
     contacts[#contacts + 1] = contact
-    after = core.contact_behind(number)
+    after = core.contact_behind(line)
   end
 end
 

@@ -1,28 +1,29 @@
 -- What operators ask: `query` of store.h. Lists are scanned along a key in small steps, each a request of its own, so that
 -- commits never wait long behind one: a row has in `next` where the following step begins; without one the list is over.
 -- Where nothing of a step fits, there is a row with `next` alone. In a conversation's key the customer follows the first
--- colon (X'3A'). `contact` may be such a key, or a customer by any of their ids: `meant` are the conversations with that alias.
+-- colon (X'3A'). `contact` may be such a key, or a customer by any of their ids, and `common` is the same with the form in which
+-- numbers are compared: `meant` are the conversations with such an alias.
 
 -- name: pending_events
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, attempts, accepted_at, CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN event ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
     AND coalesce(accepted_at, 0) < :before AND coalesce(accepted_at, 0) >= :after
   ORDER BY id;
 
 -- name: dead_events
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
     CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN dead ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
     AND coalesce(failed_at, 0) < :before AND coalesce(failed_at, 0) >= :after
   ORDER BY id;
 
@@ -33,24 +34,24 @@ SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHER
 
 -- name: outbox_messages
 -- `states`: a bit for each. What was accepted is in the next list.
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
     state, attempts, changed_at, error, payload, track, unknown, event,
     CASE WHEN state = 0 THEN due END AS next_try
   FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND (:states >> state) & 1
     AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) IN meant
-      OR substr(outbox.contact, instr(outbox.contact, X'3A') + 1) = :contact)
+      OR substr(outbox.contact, instr(outbox.contact, X'3A') + 1) IN who)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
 -- name: accepted_messages
 -- In no order. `ranks`: a bit for each. The content only of what failed, for the others are many.
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
 SELECT page.next, hash, outbox AS id,
     coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
@@ -58,7 +59,7 @@ SELECT page.next, hash, outbox AS id,
     CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
   FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND (:ranks >> rank) & 1
     AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN meant
-      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) = :contact)
+      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN who)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY hash;
 
@@ -80,24 +81,24 @@ SELECT s.outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id 
 
 -- name: dialogs
 -- `is_broken`: 0 open ones, 1 broken ones; NULL all.
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
 SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due, error
   FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND (:is_broken IS NULL OR (error IS NOT NULL) = :is_broken)
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
 -- name: contacts
-WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
-    UNION SELECT contact FROM alias
-    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1))),
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(contact) FROM (SELECT contact FROM conversation WHERE contact > :at ORDER BY contact LIMIT 1000))
 SELECT page.next, contact, last_inbound, paused, number, user_id, name, username
   FROM page LEFT JOIN conversation ON contact > :at AND contact <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
     AND coalesce(last_inbound, 0) < :before AND coalesce(last_inbound, 0) >= :after
   ORDER BY contact;
 
