@@ -166,15 +166,42 @@ end
 
 local or_default = advice .. ", or set default_country"
 
--- The whole number of a national one; nil where the country has none like it. Argentina's mobile numbers have a 15 behind
--- the area code at home, and a 9 in front abroad.
+-- What people dial at home in front of a number, which its length tells from a mistyped digit. Mexico's prefixes of mobile and of
+-- long-distance calls; in Brazil 0 and the code of a carrier, for mobile numbers only: with the ten digits of others it looks like
+-- a mobile number that has a digit too many.
+local prefixes = {
+  ["36"] = { { "^06", 2, 8, 9 } },
+  ["52"] = { { "^04[45]", 3, 10, 10 }, { "^01", 2, 10, 10 } },
+  ["55"] = { { "^0[1-9]%d", 3, 11, 11 } },
+}
+
+local function without_prefix(plan, national)
+  for _, prefix in ipairs(prefixes[plan.code] or {}) do
+    local pattern, size, least, most = table.unpack(prefix)
+    local rest = national:sub(size + 1)
+    if national:find(pattern) and #rest >= least and #rest <= most then
+      return rest
+    end
+  end
+  return national
+end
+
+-- The digits of an Argentine mobile number as at home: a 15 behind the area code, which abroad is a 9 in front. Some write both.
+local function argentine_at_home(national)
+  local digits = #national == 13 and national:match "^9(.*)$" or national
+  return #digits == 12 and digits or nil
+end
+
+-- The whole number of a national one; nil where the country has none like it.
 local function complete(plan, national, is_explicit)
-  local whole = plan.code .. national
-  if plan.code == "54" and #national == 12 then
+  local at_home = plan.code == "54" and argentine_at_home(national)
+  if at_home then
+    local whole = plan.code .. at_home
     local abroad = core.canonical_number(whole)
     return abroad ~= whole and abroad or nil
   end
-  return plans.fits(plan, national, is_explicit) and whole or nil
+  national = without_prefix(plan, national)
+  return plans.fits(plan, national, is_explicit) and plan.code .. national or nil
 end
 
 local function wrong_length(plan, national)
@@ -215,7 +242,8 @@ local function read_trunk(digits, plan)
   local trunk = plan.trunk
   if trunk and digits:sub(1, #trunk) == trunk and not digits:find "^00" then
     local national = digits:sub(#trunk + 1)
-    return not (trunk == "0" and national:find "^0") and complete(plan, national, true) or nil
+    local whole = not (trunk == "0" and national:find "^0") and complete(plan, national, true)
+    return whole or complete(plan, digits, true)
   elseif not trunk and digits:find "^0" then
     return complete(plan, digits) -- the 0 is part of it, as in Italy
   end
@@ -256,7 +284,9 @@ local function read_with_default(digits, plan)
 end
 
 local function read_bare(digits, plan)
-  if plan then
+  if plan and plan.code == "1" and digits:find "^011[2-9]" then
+    return read_international(digits:sub(4)) -- how North America dials abroad; no number there begins with 0
+  elseif plan then
     return read_with_default(digits, plan)
   elseif digits:find "^0" then
     return nil, "begins with 0, so it has no country code; " .. or_default
@@ -283,8 +313,16 @@ local function without_bracketed_zero(text)
   return is_certain and "+" .. code .. after or nil
 end
 
+-- Brazil's 0xx11: xx stands for the code of any carrier.
+local function without_carrier_sign(text, plan)
+  local before, after = text:match "^(.-0)%s*[Xx][Xx](.*)$"
+  local code = before and before:gsub("[%s()./+-]", "")
+  local is_certain = code == "550" or code == "00550" or code == "0" and plan and plan.code == "55"
+  return is_certain and before .. after or text
+end
+
 -- Digits, and whether the writer said that they begin with a country code; or nil and what is wrong.
-local function digits_of(text)
+local function digits_of(text, plan)
   local link = link_number(text)
   text = link or text:gsub("^[Tt][Ee][Ll]:", ""):gsub("^'", "")
   if link and not link:find "%d" then
@@ -293,7 +331,7 @@ local function digits_of(text)
   if #text > max_written then
     return nil, "is too long for a phone number; " .. advice
   end
-  text = without_decimals(text)
+  text = without_carrier_sign(without_decimals(text), plan)
   local problem = oddity(text)
   if problem then
     return nil, problem
@@ -325,7 +363,7 @@ function numbers.read(text, default_country)
   if not plain then
     return nil, problem
   end
-  local digits, is_explicit = digits_of(plain:match "^%s*(.-)%s*$")
+  local digits, is_explicit = digits_of(plain:match "^%s*(.-)%s*$", plan)
   if not digits then
     return nil, is_explicit --[[@as string]]
   elseif digits == "" then
