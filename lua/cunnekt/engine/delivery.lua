@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
@@ -107,6 +108,21 @@ local function settle_failure(self, row, err, done)
   wait_again(self, row, records.outcome(row, "queued", err, clock.now() + pause), pause, done)
 end
 
+---The ids that a message says its recipient by.
+---@param row cunnekt.outbox.row
+---@return string line
+---@return string customer of its conversation
+---@return string? written whom it is addressed to, where that is somebody else, or another id of them than the conversation's
+function delivery.ids_of(row)
+  local line, customer = identity.parts(row.contact)
+  local mobile = row.payload.mobile
+  if mobile == customer then
+    return line, customer
+  end
+  local written = mobile:gsub("^%+", "")
+  return line, customer, identity.canonical(written) ~= identity.canonical(customer) and written or nil
+end
+
 ---Gives back the permit of a row that is not written now.
 ---@param self cunnekt.outbox
 ---@param row cunnekt.outbox.row
@@ -196,6 +212,49 @@ local function load(self, row, done)
   return true
 end
 
+-- Whom a message goes to whose person has left the number that it was written to: the one that they have now. Nil where it is theirs,
+-- as mostly. Waits; raises when the store cannot be read.
+local function new_recipient(self, row)
+  local line, customer, written = delivery.ids_of(row)
+  if not written or self._store.persons:has_id(row.contact, identity.key(line, written)) then
+    return nil
+  end
+  return customer ~= "" and customer or nil
+end
+
+local function with_recipient(payload, to)
+  local copy = {}
+  for name, value in pairs(payload) do
+    copy[name] = value
+  end
+  copy.mobile = to
+  return copy
+end
+
+-- Addresses a message anew that waited while its person changed their number. False when the lane waits: for a permit, since its own
+-- was the old number's, or for the store.
+local function readdress(self, row, done)
+  local ok, to = pcall(new_recipient, self, row)
+  if not ok and not errors.is(to) then
+    error(to, 0)
+  elseif not ok then
+    delivery.return_permit(self, row)
+    done(pause_seconds(row, to --[[@as cunnekt.error]]))
+    return false
+  elseif not to then
+    return true
+  end
+  delivery.return_permit(self, row)
+  row.payload, row.text = with_recipient(row.payload, to), nil
+  row.fallback = row.fallback and with_recipient(row.fallback, to)
+  row.handle.payload = row.payload
+  local pause = self:_pass(row)
+  if pause then
+    done(pause)
+  end
+  return pause == nil
+end
+
 local function drop_row(self, row, done)
   delivery.return_permit(self, row)
   local why = errors.new("cancelled", "the message was dropped from the command line")
@@ -262,6 +321,8 @@ function delivery.run(self, row, done)
   elseif row.is_light and not load(self, row, done) then
     return
   elseif row.after == "delivered" and not row.has_waited and not wait_for_previous(self, row, done) then
+    return
+  elseif self._store.persons.has_aliases and not row.is_marked and not readdress(self, row, done) then
     return
   end
   if (row.expires or row.hours or row.due) and not is_time(self, row, done) then

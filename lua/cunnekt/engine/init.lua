@@ -43,6 +43,7 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@return cunnekt.engine
 function engine.new(parts)
   local store, options, numbers, its_clock = parts.store, parts.options, counts.new(), wall_clock.new()
+  store.persons:have_aliases() -- what has no alias needs no look-up; known from now on
   local its_outbox = outbox.new {
     store = store,
     client = parts.client,

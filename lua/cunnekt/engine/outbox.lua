@@ -254,6 +254,8 @@ local function take_slot(self, row)
   local waiting = (row.is_bulk and self._backlog.bulk or self._backlog.replies).waiting
   if row.after == "delivered" or row.due or row.hours or waiting.has_more then
     return false
+  elseif self._store.persons.has_aliases and select(3, delivery.ids_of(row)) then
+    return false -- its person may have left that number; the store knows
   elseif not self._lanes:reserve(row.lane, row.is_bulk) then
     return false
   elseif self._client:take_permit(row.payload) > 0 then

@@ -46,6 +46,15 @@ function persons_methods:conversation_of(key)
   return known
 end
 
+---Whether an id is one that the person of a conversation has, and has not left. Waits; raises when the store cannot be read.
+---@param contact string
+---@param key string an id in the form of a key
+---@return boolean
+function persons_methods:has_id(contact, key)
+  local row = self._store:read("conversation_of", { id = key })[1]
+  return row ~= nil and row.contact == contact and row.is_left == 0
+end
+
 ---Notes where the store has put these events: an id that a person had left may be somebody else's now.
 ---@param events cunnekt.inbox.record[]
 function persons_methods:note_places(events)

@@ -92,6 +92,30 @@ seam_rig.describe("a person", function(open, backend)
       assert.is_nil(write(other).conversation)
     end)
 
+    it("is still one person who has changed back", function()
+      write(number)
+      seam:turn { states = { { contact = number, state = '{"a":1}' } } }
+      hear(other, { { key = number, is_left = true } })
+      hear(number, { { key = other, is_left = true } })
+      assert.equal(number, where(write(number)))
+      assert.equal('{"a":1}', conversation(number).state)
+      assert.equal(number, where(hear(other)))
+      assert.are.same({ { id = other, is_left = 1 } }, seam:query("aliases_of", { contact = number }))
+    end)
+
+    it("keeps the messages that wait in memory when somebody else writes from the old one", function()
+      seam:turn { messages = { seam:message { id = 1, contact = number }, seam:message { id = 2, contact = other } } }
+      hear(other, { { key = number, is_left = true } })
+      write(number)
+      seam:turn { messages = { seam:message { id = 3, contact = number } } }
+      local whose = {}
+      for _, row in ipairs(seam:query("outgoing", { after = 0, parked = 1, limit = 10 })) do
+        whose[row.id] = row.contact
+      end
+      assert.are.same({ other, other, number }, whose)
+      assert.are.same({}, seam:query("aliases_of", { contact = number }))
+    end)
+
     it("is still one person who has come back to the old number", function()
       write(number, { user_id })
       hear(other, { { key = number, is_left = true }, user_id })

@@ -37,7 +37,9 @@ int cnk_sql_find(const char *file, const char *name);
   X(any_alias)                                                                                                         \
   X(get_alias)                                                                                                         \
   X(put_alias)                                                                                                         \
-  X(delete_left_alias)                                                                                                 \
+  X(get_left_alias)                                                                                                    \
+  X(take_left_alias)                                                                                                   \
+  X(rename_left)                                                                                                       \
   X(join_aliases)                                                                                                      \
   X(join_events)                                                                                                       \
   X(join_dead)                                                                                                         \

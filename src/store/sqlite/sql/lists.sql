@@ -111,7 +111,7 @@ SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) 
     + (SELECT count(*) FROM sent WHERE contact IN mine) AS messages,
   (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN mine) AS sending,
   (SELECT count(*) FROM conversation WHERE contact = :contact) AS conversations,
-  (SELECT count(*) FROM alias WHERE contact = :contact) AS aliases;
+  (SELECT count(*) FROM alias WHERE contact = :contact AND id <> contact) AS aliases;
 
 -- name: has_conversation
 SELECT 1 AS is_any FROM conversation WHERE contact = :contact;

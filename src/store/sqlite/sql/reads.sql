@@ -5,13 +5,13 @@ SELECT version, state, last_inbound, paused, number, user_id, name, username FRO
 
 -- name: conversation_of
 -- The conversation that an id belongs to, in the form of a key; none where that is the id's own.
-SELECT contact FROM alias WHERE id = :id;
+SELECT contact, is_left FROM alias WHERE id = :id;
 
 -- name: any_alias
 SELECT EXISTS (SELECT 1 FROM alias) AS is_any;
 
 -- name: aliases_of
-SELECT id, is_left FROM alias WHERE contact = :contact ORDER BY id;
+SELECT id, is_left FROM alias WHERE contact = :contact AND id <> contact ORDER BY id;
 
 -- name: value
 SELECT value, version FROM value WHERE key = :key;

@@ -53,9 +53,16 @@ INSERT INTO alias (id, contact, is_left) VALUES (?, ?, ?)
   ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, is_left = excluded.is_left
     WHERE contact <> excluded.contact OR is_left <> excluded.is_left;
 
--- name: delete_left_alias
--- Somebody else writes from it.
-DELETE FROM alias WHERE id = ? AND is_left = 1;
+-- name: get_left_alias
+SELECT contact FROM alias WHERE id = ? AND is_left = 1;
+
+-- name: take_left_alias
+-- Somebody uses it again, who is their own conversation. The row stays: as long as there is any, messages are compared with it.
+UPDATE alias SET contact = id, is_left = 0 WHERE id = ?;
+
+-- name: rename_left
+-- Scans all messages; a number that was left and is used again is rare.
+UPDATE outbox SET contact = ?2 WHERE contact = ?1 AND state BETWEEN 0 AND 1;
 
 -- name: join_aliases
 -- This and the next ones: all that is of conversation ?1 becomes one of conversation ?2. What was accepted, is being sent or waits in

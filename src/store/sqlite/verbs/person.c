@@ -61,12 +61,32 @@ static void add_id(struct cnk_work *work, struct cnk_person_id *id, struct cnk_t
   work->store->has_aliases = work->store->knows_aliases = true;
 }
 
+/* Whether the person has changed to the id that the event names first. */
+static bool is_change(const struct cnk_event *event)
+{
+  for (size_t i = 0; i < event->others.count; i++)
+    if (event->others.items[i].is_left)
+      return true;
+  return false;
+}
+
+/* Who uses an id now is another conversation than the person who had left it, or they have come back to it. Messages to that person
+ * which are in the memory of a process still have it as their key. */
+static void take_left_id(struct cnk_work *work, struct cnk_text id)
+{
+  struct cnk_text before = cnk_work_read_text(work, CNK_SQL_get_left_alias, "t", id);
+  if (!before.data)
+    return;
+  cnk_work_run(work, CNK_SQL_take_left_alias, "t", id);
+  cnk_work_run(work, CNK_SQL_rename_left, "tt", id, before);
+}
+
 void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)
 {
   if (event->others.count == 0 && !cnk_work_has_aliases(work))
     return;
-  if (event->is_from_contact && cnk_work_has_aliases(work))
-    cnk_work_run(work, CNK_SQL_delete_left_alias, "t", event->contact);
+  if ((event->is_from_contact || is_change(event)) && cnk_work_has_aliases(work))
+    take_left_id(work, event->contact);
   struct cnk_text conversation = conversation_of(work, event->contact);
   for (size_t i = 0; i < event->others.count && work->status == SQLITE_OK; i++)
     add_id(work, &event->others.items[i], conversation);
