@@ -40,6 +40,17 @@ describe("cunnekt dev", function()
     end
   end)
 
+  it("edits and deletes what was said last", function()
+    process.write(folder.path .. "/words.lua", [[
+local bot, ids = require("cunnekt").bot(), {}
+bot:on("text", function(msg) ids[#ids + 1] = msg.id msg:reply_text "noted" end)
+bot:on("edit", function(msg) msg:reply_text(("text %s is now %s"):format(msg.edit.original_message_id == ids[#ids], msg.text)) end)
+bot:on("revoke", function(msg) msg:reply_text(("deleted %s"):format(msg.revoke.original_message_id == ids[#ids])) end)
+]])
+    local result = start({ stdin = "one\ntwo\n/edit three\n/delete\n" }, "words.lua"):wait()
+    assert.matches("text true is now three.*deleted true", result.out)
+  end)
+
   it("leaves nothing behind in the folder", function()
     start({ stdin = "hello\n" }, "echo.lua"):wait()
     local pipe = assert(io.popen("ls -A " .. folder.path))

@@ -44,6 +44,14 @@ describe("a line that is typed in `cunnekt dev`", function()
     assert.equal("help", typed.read "/help")
   end)
 
+  it("is an edit or a deletion of what was said last", function()
+    assert.same({ type = "edit", text = "two of them" }, typed.read "/edit two of them ")
+    assert.same({ type = "revoke" }, typed.read "/delete")
+    local message, problem = typed.read "/edit"
+    assert.is_nil(message)
+    assert.matches("/edit TEXT", problem)
+  end)
+
   it("is refused when there is no such command", function()
     local message, problem = typed.read "/dance"
     assert.is_nil(message)

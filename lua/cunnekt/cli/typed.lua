@@ -12,6 +12,7 @@ A line is a text to the bot. Else:
   /reply ID     click a template's     /form JSON    send a form
   /image FILE   send a file; also /document, /audio, /video, /sticker
   /location     send a place           /react EMOJI  react to the last message
+  /edit TEXT    change your last one   /delete       delete your last one
   /help         this                   /quit         end
 Without ID it is the first choice; without FILE a sample is sent.
 ]]
@@ -65,6 +66,12 @@ function typed.read(line)
     return { type = "location" }
   elseif name == "react" then
     return { type = "reaction", text = rest ~= "" and rest or nil }
+  elseif name == "edit" and rest ~= "" then
+    return { type = "edit", text = rest }
+  elseif name == "edit" then
+    return nil, "say what the message is now: /edit TEXT"
+  elseif name == "delete" then
+    return { type = "revoke" }
   end
   return nil, ("there is no /%s; /help lists what there is"):format(name)
 end

@@ -74,6 +74,8 @@ local function complete(self, kind, opts, contact)
     opts.context = opts.context or contact.last_sent
   elseif kind == "reaction" then
     opts.id = opts.id or contact.last_sent
+  elseif kind == "edit" or kind == "revoke" then
+    opts.id = opts.id or contact.last_heard
   end
   opts.name = opts.name or contact.name
   opts.timestamp = opts.timestamp or self._state:now()
@@ -99,7 +101,7 @@ function control_methods:say(o, on_outcome)
     name = o.name or "Asha", message = message, file = about.file,
   }
   if not webhook.remark_types[kind] then
-    self._state:hear(number, entry.name)
+    self._state:hear(number, entry.name, entry.id)
   end
   self._on_event { kind = "in", entry = entry }
   self._webhooks:message(entry, json.encode(in_envelope and samples.envelope(body) or body), on_outcome)

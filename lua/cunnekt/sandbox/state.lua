@@ -88,7 +88,7 @@ end
 
 ---The record of a customer; created when new.
 ---@param number string digits
----@return table contact `{name, heard, last_sent}`
+---@return table contact `{name, heard, last_heard, last_sent}`
 function state_methods:contact(number)
   number = identity.canonical(number)
   turn_generations(self)
@@ -103,9 +103,10 @@ end
 ---Notes that the customer wrote: the service window opens.
 ---@param number string digits
 ---@param name string|nil
-function state_methods:hear(number, name)
+---@param id string|nil of the message
+function state_methods:hear(number, name, id)
   local contact = self:contact(number)
-  contact.heard, contact.name = self:now(), name or contact.name
+  contact.heard, contact.name, contact.last_heard = self:now(), name or contact.name, id or contact.last_heard
 end
 
 ---Seconds left of a customer's service window.
