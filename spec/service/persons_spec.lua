@@ -196,6 +196,54 @@ describe("a person", function()
     hears("a 1", "b 2")
   end)
 
+  local PARENT_ID = "IN.ENT.5"
+  for name, value in pairs {
+    ["a message"] = function()
+      local one = message { from = NUMBER, from_user_id = USER_ID, from_parent_user_id = PARENT_ID, type = "text", text = { body = "x" } }
+      return { messages = { one } }
+    end,
+    ["a message's contact"] = function()
+      local contact = { wa_id = NUMBER, user_id = USER_ID, parent_user_id = PARENT_ID }
+      return { messages = { message { from = NUMBER, type = "text", text = { body = "x" } } }, contacts = { contact } }
+    end,
+    ["a status"] = function()
+      local contact = { wa_id = NUMBER, user_id = USER_ID, parent_user_id = PARENT_ID }
+      local one = { id = "wamid.x", status = "read", timestamp = "1700000000", recipient_id = NUMBER, recipient_user_id = USER_ID }
+      return { statuses = { one }, contacts = { contact } }
+    end,
+    ["a call"] = function()
+      local one = { id = "wacid.1", from = NUMBER, from_user_id = USER_ID, from_parent_user_id = PARENT_ID, direction = "USER_INITIATED" }
+      return { calls = { one } }
+    end,
+    ["a preference"] = function()
+      local one = { wa_id = NUMBER, user_id = USER_ID, parent_user_id = PARENT_ID, category = "marketing_messages", value = "stop" }
+      return { user_preferences = { one } }
+    end,
+  } do
+    it("is known by all ids that are in " .. name, function()
+      bot:on("user_preferences", function(event)
+        event.chat.state.opted_out = event.value == "stop"
+      end)
+      rig:start()
+      write("a", nil, USER_ID)
+      post(value())
+      post { messages = { message { from_user_id = "IN.9", from_parent_user_id = PARENT_ID, type = "text", text = { body = "b" } } } }
+      write("c", NUMBER)
+      write("d", nil, USER_ID)
+      local preference = { user_id = PARENT_ID, category = "marketing_messages", value = "stop", timestamp = "1700000001" }
+      post { user_preferences = { preference } }
+      bot_rig.wait_for(function()
+        return bot:chat(NUMBER, "1").state.opted_out
+      end, "the preference")
+      local count = name:find "message" and 5 or 4
+      assert.equal("d " .. count, heard[#heard])
+      for _, id in ipairs { NUMBER, USER_ID, "IN.9" } do
+        local chat = bot:chat(id, "1")
+        assert.are.same({ count, true }, { chat.state.count, chat.state.opted_out })
+      end
+    end)
+  end
+
   it("is found by each id that a script types", function()
     rig:start()
     write("a", NUMBER, USER_ID)

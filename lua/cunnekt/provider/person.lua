@@ -73,11 +73,11 @@ local function gather(event, contact)
   for _, one in ipairs { change, event, contact } do
     add(one.user_id)
     add(one.recipient_user_id)
-    add(one.previous_user_id)
+    add(one.previous_user_id, one == change)
   end
   for _, one in ipairs { change, event, contact } do
     add(one.parent_user_id)
-    add(one.previous_parent_user_id)
+    add(one.previous_parent_user_id, one == change)
   end
   return ids, left
 end
