@@ -36,6 +36,8 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field cuts table<integer, table> run → its id, the step `n` at which its journal is truncated, and the steps it had
 ---@field kept table[] messages to keep for a dialog; see records.kept
 ---@field taken integer[] kept messages that a dialog has consumed
+---@field kept_events table[] events to keep for a conversation: struct cnk_kept_event
+---@field taken_events integer[] those of them that are consumed, by their seq
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
@@ -53,6 +55,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 
 local buffered = {
   "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
+  "kept_events", "taken_events",
 }
 
 local nothing = commit.nothing

@@ -11,7 +11,7 @@ local formats = {}
 ---The version of the store. What each column holds is said in src/store/sqlite/sql/schema.sql.
 formats.schema_version = core.store_version
 
--- ---- events: event.body, dead.body, kept.bodies, and journals -------------------------------------------------------
+-- ---- events: event.body, dead.body, kept.bodies, kept_event.body, and journals -------------------------------------------------------
 
 ---The first byte of the body of an event of our own; JSON follows. No webhook begins with it.
 formats.own_mark = "\1"
@@ -28,7 +28,7 @@ formats.own_events = {
   expired = { "recipient", "track", "payload", "err" },
   window_closing = { "recipient", "ends_at" },
   dialog_start = { "name", "to", "args" },
-  dialog_signal = { "name", "value" },
+  dialog_signal = { "name", "value", "expires" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
   dialog_resume = { "run", "seed" },

@@ -77,6 +77,7 @@ function records.dialog_change(its_run)
     waiting = waiting and json.encode(waiting),
     due = waiting and waiting.due,
     sent = waiting and waiting.sent,
+    signal = waiting and waiting.signal,
     before = its_run.stored_n or 0,
     after = its_run.n,
     steps = its_run:take_pending(),

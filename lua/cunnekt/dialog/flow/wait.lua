@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
+local kept_events = require "cunnekt.dialog.flow.kept_events"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
@@ -77,7 +78,8 @@ local function find_delivery(dialogs, current, wanted, handle)
       return { event = { status = "dialog_sent", reached = state, message_id = message_id } }, false
     end
   end
-  return offer.take_kept(dialogs, current, wanted), false
+  local signal = wanted.signal and kept_events.take_signal(dialogs, current, wanted.signal)
+  return signal or offer.take_kept(dialogs, current, wanted), false
 end
 
 -- Ends the turn; a later turn continues with the event.

@@ -38,12 +38,16 @@ DELETE FROM step WHERE dialog = :id;
 DELETE FROM kept WHERE dialog = :id;
 DELETE FROM dialog WHERE id = :id;
 
+-- name: drop_kept_event
+DELETE FROM kept_event WHERE seq = :id;
+
 -- name: forget_contact
 -- Deletes all of a person, with those of their messages that are not being sent now. :id is of no use.
 DELETE FROM step WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM kept WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM dialog WHERE contact = :contact;
 DELETE FROM event WHERE contact = :contact;
+DELETE FROM kept_event WHERE contact = :contact;
 DELETE FROM dead WHERE contact = :contact;
 DELETE FROM outbox WHERE state <> 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
 DELETE FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
