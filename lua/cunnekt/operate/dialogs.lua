@@ -3,12 +3,16 @@
 -- A broken dialog resumes by retrying its event, see events.lua.
 
 local canonical = require "cunnekt.base.canonical"
+local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local formats = require "cunnekt.store.formats"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
+local kept = require "cunnekt.operate.kept"
 local lists = require "cunnekt.store.lists"
 local personal = require "cunnekt.provider.personal"
+local record = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
@@ -32,13 +36,29 @@ local function error_of(row, has_to_reveal)
   return has_to_reveal and message or row.error.shown or personal.error(message)
 end
 
-local function shown(row, has_to_reveal)
+-- Whether the customer may not have got what they are to answer: the delivery of a message is uncertain (`unknown = "hold"`).
+local function is_held(store, contact)
+  return store:read("unknown_messages", { contact = contact, earliest = -math.huge, latest = math.huge })[1] ~= nil
+end
+
+local function state_of(store, row)
+  if row.error then
+    return "broken"
+  elseif not row.waiting then
+    return "running"
+  elseif store:conversation(row.contact).is_paused then
+    return "paused"
+  end
+  return is_held(store, row.contact) and "held" or "waiting"
+end
+
+local function shown(store, row, has_to_reveal)
   local problem = row.error and words.first_line(error_of(row, has_to_reveal))
   return {
     id = row.id,
     name = row.name,
     contact = personal.contact(row.contact, has_to_reveal),
-    state = row.error and "broken" or row.waiting and "waiting" or "running",
+    state = state_of(store, row),
     waits_for = describe(row.waiting),
     due = row.due,
     steps = row.steps,
@@ -48,13 +68,44 @@ local function shown(row, has_to_reveal)
   }
 end
 
-local function list(target, args)
+-- The conversations that a person has; their dialogs are in the other list.
+local function list_paused(target, args)
+  local rows, err = lists.paused(target.store, filters.of(args))
+  if not rows then
+    return nil, err
+  end
+  return filters.page(rows, args, kept.shown_pause)
+end
+
+local function list_dialogs(target, args)
   local rows, err = lists.dialogs(target.store, args.state or "all", filters.of(args))
   if not rows then
     return nil, err
   end
-  local views, has_more = filters.page(rows, args, shown)
-  return { dialogs = views, has_more = has_more }
+  return filters.page(rows, args, function(row, has_to_reveal)
+    return shown(target.store, row, has_to_reveal)
+  end)
+end
+
+local function list(target, args)
+  local state, result = args.state or "all", { dialogs = json.array {}, paused = json.array {} }
+  local has_more, has_more_paused = false, false
+  if state ~= "paused" then
+    local views, more = list_dialogs(target, args)
+    if not views then
+      return nil, more
+    end
+    result.dialogs, has_more = views, more
+  end
+  if state == "all" or state == "paused" then
+    local views, more = list_paused(target, args)
+    if not views then
+      return nil, more
+    end
+    result.paused, has_more_paused = views, more
+  end
+  result.has_more = has_more or has_more_paused
+  return result
 end
 
 -- A kind may be two words: "job off".
@@ -80,7 +131,7 @@ local function show(target, args)
   if not row then
     return nil, errors.new("not_found", ("there is no dialog %d"):format(args.id))
   end
-  local view = shown(row, args.reveal)
+  local view = shown(target.store, row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
   if row.error then
     view.error = error_of(row, args.reveal)
@@ -135,21 +186,94 @@ end
 
 local function set_paused(is_paused)
   return function(target, args)
-    local contacts, err = lists.contacts_of(target.store, filters.of(args).contact)
+    local contacts, err = lists.contacts_of(target.store, args.contact)
     if not contacts then
       return nil, err
     elseif #contacts == 0 then
       return nil, errors.new("not_found", "nobody with that number has written to this bot")
     end
+    local came = 0
     for _, contact in ipairs(contacts) do
-      local ok
+      local pause, ok = kept.pause_of(target.store, contact), nil
+      came = came + (pause and pause.messages or 0)
       ok, err = set_one(target, contact, is_paused)
       if not ok then
         return nil, err
       end
     end
-    return { contact = personal.contact(contacts[1], args.reveal), conversations = #contacts }
+    return { contact = personal.contact(contacts[1], args.reveal), conversations = #contacts, messages = came }
   end
+end
+
+-- ---- signal --------------------------------------------------------------------------------------------------------
+
+-- Whether a dialog of a conversation waits for a signal.
+local function awaits(store, contact, name)
+  for _, dialog in ipairs(stored_dialogs.of(store, contact)) do
+    if dialog.waiting and dialog.waiting.signal == name and not dialog.error then
+      return true
+    end
+  end
+  return false
+end
+
+-- The conversations of a customer: where they wrote, and those with a dialog, which may have been started for somebody who never
+-- wrote. A whole key is its own.
+local function conversations_of(store, customer)
+  if identity.phone_number_id(customer) then
+    return { store.persons:conversation_of(customer) }
+  end
+  local contacts, err = lists.contacts_of(store, customer)
+  local open = contacts and lists.dialogs(store, "all", { contact = customer })
+  if not open then
+    return nil, err
+  end
+  local is_known = {}
+  for _, contact in ipairs(contacts) do
+    is_known[contact] = true
+  end
+  for _, dialog in ipairs(open) do
+    if not is_known[dialog.contact] then
+      is_known[dialog.contact], contacts[#contacts + 1] = true, dialog.contact
+    end
+  end
+  return contacts
+end
+
+-- The conversation that a signal is for: the only one, or the only one with a dialog that waits for it.
+local function find_conversation(store, args)
+  local contacts, err = conversations_of(store, args.contact)
+  if not contacts then
+    return nil, err
+  elseif #contacts == 0 then
+    return nil, errors.new("not_found", "nobody with that number has written to this bot, or has a dialog; name the business number, "
+      .. "as PHONE_NUMBER_ID:NUMBER, to signal them all the same")
+  end
+  local waiting = {}
+  for _, contact in ipairs(contacts) do
+    waiting[#waiting + 1] = awaits(store, contact, args.name) and contact or nil
+  end
+  local choices = #waiting > 0 and waiting or contacts
+  if #choices > 1 then
+    local message = "the customer has conversations with %d business numbers: name one, as PHONE_NUMBER_ID:NUMBER"
+    return nil, errors.new("invalid", message:format(#choices))
+  end
+  return choices[1], #waiting == 1
+end
+
+local function signal(target, args)
+  local contact, is_awaited = find_conversation(target.store, args)
+  if not contact then
+    return nil, is_awaited
+  end
+  local expires = args.keep and clock.now() + args.keep
+  local own = record.own(contact, { status = "dialog_signal", name = args.name, value = args.value, expires = expires })
+  local putter = target.service and target.service.engine or target.store
+  local ok, err = putter:put_own(own)
+  if not ok then
+    return nil, err
+  end
+  return { contact = personal.contact(contact, args.reveal), name = args.name, is_awaited = is_awaited, expires = expires }
 end
 
 local states = { "open", "broken", "all" }
@@ -157,11 +281,15 @@ local customer_types = { contact = "string", reveal = "boolean" }
 
 ---@type table<string, cunnekt.operate.operation>
 dialogs.operations = {
-  ["dialogs.list"] = { types = filters.types_with { state = states }, run = list },
+  ["dialogs.list"] = { types = filters.types_with { state = { "open", "broken", "paused", "all" } }, run = list },
   ["dialogs.show"] = { types = { id = "integer", reveal = "boolean" }, run = show },
   ["dialogs.end"] = { types = filters.types_with { ids = "table", all = "boolean", state = states }, run = finish },
   ["dialogs.pause"] = { types = customer_types, run = set_paused(true) },
   ["dialogs.resume"] = { types = customer_types, run = set_paused(false) },
+  ["dialogs.signal"] = {
+    types = { contact = "string", name = "string", value = "any", keep = "number", reveal = "boolean" },
+    run = signal,
+  },
 }
 
 return dialogs
