@@ -122,6 +122,80 @@ describe("cunnekt dialogs", function()
     assert.are.same({ ASHA, BALA }, said)
   end)
 
+  -- A script that breaks after the answer, as its text says.
+  local function define_breaking(reply)
+    return function(bot)
+      bot:dialog("order", function(chat)
+        local answer = chat:ask "Which?"
+        if reply == "" then
+          error "no luck"
+        end
+        chat:reply_text(reply .. answer.text)
+      end)
+      bot:on("text", "^order", function(msg)
+        msg:start "order"
+      end)
+      bot:on("text", function() end)
+    end
+  end
+
+  it("retries broken dialogs with a new script, in a running host and in none", function()
+    kept:start(define_breaking "")
+    for _, from in ipairs { ASHA, BALA } do
+      kept:say("order", from)
+    end
+    kept:settle()
+    kept:say "three"
+    kept:say("four", BALA)
+    kept:wait_for_events("dead", 2)
+    kept:settle()
+    local first, second = table.unpack(ids())
+    kept:stop()
+    kept:start(define_breaking "noted ")
+    assert.matches("^1 dialog will go on now: " .. first, run("retry", first, "--new-script"))
+    kept:settle()
+    assert.are.same({ second }, ids())
+    kept:stop()
+    assert.matches("^1 dialog will go on when a host runs: " .. second, run("retry", "--all", "--contact", BALA, "--new-script"))
+    assert.matches("order%s+9188…88%s+retrying", run "list")
+    kept:start(define_breaking "noted ")
+    kept:settle()
+    assert.are.same({}, ids())
+    local said = {}
+    for _, entry in ipairs(kept.sandbox.state:since(0, nil, 100)) do
+      said[#said + 1] = entry.direction == "out" and entry.payload.text or nil
+    end
+    assert.are.same({ "Which?", "Which?", "noted three", "noted four" }, said)
+    assert.are.same({}, json.decode(kept:run("events", "list", "--json").out).events)
+  end)
+
+  it("retries no dialog that is not broken", function()
+    fill()
+    local result = kept:run("dialogs", "retry", ids()[1], "4711")
+    assert.equal(1, result.code)
+    assert.matches("not broken: " .. ids()[1], result.err)
+    assert.matches("there is no dialog 4711", result.err)
+    assert.equal("none\n", run("retry", "--all"))
+    for _, words in ipairs { {}, { "1", "--all" }, { "1", "--contact", ASHA } } do
+      assert.equal(2, kept:run("dialogs", "retry", table.unpack(words)).code)
+    end
+  end)
+
+  it("retries an event with a new script", function()
+    kept:start(define_breaking "")
+    kept:say "order"
+    kept:settle()
+    kept:say "three"
+    local dead = kept:wait_for_events("dead", 1)
+    kept:settle()
+    kept:stop()
+    local out = kept:run("events", "retry", tostring(dead[1].id), "--new-script").out
+    assert.matches("dialogs that broke at these go on with the current script: " .. dead[1].id, out)
+    kept:start(define_breaking "noted ")
+    kept:settle()
+    assert.are.same({}, ids())
+  end)
+
   it("hands a conversation to a person and takes it back", function()
     fill()
     assert.matches("a person has the conversation with 9199…99", run("pause", "+91 99999 99999"))

@@ -19,6 +19,7 @@ SYNOPSIS
               [--limit N] [OPTIONS]
        cunnekt dialogs show ID [OPTIONS]
        cunnekt dialogs end (ID … | --all [--broken] [FILTERS]) [OPTIONS]
+       cunnekt dialogs retry (ID … | --all [FILTERS]) [--new-script] [OPTIONS]
        cunnekt dialogs pause NUMBER [OPTIONS]
        cunnekt dialogs resume NUMBER [OPTIONS]
        cunnekt dialogs signal NUMBER NAME [VALUE] [--keep AGE] [OPTIONS]
@@ -53,8 +54,15 @@ DESCRIPTION
        waits for a dialog that will ask for it. Where a customer has written to
        several business numbers, NUMBER is PHONE_NUMBER_ID:NUMBER.
 
-       A broken dialog resumes when the event at which it broke is retried, with
-       cunnekt events retry.
+       retry lets a broken dialog go on. The event at which it broke is handled
+       again; where that is none any more, the dialog waits again for what it
+       waited for. Its script is the one that it has: the one with which it
+       began, unless bot:dialog says otherwise. With --new-script it goes on
+       with the current script. What its journal has is replayed as far as the
+       script still does the same. At the first step that differs the journal is
+       cut: what was answered after it is discarded, and what the script does
+       from there is new, so that a message may be sent a second time. If
+       nothing fits, the dialog begins anew with its args.
 
 FILTERS
        --contact NUMBER
@@ -68,7 +76,11 @@ OPTIONS
        --limit N
               Show at most N dialogs (100).
 
-       --all  With end: all dialogs that match the filters.
+       --all  With end: all dialogs that match the filters. With retry: all
+              broken ones that do.
+
+       --new-script
+              With retry: go on with the current script.
 
        --keep AGE
               With signal: how long it waits, in seconds, or as 15m, 2h or 3d.
@@ -84,6 +96,7 @@ EXAMPLES
        cunnekt dialogs list --broken
        cunnekt dialogs show 17 --reveal
        cunnekt dialogs end --all --older 90d
+       cunnekt dialogs retry 17 --new-script
        cunnekt dialogs pause 919999999999
        cunnekt dialogs signal 919999999999 paid '{"amount": 500}' --keep 1h
 ]]
@@ -172,7 +185,7 @@ local function show(parsed)
   return store_command.run("dialogs", parsed, "dialogs.show", { id = parsed.id, reveal = parsed.reveal or false }, print_dialog)
 end
 
--- ---- end, pause, resume ------------------------------------------------------------------------------------------
+-- ---- end -----------------------------------------------------------------------------------------------------------
 
 local function code_of(result)
   return #result.missing > 0 and 1 or 0
@@ -200,6 +213,37 @@ local function finish(parsed)
   }
   return store_command.run("dialogs", parsed, "dialogs.end", args, print_ended, code_of)
 end
+
+-- ---- retry -------------------------------------------------------------------------------------------------------
+
+local function print_retried(result, session)
+  if #result.retried > 0 then
+    local when = session.is_running and "go on now" or "go on when a host runs"
+    print(("%s will %s: %s"):format(words.count(#result.retried, "dialog"), when, words.list(result.retried)))
+  elseif #result.missing + #result.not_broken == 0 then
+    print "none"
+  end
+  store_command.complain("dialogs", "not broken: %s", result.not_broken)
+  store_command.complain("dialogs", "there is no dialog %s", result.missing)
+  return #result.missing + #result.not_broken > 0 and 1 or 0
+end
+
+local function retry(parsed)
+  if (#parsed.id > 0) == (parsed.all or false) then
+    return usage.mistake("dialogs", "give the numbers of dialogs, or --all")
+  elseif #parsed.id > 0 and (parsed.contact or parsed.older or parsed.newer) then
+    return usage.mistake("dialogs", "filters go with --all")
+  end
+  local args = {
+    ids = #parsed.id > 0 and parsed.id or nil, all = parsed.all, new_script = parsed.new_script, contact = parsed.contact,
+    older = parsed.older, newer = parsed.newer,
+  }
+  return store_command.run("dialogs", parsed, "dialogs.retry", args, print_retried, function(result)
+    return #result.missing + #result.not_broken > 0 and 1 or 0
+  end)
+end
+
+-- ---- pause, resume -------------------------------------------------------------------------------------------------
 
 local function hand_over(operation, sentence)
   return function(parsed)
@@ -261,6 +305,13 @@ local function define_end(parser)
   store_command.define_filters(parser)
 end
 
+local function define_retry(parser)
+  parser:argument("id"):args("*"):convert(store_command.number)
+  parser:flag "--all"
+  parser:flag "--new-script"
+  store_command.define_filters(parser)
+end
+
 local function define_number(parser)
   parser:argument "number"
 end
@@ -281,6 +332,7 @@ local verbs = {
     run = show,
   },
   ["end"] = { define = define_end, run = finish },
+  retry = { define = define_retry, run = retry },
   pause = { define = define_number, run = hand_over("dialogs.pause", "a person has the conversation with %s now") },
   resume = { define = define_number, run = hand_over("dialogs.resume", "the bot has the conversation with %s again") },
   signal = { define = define_signal, run = signal },
@@ -289,7 +341,7 @@ local verbs = {
 ---@param args string[]
 ---@return integer code
 function dialogs.run(args)
-  return store_command.run_verb("dialogs", dialogs.help, args, verbs, { "list", "show", "end", "pause", "resume", "signal" })
+  return store_command.run_verb("dialogs", dialogs.help, args, verbs, { "list", "show", "end", "retry", "pause", "resume", "signal" })
 end
 
 return dialogs

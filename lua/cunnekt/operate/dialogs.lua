@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- The operations on dialogs: list and show them, end them, and pause a conversation so that a person can take it over.
--- A broken dialog resumes by retrying its event, see events.lua.
+-- The operations on dialogs: list and show them, end them, retry broken ones, send them signals, and pause a conversation so
+-- that a person can take it over.
 
 local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local events = require "cunnekt.operate.events"
 local filters = require "cunnekt.operate.filters"
 local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
@@ -43,7 +44,7 @@ end
 
 local function state_of(store, row)
   if row.error then
-    return "broken"
+    return row.error.mend and "retrying" or "broken"
   elseif not row.waiting then
     return "running"
   elseif store:conversation(row.contact).is_paused then
@@ -143,10 +144,10 @@ end
 
 -- ---- end -----------------------------------------------------------------------------------------------------------
 
-local function find_ids(store, args)
+local function find_ids(store, args, state)
   local ids, missing = {}, json.array {}
   if args.all then
-    local rows, err = lists.dialogs(store, args.state or "all", filters.of(args, true))
+    local rows, err = lists.dialogs(store, state or "all", filters.of(args, true))
     for i, row in ipairs(rows or {}) do
       ids[i] = row.id
     end
@@ -159,7 +160,7 @@ local function find_ids(store, args)
 end
 
 local function finish(target, args)
-  local ids, missing = find_ids(target.store, args)
+  local ids, missing = find_ids(target.store, args, args.state)
   if not ids then
     return nil, missing
   end
@@ -171,6 +172,52 @@ local function finish(target, args)
     target.service.dialogs:evict(id)
   end
   return { ended = json.array(ids), missing = missing }
+end
+
+-- ---- retry ---------------------------------------------------------------------------------------------------------
+
+-- Lets a dialog go on that is noted to: by the event at which it broke, if that is a dead letter, else by one of our own.
+local function continue(target, dialog)
+  local event = dialog.error.seq and lists.event(target.store, dialog.error.seq)
+  if event and event.state == "dead" then
+    return events.requeue(target, { event })
+  elseif event then
+    return true -- its next attempt does it
+  end
+  local putter = target.service and target.service.engine or target.store
+  return putter:put_own(record.own(dialog.contact, { status = "dialog_retry", run = dialog.id, seed = dialog.seed }))
+end
+
+-- The broken ones of some dialogs, and the ids of the others.
+local function broken_of(store, ids)
+  local broken, others = {}, json.array {}
+  for _, id in ipairs(ids) do
+    local dialog = stored_dialogs.find(store, id)
+    if dialog and dialog.error then
+      broken[#broken + 1] = dialog
+    else
+      others[#others + 1] = id
+    end
+  end
+  return broken, others
+end
+
+local function retry(target, args)
+  local ids, missing = find_ids(target.store, args, "broken")
+  if not ids then
+    return nil, missing
+  end
+  local broken, others = broken_of(target.store, ids)
+  local retried, script = json.array {}, args.new_script and "new" or "own"
+  for i, dialog in ipairs(broken) do
+    local noted, err = target.store:repair("mend_dialog", { ids = { dialog.id }, script = script, now = clock.now() })
+    local ok = noted and continue(target, dialog)
+    if not ok then
+      return nil, err or errors.new("store", ("dialog %d could not be retried"):format(dialog.id))
+    end
+    retried[i] = dialog.id
+  end
+  return { retried = retried, not_broken = others, missing = missing }
 end
 
 -- ---- pause, resume -------------------------------------------------------------------------------------------------
@@ -284,6 +331,7 @@ dialogs.operations = {
   ["dialogs.list"] = { types = filters.types_with { state = { "open", "broken", "paused", "all" } }, run = list },
   ["dialogs.show"] = { types = { id = "integer", reveal = "boolean" }, run = show },
   ["dialogs.end"] = { types = filters.types_with { ids = "table", all = "boolean", state = states }, run = finish },
+  ["dialogs.retry"] = { types = filters.types_with { ids = "table", all = "boolean", new_script = "boolean" }, run = retry },
   ["dialogs.pause"] = { types = customer_types, run = set_paused(true) },
   ["dialogs.resume"] = { types = customer_types, run = set_paused(false) },
   ["dialogs.signal"] = {

@@ -38,6 +38,17 @@ DELETE FROM step WHERE dialog = :id;
 DELETE FROM kept WHERE dialog = :id;
 DELETE FROM dialog WHERE id = :id;
 
+-- name: mend_dialog
+-- Notes in a broken dialog that it is to go on, and with which script.
+UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
+  WHERE id = :id AND json_valid(CAST(error AS TEXT));
+
+-- name: mend_dialog_of_event
+-- The same for the one that broke at an event.
+UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
+  WHERE error IS NOT NULL
+    AND CASE WHEN json_valid(CAST(error AS TEXT)) THEN json_extract(CAST(error AS TEXT), '$.seq') END = :id;
+
 -- name: drop_kept_event
 DELETE FROM kept_event WHERE seq = :id;
 
