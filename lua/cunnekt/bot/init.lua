@@ -218,9 +218,8 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:signal(to, name, value, opts)
-  local parts, keep = parts_of[self], nil
-  keep, opts = split_keep(opts)
-  local contact, found = lines.find(parts.engine, "bot:signal", to, opts, 2)
+  local parts, keep, rest = parts_of[self], split_keep(opts)
+  local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
     return nil, found
   end

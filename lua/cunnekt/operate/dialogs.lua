@@ -241,8 +241,9 @@ local function set_paused(is_paused)
     end
     local came = 0
     for _, contact in ipairs(contacts) do
-      local pause, ok = kept.pause_of(target.store, contact), nil
+      local pause = kept.pause_of(target.store, contact)
       came = came + (pause and pause.messages or 0)
+      local ok
       ok, err = set_one(target, contact, is_paused)
       if not ok then
         return nil, err

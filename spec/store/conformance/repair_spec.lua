@@ -75,15 +75,15 @@ seam_rig.describe("the repair", function(open)
   end
 
   it("mend_dialog notes in a broken dialog how it goes on, and in no other", function()
-    local broken, open, odd = seam:waiting(), seam:waiting(), seam:waiting()
+    local broken, waiting, odd = seam:waiting(), seam:waiting(), seam:waiting()
     seam:break_dialog { id = broken.id, error = '{"message":"no \\"luck\\" ä","seq":7}', now = now }
     seam:break_dialog { id = odd.id, error = "x", now = now }
-    assert.are.same({ broken.id }, seam:repair("mend_dialog", { open.id, broken.id, odd.id, 99999 }, { script = "new", now = now + 7 }))
+    assert.are.same({ broken.id }, seam:repair("mend_dialog", { waiting.id, broken.id, odd.id, 99999 }, { script = "new", now = now + 7 }))
     assert.are.same({ message = 'no "luck" ä', seq = 7, mend = "new" }, json.decode(error_of(broken)))
     assert.equal(now + 7, seam:row("dialog", { id = broken.id }).changed_at)
     seam:repair("mend_dialog", { broken.id }, { script = "own", now = now })
     assert.equal("own", json.decode(error_of(broken)).mend)
-    assert.are.same({ nil, "x" }, { error_of(open), error_of(odd) })
+    assert.are.same({ nil, "x" }, { error_of(waiting), error_of(odd) })
   end)
 
   it("mend_dialog_of_event does it where the dialog broke at that event", function()
