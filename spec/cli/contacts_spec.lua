@@ -113,13 +113,17 @@ describe("cunnekt contacts", function()
       write "order"
       kept:say("stays", BIPIN)
       kept:settle()
+      assert.equal(0, kept:run("dialogs", "pause", ASHA).code)
+      write "hello again"
+      assert.equal(0, kept:run("dialogs", "signal", ASHA, "hello", "--keep", "1h").code)
+      kept:settle()
       assert.equal(1, run("forget", USER_ID).code)
       if not is_running then
         kept:stop()
       end
       local result = run("forget", USER_ID, "--yes")
       assert.same({ 0, "" }, { result.code, result.err })
-      assert.matches("^forgot 9199…99: 2 messages, 0 events, 1 dialog\n$", result.out)
+      assert.matches("^forgot 9199…99: 2 messages, 0 events, 1 dialog, 2 kept events\n$", result.out)
       assert.equal(1, run("show", ASHA).code)
       kept:stop()
       local dump = everything(kept.path)

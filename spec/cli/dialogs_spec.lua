@@ -2,6 +2,7 @@
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local process = require "spec.support.process"
+local sql = require "spec.support.sql"
 
 local ASHA, BALA = "919999999999", "918888888888"
 
@@ -121,6 +122,80 @@ describe("cunnekt dialogs", function()
     assert.are.same({ ASHA, BALA }, said)
   end)
 
+  -- A script that breaks after the answer, as its text says.
+  local function define_breaking(reply)
+    return function(bot)
+      bot:dialog("order", function(chat)
+        local answer = chat:ask "Which?"
+        if reply == "" then
+          error "no luck"
+        end
+        chat:reply_text(reply .. answer.text)
+      end)
+      bot:on("text", "^order", function(msg)
+        msg:start "order"
+      end)
+      bot:on("text", function() end)
+    end
+  end
+
+  it("retries broken dialogs with a new script, in a running host and in none", function()
+    kept:start(define_breaking "")
+    for _, from in ipairs { ASHA, BALA } do
+      kept:say("order", from)
+    end
+    kept:settle()
+    kept:say "three"
+    kept:say("four", BALA)
+    kept:wait_for_events("dead", 2)
+    kept:settle()
+    local first, second = table.unpack(ids())
+    kept:stop()
+    kept:start(define_breaking "noted ")
+    assert.matches("^1 dialog will go on now: " .. first, run("retry", first, "--new-script"))
+    kept:settle()
+    assert.are.same({ second }, ids())
+    kept:stop()
+    assert.matches("^1 dialog will go on when a host runs: " .. second, run("retry", "--all", "--contact", BALA, "--new-script"))
+    assert.matches("order%s+9188…88%s+retrying", run "list")
+    kept:start(define_breaking "noted ")
+    kept:settle()
+    assert.are.same({}, ids())
+    local said = {}
+    for _, entry in ipairs(kept.sandbox.state:since(0, nil, 100)) do
+      said[#said + 1] = entry.direction == "out" and entry.payload.text or nil
+    end
+    assert.are.same({ "Which?", "Which?", "noted three", "noted four" }, said)
+    assert.are.same({}, json.decode(kept:run("events", "list", "--json").out).events)
+  end)
+
+  it("retries no dialog that is not broken", function()
+    fill()
+    local result = kept:run("dialogs", "retry", ids()[1], "4711")
+    assert.equal(1, result.code)
+    assert.matches("not broken: " .. ids()[1], result.err)
+    assert.matches("there is no dialog 4711", result.err)
+    assert.equal("none\n", run("retry", "--all"))
+    for _, words in ipairs { {}, { "1", "--all" }, { "1", "--contact", ASHA } } do
+      assert.equal(2, kept:run("dialogs", "retry", table.unpack(words)).code)
+    end
+  end)
+
+  it("retries an event with a new script", function()
+    kept:start(define_breaking "")
+    kept:say "order"
+    kept:settle()
+    kept:say "three"
+    local dead = kept:wait_for_events("dead", 1)
+    kept:settle()
+    kept:stop()
+    local out = kept:run("events", "retry", tostring(dead[1].id), "--new-script").out
+    assert.matches("dialogs that broke at these go on with the current script: " .. dead[1].id, out)
+    kept:start(define_breaking "noted ")
+    kept:settle()
+    assert.are.same({}, ids())
+  end)
+
   it("hands a conversation to a person and takes it back", function()
     fill()
     assert.matches("a person has the conversation with 9199…99", run("pause", "+91 99999 99999"))
@@ -134,6 +209,126 @@ describe("cunnekt dialogs", function()
     local last = kept.sandbox.state:since(0, nil, 100)
     assert.equal("noted seven", last[#last].payload and last[#last].payload.text)
     assert.equal(1, kept:run("dialogs", "pause", "917777777777").code)
+  end)
+
+  it("lists paused conversations with what came since, and their dialogs as paused", function()
+    fill()
+    run("pause", ASHA)
+    kept:say "my secret"
+    kept:say "another"
+    kept:settle()
+    for _ = 1, 2 do
+      local out = run "list"
+      assert.matches("order%s+9199…99%s+paused%s+text", out)
+      assert.matches("order%s+9188…88%s+waiting%s+text", out)
+      assert.matches("\n\nPAUSED%s+SINCE%s+MESSAGES%s+KEPT\n9199…99%s+20%d%d%-%S+ %S+%s+2%s+2\n$", out)
+      assert.matches("^PAUSED%s+SINCE%s+MESSAGES%s+KEPT\n9199…99%s+%C+\n$", run("list", "--paused"))
+      assert.matches("^ID%s.*\n\nPAUSED.*\n" .. ASHA, run("list", "--contact", ASHA, "--reveal"))
+      assert.is_nil(run("list", "--open"):find "PAUSED")
+      assert.is_nil(run("list", "--contact", BALA):find "PAUSED")
+      local shown = kept:run("contacts", "show", ASHA).out
+      assert.matches("\npaused: +a person has the conversation since 20%d%d%-%S+ %S+; 2 messages came\n", shown)
+      assert.matches("\nstored: .*, 2 kept events\n\nCAME%s+MESSAGE%s+TEXT\n%S+ %S+%s+text%s+%-\n%S+ %S+%s+text%s+%-\n$", shown)
+      assert.matches("text%s+my secret\n", kept:run("contacts", "show", ASHA, "--reveal").out)
+      assert.matches('"my secret"', kept:run("contacts", "export", ASHA).out)
+      kept:stop()
+    end
+    assert.matches("the bot has the conversation.*\n2 messages came meanwhile; the bot does not handle", run("resume", ASHA))
+    assert.is_nil(run "list":find "PAUSED")
+    assert.is_nil(kept:run("contacts", "show", ASHA).out:find "CAME")
+  end)
+
+  it("counts the messages that are not kept", function()
+    fill()
+    run("pause", ASHA)
+    kept:stop()
+    sql.run(kept.path, "UPDATE conversation SET paused_messages = 14 WHERE paused IS NOT NULL")
+    assert.matches("14 messages came, of which the 14 oldest are not kept", kept:run("contacts", "show", ASHA).out)
+    assert.matches("9199…99%s+%S+ %S+%s+14%s+0\n", run("list", "--paused"))
+  end)
+
+  it("shows a dialog as held as long as it is uncertain whether its customer got the question", function()
+    kept:start(define)
+    kept:fault { kind = "reset", count = 1, accept = false }
+    kept:say "order"
+    kept:say("order", BALA)
+    kept:wait_for_messages("unknown", 1)
+    local out = run "list"
+    assert.equal(1, select(2, out:gsub("order%s+%S+%s+held%s+text", "")))
+    assert.equal(1, select(2, out:gsub("order%s+%S+%s+waiting%s+text", "")))
+  end)
+
+  local function define_signalled(bot)
+    bot:dialog("order", function(chat)
+      local it = chat:wait { signal = "paid" }
+      chat:reply_text(type(it.value) == "table" and "amount " .. it.value.amount or tostring(it.value))
+    end)
+    bot:on("text", "^order", function(msg)
+      msg:start "order"
+    end)
+    bot:on("text", function() end)
+  end
+
+  local function said()
+    local list = {}
+    for _, entry in ipairs(kept.sandbox.state:since(0, nil, 100)) do
+      list[#list + 1] = entry.direction == "out" and entry.payload.text or nil
+    end
+    return list
+  end
+
+  it("signals the dialog that waits, by a running host and by none", function()
+    kept:start(define_signalled)
+    for _, from in ipairs { ASHA, BALA } do
+      kept:say("order", from)
+    end
+    kept:settle()
+    assert.equal("sent the signal 'paid' to 9199…99, whose dialog waits for it\n", run("signal", ASHA, "paid", '{"amount": 5}'))
+    kept:settle()
+    assert.are.same({ "amount 5" }, said())
+    kept:stop()
+    assert.matches("9188…88, whose dialog waits for it; it goes on when a host runs", run("signal", BALA, "paid", "by hand"))
+    kept:start(define_signalled)
+    kept:settle()
+    assert.are.same({ "amount 5", "by hand" }, said())
+  end)
+
+  it("keeps a signal for the dialog that will ask, and shows it", function()
+    kept:start(define_signalled)
+    kept:say "hello"
+    kept:settle()
+    assert.matches("but no dialog waits for it: it is dropped", run("signal", ASHA, "paid"))
+    assert.matches("it waits for a dialog until 20%d%d", run("signal", ASHA, "paid", "7", "--keep", "1h"))
+    kept:settle()
+    assert.matches("\n\nCAME%s+SIGNAL%s+UNTIL%s+VALUE\n%S+ %S+%s+paid%s+%S+ %S+%s+%-\n$", kept:run("contacts", "show", ASHA).out)
+    assert.matches("paid%s+%S+ %S+%s+7\n$", kept:run("contacts", "show", ASHA, "--reveal").out)
+    kept:stop()
+    kept:start(define_signalled)
+    kept:say "order"
+    kept:settle()
+    assert.are.same({ "7" }, said())
+    for _, words in ipairs { { "917777777777", "paid" }, { ASHA }, { ASHA, "paid", "--keep", "x" }, { ASHA, "paid", "--keep", "0" } } do
+      assert.is_true(kept:run("dialogs", "signal", table.unpack(words)).code > 0)
+    end
+  end)
+
+  it("signals a customer of several business numbers where a dialog waits, or the one that is named", function()
+    kept:start(define_signalled)
+    kept:say "order"
+    kept:settle()
+    local line = json.decode(kept:run("contacts", "list", "--json").out).contacts[1].phone_number_id
+    kept:stop()
+    sql.run(kept.path, ("INSERT INTO conversation (contact, last_inbound) VALUES (CAST('77:%s' AS BLOB), 1)"):format(ASHA))
+    local result = kept:run("dialogs", "signal", ASHA, "other")
+    assert.equal(1, result.code)
+    assert.matches("conversations with 2 business numbers: name one, as PHONE_NUMBER_ID:NUMBER", result.err)
+    run("signal", "77:" .. ASHA, "other", "--keep", "60")
+    run("signal", line .. ":+91 99999-99999", "other", "--keep", "60")
+    assert.matches("whose dialog waits", run("signal", ASHA, "paid", "true"))
+    kept:start(define_signalled)
+    kept:settle()
+    assert.are.same({ "true" }, said())
+    assert.equal(2, sql.value(kept.path, "SELECT count(*) FROM kept_event"))
   end)
 
   it("says what it does not understand", function()

@@ -99,9 +99,9 @@ describe("an error in a journal", function()
   end
 
   it("is a failure of the same kind, with what JSON can hold of it", function()
-    local err = through(errors.new("rejected", "no", { code = 100, raw = { a = "\xff" }, callback = print }))
+    local err = through(errors.new("rejected", "no", { code = 100, sent = false, raw = { a = "\xff" }, callback = print }))
     assert.is_true(errors.is(err))
-    assert.are.same({ "rejected", "no", 100, { a = "\xff" } }, { err.kind, err.message, err.code, err.raw })
+    assert.are.same({ "rejected", "no", 100, false, { a = "\xff" } }, { err.kind, err.message, err.code, err.sent, err.raw })
     assert.is_nil(err.callback)
   end)
 

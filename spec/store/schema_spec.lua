@@ -97,7 +97,7 @@ describe("a database", function()
         local counts = open():counts()
         assert.are.same({
           events = 1, dead = 1, seen = 1, conversations = 2, values = 1, messages = 2, accepted = 1, dialogs = 1, steps = 1, kept = 1,
-          scripts = 1, jobs = 1,
+          kept_events = 0, scripts = 1, jobs = 1,
         }, counts)
       end)
 

@@ -97,7 +97,7 @@ struct cnk_value_change {
 
 struct cnk_pause {
   struct cnk_text contact;
-  bool is_paused; /* false: also sets the timers of its dialogs again */
+  bool is_paused; /* false: sets the timers of its dialogs again, and drops the messages that were kept meanwhile */
 };
 
 struct cnk_watch {
@@ -118,15 +118,16 @@ struct cnk_step {
 /* A dialog that goes on to wait. */
 struct cnk_dialog_change {
   int64_t id;
-  bool is_new; /* then its origin is stored, too: the fields from `contact` to `source` */
+  bool is_new; /* then its origin is stored, too: the fields from `contact` to `source`. Else only a new code, if any */
   struct cnk_text contact, name, to, args, code, seed;
   double started_at;
   struct cnk_text digest, source; /* of the script, if the store may lack it */
   struct cnk_text waiting;        /* what it waits for; none: it is in the middle of a turn */
   double due;
-  int64_t sent;   /* the message for whose delivery it waits; 0: none */
-  int64_t before; /* the steps that it has, 0 for a new one */
-  int64_t after;  /* and has now */
+  int64_t sent;           /* the message for whose delivery it waits; 0: none */
+  struct cnk_text signal; /* that it waits for; conflicts while one of this name is kept for its conversation */
+  int64_t before;         /* the steps that it has, 0 for a new one */
+  int64_t after;          /* and has now */
   CNK_ITEMS(struct cnk_step) steps;
 };
 
@@ -138,6 +139,16 @@ struct cnk_dialog_end {
 struct cnk_kept {
   int64_t dialog;
   struct cnk_text bodies;
+};
+
+/* An event that is kept for a conversation: a message that came while a person has it, which conflicts when they do not; or
+ * a signal for a dialog that will wait for it, which conflicts when one does. */
+struct cnk_kept_event {
+  struct cnk_text contact, body;
+  struct cnk_text name; /* of a signal; none: a message */
+  double expires;       /* of a signal */
+  int64_t max;          /* of the conversation's signals, or messages, the newest so many stay */
+  int64_t dropped;      /* out: so many older ones had to go */
 };
 
 enum cnk_job_change_kind {
@@ -193,6 +204,8 @@ struct cnk_turn {
   struct cnk_dialog_change *run;
   CNK_ITEMS(int64_t) taken; /* kept messages that a dialog has consumed */
   CNK_ITEMS(struct cnk_kept) kept;
+  CNK_ITEMS(int64_t) taken_events; /* kept for a conversation, by their `seq`. One that is gone conflicts */
+  CNK_ITEMS(struct cnk_kept_event) kept_events;
   CNK_ITEMS(int64_t) ends;      /* dialogs that end, however far they are */
   struct cnk_dialog_end *ended; /* the one that ends with this turn */
   CNK_ITEMS(struct cnk_pause) pauses;
@@ -205,7 +218,7 @@ struct cnk_turn {
 };
 
 /* A timer that is due: of a dialog, unless it has gone on since `due` and `steps` were read; without one, of the watched
- * service window of `contact`. */
+ * service window of `contact`. One without an event is only cleared, if a person has the conversation still. */
 struct cnk_due_timer {
   int64_t dialog;
   double due;

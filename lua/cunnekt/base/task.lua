@@ -217,24 +217,24 @@ end
 
 -- ---- waiting -------------------------------------------------------------------------------------------------------
 
--- Records the results of waiting calls in a run, and refuses calls that cannot be recorded; see engine/steps.lua.
+-- Records the results of waiting calls of a turn and its run, and refuses calls that cannot be recorded; see engine/steps.lua.
 local record_in_run, refuse_in_run
 
----Sets the hooks for calls by a run's code (the field `run` of its task).
+---Sets the hooks for calls by a turn's code (the fields `turn` and `run` of its task); `refuse` only for a run's.
 ---@param record fun(kind: string, subject: any, fn: fun(): any, any): any, any
 ---@param refuse fun(what: string, level: integer?)
 function task.connect(record, refuse)
   record_in_run, refuse_in_run = record, refuse
 end
 
----Makes a waiting call. In a run its result is recorded, so that a replay does not repeat the call.
+---Makes a waiting call. In a turn and its run the result is recorded, so that a repetition or a replay does not repeat the call.
 ---@param kind string
 ---@param subject any JSON value that identifies the call
 ---@param fn fun(): any, any a value, or nil and an error
 ---@return any value
 ---@return any err
 function task.record(kind, subject, fn)
-  if current and current.run then
+  if current and (current.run or current.turn) then
     return record_in_run(kind, subject, fn)
   end
   return fn()

@@ -434,14 +434,15 @@ function chat_methods:back()
   return self._scope.flow.back(self._scope.dialogs, self)
 end
 
----Human handover: until chat:resume the conversation's messages are dropped, and the timers of its dialogs do not fire.
+---Human handover: until chat:resume the conversation's messages are kept for people to read (the newest 200), and reach neither
+---dialogs nor handlers; the timers of its dialogs do not fire.
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:pause()
   return self._scope.flow.pause(self._scope.dialogs, self, true)
 end
 
----Ends the human handover. Timers that came due fire now.
+---Ends the human handover. Timers that came due fire now. The messages that were kept are deleted, for a person has read them.
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:resume()

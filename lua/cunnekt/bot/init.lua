@@ -3,6 +3,7 @@
 -- (cunnekt.bot.parts), which it does not expose; service/init.lua creates it.
 
 local chat = require "cunnekt.bot.chat"
+local clock = require "cunnekt.time.clock"
 local formats = require "cunnekt.store.formats"
 local lines = require "cunnekt.bot.lines"
 local options = require "cunnekt.base.options"
@@ -151,11 +152,12 @@ end
 
 -- ---- own events --------------------------------------------------------------------------------------------------
 
--- Queues an own event for a conversation: with the running turn, or immediately.
-local function put_event(parts, kind, contact, event)
+-- Queues an own event for a conversation: with the running turn, or immediately. `keep`: seconds after which it expires.
+local function put_event(parts, kind, contact, event, keep)
   local err
   local engine = parts.engine
-  local ok = steps.within(kind, event, function()
+  local ok = steps.within(kind, keep and { event, keep } or event, function()
+    event.expires = keep and clock.now() + keep or nil
     local its_record, its_turn = record.own(contact, event), engine.turns:current()
     if its_turn then
       table.insert(its_turn:buffer "own_events", its_record)
@@ -189,20 +191,39 @@ function bot_methods:start(to, name, args, opts)
   return ok, err
 end
 
----Sends a signal to the contact's dialog that waits for it with chat:wait{signal = name}. Durable like bot:start.
+---@class cunnekt.bot.signal_options: cunnekt.bot.chat_options
+---@field keep? number seconds for which the signal waits for a dialog that will ask for it; without it one that nobody waits for is dropped
+
+-- Splits `keep` from the options.
+local function split_keep(opts)
+  if type(opts) ~= "table" or opts.keep == nil then
+    return nil, opts
+  end
+  local keep, rest = opts.keep, {}
+  if type(keep) ~= "number" or not (keep > 0 and keep < math.huge) then
+    error("bot:signal: option 'keep' must be a number of seconds, more than 0", 3)
+  end
+  for name, value in pairs(opts) do
+    rest[name] = name ~= "keep" and value or nil
+  end
+  return keep, rest
+end
+
+---Sends a signal to the contact's dialog that waits for it with chat:wait{signal = name}, or with `keep` to the first one that
+---will. Durable like bot:start.
 ---@param to string|number the customer's number however it is written, or user id
 ---@param name string
 ---@param value? any JSON value
----@param opts? cunnekt.bot.chat_options
+---@param opts? cunnekt.bot.signal_options
 ---@return boolean? ok
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:signal(to, name, value, opts)
-  local parts = parts_of[self]
-  local contact, found = lines.find(parts.engine, "bot:signal", to, opts, 2)
+  local parts, keep, rest = parts_of[self], split_keep(opts)
+  local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
     return nil, found
   end
-  local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value })
+  local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value }, keep)
   return ok, err
 end
 

@@ -2,7 +2,9 @@
 -- chat.state: a conversation's persistent table. Changes are committed with the turn. Several chat objects may refer to one
 -- contact; within a turn they share the state that was loaded first.
 
+local canonical = require "cunnekt.base.canonical"
 local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local steps = require "cunnekt.engine.steps"
 
@@ -93,6 +95,19 @@ function state_methods:load()
     its_run:hold(self)
   end
   return self.value
+end
+
+---Loads the state as it is now, and puts into it what the script has changed since it was loaded: key by key.
+function state_methods:rebase()
+  local mine, was = journal.snapshot(self.value), self.text and json.decode(self.text) or {}
+  local value = self:load()
+  for _, keys in ipairs { mine, was } do
+    for key in pairs(keys) do
+      if canonical.text { mine[key] } ~= canonical.text { was[key] } then
+        value[key] = mine[key]
+      end
+    end
+  end
 end
 
 ---Replaces the table.

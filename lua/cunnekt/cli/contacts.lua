@@ -29,7 +29,8 @@ DESCRIPTION
        list shows who wrote, and when they last did.
 
        show prints what is known of a person, their other ids, and how much is
-       stored of them.
+       stored of them; and what is kept for their conversation: messages that
+       came while a person has it, and signals that no dialog has asked for yet.
 
        export prints all that is stored of a person as JSON, numbers and texts
        included: state, events, messages and dialogs.
@@ -89,8 +90,37 @@ end
 
 -- How much there is of a person, in words.
 local function amount(counts)
-  return ("%s, %s, %s"):format(words.count(counts.messages, "message"), words.count(counts.events, "event"),
-    words.count(counts.dialogs, "dialog"))
+  local kept = counts.kept > 0 and ", " .. words.count(counts.kept, "kept event") or ""
+  return ("%s, %s, %s%s"):format(words.count(counts.messages, "message"), words.count(counts.events, "event"),
+    words.count(counts.dialogs, "dialog"), kept)
+end
+
+local function paused(pause)
+  if not pause then
+    return nil
+  end
+  local since = pause.paused_at and " since " .. format.local_time(pause.paused_at) or ""
+  local missing = pause.not_kept > 0 and (", of which the %d oldest are not kept"):format(pause.not_kept) or ""
+  return ("a person has the conversation%s; %s came%s"):format(since, words.count(pause.messages, "message"), missing)
+end
+
+local function print_kept(contact)
+  local rows = {}
+  for i, message in ipairs(contact.messages) do
+    rows[i] = { format.local_time(message.kept_at), message.what, message.text }
+  end
+  if #rows > 0 then
+    print ""
+    store_command.print_columns({ "CAME", "MESSAGE", "TEXT" }, rows)
+  end
+  rows = {}
+  for i, signal in ipairs(contact.signals) do
+    rows[i] = { format.local_time(signal.kept_at), signal.name, format.local_time(signal.expires), signal.value and json.encode(signal.value) }
+  end
+  if #rows > 0 then
+    print ""
+    store_command.print_columns({ "CAME", "SIGNAL", "UNTIL", "VALUE" }, rows)
+  end
 end
 
 local function print_one(contact)
@@ -104,9 +134,10 @@ local function print_one(contact)
     { "username", contact.username },
     { "last wrote", contact.last_inbound and format.local_time(contact.last_inbound) },
     { "window", contact.window > 0 and ("open for %d minutes"):format(contact.window // 60) or "closed" },
-    { "paused", contact.is_paused and "a person has the conversation" or nil },
+    { "paused", paused(contact.pause) },
     { "stored", amount(contact.counts) },
   }
+  print_kept(contact)
 end
 
 local function show(parsed)

@@ -17,7 +17,7 @@ SYNOPSIS
        cunnekt events list [--dead | --pending | --all] [FILTERS]
               [--limit N] [OPTIONS]
        cunnekt events show SEQ [OPTIONS]
-       cunnekt events retry (SEQ … | --all [FILTERS]) [OPTIONS]
+       cunnekt events retry (SEQ … | --all [FILTERS]) [--new-script] [OPTIONS]
        cunnekt events drop (SEQ … | --all [FILTERS]) [OPTIONS]
 
 DESCRIPTION
@@ -33,7 +33,10 @@ DESCRIPTION
 
        retry makes dead letters wait again, with all their attempts before them
        and ahead of all other events of their contact. Fix the script first. A
-       pending event that waits for its next attempt is handled at once.
+       pending event that waits for its next attempt is handled at once. An
+       event at which a dialog, or a handler that waits, broke continues it with
+       the script that it has; with --new-script with the current one, as
+       cunnekt dialogs retry --new-script does.
 
        drop deletes events for good. It prints what it deletes, but does not
        ask.
@@ -145,6 +148,7 @@ local function choose(parsed)
   return {
     seqs = #parsed.seq > 0 and parsed.seq or nil,
     all = parsed.all,
+    new_script = parsed.new_script,
     contact = parsed.contact,
     older = parsed.older,
     newer = parsed.newer,
@@ -164,6 +168,9 @@ local function print_retried(result, session)
     ))
   elseif #result.missing == 0 and #result.waiting == 0 then
     print "none"
+  end
+  if #result.mended > 0 then
+    print("dialogs that broke at these go on with the current script: " .. words.list(result.mended))
   end
   store_command.complain("events", "already waiting: %s", result.waiting)
   store_command.complain("events", "there is no event %s", result.missing)
@@ -206,6 +213,11 @@ local function define_change(parser)
   store_command.define_filters(parser)
 end
 
+local function define_retry(parser)
+  define_change(parser)
+  parser:flag "--new-script"
+end
+
 local verbs = {
   list = { define = define_list, run = list },
   show = {
@@ -214,7 +226,7 @@ local verbs = {
     end,
     run = show,
   },
-  retry = { define = define_change, run = change("events.retry", print_retried) },
+  retry = { define = define_retry, run = change("events.retry", print_retried) },
   drop = { define = define_change, run = change("events.drop", print_dropped) },
 }
 

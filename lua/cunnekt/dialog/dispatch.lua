@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Dispatches each event in a turn: to the dialog that waits for it, or to the handlers. Messages of a conversation that a
--- person has taken over are dropped. engine/failure.lua decides what follows a failure.
+-- person has taken over are kept for people to read. engine/failure.lua decides what follows a failure.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local kept_events = require "cunnekt.dialog.flow.kept_events"
 local lines = require "cunnekt.bot.lines"
 local messages = require "cunnekt.store.messages"
 local record_of = require "cunnekt.engine.record"
@@ -105,6 +106,12 @@ local function make_dead_letter(self, its_turn)
   its_turn.record = nil
 end
 
+-- A signal that no dialog waits for.
+local function keep_signal(it, record, its_turn, ending)
+  kept_events.keep_signal(it, record.contact, its_turn)
+  ending.kept_signal = its_turn.kept_signal
+end
+
 -- Runs an event through its handlers, in a turn. `opened`: the event, if it was read already.
 local function run_handlers(self, record, opened, ending)
   self.engine.turns:run(record, function(its_turn)
@@ -118,12 +125,14 @@ local function run_handlers(self, record, opened, ending)
       self.dialogs:on_status(it, its_turn)
     elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
       return make_dead_letter(self, its_turn)
+    elseif it.kind == formats.own_kind and it.status == "dialog_signal" then
+      return keep_signal(it, record, its_turn, ending)
     end
     execute.call(self.dialogs, new_run(self, record, it))
   end, ending.call)
 end
 
--- Dispatches an event: to nothing while a person has taken over, to a global command, to a dialog that waits for it, or to
+-- Dispatches an event: to people while one of them has taken over, to a global command, to a dialog that waits for it, or to
 -- the handlers.
 local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
@@ -131,8 +140,10 @@ local function dispatch_event(self, record, ending)
   local dialogs = self.dialogs
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
   local own_status = it and it.kind == "own" and it.status
-  if is_paused and (it.kind == "message" or own_status == "dialog_timeout") then
-    return self.engine.turns:run(record, function() end, ending.call)
+  if is_paused and it.kind == "message" then
+    return kept_events.keep_message(self.engine, record, ending.call)
+  elseif is_paused and own_status == "dialog_timeout" then
+    return self.engine.turns:run(record, function() end, ending.call) -- chat:resume sets the timer again
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
   elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
@@ -154,6 +165,9 @@ local function on_turn(self, record, done)
       self.failure:on_turn(record, err, ending, done)
     else
       counts.events_finished = counts.events_finished + 1
+      if ending.kept_signal then
+        kept_events.note_dropped(ending.kept_signal)
+      end
       done()
     end
   end

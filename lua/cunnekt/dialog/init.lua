@@ -11,6 +11,7 @@ local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
+local kept_events = require "cunnekt.dialog.flow.kept_events"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local offer = require "cunnekt.dialog.flow.offer"
@@ -150,6 +151,7 @@ function dialogs_methods:on_join(from, to)
   for _, wait in pairs(self.sent_waits) do
     wait.contact = wait.contact == from and to or wait.contact
   end
+  kept_events.deliver(self)
 end
 
 ---Called for committed changes of human handover.
@@ -383,6 +385,9 @@ end
 ---Starts the timers of the loaded dialogs.
 function dialogs_methods:start()
   self.due:check_at(self._first_due)
+  if self.is_used then
+    kept_events.deliver(self)
+  end
 end
 
 ---Stops timers, and evicts all dialogs.

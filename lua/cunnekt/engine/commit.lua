@@ -118,7 +118,7 @@ function writers.pauses(change, pauses)
   end)
 end
 
-for _, kind in ipairs { "taken", "kept", "ends" } do
+for _, kind in ipairs { "taken", "kept", "ends", "taken_events", "kept_events" } do
   writers[kind] = function(change, list)
     change[kind] = list
   end

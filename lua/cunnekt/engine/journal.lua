@@ -138,7 +138,9 @@ function journal.pack_error(err)
   end
   local kept = {}
   for key, value in next, err do
-    kept[key] = is_fit(value) and journal.snapshot(value) or nil
+    if is_fit(value) then
+      kept[key] = journal.snapshot(value)
+    end
   end
   return { err = kept }
 end

@@ -24,6 +24,7 @@ local record = {}
 ---@field may_be_overtaken boolean? while it is retried; set when its turn begins
 ---@field is_apart boolean? it is retried in a lane of its own
 ---@field queued_at number on the monotonic clock
+---@field answers cunnekt.engine.answers? of a turn that conflicted, for the next one
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn
 
 local own_mark, own_kind = formats.own_mark, formats.own_kind

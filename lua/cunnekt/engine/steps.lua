@@ -3,6 +3,7 @@
 -- the run can be rebuilt from its journal. The layers below dialogs record their steps here; outside a run a step is a
 -- plain call. The runs themselves are in dialog/engine/run.lua.
 
+local answers = require "cunnekt.engine.answers"
 local journal = require "cunnekt.engine.journal"
 local task = require "cunnekt.base.task"
 
@@ -43,16 +44,25 @@ end
 
 local waiting_call = { is_internal = true, takes_time = true, commits = true }
 
+-- Makes a network call. A turn that runs again after a conflict does not repeat it.
+local function call(kind, subject, fn)
+  local its_turn = task.running().turn
+  if its_turn then
+    return answers.call(its_turn, kind, subject, fn)
+  end
+  return fn()
+end
+
 -- Runs a network call as a step, and commits its result immediately, because the call must not be repeated. `fn` returns a
 -- value, or nil and an error.
 local function record(kind, subject, fn)
   local current = steps.current()
   if not current or current.is_in_step then
-    return fn()
+    return call(kind, subject, fn)
   end
   local value, err
   local kept, is_replayed = current:step(kind, subject, function()
-    value, err = fn()
+    value, err = call(kind, subject, fn)
     return { v = journal.snapshot(value), err = err ~= nil and journal.pack_error(err) or nil }
   end, waiting_call)
   if is_replayed then

@@ -6,6 +6,7 @@
 -- concurrently: each records the versions of what it read, and is retried when another turn changed that first. The store
 -- compares the versions, in the commit itself.
 
+local answers = require "cunnekt.engine.answers"
 local budget = require "cunnekt.engine.budget"
 local commit = require "cunnekt.engine.commit"
 local core = require "cunnekt.core"
@@ -36,10 +37,13 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field cuts table<integer, table> run → its id, the step `n` at which its journal is truncated, and the steps it had
 ---@field kept table[] messages to keep for a dialog; see records.kept
 ---@field taken integer[] kept messages that a dialog has consumed
+---@field kept_events table[] events to keep for a conversation: struct cnk_kept_event
+---@field taken_events integer[] those of them that are consumed, by their seq
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
+---@field answers cunnekt.engine.answers? what its network calls gave since its last commit
 ---@field kinds string[] those of the buffers above that are in use
 ---@field joins integer of conversations that the store had told of when it began
 
@@ -53,6 +57,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 
 local buffered = {
   "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
+  "kept_events", "taken_events",
 }
 
 local nothing = commit.nothing
@@ -187,7 +192,7 @@ local function settle_commit(self, change)
   for _, saved in ipairs(change.states) do
     self.states[saved.contact]:mark_saved(saved.state, saved.version)
   end
-  self.has_committed = true
+  self.has_committed, self.answers = true, nil
   local record = self.record
   if change.resume then
     record.body, record.event, record.joined, record.is_resume = change.resume, nil, nil, true
@@ -348,6 +353,7 @@ local function run_until_committed(self, fn)
     if failure.kind == "budget" then
       self.turns.budget:after_stop(failure)
     elseif failure.kind == "conflict" then
+      answers.rewind(self)
       local is_there, err = check_event(self)
       if not is_there then
         release_retry(self)
@@ -356,6 +362,9 @@ local function run_until_committed(self, fn)
     end
     if failure.kind ~= "conflict" or is_under_way then
       release_retry(self)
+      if failure.kind == "conflict" and self.record then
+        self.record.answers = self.answers -- for the turn that the event gets instead
+      end
       return failure, its_run
     elseif not self.holds_retry then
       acquire_retry(self)
@@ -442,6 +451,7 @@ local function run_in_task(self, fn, on_end)
   running.turn, self.task = self, running
   if self.record and self.record.had_conflict then
     acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
+    self.answers, self.record.answers = self.record.answers, nil
   end
   self.turns._open = self.turns._open + 1
   local failure, its_run = run_until_committed(self, fn)

@@ -8,6 +8,7 @@ local filters = require "cunnekt.operate.filters"
 local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
+local kept = require "cunnekt.operate.kept"
 local lists = require "cunnekt.store.lists"
 local personal = require "cunnekt.provider.personal"
 local record = require "cunnekt.engine.record"
@@ -90,7 +91,10 @@ end
 
 local function show(target, args)
   local views, err = each(target, args, function(key)
-    return (describe(target, key, args.reveal))
+    local view = describe(target, key, args.reveal)
+    view.pause = kept.pause_of(target.store, key, args.reveal)
+    view.messages, view.signals = kept.of(target.store, key, args.reveal)
+    return view
   end)
   return views and { contacts = views } or nil, err
 end
@@ -141,6 +145,7 @@ local function export(target, args)
     local view, row = describe(target, key, true)
     view.state = row.state and json.decode(row.state) or nil
     view.events, view.messages, view.dialogs = events_of(store, key), messages_of(store, key), dialogs_of(store, key)
+    view.kept = kept.export(store, key)
     return view
   end)
   return views and { contacts = views } or nil, err

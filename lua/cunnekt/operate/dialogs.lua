@@ -1,14 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- The operations on dialogs: list and show them, end them, and pause a conversation so that a person can take it over.
--- A broken dialog resumes by retrying its event, see events.lua.
+-- The operations on dialogs: list and show them, end them, retry broken ones, send them signals, and pause a conversation so
+-- that a person can take it over.
 
 local canonical = require "cunnekt.base.canonical"
+local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local events = require "cunnekt.operate.events"
 local filters = require "cunnekt.operate.filters"
 local formats = require "cunnekt.store.formats"
+local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
+local kept = require "cunnekt.operate.kept"
 local lists = require "cunnekt.store.lists"
 local personal = require "cunnekt.provider.personal"
+local record = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
@@ -32,13 +37,29 @@ local function error_of(row, has_to_reveal)
   return has_to_reveal and message or row.error.shown or personal.error(message)
 end
 
-local function shown(row, has_to_reveal)
+-- Whether the customer may not have got what they are to answer: the delivery of a message is uncertain (`unknown = "hold"`).
+local function is_held(store, contact)
+  return store:read("unknown_messages", { contact = contact, earliest = -math.huge, latest = math.huge })[1] ~= nil
+end
+
+local function state_of(store, row)
+  if row.error then
+    return row.error.mend and "retrying" or "broken"
+  elseif not row.waiting then
+    return "running"
+  elseif store:conversation(row.contact).is_paused then
+    return "paused"
+  end
+  return is_held(store, row.contact) and "held" or "waiting"
+end
+
+local function shown(store, row, has_to_reveal)
   local problem = row.error and words.first_line(error_of(row, has_to_reveal))
   return {
     id = row.id,
     name = row.name,
     contact = personal.contact(row.contact, has_to_reveal),
-    state = row.error and "broken" or row.waiting and "waiting" or "running",
+    state = state_of(store, row),
     waits_for = describe(row.waiting),
     due = row.due,
     steps = row.steps,
@@ -48,13 +69,44 @@ local function shown(row, has_to_reveal)
   }
 end
 
-local function list(target, args)
+-- The conversations that a person has; their dialogs are in the other list.
+local function list_paused(target, args)
+  local rows, err = lists.paused(target.store, filters.of(args))
+  if not rows then
+    return nil, err
+  end
+  return filters.page(rows, args, kept.shown_pause)
+end
+
+local function list_dialogs(target, args)
   local rows, err = lists.dialogs(target.store, args.state or "all", filters.of(args))
   if not rows then
     return nil, err
   end
-  local views, has_more = filters.page(rows, args, shown)
-  return { dialogs = views, has_more = has_more }
+  return filters.page(rows, args, function(row, has_to_reveal)
+    return shown(target.store, row, has_to_reveal)
+  end)
+end
+
+local function list(target, args)
+  local state, result = args.state or "all", { dialogs = json.array {}, paused = json.array {} }
+  local has_more, has_more_paused = false, false
+  if state ~= "paused" then
+    local views, more = list_dialogs(target, args)
+    if not views then
+      return nil, more
+    end
+    result.dialogs, has_more = views, more
+  end
+  if state == "all" or state == "paused" then
+    local views, more = list_paused(target, args)
+    if not views then
+      return nil, more
+    end
+    result.paused, has_more_paused = views, more
+  end
+  result.has_more = has_more or has_more_paused
+  return result
 end
 
 -- A kind may be two words: "job off".
@@ -80,7 +132,7 @@ local function show(target, args)
   if not row then
     return nil, errors.new("not_found", ("there is no dialog %d"):format(args.id))
   end
-  local view = shown(row, args.reveal)
+  local view = shown(target.store, row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
   if row.error then
     view.error = error_of(row, args.reveal)
@@ -92,10 +144,10 @@ end
 
 -- ---- end -----------------------------------------------------------------------------------------------------------
 
-local function find_ids(store, args)
+local function find_ids(store, args, state)
   local ids, missing = {}, json.array {}
   if args.all then
-    local rows, err = lists.dialogs(store, args.state or "all", filters.of(args, true))
+    local rows, err = lists.dialogs(store, state or "all", filters.of(args, true))
     for i, row in ipairs(rows or {}) do
       ids[i] = row.id
     end
@@ -108,7 +160,7 @@ local function find_ids(store, args)
 end
 
 local function finish(target, args)
-  local ids, missing = find_ids(target.store, args)
+  local ids, missing = find_ids(target.store, args, args.state)
   if not ids then
     return nil, missing
   end
@@ -120,6 +172,52 @@ local function finish(target, args)
     target.service.dialogs:evict(id)
   end
   return { ended = json.array(ids), missing = missing }
+end
+
+-- ---- retry ---------------------------------------------------------------------------------------------------------
+
+-- Lets a dialog go on that is noted to: by the event at which it broke, if that is a dead letter, else by one of our own.
+local function continue(target, dialog)
+  local event = dialog.error.seq and lists.event(target.store, dialog.error.seq)
+  if event and event.state == "dead" then
+    return events.requeue(target, { event })
+  elseif event then
+    return true -- its next attempt does it
+  end
+  local putter = target.service and target.service.engine or target.store
+  return putter:put_own(record.own(dialog.contact, { status = "dialog_retry", run = dialog.id, seed = dialog.seed }))
+end
+
+-- The broken ones of some dialogs, and the ids of the others.
+local function broken_of(store, ids)
+  local broken, others = {}, json.array {}
+  for _, id in ipairs(ids) do
+    local dialog = stored_dialogs.find(store, id)
+    if dialog and dialog.error then
+      broken[#broken + 1] = dialog
+    else
+      others[#others + 1] = id
+    end
+  end
+  return broken, others
+end
+
+local function retry(target, args)
+  local ids, missing = find_ids(target.store, args, "broken")
+  if not ids then
+    return nil, missing
+  end
+  local broken, others = broken_of(target.store, ids)
+  local retried, script = json.array {}, args.new_script and "new" or "own"
+  for i, dialog in ipairs(broken) do
+    local noted, err = target.store:repair("mend_dialog", { ids = { dialog.id }, script = script, now = clock.now() })
+    local ok = noted and continue(target, dialog)
+    if not ok then
+      return nil, err or errors.new("store", ("dialog %d could not be retried"):format(dialog.id))
+    end
+    retried[i] = dialog.id
+  end
+  return { retried = retried, not_broken = others, missing = missing }
 end
 
 -- ---- pause, resume -------------------------------------------------------------------------------------------------
@@ -135,21 +233,95 @@ end
 
 local function set_paused(is_paused)
   return function(target, args)
-    local contacts, err = lists.contacts_of(target.store, filters.of(args).contact)
+    local contacts, err = lists.contacts_of(target.store, args.contact)
     if not contacts then
       return nil, err
     elseif #contacts == 0 then
       return nil, errors.new("not_found", "nobody with that number has written to this bot")
     end
+    local came = 0
     for _, contact in ipairs(contacts) do
+      local pause = kept.pause_of(target.store, contact)
+      came = came + (pause and pause.messages or 0)
       local ok
       ok, err = set_one(target, contact, is_paused)
       if not ok then
         return nil, err
       end
     end
-    return { contact = personal.contact(contacts[1], args.reveal), conversations = #contacts }
+    return { contact = personal.contact(contacts[1], args.reveal), conversations = #contacts, messages = came }
   end
+end
+
+-- ---- signal --------------------------------------------------------------------------------------------------------
+
+-- Whether a dialog of a conversation waits for a signal.
+local function awaits(store, contact, name)
+  for _, dialog in ipairs(stored_dialogs.of(store, contact)) do
+    if dialog.waiting and dialog.waiting.signal == name and not dialog.error then
+      return true
+    end
+  end
+  return false
+end
+
+-- The conversations of a customer: where they wrote, and those with a dialog, which may have been started for somebody who never
+-- wrote. A whole key is its own.
+local function conversations_of(store, customer)
+  if identity.phone_number_id(customer) then
+    return { store.persons:conversation_of(customer) }
+  end
+  local contacts, err = lists.contacts_of(store, customer)
+  local open = contacts and lists.dialogs(store, "all", { contact = customer })
+  if not open then
+    return nil, err
+  end
+  local is_known = {}
+  for _, contact in ipairs(contacts) do
+    is_known[contact] = true
+  end
+  for _, dialog in ipairs(open) do
+    if not is_known[dialog.contact] then
+      is_known[dialog.contact], contacts[#contacts + 1] = true, dialog.contact
+    end
+  end
+  return contacts
+end
+
+-- The conversation that a signal is for: the only one, or the only one with a dialog that waits for it.
+local function find_conversation(store, args)
+  local contacts, err = conversations_of(store, args.contact)
+  if not contacts then
+    return nil, err
+  elseif #contacts == 0 then
+    return nil, errors.new("not_found", "nobody with that number has written to this bot, or has a dialog; name the business number, "
+      .. "as PHONE_NUMBER_ID:NUMBER, to signal them all the same")
+  end
+  local waiting = {}
+  for _, contact in ipairs(contacts) do
+    waiting[#waiting + 1] = awaits(store, contact, args.name) and contact or nil
+  end
+  local choices = #waiting > 0 and waiting or contacts
+  if #choices > 1 then
+    local message = "the customer has conversations with %d business numbers: name one, as PHONE_NUMBER_ID:NUMBER"
+    return nil, errors.new("invalid", message:format(#choices))
+  end
+  return choices[1], #waiting == 1
+end
+
+local function signal(target, args)
+  local contact, is_awaited = find_conversation(target.store, args)
+  if not contact then
+    return nil, is_awaited
+  end
+  local expires = args.keep and clock.now() + args.keep
+  local own = record.own(contact, { status = "dialog_signal", name = args.name, value = args.value, expires = expires })
+  local putter = target.service and target.service.engine or target.store
+  local ok, err = putter:put_own(own)
+  if not ok then
+    return nil, err
+  end
+  return { contact = personal.contact(contact, args.reveal), name = args.name, is_awaited = is_awaited, expires = expires }
 end
 
 local states = { "open", "broken", "all" }
@@ -157,11 +329,16 @@ local customer_types = { contact = "string", reveal = "boolean" }
 
 ---@type table<string, cunnekt.operate.operation>
 dialogs.operations = {
-  ["dialogs.list"] = { types = filters.types_with { state = states }, run = list },
+  ["dialogs.list"] = { types = filters.types_with { state = { "open", "broken", "paused", "all" } }, run = list },
   ["dialogs.show"] = { types = { id = "integer", reveal = "boolean" }, run = show },
   ["dialogs.end"] = { types = filters.types_with { ids = "table", all = "boolean", state = states }, run = finish },
+  ["dialogs.retry"] = { types = filters.types_with { ids = "table", all = "boolean", new_script = "boolean" }, run = retry },
   ["dialogs.pause"] = { types = customer_types, run = set_paused(true) },
   ["dialogs.resume"] = { types = customer_types, run = set_paused(false) },
+  ["dialogs.signal"] = {
+    types = { contact = "string", name = "string", value = "any", keep = "number", reveal = "boolean" },
+    run = signal,
+  },
 }
 
 return dialogs

@@ -2,6 +2,7 @@
 -- The operations on events: list and show dead letters and waiting events, retry them, drop them. On a store without a
 -- host they change rows; a running service is told as well, since it holds the waiting events in memory.
 
+local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
@@ -139,21 +140,41 @@ local function retry_now(service, rows)
   end
 end
 
+---Makes dead letters pending again; a running service handles them first.
+---@param target cunnekt.operate.target
+---@param rows table[] of lists.event
+---@return integer[]? requeued
+---@return cunnekt.error? err kind store
+function events.requeue(target, rows)
+  local requeued, err = target.store:repair("requeue_event", { ids = ids_of(rows) })
+  if requeued and target.service then
+    handle_first(target.service, rows, requeued)
+  end
+  return requeued, err
+end
+
+-- Lets the dialogs that broke at these events go on with the current script.
+local function mend_dialogs(store, rows)
+  return store:repair("mend_dialog_of_event", { ids = ids_of(rows), script = "new", now = clock.now() })
+end
+
 local function retry(target, args)
   local found, err = find_all(target.store, args)
-  if not found then
-    return nil, err
+  local mended = json.array {}
+  if found and args.new_script then
+    mended, err = mend_dialogs(target.store, found.dead)
   end
   local requeued
-  requeued, err = target.store:repair("requeue_event", { ids = ids_of(found.dead) })
+  if found and mended then
+    requeued, err = events.requeue(target, found.dead)
+  end
   if not requeued then
     return nil, err
   end
   if target.service then
-    handle_first(target.service, found.dead, requeued)
     retry_now(target.service, found.pending)
   end
-  return { retried = json.array(requeued), waiting = json.array(ids_of(found.pending)), missing = found.missing }
+  return { retried = json.array(requeued), waiting = json.array(ids_of(found.pending)), missing = found.missing, mended = json.array(mended) }
 end
 
 -- Splits waiting events into those that can still be dropped and those that are being handled now.
@@ -196,7 +217,7 @@ local choice = filters.types_with { seqs = "table", all = "boolean" }
 events.operations = {
   ["events.list"] = { types = filters.types_with { state = { "dead", "pending", "all" } }, run = list },
   ["events.show"] = { types = { seq = "integer", reveal = "boolean" }, run = show },
-  ["events.retry"] = { types = choice, run = retry },
+  ["events.retry"] = { types = filters.types_with { seqs = "table", all = "boolean", new_script = "boolean" }, run = retry },
   ["events.drop"] = { types = choice, run = drop },
 }
 

@@ -23,6 +23,7 @@ local operations = {}
 ---@field is_stopping boolean
 ---@field inbox cunnekt.operate.inbox
 ---@field outbox cunnekt.operate.outbox
+---@field engine {put_own: fun(self, record: cunnekt.inbox.record): boolean?, cunnekt.error?} put_own: stores an event of our own, and queues it
 ---@field dialogs {evict: fun(self, id: integer), evict_of: fun(self, contact: string)} evict: from memory; of: those of a conversation
 ---@field address fun(self): string? where webhooks come in; nil before it listens
 ---@field chat fun(self, contact: string): cunnekt.chat

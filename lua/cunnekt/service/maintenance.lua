@@ -3,7 +3,9 @@
 -- is the store's to find; timers of dialogs and jobs are elsewhere.
 
 local clock = require "cunnekt.time.clock"
+local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
+local kept_events = require "cunnekt.dialog.flow.kept_events"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local record = require "cunnekt.engine.record"
@@ -48,6 +50,10 @@ local function sweep(service)
   local days, now = service.options.keep_days, service.engine.wall_clock:certain()
   if not now then
     return -- no trusted time before the first webhook
+  end
+  local ok, problem = pcall(kept_events.expire, service.store, now)
+  if not ok then
+    log.warn("kept signals could not be removed: %s", errors.is(problem) and problem.message or tostring(problem))
   end
   repeat
     local is_done, err = service.store:sweep(days, now)

@@ -11,7 +11,7 @@ local formats = {}
 ---The version of the store. What each column holds is said in src/store/sqlite/sql/schema.sql.
 formats.schema_version = core.store_version
 
--- ---- events: event.body, dead.body, kept.bodies, and journals -------------------------------------------------------
+-- ---- events: event.body, dead.body, kept.bodies, kept_event.body, and journals -------------------------------------------------------
 
 ---The first byte of the body of an event of our own; JSON follows. No webhook begins with it.
 formats.own_mark = "\1"
@@ -28,10 +28,11 @@ formats.own_events = {
   expired = { "recipient", "track", "payload", "err" },
   window_closing = { "recipient", "ends_at" },
   dialog_start = { "name", "to", "args" },
-  dialog_signal = { "name", "value" },
+  dialog_signal = { "name", "value", "expires" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
   dialog_resume = { "run", "seed" },
+  dialog_retry = { "run", "seed" },
 }
 
 -- The body of every other event is a webhook with this event alone (provider/webhook.lua, `wrap`). The table `seen` holds
@@ -55,8 +56,8 @@ formats.handler_pattern = "^%a+:"
 formats.handler_args = { "bodies", "track" }
 ---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
 formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
----Why a dialog was set aside.
-formats.broken = { "message", "step", "was", "is_now", "seq" }
+---Why a dialog was set aside; and with which script it is to go on: "new" or "own", if an operator wants it to.
+formats.broken = { "message", "shown", "step", "was", "is_now", "seq", "mend" }
 
 ---Digests of what the dialog does and of its script's files (dialog/engine/code.lua). The second one is the key of the
 ---table `code`, which holds a script as JSON with these fields (dialog/engine/source.lua).
@@ -82,6 +83,7 @@ formats.step_kinds = {
   job = "bot:after, every, daily or cron",
   ["job off"] = "bot:cancel_job",
   keys = "bot.store:keys",
+  mended = "no step of the script: the journal was cut here for a new script",
   known = "bot:chat, start or signal with a number that may be two: whether one of them has written",
   pause = "chat:pause",
   person = "chat.number, user_id, name, username",

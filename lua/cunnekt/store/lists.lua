@@ -248,6 +248,15 @@ function lists.dialog(store, id)
   return dialog
 end
 
+---Conversations that a person has, those of the longest pause first. Waits.
+---@param store cunnekt.open_store
+---@param filter cunnekt.store.filter before, after: of the pause's begin
+---@return table[]? conversations contact, paused_at (nil for a pause of an older version), messages (that came since), kept (of them)
+---@return cunnekt.error? err kind store
+function lists.paused(store, filter)
+  return store:query("paused", parameters_of(filter, { limit = filter.limit or math.maxinteger }))
+end
+
 -- ---- persons ---------------------------------------------------------------------------------------------------------
 
 ---Persons, in the order of their conversations' keys. Waits.

@@ -77,6 +77,7 @@ function records.dialog_change(its_run)
     waiting = waiting and json.encode(waiting),
     due = waiting and waiting.due,
     sent = waiting and waiting.sent,
+    signal = waiting and waiting.signal,
     before = its_run.stored_n or 0,
     after = its_run.n,
     steps = its_run:take_pending(),
@@ -86,6 +87,8 @@ function records.dialog_change(its_run)
     change.args = its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil
     change.code, change.seed, change.started_at = its_run.code, its_run:find_seed(), its_run.at
     change.digest, change.source = source and source.digest, source and source.text
+  elseif its_run.mender then
+    change.code, change.digest, change.source = its_run.code, source and source.digest, source and source.text
   end
   return change
 end

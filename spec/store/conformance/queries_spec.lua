@@ -47,6 +47,11 @@ local questions = {
   sent_waits = { { after = 0, limit = 10 }, "id sent contact" },
   journal = { { dialog = "dialog", after = 0 }, "n mark result" },
   kept = { { dialog = "dialog", after = 0 }, "id bodies" },
+  kept_signals = { { contact = "1:2", name = "paid", now = now }, "seq body" },
+  expired_signals = { { ["until"] = now + 100 }, "id contact name" },
+  awaited_signals = { { now = now }, "seq contact body" },
+  kept_events = { { contact = "1:2" }, "seq name body kept_at expires" },
+  paused = { { contact = "2", before = now + 1, after = 0, limit = 10 }, "contact paused_at messages kept" },
   script = { { digest = "d" }, "source" },
   jobs = { { after = "", limit = 10 }, "name version spec due catch_up runs args ran last attempts" },
   job = { { name = "tick" }, "name version spec due catch_up runs args ran last attempts" },
@@ -64,13 +69,13 @@ local questions = {
   accepted_message_details = { { message_id = "wamid.1" }, "id contact rank changed_at error payload message_id track unknown" },
   dialogs = { { at = 0, before = now + 1, after = 0 }, "next id contact name steps started_at changed_at waiting due error" },
   contacts = { { at = math.mininteger, before = now + 1, after = 0 }, "next contact last_inbound paused number user_id name username" },
-  count_of_contact = { { contact = "1:2" }, "events dialogs messages sending conversations aliases" },
+  count_of_contact = { { contact = "1:2" }, "events dialogs kept messages sending conversations aliases" },
   has_conversation = { { contact = "1:2" }, "is_any" },
   next_contact = { { after = "" }, "contact" },
   count_dead_letters = { {}, "dead unknown rejected failed" },
   count_waiting = { {}, "pending queued" },
   latest_time = { {}, "latest" },
-  counts = { {}, "events dead seen conversations values messages accepted dialogs steps kept scripts jobs" },
+  counts = { {}, "events dead seen conversations values messages accepted dialogs steps kept kept_events scripts jobs" },
   check = { {}, nil },
   facts = { {}, "engine bytes" },
 }
@@ -88,6 +93,8 @@ local function fill(seam)
   local dialog = seam:waiting {
     to = "2", args = "[1]", after = 2, waiting = '{"due":1}', due = now, sent = 7, digest = "d", source = "s",
   }
+  seam:turn { kept_events = { { contact = "1:2", name = "paid", body = "b", expires = now + 60, max = 9 } } }
+  seam:waiting { waiting = '{"signal":"paid"}' } -- as of a conversation that was joined to this one since
   local broken = seam:waiting { due = now, waiting = "{}" }
   seam:break_dialog { id = broken.id, error = "x", now = now }
   seam:turn {
@@ -277,12 +284,12 @@ seam_rig.describe("a question", function(open)
     it("counts everything", function()
       fill(seam)
       assert.are.same({
-        events = 1, dead = 1, seen = 1, conversations = 1, values = 1, messages = 3, accepted = 1, dialogs = 2, steps = 2, kept = 1,
-        scripts = 1, jobs = 1,
+        events = 1, dead = 1, seen = 1, conversations = 1, values = 1, messages = 3, accepted = 1, dialogs = 3, steps = 2, kept = 1,
+        kept_events = 1, scripts = 1, jobs = 1,
       }, seam:counts())
       assert.are.same({ { dead = 1, unknown = 1, rejected = 0, failed = 0 } }, seam:query "count_dead_letters")
       assert.are.same({ { pending = 1, queued = 2 } }, seam:query "count_waiting")
-      assert.are.same({ { count = 2 } }, seam:query "count_dialogs")
+      assert.are.same({ { count = 3 } }, seam:query "count_dialogs")
     end)
 
     it("knows the latest time that it has seen", function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The seam: what operators change by name. A repair says for which of its ids it did anything, and holds as a whole.
 
+local json = require "cunnekt.base.json"
 local seam_rig = require "spec.support.rigs.seam_rig"
 
 local now = seam_rig.now
@@ -67,6 +68,32 @@ seam_rig.describe("the repair", function(open)
     assert.are.same({ pending.id }, seam:repair("drop_pending_event", { pending.id }))
     local counts = seam:counts()
     assert.are.same({ 0, 0 }, { counts.events, counts.dead })
+  end)
+
+  local function error_of(dialog)
+    return seam:row("dialog", { id = dialog.id }).error
+  end
+
+  it("mend_dialog notes in a broken dialog how it goes on, and in no other", function()
+    local broken, waiting, odd = seam:waiting(), seam:waiting(), seam:waiting()
+    seam:break_dialog { id = broken.id, error = '{"message":"no \\"luck\\" ä","seq":7}', now = now }
+    seam:break_dialog { id = odd.id, error = "x", now = now }
+    assert.are.same({ broken.id }, seam:repair("mend_dialog", { waiting.id, broken.id, odd.id, 99999 }, { script = "new", now = now + 7 }))
+    assert.are.same({ message = 'no "luck" ä', seq = 7, mend = "new" }, json.decode(error_of(broken)))
+    assert.equal(now + 7, seam:row("dialog", { id = broken.id }).changed_at)
+    seam:repair("mend_dialog", { broken.id }, { script = "own", now = now })
+    assert.equal("own", json.decode(error_of(broken)).mend)
+    assert.are.same({ nil, "x" }, { error_of(waiting), error_of(odd) })
+  end)
+
+  it("mend_dialog_of_event does it where the dialog broke at that event", function()
+    local broken, other, odd = seam:waiting(), seam:waiting(), seam:waiting()
+    seam:break_dialog { id = broken.id, error = '{"message":"x","seq":4711}', now = now }
+    seam:break_dialog { id = other.id, error = '{"message":"x"}', now = now }
+    seam:break_dialog { id = odd.id, error = "x", now = now }
+    assert.are.same({ 4711 }, seam:repair("mend_dialog_of_event", { 12, 4711 }, { script = "new", now = now }))
+    assert.equal("new", json.decode(error_of(broken)).mend)
+    assert.are.same({ '{"message":"x"}', "x" }, { error_of(other), error_of(odd) })
   end)
 
   it("requeue_message queues what was given up, without attempts and error", function()

@@ -169,8 +169,19 @@ seam_rig.describe("the timer of a dialog", function(open, backend)
       assert.are.same({ 0 }, seam:column("due_dialogs", "is_paused", { ["until"] = now }))
     end)
 
+    it("is not cleared where the conversation has come back since it was read", function()
+      due_at(now)
+      pause(true)
+      local row = due_dialogs()[1]
+      pause(false)
+      seam:fire { timers = { { dialog = row.id, due = row.due, steps = row.steps } }, now = now }
+      assert.are.same({ 0 }, seam:column("due_dialogs", "is_paused", { ["until"] = now }))
+    end)
+
     it("is not set again where the dialog is broken, waits for no time, or is somebody else's", function()
       local broken, other = due_at(now), due_at(now, { contact = "1:3" })
+      pause(true)
+      seam:turn { pauses = { { contact = "1:3", is_paused = true } } }
       seam:waiting { waiting = '{"types":{"text":true}}' }
       seam:waiting { waiting = '{"due":null}' }
       seam:break_dialog { id = broken.id, error = "x", now = now }

@@ -295,7 +295,7 @@ seam_rig.describe("committing a turn", function(open, backend)
       local counts = seam:counts()
       assert.are.same({
         events = 1, dead = 0, seen = 1, conversations = 2, values = 1, messages = 1, accepted = 0, dialogs = 2, steps = 3, kept = 1,
-        scripts = 1, jobs = 1,
+        kept_events = 0, scripts = 1, jobs = 1,
       }, counts)
       -- The newest of those that are left comes first; the other was cut, and what was kept for it is another now.
       local cut = seam:query("dialogs_of", { contact = "1:2" })[2]

@@ -122,7 +122,7 @@ static struct cnk_field dialog_fields[] = {
     IN(cnk_dialog_change, TEXT, source),     IN(cnk_dialog_change, TEXT, waiting),
     IN(cnk_dialog_change, REAL, due),        IN(cnk_dialog_change, INTEGER, sent),
     IN(cnk_dialog_change, INTEGER, before),  NEEDED(cnk_dialog_change, INTEGER, after),
-    LIST(cnk_dialog_change, steps, step),
+    IN(cnk_dialog_change, TEXT, signal),     LIST(cnk_dialog_change, steps, step),
 };
 SHAPE(dialog, "a dialog", cnk_dialog_change, dialog_fields, false);
 
@@ -137,6 +137,12 @@ static struct cnk_field kept_fields[] = {
     NEEDED(cnk_kept, TEXT, bodies),
 };
 SHAPE(kept, "a kept message", cnk_kept, kept_fields, false);
+
+static struct cnk_field kept_event_fields[] = {
+    NEEDED(cnk_kept_event, TEXT, contact), NEEDED(cnk_kept_event, TEXT, body),   IN(cnk_kept_event, TEXT, name),
+    IN(cnk_kept_event, REAL, expires),     NEEDED(cnk_kept_event, INTEGER, max), OUT(cnk_kept_event, INTEGER, dropped),
+};
+SHAPE(kept_event, "a kept event", cnk_kept_event, kept_event_fields, true);
 
 static const char *const job_kinds[] = {"put", "bind", "done", "tried", "drop", NULL};
 static struct cnk_field job_fields[] = {
@@ -169,13 +175,27 @@ static struct cnk_field message_fields[] = {
 SHAPE(message, "a message", cnk_message, message_fields, true);
 
 static struct cnk_field turn_fields[] = {
-    IN(cnk_turn, TIME, now),           IN(cnk_turn, INTEGER, event),   IN(cnk_turn, TEXT, resume),
-    IN(cnk_turn, INTEGER, joins),      IN(cnk_turn, INTEGERS, joined), LIST(cnk_turn, reads, read),
-    LIST(cnk_turn, states, state),     LIST(cnk_turn, values, value),  LIST(cnk_turn, watches, watch),
-    LIST(cnk_turn, cuts, cut),         OBJECT(cnk_turn, run, dialog),  IN(cnk_turn, INTEGERS, taken),
-    LIST(cnk_turn, kept, kept),        IN(cnk_turn, INTEGERS, ends),   OBJECT(cnk_turn, ended, dialog_end),
-    LIST(cnk_turn, pauses, pause),     LIST(cnk_turn, jobs, job),      LIST(cnk_turn, events, event),
+    IN(cnk_turn, TIME, now),
+    IN(cnk_turn, INTEGER, event),
+    IN(cnk_turn, TEXT, resume),
+    IN(cnk_turn, INTEGER, joins),
+    IN(cnk_turn, INTEGERS, joined),
+    LIST(cnk_turn, reads, read),
+    LIST(cnk_turn, states, state),
+    LIST(cnk_turn, values, value),
+    LIST(cnk_turn, watches, watch),
+    LIST(cnk_turn, cuts, cut),
+    OBJECT(cnk_turn, run, dialog),
+    IN(cnk_turn, INTEGERS, taken),
+    LIST(cnk_turn, kept, kept),
+    IN(cnk_turn, INTEGERS, ends),
+    OBJECT(cnk_turn, ended, dialog_end),
+    LIST(cnk_turn, pauses, pause),
+    LIST(cnk_turn, jobs, job),
+    LIST(cnk_turn, events, event),
     LIST(cnk_turn, messages, message),
+    IN(cnk_turn, INTEGERS, taken_events),
+    LIST(cnk_turn, kept_events, kept_event),
 };
 SHAPE(turn, "a turn", cnk_turn, turn_fields, true);
 

@@ -44,6 +44,7 @@ int cnk_sql_find(const char *file, const char *name);
   X(join_events)                                                                                                       \
   X(join_dead)                                                                                                         \
   X(join_dialogs)                                                                                                      \
+  X(join_kept_events)                                                                                                  \
   X(join_parked)                                                                                                       \
   X(join_ended)                                                                                                        \
   X(open_joined)                                                                                                       \
@@ -59,6 +60,7 @@ int cnk_sql_find(const char *file, const char *name);
   X(delete_value)                                                                                                      \
   X(put_dialog)                                                                                                        \
   X(change_dialog)                                                                                                     \
+  X(recode_dialog)                                                                                                     \
   X(cut_dialog)                                                                                                        \
   X(end_dialog)                                                                                                        \
   X(delete_dialog)                                                                                                     \
@@ -66,10 +68,18 @@ int cnk_sql_find(const char *file, const char *name);
   X(delete_steps)                                                                                                      \
   X(break_dialog)                                                                                                      \
   X(clear_due)                                                                                                         \
+  X(clear_paused_due)                                                                                                  \
   X(resume_dues)                                                                                                       \
   X(put_kept)                                                                                                          \
   X(delete_kept)                                                                                                       \
   X(delete_all_kept)                                                                                                   \
+  X(put_kept_event)                                                                                                    \
+  X(count_paused_message)                                                                                              \
+  X(trim_kept_events)                                                                                                  \
+  X(take_kept_event)                                                                                                   \
+  X(clear_paused_messages)                                                                                             \
+  X(is_signal_awaited)                                                                                                 \
+  X(is_signal_kept)                                                                                                    \
   X(put_code)                                                                                                          \
   X(put_job)                                                                                                           \
   X(bind_job)                                                                                                          \
@@ -99,7 +109,8 @@ int cnk_sql_find(const char *file, const char *name);
   X(clear_outbox)                                                                                                      \
   X(clear_broken_steps)                                                                                                \
   X(clear_broken)                                                                                                      \
-  X(clear_kept)
+  X(clear_kept)                                                                                                        \
+  X(clear_kept_messages)
 
 enum cnk_sql {
 #define CNK_SQL_NAME(name) CNK_SQL_##name,

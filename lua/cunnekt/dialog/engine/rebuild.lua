@@ -9,6 +9,7 @@ local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
+local mend = require "cunnekt.dialog.engine.mend"
 local run = require "cunnekt.dialog.engine.run"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -28,13 +29,17 @@ local function mark_of_wait(waiting)
   return run.mark("wait", rebuild.subject_of_wait(waiting or {}))
 end
 
--- The steps of a stored run, or nil if some are missing.
-local function read_steps(dialogs, stored)
+-- No step of a script: where the journal lacks one, it is cut.
+local missing = { mark = "", result = "" }
+
+-- The steps of a stored run, or nil if some are missing. A run that is mended goes as far as it has them.
+local function read_steps(dialogs, stored, is_mended)
   local steps = stored_dialogs.journal(dialogs.store, stored.id)
   -- The last step is the wait, or the call during which the turn was committed; it may have no row yet.
   for n = 1, stored.steps - 1 do
     if not steps[n] then
-      return nil
+      steps[n] = missing
+      return is_mended and steps or nil
     end
   end
   return steps
@@ -90,10 +95,13 @@ local function restart(dialogs, stored, steps, delivery, migrate)
 end
 
 -- The script with which a run continues; true when it must restart; nil and the reason when there is none.
-local function script_for(dialogs, stored)
+local function script_for(dialogs, stored, is_mended)
   local digest = dialogs:code_of(stored.name)
   local known = dialogs.script.known[stored.name]
-  if digest and not code.is_changed(stored.code, digest) then
+  if is_mended then
+    local has_code = known or stored.name:find(formats.handler_pattern)
+    return has_code and dialogs.script or nil, not has_code and "it is not in the current script" or nil
+  elseif digest and not code.is_changed(stored.code, digest) then
     return dialogs.script
   elseif known and known.opts.is_dialog and known.opts.on_change ~= "keep" then
     return true
@@ -107,11 +115,19 @@ end
 
 -- ---- rebuilding ----------------------------------------------------------------------------------------------------
 
+-- It goes on to belong to the current script.
+local function mend_with(dialogs, current)
+  current.mender = mend.mender
+  current.code, current.source = dialogs:code_of(current.name)
+end
+
 ---Rebuilds a run from its journal in the running turn, and continues it.
 ---@param dialogs cunnekt.dialogs
 ---@param stored cunnekt.store.dialog
----@param delivery table? event and record that end its wait; nil when a crash interrupted it after a commit
+---@param delivery table? event and record that end its wait; nil: it waits again, or a crash interrupted it after a commit
 function rebuild.rebuild(dialogs, stored, delivery)
+  local is_mended = stored.error ~= nil and stored.error.mend == "new"
+  delivery = delivery or stored.waiting and {} or nil
   local is_handler = stored.name:find(formats.handler_pattern) ~= nil
   local current = run.new {
     id = stored.id,
@@ -132,11 +148,14 @@ function rebuild.rebuild(dialogs, stored, delivery)
     resumes_at = not delivery and stored.steps or nil,
   }
   current.stored_n = stored.steps
+  if is_mended then
+    mend_with(dialogs, current)
+  end
   execute.make_current(current)
   local its_turn = task.running().turn
   its_turn:charge(its_turn.turns.budget.seconds * (stored.steps + 1)) -- at most what the steps were allowed to use
-  local steps = read_steps(dialogs, stored)
-  local script, problem = script_for(dialogs, stored)
+  local steps = read_steps(dialogs, stored, is_mended)
+  local script, problem = script_for(dialogs, stored, is_mended)
   if not steps then
     problem = "its journal is incomplete"
   end

@@ -37,8 +37,9 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field waiting table? what it waits for
 ---@field pending table[] steps that are not stored yet
 ---@field replay table[]? steps to replay, by number
----@field delivery table? ends the wait after the replay
+---@field delivery table? ends the wait after the replay: event and record; empty: it waits again
 ---@field expects string? the mark of that wait
+---@field mender cunnekt.mender? it is broken, and goes on with a new script: cuts the journal where that differs
 ---@field resumes_at integer? the step in which the turn was committed before a crash; a rebuilt run without a delivery
 ---@field epoch integer changes with each commit: what was read before it may have changed since
 ---@field asks integer[]? the first steps of the questions that were answered
@@ -130,6 +131,9 @@ function run_methods:check_end()
     error(self.fatal, 0)
   elseif self:is_rebuilding() then
     self.n = self.n + 1
+    if self.mender then
+      return self.mender:cut(self)
+    end
     diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
   end
 end
@@ -159,9 +163,20 @@ local function begin_epoch(self)
   end
 end
 
--- Where a rebuilt run goes on in the middle of a turn, what came before was committed, states too: they are not written again,
--- over what other turns have changed since.
-local function skip_saved(self)
+---Begins an epoch where the journal was cut for a new script: the states are loaded again, with what the script has changed in
+---them since they were loaded.
+---@param outcome cunnekt.dialog.outcome of the cut
+function run_methods:begin_anew(outcome)
+  self.at, self.epoch = outcome.at, next_epoch()
+  task.running().turn:clear_reads()
+  for _, state in ipairs(self.states or {}) do
+    state:rebase()
+  end
+end
+
+---Where a rebuilt run goes on in the middle of a turn, or waits again, what came before was committed, states too: they are not
+---written again, over what other turns have changed since.
+function run_methods:skip_saved()
   self.resumes_at = nil
   for _, state in ipairs(self.states or {}) do
     state:mark_saved((state:encode()), state.version)
@@ -170,29 +185,54 @@ local function skip_saved(self)
   task.running().turn:clear_reads()
 end
 
--- What the store has of an outcome. One that is damaged is as one that differs: no script may go on without it.
+-- What the store has of an outcome. One that is damaged is as one that differs: no script may go on without it. Nil where the
+-- journal is cut instead.
 local function read_outcome(self, text)
   local ok, outcome = pcall(journal.decode, text)
   if ok then
     return outcome
   elseif not errors.is(outcome) then
     error(outcome, 0)
+  elseif self.mender then
+    return nil
   end
   local message = "the dialog '%s' cannot continue at step %d: %s"
   self:fail(errors.new("diverged", message:format(self.name, self.n, outcome.message), { step = self.n }))
 end
 
--- The recorded outcome of the next step. Raises when the script makes another step.
+-- The script makes another step than the journal has: raises, or the journal is cut before it.
+local function differ(self, was, is_now)
+  if not self.mender then
+    diverged(self, was, is_now)
+  end
+  self.mender:cut(self)
+end
+
+-- The recorded outcome of the step. Where the script makes another one, it raises, or gives nil after a cut.
 local function replay_step(self, mark)
   local old = self.replay[self.n]
-  if old.mark ~= mark then
-    diverged(self, old.mark, mark)
+  local outcome = old.mark == mark and read_outcome(self, old.result)
+  if not outcome then
+    return differ(self, old.mark, mark)
   end
   self.replay[self.n] = nil
   if not self.replay[self.n + 1] then
     self.replay = nil
   end
-  return read_outcome(self, old.result)
+  return outcome
+end
+
+local cut_kind = "mended "
+
+-- Replays what is no step of the script: where the journal was cut for it.
+local function pass_cuts(self)
+  while self.replay and self.replay[self.n + 1].mark:sub(1, #cut_kind) == cut_kind do
+    self.n = self.n + 1
+    local outcome = replay_step(self, self.replay[self.n].mark)
+    if outcome then
+      self:begin_anew(outcome)
+    end
+  end
 end
 
 ---Applies the outcome of a step, recorded or new.
@@ -273,20 +313,29 @@ function run_methods:begin_step(kind, subject, is_json)
   if self.fatal then
     error(self.fatal, 0)
   end
+  if self.replay then
+    pass_cuts(self)
+  end
   self.n = self.n + 1
   if self.n == self.resumes_at and not self.replay then
-    skip_saved(self)
+    self:skip_saved()
   end
   if is_json and not self.replay and not self.delivery then
     return nil, nil
   end
   local text = is_json and text_of_json(kind, subject) or text_of(kind, subject)
+  local outcome
   if self.replay then
-    return replay_step(self, finish_mark(text)), text
+    outcome = replay_step(self, finish_mark(text))
   elseif self.delivery and finish_mark(text) ~= self.expects then
-    diverged(self, self.expects, finish_mark(text))
+    differ(self, self.expects, finish_mark(text))
+  else
+    return nil, text
   end
-  return nil, text
+  if not outcome then
+    self.n = self.n + 1 -- behind the cut
+  end
+  return outcome, text
 end
 
 ---Ends a step: the next commit writes it to the journal.
@@ -409,7 +458,7 @@ end
 
 ---Called when the run's commit has succeeded.
 function run_methods:on_committed()
-  self.is_stored, self.stored_n = true, self.n
+  self.is_stored, self.stored_n, self.mender = true, self.n, nil
   self.owner:on_committed(self)
 end
 

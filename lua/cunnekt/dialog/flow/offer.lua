@@ -13,6 +13,9 @@ local webhook = require "cunnekt.provider.webhook"
 
 local offer = {}
 
+-- Events that continue a run without ending its wait.
+local is_continuing = { dialog_resume = true, dialog_retry = true }
+
 -- Whether a run with this wait takes this event.
 local function accepts(dialogs, waiting, it)
   if not waiting then
@@ -48,7 +51,11 @@ local function find_named(dialogs, it, record)
   local stored = not its_run and stored_dialogs.find(dialogs.store, it.run)
   local seed = its_run and its_run.seed or stored and stored.seed
   -- Older versions gave the ids of ended dialogs again; seeds are unique.
-  if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
+  if not (its_run or stored) or (it.seed and it.seed ~= seed) then
+    return nil
+  elseif it.status == "dialog_retry" then
+    return stored and stored.error and stored.error.mend and "deliver", it.run
+  elseif stored and not is_alive(stored, record) then
     return nil
   elseif accepts(dialogs, (its_run or stored).waiting, it) then
     return "deliver", it.run
@@ -106,7 +113,7 @@ function offer.offer(dialogs, it, record, on_end)
         its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
         error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
       end
-      rebuild.rebuild(dialogs, stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
+      rebuild.rebuild(dialogs, stored, not is_continuing[it.status] and { event = it, record = record } or nil)
     end, on_end)
   end
   return what ~= nil

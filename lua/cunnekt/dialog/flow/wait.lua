@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
+local kept_events = require "cunnekt.dialog.flow.kept_events"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
@@ -62,8 +63,11 @@ local function find_delivery(dialogs, current, wanted, handle)
   local delivery = current.delivery
   if delivery then
     current.delivery, current.waiting = nil, nil
-    task.running().turn:charge() -- the replay has ended
-    return delivery, true
+    if delivery.event then
+      task.running().turn:charge() -- the replay has ended
+      return delivery, true
+    end
+    current:skip_saved() -- it waits again
   end
   if wanted.sent then
     dialogs.sent_waits[wanted.sent] = { id = current:find_id(), contact = current.contact }
@@ -74,10 +78,11 @@ local function find_delivery(dialogs, current, wanted, handle)
       state, message_id = dialogs:delivery_of(wanted.sent, wanted.reaches)
     end
     if state then
-      return { event = { status = "dialog_sent", reached = state, message_id = message_id } }, false
+      return { event = { status = "dialog_sent", reached = state, message_id = message_id } }, delivery ~= nil
     end
   end
-  return offer.take_kept(dialogs, current, wanted), false
+  local signal = wanted.signal and kept_events.take_signal(dialogs, current, wanted.signal)
+  return signal or offer.take_kept(dialogs, current, wanted), delivery ~= nil
 end
 
 -- Ends the turn; a later turn continues with the event.

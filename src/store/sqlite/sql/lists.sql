@@ -91,6 +91,22 @@ SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
+-- name: paused
+-- Conversations that a person has, the longest first; of the messages that came since some are kept.
+WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact
+    UNION SELECT contact FROM alias
+    WHERE :contact IN (substr(id, instr(id, X'3A') + 1), substr(contact, instr(contact, X'3A') + 1)))
+SELECT contact, paused_at, paused_messages AS messages,
+    (SELECT count(*) FROM kept_event WHERE contact = conversation.contact AND name IS NULL) AS kept
+  FROM conversation WHERE paused IS NOT NULL
+    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND coalesce(paused_at, 0) < :before AND coalesce(paused_at, 0) >= :after
+  ORDER BY coalesce(paused_at, 0), contact LIMIT :limit;
+
+-- name: kept_events
+-- All that is kept for a conversation.
+SELECT seq, name, body, kept_at, expires FROM kept_event WHERE contact = :contact ORDER BY seq;
+
 -- name: contacts
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
@@ -107,6 +123,7 @@ SELECT page.next, contact, last_inbound, paused, number, user_id, name, username
 WITH mine (contact) AS (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)
 SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) FROM dead WHERE contact = :contact) AS events,
   (SELECT count(*) FROM dialog WHERE contact = :contact) AS dialogs,
+  (SELECT count(*) FROM kept_event WHERE contact = :contact) AS kept,
   (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN mine)
     + (SELECT count(*) FROM sent WHERE contact IN mine) AS messages,
   (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN mine) AS sending,
@@ -142,6 +159,7 @@ SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM dead) AS de
   (SELECT count(*) FROM conversation) AS conversations, (SELECT count(*) FROM value) AS "values",
   (SELECT count(*) FROM outbox WHERE state >= 0) AS messages, (SELECT count(*) FROM sent) AS accepted,
   (SELECT count(*) FROM dialog) AS dialogs, (SELECT count(*) FROM step) AS steps, (SELECT count(*) FROM kept) AS kept,
+  (SELECT count(*) FROM kept_event) AS kept_events,
   (SELECT count(*) FROM code) AS scripts, (SELECT count(*) FROM job) AS jobs;
 
 -- name: check

@@ -143,6 +143,20 @@ SELECT n, mark, result FROM step WHERE dialog = :dialog AND n > :after ORDER BY 
 -- name: kept
 SELECT id, bodies FROM kept WHERE dialog = :dialog AND id > :after ORDER BY id LIMIT 1000;
 
+-- name: kept_signals
+-- For the dialog of a conversation that waits for it.
+SELECT seq, body FROM kept_event WHERE contact = :contact AND name = :name AND expires > :now ORDER BY seq;
+
+-- name: expired_signals
+SELECT seq AS id, contact, name FROM kept_event WHERE name IS NOT NULL AND expires <= :until ORDER BY expires LIMIT 1000;
+
+-- name: awaited_signals
+-- Kept ones for which a dialog waits: another conversation's, until the two were joined.
+SELECT seq, contact, body FROM kept_event k
+  WHERE name IS NOT NULL AND expires > :now AND EXISTS (SELECT 1 FROM dialog WHERE contact = k.contact AND error IS NULL
+    AND json_extract(CAST(waiting AS TEXT), '$.signal') = CAST(k.name AS TEXT))
+  ORDER BY seq LIMIT 1000;
+
 -- name: script
 SELECT source FROM code WHERE digest = :digest;
 

@@ -38,12 +38,27 @@ DELETE FROM step WHERE dialog = :id;
 DELETE FROM kept WHERE dialog = :id;
 DELETE FROM dialog WHERE id = :id;
 
+-- name: mend_dialog
+-- Notes in a broken dialog that it is to go on, and with which script.
+UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
+  WHERE id = :id AND json_valid(CAST(error AS TEXT));
+
+-- name: mend_dialog_of_event
+-- The same for the one that broke at an event.
+UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
+  WHERE error IS NOT NULL
+    AND CASE WHEN json_valid(CAST(error AS TEXT)) THEN json_extract(CAST(error AS TEXT), '$.seq') END = :id;
+
+-- name: drop_kept_event
+DELETE FROM kept_event WHERE seq = :id;
+
 -- name: forget_contact
 -- Deletes all of a person, with those of their messages that are not being sent now. :id is of no use.
 DELETE FROM step WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM kept WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM dialog WHERE contact = :contact;
 DELETE FROM event WHERE contact = :contact;
+DELETE FROM kept_event WHERE contact = :contact;
 DELETE FROM dead WHERE contact = :contact;
 DELETE FROM outbox WHERE state <> 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
 DELETE FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);

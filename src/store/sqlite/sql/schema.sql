@@ -191,3 +191,20 @@ ALTER TABLE conversation ADD COLUMN user_id BLOB;
 ALTER TABLE conversation ADD COLUMN name BLOB;
 ALTER TABLE conversation ADD COLUMN username BLOB;
 ALTER TABLE dialog ADD COLUMN origin BLOB;
+
+-- name: version_8
+-- Events that are kept for a conversation, in the order of `seq`: messages that came while a person had it, which nobody handles, and
+-- signals (they have a name) for a dialog that will wait for them before `expires`. A conversation has when a person took over, and how
+-- many messages have come since: of them the newest are kept.
+CREATE TABLE kept_event (
+  seq INTEGER PRIMARY KEY,
+  contact BLOB NOT NULL,
+  name BLOB,
+  body BLOB NOT NULL,
+  kept_at REAL NOT NULL,
+  expires REAL);
+CREATE INDEX kept_event_contact ON kept_event (contact, seq);
+CREATE INDEX kept_event_message ON kept_event (kept_at) WHERE name IS NULL;
+CREATE INDEX kept_event_signal ON kept_event (expires) WHERE name IS NOT NULL;
+ALTER TABLE conversation ADD COLUMN paused_at REAL;
+ALTER TABLE conversation ADD COLUMN paused_messages INTEGER NOT NULL DEFAULT 0;

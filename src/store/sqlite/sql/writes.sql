@@ -78,6 +78,9 @@ UPDATE dead SET contact = ?2 WHERE contact = ?1;
 -- name: join_dialogs
 UPDATE dialog SET origin = coalesce(origin, contact), contact = ?2 WHERE contact = ?1;
 
+-- name: join_kept_events
+UPDATE kept_event SET contact = ?2 WHERE contact = ?1;
+
 -- name: join_parked
 UPDATE outbox SET contact = ?2 WHERE parked = 1 AND contact = ?1;
 
@@ -96,6 +99,8 @@ UPDATE conversation AS t SET
     last_inbound = CASE WHEN t.last_inbound IS NULL OR s.last_inbound > t.last_inbound THEN s.last_inbound ELSE t.last_inbound END,
     watch = coalesce(t.watch, s.watch),
     paused = CASE WHEN t.paused > 0 THEN t.paused ELSE coalesce(s.paused, t.paused) END,
+    paused_at = min(coalesce(t.paused_at, s.paused_at), coalesce(s.paused_at, t.paused_at)),
+    paused_messages = t.paused_messages + s.paused_messages,
     number = coalesce(t.number, s.number), user_id = coalesce(t.user_id, s.user_id),
     name = coalesce(t.name, s.name), username = coalesce(t.username, s.username)
   FROM (SELECT * FROM conversation WHERE contact = ?1) AS s WHERE t.contact = ?2;
@@ -111,8 +116,11 @@ INSERT INTO conversation (contact, state, version) VALUES (?, ?, ?)
   ON CONFLICT (contact) DO UPDATE SET state = excluded.state, version = excluded.version;
 
 -- name: pause
-INSERT INTO conversation (contact, paused) VALUES (?, ?)
-  ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused;
+-- ?2: 1, at ?3; or none, to resume. Who has it already keeps it since then.
+INSERT INTO conversation (contact, paused, paused_at) VALUES (?1, ?2, ?3)
+  ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused,
+    paused_at = CASE WHEN excluded.paused IS NOT NULL AND paused IS NOT NULL THEN paused_at ELSE excluded.paused_at END,
+    paused_messages = CASE WHEN excluded.paused IS NOT NULL THEN paused_messages ELSE 0 END;
 
 -- name: watch_window
 INSERT INTO conversation (contact, watch) VALUES (?, ?)
@@ -139,6 +147,9 @@ INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, 
 -- Compare and set: changes nothing when the dialog has ended, or another turn has continued it.
 UPDATE dialog SET waiting = ?, due = ?, sent = ?, steps = ?, changed_at = ?, error = NULL WHERE id = ? AND steps = ?;
 
+-- name: recode_dialog
+UPDATE dialog SET code = ? WHERE id = ?;
+
 -- name: cut_dialog
 UPDATE dialog SET waiting = NULL, due = NULL, sent = NULL, steps = ?, changed_at = ? WHERE id = ? AND steps = ?;
 
@@ -160,6 +171,11 @@ UPDATE dialog SET error = ?, due = NULL, sent = NULL, changed_at = ? WHERE id = 
 -- name: clear_due
 UPDATE dialog SET due = NULL WHERE id = ? AND due = ? AND steps = ?;
 
+-- name: clear_paused_due
+-- A resumed one fires in its turn.
+UPDATE dialog SET due = NULL WHERE id = ? AND due = ? AND steps = ?
+  AND (waiting IS NULL OR contact IN (SELECT contact FROM conversation WHERE paused IS NOT NULL));
+
 -- name: resume_dues
 -- Timers of a conversation that a person has taken over do not fire; this sets them again.
 UPDATE dialog SET due = json_extract(CAST(waiting AS TEXT), '$.due')
@@ -173,6 +189,31 @@ DELETE FROM kept WHERE id = ?;
 
 -- name: delete_all_kept
 DELETE FROM kept WHERE dialog = ?;
+
+-- name: put_kept_event
+INSERT INTO kept_event (seq, contact, name, body, kept_at, expires) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: count_paused_message
+UPDATE conversation SET paused_messages = paused_messages + 1 WHERE contact = ? AND paused IS NOT NULL;
+
+-- name: trim_kept_events
+-- Of a conversation's signals (?2 is 1) or messages (0) the newest ?3 stay.
+DELETE FROM kept_event WHERE seq IN (SELECT seq FROM kept_event WHERE contact = ?1 AND (name IS NOT NULL) = ?2
+  ORDER BY seq DESC LIMIT -1 OFFSET ?3);
+
+-- name: take_kept_event
+DELETE FROM kept_event WHERE seq = ?;
+
+-- name: clear_paused_messages
+DELETE FROM kept_event WHERE contact = ? AND name IS NULL;
+
+-- name: is_signal_awaited
+SELECT EXISTS (SELECT 1 FROM dialog WHERE contact = ?1 AND error IS NULL
+  AND json_extract(CAST(waiting AS TEXT), '$.signal') = CAST(?2 AS TEXT));
+
+-- name: is_signal_kept
+SELECT EXISTS (SELECT 1 FROM kept_event WHERE contact = (SELECT contact FROM dialog WHERE id = ?1)
+  AND name = ?2 AND expires > ?3);
 
 -- name: put_code
 INSERT OR IGNORE INTO code (digest, source) VALUES (?, ?);
@@ -282,3 +323,7 @@ DELETE FROM dialog WHERE id IN
 -- name: clear_kept
 -- Messages kept for a dialog that is gone.
 DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE dialog NOT IN (SELECT id FROM dialog) LIMIT 1000);
+
+-- name: clear_kept_messages
+-- Of conversations that a person has had for long.
+DELETE FROM kept_event WHERE name IS NULL AND kept_at < ?;

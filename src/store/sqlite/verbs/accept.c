@@ -103,7 +103,8 @@ void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request)
     struct cnk_due_timer *timer = &request->timers.items[i];
     bool is_due;
     if (timer->dialog)
-      is_due = cnk_work_run(work, CNK_SQL_clear_due, "iri", timer->dialog, timer->due, timer->steps) > 0;
+      is_due = cnk_work_run(work, timer->event ? CNK_SQL_clear_due : CNK_SQL_clear_paused_due, "iri", timer->dialog,
+                            timer->due, timer->steps) > 0;
     else
       is_due = cnk_work_run(work, CNK_SQL_unwatch_window, "t", timer->contact) > 0;
     if (timer->event && is_due)

@@ -33,8 +33,8 @@ static struct cnk_text conversation_of(struct cnk_work *work, struct cnk_text ke
 static bool join(struct cnk_work *work, struct cnk_text from, struct cnk_text to)
 {
   static const enum cnk_sql moves[] = {
-      CNK_SQL_join_events, CNK_SQL_join_dead,    CNK_SQL_join_dialogs, CNK_SQL_join_parked,
-      CNK_SQL_join_ended,  CNK_SQL_join_aliases, CNK_SQL_open_joined,
+      CNK_SQL_join_events, CNK_SQL_join_dead,  CNK_SQL_join_dialogs, CNK_SQL_join_kept_events,
+      CNK_SQL_join_parked, CNK_SQL_join_ended, CNK_SQL_join_aliases, CNK_SQL_open_joined,
   };
   int64_t changes = 0;
   for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
@@ -112,6 +112,8 @@ void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn)
     check(work, turn->pauses.items[i].contact);
   for (size_t i = 0; i < turn->watches.count; i++)
     check(work, turn->watches.items[i].contact);
+  for (size_t i = 0; i < turn->kept_events.count; i++)
+    check(work, turn->kept_events.items[i].contact);
   if (turn->run && turn->run->is_new)
     check(work, turn->run->contact);
 }

@@ -32,6 +32,7 @@ void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request)
     cnk_work_run(work, CNK_SQL_clear_broken_steps, "r", request->before);
     cnk_work_run(work, CNK_SQL_clear_broken, "r", request->before);
     cnk_work_run(work, CNK_SQL_clear_kept, "");
+    cnk_work_run(work, CNK_SQL_clear_kept_messages, "r", request->before);
     cnk_work_run(work, CNK_SQL_clear_lost, "");
     request->is_done = true;
   }

@@ -51,18 +51,29 @@ static void cut_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
   }
 }
 
+/* A signal that is kept would not reach it. */
+static void check_signal(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
+{
+  int64_t is_kept;
+  if (run->signal.data && cnk_work_read(work, CNK_SQL_is_signal_kept, &is_kept, "itr", run->id, run->signal, now) &&
+      is_kept)
+    cnk_work_conflict(work, "a signal that the dialog waits for is kept for it");
+}
+
 static void put_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
 {
   cnk_work_run(work, CNK_SQL_put_dialog, "ittttttrr", run->id, run->contact, run->name, run->to, run->args, run->code,
                run->seed, run->started_at, now);
-  if (run->source.data)
-    cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
 }
 
 static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
 {
   if (run->is_new)
     put_dialog(work, run, now);
+  else if (run->code.data)
+    cnk_work_run(work, CNK_SQL_recode_dialog, "ti", run->code, run->id);
+  if (run->source.data)
+    cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
   if (!cnk_work_run(work, CNK_SQL_change_dialog, "troirii", run->waiting, run->due, run->sent, run->after, now, run->id,
                     run->before))
     cnk_work_conflict(work, gone_on);
@@ -70,6 +81,7 @@ static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change 
     const struct cnk_step *step = &run->steps.items[i];
     cnk_work_run(work, CNK_SQL_put_step, "iitt", run->id, step->n, step->mark, step->result);
   }
+  check_signal(work, run, now);
 }
 
 static void clear_dialog(struct cnk_work *work, int64_t id)
@@ -103,19 +115,61 @@ static void keep_messages(struct cnk_work *work, const struct cnk_turn *turn)
   }
 }
 
-static void change_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
+static void take_events(struct cnk_work *work, const struct cnk_turn *turn)
 {
+  for (size_t i = 0; i < turn->taken_events.count; i++)
+    if (!cnk_work_run(work, CNK_SQL_take_kept_event, "i", turn->taken_events.items[i]))
+      cnk_work_conflict(work, "what was kept for the conversation has been taken already");
+}
+
+/* A message is kept only while a person has the conversation, a signal only while no dialog waits for it. */
+static void check_kept_event(struct cnk_work *work, const struct cnk_kept_event *kept)
+{
+  int64_t is_awaited;
+  if (!kept->name.data) {
+    if (!cnk_work_run(work, CNK_SQL_count_paused_message, "t", kept->contact))
+      cnk_work_conflict(work, "no person has the conversation any more");
+  } else if (cnk_work_read(work, CNK_SQL_is_signal_awaited, &is_awaited, "tt", kept->contact, kept->name) &&
+             is_awaited) {
+    cnk_work_conflict(work, "a dialog waits for the signal");
+  }
+}
+
+static void keep_events(struct cnk_work *work, struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->kept_events.count; i++) {
+    struct cnk_kept_event *kept = &turn->kept_events.items[i];
+    check_kept_event(work, kept);
+    cnk_work_run(work, CNK_SQL_put_kept_event, "itttrr", cnk_work_next(work), kept->contact, kept->name, kept->body,
+                 turn->now, kept->expires);
+    kept->dropped = cnk_work_run(work, CNK_SQL_trim_kept_events, "tii", kept->contact,
+                                 (int64_t)(kept->name.data != NULL), kept->max);
+  }
+}
+
+static void change_pauses(struct cnk_work *work, const struct cnk_turn *turn)
+{
+  for (size_t i = 0; i < turn->pauses.count; i++) {
+    const struct cnk_pause *pause = &turn->pauses.items[i];
+    cnk_work_run(work, CNK_SQL_pause, "tor", pause->contact, (int64_t)pause->is_paused,
+                 pause->is_paused ? turn->now : (double)NAN);
+    if (pause->is_paused)
+      continue;
+    cnk_work_run(work, CNK_SQL_resume_dues, "t", pause->contact);
+    cnk_work_run(work, CNK_SQL_clear_paused_messages, "t", pause->contact);
+  }
+}
+
+static void change_dialogs(struct cnk_work *work, struct cnk_turn *turn)
+{
+  take_events(work, turn);
   cut_dialogs(work, turn);
   if (turn->run)
     change_dialog(work, turn->run, turn->now);
   keep_messages(work, turn);
   end_dialogs(work, turn);
-  for (size_t i = 0; i < turn->pauses.count; i++) {
-    const struct cnk_pause *pause = &turn->pauses.items[i];
-    cnk_work_run(work, CNK_SQL_pause, "to", pause->contact, (int64_t)pause->is_paused);
-    if (!pause->is_paused)
-      cnk_work_run(work, CNK_SQL_resume_dues, "t", pause->contact);
-  }
+  keep_events(work, turn);
+  change_pauses(work, turn);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------- */
