@@ -173,6 +173,23 @@ describe("what the version before wrote", function()
     end
   end)
 
+  it("of a chat:step that could have one result only is that result", function()
+    for _, text in ipairs { '{"v":7}', "{}", '{"v":[1,"a"]}', '{"v":{"id":12}}', '{"v":false}' } do
+      local value = journal.decode(text).value
+      assert.are.same(table.pack(value), table.pack(journal.unpack_results(value)))
+      assert.equal(text, journal.encode { value = journal.pack_results(value) })
+    end
+  end)
+
+  it("of several results is the same byte for byte", function()
+    local text = '{"v":{"\\u0001results":[["a"],[],[null]]}}'
+    assert.are.same({ "a", nil, nil, n = 3 }, table.pack(journal.unpack_results(journal.decode(text).value)))
+    assert.equal('{"v":{"\\u0001results":[["a"],[]]}}', journal.encode { value = journal.pack_results("a", nil) })
+    assert.equal('{"v":{"\\u0001results":[[],{"err":{"value":7}}]}}', journal.encode {
+      value = { [formats.results_key] = json.array { json.array {}, { err = { value = 7 } } } },
+    })
+  end)
+
   it("of an error in a journal is an error again", function()
     local kept = journal.decode(outcomes[8][1]).raised
     local err = journal.unpack_error(kept)

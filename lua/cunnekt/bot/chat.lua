@@ -396,10 +396,10 @@ function chat_methods:sleep(seconds)
   return self._scope.flow.sleep(self._scope.dialogs, self, seconds)
 end
 
----Runs a function once per dialog and records its result, across restarts: for files, commands, other programs.
+---Runs a function once per dialog and records its results, across restarts: for files, commands, other programs.
 ---@param name string
----@param fn fun(): any may return any JSON value, and strings of any bytes
----@return any what fn returned
+---@param fn fun(): any ... may return any JSON values, strings of any bytes, nil, and errors of cunnekt
+---@return any ... what fn returned
 function chat_methods:step(name, fn)
   return self._scope.flow.step(self, name, fn)
 end

@@ -105,6 +105,11 @@ formats.outcome = { value = "v", raised = "e", at = "at", is_commit = "c" }
 ---The only key of an object that stands for bytes which are not UTF-8, in base64.
 formats.bytes_key = "\1base64"
 
+---The only key of an object that stands for several results of a chat:step: a list with an entry for each, which is a list of the
+---value, an empty list for nil, or an object with this key for an error. One result is itself.
+formats.results_key = "\1results"
+formats.result_error = "err"
+
 ---The values of those steps that the engine reads again, by kind: their fields.
 ---@type table<string, string[]>
 formats.step_results = {

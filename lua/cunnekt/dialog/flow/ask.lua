@@ -4,6 +4,7 @@
 
 local began_as = require("cunnekt.bot.chat").began_as
 local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.engine.journal"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local run = require "cunnekt.dialog.engine.run"
@@ -176,15 +177,17 @@ end
 ---chat:step, see bot/chat.lua.
 ---@param chat cunnekt.chat
 ---@param name string
----@param fn fun(): any
----@return any what fn returned
+---@param fn fun(): any ...
+---@return any ... what fn returned
 function ask.step(chat, name, fn)
   local current = steps.waiting_run "chat:step"
   if type(name) ~= "string" or type(fn) ~= "function" then
     error("chat:step: expected a name and a function", 2)
   end
   local _ = chat.state -- loaded before the step, because a replay skips the step
-  return (current:step("step", name, fn, { takes_time = true, commits = true }))
+  return journal.unpack_results((current:step("step", name, function()
+    return journal.pack_results(fn())
+  end, { takes_time = true, commits = true })))
 end
 
 ---chat:call, see bot/chat.lua.
