@@ -404,6 +404,13 @@ function chat_methods:step(name, fn)
   return self._scope.flow.step(self, name, fn)
 end
 
+---Sends what was said so far, and saves states and values, before the handler or dialog goes on: for a message before something
+---slow. The event is done from then on; after a crash the handler or dialog goes on where it was, as after a wait.
+---@return nil
+function chat_methods:flush()
+  return self._scope.flow.flush(self._scope.dialogs)
+end
+
 ---Runs another dialog inside this one, and returns its results.
 ---@param name string
 ---@param args any

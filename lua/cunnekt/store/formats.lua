@@ -75,6 +75,7 @@ formats.step_kinds = {
   client = "a call of cunnekt.client",
   download = "a download",
   each = "bot.store:each, a page",
+  flush = "chat:flush",
   get = "bot.store:get",
   getenv = "os.getenv",
   http = "a request of cunnekt.http",

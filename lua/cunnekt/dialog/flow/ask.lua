@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, call, cancel,
--- back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
+-- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, flush, call,
+-- cancel, back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
 local began_as = require("cunnekt.bot.chat").began_as
 local errors = require "cunnekt.base.errors"
@@ -188,6 +188,22 @@ function ask.step(chat, name, fn)
   return journal.unpack_results((current:step("step", name, function()
     return journal.pack_results(fn())
   end, { takes_time = true, commits = true })))
+end
+
+local flush_opts = { is_internal = true, takes_time = true }
+
+---chat:flush, see bot/chat.lua.
+---@param dialogs cunnekt.dialogs
+function ask.flush(dialogs)
+  local its_turn = dialogs.engine.turns:current()
+  if not steps.current() then
+    return its_turn and its_turn:commit_more() -- a job has no journal
+  end
+  local current = steps.waiting_run "chat:flush"
+  current:step("flush", {}, function()
+    its_turn:commit_more()
+    return nil, true
+  end, flush_opts)
 end
 
 ---chat:call, see bot/chat.lua.

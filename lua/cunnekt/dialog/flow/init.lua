@@ -13,6 +13,7 @@ return {
   back = ask.back,
   call = ask.call,
   cancel = ask.cancel,
+  flush = ask.flush,
   pause = ask.pause,
   step = ask.step,
   sleep = wait.sleep,
