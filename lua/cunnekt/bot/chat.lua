@@ -350,7 +350,7 @@ end
 
 ---Asks a question and waits for a text.
 ---@param text string
----@param opts? table timeout: seconds; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers
+---@param opts? table accept: list of message types that answer, instead of text; timeout: seconds; remind: {after = seconds, text=, fallback=} or a list of these; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers; and the delivery options of reply_text
 ---@return table? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
 function chat_methods:ask(text, opts)
@@ -358,7 +358,7 @@ function chat_methods:ask(text, opts)
 end
 
 ---Sends buttons and waits for a click, or a typed title.
----@param given table as reply_buttons; timeout, check, otherwise, tries as ask
+---@param given table as reply_buttons; accept: list of message types that answer as well; the other options of ask
 ---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_buttons(given)
@@ -366,7 +366,7 @@ function chat_methods:ask_buttons(given)
 end
 
 ---Sends a list and waits for a choice, or a typed title.
----@param given table as reply_list; timeout, check, otherwise, tries as ask
+---@param given table as reply_list; the options of ask_buttons
 ---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_list(given)
@@ -374,7 +374,7 @@ function chat_methods:ask_list(given)
 end
 
 ---Sends a form and waits until it is submitted.
----@param given table as reply_form; timeout, check, otherwise, tries as ask
+---@param given table as reply_form; the options of ask_buttons
 ---@return table? message `form` has the answers
 ---@return cunnekt.error? err
 function chat_methods:ask_form(given)

@@ -2,16 +2,19 @@
 -- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, flush, call,
 -- cancel, back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
-local began_as = require("cunnekt.bot.chat").began_as
+local chat_of = require "cunnekt.bot.chat"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
+local remind = require "cunnekt.dialog.flow.remind"
+local route = require "cunnekt.bot.route"
 local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local typed = require "cunnekt.bot.typed"
 local wait = require "cunnekt.dialog.flow.wait"
+local webhook = require "cunnekt.provider.webhook"
 
 local ask = {}
 
@@ -21,7 +24,45 @@ ask.option_types = {
   check = "function",
   otherwise = "string|function",
   tries = "integer",
+  accept = "table",
+  remind = "table",
 }
+
+-- Those of chat:ask, which has no table for the content: the delivery options of its message as well.
+local text_option_types = {}
+for _, types in ipairs { ask.option_types, chat_of.delivery_types } do
+  for name, kind in pairs(types) do
+    text_option_types[name] = kind
+  end
+end
+
+-- ---- what can answer -----------------------------------------------------------------------------------------------
+
+local answer_types, can_answer = {}, {}
+for _, name in ipairs(route.message_types) do
+  if not webhook.remark_types[name] then
+    can_answer[name] = true
+    answer_types[#answer_types + 1] = name
+  end
+end
+
+-- The option `accept` as a set, which is added to the types of a question. Raises for what cannot answer, blaming the caller of
+-- the function that calls this.
+local function add_accepted(where, accept, types)
+  local more = {}
+  for _, name in ipairs(accept) do
+    if not can_answer[name] then
+      local near = type(name) == "string" and options.suggest(name, answer_types)
+      local hint = near and ("did you mean '%s'?"):format(near) or "one of: " .. table.concat(answer_types, ", ")
+      error(("%s: a message of type '%s' cannot answer (%s)"):format(where, tostring(name), hint), 3)
+    end
+    more[name], types[name] = true, true
+  end
+  if next(more) == nil then
+    error(("%s: option 'accept' must be a list of message types"):format(where), 3)
+  end
+  return more
+end
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
@@ -42,6 +83,7 @@ local function ask_until(dialogs, chat, question)
   local where, opts, fits = question.where, question.opts, question.fits
   local current = steps.waiting_run(where)
   local from, due = current.n + 1, wait.deadline(current, opts.timeout)
+  local reminders = opts.remind and remind.new(where, opts, 3)
   local sent, err = question.send()
   if not sent then
     return nil, err
@@ -50,7 +92,12 @@ local function ask_until(dialogs, chat, question)
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from }, where)
+    local wanted, it = { types = taken, due = due, from = from }, nil
+    if reminders then
+      it = remind.for_event(dialogs, chat, wanted, where, reminders)
+    else
+      it = wait.for_event(dialogs, chat, wanted, where)
+    end
     if not it then
       return nil, wait.timed_out(opts.timeout)
     end
@@ -69,7 +116,7 @@ local function ask_until(dialogs, chat, question)
   end
 end
 
--- Splits a table into content and options of the question.
+-- Splits a table into content and options of the question. Delivery options are part of the content, as in a reply.
 local function split(where, given)
   local content, opts = {}, {}
   for name, value in pairs(given) do
@@ -87,15 +134,26 @@ end
 ---@return table? message
 ---@return cunnekt.error? err
 function ask.ask(dialogs, chat, text, opts)
+  opts = options.check("chat:ask", opts, text_option_types)
+  local types, delivery = { text = opts.accept == nil or nil }, nil
+  if opts.accept then
+    add_accepted("chat:ask", opts.accept, types)
+  end
+  for name, value in next, opts do
+    if chat_of.delivery_types[name] then
+      delivery = delivery or {}
+      delivery[name] = value
+    end
+  end
   return ask_until(dialogs, chat, {
     where = "chat:ask",
-    opts = options.check("chat:ask", opts, ask.option_types),
-    types = { text = true },
+    opts = opts,
+    types = types,
     send = function()
-      return chat:reply_text(text)
+      return chat:reply_text(text, delivery)
     end,
     fits = function(it)
-      return it.type == "text"
+      return types[it.type]
     end,
   })
 end
@@ -115,15 +173,17 @@ end
 
 local function ask_choice(dialogs, chat, where, given, kinds)
   local content, opts = split(where, given)
+  local types = { [kinds.answer] = true, text = true }
+  local more = opts.accept and add_accepted(where, opts.accept, types)
   return ask_until(dialogs, chat, {
     where = where,
     opts = opts,
-    types = { [kinds.answer] = true, text = true },
+    types = types,
     send = function()
       return chat[kinds.reply](chat, content)
     end,
     fits = function(it)
-      return choice_of(it, content[kinds.list] or {}, kinds.answer)
+      return choice_of(it, content[kinds.list] or {}, kinds.answer) or more and more[it.type]
     end,
   })
 end
@@ -159,15 +219,19 @@ end
 ---@return cunnekt.error? err
 function ask.ask_form(dialogs, chat, given)
   local content, opts = split("chat:ask_form", given)
+  local types = { form = true }
+  if opts.accept then
+    add_accepted("chat:ask_form", opts.accept, types)
+  end
   return ask_until(dialogs, chat, {
     where = "chat:ask_form",
     opts = opts,
-    types = { form = true },
+    types = types,
     send = function()
       return chat:reply_form(content)
     end,
     fits = function(it)
-      return it.type == "form"
+      return types[it.type]
     end,
   })
 end
@@ -228,7 +292,7 @@ end
 ---@return cunnekt.error? err
 function ask.cancel(dialogs, chat, name)
   local err
-  local count = steps.within("cancel", { began_as(chat), name or false }, function()
+  local count = steps.within("cancel", { chat_of.began_as(chat), name or false }, function()
     local ended
     ended, err = dialogs:cancel(chat.contact, name)
     return ended
@@ -262,7 +326,7 @@ function ask.back(dialogs, chat)
   if #asks > 0 and current.contact == chat.contact then
     current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = asks[#asks - 1] or asks[1] }))
   end
-  return steps.within("back", began_as(chat), function()
+  return steps.within("back", chat_of.began_as(chat), function()
     return send_back(dialogs, chat.contact)
   end)
 end
@@ -275,7 +339,7 @@ end
 ---@return cunnekt.error? err
 function ask.pause(dialogs, chat, is_paused)
   local err
-  local ok = steps.within(is_paused and "pause" or "resume", began_as(chat), function()
+  local ok = steps.within(is_paused and "pause" or "resume", chat_of.began_as(chat), function()
     local done
     done, err = dialogs.engine.turns:within(function(current)
       current:buffer("pauses")[chat.contact] = is_paused
