@@ -11,6 +11,7 @@ local identity = require "cunnekt.provider.identity"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
+local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record = require "cunnekt.engine.record"
 local route = require "cunnekt.bot.route"
 local run = require "cunnekt.dialog.engine.run"
@@ -210,6 +211,9 @@ describe("what the version before wrote", function()
   it("as the mark of a step is the same byte for byte", function()
     assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", { types = { text = true }, from = 1 }))
     assert.equal('wait {"reaches"="read","sent"=5,}', run.mark("wait", { sent = 5, reaches = "read" }))
+    -- Of a question too, whose message was not kept.
+    local subject = rebuild.subject_of_wait { types = { text = true }, from = 1, question = 12, due = 5, n = 2 }
+    assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", subject))
     assert.equal('wait {"signal"="paid",}', run.mark("wait", { signal = "paid" }))
     assert.equal("wait {}", run.mark("wait", {}))
     assert.equal('step "' .. ("é"):rep(17) .. "… cd04b8dde9da7150", run.mark("step", ("é"):rep(80)))

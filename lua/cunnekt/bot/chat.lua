@@ -352,7 +352,7 @@ end
 ---@param text string
 ---@param opts? table accept: list of message types that answer, instead of text; timeout: seconds; remind: {after = seconds, text=, fallback=} or a list of these; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers; and the delivery options of reply_text
 ---@return table? message the answer
----@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
+---@return cunnekt.error? err kind timeout or tries, or why the question was not sent, as soon as that is certain
 function chat_methods:ask(text, opts)
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
 end

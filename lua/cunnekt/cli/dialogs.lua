@@ -27,7 +27,9 @@ DESCRIPTION
        work with or without a host on the store; a running host obeys at once.
 
        list shows dialogs in the order of their start: all of them, only those
-       that are --open, or only those that are --broken.
+       that are --open, or only those that are --broken. WAITS FOR says when the
+       customer may not have the question: for example "question unknown" for
+       one that is held because its delivery is uncertain, see cunnekt outbox.
 
        show prints one dialog and the steps of its journal; with --reveal also
        what was said, answered and kept.
@@ -75,6 +77,12 @@ local function state_of(parsed)
   return parsed.open and "open" or parsed.broken and "broken" or "all"
 end
 
+-- What a dialog waits for, and how far its question is when the customer may not have it.
+local function waits_for(dialog)
+  local question = dialog.question
+  return question and ("%s, question %s"):format(dialog.waits_for, question.state) or dialog.waits_for
+end
+
 local function print_list(result)
   if #result.dialogs == 0 then
     print "none"
@@ -83,7 +91,7 @@ local function print_list(result)
   local rows = {}
   for i, dialog in ipairs(result.dialogs) do
     rows[i] = {
-      dialog.id, dialog.name, dialog.contact, dialog.state, dialog.waits_for, dialog.due and format.local_time(dialog.due),
+      dialog.id, dialog.name, dialog.contact, dialog.state, waits_for(dialog), dialog.due and format.local_time(dialog.due),
       dialog.steps, format.age(dialog.changed_at), dialog.error,
     }
   end
@@ -108,6 +116,7 @@ local function print_dialog(dialog)
     { "contact", dialog.contact },
     { "state", dialog.state },
     { "waits for", dialog.waits_for },
+    { "question", dialog.question and ("message %d is %s"):format(dialog.question.message, dialog.question.state) },
     { "until", dialog.due and format.local_time(dialog.due) },
     { "began", format.local_time(dialog.started_at) },
     { "last step", format.local_time(dialog.changed_at) },

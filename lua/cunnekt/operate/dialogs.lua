@@ -8,7 +8,9 @@ local filters = require "cunnekt.operate.filters"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
+local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
+local status_names = require "cunnekt.provider.status"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
@@ -27,12 +29,22 @@ local function describe(waiting)
   return #parts > 0 and table.concat(parts, ", ") or "time"
 end
 
+-- The message whose answer a dialog waits for, as long as the provider has not accepted it.
+local function question_of(store, waiting)
+  local id = waiting and waiting.question
+  local state = id and (messages.state(store, id) or "dropped")
+  if not id or status_names.has_reached(state, "accepted") then
+    return nil
+  end
+  return { message = id, state = state }
+end
+
 local function error_of(row, has_to_reveal)
   local message = row.error.message
   return has_to_reveal and message or row.error.shown or personal.error(message)
 end
 
-local function shown(row, has_to_reveal)
+local function shown(store, row, has_to_reveal)
   local problem = row.error and words.first_line(error_of(row, has_to_reveal))
   return {
     id = row.id,
@@ -40,6 +52,7 @@ local function shown(row, has_to_reveal)
     contact = personal.contact(row.contact, has_to_reveal),
     state = row.error and "broken" or row.waiting and "waiting" or "running",
     waits_for = describe(row.waiting),
+    question = question_of(store, row.waiting),
     due = row.due,
     steps = row.steps,
     started_at = row.started_at,
@@ -53,7 +66,9 @@ local function list(target, args)
   if not rows then
     return nil, err
   end
-  local views, has_more = filters.page(rows, args, shown)
+  local views, has_more = filters.page(rows, args, function(row, has_to_reveal)
+    return shown(target.store, row, has_to_reveal)
+  end)
   return { dialogs = views, has_more = has_more }
 end
 
@@ -80,7 +95,7 @@ local function show(target, args)
   if not row then
     return nil, errors.new("not_found", ("there is no dialog %d"):format(args.id))
   end
-  local view = shown(row, args.reveal)
+  local view = shown(target.store, row, args.reveal)
   view.journal = show_journal(row.journal, args.reveal)
   if row.error then
     view.error = error_of(row, args.reveal)

@@ -31,6 +31,7 @@ formats.own_events = {
   dialog_signal = { "name", "value" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
+  dialog_unsent = { "sent", "err" },
   dialog_resume = { "run", "seed" },
 }
 
@@ -53,8 +54,9 @@ formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
 formats.handler_args = { "bodies", "track" }
----What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
-formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
+---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues); `question` is the message that
+---asks, and no part of the wait's mark.
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n" }
 ---Why a dialog was set aside.
 formats.broken = { "message", "step", "was", "is_now", "seq" }
 
@@ -117,7 +119,7 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id" },
+  wait = { "bodies", "from", "state", "message_id", "unsent" },
 }
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a

@@ -66,7 +66,7 @@ end
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
--- Replies to an invalid answer.
+-- Replies to an invalid answer; returns the handle of that reply, if there is one.
 local function reply_to_invalid(chat, opts, why, it, repeat_question)
   local otherwise = opts.otherwise
   if type(otherwise) == "function" then
@@ -92,14 +92,14 @@ local function ask_until(dialogs, chat, question)
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local wanted, it = { types = taken, due = due, from = from }, nil
+    local wanted, it = { types = taken, due = due, from = from, question = sent.id }
     if reminders then
-      it = remind.for_event(dialogs, chat, wanted, where, reminders)
+      it, err = remind.for_event(dialogs, chat, wanted, where, reminders)
     else
-      it = wait.for_event(dialogs, chat, wanted, where)
+      it, err = wait.for_event(dialogs, chat, wanted, where)
     end
     if not it then
-      return nil, wait.timed_out(opts.timeout)
+      return nil, err or wait.timed_out(opts.timeout)
     end
     local is_good, why = fits(it)
     if is_good and opts.check then
@@ -112,7 +112,7 @@ local function ask_until(dialogs, chat, question)
     if opts.tries and tries >= opts.tries then
       return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    reply_to_invalid(chat, opts, why, it, question.send)
+    sent = reply_to_invalid(chat, opts, why, it, question.send) or sent
   end
 end
 
