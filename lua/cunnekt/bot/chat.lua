@@ -381,6 +381,14 @@ function chat_methods:ask_form(given)
   return self._scope.flow.ask_form(self._scope.dialogs, self, given)
 end
 
+---Waits for messages that belong together: until none came for `quiet` seconds.
+---@param opts? table media: true, text: true (both by default); quiet: seconds (5); max: of messages (at most 100, the default); timeout: seconds for the first one
+---@return table[]? messages in order, at least one
+---@return cunnekt.error? err kind timeout
+function chat_methods:collect(opts)
+  return self._scope.flow.collect(self._scope.dialogs, self, opts)
+end
+
 ---Waits for one of several events.
 ---@param wanted table reply (a text), click, choice, form, media, any (message): true; signal: name; sent: a handle, until it reaches: "accepted", "sent", "delivered" (default) or "read", or fails; timeout: seconds
 ---@return table? event the message; the signal with `name` and `value`; for a handle {status = its state, sent = handle}

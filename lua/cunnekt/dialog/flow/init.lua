@@ -3,6 +3,7 @@
 -- function takes the dialogs and the chat first, except `step` and `call`, which take only the chat.
 
 local ask = require "cunnekt.dialog.flow.ask"
+local collect = require "cunnekt.dialog.flow.collect"
 local wait = require "cunnekt.dialog.flow.wait"
 
 return {
@@ -13,6 +14,7 @@ return {
   back = ask.back,
   call = ask.call,
   cancel = ask.cancel,
+  collect = collect.collect,
   flush = ask.flush,
   pause = ask.pause,
   step = ask.step,

@@ -17,7 +17,8 @@ local task = require "cunnekt.base.task"
 
 local wait = {}
 
-local media_types = { image = true, video = true, audio = true, document = true, sticker = true }
+---The types of messages with a file.
+wait.media_types = { image = true, video = true, audio = true, document = true, sticker = true }
 
 ---The time at which a wait ends.
 ---@param timeout number? seconds
@@ -155,7 +156,7 @@ local function types_of(wanted)
   types.text, types.any = wanted.reply, wanted.any
   types.button, types.quick_reply = wanted.click, wanted.click
   types.list, types.form = wanted.choice, wanted.form
-  for name in pairs(wanted.media and media_types or {}) do
+  for name in pairs(wanted.media and wait.media_types or {}) do
     types[name] = true
   end
   return next(types) ~= nil and types or nil
