@@ -381,6 +381,15 @@ function chat_methods:ask_form(given)
   return self._scope.flow.ask_form(self._scope.dialogs, self, given)
 end
 
+---Sends a template and waits for a tap on one of its quick replies, or a text: for a question after the service window has ended.
+---@param template_id string
+---@param given? table as reply_template; the options of ask_buttons
+---@return table? message `payload` is the quick reply's, `text` its title or what was written
+---@return cunnekt.error? err
+function chat_methods:ask_template(template_id, given)
+  return self._scope.flow.ask_template(self._scope.dialogs, self, template_id, given)
+end
+
 ---Waits for messages that belong together: until none came for `quiet` seconds.
 ---@param opts? table media: true, text: true (both by default); quiet: seconds (5); max: of messages (at most 100, the default); timeout: seconds for the first one
 ---@return table[]? messages in order, at least one

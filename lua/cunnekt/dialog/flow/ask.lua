@@ -118,6 +118,9 @@ end
 
 -- Splits a table into content and options of the question. Delivery options are part of the content, as in a reply.
 local function split(where, given)
+  if type(given) ~= "table" then
+    error(("%s: expected a table, got %s"):format(where, type(given)), 3)
+  end
   local content, opts = {}, {}
   for name, value in pairs(given) do
     (ask.option_types[name] and opts or content)[name] = value
@@ -229,6 +232,32 @@ function ask.ask_form(dialogs, chat, given)
     types = types,
     send = function()
       return chat:reply_form(content)
+    end,
+    fits = function(it)
+      return types[it.type]
+    end,
+  })
+end
+
+---chat:ask_template, see bot/chat.lua.
+---@param dialogs cunnekt.dialogs
+---@param chat cunnekt.chat
+---@param template_id string
+---@param given? table
+---@return table? message
+---@return cunnekt.error? err
+function ask.ask_template(dialogs, chat, template_id, given)
+  local content, opts = split("chat:ask_template", given or {})
+  local types = { quick_reply = true, text = true } -- titles are known to the provider only, so any text answers
+  if opts.accept then
+    add_accepted("chat:ask_template", opts.accept, types)
+  end
+  return ask_until(dialogs, chat, {
+    where = "chat:ask_template",
+    opts = opts,
+    types = types,
+    send = function()
+      return chat:reply_template(template_id, content)
     end,
     fits = function(it)
       return types[it.type]

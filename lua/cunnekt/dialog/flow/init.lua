@@ -11,6 +11,7 @@ return {
   ask_buttons = ask.ask_buttons,
   ask_list = ask.ask_list,
   ask_form = ask.ask_form,
+  ask_template = ask.ask_template,
   back = ask.back,
   call = ask.call,
   cancel = ask.cancel,
