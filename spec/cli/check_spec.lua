@@ -104,6 +104,12 @@ describe("cunnekt check", function()
       "cunnekt.chat:wait: unknown option 'relpy' (did you mean 'reply'?)",
       "bot:dialog('d', function(chat) chat:ask_form { form_ctaa = 'x', tries = 2 } end)",
       "ask_form: unknown option 'form_ctaa' (did you mean 'form_cta'?)",
+      "bot:dialog('d', function(chat) chat:ask('x', { track = {}, accpet = {} }) end)",
+      "cunnekt.chat:ask: unknown option 'accpet' (did you mean 'accept'?)",
+      "bot:dialog('d', function(chat) chat:ask_template('1', { body = {}, remind = {}, buttns = {} }) end)",
+      "ask_template: unknown option 'buttns' (did you mean 'buttons'?)",
+      "bot:dialog('d', function(chat) chat:collect { quite = 1 } end)",
+      "cunnekt.chat:collect: unknown option 'quite' (did you mean 'quiet'?)",
     }
     for i = 1, #cases, 2 do
       it("in " .. cases[i], function()

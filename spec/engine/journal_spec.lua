@@ -57,6 +57,21 @@ describe("a journal", function()
     assert.equal("[]", json.encode(journal.decode('{"v":[]}').value))
   end)
 
+  it("keeps several results of a function, nil and errors too, each as it was", function()
+    local key = require("cunnekt.store.formats").results_key
+    local err = errors.new("timeout", "too late", { sent = true })
+    for _, results in ipairs {
+      { n = 0 }, { n = 1 }, { n = 1, 7 }, { n = 1, false }, { n = 2, 7 }, { n = 3, nil, "\xff", nil }, { n = 2, nil, err }, { n = 1, err },
+      { n = 2, { 1, { a = true } }, json.array {} }, { n = 1, { [key] = { 1, 2 } } }, { n = 2, false, { [key] = "x" } },
+    } do
+      local text = journal.encode { value = journal.pack_results(table.unpack(results, 1, results.n)) }
+      local back = table.pack(journal.unpack_results(journal.decode(text).value))
+      back.n = results.n == 0 and 0 or back.n -- a function without results gives nil, as it always did
+      assert.are.same(results, back)
+      assert.equal(errors.is(results[2]), errors.is(back[2]))
+    end
+  end)
+
   it("keeps what came of a step", function()
     for _, outcome in ipairs {
       {}, { value = false }, { value = "x", at = 1700000000.25 }, { value = 1, is_commit = true }, { raised = { value = "no luck" }, at = 3.0 },

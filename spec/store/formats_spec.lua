@@ -11,6 +11,7 @@ local identity = require "cunnekt.provider.identity"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
+local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record = require "cunnekt.engine.record"
 local route = require "cunnekt.bot.route"
 local run = require "cunnekt.dialog.engine.run"
@@ -173,6 +174,23 @@ describe("what the version before wrote", function()
     end
   end)
 
+  it("of a chat:step that could have one result only is that result", function()
+    for _, text in ipairs { '{"v":7}', "{}", '{"v":[1,"a"]}', '{"v":{"id":12}}', '{"v":false}' } do
+      local value = journal.decode(text).value
+      assert.are.same(table.pack(value), table.pack(journal.unpack_results(value)))
+      assert.equal(text, journal.encode { value = journal.pack_results(value) })
+    end
+  end)
+
+  it("of several results is the same byte for byte", function()
+    local text = '{"v":{"\\u0001results":[["a"],[],[null]]}}'
+    assert.are.same({ "a", nil, nil, n = 3 }, table.pack(journal.unpack_results(journal.decode(text).value)))
+    assert.equal('{"v":{"\\u0001results":[["a"],[]]}}', journal.encode { value = journal.pack_results("a", nil) })
+    assert.equal('{"v":{"\\u0001results":[[],{"err":{"value":7}}]}}', journal.encode {
+      value = { [formats.results_key] = json.array { json.array {}, { err = { value = 7 } } } },
+    })
+  end)
+
   it("of an error in a journal is an error again", function()
     local kept = journal.decode(outcomes[8][1]).raised
     local err = journal.unpack_error(kept)
@@ -193,6 +211,9 @@ describe("what the version before wrote", function()
   it("as the mark of a step is the same byte for byte", function()
     assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", { types = { text = true }, from = 1 }))
     assert.equal('wait {"reaches"="read","sent"=5,}', run.mark("wait", { sent = 5, reaches = "read" }))
+    -- Of a question too, whose message was not kept.
+    local subject = rebuild.subject_of_wait { types = { text = true }, from = 1, question = 12, due = 5, n = 2 }
+    assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", subject))
     assert.equal('wait {"signal"="paid",}', run.mark("wait", { signal = "paid" }))
     assert.equal("wait {}", run.mark("wait", {}))
     assert.equal('step "' .. ("é"):rep(17) .. "… cd04b8dde9da7150", run.mark("step", ("é"):rep(80)))

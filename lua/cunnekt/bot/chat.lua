@@ -350,15 +350,15 @@ end
 
 ---Asks a question and waits for a text.
 ---@param text string
----@param opts? table timeout: seconds; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers
+---@param opts? table accept: list of message types that answer, instead of text; timeout: seconds; remind: {after = seconds, text=, fallback=} or a list of these; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers; and the delivery options of reply_text
 ---@return table? message the answer
----@return cunnekt.error? err kind timeout or tries, or why the question cannot be sent
+---@return cunnekt.error? err kind timeout or tries, or why the question was not sent, as soon as that is certain
 function chat_methods:ask(text, opts)
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
 end
 
 ---Sends buttons and waits for a click, or a typed title.
----@param given table as reply_buttons; timeout, check, otherwise, tries as ask
+---@param given table as reply_buttons; accept: list of message types that answer as well; the other options of ask
 ---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_buttons(given)
@@ -366,7 +366,7 @@ function chat_methods:ask_buttons(given)
 end
 
 ---Sends a list and waits for a choice, or a typed title.
----@param given table as reply_list; timeout, check, otherwise, tries as ask
+---@param given table as reply_list; the options of ask_buttons
 ---@return table? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_list(given)
@@ -374,11 +374,28 @@ function chat_methods:ask_list(given)
 end
 
 ---Sends a form and waits until it is submitted.
----@param given table as reply_form; timeout, check, otherwise, tries as ask
+---@param given table as reply_form; the options of ask_buttons
 ---@return table? message `form` has the answers
 ---@return cunnekt.error? err
 function chat_methods:ask_form(given)
   return self._scope.flow.ask_form(self._scope.dialogs, self, given)
+end
+
+---Sends a template and waits for a tap on one of its quick replies, or a text: for a question after the service window has ended.
+---@param template_id string
+---@param given? table as reply_template; the options of ask_buttons
+---@return table? message `payload` is the quick reply's, `text` its title or what was written
+---@return cunnekt.error? err
+function chat_methods:ask_template(template_id, given)
+  return self._scope.flow.ask_template(self._scope.dialogs, self, template_id, given)
+end
+
+---Waits for messages that belong together: until none came for `quiet` seconds.
+---@param opts? table media: true, text: true (both by default); quiet: seconds (5); max: of messages (at most 100, the default); timeout: seconds for the first one
+---@return table[]? messages in order, at least one
+---@return cunnekt.error? err kind timeout
+function chat_methods:collect(opts)
+  return self._scope.flow.collect(self._scope.dialogs, self, opts)
 end
 
 ---Waits for one of several events.
@@ -396,12 +413,19 @@ function chat_methods:sleep(seconds)
   return self._scope.flow.sleep(self._scope.dialogs, self, seconds)
 end
 
----Runs a function once per dialog and records its result, across restarts: for files, commands, other programs.
+---Runs a function once per dialog and records its results, across restarts: for files, commands, other programs.
 ---@param name string
----@param fn fun(): any may return any JSON value, and strings of any bytes
----@return any what fn returned
+---@param fn fun(): any ... may return any JSON values, strings of any bytes, nil, and errors of cunnekt
+---@return any ... what fn returned
 function chat_methods:step(name, fn)
   return self._scope.flow.step(self, name, fn)
+end
+
+---Sends what was said so far, and saves states and values, before the handler or dialog goes on: for a message before something
+---slow. The event is done from then on; after a crash the handler or dialog goes on where it was, as after a wait.
+---@return nil
+function chat_methods:flush()
+  return self._scope.flow.flush(self._scope.dialogs)
 end
 
 ---Runs another dialog inside this one, and returns its results.

@@ -14,6 +14,8 @@ local message_types = {
   "text", "button", "list", "quick_reply", "form", "image", "video", "audio", "document", "sticker", "location",
   "contacts", "reaction", "order", "system", "edit", "revoke", "request_welcome", "call_permission_reply", "unsupported",
 }
+---The types of messages that bot:on knows.
+route.message_types = message_types
 local statuses = status_names.reported
 -- Own events: the outcome of a send, and a service window that ends soon.
 local own = status_names.own_events

@@ -31,12 +31,13 @@ DESCRIPTION
        work with or without a host on the store; a running host obeys at once.
 
        list shows dialogs in the order of their start: all of them, only those
-       that are --open, or only those that are --broken. A dialog is waiting;
-       held, when the delivery of a message to its customer is uncertain, so
-       that they may not have seen the question (cunnekt outbox list); paused,
-       when a person has the conversation; running; or broken. Below it shows
-       the conversations that a person has, with --paused only those: since
-       when, and how many messages have come.
+        that are --open, or only those that are --broken. A dialog is waiting;
+        held, when the customer may not have got its question, because that
+        message's delivery is uncertain (cunnekt outbox list); paused, when a
+        person has the conversation; running; or broken. WAITS FOR also says
+        when the question has not left yet. Below it shows the conversations
+        that a person has, with --paused only those: since when, and how many
+        messages have come.
 
        show prints one dialog and the steps of its journal; with --reveal also
        what was said, answered and kept.
@@ -111,11 +112,17 @@ local function state_of(parsed)
   return parsed.open and "open" or parsed.broken and "broken" or parsed.paused and "paused" or "all"
 end
 
+-- What a dialog waits for, and how far its question is when the customer may not have it.
+local function waits_for(dialog)
+  local question = dialog.question
+  return question and ("%s, question %s"):format(dialog.waits_for, question.state) or dialog.waits_for
+end
+
 local function print_dialogs(result)
   local rows = {}
   for i, dialog in ipairs(result.dialogs) do
     rows[i] = {
-      dialog.id, dialog.name, dialog.contact, dialog.state, dialog.waits_for, dialog.due and format.local_time(dialog.due),
+      dialog.id, dialog.name, dialog.contact, dialog.state, waits_for(dialog), dialog.due and format.local_time(dialog.due),
       dialog.steps, format.age(dialog.changed_at), dialog.error,
     }
   end
@@ -163,6 +170,7 @@ local function print_dialog(dialog)
     { "contact", dialog.contact },
     { "state", dialog.state },
     { "waits for", dialog.waits_for },
+    { "question", dialog.question and ("message %d is %s"):format(dialog.question.message, dialog.question.state) },
     { "until", dialog.due and format.local_time(dialog.due) },
     { "began", format.local_time(dialog.started_at) },
     { "last step", format.local_time(dialog.changed_at) },

@@ -13,6 +13,7 @@ local messages = require "cunnekt.store.messages"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
+local unsent = require "cunnekt.dialog.flow.unsent"
 
 local dispatch = {}
 
@@ -189,6 +190,11 @@ local function on_answer(self, row, outcome, err)
   local dialogs, report, records = self.dialogs, { kind = "own", status = outcome }, nil
   if next(dialogs.sent_waits) then
     records = { dialogs:sent_record(row.id) }
+  end
+  local failed = err and dialogs.is_used and unsent.on_failure(dialogs, row, err)
+  if failed then
+    records = records or {}
+    table.insert(records, failed)
   end
   if self.routes.handles_own and self.routes:has_handler_for(report) then
     records = records or {}

@@ -24,6 +24,7 @@ local status_names = require "cunnekt.provider.status"
 local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
+local unsent = require "cunnekt.dialog.flow.unsent"
 local world = require "cunnekt.dialog.engine.world"
 
 local dialog = {}
@@ -194,6 +195,12 @@ end
 ---@param status table
 ---@param its_turn cunnekt.turn
 function dialogs_methods:on_status(status, its_turn)
+  if status.status == "failed" and status.id and self.is_used then
+    local record = unsent.on_status(self, its_turn.record.contact, status)
+    if record then
+      table.insert(its_turn:buffer "own_events", record)
+    end
+  end
   if next(self.sent_waits) and status.id then
     local record = self:sent_record(self.engine.outbox:id_of(status.id))
     if record then

@@ -10,6 +10,7 @@ local json = require "cunnekt.base.json"
 local journal = {}
 
 local bytes_key, keys = formats.bytes_key, formats.outcome
+local results_key, error_key = formats.results_key, formats.result_error
 
 local function is_text(value)
   return utf8.len(value) ~= nil
@@ -153,6 +154,56 @@ function journal.unpack_error(kept)
     return kept.value
   end
   return errors.new(kept.err.kind, kept.err.message, journal.snapshot(kept.err))
+end
+
+-- ---- several results -----------------------------------------------------------------------------------------------
+
+local function pack_result(value)
+  if errors.is(value) then
+    return { [error_key] = journal.pack_error(value) }
+  end
+  return json.array { value }
+end
+
+local function unpack_result(entry)
+  local value = entry[1]
+  if entry[error_key] then
+    return journal.unpack_error(entry[error_key])
+  elseif value == json.null then
+    return nil
+  end
+  return value
+end
+
+---The results of a function as one value. A single one that JSON can represent is itself.
+---@param ... any
+---@return any
+function journal.pack_results(...)
+  local first, count = ..., select("#", ...)
+  local is_itself = not errors.is(first) and not (type(first) == "table" and rawget(first, results_key))
+  if count <= 1 and is_itself then
+    return first
+  end
+  local list = json.array {}
+  for i = 1, count do
+    list[i] = pack_result((select(i, ...)))
+  end
+  return { [results_key] = list }
+end
+
+---The results from their packed form.
+---@param value any
+---@return any ...
+function journal.unpack_results(value)
+  local list = type(value) == "table" and value[results_key]
+  if type(list) ~= "table" then
+    return value
+  end
+  local results = {}
+  for i = 1, #list do
+    results[i] = unpack_result(list[i])
+  end
+  return table.unpack(results, 1, #list)
 end
 
 return journal

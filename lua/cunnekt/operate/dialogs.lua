@@ -12,8 +12,10 @@ local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local kept = require "cunnekt.operate.kept"
 local lists = require "cunnekt.store.lists"
+local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
 local record = require "cunnekt.engine.record"
+local status_names = require "cunnekt.provider.status"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local words = require "cunnekt.base.words"
 
@@ -32,17 +34,22 @@ local function describe(waiting)
   return #parts > 0 and table.concat(parts, ", ") or "time"
 end
 
+-- The message whose answer a dialog waits for, as long as the provider has not accepted it.
+local function question_of(store, waiting)
+  local id = waiting and waiting.question
+  local state = id and (messages.state(store, id) or "dropped")
+  if not id or status_names.has_reached(state, "accepted") then
+    return nil
+  end
+  return { message = id, state = state }
+end
+
 local function error_of(row, has_to_reveal)
   local message = row.error.message
   return has_to_reveal and message or row.error.shown or personal.error(message)
 end
 
--- Whether the customer may not have got what they are to answer: the delivery of a message is uncertain (`unknown = "hold"`).
-local function is_held(store, contact)
-  return store:read("unknown_messages", { contact = contact, earliest = -math.huge, latest = math.huge })[1] ~= nil
-end
-
-local function state_of(store, row)
+local function state_of(store, row, question)
   if row.error then
     return row.error.mend and "retrying" or "broken"
   elseif not row.waiting then
@@ -50,17 +57,19 @@ local function state_of(store, row)
   elseif store:conversation(row.contact).is_paused then
     return "paused"
   end
-  return is_held(store, row.contact) and "held" or "waiting"
+  return question and question.state == "unknown" and "held" or "waiting"
 end
 
 local function shown(store, row, has_to_reveal)
   local problem = row.error and words.first_line(error_of(row, has_to_reveal))
+  local question = question_of(store, row.waiting)
   return {
     id = row.id,
     name = row.name,
     contact = personal.contact(row.contact, has_to_reveal),
-    state = state_of(store, row),
+    state = state_of(store, row, question),
     waits_for = describe(row.waiting),
+    question = question,
     due = row.due,
     steps = row.steps,
     started_at = row.started_at,

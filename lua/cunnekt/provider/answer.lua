@@ -167,6 +167,13 @@ local function by_code(code)
   return "rejected", false
 end
 
+---The kind of a failure that a status reports: the provider had accepted the message, and WhatsApp did not deliver it.
+---@param code integer?
+---@return "window_closed"|"rejected"
+function answer.kind_of_failure(code)
+  return code == WINDOW_CODE and "window_closed" or "rejected"
+end
+
 local function by_status(status, is_readable)
   if status == 401 or status == 403 then
     return "auth", false

@@ -31,6 +31,7 @@ formats.own_events = {
   dialog_signal = { "name", "value", "expires" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
+  dialog_unsent = { "sent", "err" },
   dialog_resume = { "run", "seed" },
   dialog_retry = { "run", "seed" },
 }
@@ -54,8 +55,9 @@ formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
 formats.handler_args = { "bodies", "track" }
----What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
-formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
+---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues); `question` is the message that
+---asks, and no part of the wait's mark.
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n" }
 ---Why a dialog was set aside; and with which script it is to go on: "new" or "own", if an operator wants it to.
 formats.broken = { "message", "shown", "step", "was", "is_now", "seq", "mend" }
 
@@ -76,6 +78,7 @@ formats.step_kinds = {
   client = "a call of cunnekt.client",
   download = "a download",
   each = "bot.store:each, a page",
+  flush = "chat:flush",
   get = "bot.store:get",
   getenv = "os.getenv",
   http = "a request of cunnekt.http",
@@ -107,13 +110,18 @@ formats.outcome = { value = "v", raised = "e", at = "at", is_commit = "c" }
 ---The only key of an object that stands for bytes which are not UTF-8, in base64.
 formats.bytes_key = "\1base64"
 
+---The only key of an object that stands for several results of a chat:step: a list with an entry for each, which is a list of the
+---value, an empty list for nil, or an object with this key for an error. One result is itself.
+formats.results_key = "\1results"
+formats.result_error = "err"
+
 ---The values of those steps that the engine reads again, by kind: their fields.
 ---@type table<string, string[]>
 formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id" },
+  wait = { "bodies", "from", "state", "message_id", "unsent" },
 }
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a

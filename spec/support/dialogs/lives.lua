@@ -90,7 +90,7 @@ end
 local function describe(payload)
   local words = { payload.templateid or payload.text or payload.body or payload.type }
   for _, button in ipairs(payload.buttons or payload.list or {}) do
-    words[#words + 1] = ("[%s]"):format(button.id or button.title)
+    words[#words + 1] = ("[%s]"):format(button.id or button.reply and button.reply.id or button.title)
   end
   return table.concat(words, " ")
 end

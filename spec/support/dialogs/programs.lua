@@ -31,14 +31,14 @@ end
 local weights = {
   ask = 10, ask_number = 5, ask_buttons = 6, ask_list = 3, wait = 4, sleep = 4, say = 5, say_and_wait = 2, wait_sent = 2,
   state = 5, held_state = 3, set = 3, add = 2, increment = 4, random = 5, time = 4, pairs = 4, step = 4, step_raises = 2,
-  call = 2, loop = 3, branch = 5, back = 2, unsent = 1, coroutine = 1,
+  call = 2, loop = 3, branch = 5, back = 2, unsent = 1, coroutine = 1, accept = 3, remind = 3, collect = 3, flush = 2, results = 2,
 }
 
 local bag = {}
 for _, name in ipairs {
   "ask", "ask_number", "ask_buttons", "ask_list", "wait", "sleep", "say", "say_and_wait", "wait_sent", "state", "held_state",
   "set", "add", "increment", "random", "time", "pairs", "step", "step_raises", "call", "loop", "branch", "back", "unsent",
-  "coroutine",
+  "coroutine", "accept", "remind", "collect", "flush", "results",
 } do
   for _ = 1, weights[name] do
     bag[#bag + 1] = name
@@ -48,7 +48,7 @@ end
 local has_block = { loop = true, branch = true }
 
 -- What depends on the clock has no place where time is real: what is put there instead.
-local timeless = { sleep = "say", time = "say", say_and_wait = "say", wait_sent = "say", wait = "ask" }
+local timeless = { sleep = "say", time = "say", say_and_wait = "say", wait_sent = "say", wait = "ask", remind = "ask", collect = "accept" }
 
 ---Set: nothing in the programs depends on the clock.
 programs.is_timeless = false
@@ -274,6 +274,47 @@ function act.coroutine(self, op)
     sum = sum + value
   end
   show(self, "coroutine", sum, op.place)
+end
+
+function act.accept(self, op)
+  show_answer(self, op, self.chat:ask_buttons {
+    body = "accept " .. op.place,
+    buttons = { { id = "a", title = "Yes" } },
+    accept = op.b == 1 and { "image", "list" } or { "text", "image" },
+    timeout = timeout_of(op),
+  })
+end
+
+function act.remind(self, op)
+  local first = 1 + op.a % 12
+  show_answer(self, op, self.chat:ask("remind " .. op.place, {
+    remind = { { after = first, text = "one " .. op.place }, { after = first + 7 * op.b, text = "two " .. op.place } },
+    timeout = op.a % 3 > 0 and first + 30 or nil,
+    tries = op.a % 2 == 0 and 2 or nil,
+  }))
+end
+
+function act.collect(self, op)
+  show(self, "collect", op.place)
+  local list, err = self.chat:collect { media = op.b == 1 or nil, quiet = 1 + op.a % 11, max = 1 + op.b, timeout = 5 + op.a % 40 }
+  local words = {}
+  for i, msg in ipairs(list or {}) do
+    words[i] = msg.text or msg.type
+  end
+  show(self, op.place, list and table.concat(words, "+") or err.kind)
+end
+
+function act.flush(self, op)
+  show(self, "flush", op.place)
+  self.chat.state.flushed = (self.chat.state.flushed or 0) + 1
+  self.chat:flush()
+  show(self, "flushed", op.place, self.chat.state.flushed)
+end
+
+function act.results(self, op)
+  show(self, "results", self.chat:step("results " .. op.place, function()
+    return nil, op.a, "\xff" == "", nil
+  end))
 end
 
 function run_block(self, block)

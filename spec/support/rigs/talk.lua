@@ -28,16 +28,66 @@ function talk.begin(define, opts)
   talk.all:start()
 end
 
----Ends it all.
+---Ends it all; nothing happens when it has ended.
 function talk.finish()
-  talk.all:close()
+  local all = talk.all
+  talk.all = nil
+  if all then
+    all:close()
+  end
 end
 
 ---The customer writes, and everything that comes of it happens.
----@param text string
-function talk.say(text)
-  talk.all:act(talk.customer, { type = "text", text = text })
+---@param what string|table a text, or a message as samples.message takes it
+function talk.say(what)
+  talk.all:act(talk.customer, type(what) == "table" and what or { type = "text", text = what })
   talk.all:settle()
+end
+
+local function do_nothing() end
+
+-- What may happen to the bot between two steps.
+local ways = {
+  undisturbed = do_nothing,
+  evicted = function(all)
+    inside(all.bot).dialogs:evict_all()
+  end,
+  stopped = function(all)
+    all:restart()
+  end,
+  killed = function(all)
+    all:kill()
+  end,
+}
+
+---Plays steps with a bot that is undisturbed, and with one that is evicted from memory, stopped or killed between any two
+---of them. Raises when the customer does not see the same.
+---@param define fun(bot: cunnekt.bot)
+---@param steps any[] what the customer writes, as for `say`; a number: seconds in which nothing happens
+---@param opts? table of cunnekt.bot
+---@return string[] said what the customer saw
+function talk.play(define, steps, opts)
+  local function play(disturb)
+    talk.begin(define, opts)
+    for _, step in ipairs(steps) do
+      if type(step) == "number" then
+        talk.all:pass(step)
+      else
+        talk.say(step)
+      end
+      disturb(talk.all)
+      talk.all:settle()
+    end
+    local said = talk.said()
+    talk.finish()
+    return said
+  end
+  local said = play(ways.undisturbed)
+  for _, way in ipairs { "evicted", "stopped", "killed" } do
+    local other = table.concat(play(ways[way]), "\n")
+    assert(table.concat(said, "\n") == other, ("%s, the customer sees:\n%s"):format(way, other))
+  end
+  return said
 end
 
 ---What the customer saw.

@@ -148,7 +148,7 @@ local function check_message(call, notes, report)
   if not is_prefix[prefix] or notes.methods[name] then
     return
   end
-  local kinds = prefix == "ask" and { "buttons", "list", "form" } or require("cunnekt.bot.chat").kinds
+  local kinds = prefix == "ask" and { "buttons", "list", "form", "template" } or require("cunnekt.bot.chat").kinds
   local names = {}
   for i, known in ipairs(kinds) do
     names[i] = prefix .. "_" .. known

@@ -1,16 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, call, cancel,
--- back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
+-- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, flush, call,
+-- cancel, back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
-local began_as = require("cunnekt.bot.chat").began_as
+local chat_of = require "cunnekt.bot.chat"
 local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.engine.journal"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
+local remind = require "cunnekt.dialog.flow.remind"
+local route = require "cunnekt.bot.route"
 local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local typed = require "cunnekt.bot.typed"
 local wait = require "cunnekt.dialog.flow.wait"
+local webhook = require "cunnekt.provider.webhook"
 
 local ask = {}
 
@@ -20,11 +24,49 @@ ask.option_types = {
   check = "function",
   otherwise = "string|function",
   tries = "integer",
+  accept = "table",
+  remind = "table",
 }
+
+-- Those of chat:ask, which has no table for the content: the delivery options of its message as well.
+local text_option_types = {}
+for _, types in ipairs { ask.option_types, chat_of.delivery_types } do
+  for name, kind in pairs(types) do
+    text_option_types[name] = kind
+  end
+end
+
+-- ---- what can answer -----------------------------------------------------------------------------------------------
+
+local answer_types, can_answer = {}, {}
+for _, name in ipairs(route.message_types) do
+  if not webhook.remark_types[name] then
+    can_answer[name] = true
+    answer_types[#answer_types + 1] = name
+  end
+end
+
+-- The option `accept` as a set, which is added to the types of a question. Raises for what cannot answer, blaming the caller of
+-- the function that calls this.
+local function add_accepted(where, accept, types)
+  local more = {}
+  for _, name in ipairs(accept) do
+    if not can_answer[name] then
+      local near = type(name) == "string" and options.suggest(name, answer_types)
+      local hint = near and ("did you mean '%s'?"):format(near) or "one of: " .. table.concat(answer_types, ", ")
+      error(("%s: a message of type '%s' cannot answer (%s)"):format(where, tostring(name), hint), 3)
+    end
+    more[name], types[name] = true, true
+  end
+  if next(more) == nil then
+    error(("%s: option 'accept' must be a list of message types"):format(where), 3)
+  end
+  return more
+end
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
--- Replies to an invalid answer.
+-- Replies to an invalid answer; returns the handle of that reply, if there is one.
 local function reply_to_invalid(chat, opts, why, it, repeat_question)
   local otherwise = opts.otherwise
   if type(otherwise) == "function" then
@@ -41,6 +83,7 @@ local function ask_until(dialogs, chat, question)
   local where, opts, fits = question.where, question.opts, question.fits
   local current = steps.waiting_run(where)
   local from, due = current.n + 1, wait.deadline(current, opts.timeout)
+  local reminders = opts.remind and remind.new(where, opts, 3)
   local sent, err = question.send()
   if not sent then
     return nil, err
@@ -49,9 +92,14 @@ local function ask_until(dialogs, chat, question)
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from }, where)
+    local wanted, it = { types = taken, due = due, from = from, question = sent.id }
+    if reminders then
+      it, err = remind.for_event(dialogs, chat, wanted, where, reminders)
+    else
+      it, err = wait.for_event(dialogs, chat, wanted, where)
+    end
     if not it then
-      return nil, wait.timed_out(opts.timeout)
+      return nil, err or wait.timed_out(opts.timeout)
     end
     local is_good, why = fits(it)
     if is_good and opts.check then
@@ -64,12 +112,15 @@ local function ask_until(dialogs, chat, question)
     if opts.tries and tries >= opts.tries then
       return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    reply_to_invalid(chat, opts, why, it, question.send)
+    sent = reply_to_invalid(chat, opts, why, it, question.send) or sent
   end
 end
 
--- Splits a table into content and options of the question.
+-- Splits a table into content and options of the question. Delivery options are part of the content, as in a reply.
 local function split(where, given)
+  if type(given) ~= "table" then
+    error(("%s: expected a table, got %s"):format(where, type(given)), 3)
+  end
   local content, opts = {}, {}
   for name, value in pairs(given) do
     (ask.option_types[name] and opts or content)[name] = value
@@ -86,15 +137,26 @@ end
 ---@return table? message
 ---@return cunnekt.error? err
 function ask.ask(dialogs, chat, text, opts)
+  opts = options.check("chat:ask", opts, text_option_types)
+  local types, delivery = { text = opts.accept == nil or nil }, nil
+  if opts.accept then
+    add_accepted("chat:ask", opts.accept, types)
+  end
+  for name, value in next, opts do
+    if chat_of.delivery_types[name] then
+      delivery = delivery or {}
+      delivery[name] = value
+    end
+  end
   return ask_until(dialogs, chat, {
     where = "chat:ask",
-    opts = options.check("chat:ask", opts, ask.option_types),
-    types = { text = true },
+    opts = opts,
+    types = types,
     send = function()
-      return chat:reply_text(text)
+      return chat:reply_text(text, delivery)
     end,
     fits = function(it)
-      return it.type == "text"
+      return types[it.type]
     end,
   })
 end
@@ -114,15 +176,17 @@ end
 
 local function ask_choice(dialogs, chat, where, given, kinds)
   local content, opts = split(where, given)
+  local types = { [kinds.answer] = true, text = true }
+  local more = opts.accept and add_accepted(where, opts.accept, types)
   return ask_until(dialogs, chat, {
     where = where,
     opts = opts,
-    types = { [kinds.answer] = true, text = true },
+    types = types,
     send = function()
       return chat[kinds.reply](chat, content)
     end,
     fits = function(it)
-      return choice_of(it, content[kinds.list] or {}, kinds.answer)
+      return choice_of(it, content[kinds.list] or {}, kinds.answer) or more and more[it.type]
     end,
   })
 end
@@ -158,15 +222,45 @@ end
 ---@return cunnekt.error? err
 function ask.ask_form(dialogs, chat, given)
   local content, opts = split("chat:ask_form", given)
+  local types = { form = true }
+  if opts.accept then
+    add_accepted("chat:ask_form", opts.accept, types)
+  end
   return ask_until(dialogs, chat, {
     where = "chat:ask_form",
     opts = opts,
-    types = { form = true },
+    types = types,
     send = function()
       return chat:reply_form(content)
     end,
     fits = function(it)
-      return it.type == "form"
+      return types[it.type]
+    end,
+  })
+end
+
+---chat:ask_template, see bot/chat.lua.
+---@param dialogs cunnekt.dialogs
+---@param chat cunnekt.chat
+---@param template_id string
+---@param given? table
+---@return table? message
+---@return cunnekt.error? err
+function ask.ask_template(dialogs, chat, template_id, given)
+  local content, opts = split("chat:ask_template", given or {})
+  local types = { quick_reply = true, text = true } -- titles are known to the provider only, so any text answers
+  if opts.accept then
+    add_accepted("chat:ask_template", opts.accept, types)
+  end
+  return ask_until(dialogs, chat, {
+    where = "chat:ask_template",
+    opts = opts,
+    types = types,
+    send = function()
+      return chat:reply_template(template_id, content)
+    end,
+    fits = function(it)
+      return types[it.type]
     end,
   })
 end
@@ -176,15 +270,33 @@ end
 ---chat:step, see bot/chat.lua.
 ---@param chat cunnekt.chat
 ---@param name string
----@param fn fun(): any
----@return any what fn returned
+---@param fn fun(): any ...
+---@return any ... what fn returned
 function ask.step(chat, name, fn)
   local current = steps.waiting_run "chat:step"
   if type(name) ~= "string" or type(fn) ~= "function" then
     error("chat:step: expected a name and a function", 2)
   end
   local _ = chat.state -- loaded before the step, because a replay skips the step
-  return (current:step("step", name, fn, { takes_time = true, commits = true }))
+  return journal.unpack_results((current:step("step", name, function()
+    return journal.pack_results(fn())
+  end, { takes_time = true, commits = true })))
+end
+
+local flush_opts = { is_internal = true, takes_time = true }
+
+---chat:flush, see bot/chat.lua.
+---@param dialogs cunnekt.dialogs
+function ask.flush(dialogs)
+  local its_turn = dialogs.engine.turns:current()
+  if not steps.current() then
+    return its_turn and its_turn:commit_more() -- a job has no journal
+  end
+  local current = steps.waiting_run "chat:flush"
+  current:step("flush", {}, function()
+    its_turn:commit_more()
+    return nil, true
+  end, flush_opts)
 end
 
 ---chat:call, see bot/chat.lua.
@@ -209,7 +321,7 @@ end
 ---@return cunnekt.error? err
 function ask.cancel(dialogs, chat, name)
   local err
-  local count = steps.within("cancel", { began_as(chat), name or false }, function()
+  local count = steps.within("cancel", { chat_of.began_as(chat), name or false }, function()
     local ended
     ended, err = dialogs:cancel(chat.contact, name)
     return ended
@@ -243,7 +355,7 @@ function ask.back(dialogs, chat)
   if #asks > 0 and current.contact == chat.contact then
     current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = asks[#asks - 1] or asks[1] }))
   end
-  return steps.within("back", began_as(chat), function()
+  return steps.within("back", chat_of.began_as(chat), function()
     return send_back(dialogs, chat.contact)
   end)
 end
@@ -256,7 +368,7 @@ end
 ---@return cunnekt.error? err
 function ask.pause(dialogs, chat, is_paused)
   local err
-  local ok = steps.within(is_paused and "pause" or "resume", began_as(chat), function()
+  local ok = steps.within(is_paused and "pause" or "resume", chat_of.began_as(chat), function()
     local done
     done, err = dialogs.engine.turns:within(function(current)
       current:buffer("pauses")[chat.contact] = is_paused

@@ -9,6 +9,7 @@ local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local stored_records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
+local unsent = require "cunnekt.dialog.flow.unsent"
 local webhook = require "cunnekt.provider.webhook"
 
 local offer = {}
@@ -68,6 +69,12 @@ end
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
+  elseif it.kind == "own" and it.status == "dialog_unsent" then
+    local asking = unsent.find(dialogs, record.contact, it.sent)
+    if asking and is_alive(asking, record) then
+      return "deliver", asking.id
+    end
+    return nil
   elseif it.kind ~= "message" and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end

@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.engine.journal"
 local event = require "cunnekt.bot.event"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local offer = require "cunnekt.dialog.flow.offer"
@@ -17,7 +18,8 @@ local task = require "cunnekt.base.task"
 
 local wait = {}
 
-local media_types = { image = true, video = true, audio = true, document = true, sticker = true }
+---The types of messages with a file.
+wait.media_types = { image = true, video = true, audio = true, document = true, sticker = true }
 
 ---The time at which a wait ends.
 ---@param timeout number? seconds
@@ -40,17 +42,22 @@ end
 -- The journal's form of the event that ended a wait.
 local function as_result(delivery, wanted)
   local it, record = delivery.event, delivery.record
-  if it.status == "dialog_timeout" then
+  local status = it.status
+  if status == "dialog_timeout" then
     return { from = wanted.from }
-  elseif it.status == "dialog_sent" then
+  elseif status == "dialog_sent" then
     return { state = it.reached, message_id = it.message_id }
+  elseif status == "dialog_unsent" then
+    return { unsent = journal.pack_error(it.err) }
   end
   return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from }
 end
 
--- The event that ended a wait, from its journal form; nil for a timeout.
+-- The event that ended a wait, from its journal form; nil for a timeout, nil and an error for a question that was not sent.
 local function from_result(dialogs, chat, result, handle)
-  if result.state then
+  if result.unsent then
+    return nil, journal.unpack_error(result.unsent)
+  elseif result.state then
     sent.advance(handle, result.state)
     handle.message_id = handle.message_id or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
@@ -97,9 +104,10 @@ end
 ---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
----@param wanted table types?, signal?, sent?, reaches?, due?, from?; handle: the message's, not stored
+---@param wanted table types?, signal?, sent?, reaches?, due?, from?; question: the message that asks; handle: the message's, not stored
 ---@param where string the method's name, for errors
 ---@return table? event nil after a timeout
+---@return cunnekt.error? err why the question surely was not sent
 function wait.for_event(dialogs, chat, wanted, where)
   local current = steps.waiting_run(where)
   local handle, it = wanted.handle, nil
@@ -153,7 +161,7 @@ local function types_of(wanted)
   types.text, types.any = wanted.reply, wanted.any
   types.button, types.quick_reply = wanted.click, wanted.click
   types.list, types.form = wanted.choice, wanted.form
-  for name in pairs(wanted.media and media_types or {}) do
+  for name in pairs(wanted.media and wait.media_types or {}) do
     types[name] = true
   end
   return next(types) ~= nil and types or nil
