@@ -52,7 +52,7 @@ end
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
 ---@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
----@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
+---@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean words for texts and captions, in whatever case they are typed, or a Lua pattern; the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
 ---@param handler? fun(event: table): string?
 ---@param opts? table debounce: seconds; a contact's texts within that many seconds of each other are joined
 ---@return cunnekt.bot self

@@ -72,24 +72,30 @@ end
 -- Kinds whose string matchers are the exact id.
 local kind_has_ids = { status = true, call = true, payment = true, group = true }
 
--- A string matcher is the exact id for replies, statuses and the like, and a pattern for what was written.
-local function matches_string(wanted, event)
-  local kind = event.type
-  if kind_has_ids[event.kind] then
-    return event.id == wanted
-  elseif kind == "button" or kind == "list" then
-    return event.reply ~= nil and event.reply.id == wanted
-  elseif kind == "quick_reply" then
-    return event.payload == wanted
+-- A string matcher is the exact id for replies, statuses and the like, and words or a pattern for what was written.
+local function compile_string(wanted)
+  local is_found = typed.finder(wanted)
+  return function(event)
+    local kind = event.type
+    if kind_has_ids[event.kind] then
+      return event.id == wanted
+    elseif kind == "button" or kind == "list" then
+      return event.reply ~= nil and event.reply.id == wanted
+    elseif kind == "quick_reply" then
+      return event.payload == wanted
+    end
+    return is_found(event)
   end
-  local words = event.text
-  return words ~= nil and words:find(wanted) ~= nil
 end
 
 local function compile_list(list)
+  local tests = {}
+  for i, wanted in ipairs(list) do
+    tests[i] = compile_string(wanted)
+  end
   return function(event)
-    for _, wanted in ipairs(list) do
-      if matches_string(wanted, event) then
+    for i = 1, #tests do
+      if tests[i](event) then
         return true
       end
     end
@@ -115,9 +121,7 @@ local function compile_matcher(what, matcher, level)
     return matcher
   elseif kind == "string" then
     check_pattern(what, matcher, level + 1)
-    return function(event)
-      return matches_string(matcher, event)
-    end
+    return compile_string(matcher)
   elseif kind == "table" and #matcher > 0 then
     for _, one in ipairs(matcher) do
       if type(one) ~= "string" then

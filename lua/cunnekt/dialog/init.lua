@@ -106,11 +106,13 @@ end
 
 ---An event from a journal, with its methods.
 ---@param contact string
----@param bodies string[]
+---@param kept {bodies: string[], rules: integer?} `rules`: of formats.rules
 ---@param origin? string the contact that its run began with, if that has become part of another one since
 ---@return table
-function dialogs_methods:read_event(contact, bodies, origin)
-  return event.bind(self.scope, contact, record_of.read_bodies(bodies), origin)
+function dialogs_methods:read_event(contact, kept, origin)
+  local it = event.bind(self.scope, contact, record_of.read_bodies(kept.bodies), origin)
+  it._rules = kept.rules or formats.first_rules
+  return it
 end
 
 -- ---- commits -------------------------------------------------------------------------------------------------------
@@ -119,7 +121,8 @@ end
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
   if current.record and not current.args then
-    current.args, current.record = { bodies = record_of.bodies_of(current.record), track = current.track }, nil
+    current.args = { bodies = record_of.bodies_of(current.record), track = current.track, rules = formats.rules }
+    current.record = nil
   end
   if not current.is_stored and not current.code then
     current.code, current.source = self:code_of(current.name)

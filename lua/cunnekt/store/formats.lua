@@ -52,7 +52,7 @@ formats.global_name = "global:%s"
 formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
-formats.handler_args = { "bodies", "track" }
+formats.handler_args = { "bodies", "track", "rules" }
 ---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
 formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
 ---Why a dialog was set aside.
@@ -111,8 +111,12 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id" },
+  wait = { "bodies", "from", "state", "message_id", "rules" },
 }
+
+---The rules by which the script first handled the event of a handler's args, or of a wait's value: a replay handles it alike.
+---Without a number they are the first ones: words are compared in small letters of ASCII alone, and bot:use wraps no bot:global.
+formats.rules, formats.first_rules = 2, 1
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a
 ---failure of a known kind, or any other value.

@@ -20,7 +20,7 @@ local function enter(dialogs, current)
   local it, args = current.event, current.args
   current.event = nil
   if not it then
-    it = dialogs:read_event(current.contact, args.bodies, current.origin)
+    it = dialogs:read_event(current.contact, args, current.origin)
     it.track = args.track
   end
   return current.script.routes:dispatch(it, current)

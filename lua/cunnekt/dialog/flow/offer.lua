@@ -4,6 +4,7 @@
 
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
+local formats = require "cunnekt.store.formats"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
@@ -134,7 +135,7 @@ function offer.take_kept(dialogs, current, waiting)
   end
   local its_turn = task.running().turn
   for _, message in ipairs(stored_dialogs.kept(dialogs.store, current.id)) do
-    local it = dialogs:read_event(current.contact, message.bodies)
+    local it = dialogs:read_event(current.contact, { bodies = message.bodies, rules = formats.rules })
     if not is_taken(its_turn, message.id) and accepts(dialogs, waiting, it) then
       table.insert(its_turn:buffer "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
+local formats = require "cunnekt.store.formats"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
@@ -44,7 +45,7 @@ local function as_result(delivery, wanted)
   elseif it.status == "dialog_sent" then
     return { state = it.reached, message_id = it.message_id }
   end
-  return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from }
+  return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from, rules = formats.rules }
 end
 
 -- The event that ended a wait, from its journal form; nil for a timeout.
@@ -54,7 +55,7 @@ local function from_result(dialogs, chat, result, handle)
     handle.message_id = handle.message_id or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
   end
-  return result.bodies and dialogs:read_event(chat.contact, result.bodies, steps.current().origin)
+  return result.bodies and dialogs:read_event(chat.contact, result, steps.current().origin)
 end
 
 -- The event that ends a wait immediately: one that a rebuilt run gets, or one that is there already.
