@@ -135,17 +135,16 @@ function bot_methods:dialog(name, fn, opts)
   return self
 end
 
----Registers a command that works everywhere, inside dialogs too; case-insensitive.
----@param word string
+---Registers a command that works everywhere, inside dialogs too, in whatever case and form it is typed.
+---@param words string|string[] a word, or a list of words for one command
 ---@param fn fun(msg: cunnekt.message)
+---@param opts? {even_paused: boolean} even_paused: it runs also while a person has taken over (chat:pause)
 ---@return cunnekt.bot self
-function bot_methods:global(word, fn)
-  if type(word) ~= "string" or word == "" then
-    error("bot:global: the word must be a string", 2)
-  end
+function bot_methods:global(words, fn, opts)
   check_function("bot:global", fn)
   local parts = parts_of[self]
-  parts.dialogs:register(parts.routes:add_global(word, fn).name, fn, {})
+  local entry = parts.routes:add_global(words, fn, opts, 3)
+  parts.dialogs:register(entry.name, fn, {}, entry.words)
   return self
 end
 

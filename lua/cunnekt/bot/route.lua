@@ -140,7 +140,8 @@ local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
 ---@class cunnekt.routes
 ---Without handlers.
 function route.new()
-  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {} }, routes_mt)
+  -- `_first_globals` has the commands by the words of formats.first_rules.
+  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {}, _first_globals = {} }, routes_mt)
 end
 
 ---Adds a handler.
@@ -194,13 +195,35 @@ function routes_methods:count()
   return #self._handlers
 end
 
+-- The words of a global command. Raises for what is none.
+local function words_of_global(given, level)
+  local words = type(given) == "table" and given or { given }
+  for _, word in ipairs(words) do
+    if type(word) ~= "string" or typed.plain(word) == "" then
+      error(("bot:global: expected a word or a list of words, got %s"):format(type(word) == "string" and "an empty one" or type(word)), level)
+    end
+  end
+  if not words[1] then
+    error("bot:global: expected a word or a list of words, got an empty list", level)
+  end
+  return words
+end
+
 ---Adds a global command.
----@param word string
+---@param given string|string[]
 ---@param fn fun(event: table)
----@return table entry its `name` is the same in each process
-function routes_methods:add_global(word, fn)
-  local entry = { name = formats.global_name:format(word:lower()), run = fn }
-  self._globals[word:lower()] = entry
+---@param opts? table even_paused: whether it runs while a person has taken over
+---@param level? integer as in `error`; 2 by default: the caller of this
+---@return table entry its `name` is the same in each process; `words`: the list, if there are several
+function routes_methods:add_global(given, fn, opts, level)
+  level = level or 2
+  local words = words_of_global(given, level + 1)
+  opts = options.check("bot:global", opts, { even_paused = "boolean" }, level + 1)
+  local entry = { name = formats.global_name:format(words[1]:lower()), run = fn, even_paused = opts.even_paused }
+  entry.words = words[2] and words
+  for _, word in ipairs(words) do
+    self._globals[typed.plain(word)], self._first_globals[word:lower()] = entry, entry
+  end
   return entry
 end
 
@@ -210,6 +233,8 @@ end
 function routes_methods:global_of(event)
   if event.type ~= "text" or event.kind ~= "message" or next(self._globals) == nil then
     return nil
+  elseif typed.is_by_first_rules(event) then
+    return self._first_globals[typed.ascii(event.text)]
   end
   return self._globals[typed.plain(event.text)]
 end
@@ -237,11 +262,11 @@ local function candidates(self, event)
   return list
 end
 
----The debounce time of a text: that of the first handler that matches.
+---The debounce time of a text: that of the first handler that matches. A global command is never joined to other texts.
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
-  if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" then
+  if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" or self:global_of(event) then
     return nil
   end
   for _, entry in ipairs(candidates(self, event)) do

@@ -123,19 +123,19 @@ local function run_handlers(self, record, opened, ending)
   end, ending.call)
 end
 
--- Dispatches an event: to nothing while a person has taken over, to a global command, to a dialog that waits for it, or to
--- the handlers.
+-- Dispatches an event: to a global command, to a dialog that waits for it, or to the handlers. While a person has taken over, a
+-- message goes to nothing but a command that asked for that.
 local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
   local dialogs = self.dialogs
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
-  local own_status = it and it.kind == "own" and it.status
-  if is_paused and (it.kind == "message" or own_status == "dialog_timeout") then
+  local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
+  if is_paused and (it.kind == "message" or own_status == "dialog_timeout") and not (global and global.even_paused) then
     return self.engine.turns:run(record, function() end, ending.call)
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
-  elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
+  elseif it and not global and dialogs:offer(it, record, ending.call) then
     return
   end
   run_handlers(self, record, it, ending)
