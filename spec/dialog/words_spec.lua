@@ -138,4 +138,24 @@ describe("words", function()
     say "Asha"
     assert.are.same({ "Who is it?", "hello, Asha" }, said())
   end)
+
+  it("that are a command run without bot:use when an earlier version began with it", function()
+    earlier_version()
+    begin(function(its_bot)
+      its_bot:use(function(event, next)
+        if event.text == "who" then
+          event.chat.state.seen = true
+        end
+        return next()
+      end)
+      its_bot:global("who", function(msg)
+        msg:reply_text("you are " .. msg.chat:ask("Who?").text)
+      end)
+    end)
+    say "who"
+    pass_to_this_version(true)
+    say "Asha"
+    assert.are.same({ "Who?", "you are Asha" }, said())
+    assert.is_nil(talk.bot:chat(talk.customer).state.seen)
+  end)
 end)

@@ -73,8 +73,9 @@ local function check_function(where, fn)
   end
 end
 
----Adds middleware, which wraps every handler, in the order of the calls.
----@param fn fun(event: table, next: fun(): any): any
+---Adds middleware, which wraps every handler, every bot:global, and what customers write to dialogs, in the order of the calls.
+---Around what a dialog gets it is not part of the dialog's journal, and cannot wait.
+---@param fn fun(event: table, next: fun(): any): any without a call of `next` the event ends there
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   check_function("bot:use", fn)

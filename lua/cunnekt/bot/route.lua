@@ -138,6 +138,10 @@ local routes_methods = {}
 local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
 
 ---@class cunnekt.routes
+---@field has_debounce boolean?
+---@field handles_own boolean?
+---@field has_wrappers boolean?
+
 ---Without handlers.
 function route.new()
   -- `_first_globals` has the commands by the words of formats.first_rules.
@@ -177,10 +181,12 @@ function routes_methods:add(what, matcher, handler, opts, level)
   return entry
 end
 
----Wraps every handler: `fn(event, next)`; what it returns instead of calling `next` ends the event.
+---Wraps every handler and global command: `fn(event, next)`; without a call of `next` the event ends there. What dialogs get is
+---wrapped by dialog/engine/wrapping.lua.
 ---@param fn fun(event: table, next: fun(): any): any
 function routes_methods:wrap(fn)
   table.insert(self._wrappers, fn)
+  self.has_wrappers = true
 end
 
 ---The functions of bot:use.
@@ -284,7 +290,11 @@ function routes_methods:has_handler_for(event)
   return #candidates(self, event) > 0
 end
 
-local function run_handlers(self, event, running)
+local function run_handlers(self, event, running, global)
+  if global then
+    running.name = global.name
+    return global.run(event)
+  end
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
       running.name = entry.name
@@ -297,29 +307,37 @@ local function run_handlers(self, event, running)
   return nil
 end
 
----Runs an event through the middleware to its handler; a global command goes directly to its own. Raises what they raise.
+---Calls functions around something, outermost first.
+---@param wrappers fun(event: table, next: fun(): any)[]
 ---@param event table
----@param running? table its `name` is set to the running handler's
----@return any verdict
-function routes_methods:dispatch(event, running)
-  running = running or {}
-  local global, wrappers = self:global_of(event), self._wrappers
-  if global then
-    running.name = global.name
-    return global.run(event)
-  elseif #wrappers == 0 then
-    return run_handlers(self, event, running)
-  end
+---@param inside fun(): any what the last one's `next` calls
+---@return any
+function route.call_wrapped(wrappers, event, inside)
   local function go(n)
     local wrapper = wrappers[n]
     if not wrapper then
-      return run_handlers(self, event, running)
+      return inside()
     end
     return wrapper(event, function()
       return go(n + 1)
     end)
   end
   return go(1)
+end
+
+---Runs an event through the middleware to a global command, or to its handler. Raises what they raise.
+---@param event table
+---@param running? table its `name` is set to the running handler's
+---@return any verdict
+function routes_methods:dispatch(event, running)
+  running = running or {}
+  local global, wrappers = self:global_of(event), self._wrappers
+  if #wrappers == 0 or (global and typed.is_by_first_rules(event)) then
+    return run_handlers(self, event, running, global)
+  end
+  return route.call_wrapped(wrappers, event, function()
+    return run_handlers(self, event, running, global)
+  end)
 end
 
 return route

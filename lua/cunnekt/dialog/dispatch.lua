@@ -150,7 +150,7 @@ local function on_turn(self, record, done)
   local ending, counts = { call = nil, event = nil, is_finished = nil, run = nil }, self.engine.counts -- with its keys preallocated
   function ending.call(err, rest, its_run)
     if err then
-      ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and its_run or nil
+      ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and not its_run.is_blameless and its_run or nil
       self.failure:on_turn(record, err, ending, done)
     else
       counts.events_finished = counts.events_finished + 1

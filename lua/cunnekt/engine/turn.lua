@@ -39,6 +39,9 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
+---@field is_continued boolean? after a conflict its event is dispatched again
+---@field is_wrapping boolean? functions of bot:use run around what a dialog gets
+---@field outer cunnekt.turn.outer? what was read outside of its run
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
 ---@field kinds string[] those of the buffers above that are in use
 ---@field joins integer of conversations that the store had told of when it began
@@ -238,6 +241,9 @@ end
 ---Discards everything buffered since the last commit.
 function turn_methods:abandon()
   for _, state in pairs(self.states) do
+    state:unload()
+  end
+  for _, state in pairs(self.outer and self.outer.states or nothing) do
     state:unload()
   end
   -- Marked still, where the commit raised: for example, because a message cannot be written as JSON.
