@@ -23,6 +23,7 @@ local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 ---@field scope cunnekt.scope
 ---@field routes cunnekt.routes
 ---@field hooks cunnekt.hooks
+---@field taps cunnekt.taps
 ---@field dialogs cunnekt.dialogs
 ---@field planner cunnekt.planner
 ---@field service cunnekt.service
@@ -80,6 +81,16 @@ end
 function bot_methods:use(fn)
   check_function("bot:use", fn)
   parts_of[self].routes:wrap(fn)
+  return self
+end
+
+---Adds a function that sees every event, before it is handled, and every message out, when its turn is committed, also of a
+---conversation that is paused. It gets a copy, changes nothing, and cannot wait. Its failures are logged, once a place.
+---@param fn fun(what: table) the fields of an event, or a cunnekt.tapped_message: {kind = "outgoing", to, phone_number_id, payload, track}
+---@return cunnekt.bot self
+function bot_methods:tap(fn)
+  check_function("bot:tap", fn)
+  parts_of[self].taps:add(fn)
   return self
 end
 

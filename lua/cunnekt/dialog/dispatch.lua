@@ -78,6 +78,9 @@ local function open_event(self, record)
   if it.kind == "status" then
     add_track(self, it, record.contact)
   end
+  if self.taps.is_used then
+    self.taps:hear_event(record, it)
+  end
   return it
 end
 
@@ -186,7 +189,7 @@ local function on_answer(self, row, outcome, err)
   return records
 end
 
----@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, failure: cunnekt.failure}
+---@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, taps: cunnekt.taps, failure: cunnekt.failure}
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
   return {

@@ -229,6 +229,9 @@ function turn_methods:commit(stage)
     turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
   end
   if sends ~= nothing then
+    if turns._on_messages then
+      turns._on_messages(sends)
+    end
     turns._outbox:enqueue(sends)
   end
   if own_events ~= nothing then
@@ -394,6 +397,12 @@ end
 ---@param on_commit fun(change: table) see cunnekt.engine.hooks
 function turns_methods:connect(on_commit)
   self._on_commit = on_commit
+end
+
+---Sets who hears of the messages of each committed turn.
+---@param on_messages fun(rows: cunnekt.outbox.row[])
+function turns_methods:listen(on_messages)
+  self._on_messages = on_messages
 end
 
 ---A new turn.

@@ -170,7 +170,7 @@ function offer.kept_records(dialogs, its_run, its_turn)
   if unexpected_of(dialogs, its_run) == "queue" then
     for _, message in ipairs(stored_dialogs.kept(dialogs.store, its_run.id)) do
       for _, body in ipairs(has(its_turn.taken, message.id) and {} or message.bodies) do
-        records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0 }
+        records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0, is_tapped = true }
       end
     end
   end
