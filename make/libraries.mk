@@ -5,7 +5,8 @@ LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(if $(LUA_PC),$(shell $(PKG_CO
 LUA_LIBS ?= $(if $(LUA_PC),$(shell $(PKG_CONFIG) --libs $(LUA_PC)),$(LUA_LIBDIR:%=-L%) -llua5.4)
 
 # library, as pkg-config names it = Debian's package
-PACKAGES := libuv=libuv1-dev libcurl=libcurl4-openssl-dev libmicrohttpd=libmicrohttpd-dev libcrypto=libssl-dev sqlite3=libsqlite3-dev
+PACKAGES := libuv=libuv1-dev libcurl=libcurl4-openssl-dev libmicrohttpd=libmicrohttpd-dev libcrypto=libssl-dev sqlite3=libsqlite3-dev \
+  libutf8proc=libutf8proc-dev
 PC_NAMES := $(foreach p,$(PACKAGES),$(firstword $(subst =, ,$(p))))
 LIB_CFLAGS := $(LUA_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(PC_NAMES) 2>/dev/null)
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(PC_NAMES) 2>/dev/null) -lpthread

@@ -9,7 +9,8 @@ description = {
   summary = "WhatsApp automation in Lua, through Cunnekt",
   detailed = [[
     A client for Cunnekt's WhatsApp API, and a host that takes its webhooks in and runs a script's handlers as
-    coroutines. Needs libuv, libcurl, libmicrohttpd, OpenSSL and SQLite, which pkg-config finds.
+    coroutines. Needs libuv, libcurl, libmicrohttpd, OpenSSL, SQLite and utf8proc, which pkg-config
+    finds.
   ]],
   license = "MIT",
 }

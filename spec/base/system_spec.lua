@@ -47,7 +47,7 @@ describe("the machine", function()
 
   it("names its libraries", function()
     local libraries = core.libraries()
-    for _, name in ipairs { "libuv", "libcurl", "libmicrohttpd", "libcrypto" } do
+    for _, name in ipairs { "libuv", "libcurl", "libmicrohttpd", "libcrypto", "libutf8proc" } do
       assert.matches("%d+%.%d+", libraries[name], 1, nil, name)
     end
   end)

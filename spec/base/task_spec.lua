@@ -151,4 +151,57 @@ describe("task", function()
     later(0.002)
     assert.matches("in a callback", heard)
   end)
+
+  -- ---- strands -----------------------------------------------------------------------------------------------------
+
+  -- A strand that resumes another one; `note` hears what happens in which.
+  local function nested(note, inner)
+    return function()
+      note("outer", task.can_yield())
+      local how = task.resume(task.new_strand(), inner)
+      note(how, task.can_yield())
+      later(0.001)
+      note("outer again", task.can_yield())
+    end
+  end
+
+  it("runs a strand within a strand; both may wait, and the inner one may be suspended", function()
+    local seen, inner = {}, nil
+    local function note(what, may_wait)
+      seen[#seen + 1] = what .. (may_wait and "" or ": cannot wait")
+    end
+    task.run(function()
+      assert.equal("ended", (task.resume(task.new_strand(), nested(note, function()
+        inner = coroutine.running()
+        later(0.001)
+        note("inner", task.can_yield())
+        note(task.suspend(), task.can_yield())
+      end))))
+      note("task", task.can_yield())
+      assert.equal("ended", (task.resume(inner, "resumed")))
+    end)
+    assert.are.same({ "outer", "inner", "suspended", "outer again", "task", "resumed" }, seen)
+  end)
+
+  it("closes both when the task is cancelled", function()
+    local closed = {}
+    local function guard(name)
+      return setmetatable({}, {
+        __close = function()
+          closed[#closed + 1] = name
+        end,
+      })
+    end
+    local t = task.spawn(function()
+      task.resume(task.new_strand(), function()
+        local _ <close> = guard "outer"
+        task.resume(task.new_strand(), function()
+          local _ <close> = guard "inner"
+          task.await(function() end)
+        end)
+      end)
+    end)
+    task.cancel(t)
+    assert.are.same({ "inner", "outer" }, closed)
+  end)
 end)

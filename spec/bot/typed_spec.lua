@@ -19,6 +19,34 @@ describe("typed words", function()
     assert.equal("zur\u{fc}ck", typed.plain " zur\u{fc}ck")
   end)
 
+  it("are the same in capitals of any alphabet", function()
+    assert.equal(typed.plain "отмена", typed.plain "ОТМЕНА ")
+    assert.is_true(typed.is_same({ text = " menu\u{301}" }, "MENÚ"))
+    assert.is_false(typed.is_same({ text = "menu" }, "MENÚ"))
+  end)
+
+  it("are found anywhere in a text where they are no pattern", function()
+    local is_found = typed.finder "menú"
+    for text, wanted in pairs { ["El MENÚ, por favor"] = true, ["menu\u{301}s"] = true, ["menu"] = false, [""] = false } do
+      assert.equal(wanted, is_found { text = text })
+    end
+    assert.is_false(is_found {})
+  end)
+
+  it("are compared as they stand where they are one", function()
+    assert.is_false(typed.finder "^menú" { text = "MENÚ" })
+    assert.is_true(typed.finder "^men." { text = "menú" })
+    assert.is_true(typed.finder "\u{200b}" { text = "a\u{200b}" })
+    assert.is_false(typed.finder "\u{200b}" { text = "a" })
+  end)
+
+  it("are compared by the rules of a journal that knew small letters of ASCII alone", function()
+    assert.is_false(typed.finder "hi" { text = "Hi", _rules = 1 })
+    assert.is_true(typed.finder "hi" { text = "oh hi", _rules = 1 })
+    assert.is_false(typed.is_same({ text = "MENÚ", _rules = 1 }, "menú"))
+    assert.is_true(typed.is_same({ text = " MENU", _rules = 1 }, "menu"))
+  end)
+
   -- The pattern that cut the space off took a step for each pair of spaces: a text with 200,000 of them, which anybody may
   -- post to a webhook without a secret, held the bot up for minutes.
   for name, text in pairs {

@@ -53,6 +53,7 @@ describe("dispatch", function()
       dialogs = dialogs,
       routes = routes,
       scope = scope,
+      taps = { is_used = false },
       failure = {
         on_turn = function(_, record, err, what, done)
           failed[#failed + 1] = { record = record, err = err, what = what }

@@ -151,7 +151,7 @@ describe("dialogs", function()
     say "track"
     talk.all:kill()
     say "yes"
-    assert.are.same({ "to be delivered", "after", "got 7?", "thanks for 7" }, said())
+    assert.are.same({ "to be delivered", "after", "got 7?", "thanks for 7", "after" }, said())
     talk.all.seen = {}
     talk.all:act(customer, { type = "text", text = "long 1" })
     talk.all:act(customer, { type = "text", text = "long 2" })
@@ -160,7 +160,7 @@ describe("dialogs", function()
     end)
     talk.all:kill()
     say "x"
-    assert.are.same({ "?", "wrapped long 1+long 2 2", "after" }, said())
+    assert.are.same({ "?", "wrapped long 1+long 2 2", "after", "after" }, said())
   end)
 
   it("tell the script once what an earlier life left", function()

@@ -63,6 +63,15 @@ describe("a budget", function()
     assert.is_false(exists())
   end)
 
+  it("keeps functions of bot:on_error and bot:tap from running until the next start where they could not be stopped", function()
+    write "seconds\t0\tbot.lua:7\tbot:tap\nseconds\t0\tbot.lua:9\tbot:on_error\n"
+    its_budget:load(all)
+    assert.matches("bot.lua:7", its_budget.stopped_tap.message)
+    assert.matches("bot.lua:9", its_budget.stopped_listener.message)
+    assert.is_nil(its_budget.noted)
+    assert.is_false(exists())
+  end)
+
   it("removes the note when the store has the failure", function()
     write "seconds\t12\tbot.lua:7\t\n"
     its_budget:load(all)

@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
+#include <utf8proc.h>
 #include <uv.h>
 
 int cnk_system_folder(char *out, size_t size)
@@ -69,6 +70,7 @@ const char *cnk_system_library(int index, const char **version)
   case 1: *version = curl_version_info(CURLVERSION_NOW)->version; return "libcurl";
   case 2: *version = MHD_get_version(); return "libmicrohttpd";
   case 3: *version = OpenSSL_version(OPENSSL_VERSION); return "libcrypto";
+  case 4: *version = utf8proc_version(); return "libutf8proc";
   }
   return NULL;
 }

@@ -55,6 +55,7 @@ void cnk_bind_open_webhook(lua_State *L);
 void cnk_bind_open_store(lua_State *L);
 void cnk_bind_open_system(lua_State *L);
 void cnk_bind_open_identity(lua_State *L);
+void cnk_bind_open_words(lua_State *L);
 void cnk_bind_open_budget(lua_State *L);
 
 #endif

@@ -20,6 +20,7 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_store(L);
   cnk_bind_open_system(L);
   cnk_bind_open_identity(L);
+  cnk_bind_open_words(L);
   cnk_bind_open_budget(L);
   return 1;
 }

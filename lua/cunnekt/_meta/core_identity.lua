@@ -1,7 +1,8 @@
 ---@meta cunnekt.core
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241 431
--- What core.lua leaves to this file: who talks with whom (src/bind/identity.c). The contracts are in src/whatsapp/identity.h.
+-- What core.lua leaves to this file: who talks with whom (src/bind/identity.c), and how words are compared (src/bind/words.c).
+-- The contracts are in src/whatsapp/identity.h and words.h.
 
 ---@class cunnekt.core
 local core = {}
@@ -44,5 +45,12 @@ function core.canonical_number(number) end
 ---@param phone_number_id? string
 ---@return string text
 function core.contact_behind(phone_number_id) end
+
+---The form in which words that people type are compared: NFKC_Casefold, with every i of Turkish as an i. What is not UTF-8, or
+---longer than 64 KiB, gets small letters of ASCII alone.
+---@param text string
+---@param is_trimmed? boolean without the blanks around it
+---@return string folded
+function core.fold(text, is_trimmed) end
 
 return core

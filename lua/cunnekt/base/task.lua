@@ -163,20 +163,23 @@ end
 -- What a strand yields to be suspended.
 local suspended = {}
 
+-- Running strand → the one that has resumed it, if that was a strand, too.
+local outer_of = setmetatable({}, { __mode = "k" })
+
 local function after_step(t, co, ok, mark, ...)
   if ok and mark == ended then
-    t.strand = nil
+    t.strand, outer_of[co] = outer_of[co], nil
     if (...) ~= false then -- a failed one may have been left with a large stack
       keep_coroutine(co)
     end
     return "ended", ...
   elseif ok and mark == suspended then
-    t.strand = nil
+    t.strand, outer_of[co] = outer_of[co], nil
     return "suspended"
   elseif ok and t.awaits then
     return after_step(t, co, coroutine.resume(co, coroutine.yield()))
   end
-  t.strand = nil
+  t.strand, outer_of[co] = outer_of[co], nil
   close_as(t, co)
   return "failed", ok and "coroutine.yield outside of a coroutine that the script created" or mark
 end
@@ -187,13 +190,13 @@ function task.new_strand()
   return take_coroutine()
 end
 
----Resumes a strand in the running task, until it ends, fails or suspends itself.
+---Resumes a strand in the running task, or in its running strand, until it ends, fails or suspends itself.
 ---@param strand thread
 ---@param ... any for a strand that has not started a function and its arguments, else the results of task.suspend
 ---@return "ended"|"failed"|"suspended" how
 ---@return any ... what the function returned or raised
 function task.resume(strand, ...)
-  current.strand = strand
+  outer_of[strand], current.strand = current.strand, strand
   return after_step(current, strand, coroutine.resume(strand, ...))
 end
 
@@ -205,12 +208,12 @@ end
 
 ---Discards a suspended strand: its pending `<close>` variables run.
 ---@param strand thread
----@param run cunnekt.run that it executed
+---@param run cunnekt.run? that it executed
 function task.discard(strand, run)
   local owner = new_task(strand)
   owner.run = run
   local ok, failure = close_as(owner, strand)
-  if not ok and failure ~= run.fatal then
+  if not ok and not (run and failure == run.fatal) then
     task.on_failure(failure)
   end
 end
@@ -339,8 +342,10 @@ function task.cancel(t)
   local cancel = t.cancel
   t.awaits, t.cancel = nil, nil
   cancel_operation(cancel)
-  if t.strand then
-    task.discard(t.strand, t.run)
+  while t.strand do
+    local strand = t.strand
+    task.discard(strand, t.run)
+    t.strand, outer_of[strand] = outer_of[strand], nil
   end
   local ok, failure = close_as(t, t.co)
   if not ok then

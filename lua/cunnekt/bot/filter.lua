@@ -5,6 +5,7 @@
 local identity = require "cunnekt.provider.identity"
 local options = require "cunnekt.base.options"
 local route = require "cunnekt.bot.route"
+local typed = require "cunnekt.bot.typed"
 
 ---@class cunnekt.filters
 local filter = {}
@@ -88,16 +89,16 @@ local function set_of(words)
 end
 
 ---Matches what customers wrote, texts, captions and titles that they tapped, where it contains a match of a pattern.
----@param pattern string a Lua pattern
+---@param pattern string words, in whatever case they are typed, or a Lua pattern
 ---@return cunnekt.filter
 function filter.text(pattern)
   local ok, problem = pcall(string.find, "", pattern)
   if not ok then
     error(("filter.text: '%s' is not a Lua pattern: %s"):format(tostring(pattern), problem), 2)
   end
+  local is_found = typed.finder(pattern)
   return new(function(event)
-    local words = event.text
-    return words ~= nil and event.kind ~= "echo" and words:find(pattern) ~= nil
+    return event.kind ~= "echo" and is_found(event)
   end)
 end
 

@@ -24,6 +24,7 @@ local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 ---@field scope cunnekt.scope
 ---@field routes cunnekt.routes
 ---@field hooks cunnekt.hooks
+---@field taps cunnekt.taps
 ---@field dialogs cunnekt.dialogs
 ---@field planner cunnekt.planner
 ---@field service cunnekt.service
@@ -53,7 +54,7 @@ end
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
 ---@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
----@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean a Lua pattern for texts and captions, the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
+---@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean words for texts and captions, in whatever case they are typed, or a Lua pattern; the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
 ---@param handler? fun(event: table): string?
 ---@param opts? table debounce: seconds; a contact's texts within that many seconds of each other are joined
 ---@return cunnekt.bot self
@@ -74,12 +75,23 @@ local function check_function(where, fn)
   end
 end
 
----Adds middleware, which wraps every handler, in the order of the calls.
----@param fn fun(event: table, next: fun(): any): any
+---Adds middleware, which wraps every handler, every bot:global, and what customers write to dialogs, in the order of the calls.
+---Around what a dialog gets it is not part of the dialog's journal, and cannot wait.
+---@param fn fun(event: table, next: fun(): any): any without a call of `next` the event ends there
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   check_function("bot:use", fn)
   parts_of[self].routes:wrap(fn)
+  return self
+end
+
+---Adds a function that sees every event, before it is handled, and every message out, when its turn is committed, also of a
+---conversation that is paused. It gets a copy, changes nothing, and cannot wait. Its failures are logged, once a place.
+---@param fn fun(what: table) the fields of an event, or a cunnekt.tapped_message: {kind = "outgoing", to, phone_number_id, payload, track}
+---@return cunnekt.bot self
+function bot_methods:tap(fn)
+  check_function("bot:tap", fn)
+  parts_of[self].taps:add(fn)
   return self
 end
 
@@ -136,17 +148,16 @@ function bot_methods:dialog(name, fn, opts)
   return self
 end
 
----Registers a command that works everywhere, inside dialogs too; case-insensitive.
----@param word string
+---Registers a command that works everywhere, inside dialogs too, in whatever case and form it is typed.
+---@param words string|string[] a word, or a list of words for one command
 ---@param fn fun(msg: cunnekt.message)
+---@param opts? {even_paused: boolean} even_paused: it runs also while a person has taken over (chat:pause)
 ---@return cunnekt.bot self
-function bot_methods:global(word, fn)
-  if type(word) ~= "string" or word == "" then
-    error("bot:global: the word must be a string", 2)
-  end
+function bot_methods:global(words, fn, opts)
   check_function("bot:global", fn)
   local parts = parts_of[self]
-  parts.dialogs:register(parts.routes:add_global(word, fn).name, fn, {})
+  local entry = parts.routes:add_global(words, fn, opts, 3)
+  parts.dialogs:register(entry.name, fn, {}, entry.words)
   return self
 end
 

@@ -74,24 +74,30 @@ end
 -- Kinds whose string matchers are the exact id.
 local kind_has_ids = { status = true, call = true, payment = true, group = true }
 
--- A string matcher is the exact id for replies, statuses and the like, and a pattern for what was written.
-local function matches_string(wanted, event)
-  local kind = event.type
-  if kind_has_ids[event.kind] then
-    return event.id == wanted
-  elseif kind == "button" or kind == "list" then
-    return event.reply ~= nil and event.reply.id == wanted
-  elseif kind == "quick_reply" then
-    return event.payload == wanted
+-- A string matcher is the exact id for replies, statuses and the like, and words or a pattern for what was written.
+local function compile_string(wanted)
+  local is_found = typed.finder(wanted)
+  return function(event)
+    local kind = event.type
+    if kind_has_ids[event.kind] then
+      return event.id == wanted
+    elseif kind == "button" or kind == "list" then
+      return event.reply ~= nil and event.reply.id == wanted
+    elseif kind == "quick_reply" then
+      return event.payload == wanted
+    end
+    return is_found(event)
   end
-  local words = event.text
-  return words ~= nil and words:find(wanted) ~= nil
 end
 
 local function compile_list(list)
+  local tests = {}
+  for i, wanted in ipairs(list) do
+    tests[i] = compile_string(wanted)
+  end
   return function(event)
-    for _, wanted in ipairs(list) do
-      if matches_string(wanted, event) then
+    for i = 1, #tests do
+      if tests[i](event) then
         return true
       end
     end
@@ -117,9 +123,7 @@ local function compile_matcher(what, matcher, level)
     return matcher
   elseif kind == "string" then
     check_pattern(what, matcher, level + 1)
-    return function(event)
-      return matches_string(matcher, event)
-    end
+    return compile_string(matcher)
   elseif kind == "table" and #matcher > 0 then
     for _, one in ipairs(matcher) do
       if type(one) ~= "string" then
@@ -136,9 +140,14 @@ local routes_methods = {}
 local routes_mt = { __index = routes_methods, __name = "cunnekt.routes" }
 
 ---@class cunnekt.routes
+---@field has_debounce boolean?
+---@field handles_own boolean?
+---@field has_wrappers boolean?
+
 ---Without handlers.
 function route.new()
-  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {} }, routes_mt)
+  -- `_first_globals` has the commands by the words of formats.first_rules.
+  return setmetatable({ _handlers = {}, _wrappers = {}, _by_type = {}, _globals = {}, _first_globals = {} }, routes_mt)
 end
 
 ---Adds a handler.
@@ -174,10 +183,12 @@ function routes_methods:add(what, matcher, handler, opts, level)
   return entry
 end
 
----Wraps every handler: `fn(event, next)`; what it returns instead of calling `next` ends the event.
+---Wraps every handler and global command: `fn(event, next)`; without a call of `next` the event ends there. What dialogs get is
+---wrapped by dialog/engine/wrapping.lua.
 ---@param fn fun(event: table, next: fun(): any): any
 function routes_methods:wrap(fn)
   table.insert(self._wrappers, fn)
+  self.has_wrappers = true
 end
 
 ---The functions of bot:use.
@@ -192,13 +203,35 @@ function routes_methods:count()
   return #self._handlers
 end
 
+-- The words of a global command. Raises for what is none.
+local function words_of_global(given, level)
+  local words = type(given) == "table" and given or { given }
+  for _, word in ipairs(words) do
+    if type(word) ~= "string" or typed.plain(word) == "" then
+      error(("bot:global: expected a word or a list of words, got %s"):format(type(word) == "string" and "an empty one" or type(word)), level)
+    end
+  end
+  if not words[1] then
+    error("bot:global: expected a word or a list of words, got an empty list", level)
+  end
+  return words
+end
+
 ---Adds a global command.
----@param word string
+---@param given string|string[]
 ---@param fn fun(event: table)
----@return table entry its `name` is the same in each process
-function routes_methods:add_global(word, fn)
-  local entry = { name = formats.global_name:format(word:lower()), run = fn }
-  self._globals[word:lower()] = entry
+---@param opts? table even_paused: whether it runs while a person has taken over
+---@param level? integer as in `error`; 2 by default: the caller of this
+---@return table entry its `name` is the same in each process; `words`: the list, if there are several
+function routes_methods:add_global(given, fn, opts, level)
+  level = level or 2
+  local words = words_of_global(given, level + 1)
+  opts = options.check("bot:global", opts, { even_paused = "boolean" }, level + 1)
+  local entry = { name = formats.global_name:format(words[1]:lower()), run = fn, even_paused = opts.even_paused }
+  entry.words = words[2] and words
+  for _, word in ipairs(words) do
+    self._globals[typed.plain(word)], self._first_globals[word:lower()] = entry, entry
+  end
   return entry
 end
 
@@ -208,6 +241,8 @@ end
 function routes_methods:global_of(event)
   if event.type ~= "text" or event.kind ~= "message" or next(self._globals) == nil then
     return nil
+  elseif typed.is_by_first_rules(event) then
+    return self._first_globals[typed.ascii(event.text)]
   end
   return self._globals[typed.plain(event.text)]
 end
@@ -235,11 +270,11 @@ local function candidates(self, event)
   return list
 end
 
----The debounce time of a text: that of the first handler that matches.
+---The debounce time of a text: that of the first handler that matches. A global command is never joined to other texts.
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
-  if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" then
+  if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" or self:global_of(event) then
     return nil
   end
   for _, entry in ipairs(candidates(self, event)) do
@@ -257,7 +292,11 @@ function routes_methods:has_handler_for(event)
   return #candidates(self, event) > 0
 end
 
-local function run_handlers(self, event, running)
+local function run_handlers(self, event, running, global)
+  if global then
+    running.name = global.name
+    return global.run(event)
+  end
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
       running.name = entry.name
@@ -270,29 +309,37 @@ local function run_handlers(self, event, running)
   return nil
 end
 
----Runs an event through the middleware to its handler; a global command goes directly to its own. Raises what they raise.
+---Calls functions around something, outermost first.
+---@param wrappers fun(event: table, next: fun(): any)[]
 ---@param event table
----@param running? table its `name` is set to the running handler's
----@return any verdict
-function routes_methods:dispatch(event, running)
-  running = running or {}
-  local global, wrappers = self:global_of(event), self._wrappers
-  if global then
-    running.name = global.name
-    return global.run(event)
-  elseif #wrappers == 0 then
-    return run_handlers(self, event, running)
-  end
+---@param inside fun(): any what the last one's `next` calls
+---@return any
+function route.call_wrapped(wrappers, event, inside)
   local function go(n)
     local wrapper = wrappers[n]
     if not wrapper then
-      return run_handlers(self, event, running)
+      return inside()
     end
     return wrapper(event, function()
       return go(n + 1)
     end)
   end
   return go(1)
+end
+
+---Runs an event through the middleware to a global command, or to its handler. Raises what they raise.
+---@param event table
+---@param running? table its `name` is set to the running handler's
+---@return any verdict
+function routes_methods:dispatch(event, running)
+  running = running or {}
+  local global, wrappers = self:global_of(event), self._wrappers
+  if #wrappers == 0 or (global and typed.is_by_first_rules(event)) then
+    return run_handlers(self, event, running, global)
+  end
+  return route.call_wrapped(wrappers, event, function()
+    return run_handlers(self, event, running, global)
+  end)
 end
 
 return route

@@ -136,6 +136,7 @@ function sent_methods:wait(wanted, timeout)
   timeout = timeout or 60
   local current = steps.current()
   if not current then
+    steps.refuse_in_wrapper("sent:wait", 2)
     commit_first()
     return sent.wait_until(self, wanted, timeout)
   elseif current.is_in_step then

@@ -64,6 +64,13 @@ local function fill(self, text)
   self.text, self.value = text, value
 end
 
+---Takes over another one's table with its changes, which are not saved yet.
+---@param holder cunnekt.state of the same contact
+function state_methods:take_over(holder)
+  fill(self, (holder:encode()))
+  self.text, self.version, self._reading = holder.text, holder.version, nil
+end
+
 ---Loads the state unless the current turn has. It is valid until the run's next commit, or the turn's without a run; outside
 ---turns it is loaded each time.
 ---@return table value
@@ -71,7 +78,11 @@ function state_methods:load()
   local current, its_run = self._engine.turns:current(), steps.current()
   local holder = current and current.states[self.contact]
   if holder and holder ~= self then
-    return holder:load()
+    local outer = its_run and current.outer
+    if not (outer and outer.states[self.contact] == holder) then
+      return holder:load()
+    end
+    self:take_over(holder) -- what a function of bot:use has changed, around the run
   end
   local reading = its_run and its_run.epoch or current or {}
   if not self.value or self._reading ~= reading then

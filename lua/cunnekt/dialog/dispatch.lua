@@ -80,6 +80,9 @@ local function open_event(self, record)
   if it.kind == "status" then
     add_track(self, it, record.contact)
   end
+  if self.taps.is_used then
+    self.taps:hear_event(record, it)
+  end
   return it
 end
 
@@ -133,21 +136,21 @@ local function run_handlers(self, record, opened, ending)
   end, ending.call)
 end
 
--- Dispatches an event: to people while one of them has taken over, to a global command, to a dialog that waits for it, or to
--- the handlers.
+-- Dispatches an event: to a global command, to a dialog that waits for it, or to the handlers. While a person has taken over, a
+-- message goes to nothing but a command that asked for that: it is kept for people.
 local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
   local dialogs = self.dialogs
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
-  local own_status = it and it.kind == "own" and it.status
-  if is_paused and it.kind == "message" then
+  local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
+  if is_paused and it.kind == "message" and not (global and global.even_paused) then
     return kept_events.keep_message(self.engine, record, ending.call)
   elseif is_paused and own_status == "dialog_timeout" then
     return self.engine.turns:run(record, function() end, ending.call) -- chat:resume sets the timer again
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
-  elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
+  elseif it and not global and dialogs:offer(it, record, ending.call) then
     return
   end
   run_handlers(self, record, it, ending)
@@ -162,7 +165,7 @@ local function on_turn(self, record, done)
   local ending, counts = { call = nil, event = nil, is_finished = nil, run = nil }, self.engine.counts -- with its keys preallocated
   function ending.call(err, rest, its_run)
     if err then
-      ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and its_run or nil
+      ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and not its_run.is_blameless and its_run or nil
       self.failure:on_turn(record, err, ending, done)
     else
       counts.events_finished = counts.events_finished + 1
@@ -206,7 +209,7 @@ local function on_answer(self, row, outcome, err)
   return records
 end
 
----@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, failure: cunnekt.failure}
+---@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, taps: cunnekt.taps, failure: cunnekt.failure}
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
   return {

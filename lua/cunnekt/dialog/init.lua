@@ -108,11 +108,13 @@ end
 
 ---An event from a journal, with its methods.
 ---@param contact string
----@param bodies string[]
+---@param kept {bodies: string[], rules: integer?} `rules`: of formats.rules
 ---@param origin? string the contact that its run began with, if that has become part of another one since
 ---@return table
-function dialogs_methods:read_event(contact, bodies, origin)
-  return event.bind(self.scope, contact, record_of.read_bodies(bodies), origin)
+function dialogs_methods:read_event(contact, kept, origin)
+  local it = event.bind(self.scope, contact, record_of.read_bodies(kept.bodies), origin)
+  it._rules = kept.rules or formats.first_rules
+  return it
 end
 
 -- ---- commits -------------------------------------------------------------------------------------------------------
@@ -121,7 +123,8 @@ end
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
   if current.record and not current.args then
-    current.args, current.record = { bodies = record_of.bodies_of(current.record), track = current.track }, nil
+    current.args = { bodies = record_of.bodies_of(current.record), track = current.track, rules = formats.rules }
+    current.record = nil
   end
   if not current.is_stored and not current.code then
     current.code, current.source = self:code_of(current.name)
@@ -226,7 +229,13 @@ local function check_known(self, where, name, level)
   error(("%s: there is no dialog '%s'%s"):format(where, tostring(name), hint), level + 1)
 end
 
----Plans a dialog to start in the running turn, when its handler returns. A waiting one of the same name is ended.
+-- An event with which a dialog starts in a later turn.
+local function start_record(plan)
+  return record_of.own(plan.contact, { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args })
+end
+
+---Plans a dialog to start in the running turn, when its handler returns; by a function of bot:use around an answer, in the next
+---one. A waiting one of the same name is ended.
 ---@param where string
 ---@param name string
 ---@param contact string
@@ -234,12 +243,15 @@ end
 ---@param args any
 function dialogs_methods:plan(where, name, contact, to, args)
   check_known(self, where, name, 3)
-  local current = steps.current()
-  if not current then
+  local current, plan = steps.current(), { name = name, contact = contact, to = to, args = args }
+  if steps.is_wrapping() then
+    -- The turn may have another dialog's run already.
+    return table.insert(task.running().turn:buffer "own_events", start_record(plan))
+  elseif not current then
     error(("%s: only works in a handler or a dialog; elsewhere use bot:start"):format(where), 3)
   end
   current.planned = current.planned or {}
-  table.insert(current.planned, { name = name, contact = contact, to = to, args = args })
+  table.insert(current.planned, plan)
 end
 
 -- The run of a dialog that starts in the running turn, where it replaces the previous run.
@@ -283,8 +295,7 @@ function dialogs_methods:begin_planned(its_run)
     end
   end
   for _, plan in ipairs(plans) do
-    local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
-    table.insert(task.running().turn:buffer "own_events", record_of.own(plan.contact, start))
+    table.insert(task.running().turn:buffer "own_events", start_record(plan))
   end
 end
 
@@ -301,6 +312,15 @@ function dialogs_methods:start_stored(it, record, on_end)
   end, on_end)
 end
 
+-- Where a function of bot:use ends the dialog that has continued in its turn: it is not to be stored as one that waits.
+local function drop_run(its_turn, id, mine)
+  local its_run = its_turn and its_turn.run
+  if its_run and its_run ~= mine and its_run.id == id then
+    its_run:drop()
+    its_turn.run = nil
+  end
+end
+
 ---Ends the waiting dialogs of a contact with the running turn, or only those with a name. Waits.
 ---@param contact string
 ---@param name? string
@@ -314,6 +334,7 @@ function dialogs_methods:cancel(contact, name)
     if is_meant and not (mine and mine.id == stored.id) then
       ids[#ids + 1] = stored.id
       self.resident:evict(stored.id)
+      drop_run(its_turn, stored.id, mine)
     end
   end
   if its_turn then

@@ -13,14 +13,15 @@ local task = require "cunnekt.base.task"
 
 local budget = {}
 
--- The name of turns that call a function of bot:on_error.
-local budget_methods = { listener = "bot:on_error" }
+-- The names by which functions of bot:on_error and bot:tap are charged.
+local budget_methods = { listener = "bot:on_error", tap = "bot:tap" }
 local budget_mt = { __index = budget_methods, __name = "cunnekt.turn_budget" }
 
 ---@class cunnekt.turn_budget
 ---@field meter userdata? of core.budget; nil without limits
 ---@field noted table<integer|string, cunnekt.error>? turns that an earlier process could not stop, by event or name; nil: none
 ---@field stopped_listener cunnekt.error? why the functions of bot:on_error are not called until the next start
+---@field stopped_tap cunnekt.error? why those of bot:tap are not
 ---@field seconds number CPU time of a turn; 0: no limit
 ---@field memory integer bytes of the Lua state; 0: no limit
 
@@ -153,8 +154,9 @@ function budget_methods:load(is_pending)
       noted[key] = nil
     end
   end
-  -- It would run into the same after each failure.
+  -- They would run into the same after each failure, and at each event.
   self.stopped_listener, noted[self.listener] = noted[self.listener], nil
+  self.stopped_tap, noted[self.tap] = noted[self.tap], nil
   self.noted = next(noted) ~= nil and noted or nil
   if not self.noted and self._notes then
     os.remove(self._notes)

@@ -23,6 +23,7 @@ local record = {}
 ---@field attempts integer failed turns
 ---@field may_be_overtaken boolean? while it is retried; set when its turn begins
 ---@field is_apart boolean? it is retried in a lane of its own
+---@field is_tapped boolean? functions of bot:tap have seen its event
 ---@field queued_at number on the monotonic clock
 ---@field answers cunnekt.engine.answers? of a turn that conflicted, for the next one
 ---@field joined cunnekt.inbox.record[]? texts that are handled in the same turn

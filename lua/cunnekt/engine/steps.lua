@@ -86,12 +86,31 @@ function steps.refuse(what, level)
   current.tainted = current.tainted or what
 end
 
----The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script.
+---Whether this code is a function of bot:use around what a dialog gets: it has no journal.
+---@return boolean
+function steps.is_wrapping()
+  local running = task.running()
+  return running ~= nil and running.turn ~= nil and running.run == nil and running.turn.is_wrapping == true
+end
+
+---Raises where the code is a function of bot:use around what a dialog gets.
+---@param where string the method's name, for the message
+---@param level integer as in `error`
+function steps.refuse_in_wrapper(where, level)
+  if steps.is_wrapping() then
+    local message = "%s: a function of bot:use cannot wait around an answer to a dialog; let it start a dialog with msg:start"
+    error(message:format(where), level + 1)
+  end
+end
+
+---The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script, in a function of
+---bot:use around an answer.
 ---@param where string the method's name, for the message
 ---@return cunnekt.run
 function steps.waiting_run(where)
   local current = steps.current()
   if not current then
+    steps.refuse_in_wrapper(where, 3)
     error(("%s: only works in a handler or a dialog; start a dialog with bot:start"):format(where), 3)
   elseif current.is_in_step then
     error(("%s: cannot be used inside chat:step"):format(where), 3)

@@ -42,6 +42,9 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
+---@field is_continued boolean? after a conflict its event is dispatched again
+---@field is_wrapping boolean? functions of bot:use run around what a dialog gets
+---@field outer cunnekt.turn.outer? what was read outside of its run
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
 ---@field answers cunnekt.engine.answers? what its network calls gave since its last commit
 ---@field kinds string[] those of the buffers above that are in use
@@ -231,6 +234,9 @@ function turn_methods:commit(stage)
     turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
   end
   if sends ~= nothing then
+    if turns._on_messages then
+      turns._on_messages(sends)
+    end
     turns._outbox:enqueue(sends)
   end
   if own_events ~= nothing then
@@ -243,6 +249,9 @@ end
 ---Discards everything buffered since the last commit.
 function turn_methods:abandon()
   for _, state in pairs(self.states) do
+    state:unload()
+  end
+  for _, state in pairs(self.outer and self.outer.states or nothing) do
     state:unload()
   end
   -- Marked still, where the commit raised: for example, because a message cannot be written as JSON.
@@ -397,6 +406,12 @@ end
 ---@param on_commit fun(change: table) see cunnekt.engine.hooks
 function turns_methods:connect(on_commit)
   self._on_commit = on_commit
+end
+
+---Sets who hears of the messages of each committed turn.
+---@param on_messages fun(rows: cunnekt.outbox.row[])
+function turns_methods:listen(on_messages)
+  self._on_messages = on_messages
 end
 
 ---A new turn.

@@ -24,6 +24,7 @@ local signals = require "cunnekt.service.signals"
 local start = require "cunnekt.service.start"
 local stop = require "cunnekt.service.stop"
 local store = require "cunnekt.store"
+local tap = require "cunnekt.bot.tap"
 local task = require "cunnekt.base.task"
 local values = require "cunnekt.bot.values"
 
@@ -42,6 +43,7 @@ local service_mt = { __index = service_methods, __name = "cunnekt.service" }
 ---@field dialogs cunnekt.dialogs
 ---@field schedule cunnekt.schedule
 ---@field hooks cunnekt.hooks
+---@field taps cunnekt.taps
 ---@field settings table<string, any>
 ---@field options table<string, any> those of cunnekt.bot
 ---@field started_at number? seconds since 1970; nil before the start
@@ -80,6 +82,7 @@ local function connect(self, routes)
     dialogs = self.dialogs,
     routes = routes,
     scope = self.scope,
+    taps = self.taps,
     failure = its_failure,
   }
   self.engine:connect {
@@ -138,6 +141,7 @@ local function assemble(own, chosen, its_client)
     store = its_engine.store,
     counts = its_engine.counts,
     hooks = its_hooks,
+    taps = tap.new { turns = its_engine.turns, budget = its_engine.budget },
     settings = chosen,
     options = own,
     is_stopping = false,
@@ -155,7 +159,7 @@ local function assemble(own, chosen, its_client)
   self.schedule = new_schedule(self)
   connect(self, routes)
   parts.engine, parts.scope, parts.routes, parts.hooks = its_engine, self.scope, routes, its_hooks
-  parts.dialogs, parts.service = self.dialogs, self
+  parts.dialogs, parts.service, parts.taps = self.dialogs, self, self.taps
   parts.planner = planner.new { schedule = self.schedule, turns = its_engine.turns, bot = self.bot }
   return self
 end

@@ -54,7 +54,7 @@ formats.global_name = "global:%s"
 formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
-formats.handler_args = { "bodies", "track" }
+formats.handler_args = { "bodies", "track", "rules" }
 ---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues); `question` is the message that
 ---asks, and no part of the wait's mark.
 formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n" }
@@ -121,8 +121,12 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id", "unsent" },
+  wait = { "bodies", "from", "state", "message_id", "unsent", "rules" },
 }
+
+---The rules by which the script first handled the event of a handler's args, or of a wait's value: a replay handles it alike.
+---Without a number they are the first ones: words are compared in small letters of ASCII alone, and bot:use wraps no bot:global.
+formats.rules, formats.first_rules = 2, 1
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a
 ---failure of a known kind, or any other value.

@@ -180,8 +180,8 @@ local function shadow_bot(bot, old)
     old.routes:wrap(fn)
     return shadow
   end
-  function own.global(_, word, fn)
-    old.routes:add_global(word, fn)
+  function own.global(_, words, fn, opts)
+    old.routes:add_global(words, fn, opts, 3)
     return shadow
   end
   shadow = setmetatable({}, {

@@ -20,23 +20,30 @@ local function enter(dialogs, current)
   local it, args = current.event, current.args
   current.event = nil
   if not it then
-    it = dialogs:read_event(current.contact, args.bodies, current.origin)
+    it = dialogs:read_event(current.contact, args, current.origin)
     it.track = args.track
   end
   return current.script.routes:dispatch(it, current)
 end
 
----Makes a run the one that the running turn executes. Raises where an earlier process could not stop this turn: then no code of
----the script runs in it.
+---Raises where an earlier process could not stop this turn: then no code of the script runs in it.
+---@param its_turn cunnekt.turn
+function execute.check_noted(its_turn)
+  local its_budget = its_turn.turns.budget
+  local noted = its_budget.noted and its_turn.record and its_budget:noted_error(its_turn.record.id)
+  if noted then
+    error(noted, 0)
+  end
+end
+
+---Makes a run the one that the running turn executes. Raises like `check_noted`.
 ---@param current cunnekt.run
 function execute.make_current(current)
   local running = task.running()
   local its_turn = running.turn
   running.run, its_turn.run = current, current
-  local its_budget = its_turn.turns.budget
-  local noted = its_budget.noted and its_turn.record and its_budget:noted_error(its_turn.record.id)
-  if noted then
-    error(noted, 0)
+  if its_turn.turns.budget.noted then
+    execute.check_noted(its_turn)
   end
 end
 

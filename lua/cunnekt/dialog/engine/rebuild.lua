@@ -52,7 +52,7 @@ local function answers_of(dialogs, stored, steps)
     if steps[n].mark:sub(1, 5) == "wait " then
       local result = journal.decode(steps[n].result).value
       if result.bodies then
-        answers[#answers + 1] = { from = result.from, event = dialogs:read_event(stored.contact, result.bodies) }
+        answers[#answers + 1] = { from = result.from, event = dialogs:read_event(stored.contact, result) }
       end
     end
   end

@@ -10,6 +10,7 @@ local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
+local outer = require "cunnekt.engine.outer"
 local record = require "cunnekt.engine.record"
 local records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
@@ -45,6 +46,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field asks integer[]? the first steps of the questions that were answered
 ---@field states cunnekt.state[]? that the script may hold
 ---@field fatal cunnekt.error? why it cannot continue
+---@field is_blameless boolean? its turn failed, but not by it
 ---@field owner cunnekt.dialogs
 
 -- Unique across all runs.
@@ -158,6 +160,9 @@ local function begin_epoch(self)
   self.epoch = next_epoch()
   local its_turn = task.running().turn
   its_turn:clear_reads() -- of the turn that ended, perhaps in an earlier process
+  if its_turn.outer and not self:is_rebuilding() then
+    outer.restore(its_turn)
+  end
   for _, state in ipairs(self.states or {}) do
     state:load()
   end

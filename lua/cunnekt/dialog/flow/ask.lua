@@ -166,7 +166,7 @@ local function choice_of(it, choices, kind)
   for _, choice in ipairs(choices) do
     if it.type == kind and it.reply and it.reply.id == choice.id then
       return true
-    elseif it.type == "text" and typed.plain(it.text) == typed.plain(choice.title) then
+    elseif it.type == "text" and typed.is_same(it, choice.title) then
       it.reply = { id = choice.id, title = choice.title }
       return true
     end

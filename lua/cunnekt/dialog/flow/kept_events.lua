@@ -82,7 +82,7 @@ function kept_events.take_signal(dialogs, current, name)
   for _, kept in ipairs(store_of.signals(dialogs.store, current.contact, name, clock.now())) do
     if not is_taken(its_turn, kept.seq) then
       table.insert(its_turn:buffer "taken_events", kept.seq)
-      return { event = dialogs:read_event(current.contact, { kept.body }), record = { body = kept.body, bodies = { kept.body } } }
+      return { event = dialogs:read_event(current.contact, { bodies = { kept.body } }), record = { body = kept.body, bodies = { kept.body } } }
     end
   end
   return nil

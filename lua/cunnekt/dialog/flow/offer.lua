@@ -4,6 +4,7 @@
 
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
+local formats = require "cunnekt.store.formats"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
@@ -11,6 +12,7 @@ local stored_records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
 local unsent = require "cunnekt.dialog.flow.unsent"
 local webhook = require "cunnekt.provider.webhook"
+local wrapping = require "cunnekt.dialog.engine.wrapping"
 
 local offer = {}
 
@@ -92,50 +94,65 @@ local function find(dialogs, it, record)
   return nil
 end
 
----Gives an event to the run that waits for it, if there is one.
----@param dialogs cunnekt.dialogs
----@param it table the bound event
----@param record cunnekt.inbox.record
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
----@return boolean is_taken
-function offer.offer(dialogs, it, record, on_end)
-  local turns = dialogs.engine.turns
-  local what, id = find(dialogs, it, record)
-  local its_run = what == "deliver" and dialogs.resident:find(id)
-  if what == "ignore" then
-    turns:run(record, function() end, on_end)
-  elseif what == "queue" then
-    turns:run(record, function(its_turn)
-      table.insert(its_turn:buffer "kept", stored_records.kept(id, record_of.bodies_of(record)))
-    end, on_end)
-  elseif its_run then
-    dialogs.resident:take(its_run)
-    turns:run(record, function()
-      execute.continue(dialogs, its_run, { event = it, record = record })
-    end, on_end)
-  elseif what == "deliver" then
-    turns:run(record, function(its_turn)
-      local stored = stored_dialogs.find(dialogs.store, id)
-      if not stored then
-        its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
-        error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
-      end
-      rebuild.rebuild(dialogs, stored, not is_continuing[it.status] and { event = it, record = record } or nil)
-    end, on_end)
-  end
-  return what ~= nil
-end
-
--- ---- messages kept for later ---------------------------------------------------------------------------------------
-
-local function is_taken(its_turn, id)
-  for _, other in ipairs(its_turn.taken) do
+local function has(ids, id)
+  for _, other in ipairs(ids) do
     if other == id then
       return true
     end
   end
   return false
 end
+
+-- Continues a run with an event, in the running turn.
+local function deliver(dialogs, id, it, record)
+  local its_run = dialogs.resident:find(id)
+  if its_run then
+    dialogs.resident:take(its_run)
+    return execute.continue(dialogs, its_run, { event = it, record = record })
+  end
+  local its_turn, stored = task.running().turn, stored_dialogs.find(dialogs.store, id)
+  if has(its_turn.ends, id) then
+    error("bot:use: the dialog that waits for this message was ended before next(): end it without a call of next()", 0)
+  elseif not stored then
+    its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
+    error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
+  end
+  rebuild.rebuild(dialogs, stored, not is_continuing[it.status] and { event = it, record = record } or nil)
+end
+
+-- What is done in the running turn with an event, by what `find` says.
+local acts = { deliver = deliver }
+
+function acts.queue(_, id, _, record)
+  table.insert(task.running().turn:buffer "kept", stored_records.kept(id, record_of.bodies_of(record)))
+end
+
+function acts.ignore() end
+
+---Gives an event to the run that waits for it, if there is one. Functions of bot:use wrap what a customer wrote.
+---@param dialogs cunnekt.dialogs
+---@param it table the bound event
+---@param record cunnekt.inbox.record
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
+---@return boolean is_taken
+function offer.offer(dialogs, it, record, on_end)
+  local what, id = find(dialogs, it, record)
+  if not what then
+    return false
+  end
+  local act, is_wrapped = acts[what], it.kind == "message" and dialogs.script.routes.has_wrappers
+  dialogs.engine.turns:run(record, function()
+    if not is_wrapped then
+      return act(dialogs, id, it, record)
+    end
+    wrapping.call(dialogs, it, record, function(own)
+      act(dialogs, id, own, record)
+    end)
+  end, on_end)
+  return true
+end
+
+-- ---- messages kept for later ---------------------------------------------------------------------------------------
 
 ---The first kept message that a run's wait accepts; the running turn's commit removes it. Waits.
 ---@param dialogs cunnekt.dialogs
@@ -148,8 +165,8 @@ function offer.take_kept(dialogs, current, waiting)
   end
   local its_turn = task.running().turn
   for _, message in ipairs(stored_dialogs.kept(dialogs.store, current.id)) do
-    local it = dialogs:read_event(current.contact, message.bodies)
-    if not is_taken(its_turn, message.id) and accepts(dialogs, waiting, it) then
+    local it = dialogs:read_event(current.contact, { bodies = message.bodies, rules = formats.rules })
+    if not has(its_turn.taken, message.id) and accepts(dialogs, waiting, it) then
       table.insert(its_turn:buffer "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }
     end
@@ -166,8 +183,8 @@ function offer.kept_records(dialogs, its_run, its_turn)
   local records = {}
   if unexpected_of(dialogs, its_run) == "queue" then
     for _, message in ipairs(stored_dialogs.kept(dialogs.store, its_run.id)) do
-      for _, body in ipairs(is_taken(its_turn, message.id) and {} or message.bodies) do
-        records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0 }
+      for _, body in ipairs(has(its_turn.taken, message.id) and {} or message.bodies) do
+        records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0, is_tapped = true }
       end
     end
   end

@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local event = require "cunnekt.bot.event"
+local formats = require "cunnekt.store.formats"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local offer = require "cunnekt.dialog.flow.offer"
 local options = require "cunnekt.base.options"
@@ -50,7 +51,7 @@ local function as_result(delivery, wanted)
   elseif status == "dialog_unsent" then
     return { unsent = journal.pack_error(it.err) }
   end
-  return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from }
+  return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from, rules = formats.rules }
 end
 
 -- The event that ended a wait, from its journal form; nil for a timeout, nil and an error for a question that was not sent.
@@ -62,7 +63,7 @@ local function from_result(dialogs, chat, result, handle)
     handle.message_id = handle.message_id or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
   end
-  return result.bodies and dialogs:read_event(chat.contact, result.bodies, steps.current().origin)
+  return result.bodies and dialogs:read_event(chat.contact, result, steps.current().origin)
 end
 
 -- The event that ends a wait immediately: one that a rebuilt run gets, or one that is there already.
