@@ -98,7 +98,7 @@ function control_methods:say(o, on_outcome)
     direction = "in", contact = number, id = type(message.id) == "string" and message.id or about.id, type = kind,
     name = o.name or "Asha", message = message, file = about.file,
   }
-  if not webhook.remark_types[kind] then
+  if webhook.is_addressed { kind = "message", type = kind, group_id = message.group_id } then
     self._state:hear(number, entry.name)
   end
   self._on_event { kind = "in", entry = entry }

@@ -2,6 +2,7 @@
 -- Finds the run that an event is for: the conversation's newest run that waits for such an event, resident or stored. Also the
 -- messages kept for a dialog's later waits (`unexpected = "queue"`). It executes nothing itself: execute.lua and rebuild.lua do.
 
+local answers = require "cunnekt.dialog.flow.answers"
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
@@ -11,25 +12,9 @@ local stored_records = require "cunnekt.store.records"
 local task = require "cunnekt.base.task"
 local webhook = require "cunnekt.provider.webhook"
 
-local offer = {}
+local accepts = answers.accepts
 
--- Whether a run with this wait takes this event.
-local function accepts(dialogs, waiting, it)
-  if not waiting then
-    return it.status == "dialog_resume"
-  elseif it.kind == "message" then
-    local types = waiting.types
-    return types ~= nil and (types[it.type] or (types.any and not webhook.remark_types[it.type])) or false
-  elseif it.status == "dialog_timeout" then
-    return it.n == waiting.n
-  elseif it.status == "dialog_signal" then
-    return waiting.signal == it.name
-  elseif it.status == "dialog_sent" and it.sent == waiting.sent then
-    it.reached, it.message_id = dialogs:delivery_of(it.sent, waiting.reaches)
-    return it.reached ~= nil
-  end
-  return false
-end
+local offer = {}
 
 -- A broken dialog takes only a retry of the event at which it broke.
 local function is_alive(stored, record)
@@ -61,7 +46,7 @@ end
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
-  elseif it.kind ~= "message" and not (it.kind == "own" and it.status == "dialog_signal") then
+  elseif not webhook.is_addressed(it) and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end
   for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
