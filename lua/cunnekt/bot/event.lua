@@ -11,6 +11,7 @@ local message_methods = {}
 
 ---@class cunnekt.message
 ---@field chat cunnekt.chat
+---@field stale true? a tap that would have answered a dialog's question, but is on an older message
 local message_mt = { __name = "cunnekt.message" }
 
 local function find_chat(self)

@@ -84,12 +84,13 @@ end
 -- ---- handlers ------------------------------------------------------------------------------------------------------
 
 -- A handler's run, which becomes a dialog when it waits.
-local function new_run(self, record, it)
+local function new_run(self, record, it, is_stale)
   return run.new {
     name = formats.handler_run,
     contact = record.contact,
-    record = record, -- with `track` the source of its `args`, if it is stored
+    record = record, -- with `track` and `is_stale` the source of its `args`, if it is stored
     track = it.kind == "status" and it.track or nil,
+    is_stale = is_stale,
     event = it,
     at = clock.now(),
     is_handler = true,
@@ -119,7 +120,8 @@ local function run_handlers(self, record, opened, ending)
     elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
       return make_dead_letter(self, its_turn)
     end
-    execute.call(self.dialogs, new_run(self, record, it))
+    it.stale = ending.is_stale
+    execute.call(self.dialogs, new_run(self, record, it, ending.is_stale))
   end, ending.call)
 end
 
@@ -138,6 +140,7 @@ local function dispatch_event(self, record, ending)
   elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
     return
   end
+  ending.is_stale = it and it.kind == "message" and it.stale or nil
   run_handlers(self, record, it, ending)
 end
 

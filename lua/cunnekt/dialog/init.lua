@@ -119,7 +119,8 @@ end
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
   if current.record and not current.args then
-    current.args, current.record = { bodies = record_of.bodies_of(current.record), track = current.track }, nil
+    local bodies = record_of.bodies_of(current.record)
+    current.args, current.record = { bodies = bodies, track = current.track, stale = current.is_stale }, nil
   end
   if not current.is_stored and not current.code then
     current.code, current.source = self:code_of(current.name)

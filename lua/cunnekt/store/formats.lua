@@ -52,9 +52,10 @@ formats.global_name = "global:%s"
 formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
-formats.handler_args = { "bodies", "track" }
----What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues).
-formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n" }
+formats.handler_args = { "bodies", "track", "stale" }
+---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues). `asked` are the messages of a
+---question that may be answered by a tap.
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n", "asked" }
 ---Why a dialog was set aside.
 formats.broken = { "message", "step", "was", "is_now", "seq" }
 

@@ -2,6 +2,7 @@
 -- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, call, cancel,
 -- back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
+local answers = require "cunnekt.dialog.flow.answers"
 local began_as = require("cunnekt.bot.chat").began_as
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
@@ -41,7 +42,15 @@ local function ask_until(dialogs, chat, question)
   local where, opts, fits = question.where, question.opts, question.fits
   local current = steps.waiting_run(where)
   local from, due = current.n + 1, wait.deadline(current, opts.timeout)
-  local sent, err = question.send()
+  local asked = {}
+  local function send()
+    local sent, err = question.send()
+    if sent then
+      answers.note_asked(asked, sent)
+    end
+    return sent, err
+  end
+  local sent, err = send()
   if not sent then
     return nil, err
   end
@@ -49,7 +58,8 @@ local function ask_until(dialogs, chat, question)
   local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from }, where)
+    local on = answers.tappable(taken, asked)
+    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from, asked = on }, where)
     if not it then
       return nil, wait.timed_out(opts.timeout)
     end
@@ -64,7 +74,7 @@ local function ask_until(dialogs, chat, question)
     if opts.tries and tries >= opts.tries then
       return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    reply_to_invalid(chat, opts, why, it, question.send)
+    reply_to_invalid(chat, opts, why, it, send)
   end
 end
 

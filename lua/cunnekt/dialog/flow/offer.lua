@@ -49,16 +49,22 @@ local function find(dialogs, it, record)
   elseif not webhook.is_addressed(it) and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end
+  local is_stale = false
   for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
     if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
       return "deliver", stored.id
+    elseif it.kind == "message" and it.stale then
+      is_stale = true
     elseif unexpected == "queue" then
       return "queue", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
     end
+  end
+  if is_stale then
+    it.stale = true
   end
   return nil
 end

@@ -92,7 +92,7 @@ end
 ---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
----@param wanted table types?, signal?, sent?, reaches?, due?, from?; handle: the message's, not stored
+---@param wanted table types?, signal?, sent?, reaches?, due?, from?, asked?; handle: the message's, not stored
 ---@param where string the method's name, for errors
 ---@return table? event nil after a timeout
 function wait.for_event(dialogs, chat, wanted, where)
