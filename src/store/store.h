@@ -124,7 +124,8 @@ struct cnk_dialog_change {
   struct cnk_text digest, source; /* of the script, if the store may lack it */
   struct cnk_text waiting;        /* what it waits for; none: it is in the middle of a turn */
   double due;
-  int64_t sent;   /* the message for whose delivery it waits; 0: none */
+  int64_t sent; /* the message for whose delivery it waits; 0: none */
+  bool asks; /* with this commit it asks what it waits for: events with a smaller sequence came before the question */
   int64_t before; /* the steps that it has, 0 for a new one */
   int64_t after;  /* and has now */
   CNK_ITEMS(struct cnk_step) steps;

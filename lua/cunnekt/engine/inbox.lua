@@ -223,8 +223,9 @@ end
 ---Queues a former dead letter ahead of all other events of its contact.
 ---@param id integer
 ---@param contact string
-function inbox_methods:retry_first(id, contact)
-  local record = { id = id, contact = contact, attempts = 0, queued_at = clock.monotonic() }
+---@param seq? integer its place among the events of its conversation
+function inbox_methods:retry_first(id, contact, seq)
+  local record = { id = id, seq = seq, contact = contact, attempts = 0, queued_at = clock.monotonic() }
   self._lanes:push_front(contact, record)
 end
 

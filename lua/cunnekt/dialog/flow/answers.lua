@@ -74,6 +74,24 @@ local function is_stale(dialogs, waiting, it)
   return is_other == true
 end
 
+-- ---- order ---------------------------------------------------------------------------------------------------------
+
+---Whether a message was stored before the question that a run asked, by the store's order and not by clocks. Of texts that are
+---handled as one, the newest counts.
+---@param stored cunnekt.store.dialog
+---@param record cunnekt.inbox.record
+---@return boolean
+function answers.came_before(stored, record)
+  local asked, seq = stored.asked, record.seq
+  if not asked or not seq then
+    return false
+  end
+  for _, other in ipairs(record.joined or {}) do
+    seq = math.max(seq, other.seq or seq)
+  end
+  return seq < asked
+end
+
 -- ---- all events ----------------------------------------------------------------------------------------------------
 
 -- Whether a wait is for a message like this one. Sets `stale` of a tap that is on an older message.

@@ -53,7 +53,9 @@ local function find(dialogs, it, record)
   for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
-    if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
+    -- What "queue" keeps came before the question as well.
+    local is_early = waiting and waiting.from and it.kind == "message" and unexpected ~= "queue" and answers.came_before(stored, record)
+    if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it) then
       return "deliver", stored.id
     elseif it.kind == "message" and it.stale then
       is_stale = true

@@ -191,3 +191,7 @@ ALTER TABLE conversation ADD COLUMN user_id BLOB;
 ALTER TABLE conversation ADD COLUMN name BLOB;
 ALTER TABLE conversation ADD COLUMN username BLOB;
 ALTER TABLE dialog ADD COLUMN origin BLOB;
+
+-- name: version_8
+-- Where a dialog waits for the answer to a question: the sequence of the commit that asked it. Events with a smaller one came before.
+ALTER TABLE dialog ADD COLUMN asked INTEGER;
