@@ -171,21 +171,30 @@ end
 ---@class cunnekt.bot.chat_options
 ---@field phone_number_id? string|integer id of the business number to write from; by default the one that the handler's customer wrote to, then the option of cunnekt.bot, then the only one known
 
----Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn.
+---@class cunnekt.bot.start_options: cunnekt.bot.chat_options, cunnekt.start_options
+
+local start_types = { phone_number_id = "string|integer", replace = "boolean" }
+
+---Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn. While
+---one of this name waits there, it goes on, and asks its question again.
 ---@param to string|number the customer's number however it is written, or user id
 ---@param name string
 ---@param args? any JSON value
----@param opts? cunnekt.bot.chat_options
+---@param opts? cunnekt.bot.start_options
 ---@return boolean? ok
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:start(to, name, args, opts)
-  local parts = parts_of[self]
+  local parts, replace = parts_of[self], nil
+  if type(opts) ~= "string" then
+    local checked = options.check("bot:start", opts, start_types, 3)
+    opts, replace = { phone_number_id = checked.phone_number_id }, checked.replace
+  end
   local contact, found = lines.find(parts.engine, "bot:start", to, opts, 2)
   if not contact then
     return nil, found
   end
   lines.warn_of_unknown(parts.engine, contact)
-  local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args })
+  local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args, replace = replace })
   return ok, err
 end
 

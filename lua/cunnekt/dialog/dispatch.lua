@@ -133,7 +133,7 @@ local function dispatch_event(self, record, ending)
   local dialogs = self.dialogs
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
   local own_status = it and it.kind == "own" and it.status
-  if is_paused and (it.kind == "message" or own_status == "dialog_timeout") then
+  if is_paused and (it.kind == "message" or own_status == "dialog_timeout" or own_status == "dialog_again") then
     return self.engine.turns:run(record, function() end, ending.call)
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)

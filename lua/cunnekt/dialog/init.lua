@@ -201,6 +201,15 @@ function dialogs_methods:on_status(status, its_turn)
   end
 end
 
+local function has(list, wanted)
+  for _, item in ipairs(list) do
+    if item == wanted then
+      return true
+    end
+  end
+  return false
+end
+
 -- ---- start and end of dialogs --------------------------------------------------------------------------------------
 
 -- Raises, blaming the script's line, for an unknown dialog.
@@ -218,20 +227,36 @@ local function check_known(self, where, name, level)
   error(("%s: there is no dialog '%s'%s"):format(where, tostring(name), hint), level + 1)
 end
 
----Plans a dialog to start in the running turn, when its handler returns. A waiting one of the same name is ended.
+---Plans a dialog to start in the running turn, when its handler returns.
 ---@param where string
----@param name string
----@param contact string
----@param to string?
----@param args any
-function dialogs_methods:plan(where, name, contact, to, args)
-  check_known(self, where, name, 3)
+---@param plan {name: string, contact: string, to: string?, args: any}
+---@param opts? cunnekt.start_options
+function dialogs_methods:plan(where, plan, opts)
+  check_known(self, where, plan.name, 3)
+  plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
   local current = steps.current()
   if not current then
     error(("%s: only works in a handler or a dialog; elsewhere use bot:start"):format(where), 3)
   end
   current.planned = current.planned or {}
-  table.insert(current.planned, { name = name, contact = contact, to = to, args = args })
+  table.insert(current.planned, plan)
+end
+
+-- Whether a dialog of a plan's name is there already, which then goes on. One that has asked asks again, in a turn of its own.
+local function goes_on(self, plan)
+  local its_turn, mine = task.running().turn, steps.current()
+  for _, stored in ipairs(plan.replace and {} or stored_dialogs.of(self.store, plan.contact)) do
+    local is_over = stored.error or (mine and mine.id == stored.id) or has(its_turn.ends, stored.id)
+    if stored.name == plan.name and not is_over then
+      local from = stored.waiting and stored.waiting.from
+      if from then
+        local again = { status = "dialog_again", run = stored.id, seed = stored.seed, from = from }
+        table.insert(its_turn:buffer "own_events", record_of.own(stored.contact, again))
+      end
+      return true
+    end
+  end
+  return false
 end
 
 -- The run of a dialog that starts in the running turn, where it replaces the previous run.
@@ -241,7 +266,9 @@ local function new_run(self, plan)
   if before and before.is_stored then
     table.insert(its_turn:buffer "ends", before.id)
   end
-  self:cancel(plan.contact, plan.name)
+  if plan.replace then
+    self:cancel(plan.contact, plan.name)
+  end
   return run.new {
     id = self.store:next_id(),
     name = plan.name,
@@ -269,13 +296,16 @@ function dialogs_methods:begin_planned(its_run)
   local plans, is_over = {}, true
   add_plans(plans, its_run)
   while is_over and plans[1] do
-    its_run, is_over = execute.begin(self, new_run(self, table.remove(plans, 1)))
-    if is_over then
-      add_plans(plans, its_run)
+    local plan = table.remove(plans, 1)
+    if not goes_on(self, plan) then
+      its_run, is_over = execute.begin(self, new_run(self, plan))
+      if is_over then
+        add_plans(plans, its_run)
+      end
     end
   end
   for _, plan in ipairs(plans) do
-    local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args }
+    local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args, replace = plan.replace }
     table.insert(task.running().turn:buffer "own_events", record_of.own(plan.contact, start))
   end
 end
@@ -289,7 +319,10 @@ function dialogs_methods:start_stored(it, record, on_end)
     if not self.script.known[it.name] then
       error(("there is no longer a dialog '%s'"):format(it.name), 0)
     end
-    execute.call(self, new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
+    local plan = { name = it.name, contact = record.contact, to = it.to, args = it.args, replace = it.replace }
+    if not goes_on(self, plan) then
+      execute.call(self, new_run(self, plan))
+    end
   end, on_end)
 end
 

@@ -27,7 +27,8 @@ formats.own_events = {
   unknown_outcome = { "recipient", "track", "payload", "err" },
   expired = { "recipient", "track", "payload", "err" },
   window_closing = { "recipient", "ends_at" },
-  dialog_start = { "name", "to", "args" },
+  dialog_start = { "name", "to", "args", "replace" },
+  dialog_again = { "run", "seed", "from" },
   dialog_signal = { "name", "value" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
@@ -112,7 +113,7 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id" },
+  wait = { "bodies", "from", "state", "message_id", "again" },
 }
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a

@@ -117,6 +117,8 @@ function answers.accepts(dialogs, waiting, it)
     return accepts_message(dialogs, waiting, it)
   elseif it.status == "dialog_timeout" then
     return it.n == waiting.n
+  elseif it.status == "dialog_again" then
+    return waiting.from ~= nil and it.from == waiting.from
   elseif it.status == "dialog_signal" then
     return waiting.signal == it.name
   elseif it.status == "dialog_sent" and it.sent == waiting.sent then

@@ -37,6 +37,17 @@ local function reply_to_invalid(chat, opts, why, it, repeat_question)
   return repeat_question()
 end
 
+-- The next message that may be an answer; nil after the timeout. A start of the dialog that waits here asks again.
+local function next_answer(dialogs, chat, wanted, where, send)
+  while true do
+    local it = wait.for_event(dialogs, chat, wanted, where)
+    if not it or it.status ~= "dialog_again" then
+      return it
+    end
+    send()
+  end
+end
+
 -- Asks until an answer is valid, or the tries or the time are used up.
 local function ask_until(dialogs, chat, question)
   local where, opts, fits = question.where, question.opts, question.fits
@@ -59,7 +70,7 @@ local function ask_until(dialogs, chat, question)
   local tries = 0
   while true do
     local on = answers.tappable(taken, asked)
-    local it = wait.for_event(dialogs, chat, { types = taken, due = due, from = from, asked = on }, where)
+    local it = next_answer(dialogs, chat, { types = taken, due = due, from = from, asked = on }, where, send)
     if not it then
       return nil, wait.timed_out(opts.timeout)
     end

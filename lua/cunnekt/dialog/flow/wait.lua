@@ -43,13 +43,17 @@ local function as_result(delivery, wanted)
     return { from = wanted.from }
   elseif it.status == "dialog_sent" then
     return { state = it.reached, message_id = it.message_id }
+  elseif it.status == "dialog_again" then
+    return { again = true }
   end
   return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from }
 end
 
 -- The event that ended a wait, from its journal form; nil for a timeout.
 local function from_result(dialogs, chat, result, handle)
-  if result.state then
+  if result.again then
+    return { kind = "own", status = "dialog_again" }
+  elseif result.state then
     sent.advance(handle, result.state)
     handle.message_id = handle.message_id or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
