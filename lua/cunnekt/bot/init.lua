@@ -110,8 +110,11 @@ function bot_methods:on_restart(fn)
   return self
 end
 
+local unexpected_words = { unexpected = { "interrupt", "ignore", "queue" } }
+
 local dialog_spec = {
-  unexpected = { "interrupt", "ignore", "queue" },
+  unexpected = "string|function",
+  expires = "number",
   on_change = { "keep", "restart" },
   migrate = "function",
 }
@@ -119,7 +122,7 @@ local dialog_spec = {
 ---Registers a dialog: `fn(chat, args)` asks, waits and continues, across restarts.
 ---@param name string
 ---@param fn fun(chat: cunnekt.chat, args: any): any
----@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
+---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), are kept for its later waits ("queue"), or are given to a function, fun(msg), in the place of the handlers; expires: seconds after which the dialog ends when no answer comes; on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
@@ -127,9 +130,16 @@ function bot_methods:dialog(name, fn, opts)
   end
   check_function("bot:dialog", fn)
   opts = options.check("bot:dialog", opts, dialog_spec, 3)
+  if type(opts.unexpected) == "string" then
+    options.check("bot:dialog", { unexpected = opts.unexpected }, unexpected_words, 3)
+  end
+  if opts.expires and not (opts.expires > 0) then
+    error("bot:dialog: option 'expires' must be more than 0 seconds", 2)
+  end
   parts_of[self].dialogs:register(name, fn, {
     is_dialog = true,
     unexpected = opts.unexpected or "interrupt",
+    expires = opts.expires,
     on_change = opts.migrate or opts.on_change or "keep",
   })
   return self

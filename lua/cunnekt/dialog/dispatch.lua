@@ -84,13 +84,14 @@ end
 -- ---- handlers ------------------------------------------------------------------------------------------------------
 
 -- A handler's run, which becomes a dialog when it waits.
-local function new_run(self, record, it, is_stale)
+local function new_run(self, record, it, ending)
   return run.new {
     name = formats.handler_run,
     contact = record.contact,
     record = record, -- with `track` and `is_stale` the source of its `args`, if it is stored
     track = it.kind == "status" and it.track or nil,
-    is_stale = is_stale,
+    is_stale = ending.is_stale,
+    instead = ending.instead,
     event = it,
     at = clock.now(),
     is_handler = true,
@@ -121,7 +122,7 @@ local function run_handlers(self, record, opened, ending)
       return make_dead_letter(self, its_turn)
     end
     it.stale = ending.is_stale
-    execute.call(self.dialogs, new_run(self, record, it, ending.is_stale))
+    execute.call(self.dialogs, new_run(self, record, it, ending))
   end, ending.call)
 end
 
@@ -137,7 +138,12 @@ local function dispatch_event(self, record, ending)
     return self.engine.turns:run(record, function() end, ending.call)
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
-  elseif it and not self.routes:global_of(it) and dialogs:offer(it, record, ending.call) then
+  end
+  local is_taken = false
+  if it and not self.routes:global_of(it) then
+    is_taken, ending.instead = dialogs:offer(it, record, ending.call)
+  end
+  if is_taken then
     return
   end
   ending.is_stale = it and it.kind == "message" and it.stale or nil

@@ -70,7 +70,7 @@ end
 ---Registers a dialog, or a handler under the name with which its runs are stored.
 ---@param name string
 ---@param fn function
----@param opts table is_dialog, unexpected, on_change
+---@param opts table is_dialog, unexpected, expires, on_change
 ---@param matcher any of a handler
 function dialogs_methods:register(name, fn, opts, matcher)
   world.adopt(fn)
@@ -78,6 +78,9 @@ function dialogs_methods:register(name, fn, opts, matcher)
   self._handlers_code = nil
   if opts.is_dialog then
     self.is_used = true
+    if type(opts.unexpected) == "function" then
+      world.adopt(opts.unexpected)
+    end
   end
 end
 
@@ -375,6 +378,7 @@ end
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
 ---@return boolean is_taken
+---@return function? instead what gets the message in the place of the handlers
 function dialogs_methods:offer(it, record, on_end)
   return offer.offer(self, it, record, on_end)
 end

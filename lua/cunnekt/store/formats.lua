@@ -55,8 +55,8 @@ formats.handler_pattern = "^%a+:"
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
 formats.handler_args = { "bodies", "track", "stale" }
 ---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues). `asked` are the messages of a
----question that may be answered by a tap.
-formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n", "asked" }
+---question that may be answered by a tap; `expires` is true where the dialog ends when it is due.
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "n", "asked", "expires" }
 ---Why a dialog was set aside.
 formats.broken = { "message", "step", "was", "is_now", "seq" }
 

@@ -23,6 +23,15 @@ local function enter(dialogs, current)
     it = dialogs:read_event(current.contact, args.bodies, current.origin)
     it.track, it.stale = args.track, args.stale
   end
+  local instead = current.instead
+  if instead then
+    local verdict = instead(it)
+    if verdict ~= "next" then
+      return verdict
+    end
+    -- A replay begins with the handlers, so they may wait where nothing came before.
+    current.instead = current.n > 0 and instead or nil
+  end
   return current.script.routes:dispatch(it, current)
 end
 

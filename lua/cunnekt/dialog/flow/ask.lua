@@ -40,7 +40,8 @@ end
 -- The next message that may be an answer; nil after the timeout. A start of the dialog that waits here asks again.
 local function next_answer(dialogs, chat, wanted, where, send)
   while true do
-    local it = wait.for_event(dialogs, chat, wanted, where)
+    local its_wait = { types = wanted.types, due = wanted.due, from = wanted.from, asked = wanted.asked }
+    local it = wait.for_event(dialogs, chat, its_wait, where)
     if not it or it.status ~= "dialog_again" then
       return it
     end

@@ -5,6 +5,7 @@
 local answers = require "cunnekt.dialog.flow.answers"
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
+local log = require "cunnekt.base.log"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
@@ -35,14 +36,16 @@ local function find_named(dialogs, it, record)
   -- Older versions gave the ids of ended dialogs again; seeds are unique.
   if not (its_run or stored) or (it.seed and it.seed ~= seed) or (stored and not is_alive(stored, record)) then
     return nil
-  elseif accepts(dialogs, (its_run or stored).waiting, it) then
-    return "deliver", it.run
+  end
+  local waiting = (its_run or stored).waiting
+  if accepts(dialogs, waiting, it) then
+    return waiting and waiting.expires and it.status == "dialog_timeout" and "expire" or "deliver", it.run
   end
   return nil
 end
 
--- What to do with an event: deliver it to a run, queue it for one, ignore it; nil: it is for the handlers. Returns the run's
--- id, because the run may be evicted during the queries.
+-- What to do with an event: deliver it to a run, queue it for one, ignore it, end a run; nil: it is for the handlers, or the
+-- function in their place. Returns the run's id, because the run may be evicted during the queries, or that function.
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
@@ -63,6 +66,8 @@ local function find(dialogs, it, record)
       return "queue", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
+    elseif type(unexpected) == "function" and it.kind == "message" then
+      return nil, unexpected
     end
   end
   if is_stale then
@@ -71,17 +76,38 @@ local function find(dialogs, it, record)
   return nil
 end
 
+-- Ends a dialog that was abandoned, without running its code.
+local function expire(dialogs, id, its_turn)
+  local stored = stored_dialogs.find(dialogs.store, id)
+  if not stored then
+    return
+  end
+  dialogs.resident:evict(id)
+  table.insert(its_turn:buffer "ends", id)
+  for _, kept in ipairs(offer.kept_records(dialogs, stored, its_turn)) do
+    table.insert(its_turn:buffer "own_events", kept)
+  end
+  log.info("dialog %d, '%s', has ended: no answer came before it expired", id, stored.name)
+end
+
 ---Gives an event to the run that waits for it, if there is one.
 ---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
 ---@return boolean is_taken
+---@return function? instead what gets the message in the place of the handlers
 function offer.offer(dialogs, it, record, on_end)
   local turns = dialogs.engine.turns
   local what, id = find(dialogs, it, record)
   local its_run = what == "deliver" and dialogs.resident:find(id)
-  if what == "ignore" then
+  if not what then
+    return false, id
+  elseif what == "expire" then
+    turns:run(record, function(its_turn)
+      expire(dialogs, id, its_turn)
+    end, on_end)
+  elseif what == "ignore" then
     turns:run(record, function() end, on_end)
   elseif what == "queue" then
     turns:run(record, function(its_turn)
@@ -102,7 +128,7 @@ function offer.offer(dialogs, it, record, on_end)
       rebuild.rebuild(dialogs, stored, it.status ~= "dialog_resume" and { event = it, record = record } or nil)
     end, on_end)
   end
-  return what ~= nil
+  return true
 end
 
 -- ---- messages kept for later ---------------------------------------------------------------------------------------
