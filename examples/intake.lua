@@ -51,7 +51,12 @@ bot:dialog("intake", function(chat)
   end
   bot.store:increment "pupils"
   chat:reply_text(("All done: %d bytes arrived. We will write to you."):format(file.size))
-end)
+end, {
+  -- What comes while the form is awaited.
+  unexpected = function(msg)
+    msg:reply_text "Please open the form with the button in our message."
+  end,
+})
 
 bot:on("message", function(msg)
   msg:start "intake"

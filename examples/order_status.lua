@@ -61,7 +61,12 @@ bot:dialog("order status", function(chat)
       chat:reply_text(("An hour later order %s is %s."):format(number, now and now.state or "not to be found"))
     end
   end
-end)
+end, {
+  -- While it waits for the order book, or is sent a photo in the place of an answer, the dialog goes on.
+  unexpected = function(msg)
+    msg:reply_text "One thing after the other: I write to you as soon as I know more."
+  end,
+})
 
 bot:on("message", function(msg)
   msg:start "order status"

@@ -55,7 +55,7 @@ end)
 
 bot:global("language", function(msg)
   msg.chat.state.language = nil
-  msg:start "menu"
+  msg:start("menu", nil, { replace = true })
 end)
 
 bot:on("message", function(msg)

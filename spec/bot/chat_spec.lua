@@ -312,7 +312,8 @@ describe("a chat", function()
   end)
 
   it("begins a dialog with its contact", function()
-    its_chat:start("order", { n = 1 })
-    assert.are.same({ "plan", "chat:start", "order", contact, customer, { n = 1 } }, asked)
+    its_chat:start("order", { n = 1 }, { replace = true })
+    local plan = { name = "order", contact = contact, to = customer, args = { n = 1 } }
+    assert.are.same({ "plan", "chat:start", plan, { replace = true } }, asked)
   end)
 end)

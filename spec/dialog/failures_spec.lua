@@ -155,9 +155,8 @@ describe("dialogs", function()
     talk.all.seen = {}
     talk.all:act(customer, { type = "text", text = "long 1" })
     talk.all:act(customer, { type = "text", text = "long 2" })
-    talk.all:settle(function()
-      talk.all.clock:advance(0.1)
-    end)
+    talk.all:settle()
+    talk.all:pass(5)
     talk.all:kill()
     say "x"
     assert.are.same({ "?", "wrapped long 1+long 2 2", "after", "after" }, said())

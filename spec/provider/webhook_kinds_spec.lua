@@ -184,6 +184,16 @@ describe("payments, preferences and ids", function()
   end)
 end)
 
+describe("a message", function()
+  it("that was written in a group tells which one", function()
+    local item = { from = "919999999999", id = "wamid.1", group_id = "G1", type = "text", text = { body = "hi" } }
+    assert.equal("G1", of_item("messages", item).group_id)
+    assert.is_false(webhook.is_addressed(of_item("messages", item)))
+    item.group_id = nil
+    assert.is_true(webhook.is_addressed(of_item("messages", item)))
+  end)
+end)
+
 describe("the account", function()
   it("has changes by WhatsApp's names, with the account's id and the time", function()
     for _, name in ipairs(webhook.account_types) do

@@ -47,7 +47,7 @@ end
 local errors = list_of { code = number, title = text, message = text, error_data = record { details = text } }
 
 local fields = {
-  id = text, from = text, user_id = text, parent_user_id = text, previous_user_id = text, previous_parent_user_id = text,
+  id = text, from = text, user_id = text, parent_user_id = text, group_id = text, previous_user_id = text, previous_parent_user_id = text,
   recipient = text, recipient_user_id = text, name = text, username = text, timestamp = whole, phone_number_id = text,
   display_phone_number = text, text = text, payload = text, form = object, form_error = text, status = text, event = text,
   direction = text, category = text, value = function(value) return value == nil or type(value) == "string" or type(value) == "table" end,

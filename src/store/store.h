@@ -125,6 +125,7 @@ struct cnk_dialog_change {
   struct cnk_text waiting;        /* what it waits for; none: it is in the middle of a turn */
   double due;
   int64_t sent;           /* the message for whose delivery it waits; 0: none */
+  bool asks;              /* with this commit it asks what it waits for: events with a smaller sequence came before */
   struct cnk_text signal; /* that it waits for; conflicts while one of this name is kept for its conversation */
   int64_t before;         /* the steps that it has, 0 for a new one */
   int64_t after;          /* and has now */

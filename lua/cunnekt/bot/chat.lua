@@ -436,11 +436,16 @@ function chat_methods:call(name, args)
   return self._scope.flow.call(self, name, args)
 end
 
----Starts a dialog in this conversation when the running handler or dialog returns.
+---@class cunnekt.start_options
+---@field replace? boolean end a waiting dialog of this name, and begin anew
+
+---Starts a dialog in this conversation when the running handler or dialog returns. While one of this name waits, it goes on, and
+---asks its question again.
 ---@param name string
 ---@param args? any JSON value
-function chat_methods:start(name, args)
-  self._scope.dialogs:plan("chat:start", name, self.contact, self.to, args)
+---@param opts? cunnekt.start_options
+function chat_methods:start(name, args, opts)
+  self._scope.dialogs:plan("chat:start", { name = name, contact = self.contact, to = self.to, args = args }, opts)
 end
 
 ---Ends the waiting dialogs of this conversation, except the calling one.

@@ -11,6 +11,7 @@ local message_methods = {}
 
 ---@class cunnekt.message
 ---@field chat cunnekt.chat
+---@field stale true? a tap that would have answered a dialog's question, but is on an older message
 local message_mt = { __name = "cunnekt.message" }
 
 local function find_chat(self)
@@ -44,11 +45,13 @@ for _, name in ipairs(chat.kinds) do
   end
 end
 
----Starts a dialog with this contact when the handler returns.
+---Starts a dialog with this contact when the handler returns. While one of this name waits there, it goes on, and asks its
+---question again.
 ---@param name string
 ---@param args? any JSON value
-function message_methods:start(name, args)
-  self._scope.dialogs:plan("msg:start", name, self._contact, self.chat.to, args)
+---@param opts? cunnekt.start_options
+function message_methods:start(name, args, opts)
+  self._scope.dialogs:plan("msg:start", { name = name, contact = self._contact, to = self.chat.to, args = args }, opts)
 end
 
 ---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate

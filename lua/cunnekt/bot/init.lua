@@ -123,8 +123,11 @@ function bot_methods:on_restart(fn)
   return self
 end
 
+local unexpected_words = { unexpected = { "interrupt", "ignore", "queue" } }
+
 local dialog_spec = {
-  unexpected = { "interrupt", "ignore", "queue" },
+  unexpected = "string|function",
+  expires = "number",
   on_change = { "keep", "restart" },
   migrate = "function",
 }
@@ -132,7 +135,7 @@ local dialog_spec = {
 ---Registers a dialog: `fn(chat, args)` asks, waits and continues, across restarts.
 ---@param name string
 ---@param fn fun(chat: cunnekt.chat, args: any): any
----@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), or are kept for its later waits ("queue"); on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
+---@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), are kept for its later waits ("queue"), or are given to a function, fun(msg), in the place of the handlers; expires: seconds after which the dialog ends when no answer comes; on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
@@ -140,9 +143,16 @@ function bot_methods:dialog(name, fn, opts)
   end
   check_function("bot:dialog", fn)
   opts = options.check("bot:dialog", opts, dialog_spec, 3)
+  if type(opts.unexpected) == "string" then
+    options.check("bot:dialog", { unexpected = opts.unexpected }, unexpected_words, 3)
+  end
+  if opts.expires and not (opts.expires > 0) then
+    error("bot:dialog: option 'expires' must be more than 0 seconds", 2)
+  end
   parts_of[self].dialogs:register(name, fn, {
     is_dialog = true,
     unexpected = opts.unexpected or "interrupt",
+    expires = opts.expires,
     on_change = opts.migrate or opts.on_change or "keep",
   })
   return self
@@ -184,21 +194,30 @@ end
 ---@class cunnekt.bot.chat_options
 ---@field phone_number_id? string|integer id of the business number to write from; by default the one that the handler's customer wrote to, then the option of cunnekt.bot, then the only one known
 
----Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn.
+---@class cunnekt.bot.start_options: cunnekt.bot.chat_options, cunnekt.start_options
+
+local start_types = { phone_number_id = "string|integer", replace = "boolean" }
+
+---Starts a dialog with a contact who has not just written. Durable when it returns; in a handler or a dialog, with the turn. While
+---one of this name waits there, it goes on, and asks its question again.
 ---@param to string|number the customer's number however it is written, or user id
 ---@param name string
 ---@param args? any JSON value
----@param opts? cunnekt.bot.chat_options
+---@param opts? cunnekt.bot.start_options
 ---@return boolean? ok
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:start(to, name, args, opts)
-  local parts = parts_of[self]
+  local parts, replace = parts_of[self], nil
+  if type(opts) ~= "string" then
+    local checked = options.check("bot:start", opts, start_types, 3)
+    opts, replace = { phone_number_id = checked.phone_number_id }, checked.replace
+  end
   local contact, found = lines.find(parts.engine, "bot:start", to, opts, 2)
   if not contact then
     return nil, found
   end
   lines.warn_of_unknown(parts.engine, contact)
-  local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args })
+  local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args, replace = replace })
   return ok, err
 end
 

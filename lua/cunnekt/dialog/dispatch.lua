@@ -89,12 +89,14 @@ end
 -- ---- handlers ------------------------------------------------------------------------------------------------------
 
 -- A handler's run, which becomes a dialog when it waits.
-local function new_run(self, record, it)
+local function new_run(self, record, it, ending)
   return run.new {
     name = formats.handler_run,
     contact = record.contact,
-    record = record, -- with `track` the source of its `args`, if it is stored
+    record = record, -- with `track` and `is_stale` the source of its `args`, if it is stored
     track = it.kind == "status" and it.track or nil,
+    is_stale = ending.is_stale,
+    instead = ending.instead,
     event = it,
     at = clock.now(),
     is_handler = true,
@@ -132,7 +134,8 @@ local function run_handlers(self, record, opened, ending)
     elseif it.kind == formats.own_kind and it.status == "dialog_signal" then
       return keep_signal(it, record, its_turn, ending)
     end
-    execute.call(self.dialogs, new_run(self, record, it))
+    it.stale = ending.is_stale
+    execute.call(self.dialogs, new_run(self, record, it, ending))
   end, ending.call)
 end
 
@@ -146,13 +149,19 @@ local function dispatch_event(self, record, ending)
   local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
   if is_paused and it.kind == "message" and not (global and global.even_paused) then
     return kept_events.keep_message(self.engine, record, ending.call)
-  elseif is_paused and own_status == "dialog_timeout" then
+  elseif is_paused and (own_status == "dialog_timeout" or own_status == "dialog_again") then
     return self.engine.turns:run(record, function() end, ending.call) -- chat:resume sets the timer again
   elseif own_status == "dialog_start" then
     return dialogs:start_stored(it, record, ending.call)
-  elseif it and not global and dialogs:offer(it, record, ending.call) then
+  end
+  local is_taken = false
+  if it and not global then
+    is_taken, ending.instead = dialogs:offer(it, record, ending.call)
+  end
+  if is_taken then
     return
   end
+  ending.is_stale = it and it.kind == "message" and it.stale or nil
   run_handlers(self, record, it, ending)
 end
 

@@ -72,7 +72,7 @@ end
 ---Registers a dialog, or a handler under the name with which its runs are stored.
 ---@param name string
 ---@param fn function
----@param opts table is_dialog, unexpected, on_change
+---@param opts table is_dialog, unexpected, expires, on_change
 ---@param matcher any of a handler
 function dialogs_methods:register(name, fn, opts, matcher)
   world.adopt(fn)
@@ -80,6 +80,9 @@ function dialogs_methods:register(name, fn, opts, matcher)
   self._handlers_code = nil
   if opts.is_dialog then
     self.is_used = true
+    if type(opts.unexpected) == "function" then
+      world.adopt(opts.unexpected)
+    end
   end
 end
 
@@ -123,7 +126,8 @@ end
 ---@param current cunnekt.run
 function dialogs_methods:describe(current)
   if current.record and not current.args then
-    current.args = { bodies = record_of.bodies_of(current.record), track = current.track, rules = formats.rules }
+    local bodies = record_of.bodies_of(current.record)
+    current.args = { bodies = bodies, track = current.track, stale = current.is_stale, rules = formats.rules }
     current.record = nil
   end
   if not current.is_stored and not current.code then
@@ -212,6 +216,15 @@ function dialogs_methods:on_status(status, its_turn)
   end
 end
 
+local function has(list, wanted)
+  for _, item in ipairs(list) do
+    if item == wanted then
+      return true
+    end
+  end
+  return false
+end
+
 -- ---- start and end of dialogs --------------------------------------------------------------------------------------
 
 -- Raises, blaming the script's line, for an unknown dialog.
@@ -231,19 +244,19 @@ end
 
 -- An event with which a dialog starts in a later turn.
 local function start_record(plan)
-  return record_of.own(plan.contact, { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args })
+  local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args, replace = plan.replace }
+  return record_of.own(plan.contact, start)
 end
 
 ---Plans a dialog to start in the running turn, when its handler returns; by a function of bot:use around an answer, in the next
----one. A waiting one of the same name is ended.
+---one.
 ---@param where string
----@param name string
----@param contact string
----@param to string?
----@param args any
-function dialogs_methods:plan(where, name, contact, to, args)
-  check_known(self, where, name, 3)
-  local current, plan = steps.current(), { name = name, contact = contact, to = to, args = args }
+---@param plan {name: string, contact: string, to: string?, args: any}
+---@param opts? cunnekt.start_options
+function dialogs_methods:plan(where, plan, opts)
+  check_known(self, where, plan.name, 3)
+  plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
+  local current = steps.current()
   if steps.is_wrapping() then
     -- The turn may have another dialog's run already.
     return table.insert(task.running().turn:buffer "own_events", start_record(plan))
@@ -254,6 +267,23 @@ function dialogs_methods:plan(where, name, contact, to, args)
   table.insert(current.planned, plan)
 end
 
+-- Whether a dialog of a plan's name is there already, which then goes on. One that has asked asks again, in a turn of its own.
+local function goes_on(self, plan)
+  local its_turn, mine = task.running().turn, steps.current()
+  for _, stored in ipairs(plan.replace and {} or stored_dialogs.of(self.store, plan.contact)) do
+    local is_over = stored.error or (mine and mine.id == stored.id) or has(its_turn.ends, stored.id)
+    if stored.name == plan.name and not is_over then
+      local from = stored.waiting and stored.waiting.from
+      if from then
+        local again = { status = "dialog_again", run = stored.id, seed = stored.seed, from = from }
+        table.insert(its_turn:buffer "own_events", record_of.own(stored.contact, again))
+      end
+      return true
+    end
+  end
+  return false
+end
+
 -- The run of a dialog that starts in the running turn, where it replaces the previous run.
 local function new_run(self, plan)
   local its_turn = task.running().turn
@@ -261,7 +291,9 @@ local function new_run(self, plan)
   if before and before.is_stored then
     table.insert(its_turn:buffer "ends", before.id)
   end
-  self:cancel(plan.contact, plan.name)
+  if plan.replace then
+    self:cancel(plan.contact, plan.name)
+  end
   return run.new {
     id = self.store:next_id(),
     name = plan.name,
@@ -289,9 +321,12 @@ function dialogs_methods:begin_planned(its_run)
   local plans, is_over = {}, true
   add_plans(plans, its_run)
   while is_over and plans[1] do
-    its_run, is_over = execute.begin(self, new_run(self, table.remove(plans, 1)))
-    if is_over then
-      add_plans(plans, its_run)
+    local plan = table.remove(plans, 1)
+    if not goes_on(self, plan) then
+      its_run, is_over = execute.begin(self, new_run(self, plan))
+      if is_over then
+        add_plans(plans, its_run)
+      end
     end
   end
   for _, plan in ipairs(plans) do
@@ -308,7 +343,10 @@ function dialogs_methods:start_stored(it, record, on_end)
     if not self.script.known[it.name] then
       error(("there is no longer a dialog '%s'"):format(it.name), 0)
     end
-    execute.call(self, new_run(self, { name = it.name, contact = record.contact, to = it.to, args = it.args }))
+    local plan = { name = it.name, contact = record.contact, to = it.to, args = it.args, replace = it.replace }
+    if not goes_on(self, plan) then
+      execute.call(self, new_run(self, plan))
+    end
   end, on_end)
 end
 
@@ -371,6 +409,7 @@ end
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
 ---@return boolean is_taken
+---@return function? instead what gets the message in the place of the handlers
 function dialogs_methods:offer(it, record, on_end)
   return offer.offer(self, it, record, on_end)
 end

@@ -77,11 +77,11 @@ function inbox_methods:has_room(count)
   return self._lanes.items + self._accepting + self._outbox:burden() + count <= self._capacity
 end
 
-local is_remark = webhook.remark_types
+local is_addressed = webhook.is_addressed
 
 -- When the customer wrote; nil for events that do not open the service window.
 local function inbound_at(event)
-  return event.kind == "message" and not is_remark[event.type] and event.timestamp or nil
+  return is_addressed(event) and event.timestamp or nil
 end
 
 local is_report = status_names.set(status_names.own_events)
@@ -160,7 +160,7 @@ function inbox_methods:join(record, event, fits)
   local function is_like(other)
     local parsed = self:take(other)
     other.event = parsed
-    return parsed ~= nil and parsed.type == "text" and fits(parsed)
+    return parsed ~= nil and parsed.type == "text" and parsed.group_id == event.group_id and fits(parsed)
   end
   repeat
     local other = self._lanes:take_second(record.contact, is_like)
@@ -224,8 +224,9 @@ end
 ---Queues a former dead letter ahead of all other events of its contact.
 ---@param id integer
 ---@param contact string
-function inbox_methods:retry_first(id, contact)
-  local record = { id = id, contact = contact, attempts = 0, queued_at = clock.monotonic() }
+---@param seq? integer its place among the events of its conversation
+function inbox_methods:retry_first(id, contact, seq)
+  local record = { id = id, seq = seq, contact = contact, attempts = 0, queued_at = clock.monotonic() }
   self._lanes:push_front(contact, record)
 end
 

@@ -128,7 +128,7 @@ local function handle_first(service, rows, requeued)
   table.sort(rows, by_id)
   for i = #rows, 1, -1 do
     if is_requeued[rows[i].id] then
-      service.inbox:retry_first(rows[i].id, rows[i].contact)
+      service.inbox:retry_first(rows[i].id, rows[i].contact, rows[i].seq)
     end
   end
 end

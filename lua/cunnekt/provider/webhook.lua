@@ -68,6 +68,7 @@ local webhook = {}
 ---@field from? string the sender's number, digits only; absent for senders who show only a user name
 ---@field user_id? string the sender's id within the business, for such senders
 ---@field parent_user_id? string the sender's id across linked businesses
+---@field group_id? string the group in which it was written; absent in the sender's own conversation
 
 ---What staff wrote in WhatsApp's own app, beside this program.
 ---@class cunnekt.webhook.echo: cunnekt.webhook.content
@@ -369,9 +370,19 @@ function webhook.dedupe_key(event)
   return kind == "user_preferences" and key_of_preference(event) or nil
 end
 
----Types of messages with which a customer says nothing new: they open no service window, and answer no question.
+---Types of messages with which a customer says nothing new.
 ---@type table<string, true>
 webhook.remark_types = { reaction = true, edit = true, revoke = true, system = true }
+
+local is_remark = webhook.remark_types
+
+---Whether a customer says something new to the business alone. Only that opens the service window and answers questions: not a
+---remark on another message, and nothing that is written in a group.
+---@param event cunnekt.webhook.event
+---@return boolean
+function webhook.is_addressed(event)
+  return event.kind == "message" and not is_remark[event.type] and not event.group_id
+end
 
 ---A safe file name for a customer's file: the last part of `name` when there is one, else `id` with an extension for
 ---`mime_type`. It has no separators, control or invisible characters, does not begin with a dot, dash or space, is no

@@ -19,6 +19,9 @@ local JSON = { "Content-Type: application/json" }
 local MOST = 1000
 local LONGEST_WAIT = 60
 
+-- So many of the last messages are searched for the choice that a customer taps.
+local LOOK_BACK = 200
+
 local control_methods = {}
 local control_mt = { __index = control_methods, __name = "cunnekt.sandbox_control" }
 
@@ -44,7 +47,7 @@ local function customer(field, text)
   return number or error(err.message, 0)
 end
 
--- A choice in the last buttons or list that were sent to the customer: the one with this id, or the first.
+-- A choice in the buttons or the list of a message: the one with this id, or the first.
 local function find_choice(entry, kind, id)
   local payload = entry and entry.payload
   if kind == "button" and payload and payload.type == "button" then
@@ -62,16 +65,45 @@ local function find_choice(entry, kind, id)
   end
 end
 
+-- Whether a message can be tapped so.
+local function offers(entry, kind, id)
+  local payload = entry.payload
+  if not payload then
+    return false
+  elseif kind == "form" then
+    return payload.type == "flow"
+  elseif kind == "quick_reply" then
+    return payload.templateid ~= nil
+  end
+  return find_choice(entry, kind, id) ~= nil
+end
+
+-- The message on which a customer taps: the one that is given, or the newest with this choice, or else the last one.
+local function find_tapped(self, kind, opts, contact)
+  if opts.context then
+    return self._state:find(opts.context)
+  end
+  local entries = self._state:since(self._state.last - LOOK_BACK, opts.from, LOOK_BACK)
+  for i = #entries, 1, -1 do
+    if offers(entries[i], kind, opts.id) then
+      return entries[i]
+    end
+  end
+  return contact.last_sent and self._state:find(contact.last_sent)
+end
+
+local IS_TAP = { button = true, list = true, quick_reply = true, form = true }
+
 -- Adds what a real client adds: the message that is answered, and the title of the choice.
 local function complete(self, kind, opts, contact)
-  local last = contact.last_sent and self._state:find(contact.last_sent)
-  local id, title, description = find_choice(last, kind, opts.id)
-  if id then
-    opts.id, opts.title = id, opts.title or opts.text or title
-    opts.description = opts.description or description
-  end
-  if kind == "button" or kind == "list" or kind == "quick_reply" or kind == "form" then
-    opts.context = opts.context or contact.last_sent
+  if IS_TAP[kind] then
+    local tapped = find_tapped(self, kind, opts, contact)
+    local id, title, description = find_choice(tapped, kind, opts.id)
+    if id then
+      opts.id, opts.title = id, opts.title or opts.text or title
+      opts.description = opts.description or description
+    end
+    opts.context = opts.context or tapped and tapped.id
   elseif kind == "reaction" then
     opts.id = opts.id or contact.last_sent
   elseif kind == "edit" or kind == "revoke" then
@@ -100,7 +132,7 @@ function control_methods:say(o, on_outcome)
     direction = "in", contact = number, id = type(message.id) == "string" and message.id or about.id, type = kind,
     name = o.name or "Asha", message = message, file = about.file,
   }
-  if not webhook.remark_types[kind] then
+  if webhook.is_addressed { kind = "message", type = kind, group_id = message.group_id } then
     self._state:hear(number, entry.name, entry.id)
   end
   self._on_event { kind = "in", entry = entry }

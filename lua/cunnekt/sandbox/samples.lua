@@ -25,7 +25,7 @@ local samples = {}
 ---@field message_id string|nil the message's own id (a new one)
 ---@field title string|nil a reply's title
 ---@field description string|nil a list row's description
----@field context string|nil id of the message that is answered
+---@field context string|nil id of the message that is answered; none is made up, since it would be a tap on another message
 ---@field data string|nil a file's bytes
 ---@field filename string|nil
 ---@field mime_type string|nil
@@ -172,16 +172,9 @@ end
 -- Types whose `id` is not the message's own.
 local OWN_ID = { button = false, list = false, quick_reply = false, reaction = false, edit = false, revoke = false }
 
-local ANSWERS = { button = true, list = true, quick_reply = true, form = true }
 
 local function metadata()
   return { display_phone_number = samples.BUSINESS, phone_number_id = samples.PHONE_NUMBER_ID }
-end
-
-local function add_context(message, kind, o)
-  if o.context or ANSWERS[kind] then
-    message.context = { from = message.from, id = o.context or ids.outbound(message.from) }
-  end
 end
 
 local function message_of(kind, o, file)
@@ -194,7 +187,9 @@ local function message_of(kind, o, file)
     type = wire_type,
     [wire_type] = content,
   }
-  add_context(message, kind, o)
+  if o.context then
+    message.context = { from = message.from, id = o.context }
+  end
   return message
 end
 

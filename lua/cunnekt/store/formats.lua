@@ -27,7 +27,8 @@ formats.own_events = {
   unknown_outcome = { "recipient", "track", "payload", "err" },
   expired = { "recipient", "track", "payload", "err" },
   window_closing = { "recipient", "ends_at" },
-  dialog_start = { "name", "to", "args" },
+  dialog_start = { "name", "to", "args", "replace" },
+  dialog_again = { "run", "seed", "from" },
   dialog_signal = { "name", "value", "expires" },
   dialog_timeout = { "run", "seed", "n" },
   dialog_sent = { "run", "sent" },
@@ -54,10 +55,11 @@ formats.global_name = "global:%s"
 formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
-formats.handler_args = { "bodies", "track", "rules" }
----What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues); `question` is the message that
----asks, and no part of the wait's mark.
-formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n" }
+formats.handler_args = { "bodies", "track", "stale", "rules" }
+---What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues). No part of the wait's mark are
+---`question`, the message that asks; `asked`, the messages of a question that may be answered by a tap; and `expires`, which is true
+---where the dialog ends when it is due.
+formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n", "asked", "expires" }
 ---Why a dialog was set aside; and with which script it is to go on: "new" or "own", if an operator wants it to.
 formats.broken = { "message", "shown", "step", "was", "is_now", "seq", "mend" }
 
@@ -121,7 +123,7 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
-  wait = { "bodies", "from", "state", "message_id", "unsent", "rules" },
+  wait = { "bodies", "from", "state", "message_id", "unsent", "again", "rules" },
 }
 
 ---The rules by which the script first handled the event of a handler's args, or of a wait's value: a replay handles it alike.

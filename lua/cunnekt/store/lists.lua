@@ -73,6 +73,7 @@ local event_lists = { pending = "pending_events", dead = "dead_events" }
 local function event_of(row)
   return {
     id = row.id,
+    seq = row.seq,
     contact = row.contact,
     state = row.failed_at and "dead" or "pending",
     attempts = row.attempts,
@@ -88,7 +89,7 @@ end
 ---@param state "pending"|"dead"
 ---@param filter cunnekt.store.filter
 ---@param has_bodies? boolean
----@return table[]? events id, contact, state, attempts, accepted_at, failed_at, error (truncated), body (nil for a large one)
+---@return table[]? events id, seq (of one, and of dead ones), contact, state, attempts, accepted_at, failed_at, error (truncated), body (nil for a large one)
 ---@return cunnekt.error? err kind store
 function lists.events(store, state, filter, has_bodies)
   local list = {}

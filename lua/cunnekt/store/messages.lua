@@ -41,6 +41,33 @@ function messages.id_of(store, message_id)
   return row and row.id
 end
 
+-- States of messages that their recipient has never got.
+local never_left = { queued = true, rejected = true, expired = true }
+
+---Whether the provider calls a message by this id.
+---@param store cunnekt.open_store
+---@param id integer
+---@param message_id string the provider's
+---@return boolean? is_it nil when that is not known
+---@return string? state nil when nothing is known of the message
+function messages.is_known_as(store, id, message_id)
+  local rows = store:read("message", { id = id })
+  local last = rows[#rows]
+  if not last then
+    return nil
+  end
+  for _, row in ipairs(rows) do -- one that was sent again may have been accepted twice
+    if row.message_id == message_id then
+      return true, records.state_of(row)
+    end
+  end
+  local state = records.state_of(last)
+  if last.message_id or never_left[state] then
+    return false, state
+  end
+  return nil, state
+end
+
 ---The option `track` of an accepted message.
 ---@param store cunnekt.open_store
 ---@param message_id string

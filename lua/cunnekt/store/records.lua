@@ -43,6 +43,7 @@ end
 ---@field waiting table? what it waits for; nil in the middle of a turn
 ---@field due number?
 ---@field steps integer
+---@field asked integer? the sequence of the commit with which it asked; nil where it never did, or an older version asked
 ---@field error table? why it is broken: message, and step, was, is_now, seq (the event's id) if known
 
 ---A dialog from its row; the row of a list lacks some of the fields.
@@ -63,6 +64,7 @@ function records.dialog(row)
     waiting = decoded(row.waiting),
     due = row.due,
     steps = row.steps,
+    asked = row.asked,
     error = decoded(row.error),
   }
 end
@@ -72,13 +74,15 @@ end
 ---@return table change struct cnk_dialog_change
 function records.dialog_change(its_run)
   local waiting, source = its_run.waiting, its_run.source
+  local before = its_run.stored_n or 0
   local change = {
     id = its_run.id,
     waiting = waiting and json.encode(waiting),
     due = waiting and waiting.due,
     sent = waiting and waiting.sent,
     signal = waiting and waiting.signal,
-    before = its_run.stored_n or 0,
+    asks = waiting and waiting.from and waiting.from > before or nil, -- the question's first step is not stored yet
+    before = before,
     after = its_run.n,
     steps = its_run:take_pending(),
   }

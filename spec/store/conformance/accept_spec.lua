@@ -27,7 +27,7 @@ seam_rig.describe("accepting events", function(open, backend)
       local event = accept(seam:event { body = "x" })[1]
       assert.is_true(event.is_fresh)
       local row = seam:row("event", { id = event.id })
-      assert.are.same({ id = event.id, contact = "1:2", attempts = 0, accepted_at = now, body = "x" }, row)
+      assert.are.same({ id = event.id, seq = event.seq, contact = "1:2", attempts = 0, accepted_at = now, body = "x" }, row)
       assert.are.same({ { id = event.id, contact = "1:2", attempts = 0, seq = event.seq } },
         seam:query("pending", { after = 0, limit = 10 }))
     end)

@@ -83,6 +83,19 @@ seam_rig.describe("a dialog", function(open, backend)
       assert.are.same({}, seam:query("sent_waits", { after = 0, limit = 10 }))
     end)
 
+    it("keeps the place of its question among the events, until it asks another", function()
+      local before = seam:accepted().seq
+      local dialog = seam:waiting { asks = true, after = 1 }
+      local asked, after = stored(dialog).asked, seam:accepted().seq
+      assert.is_true(before < asked and asked < after)
+      dialog = seam_rig.continue(dialog, { after = 2, waiting = "{}" })
+      seam:turn { run = dialog }
+      assert.equal(asked, stored(dialog).asked)
+      seam:turn { run = seam_rig.continue(dialog, { after = 3, asks = true }) }
+      assert.is_true(stored(dialog).asked > after)
+      assert.is_nil(stored(seam:waiting()).asked)
+    end)
+
     it("keeps where it came from", function()
       local dialog = seam:waiting { to = "9", args = "[1]" }
       local change = seam_rig.continue(dialog, { after = 1 })

@@ -65,7 +65,10 @@ seam_rig.describe("an event that fails", function(open, backend)
     seam:accepted()
     seam:bury { events = { event.id }, error = "a trace\0", attempts = 5, now = now + 9 }
     assert.are.same({
-      { id = event.id, contact = "1:3", attempts = 5, accepted_at = now, failed_at = now + 9, error = "a trace\0", body = "a\0" },
+      {
+        id = event.id, seq = event.seq, contact = "1:3", attempts = 5, accepted_at = now, failed_at = now + 9, error = "a trace\0",
+        body = "a\0",
+      },
     }, seam:query("event", { id = event.id }))
     local counts = seam:counts()
     assert.are.same({ 1, 1 }, { counts.events, counts.dead })

@@ -56,8 +56,8 @@ local questions = {
   jobs = { { after = "", limit = 10 }, "name version spec due catch_up runs args ran last attempts" },
   job = { { name = "tick" }, "name version spec due catch_up runs args ran last attempts" },
   pending_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id contact attempts accepted_at body" },
-  dead_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id contact attempts accepted_at failed_at error body" },
-  event = { { id = "dead" }, "id contact attempts accepted_at failed_at error body" },
+  dead_events = { { at = 0, has_bodies = 1, before = now + 1, after = 0 }, "next id seq contact attempts accepted_at failed_at error body" },
+  event = { { id = "dead" }, "id seq contact attempts accepted_at failed_at error body" },
   outbox_messages = {
     { at = 0, states = -1, before = now + 1, after = 0 }, "next id contact state attempts changed_at error payload track unknown next_try",
   },

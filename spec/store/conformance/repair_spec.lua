@@ -34,7 +34,8 @@ seam_rig.describe("the repair", function(open)
   it("requeue_event makes a dead letter pending, with all its attempts before it", function()
     local event = dead { body = "a\0" }
     assert.are.same({ event.id }, seam:repair("requeue_event", { event.id, 99999 }))
-    assert.are.same({ { id = event.id, contact = "1:2", attempts = 0, accepted_at = now, body = "a\0" } }, seam:query("event", { id = event.id }))
+    assert.are.same({ { id = event.id, seq = event.seq, contact = "1:2", attempts = 0, accepted_at = now, body = "a\0" } },
+      seam:query("event", { id = event.id }))
     assert.equal(event.seq, seam:row("pending", { after = 0, limit = 1 }).seq)
     assert.equal(0, seam:counts().dead)
   end)

@@ -223,7 +223,8 @@ seam_rig.describe("committing a turn", function(open, backend)
       seam:turn { events = { one, other } }
       assert.is_true(one.is_fresh and other.is_fresh)
       assert.is_true(before.seq < one.seq and one.seq < other.seq)
-      assert.are.same({ id = one.id, contact = "1:3", attempts = 0, accepted_at = now, body = "\1{}" }, seam:row("event", { id = one.id }))
+      assert.are.same({ id = one.id, seq = one.seq, contact = "1:3", attempts = 0, accepted_at = now, body = "\1{}" },
+        seam:row("event", { id = one.id }))
     end)
 
     it("once for a key", function()

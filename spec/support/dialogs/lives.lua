@@ -47,6 +47,7 @@ function lives.new(define, opts)
     define = define,
     opts = opts or {},
     seen = {}, -- number → what the customer saw
+    ids = {}, -- number and what they saw → the provider's id of the newest message
     posts = { first = 1, last = 0 },
     hops = {},
     lines = {},
@@ -110,6 +111,7 @@ function lives_methods:take(payload)
   seen[#seen + 1] = describe(payload)
   self.message_number = self.message_number + 1
   local id, text = "wamid.out" .. self.message_number, seen[#seen]
+  self.ids[to .. " " .. text] = id
   local statuses = { "sent", "delivered" }
   if #text % 3 == 0 then
     statuses = { "delivered", "sent" }
@@ -269,13 +271,22 @@ function lives_methods:pass(seconds, wheel)
   self:settle(wheel)
 end
 
----A customer does something.
+---The provider's id of a message, if the customer saw it.
+---@param number string
+---@param text string as in `seen`; the newest one counts
+---@return string? id
+function lives_methods:id_of(number, text)
+  return self.ids[number .. " " .. text]
+end
+
+---A customer does something; `on` is the message, as in `seen`, on which they tap.
 function lives_methods:act(from, action)
   self.act_number = (self.act_number or 0) + 1
   local fields = { from = from, message_id = action.message_id or ("wamid.in" .. self.act_number), timestamp = math.floor(clock.now()) }
   for name, value in pairs(action) do
-    fields[name] = name ~= "type" and value or nil
+    fields[name] = name ~= "type" and name ~= "on" and value or nil
   end
+  fields.context = action.on and assert(self:id_of(from, action.on), action.on) or action.context
   local body = assert(samples.build(action.type, fields))
   self:post(body)
   return body

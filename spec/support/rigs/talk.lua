@@ -90,6 +90,33 @@ function talk.play(define, steps, opts)
   return said
 end
 
+---The customer does something else, and everything that comes of it happens.
+---@param kind string a type of message
+---@param fields? table as samples.build takes them
+function talk.act(kind, fields)
+  local action = { type = kind }
+  for name, value in pairs(fields or {}) do
+    action[name] = value
+  end
+  talk.all:act(talk.customer, action)
+  talk.all:settle()
+end
+
+---What may happen to a dialog that waits: it goes on from memory, or is rebuilt from its journal.
+---@type table<string, fun()>
+talk.fates = {
+  ["in memory"] = function() end,
+  ["evicted"] = function()
+    inside(talk.bot).dialogs:evict_all()
+  end,
+  ["after a restart"] = function()
+    talk.all:restart()
+  end,
+  ["after a kill"] = function()
+    talk.all:kill()
+  end,
+}
+
 ---What the customer saw.
 ---@return string[]
 function talk.said()

@@ -271,6 +271,7 @@ void cnk_webhook_add_message(struct cnk_webhook *w, int item, const struct cnk_w
   if (!cnk_field_copy_id(L, item, "from_user_id", event, "user_id"))
     cnk_field_copy_id(L, item, "user_id", event, "user_id");
   cnk_field_copy_id(L, item, "from_parent_user_id", event, "parent_user_id");
+  cnk_field_copy_id(L, item, "group_id", event, "group_id");
   add_filled(w, item, event, scope, true);
 }
 

@@ -21,7 +21,7 @@ local function enter(dialogs, current)
   current.event = nil
   if not it then
     it = dialogs:read_event(current.contact, args, current.origin)
-    it.track = args.track
+    it.track, it.stale = args.track, args.stale
   end
   return current.script.routes:dispatch(it, current)
 end

@@ -45,6 +45,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field epoch integer changes with each commit: what was read before it may have changed since
 ---@field asks integer[]? the first steps of the questions that were answered
 ---@field states cunnekt.state[]? that the script may hold
+---@field instead function? what gets the message of a handler's run in the place of the handlers
 ---@field fatal cunnekt.error? why it cannot continue
 ---@field is_blameless boolean? its turn failed, but not by it
 ---@field owner cunnekt.dialogs
@@ -431,6 +432,9 @@ end
 
 ---Raises when the run made a call that cannot be replayed, and so cannot be rebuilt.
 function run_methods:check_may_wait()
+  if self.instead then
+    error("the function of a dialog's option 'unexpected' cannot wait; msg:start starts a dialog, which can", 0)
+  end
   if self.tainted then
     local message = "a handler that used %s cannot wait afterwards: a replay would repeat it; wrap it in chat:step(name, fn)"
     error(message:format(self.tainted), 0)

@@ -2,6 +2,7 @@
 -- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, flush, call,
 -- cancel, back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
+local answers = require "cunnekt.dialog.flow.answers"
 local chat_of = require "cunnekt.bot.chat"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
@@ -78,30 +79,59 @@ local function reply_to_invalid(chat, opts, why, it, repeat_question)
   return repeat_question()
 end
 
+-- Sends a question, once more as well, and notes the message: the one whose fate is that of the question.
+local function send_question(asked, question)
+  local sent, err = question.send()
+  if sent then
+    answers.note_asked(asked.messages, sent)
+    asked.last = sent
+  end
+  return sent, err
+end
+
+-- The next message that may be an answer; nil after the timeout, nil and an error for a question that was not sent. A start of the
+-- dialog that waits here asks again.
+local function next_answer(dialogs, chat, question, asked)
+  local it, err
+  repeat
+    local wanted = { types = asked.types, due = asked.due, from = asked.from, question = asked.last.id }
+    wanted.asked = answers.tappable(asked.types, asked.messages)
+    if asked.reminders then
+      it, err = remind.for_event(dialogs, chat, wanted, question.where, asked.reminders)
+    else
+      it, err = wait.for_event(dialogs, chat, wanted, question.where)
+    end
+    local asks_again = it and it.status == "dialog_again"
+    if asks_again then
+      send_question(asked, question)
+    end
+  until not asks_again
+  return it, err
+end
+
 -- Asks until an answer is valid, or the tries or the time are used up.
 local function ask_until(dialogs, chat, question)
-  local where, opts, fits = question.where, question.opts, question.fits
+  local where, opts = question.where, question.opts
   local current = steps.waiting_run(where)
-  local from, due = current.n + 1, wait.deadline(current, opts.timeout)
-  local reminders = opts.remind and remind.new(where, opts, 3)
-  local sent, err = question.send()
+  local asked = {
+    from = current.n + 1, due = wait.deadline(current, opts.timeout), messages = {}, last = nil,
+    types = (opts.otherwise or opts.tries) and { any = true } or question.types, -- with these every message is an answer
+    reminders = opts.remind and remind.new(where, opts, 3),
+  }
+  local function send()
+    return send_question(asked, question)
+  end
+  local sent, err = send()
   if not sent then
     return nil, err
   end
-  -- With `otherwise` or `tries` every message is an answer.
-  local taken = (opts.otherwise or opts.tries) and { any = true } or question.types
   local tries = 0
   while true do
-    local wanted, it = { types = taken, due = due, from = from, question = sent.id }
-    if reminders then
-      it, err = remind.for_event(dialogs, chat, wanted, where, reminders)
-    else
-      it, err = wait.for_event(dialogs, chat, wanted, where)
-    end
+    local it, problem = next_answer(dialogs, chat, question, asked)
     if not it then
-      return nil, err or wait.timed_out(opts.timeout)
+      return nil, problem or wait.timed_out(opts.timeout)
     end
-    local is_good, why = fits(it)
+    local is_good, why = question.fits(it)
     if is_good and opts.check then
       is_good, why = opts.check(it)
     end
@@ -112,7 +142,7 @@ local function ask_until(dialogs, chat, question)
     if opts.tries and tries >= opts.tries then
       return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    sent = reply_to_invalid(chat, opts, why, it, question.send) or sent
+    asked.last = reply_to_invalid(chat, opts, why, it, send) or asked.last
   end
 end
 

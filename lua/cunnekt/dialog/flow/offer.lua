@@ -2,9 +2,11 @@
 -- Finds the run that an event is for: the conversation's newest run that waits for such an event, resident or stored. Also the
 -- messages kept for a dialog's later waits (`unexpected = "queue"`). It executes nothing itself: execute.lua and rebuild.lua do.
 
+local answers = require "cunnekt.dialog.flow.answers"
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local log = require "cunnekt.base.log"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
@@ -14,28 +16,12 @@ local unsent = require "cunnekt.dialog.flow.unsent"
 local webhook = require "cunnekt.provider.webhook"
 local wrapping = require "cunnekt.dialog.engine.wrapping"
 
+local accepts = answers.accepts
+
 local offer = {}
 
 -- Events that continue a run without ending its wait.
 local is_continuing = { dialog_resume = true, dialog_retry = true }
-
--- Whether a run with this wait takes this event.
-local function accepts(dialogs, waiting, it)
-  if not waiting then
-    return it.status == "dialog_resume"
-  elseif it.kind == "message" then
-    local types = waiting.types
-    return types ~= nil and (types[it.type] or (types.any and not webhook.remark_types[it.type])) or false
-  elseif it.status == "dialog_timeout" then
-    return it.n == waiting.n
-  elseif it.status == "dialog_signal" then
-    return waiting.signal == it.name
-  elseif it.status == "dialog_sent" and it.sent == waiting.sent then
-    it.reached, it.message_id = dialogs:delivery_of(it.sent, waiting.reaches)
-    return it.reached ~= nil
-  end
-  return false
-end
 
 -- A broken dialog takes only a retry of the event at which it broke.
 local function is_alive(stored, record)
@@ -60,14 +46,16 @@ local function find_named(dialogs, it, record)
     return stored and stored.error and stored.error.mend and "deliver", it.run
   elseif stored and not is_alive(stored, record) then
     return nil
-  elseif accepts(dialogs, (its_run or stored).waiting, it) then
-    return "deliver", it.run
+  end
+  local waiting = (its_run or stored).waiting
+  if accepts(dialogs, waiting, it) then
+    return waiting and waiting.expires and it.status == "dialog_timeout" and "expire" or "deliver", it.run
   end
   return nil
 end
 
--- What to do with an event: deliver it to a run, queue it for one, ignore it; nil: it is for the handlers. Returns the run's
--- id, because the run may be evicted during the queries.
+-- What to do with an event: deliver it to a run, queue it for one, ignore it, end a run; nil: it is for the handlers, or the
+-- function in their place. Returns the run's id, because the run may be evicted during the queries, or that function.
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
@@ -77,19 +65,29 @@ local function find(dialogs, it, record)
       return "deliver", asking.id
     end
     return nil
-  elseif it.kind ~= "message" and not (it.kind == "own" and it.status == "dialog_signal") then
+  elseif not webhook.is_addressed(it) and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end
+  local is_stale = false
   for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
-    if waiting and is_alive(stored, record) and accepts(dialogs, waiting, it) then
+    -- What "queue" keeps came before the question as well.
+    local is_early = waiting and waiting.from and it.kind == "message" and unexpected ~= "queue" and answers.came_before(stored, record)
+    if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it) then
       return "deliver", stored.id
+    elseif it.kind == "message" and it.stale then
+      is_stale = true
     elseif unexpected == "queue" then
       return "queue", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
+    elseif type(unexpected) == "function" and it.kind == "message" then
+      return nil, unexpected
     end
+  end
+  if is_stale then
+    it.stale = true
   end
   return nil
 end
@@ -129,16 +127,31 @@ end
 
 function acts.ignore() end
 
+-- Ends a dialog that was abandoned, without running its code.
+function acts.expire(dialogs, id)
+  local its_turn, stored = task.running().turn, stored_dialogs.find(dialogs.store, id)
+  if not stored then
+    return
+  end
+  dialogs.resident:evict(id)
+  table.insert(its_turn:buffer "ends", id)
+  for _, kept in ipairs(offer.kept_records(dialogs, stored, its_turn)) do
+    table.insert(its_turn:buffer "own_events", kept)
+  end
+  log.info("dialog %d, '%s', has ended: no answer came before it expired", id, stored.name)
+end
+
 ---Gives an event to the run that waits for it, if there is one. Functions of bot:use wrap what a customer wrote.
 ---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
 ---@return boolean is_taken
+---@return function? instead what gets the message in the place of the handlers
 function offer.offer(dialogs, it, record, on_end)
   local what, id = find(dialogs, it, record)
   if not what then
-    return false
+    return false, id
   end
   local act, is_wrapped = acts[what], it.kind == "message" and dialogs.script.routes.has_wrappers
   dialogs.engine.turns:run(record, function()

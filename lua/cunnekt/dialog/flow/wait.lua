@@ -50,6 +50,8 @@ local function as_result(delivery, wanted)
     return { state = it.reached, message_id = it.message_id }
   elseif status == "dialog_unsent" then
     return { unsent = journal.pack_error(it.err) }
+  elseif status == "dialog_again" then
+    return { again = true }
   end
   return { bodies = record.bodies or record_of.bodies_of(record), from = wanted.from, rules = formats.rules }
 end
@@ -58,6 +60,8 @@ end
 local function from_result(dialogs, chat, result, handle)
   if result.unsent then
     return nil, journal.unpack_error(result.unsent)
+  elseif result.again then
+    return { kind = "own", status = "dialog_again" }
   elseif result.state then
     sent.advance(handle, result.state)
     handle.message_id = handle.message_id or result.message_id
@@ -102,10 +106,19 @@ local function wait_for_delivery(current, wanted)
   return delivery
 end
 
+-- A dialog that its customer has abandoned ends by itself.
+local function add_expiry(dialogs, current, wanted)
+  local known = wanted.types and dialogs.script.known[current.name]
+  local at = known and known.opts.expires and current.at + known.opts.expires
+  if at and not (wanted.due and wanted.due <= at) then
+    wanted.due, wanted.expires = at, true
+  end
+end
+
 ---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
----@param wanted table types?, signal?, sent?, reaches?, due?, from?; question: the message that asks; handle: the message's, not stored
+---@param wanted table types?, signal?, sent?, reaches?, due?, from?, asked?; question: the message that asks; handle: the message's, not stored
 ---@param where string the method's name, for errors
 ---@return table? event nil after a timeout
 ---@return cunnekt.error? err why the question surely was not sent
@@ -117,6 +130,7 @@ function wait.for_event(dialogs, chat, wanted, where)
   local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
+    add_expiry(dialogs, current, wanted)
     local delivery, is_commit = current:guard(find_delivery, dialogs, current, wanted, handle)
     if not delivery then
       delivery, is_commit = wait_for_delivery(current, wanted), true

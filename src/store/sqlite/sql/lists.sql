@@ -20,7 +20,7 @@ WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
     WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
   page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
-SELECT page.next, id, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
+SELECT page.next, id, seq, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
     CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN dead ON id > :at AND id <= page.next
     AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
@@ -28,9 +28,9 @@ SELECT page.next, id, contact, attempts, accepted_at, failed_at, substr(error, 1
   ORDER BY id;
 
 -- name: event
-SELECT id, contact, attempts, accepted_at, NULL AS failed_at, NULL AS error, body FROM event WHERE id = :id
+SELECT id, seq, contact, attempts, accepted_at, NULL AS failed_at, NULL AS error, body FROM event WHERE id = :id
 UNION ALL
-SELECT id, contact, attempts, accepted_at, failed_at, error, body FROM dead WHERE id = :id;
+SELECT id, seq, contact, attempts, accepted_at, failed_at, error, body FROM dead WHERE id = :id;
 
 -- name: outbox_messages
 -- `states`: a bit for each. What was accepted is in the next list.

@@ -113,13 +113,13 @@ SELECT EXISTS (SELECT 1 FROM dialog) AS is_any, (SELECT min(due) FROM dialog WHE
 SELECT count(*) AS count FROM dialog;
 
 -- name: dialog
-SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin, asked
   FROM dialog
   WHERE id = :id;
 
 -- name: dialogs_of
 -- The dialogs of a conversation, the newest first, broken ones included.
-SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin, asked
   FROM dialog
   WHERE contact = :contact ORDER BY started_at DESC, id DESC;
 

@@ -208,3 +208,7 @@ CREATE INDEX kept_event_message ON kept_event (kept_at) WHERE name IS NULL;
 CREATE INDEX kept_event_signal ON kept_event (expires) WHERE name IS NOT NULL;
 ALTER TABLE conversation ADD COLUMN paused_at REAL;
 ALTER TABLE conversation ADD COLUMN paused_messages INTEGER NOT NULL DEFAULT 0;
+
+-- name: version_9
+-- Where a dialog waits for the answer to a question: the sequence of the commit that asked it. Events with a smaller one came before.
+ALTER TABLE dialog ADD COLUMN asked INTEGER;

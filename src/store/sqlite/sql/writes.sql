@@ -145,7 +145,8 @@ INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, 
 
 -- name: change_dialog
 -- Compare and set: changes nothing when the dialog has ended, or another turn has continued it.
-UPDATE dialog SET waiting = ?, due = ?, sent = ?, steps = ?, changed_at = ?, error = NULL WHERE id = ? AND steps = ?;
+UPDATE dialog SET waiting = ?, due = ?, sent = ?, asked = coalesce(?, asked), steps = ?, changed_at = ?, error = NULL
+  WHERE id = ? AND steps = ?;
 
 -- name: recode_dialog
 UPDATE dialog SET code = ? WHERE id = ?;

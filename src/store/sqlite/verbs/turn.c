@@ -74,8 +74,9 @@ static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change 
     cnk_work_run(work, CNK_SQL_recode_dialog, "ti", run->code, run->id);
   if (run->source.data)
     cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
-  if (!cnk_work_run(work, CNK_SQL_change_dialog, "troirii", run->waiting, run->due, run->sent, run->after, now, run->id,
-                    run->before))
+  int64_t asked = run->asks ? cnk_work_next(work) : 0;
+  if (!cnk_work_run(work, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, asked, run->after, now,
+                    run->id, run->before))
     cnk_work_conflict(work, gone_on);
   for (size_t i = 0; i < run->steps.count; i++) {
     const struct cnk_step *step = &run->steps.items[i];

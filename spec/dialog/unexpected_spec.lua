@@ -1,0 +1,224 @@
+-- SPDX-License-Identifier: MIT
+-- What a dialog does with messages that it does not wait for, by a function of its own; and how it ends when nobody answers.
+
+local cunnekt = require "cunnekt"
+local talk = require "spec.support.rigs.talk"
+
+local begin, said, say, act = talk.begin, talk.said, talk.say, talk.act
+
+local function begin_dialog(fn, opts, more, bot_opts)
+  begin(function(bot)
+    bot:dialog("it", fn, opts)
+    if more then
+      more(bot)
+    end
+  end, bot_opts)
+end
+
+local function ask_twice(chat)
+  local a = chat:ask "First?"
+  local b = chat:ask "Second?"
+  chat:reply_text(("got %s %s"):format(a.text, b.text))
+end
+
+for fate, befall in pairs(talk.fates) do
+  describe("a message that a dialog does not expect, with the dialog " .. fate .. ",", function()
+    after_each(talk.finish)
+
+    it("is its function's, while it goes on to wait", function()
+      begin_dialog(ask_twice, {
+        unexpected = function(msg)
+          msg.chat.state.count = (msg.chat.state.count or 0) + 1
+          msg:reply_text(("no %s (%d)"):format(msg.type, msg.chat.state.count))
+        end,
+      })
+      say "go"
+      befall()
+      act "image"
+      befall()
+      say "a"
+      act "sticker"
+      befall()
+      say "b"
+      act "image"
+      assert.are.same({ "First?", "no image (1)", "Second?", "no sticker (2)", "got a b", "handler: image" }, said())
+    end)
+
+    it("is its function's while it sleeps, too", function()
+      begin_dialog(function(chat)
+        chat:sleep(100)
+        chat:reply_text "awake"
+      end, { unexpected = function(msg) msg:reply_text "not now" end })
+      say "go"
+      befall()
+      say "hello?"
+      befall()
+      talk.all:pass(101)
+      assert.are.same({ "not now", "awake" }, said())
+    end)
+
+    it("goes on to the handlers, which may wait, where the function says so", function()
+      begin_dialog(ask_twice, { unexpected = function() return "next" end }, function(bot)
+        bot:on("image", function(msg)
+          msg:reply_text("so it is " .. msg.chat:ask("What is it?").text)
+        end)
+      end)
+      say "go"
+      befall()
+      act "image"
+      befall()
+      say "a cat"
+      say "a"
+      say "b"
+      assert.are.same({ "First?", "What is it?", "so it is a cat", "Second?", "got a b" }, said())
+    end)
+
+    it("lets the function ask the question again", function()
+      begin_dialog(ask_twice, {
+        unexpected = function(msg)
+          msg:reply_text "Words, please."
+          msg:start "it"
+        end,
+      })
+      say "go"
+      befall()
+      act "image"
+      befall()
+      say "a"
+      assert.are.same({ "First?", "Words, please.", "First?", "Second?" }, said())
+    end)
+  end)
+
+  describe("a dialog that expires, " .. fate .. ",", function()
+    after_each(talk.finish)
+
+    local function count_log(words)
+      return select(2, talk.logged():gsub(words, ""))
+    end
+
+    it("ends by itself when nobody answers, runs none of its code, and leaves later messages to the handlers", function()
+      local failures, ran = 0, 0
+      begin_dialog(function(chat)
+        local answer, err = chat:ask "First?"
+        ran = ran + 1
+        chat:reply_text(answer and answer.text or err.kind)
+      end, { expires = 100 }, function(bot)
+        bot:on_error(function() failures = failures + 1 end)
+      end)
+      say "go"
+      talk.all:pass(60)
+      befall()
+      act "image"
+      talk.all:pass(60)
+      say "late"
+      assert.are.same({ "First?", "handler: image", "handler: late" }, said())
+      assert.are.same({ 0, 0, 1 }, { failures, ran, count_log "dialog %d+, 'it', has ended: no answer came before it expired" })
+      assert.are.same({}, talk.stored())
+    end)
+
+    it("counts from the last answer, valid or not, and not while it sleeps", function()
+      begin_dialog(function(chat)
+        chat:sleep(1000)
+        chat:ask("First?", { otherwise = "wrong", check = function(msg) return msg.text ~= "x" end })
+        chat:reply_text("got " .. chat:ask("Second?").text)
+      end, { expires = 100 })
+      say "go"
+      talk.all:pass(1001)
+      for _, text in ipairs { "x", "x", "a", "b" } do
+        talk.all:pass(90)
+        befall()
+        say(text)
+      end
+      assert.are.same({ "First?", "wrong", "wrong", "Second?", "got b" }, said())
+    end)
+
+    it("counts anew when it asks again", function()
+      begin_dialog(ask_twice, { expires = 100 })
+      say "go"
+      talk.all:pass(90)
+      befall()
+      act("text", { text = "go", set = { ["messages.0.group_id"] = "G" } })
+      talk.all:pass(90)
+      befall()
+      say "a"
+      assert.are.same({ "First?", "First?", "Second?" }, said())
+    end)
+
+    it("is asked before by a shorter timeout", function()
+      begin_dialog(function(chat)
+        local _, err = chat:ask("First?", { timeout = 50 })
+        chat:reply_text(err.kind)
+        chat:ask("Second?", { timeout = 500 })
+        chat:reply_text "never"
+      end, { expires = 100 })
+      say "go"
+      befall()
+      talk.all:pass(51)
+      befall()
+      talk.all:pass(101)
+      talk.all:pass(500)
+      assert.are.same({ "First?", "timeout", "Second?" }, said())
+      assert.are.same({}, talk.stored())
+    end)
+
+    it("gives what it kept to the handlers", function()
+      begin_dialog(ask_twice, { expires = 100, unexpected = "queue" })
+      say "go"
+      act "image"
+      befall()
+      talk.all:pass(101)
+      assert.are.same({ "First?", "handler: image" }, said())
+      assert.are.same({}, talk.stored())
+    end)
+  end)
+end
+
+describe("the function of the option unexpected", function()
+  after_each(talk.finish)
+
+  for what, wait in pairs {
+    ["chat:ask"] = function(msg) msg.chat:ask "Really?" end,
+    ["sent:wait"] = function(msg) msg:reply_text("?"):wait "accepted" end,
+  } do
+    it("cannot wait by " .. what, function()
+      begin_dialog(ask_twice, { unexpected = wait }, nil, { attempts = 1 })
+      say "go"
+      act "image"
+      assert.matches("'unexpected' cannot wait; msg:start starts a dialog", talk.logged())
+      say "a"
+      assert.are.same({ "First?", "Second?" }, said())
+    end)
+  end
+
+  it("is tried again after a failure, as a handler is", function()
+    local is_broken = true
+    begin_dialog(ask_twice, {
+      unexpected = function(msg)
+        msg:reply_text "no words"
+        assert(not is_broken, "no luck")
+      end,
+    })
+    say "go"
+    act "image"
+    assert.are.same({ "First?" }, said())
+    is_broken = false
+    talk.all:pass(60)
+    assert.are.same({ "First?", "no words" }, said())
+  end)
+
+  it("and the option expires are checked", function()
+    local bot = cunnekt.bot { store = "memory:", api_key = "key" }
+    for problem, opts in pairs {
+      ["option 'unexpected' must be one of: interrupt, ignore, queue; got maybe"] = { unexpected = "maybe" },
+      ["option 'unexpected' must be a string or a function, got number"] = { unexpected = 1 },
+      ["option 'expires' must be more than 0 seconds"] = { expires = 0 },
+      ["option 'expires' must be a number, got string"] = { expires = "1d" },
+    } do
+      local ok, failure = pcall(bot.dialog, bot, "it", ask_twice, opts)
+      assert.is_false(ok)
+      assert.matches(problem, failure, 1, true)
+    end
+    bot:stop(0)
+    begin(function() end) -- for after_each
+  end)
+end)
