@@ -23,8 +23,8 @@ DESCRIPTION
        A person is one conversation, whatever ids they come with: a number, a
        user id, a number in another form, an earlier number. An ID is any of
        them, and means their conversations with all of the business's numbers;
-       LINE:ID, with a LINE that list shows, means one. The commands work with or
-       without a host on the store.
+       LINE:ID, with a LINE that list shows, means one. The commands work with
+       or without a host on the store.
 
        list shows who wrote, and when they last did.
 
