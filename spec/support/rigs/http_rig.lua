@@ -63,6 +63,20 @@ function http_rig.post_message(url, body, opts)
   return { status = status, body = text, head = head }
 end
 
+---Runs a script in an interpreter of its own.
+---@param text string
+---@param argument? string
+---@return boolean? is_good
+function http_rig.run_script(text, argument)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local is_good = os.execute(("timeout 60 %s %s %s"):format(os.getenv "CUNNEKT_LUA" or "lua5.4", path, argument or ""))
+  os.remove(path)
+  return is_good
+end
+
 ---Runs `fn(i)` so many times at the same time, until all have ended.
 ---@param count integer
 ---@param fn fun(i: integer)

@@ -128,15 +128,16 @@ static double time_left(const struct cnk_transport *connection)
   return age < 0 ? 0 : (double)CNK_HTTP_MOST_IDLE - age;
 }
 
+/* A millisecond early, for times that are added and taken away are not exact. */
 static bool is_old(const struct cnk_transport *connection)
 {
-  return time_left(connection) <= 0;
+  return time_left(connection) < 0.001;
 }
 
 static void start_sweep(struct cnk_posts *posts)
 {
   struct cnk_link *oldest = cnk_list_first(&posts->idle);
-  if (oldest && !cnk_timer_is_running(&posts->sweep))
+  if (oldest && posts->sweep.clock != posts->loop->clock) /* stopped, or another clock took the place of its own */
     cnk_timer_start(&posts->sweep, posts->loop->clock, time_left(of_age(oldest)));
 }
 
