@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Messages over kept connections: when one is used again, when a request is written anew, deadlines, limits, TLS and proxies. How
--- requests fail is in http_faults_spec.lua, how answers are read in answer_spec.lua.
+-- Messages over kept connections: when one is used again, when a request is written anew, deadlines and limits. TLS and proxies
+-- are in endpoint_tls_spec.lua, how requests fail is in http_faults_spec.lua, how answers are read in reply_spec.lua.
 
 local core = require "cunnekt.core"
 local fault_server = require "spec.support.fault_server"
@@ -8,7 +8,6 @@ local http = require "cunnekt.provider.http"
 local http_rig = require "spec.support.rigs.http_rig"
 local raw_peer = require "spec.support.raw_peer"
 local task = require "cunnekt.base.task"
-local tls_server = require "spec.support.tls_server"
 local wire = require "spec.support.wire"
 
 local rig = http_rig.new()
@@ -352,8 +351,7 @@ describe("a message", function()
   end)
 
   it("goes over as many connections as there are messages under way", function()
-    local url, endpoint = serve "ok", nil
-    endpoint = core.endpoint { method = "POST", url = url }
+    local endpoint = core.endpoint { method = "POST", url = serve "ok" }
     times(64, function()
       for _ = 1, 20 do
         assert.are.equal(200, (task.await(function(done)
@@ -391,106 +389,7 @@ describe("a message", function()
       if ... then held, endpoint = nil, nil end
     ]]):format(url)
     assert.is_true(http_rig.run_script(script))
+    rig.server:next("ok", "stall", "half-stall", "deaf")
     assert.is_true(http_rig.run_script(script, "1"))
-  end)
-end)
-
-describe("a message over TLS", function()
-  it("fails unsent when the certificate is not trusted", function()
-    local secure <close> = tls_server.start()
-    local _, err = post_message(secure.url, "body")
-    assert.are.same({ "tls", false }, { err.kind, err.sent })
-    assert.matches("self.signed", err.message)
-    local other <close> = tls_server.start "DNS:somebody.example"
-    _, err = post_message(other.url, "body", { ca_file = other.certificate })
-    assert.are.same({ "tls", false }, { err.kind, err.sent })
-    _, err = post_message(other.url, "body", { ca_file = "/nonexistent/ca.pem" })
-    assert.are.same({ "tls", false }, { err.kind, err.sent })
-  end)
-
-  -- Starts one, and waits until the server has it.
-  local function send(secure, body, opts)
-    opts = opts or {}
-    opts.ca_file = secure.certificate
-    local it = start(secure.url, body, opts)
-    return it, function()
-      wire.step_until(function()
-        return secure:received():find(body, 1, true)
-      end, "the request")
-    end
-  end
-
-  it("is answered, and the next goes over the same connection", function()
-    local secure <close> = tls_server.start_silent()
-    for i = 1, 3 do
-      local it, wait = send(secure, "body number " .. i)
-      wait()
-      secure:send(OK)
-      assert.are.equal("ok", assert(finish(it)).body)
-    end
-    assert.are.equal(1, select(2, secure:received():gsub("BEGIN SSL SESSION", "")))
-    local it, wait = send(secure, "no answer", { timeout = 0.2 })
-    wait()
-    local _, err = finish(it)
-    assert.are.same({ "timeout", true }, { err.kind, err.sent })
-  end)
-
-  it("is written whole when the server reads slowly", function()
-    local secure <close> = tls_server.start_silent()
-    local it, wait = send(secure, "the first")
-    wait()
-    secure:send(OK)
-    assert(finish(it))
-    secure:signal "STOP"
-    local body = LARGE .. "the end"
-    it = start(secure.url, body, { ca_file = secure.certificate })
-    for _ = 1, 50 do
-      core.step(false)
-    end
-    assert.is_nil(it.is_over)
-    secure:signal "CONT"
-    wire.step_until(function()
-      return secure:received():find(body, 1, true)
-    end, "the whole request")
-    secure:send(OK)
-    assert.are.equal(200, assert(finish(it)).status)
-  end)
-
-  it("is not repeated when the server ends amid it", function()
-    local secure <close> = tls_server.start_silent()
-    local it, wait = send(secure, "the first")
-    wait()
-    secure:send(OK)
-    assert(finish(it))
-    secure:signal "STOP"
-    it = start(secure.url, LARGE, { ca_file = secure.certificate })
-    for _ = 1, 50 do
-      core.step(false)
-    end
-    secure:close()
-    local _, err = finish(it)
-    assert.are.same({ "network", true }, { err.kind, err.sent })
-  end)
-
-  it("goes through the tunnel of a proxy", function()
-    local secure <close> = tls_server.start_silent()
-    local proxy = rig.serve_with({ upstream = secure.port }, "tunnel")
-    for i = 1, 2 do
-      local it, wait = send(secure, "through " .. i, { proxy = proxy })
-      wait()
-      secure:send(OK)
-      assert.are.equal("ok", assert(finish(it)).body)
-    end
-    assert.are.equal("CONNECT", rig.server:requests()[1].method)
-    assert.are.same({ 1, 1 }, { rig.server:count() })
-  end)
-
-  it("fails unsent when the proxy refuses a tunnel, or cannot be reached", function()
-    local answer, err = post_message("https://shop.invalid/", "body", { proxy = serve "status:403" })
-    assert.is_nil(answer)
-    assert.are.same({ "network", false }, { err.kind, err.sent })
-    _, err = post_message("https://shop.invalid/", "body", { proxy = "http://me:SECRET@127.0.0.1:1" })
-    assert.are.same({ "network", false }, { err.kind, err.sent })
-    assert.is_nil(err.message:find "SECRET")
   end)
 end)

@@ -20,6 +20,11 @@ function server_mt.__index:received()
   return file:read "a"
 end
 
+function server_mt.__index:received_bytes()
+  local file <close> = assert(io.open(self._folder .. "/out", "rb"))
+  return file:seek "end"
+end
+
 ---Says something to the client that is connected.
 ---@param text string whose first letter is no command of s_server's, which are in its manual
 function server_mt.__index:send(text)

@@ -43,7 +43,8 @@ static CURLU *parse(const struct cnk_http_options *options)
 {
   CURLU *url = is_ascii(&options->url) ? curl_url() : NULL;
   bool is_plain = url && curl_url_set(url, CURLUPART_URL, options->url.data, 0) == CURLUE_OK &&
-                  !has_part(url, CURLUPART_USER) && !has_part(url, CURLUPART_PASSWORD) && !has_part(url, CURLUPART_ZONEID);
+                  !has_part(url, CURLUPART_USER) && !has_part(url, CURLUPART_PASSWORD) &&
+                  !has_part(url, CURLUPART_ZONEID);
   if (is_plain)
     return url;
   curl_url_cleanup(url);

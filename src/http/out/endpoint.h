@@ -3,7 +3,7 @@
  * POSTs to the same URL with the same head, again and again: the messages that a bot sends. libcurl only carries the bytes
  * (name, connection, TLS and proxy are its own); the request is written and the answer read here, which costs a tenth of what
  * a transfer of libcurl's costs. What is sent, what an answer means and how a request fails is as for client.h, but that
- * the answer is read more strictly (answer.h). Requests that need more, see cnk_endpoint_suits, are client.h's.
+ * the answer is read more strictly (reply.h). Requests that need more, see cnk_endpoint_suits, are client.h's.
  *
  * A connection is used again for 20 seconds, after a look whether it still stands. A request is written anew only when its
  * connection, which had been kept, took not one byte of it; once a byte was taken, or may have been, it never is.

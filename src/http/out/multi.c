@@ -24,6 +24,7 @@ struct cnk_socket {
   int polled; /* what libuv polls for now */
   bool is_ours;
   bool is_taken; /* see cnk_multi_take */
+  void *owner;   /* who took it */
 };
 
 static void free_socket(uv_handle_t *handle)
@@ -121,10 +122,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   }
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
   if (socket->is_taken)
-    multi->on_ready(multi, status < 0 ? UV_READABLE : events);
+    multi->on_ready(socket->owner, status < 0 ? UV_READABLE : events);
   else
     act(multi, fd, status < 0 ? 0 : flags); /* 0: libcurl looks for itself, and reads what came before the error */
-  socket = find(multi, fd);               /* it may be gone */
+  socket = find(multi, fd);                 /* it may be gone */
   if (socket && socket->wanted)
     poll_wanted(socket);
 }
@@ -279,12 +280,13 @@ void cnk_multi_remove(struct cnk_multi *multi, CURL *easy)
     uv_check_stop(&multi->keeper);
 }
 
-bool cnk_multi_take(struct cnk_multi *multi, curl_socket_t fd)
+bool cnk_multi_take(struct cnk_multi *multi, curl_socket_t fd, void *owner)
 {
   struct cnk_socket *socket = find(multi, fd);
   if (!socket || !socket->is_ours)
     return false;
   socket->is_taken = true;
+  socket->owner = owner;
   cnk_multi_poll(multi, fd, UV_READABLE);
   return true;
 }

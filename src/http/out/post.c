@@ -65,17 +65,17 @@ static void fail(struct cnk_post *post, CURLcode code)
   const struct cnk_transport *connection = post->connection;
   if (connection && !failure->message[0])
     snprintf(failure->message, sizeof failure->message, "%s", connection->message);
-  if (connection && connection->is_used && failure->has_written && post->answer.head_seen == 0)
+  if (connection && connection->is_used && failure->has_written && post->reply.head_seen == 0)
     failure->verdict = CNK_HTTP_IS_RESENT;
   cnk_http_explain(failure, code);
   settle(post, false);
 }
 
-static void fail_for(struct cnk_post *post, enum cnk_answer_state state)
+static void fail_for(struct cnk_post *post, enum cnk_reply_state state)
 {
-  post->failure.verdict = state == CNK_ANSWER_TOO_LARGE       ? CNK_HTTP_IS_TOO_LARGE
-                          : state == CNK_ANSWER_OUT_OF_MEMORY ? CNK_HTTP_OUT_OF_MEMORY
-                                                              : CNK_HTTP_NO_VERDICT;
+  post->failure.verdict = state == CNK_REPLY_TOO_LARGE       ? CNK_HTTP_IS_TOO_LARGE
+                          : state == CNK_REPLY_OUT_OF_MEMORY ? CNK_HTTP_OUT_OF_MEMORY
+                                                             : CNK_HTTP_NO_VERDICT;
   cnk_http_explain(&post->failure, CURLE_WEIRD_SERVER_REPLY);
   settle(post, false);
 }
@@ -83,16 +83,16 @@ static void fail_for(struct cnk_post *post, enum cnk_answer_state state)
 /* The connection has ended before the answer had. */
 static void fail_cut(struct cnk_post *post)
 {
-  const struct cnk_answer *answer = &post->answer;
+  const struct cnk_reply *reply = &post->reply;
   char *message = post->failure.message;
   size_t room = sizeof post->failure.message;
-  if (answer->at == CNK_ANSWER_AT_BODY)
-    snprintf(message, room, "transfer closed with %zu bytes remaining to read", (size_t)answer->left);
-  else if (answer->head_seen > 0)
+  if (reply->at == CNK_REPLY_AT_BODY)
+    snprintf(message, room, "transfer closed with %zu bytes remaining to read", (size_t)reply->left);
+  else if (reply->head_seen > 0)
     snprintf(message, room, "transfer closed with outstanding read data remaining");
   else
     snprintf(message, room, "Empty reply from server");
-  fail(post, answer->head_seen > 0 ? CURLE_PARTIAL_FILE : CURLE_GOT_NOTHING);
+  fail(post, reply->head_seen > 0 ? CURLE_PARTIAL_FILE : CURLE_GOT_NOTHING);
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
@@ -101,12 +101,12 @@ static void fail_cut(struct cnk_post *post)
 static bool take_answer(struct cnk_post *post, size_t size)
 {
   size_t used = 0;
-  enum cnk_answer_state state = cnk_answer_feed(&post->answer, post->posts->piece, size, &used);
-  if (state == CNK_ANSWER_MORE)
+  enum cnk_reply_state state = cnk_reply_feed(&post->reply, post->posts->piece, size, &used);
+  if (state == CNK_REPLY_MORE)
     return false;
   bool is_written = post->written == post->out.size;
-  if (state == CNK_ANSWER_DONE)
-    settle(post, post->answer.keeps_connection && is_written && used == size);
+  if (state == CNK_REPLY_DONE)
+    settle(post, post->reply.keeps_connection && is_written && used == size);
   else
     fail_for(post, state);
   return true;
@@ -130,7 +130,7 @@ static bool receive(struct cnk_post *post)
     }
     if (code != CURLE_OK)
       fail(post, code);
-    else if (cnk_answer_may_end(&post->answer))
+    else if (cnk_reply_may_end(&post->reply))
       settle(post, false);
     else
       fail_cut(post);
@@ -235,7 +235,7 @@ static void on_timeout(struct cnk_timer *timer, void *context)
   (void)context;
   struct cnk_post *post = CNK_OWNER(timer, struct cnk_post, timer);
   if (post->connection)
-    cnk_http_fail_in_time(&post->failure, post->timeout_ms, post->answer.body.size);
+    cnk_http_fail_in_time(&post->failure, post->timeout_ms, post->reply.body.size);
   else
     cnk_http_fail_in_queue(&post->failure);
   settle(post, false);
@@ -252,12 +252,12 @@ static void on_connect_timeout(struct cnk_timer *timer, void *context)
 static void deliver(struct cnk_done *done, void *context)
 {
   struct cnk_post *post = CNK_OWNER(done, struct cnk_post, done);
-  const struct cnk_answer *answer = &post->answer;
+  const struct cnk_reply *reply = &post->reply;
   struct cnk_http_event event = {
       .what = post->failure.has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_ANSWER,
-      .status = answer->status,
-      .head = {answer->head.data, answer->head.size},
-      .body = {answer->body.data, answer->body.size},
+      .status = reply->status,
+      .head = {reply->head.data, reply->head.size},
+      .body = {reply->body.data, reply->body.size},
       .kind = post->failure.kind,
       .message = post->failure.message,
       .is_sent = post->failure.has_written,
@@ -290,7 +290,7 @@ static void reset(struct cnk_post *post, const struct cnk_endpoint *endpoint)
   post->timeout_ms = endpoint->timeout_ms;
   post->connect_timeout_ms = endpoint->connect_timeout_ms;
   post->written = 0;
-  cnk_answer_begin(&post->answer, CNK_HTTP_MOST_HEAD, endpoint->max_bytes);
+  cnk_reply_begin(&post->reply, CNK_HTTP_MOST_HEAD, endpoint->max_bytes);
   post->failure.has_failed = post->failure.has_written = false;
   post->failure.verdict = CNK_HTTP_NO_VERDICT;
   post->failure.message[0] = '\0';
@@ -300,8 +300,8 @@ static void reset(struct cnk_post *post, const struct cnk_endpoint *endpoint)
 static void free_post(struct cnk_post *post)
 {
   free(post->out.data);
-  free(post->answer.head.data);
-  free(post->answer.body.data);
+  free(post->reply.head.data);
+  free(post->reply.body.data);
   free(post);
 }
 
@@ -355,8 +355,8 @@ void cnk_post_taken(struct cnk_post *post)
     return;
   }
   cnk_buffer_reset(&post->out, KEPT_ROOM);
-  cnk_buffer_reset(&post->answer.head, KEPT_ROOM);
-  cnk_buffer_reset(&post->answer.body, KEPT_ROOM);
+  cnk_buffer_reset(&post->reply.head, KEPT_ROOM);
+  cnk_buffer_reset(&post->reply.body, KEPT_ROOM);
   cnk_list_add_first(&posts->spare, &post->link);
   posts->spare_count++;
 }
@@ -409,6 +409,7 @@ struct cnk_posts *cnk_posts_new(struct cnk_loop *loop)
   cnk_list_init(&posts->spare);
   cnk_list_init(&posts->endpoints);
   cnk_list_init(&posts->routes);
+  cnk_list_init(&posts->carriers);
   cnk_list_init(&posts->idle);
   uv_check_init(&loop->uv, &posts->keeper);
   posts->keeper.data = posts;

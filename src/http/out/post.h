@@ -5,10 +5,10 @@
 #define CNK_HTTP_POST_H
 
 #include "base/buffer.h"
-#include "http/out/answer.h"
 #include "http/out/endpoint.h"
 #include "http/out/failure.h"
 #include "http/out/multi.h"
+#include "http/out/reply.h"
 
 /* The largest record of TLS (RFC 8446, 5.1). With a piece of this size libcurl either has written none of a record, or keeps it;
  * with a longer one it may say that it took nothing when records have left. And a read of this size leaves none behind. */
@@ -22,10 +22,11 @@ struct cnk_posts {
   CURLSH *share;     /* names and TLS sessions, which each multi handle would keep for itself */
   struct cnk_list waiting, live, spare;
   struct cnk_list endpoints, routes;
+  struct cnk_list carriers;
   struct cnk_list idle; /* connections, the one that is idle for longest first */
   struct cnk_timer sweep;
   size_t active, spare_count, connections;
-  size_t open_handles; /* of libuv, connections that are being closed included */
+  size_t open_handles; /* the keeper, and carriers, until libuv has closed them */
   struct cnk_buffer key;
   char piece[CNK_POST_PIECE]; /* of an answer */
 };
@@ -50,15 +51,14 @@ struct cnk_endpoint {
   long timeout_ms, connect_timeout_ms;
 };
 
-/* A handle of libcurl's that only connected, in a multi handle of its own: libcurl looks for the connection in all of the
- * multi handle at each send and recv. Either a post has it, or it is idle. */
+/* A handle of libcurl's that only connected. Either a post has it, or it is idle. */
 struct cnk_transport {
   struct cnk_link by_age, by_route; /* while idle */
   struct cnk_posts *posts;
   struct cnk_route *route;
   struct cnk_post *post;
+  struct cnk_carrier *carrier; /* see transport.c */
   CURL *easy;
-  struct cnk_multi multi;
   curl_socket_t fd;
   double idle_since;
   bool is_used; /* an answer has come over it */
@@ -78,7 +78,7 @@ struct cnk_post {
   size_t max_bytes;
   struct cnk_buffer out; /* stays in place until it is written: TLS wants the same bytes again */
   size_t written;
-  struct cnk_answer answer;
+  struct cnk_reply reply;
   struct cnk_http_failure failure;
   bool is_repeated;
   bool is_over;

@@ -73,7 +73,7 @@ struct cnk_http_request {
   bool is_paused;
   bool is_head_told;
   bool is_reading;
-  enum cnk_http_what in_hand; /* the event that was told last */
+  enum cnk_http_what in_hand;      /* the event that was told last */
   struct cnk_http_failure failure; /* has_written: libcurl was about to write the request */
 };
 

@@ -64,12 +64,14 @@ const char *cnk_http_check(const struct cnk_http_options *options)
 
 bool cnk_http_has_body(const struct cnk_http_options *options)
 {
-  return options->body.data || cnk_http_is_method(options, "POST") || cnk_http_is_method(options, "PUT") || cnk_http_is_method(options, "PATCH");
+  return options->body.data || cnk_http_is_method(options, "POST") || cnk_http_is_method(options, "PUT") ||
+         cnk_http_is_method(options, "PATCH");
 }
 
 bool cnk_http_is_repeatable(const struct cnk_http_options *options)
 {
-  return cnk_http_is_method(options, "GET") || cnk_http_is_method(options, "HEAD") || cnk_http_is_method(options, "OPTIONS");
+  return cnk_http_is_method(options, "GET") || cnk_http_is_method(options, "HEAD") ||
+         cnk_http_is_method(options, "OPTIONS");
 }
 
 /* HTTP/2 where TLS offers it, but not for what must not be repeated. Servers end an HTTP/2 connection every so many

@@ -24,7 +24,8 @@ static int before_writing(void *user, char *peer, char *local, int peer_port, in
   (void)local_port;
   struct cnk_http_request *request = user;
   cnk_timer_stop(&request->connect_timer);
-  if (request->failure.has_written) /* libcurl gives up after five repetitions, and counts over all transfers of a handle */
+  if (request->failure
+          .has_written) /* libcurl gives up after five repetitions, and counts over all transfers of a handle */
     request->key.size = 0;
   if (request->failure.has_written && !request->is_repeatable) {
     request->failure.verdict = CNK_HTTP_IS_RESENT;

@@ -4,7 +4,8 @@
  *
  * Once it is connected libcurl has no timer and polls nothing, so the socket is ours. The handle stays in its multi handle as
  * long as the connection lives, for libcurl closes the connection with it. Closing removes the handle first: otherwise
- * curl_multi_cleanup would leave the descriptor open once something was sent.
+ * curl_multi_cleanup would leave the descriptor open once something was sent. libcurl takes a connection for idle, and may close
+ * it for its age, before the first send: so that comes as soon as it is there.
  */
 #include <stdlib.h>
 
@@ -16,35 +17,92 @@ static struct cnk_transport *of_age(struct cnk_link *link)
   return CNK_OWNER(link, struct cnk_transport, by_age);
 }
 
-/* ---- open and close ---------------------------------------------------------------------------------------------- */
+/* ---- carriers ---------------------------------------------------------------------------------------------------- */
+
+/* At each send and recv libcurl looks through the connections of a multi handle, and a multi handle takes 30 KB: so some
+ * connections share one, but not all. */
+#define MOST_CARRIED 16
+
+struct cnk_carrier {
+  struct cnk_link link;
+  struct cnk_posts *posts;
+  struct cnk_multi multi;
+  size_t users;
+};
+
+static struct cnk_carrier *of_carrier(struct cnk_link *link)
+{
+  return CNK_OWNER(link, struct cnk_carrier, link);
+}
 
 static void on_closed(struct cnk_multi *multi)
 {
-  struct cnk_transport *connection = CNK_OWNER(multi, struct cnk_transport, multi);
-  struct cnk_posts *posts = connection->posts;
-  free(connection);
+  struct cnk_carrier *carrier = CNK_OWNER(multi, struct cnk_carrier, multi);
+  struct cnk_posts *posts = carrier->posts;
+  free(carrier);
   cnk_posts_handle_closed(posts);
 }
+
+static void on_over(struct cnk_multi *multi, CURL *easy, CURLcode code)
+{
+  char *private = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+  struct cnk_transport *connection = (struct cnk_transport *)(void *)private;
+  if (code == CURLE_OK)
+    code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &connection->fd);
+  if (code == CURLE_OK && !cnk_multi_take(multi, connection->fd, connection))
+    code = CURLE_COULDNT_CONNECT;
+  cnk_post_connected(connection->post, code);
+}
+
+static void on_ready(void *owner, int events);
+
+static struct cnk_carrier *new_carrier(struct cnk_posts *posts)
+{
+  struct cnk_carrier *carrier = calloc(1, sizeof *carrier);
+  if (!carrier)
+    return NULL;
+  carrier->posts = posts;
+  carrier->multi.on_over = on_over;
+  carrier->multi.on_closed = on_closed;
+  carrier->multi.on_ready = on_ready;
+  if (!cnk_multi_init(&carrier->multi, posts->loop)) {
+    free(carrier);
+    return NULL;
+  }
+  posts->open_handles++;
+  cnk_list_add(&posts->carriers, &carrier->link);
+  return carrier;
+}
+
+static struct cnk_carrier *find_carrier(struct cnk_posts *posts)
+{
+  CNK_LIST_EACH (link, &posts->carriers)
+    if (of_carrier(link)->users < MOST_CARRIED)
+      return of_carrier(link);
+  return new_carrier(posts);
+}
+
+static void release_carrier(struct cnk_carrier *carrier)
+{
+  if (--carrier->users > 0)
+    return;
+  cnk_list_remove(&carrier->link);
+  cnk_multi_deinit(&carrier->multi);
+}
+
+/* ---- open and close ---------------------------------------------------------------------------------------------- */
 
 void cnk_transport_close(struct cnk_transport *connection)
 {
   cnk_list_remove(&connection->by_age);
   cnk_list_remove(&connection->by_route);
-  curl_multi_remove_handle(connection->multi.curl, connection->easy);
+  curl_multi_remove_handle(connection->carrier->multi.curl, connection->easy);
   curl_easy_cleanup(connection->easy);
-  connection->posts->connections--;
+  release_carrier(connection->carrier);
   cnk_route_release(connection->route);
-  cnk_multi_deinit(&connection->multi);
-}
-
-static void on_over(struct cnk_multi *multi, CURL *easy, CURLcode code)
-{
-  struct cnk_transport *connection = CNK_OWNER(multi, struct cnk_transport, multi);
-  if (code == CURLE_OK)
-    code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &connection->fd);
-  if (code == CURLE_OK && !cnk_multi_take(multi, connection->fd))
-    code = CURLE_COULDNT_CONNECT;
-  cnk_post_connected(connection->post, code);
+  connection->posts->connections--;
+  free(connection);
 }
 
 /* Whether an idle connection can be used: one that has something to say has ended, or says what nobody asked for. What TLS says
@@ -55,9 +113,9 @@ static bool stands(struct cnk_transport *connection)
   return cnk_transport_receive(connection, &size) == CURLE_AGAIN;
 }
 
-static void on_ready(struct cnk_multi *multi, int events)
+static void on_ready(void *owner, int events)
 {
-  struct cnk_transport *connection = CNK_OWNER(multi, struct cnk_transport, multi);
+  struct cnk_transport *connection = owner;
   if (connection->post)
     cnk_post_ready(connection->post, events);
   else if (!stands(connection))
@@ -76,7 +134,7 @@ static CURLcode prepare(struct cnk_transport *connection, const struct cnk_post 
 {
   CURL *easy = connection->easy;
   long share_ms = cnk_http_connect_share_ms(post->posts->loop, &post->timer, post->connect_timeout_ms);
-  CURLcode code = cnk_multi_adopt(&connection->multi, easy);
+  CURLcode code = cnk_multi_adopt(&connection->carrier->multi, easy);
   if (code == CURLE_OK)
     code = cnk_http_set_way(easy, &post->route->options);
 #define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code)
@@ -86,6 +144,7 @@ static CURLcode prepare(struct cnk_transport *connection, const struct cnk_post 
   SET(CURLOPT_WRITEFUNCTION, drop);
   SET(CURLOPT_HEADERFUNCTION, drop);
   SET(CURLOPT_ERRORBUFFER, connection->message);
+  SET(CURLOPT_PRIVATE, connection);
 #undef SET
   return code;
 }
@@ -93,26 +152,20 @@ static CURLcode prepare(struct cnk_transport *connection, const struct cnk_post 
 struct cnk_transport *cnk_transport_open(struct cnk_posts *posts, struct cnk_post *post)
 {
   struct cnk_transport *connection = calloc(1, sizeof *connection);
-  if (!connection)
-    return NULL;
-  connection->multi.on_over = on_over;
-  connection->multi.on_closed = on_closed;
-  connection->multi.on_ready = on_ready;
-  connection->easy = curl_easy_init();
-  if (!connection->easy || !cnk_multi_init(&connection->multi, posts->loop)) {
-    curl_easy_cleanup(connection->easy);
+  CURL *easy = connection ? curl_easy_init() : NULL;
+  struct cnk_carrier *carrier = easy ? find_carrier(posts) : NULL;
+  if (!carrier) {
+    curl_easy_cleanup(easy);
     free(connection);
     return NULL;
   }
-  connection->posts = posts;
-  connection->post = post;
-  connection->route = post->route;
+  *connection = (struct cnk_transport){
+      .posts = posts, .post = post, .route = post->route, .carrier = carrier, .easy = easy, .fd = CURL_SOCKET_BAD};
   connection->route->users++;
+  carrier->users++;
   posts->connections++;
-  posts->open_handles++;
   /* Not by cnk_multi_add, which keeps the loop going: the request does, as long as there is one. */
-  if (prepare(connection, post) == CURLE_OK &&
-      curl_multi_add_handle(connection->multi.curl, connection->easy) == CURLM_OK)
+  if (prepare(connection, post) == CURLE_OK && curl_multi_add_handle(carrier->multi.curl, easy) == CURLM_OK)
     return connection;
   cnk_transport_close(connection);
   return NULL;
@@ -209,5 +262,5 @@ CURLcode cnk_transport_receive(struct cnk_transport *connection, size_t *size)
 
 void cnk_transport_wants_room(struct cnk_transport *connection, bool is_wanted)
 {
-  cnk_multi_poll(&connection->multi, connection->fd, UV_READABLE | (is_wanted ? UV_WRITABLE : 0));
+  cnk_multi_poll(&connection->carrier->multi, connection->fd, UV_READABLE | (is_wanted ? UV_WRITABLE : 0));
 }
