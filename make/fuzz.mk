@@ -5,13 +5,14 @@ FUZZ_SECONDS ?= 60
 FUZZ_CC      ?= clang
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -g -O1 -Isrc -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-FUZZ_OBJ     := $(CORE_SRC:%.c=$(FUZZ_BUILD)/obj/%.o) $(FUZZ_BUILD)/obj/sql_texts.o $(FUZZ_BUILD)/obj/spec/support/rawclient.o
+FUZZ_OBJ     := $(CORE_SRC:%.c=$(FUZZ_BUILD)/obj/%.o) $(FUZZ_BUILD)/obj/sql_texts.o $(FUZZ_BUILD)/obj/spec/support/rawclient.o \
+  $(FUZZ_BUILD)/obj/spec/fuzz/c/reader.o
 FUZZ_COMPILE  = $(FUZZ_CC) $(FUZZ_FLAGS) -MMD -MP $(LIB_CFLAGS)
 FUZZ_LINK     = $(FUZZ_CC) -fsanitize=fuzzer,address,undefined
 FUZZ_LIBS     = $(CJSON_STATIC) $(LUA_LIBS) $(LIB_LIBS) -lm -ldl
 
 # The functions in whose places spec/fuzz/c/planted.c has faulty ones.
-FUZZ_PLANTED := cnk_identity_is_number cnk_jsonscan_run cnk_base64_decode cnk_framing_is_value
+FUZZ_PLANTED := cnk_identity_is_number cnk_jsonscan_run cnk_base64_decode cnk_framing_is_value cnk_reply_may_end
 
 $(FUZZ_BUILD)/obj/%.o: %.c | libraries
 	@mkdir -p $(@D)

@@ -13,6 +13,7 @@ local MOST_SECONDS, MOST_CONTROL_SECONDS, MOST_BYTES = 5, 90, 4096
 
 -- What each target says of the fault that was planted for it.
 local planted = {
+  { name = "reply", says = "another reader" },
   { name = "framing_in", says = "a value with a control character" },
   { name = "framing_out", says = "a [%w ]*field" },
   { name = "identity", says = "heap%-buffer%-overflow" },

@@ -230,25 +230,58 @@ static long body_size(const struct bytes *in, size_t head) /* -1: not said */
 
 /* ---- upstream ---------------------------------------------------------------------------------------------------- */
 
-/* The request goes on with "Connection: close": an answer without a length ends with the connection. */
-static void pass(struct link *link, size_t request_size)
+static void connect_upstream(struct link *link)
 {
   struct sockaddr_in address = {.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)server->upstream_port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  char *line_end = memchr(link->in.data, '\n', request_size);
   link->upstream = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  connect(link->upstream, (struct sockaddr *)&address, sizeof address);
+  link->upstream_written = 0;
+}
+
+/* The request goes on with "Connection: close": an answer without a length ends with the connection. */
+static void pass(struct link *link, size_t request_size)
+{
+  char *line_end = memchr(link->in.data, '\n', request_size);
   link->answer.size = 0;
   bytes_add(&link->answer, link->in.data, (size_t)(line_end + 1 - link->in.data));
   add_text(&link->answer, "Connection: close\r\n");
   bytes_add(&link->answer, line_end + 1, request_size - (size_t)(line_end + 1 - link->in.data));
-  connect(link->upstream, (struct sockaddr *)&address, sizeof address);
-  link->upstream_written = 0;
+  connect_upstream(link);
+}
+
+/* In a tunnel `answer` holds what goes to the upstream, and `out` what comes from it. */
+static void open_tunnel(struct link *link)
+{
+  connect_upstream(link);
+  link->is_tunnel = true;
+  add_text(&link->out, "HTTP/1.1 200 Go on\r\n\r\n");
+}
+
+static void tunnel(struct link *link, short events)
+{
+  char part[65536];
+  if (events & POLLOUT && link->answer.size > 0) {
+    ssize_t sent = send(link->upstream, link->answer.data, link->answer.size, 0);
+    if (sent > 0)
+      bytes_drop(&link->answer, (size_t)sent);
+  }
+  if (!(events & (POLLIN | POLLHUP | POLLERR)))
+    return;
+  ssize_t got = recv(link->upstream, part, sizeof part, 0);
+  if (got > 0)
+    bytes_add(&link->out, part, (size_t)got);
+  else if (got == 0 || errno != EAGAIN)
+    link->then = THEN_CLOSE;
+  flush(link);
 }
 
 /* While the request is being written `answer` holds it; then the answer itself. */
 short link_wants_upstream(const struct link *link)
 {
+  if (link->is_tunnel)
+    return (short)(POLLIN | (link->answer.size > 0 ? POLLOUT : 0));
   return link->upstream_written == SIZE_MAX ? POLLIN : POLLOUT;
 }
 
@@ -280,8 +313,11 @@ static void upstream_is_done(struct link *link)
 
 void link_upstream_ready(struct link *link, short events)
 {
-  (void)events;
   char part[65536];
+  if (link->is_tunnel) {
+    tunnel(link, events);
+    return;
+  }
   if (link->upstream_written != SIZE_MAX) {
     ssize_t sent = send(link->upstream, link->answer.data, link->answer.size, 0);
     if (sent < 0) {
@@ -360,6 +396,9 @@ static void begin_answer(struct link *link, size_t request_size)
     end(link, is_named(link, "reset"));
   } else if (is_named(link, "stall")) {
     link->then = THEN_STALL;
+  } else if (is_named(link, "tunnel")) {
+    link->then = THEN_STALL;
+    open_tunnel(link);
   } else if (strncmp(link->action, "pass", 4) == 0) {
     link->then = THEN_STALL; /* until the upstream's answer is in */
     pass(link, request_size);
@@ -431,8 +470,9 @@ void link_ready(struct link *link, short events)
     return;
   }
   if (got > 0)
-    bytes_add(&link->in, part, (size_t)got);
-  consider(link);
+    bytes_add(link->is_tunnel ? &link->answer : &link->in, part, (size_t)got);
+  if (!link->is_tunnel)
+    consider(link);
 }
 
 void link_wake(struct link *link)

@@ -26,6 +26,7 @@
  *   deaf                never read                     cut             reset at the first byte
  *   early:CODE          answer before the body is read, and read it later
  *   pass                hand it on to the upstream, and its answer back
+ *   tunnel              what a proxy makes of CONNECT, to the upstream
  *   pass-late:MS        the same, but the answer waits  pass-lost      the same, but the answer is thrown away
  *
  * It knows one request at a time on a connection, and bodies with a Content-Length.

@@ -34,7 +34,7 @@ struct link {
   long wake_at;                     /* milliseconds; 0: never */
   long drip_ms;                     /* 0: write as fast as it goes */
   size_t upstream_written, at_once; /* at_once: of `out`, before it drips */
-  bool is_answering, is_closed, has_early;
+  bool is_answering, is_closed, has_early, is_tunnel;
 };
 
 struct server {

@@ -129,6 +129,13 @@ static int finish(lua_State *L)
   return 0;
 }
 
+/* client:deafen(): will receive nothing more, which the other side finds out when it sends. */
+static int deafen(lua_State *L)
+{
+  shutdown(*check(L), SHUT_RD);
+  return 0;
+}
+
 static int close_client(lua_State *L)
 {
   int *fd = luaL_checkudata(L, 1, CLIENT);
@@ -159,6 +166,7 @@ static const luaL_Reg methods[] = {
     {"send",    send_some   },
     {"receive", receive_some},
     {"finish",  finish      },
+    {"deafen",  deafen      },
     {"reset",   reset       },
     {"wait",    wait_for    },
     {"close",   close_client},

@@ -8,6 +8,14 @@ local wire = {}
 
 local GUARD = 20 -- seconds; sanitizers and a busy machine are slow
 
+--- Steps the loop once. With nothing under way it would not look at sockets, so a timer is; it also brings the step back when what
+--- we wait for is no event of the loop.
+function wire.pass()
+  local tick = core.real_timer(0.001, function() end)
+  core.step(true)
+  tick:close()
+end
+
 --- Steps the loop until `is_done()` is true.
 ---@param is_done fun(): any
 ---@param what string? for the message when it never is
@@ -20,10 +28,7 @@ function wire.step_until(is_done, what, lines)
     if core.real_monotonic() > give_up then
       error(("waited in vain for %s\n%s"):format(what or "something", table.concat(lines or {}, "\n")), 2)
     end
-    -- A timer brings step(true) back, for what we wait for may be no event of the loop.
-    local tick = core.real_timer(0.001, function() end)
-    core.step(true)
-    tick:close()
+    wire.pass()
     value = is_done()
   end
   return value

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Lua face of the HTTP client: core.request and its objects.
+ * The Lua faces of HTTP out: core.request and core.endpoint, and their objects.
  *
- * The userdata holds, as user values, the functions to call and the body, which the C core only borrows. A registry
+ * The userdata of a request holds, as user values, the functions to call and the body, which the C core only borrows. A registry
  * reference anchors it while a call is due; a stream without a read under way is collectable, and ends when it is collected.
+ * A post is alike, but that the C core copies its body.
  */
 #include "bind/bind.h"
 
@@ -11,8 +12,11 @@
 #include <string.h>
 
 #include "http/out/client.h"
+#include "http/out/endpoint.h"
 
 #define REQUEST "cunnekt.request"
+#define ENDPOINT "cunnekt.endpoint"
+#define POST "cunnekt.post"
 
 /* More headers than any API asks for; they are gathered on the stack. */
 #define MOST_HEADERS 64
@@ -24,25 +28,50 @@ struct request_face {
   int anchor;                       /* while a call is due */
 };
 
-static const char client_key = 0;
+struct endpoint_face {
+  struct cnk_endpoint *endpoint; /* first: NULL when it is closed */
+};
+
+struct post_face {
+  struct cnk_post *post; /* first: NULL when it is gone */
+  int anchor;
+};
+
+static const char client_key = 0, posts_key = 0;
+
+/* What the registry keeps at `key` for the loop, or NULL when it is to be made. */
+static void *get_kept(lua_State *L, const char *key)
+{
+  if (!cnk_bind_loop(L)->is_open)
+    luaL_error(L, "the loop is closed");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  void *kept = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return kept;
+}
+
+static void *keep(lua_State *L, const char *key, void *made)
+{
+  if (!made)
+    luaL_error(L, "not enough memory");
+  lua_pushlightuserdata(L, made);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+  return made;
+}
 
 static struct cnk_http_client *get_client(lua_State *L)
 {
-  struct cnk_loop *loop = cnk_bind_loop(L);
-  if (!loop->is_open)
-    luaL_error(L, "the loop is closed");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
-  struct cnk_http_client *client = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (client)
-    return client;
-  client = cnk_http_client_new(loop);
-  if (!client)
-    luaL_error(L, "not enough memory");
-  lua_pushlightuserdata(L, client);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);
-  return client;
+  struct cnk_http_client *client = get_kept(L, &client_key);
+  return client ? client : keep(L, &client_key, cnk_http_client_new(cnk_bind_loop(L)));
 }
+
+static struct cnk_posts *get_posts(lua_State *L)
+{
+  struct cnk_posts *posts = get_kept(L, &posts_key);
+  return posts ? posts : keep(L, &posts_key, cnk_posts_new(cnk_bind_loop(L)));
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 static void anchor(lua_State *L, int index)
 {
@@ -174,8 +203,11 @@ static size_t get_headers(lua_State *L, struct cnk_text *headers)
   return count;
 }
 
+/* The table at 1 is to own its strings, for they are used in place. */
 static void get_options(lua_State *L, struct cnk_http_options *options, struct cnk_text *headers)
 {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_argcheck(L, !luaL_getmetafield(L, 1, "__index"), 1, "must own its strings");
   options->method = get_text(L, "method");
   if (!options->method.data)
     options->method = (struct cnk_text){"GET", 3};
@@ -200,9 +232,7 @@ static void get_options(lua_State *L, struct cnk_http_options *options, struct c
  * done(status, nil, head) comes as soon as the head is in, and request:read(fn) gives the body. */
 static int request(lua_State *L)
 {
-  luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  luaL_argcheck(L, !luaL_getmetafield(L, 1, "__index"), 1, "must own its strings"); /* they are used in place */
   struct cnk_text headers[MOST_HEADERS];
   struct cnk_http_options options;
   get_options(L, &options, headers);
@@ -224,15 +254,104 @@ static int request(lua_State *L)
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"close", close_request},
-    {"read",  read_request },
-    {NULL,    NULL         },
-};
+/* ---- endpoints --------------------------------------------------------------------------------------------------- */
+
+/* core.endpoint(options) -> endpoint, or nil when only core.request can do what they say. */
+static int endpoint(lua_State *L)
+{
+  struct cnk_text headers[MOST_HEADERS];
+  struct cnk_http_options options;
+  get_options(L, &options, headers);
+  if (!cnk_endpoint_suits(&options)) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  struct cnk_posts *posts = get_posts(L);
+  struct endpoint_face *face = lua_newuserdatauv(L, sizeof *face, 0);
+  face->endpoint = NULL;
+  luaL_setmetatable(L, ENDPOINT);
+  if (!cnk_endpoint_open(posts, &options, &face->endpoint))
+    return luaL_error(L, "not enough memory");
+  return 1;
+}
+
+static int close_endpoint(lua_State *L)
+{
+  struct endpoint_face *face = luaL_checkudata(L, 1, ENDPOINT);
+  if (face->endpoint)
+    cnk_endpoint_close(face->endpoint);
+  return 0;
+}
+
+static void on_post_event(struct cnk_post **slot, const struct cnk_http_event *event, void *context)
+{
+  lua_State *L = context;
+  struct post_face *face = (struct post_face *)slot;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, face->anchor); /* stays below until the core no longer points to it */
+  lua_pushvalue(L, -1);
+  take_user_value(L, USER_DONE);
+  int arguments = push_arguments(L, event);
+  cnk_post_taken(face->post);
+  cnk_bind_unref(L, &face->anchor);
+  lua_remove(L, -arguments - 2);
+  cnk_bind_call(L, arguments);
+}
+
+/* endpoint:post(body, done) -> post: done(status, body, head), or done(nil, kind, message, sent). */
+static int post(lua_State *L)
+{
+  struct endpoint_face *face = luaL_checkudata(L, 1, ENDPOINT);
+  struct cnk_text body;
+  body.data = luaL_checklstring(L, 2, &body.size);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  if (!face->endpoint)
+    return luaL_error(L, "the endpoint is closed");
+  struct post_face *made = lua_newuserdatauv(L, sizeof *made, 1);
+  made->post = NULL;
+  made->anchor = LUA_NOREF;
+  luaL_setmetatable(L, POST);
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, -2, USER_DONE);
+  made->anchor = cnk_bind_ref(L, lua_gettop(L));
+  if (!cnk_post_start(face->endpoint, body, on_post_event, &made->post)) {
+    cnk_bind_unref(L, &made->anchor);
+    return luaL_error(L, "not enough memory");
+  }
+  return 1;
+}
+
+static int close_post(lua_State *L)
+{
+  struct post_face *face = luaL_checkudata(L, 1, POST);
+  if (face->post)
+    cnk_post_cancel(face->post);
+  return 0;
+}
 
 void cnk_bind_open_http(lua_State *L)
 {
-  cnk_bind_class(L, REQUEST, methods, close_request);
-  lua_pushcfunction(L, request);
-  lua_setfield(L, -2, "request");
+  static const luaL_Reg functions[] = {
+      {"request",  request },
+      {"endpoint", endpoint},
+      {NULL,       NULL    },
+  };
+  static const luaL_Reg request_methods[] = {
+      {"close", close_request},
+      {"read",  read_request },
+      {NULL,    NULL         },
+  };
+  static const luaL_Reg endpoint_methods[] = {
+      {"close", close_endpoint},
+      {"post",  post          },
+      {NULL,    NULL          },
+  };
+  static const luaL_Reg post_methods[] = {
+      {"close", close_post},
+      {NULL,    NULL      },
+  };
+  cnk_bind_class(L, REQUEST, request_methods, close_request);
+  cnk_bind_class(L, ENDPOINT, endpoint_methods, close_endpoint);
+  cnk_bind_class(L, POST, post_methods, close_post);
+  luaL_setfuncs(L, functions, 0);
 }

@@ -176,6 +176,32 @@ function request:read(fn) end
 ---Cancels: what is due gets the kind "cancelled"; closing twice is fine.
 function request:close() end
 
+---Prepares POSTs of different bodies: a message costs a tenth of what core.request costs. nil when only that can do what the options
+---say (another method, a stream, min_speed, a user in the URL, a header that HTTP itself uses, a proxy that is asked in the
+---clear), or when they cannot be used.
+---@param options cunnekt.core.request_options `body` is not used
+---@return cunnekt.endpoint?
+function core.endpoint(options) end
+
+---@class cunnekt.endpoint
+local endpoint = {}
+
+---Sends a POST, as core.request does. The answer is read more strictly: one that two readers could read differently is a
+---failure of the kind network.
+---@param body string
+---@param done fun(status: integer?, body_or_kind: string?, head_or_message: string?, sent: boolean?) as of core.request
+---@return cunnekt.post
+function endpoint:post(body, done) end
+
+---Ends it; what is under way goes on, and closing twice is fine.
+function endpoint:close() end
+
+---@class cunnekt.post
+local post = {}
+
+---Cancels: what is due gets the kind "cancelled"; closing twice is fine.
+function post:close() end
+
 -- ---- digests and encodings --------------------------------------------------------------------------------------------
 
 ---A new SHA-256.

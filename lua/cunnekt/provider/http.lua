@@ -233,13 +233,18 @@ local lazy_headers_mt = {
 ---@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are parsed on first access, and not for `pairs`
 function http.prepare(opts)
   local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
+  local endpoint, body = core.endpoint(raw), nil
   local function start(done)
+    if endpoint then
+      return endpoint:post(body, done)
+    end
+    raw.body = body
     return core.request(raw, done)
   end
-  return function(body)
-    raw.body = body
+  return function(content)
+    body = content
     local status, answer, head, sent = task.await(start)
-    raw.body = nil
+    body, raw.body = nil, nil
     if not status then
       return nil, failure(raw, answer, head, sent)
     end

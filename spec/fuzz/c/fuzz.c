@@ -28,6 +28,7 @@
 
 int luaopen_cjson(lua_State *L);
 int luaopen_rawclient(lua_State *L);
+int luaopen_reader(lua_State *L);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +71,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
       {"cjson",        luaopen_cjson       },
       {"cunnekt.core", luaopen_cunnekt_core},
       {"rawclient",    luaopen_rawclient   },
+      {"reader",       luaopen_reader      },
       {NULL,           NULL                }
   };
   const char *target = getenv("CUNNEKT_FUZZ");

@@ -2,6 +2,7 @@
 -- What the specs of HTTP out share: a fault server for each test, and requests at the same time.
 
 local busted = require "busted"
+local core = require "cunnekt.core"
 local fault_server = require "spec.support.fault_server"
 local task = require "cunnekt.base.task"
 
@@ -32,6 +33,48 @@ function http_rig.new()
 
   busted.after_each(rig.close)
   return rig
+end
+
+---POSTs by an endpoint, which must take the options; else as http.post.
+---@param url string
+---@param body string?
+---@param opts? {timeout: number?, connect_timeout: number?, max_bytes: integer?, headers: string[]?, unix: string?, ca_file: string?, proxy: string?}
+---@return {status: integer, body: string, head: string}? answer
+---@return {kind: string, message: string, sent: boolean}? err
+function http_rig.post_message(url, body, opts)
+  opts = opts or {}
+  local endpoint = assert(core.endpoint {
+    method = "POST",
+    url = url,
+    headers = opts.headers,
+    timeout_ms = opts.timeout and math.ceil(opts.timeout * 1000),
+    connect_timeout_ms = opts.connect_timeout and math.ceil(opts.connect_timeout * 1000),
+    max_bytes = opts.max_bytes,
+    unix = opts.unix,
+    ca_file = opts.ca_file,
+    proxy = opts.proxy,
+  }, "no options for an endpoint")
+  local status, text, head, sent = task.await(function(done)
+    return endpoint:post(body or "", done)
+  end)
+  if not status then
+    return nil, { kind = text, message = head, sent = sent }
+  end
+  return { status = status, body = text, head = head }
+end
+
+---Runs a script in an interpreter of its own.
+---@param text string
+---@param argument? string
+---@return boolean? is_good
+function http_rig.run_script(text, argument)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local is_good = os.execute(("timeout 60 %s %s %s"):format(os.getenv "CUNNEKT_LUA" or "lua5.4", path, argument or ""))
+  os.remove(path)
+  return is_good
 end
 
 ---Runs `fn(i)` so many times at the same time, until all have ended.

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of requests; see client.h. */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/out/request.h"
-
-/* For a connection, when the caller names none: as libcurl has it. */
-#define CONNECT_TIMEOUT_MS 300000
 
 /* ---- transfers --------------------------------------------------------------------------------------------------- */
 
@@ -32,24 +27,10 @@ static void end_transfer(struct cnk_http_request *request)
   cnk_multi_remove(&request->client->multi, request->easy);
 }
 
-/* How long libcurl may take to connect. Our timer ends the request anyway, but libcurl divides this time between the
- * addresses of a host, and has to leave one that does not answer early enough for the next. It counts by the system's
- * time: with a virtual clock it gets all the time there is. */
-static long connect_share_ms(const struct cnk_http_request *request)
-{
-  const struct cnk_timer *timer = &request->timer;
-  bool has_end = cnk_timer_is_running(timer);
-  if (request->loop->clock->is_virtual || (has_end && timer->clock->is_virtual))
-    return INT_MAX;
-  double left_ms = has_end ? (timer->due - cnk_clock_monotonic(timer->clock)) * 1000.0 : INT_MAX;
-  if (left_ms >= (double)request->connect_timeout_ms)
-    return request->connect_timeout_ms;
-  return left_ms > 1 ? (long)left_ms : 1;
-}
-
 static CURLcode set_share_and_body(struct cnk_http_request *request)
 {
-  CURLcode code = curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_share_ms(request));
+  long share_ms = cnk_http_connect_share_ms(request->loop, &request->timer, request->connect_timeout_ms);
+  CURLcode code = curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, share_ms);
   if (code == CURLE_OK && request->has_body)
     code = curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
   if (code == CURLE_OK && request->has_body)
@@ -64,7 +45,7 @@ static void begin(struct cnk_http_request *request)
   if (code == CURLE_OK && !cnk_multi_add(&request->client->multi, request->easy))
     code = CURLE_OUT_OF_MEMORY;
   if (code != CURLE_OK) {
-    cnk_http_explain(request, code);
+    cnk_http_explain(&request->failure, code);
     settle(request);
     return;
   }
@@ -98,7 +79,7 @@ static void end_with(struct cnk_http_request *request, CURLcode code)
     code = CURLE_GOT_NOTHING;
   if (code != CURLE_OK) {
     request->key.size = 0; /* a failure leaves a state in the handle that is not documented: it is prepared anew */
-    cnk_http_explain(request, code);
+    cnk_http_explain(&request->failure, code);
   }
   settle(request);
 }
@@ -130,13 +111,10 @@ static void on_timeout(struct cnk_timer *timer, void *context)
 {
   (void)context;
   struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, timer);
-  char message[CURL_ERROR_SIZE] = "timed out while other requests were under way; send fewer at a time";
   if (request->is_active)
-    snprintf(
-        message, sizeof message,
-        "timed out after %ld ms with %zu bytes of the answer; try again later, or allow more with the option timeout",
-        request->timeout_ms, request->body_seen);
-  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+    cnk_http_fail_in_time(&request->failure, request->timeout_ms, request->body_seen);
+  else
+    cnk_http_fail_in_queue(&request->failure);
   end_failed(request);
 }
 
@@ -144,9 +122,7 @@ static void on_connect_timeout(struct cnk_timer *timer, void *context)
 {
   (void)context;
   struct cnk_http_request *request = CNK_OWNER(timer, struct cnk_http_request, connect_timer);
-  char message[64];
-  snprintf(message, sizeof message, "no connection within %ld ms", request->connect_timeout_ms);
-  cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+  cnk_http_fail_to_connect(&request->failure, request->connect_timeout_ms);
   end_failed(request);
 }
 
@@ -163,9 +139,9 @@ static void on_window_end(struct cnk_timer *timer, void *context)
 /* Chooses the event that is due now; false when none is. */
 static bool choose(const struct cnk_http_request *request, enum cnk_http_what *what)
 {
-  enum cnk_http_what end = request->has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_END;
+  enum cnk_http_what end = request->failure.has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_END;
   if (!request->is_stream) {
-    *what = request->has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_ANSWER;
+    *what = request->failure.has_failed ? CNK_HTTP_FAILURE : CNK_HTTP_ANSWER;
     return request->is_over;
   }
   if (!request->is_head_told) {
@@ -186,9 +162,9 @@ static void deliver(struct cnk_done *done, void *context)
   event.status = request->status;
   event.head = (struct cnk_text){request->head.data, request->head.size};
   event.body = (struct cnk_text){request->answer.data, request->answer.size};
-  event.kind = request->kind;
-  event.message = request->message;
-  event.is_sent = request->is_sent;
+  event.kind = request->failure.kind;
+  event.message = request->failure.message;
+  event.is_sent = request->failure.has_written;
   request->is_head_told = request->is_head_told || event.what == CNK_HTTP_HEAD;
   request->is_reading = false;
   request->in_hand = event.what;
@@ -234,7 +210,7 @@ void cnk_http_cancel(struct cnk_http_request *request)
   if (is_due) {
     cnk_list_remove(&request->link); /* it may have been waiting */
     cnk_list_add(&client->live, &request->link);
-    cnk_http_fail(request, CNK_HTTP_CANCELLED, "cancelled");
+    cnk_http_fail(&request->failure, CNK_HTTP_CANCELLED, "cancelled");
     request->answer.size = 0;
     request->is_head_over = false;
     settle(request);
@@ -256,7 +232,7 @@ static void reset(struct cnk_http_request *request, const struct cnk_http_option
   request->max_bytes = options->max_bytes;
   request->min_speed = options->min_speed;
   request->timeout_ms = options->timeout_ms;
-  request->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+  request->connect_timeout_ms = cnk_http_connect_timeout_ms(options);
   request->timer.fire = on_timeout;
   request->connect_timer.fire = on_connect_timeout;
   request->pace_timer.fire = on_window_end;
@@ -266,11 +242,10 @@ static void reset(struct cnk_http_request *request, const struct cnk_http_option
   request->has_body = cnk_http_has_body(options);
   request->is_plain = has_verb && !options->body.data;
   request->head_seen = 0;
-  request->has_written = false;
-  request->verdict = CNK_HTTP_NO_VERDICT;
+  request->failure.verdict = CNK_HTTP_NO_VERDICT;
   request->is_active = request->is_over = request->is_paused = false;
   request->is_head_told = request->is_reading = false;
-  request->has_failed = request->is_sent = false;
+  request->failure.has_failed = request->failure.has_written = false;
 }
 
 static CURLcode ready_handle(struct cnk_http_request *request, const struct cnk_http_options *options)
@@ -312,9 +287,9 @@ bool cnk_http_start(struct cnk_http_client *client, const struct cnk_http_option
     return true;
   }
   if (problem)
-    cnk_http_fail(request, CNK_HTTP_INVALID, problem);
+    cnk_http_fail(&request->failure, CNK_HTTP_INVALID, problem);
   else
-    cnk_http_explain(request, code);
+    cnk_http_explain(&request->failure, code);
   settle(request);
   return true;
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/out/request.h"
+#include "http/out/failure.h"
 
 const char *cnk_http_kind_name(enum cnk_http_kind kind)
 {
@@ -15,13 +15,34 @@ const char *cnk_http_kind_name(enum cnk_http_kind kind)
   return names[kind];
 }
 
-void cnk_http_fail(struct cnk_http_request *request, enum cnk_http_kind kind, const char *message)
+void cnk_http_fail(struct cnk_http_failure *failure, enum cnk_http_kind kind, const char *message)
 {
-  request->has_failed = true;
-  request->kind = kind;
-  request->is_sent = request->has_written;
-  if (message != request->message)
-    snprintf(request->message, sizeof request->message, "%s", message);
+  failure->has_failed = true;
+  failure->kind = kind;
+  if (message != failure->message)
+    snprintf(failure->message, sizeof failure->message, "%s", message);
+}
+
+void cnk_http_fail_in_queue(struct cnk_http_failure *failure)
+{
+  cnk_http_fail(failure, CNK_HTTP_TIMEOUT, "timed out while other requests were under way; send fewer at a time");
+}
+
+void cnk_http_fail_in_time(struct cnk_http_failure *failure, long timeout_ms, size_t body_seen)
+{
+  char message[CURL_ERROR_SIZE];
+  snprintf(
+      message, sizeof message,
+      "timed out after %ld ms with %zu bytes of the answer; try again later, or allow more with the option timeout",
+      timeout_ms, body_seen);
+  cnk_http_fail(failure, CNK_HTTP_TIMEOUT, message);
+}
+
+void cnk_http_fail_to_connect(struct cnk_http_failure *failure, long timeout_ms)
+{
+  char message[64];
+  snprintf(message, sizeof message, "no connection within %ld ms", timeout_ms);
+  cnk_http_fail(failure, CNK_HTTP_TIMEOUT, message);
 }
 
 static enum cnk_http_kind kind_of(CURLcode code, bool has_written)
@@ -61,21 +82,21 @@ static bool has_plain_message(CURLcode code, enum cnk_http_kind kind, const char
   return is_plain && !strstr(message, "://");
 }
 
-void cnk_http_explain(struct cnk_http_request *request, CURLcode code)
+void cnk_http_explain(struct cnk_http_failure *failure, CURLcode code)
 {
-  switch (request->verdict) {
-  case CNK_HTTP_IS_TOO_LARGE: cnk_http_fail(request, CNK_HTTP_TOO_LARGE, "the answer is larger than allowed"); return;
+  switch (failure->verdict) {
+  case CNK_HTTP_IS_TOO_LARGE: cnk_http_fail(failure, CNK_HTTP_TOO_LARGE, "the answer is larger than allowed"); return;
   case CNK_HTTP_IS_RESENT:
-    cnk_http_fail(request, CNK_HTTP_NETWORK, "the connection was lost before any answer");
+    cnk_http_fail(failure, CNK_HTTP_NETWORK, "the connection was lost before any answer");
     return;
-  case CNK_HTTP_OUT_OF_MEMORY: cnk_http_fail(request, CNK_HTTP_NETWORK, "not enough memory"); return;
+  case CNK_HTTP_OUT_OF_MEMORY: cnk_http_fail(failure, CNK_HTTP_NETWORK, "not enough memory"); return;
   case CNK_HTTP_NO_VERDICT: break;
   }
-  enum cnk_http_kind kind = kind_of(code, request->has_written);
-  const char *message = has_plain_message(code, kind, request->message) ? request->message : "";
+  enum cnk_http_kind kind = kind_of(code, failure->has_written);
+  const char *message = has_plain_message(code, kind, failure->message) ? failure->message : "";
   bool is_unreadable =
       code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_BAD_FUNCTION_ARGUMENT || code == CURLE_WEIRD_SERVER_REPLY;
-  if (is_unreadable && request->has_written)
+  if (is_unreadable && failure->has_written)
     message = "the answer is not HTTP";
-  cnk_http_fail(request, kind, message[0] ? message : curl_easy_strerror(code));
+  cnk_http_fail(failure, kind, message[0] ? message : curl_easy_strerror(code));
 }

@@ -23,6 +23,8 @@ struct cnk_socket {
   int wanted; /* UV_READABLE and UV_WRITABLE, as libcurl asked last; 0 while resting */
   int polled; /* what libuv polls for now */
   bool is_ours;
+  bool is_taken; /* see cnk_multi_take */
+  void *owner;   /* who took it */
 };
 
 static void free_socket(uv_handle_t *handle)
@@ -119,8 +121,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     return;
   }
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-  act(multi, fd, status < 0 ? 0 : flags); /* 0: libcurl looks for itself, and reads what came before the error */
-  socket = find(multi, fd);               /* it may be gone */
+  if (socket->is_taken)
+    multi->on_ready(socket->owner, status < 0 ? UV_READABLE : events);
+  else
+    act(multi, fd, status < 0 ? 0 : flags); /* 0: libcurl looks for itself, and reads what came before the error */
+  socket = find(multi, fd);                 /* it may be gone */
   if (socket && socket->wanted)
     poll_wanted(socket);
 }
@@ -143,6 +148,8 @@ static int note_socket(CURL *easy, curl_socket_t fd, int what, void *user, void 
   (void)unused;
   struct cnk_multi *multi = user;
   struct cnk_socket *socket = find(multi, fd);
+  if (socket && socket->is_taken)
+    return 0;
   if (what == CURL_POLL_REMOVE) {
     if (socket && socket->is_ours)
       socket->wanted = 0;
@@ -271,4 +278,24 @@ void cnk_multi_remove(struct cnk_multi *multi, CURL *easy)
   curl_multi_remove_handle(multi->curl, easy);
   if (--multi->transfers == 0)
     uv_check_stop(&multi->keeper);
+}
+
+bool cnk_multi_take(struct cnk_multi *multi, curl_socket_t fd, void *owner)
+{
+  struct cnk_socket *socket = find(multi, fd);
+  if (!socket || !socket->is_ours)
+    return false;
+  socket->is_taken = true;
+  socket->owner = owner;
+  cnk_multi_poll(multi, fd, UV_READABLE);
+  return true;
+}
+
+void cnk_multi_poll(struct cnk_multi *multi, curl_socket_t fd, int events)
+{
+  struct cnk_socket *socket = find(multi, fd);
+  if (!socket)
+    return;
+  socket->wanted = events;
+  poll_wanted(socket);
 }

@@ -28,6 +28,9 @@ struct cnk_multi {
   /* A transfer has ended. It is still added; may add and remove any, and must not call user code. */
   void (*on_over)(struct cnk_multi *multi, CURL *easy, CURLcode code);
   void (*on_closed)(struct cnk_multi *multi);
+  /* A socket that was taken is ready for UV_READABLE or UV_WRITABLE; may do anything but call user code. NULL where none
+   * is taken. */
+  void (*on_ready)(void *owner, int events);
 };
 
 /* Set the two callbacks first. False when memory is out; nothing is left open then. */
@@ -39,10 +42,18 @@ void cnk_multi_deinit(struct cnk_multi *multi);
 /* Prepares an easy handle that will be added here; again after every curl_easy_reset. */
 CURLcode cnk_multi_adopt(struct cnk_multi *multi, CURL *easy);
 
-/* Starts a transfer; false when memory is out. */
+/* Starts a transfer, which keeps the loop going until it is removed; false when memory is out. */
 bool cnk_multi_add(struct cnk_multi *multi, CURL *easy);
 
 /* Ends a transfer, at any moment but inside a callback of libcurl. */
 void cnk_multi_remove(struct cnk_multi *multi, CURL *easy);
+
+/* Takes the socket of a transfer that only connected (CURLOPT_CONNECT_ONLY) out of libcurl's hands, for `on_ready` with
+ * its owner, until the connection is closed. The transfer stays added: libcurl closes the connection of one that is removed. False when the
+ * socket is not known. */
+bool cnk_multi_take(struct cnk_multi *multi, curl_socket_t fd, void *owner);
+
+/* What on_ready is to be told of a socket that was taken; calling it again with the same costs nothing. */
+void cnk_multi_poll(struct cnk_multi *multi, curl_socket_t fd, int events);
 
 #endif

@@ -50,7 +50,7 @@ bool cnk_http_pace_check(struct cnk_http_request *request)
              "slower than %zu bytes/s for %d s, with %zu bytes of the answer; try again later, or allow less with "
              "the option min_speed",
              request->min_speed, CNK_HTTP_SPEED_WINDOW, request->body_seen);
-    cnk_http_fail(request, CNK_HTTP_TIMEOUT, message);
+    cnk_http_fail(&request->failure, CNK_HTTP_TIMEOUT, message);
     return false;
   }
   open_window(request);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The structs that client.c (life), pool.c (reuse), setup.c (options to libcurl), transfer.c
- * (libcurl's callbacks), pace.c (the least speed), redirect.c and failure.c share. Internal to them.
+ * (libcurl's callbacks), pace.c (the least speed) and redirect.c share. Internal to them.
  */
 #ifndef CNK_HTTP_REQUEST_H
 #define CNK_HTTP_REQUEST_H
 
 #include "base/buffer.h"
-#include "http/out/client.h"
+#include "http/out/failure.h"
 #include "http/out/multi.h"
+#include "http/out/setup.h"
 
 /* What a stream holds unread before its connection is paused. */
 #define CNK_HTTP_STREAM_ROOM ((size_t)64 * 1024)
-
-enum cnk_http_verdict { CNK_HTTP_NO_VERDICT, CNK_HTTP_IS_TOO_LARGE, CNK_HTTP_IS_RESENT, CNK_HTTP_OUT_OF_MEMORY };
 
 /* A request is in one of three lists: `waiting` for its turn, `live` from its start until its last event was taken, or
  * `idle`, kept with its prepared handle for the next request that looks alike. */
@@ -67,8 +66,6 @@ struct cnk_http_request {
   int status;
   char *redirect; /* where the answer sends us, when we shall go */
   bool is_head_over;
-  bool has_written; /* libcurl was about to write the request */
-  enum cnk_http_verdict verdict;
 
   /* Where it stands. */
   bool is_active; /* added to the multi handle */
@@ -76,11 +73,8 @@ struct cnk_http_request {
   bool is_paused;
   bool is_head_told;
   bool is_reading;
-  enum cnk_http_what in_hand; /* the event that was told last */
-  bool has_failed;
-  bool is_sent;
-  enum cnk_http_kind kind;
-  char message[CURL_ERROR_SIZE]; /* libcurl writes here too */
+  enum cnk_http_what in_hand;      /* the event that was told last */
+  struct cnk_http_failure failure; /* has_written: libcurl was about to write the request */
 };
 
 static inline struct cnk_http_request *cnk_http_of(struct cnk_link *link)
@@ -100,16 +94,7 @@ void cnk_http_free(struct cnk_http_request *request);
 /* Before each transfer: replaces a handle that must not do another one by a copy. False when memory is out. */
 bool cnk_http_renew(struct cnk_http_request *request);
 
-/* setup.c: why the options cannot be used, or NULL. The text is static. */
-const char *cnk_http_check(const struct cnk_http_options *options);
-
-/* Whether the request carries a body, be it of no bytes as in an empty POST. */
-bool cnk_http_has_body(const struct cnk_http_options *options);
-
-/* Whether the method alone promises that a second sending does no harm. */
-bool cnk_http_is_repeatable(const struct cnk_http_options *options);
-
-/* Writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
+/* setup.c: writes what a handle must be prepared for into `key`, emptied before. False when memory is out. */
 bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *options);
 
 /* Prepares the handle for everything but the body and the timeouts. */
@@ -137,11 +122,5 @@ bool cnk_http_is_redirected(struct cnk_http_request *request);
 
 /* Points the handle to the next hop; the answer of this one is to be forgotten next. */
 CURLcode cnk_http_go_on(struct cnk_http_request *request);
-
-/* failure.c: sets kind, message and is_sent of a transfer that ended with `code`. */
-void cnk_http_explain(struct cnk_http_request *request, CURLcode code);
-
-/* Sets a failure that is ours. */
-void cnk_http_fail(struct cnk_http_request *request, enum cnk_http_kind kind, const char *message);
 
 #endif

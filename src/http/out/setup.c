@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* From options to a prepared libcurl handle: checks, the key under which a prepared handle is found again, and the settings. */
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
 #include "http/framing.h"
 #include "http/out/request.h"
 
-/* An idle connection older than this is not used again. Servers close theirs after a minute or so, some after much
- * less; a request that crosses with such a close may or may not have been received, so a new connection is better. */
-#define MOST_IDLE_SECONDS 20L
+/* For a connection, when the caller names no timeout: as libcurl has it. */
+#define CONNECT_TIMEOUT_MS 300000
 
 /* Longer header names are a mistake. */
 #define MOST_HEADER_NAME 200
@@ -41,7 +41,7 @@ static bool has_nul(const struct cnk_text *text)
   return text->data && memchr(text->data, '\0', text->size);
 }
 
-static bool is_method(const struct cnk_http_options *options, const char *method)
+bool cnk_http_is_method(const struct cnk_http_options *options, const char *method)
 {
   return strcmp(options->method.data, method) == 0; /* methods know upper and lower case */
 }
@@ -50,7 +50,7 @@ const char *cnk_http_check(const struct cnk_http_options *options)
 {
   if (!cnk_framing_is_token(options->method.data, options->method.size))
     return "the method is not a word";
-  if (is_method(options, "CONNECT") || (is_method(options, "HEAD") && options->body.data))
+  if (cnk_http_is_method(options, "CONNECT") || (cnk_http_is_method(options, "HEAD") && options->body.data))
     return "this method cannot be used so";
   if (options->timeout_ms < 0 || options->connect_timeout_ms < 0 || options->max_redirects < 0)
     return "a timeout or limit is negative";
@@ -64,12 +64,14 @@ const char *cnk_http_check(const struct cnk_http_options *options)
 
 bool cnk_http_has_body(const struct cnk_http_options *options)
 {
-  return options->body.data || is_method(options, "POST") || is_method(options, "PUT") || is_method(options, "PATCH");
+  return options->body.data || cnk_http_is_method(options, "POST") || cnk_http_is_method(options, "PUT") ||
+         cnk_http_is_method(options, "PATCH");
 }
 
 bool cnk_http_is_repeatable(const struct cnk_http_options *options)
 {
-  return is_method(options, "GET") || is_method(options, "HEAD") || is_method(options, "OPTIONS");
+  return cnk_http_is_method(options, "GET") || cnk_http_is_method(options, "HEAD") ||
+         cnk_http_is_method(options, "OPTIONS");
 }
 
 /* HTTP/2 where TLS offers it, but not for what must not be repeated. Servers end an HTTP/2 connection every so many
@@ -100,13 +102,18 @@ bool cnk_http_make_key(struct cnk_buffer *key, const struct cnk_http_options *op
   return is_made;
 }
 
+bool cnk_http_is_empty_header(const struct cnk_text *header)
+{
+  size_t name = (size_t)((const char *)memchr(header->data, ':', header->size) - header->data);
+  return strspn(header->data + name + 1, " \t") == header->size - name - 1;
+}
+
 /* libcurl reads "Name:" as "leave this header out", and writes "Name;" as an empty one. */
 static struct curl_slist *add_header(struct curl_slist *list, const struct cnk_text *header)
 {
-  size_t name = (size_t)((const char *)memchr(header->data, ':', header->size) - header->data);
-  bool is_empty = strspn(header->data + name + 1, " \t") == header->size - name - 1;
-  if (!is_empty)
+  if (!cnk_http_is_empty_header(header))
     return curl_slist_append(list, header->data);
+  size_t name = (size_t)((const char *)memchr(header->data, ':', header->size) - header->data);
   char line[MOST_HEADER_NAME + 2];
   memcpy(line, header->data, name);
   line[name] = ';';
@@ -137,12 +144,52 @@ static CURLcode set_method(CURL *easy, const struct cnk_http_options *options)
 {
   CURLcode code;
   bool has_body = cnk_http_has_body(options);
-  if (is_method(options, "HEAD"))
+  if (cnk_http_is_method(options, "HEAD"))
     return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   code = curl_easy_setopt(easy, has_body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
-  if (code == CURLE_OK && !is_method(options, has_body ? "POST" : "GET"))
+  if (code == CURLE_OK && !cnk_http_is_method(options, has_body ? "POST" : "GET"))
     code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method.data);
   return code;
+}
+
+CURLcode cnk_http_set_way(CURL *easy, const struct cnk_http_options *options)
+{
+  CURLcode code = CURLE_OK;
+#define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code)
+  SET(CURLOPT_URL, options->url.data);
+  SET(CURLOPT_PROTOCOLS_STR, "http,https");
+  SET(CURLOPT_NOSIGNAL, 1L);
+  SET(CURLOPT_HTTP_VERSION, http_version(options));
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_MAXAGE_CONN, CNK_HTTP_MOST_IDLE);
+  if (options->ca_file.data)
+    SET(CURLOPT_CAINFO, options->ca_file.data);
+  if (options->proxy.data || options->unix_path.data) /* a socket of this machine is behind no proxy */
+    SET(CURLOPT_PROXY, options->proxy.data ? options->proxy.data : "");
+  if (options->unix_path.data)
+    SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_path.data);
+#undef SET
+  return code;
+}
+
+long cnk_http_connect_timeout_ms(const struct cnk_http_options *options)
+{
+  return options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+}
+
+long cnk_http_connect_share_ms(const struct cnk_loop *loop, const struct cnk_timer *timer, long connect_timeout_ms)
+{
+  bool has_end = cnk_timer_is_running(timer);
+  if (loop->clock->is_virtual || (has_end && timer->clock->is_virtual))
+    return INT_MAX;
+  double left_ms = has_end ? (timer->due - cnk_clock_monotonic(timer->clock)) * 1000.0 : INT_MAX;
+  if (left_ms >= (double)connect_timeout_ms)
+    return connect_timeout_ms;
+  return left_ms > 1 ? (long)left_ms : 1;
 }
 
 CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *multi,
@@ -153,25 +200,10 @@ CURLcode cnk_http_prepare(struct cnk_http_request *request, struct cnk_multi *mu
   if (!make_headers(request, options))
     return CURLE_OUT_OF_MEMORY;
   CURLcode code = cnk_multi_adopt(multi, easy);
-#define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code)
-  SET(CURLOPT_URL, options->url.data);
-  SET(CURLOPT_PROTOCOLS_STR, "http,https");
-  SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_HTTP_VERSION, http_version(options));
-  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  SET(CURLOPT_SSL_VERIFYPEER, 1L);
-  SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  SET(CURLOPT_HTTPHEADER, request->headers);
-  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  SET(CURLOPT_TCP_KEEPALIVE, 1L);
-  SET(CURLOPT_MAXAGE_CONN, MOST_IDLE_SECONDS);
-  if (options->ca_file.data)
-    SET(CURLOPT_CAINFO, options->ca_file.data);
-  if (options->proxy.data || options->unix_path.data) /* a socket of this machine is behind no proxy */
-    SET(CURLOPT_PROXY, options->proxy.data ? options->proxy.data : "");
-  if (options->unix_path.data)
-    SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_path.data);
-#undef SET
+  if (code == CURLE_OK)
+    code = cnk_http_set_way(easy, options);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
   if (code == CURLE_OK)
     code = set_method(easy, options);
   return code == CURLE_OK ? cnk_http_hook(request) : code;

@@ -9,7 +9,7 @@
 /* Any value that is not the size given makes libcurl end the transfer. */
 static size_t refuse(struct cnk_http_request *request, enum cnk_http_verdict verdict)
 {
-  request->verdict = verdict;
+  request->failure.verdict = verdict;
   return 0;
 }
 
@@ -24,13 +24,14 @@ static int before_writing(void *user, char *peer, char *local, int peer_port, in
   (void)local_port;
   struct cnk_http_request *request = user;
   cnk_timer_stop(&request->connect_timer);
-  if (request->has_written) /* libcurl gives up after five repetitions, and counts over all transfers of a handle */
+  if (request->failure
+          .has_written) /* libcurl gives up after five repetitions, and counts over all transfers of a handle */
     request->key.size = 0;
-  if (request->has_written && !request->is_repeatable) {
-    request->verdict = CNK_HTTP_IS_RESENT;
+  if (request->failure.has_written && !request->is_repeatable) {
+    request->failure.verdict = CNK_HTTP_IS_RESENT;
     return CURL_PREREQFUNC_ABORT;
   }
-  request->has_written = true;
+  request->failure.has_written = true;
   cnk_http_pace_begin(request);
   return CURL_PREREQFUNC_OK;
 }
@@ -73,11 +74,11 @@ static bool expect_body(struct cnk_http_request *request, size_t size)
   curl_off_t length = -1;
   curl_easy_getinfo(request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   if (length > 0 && (uint64_t)length > request->max_bytes) {
-    request->verdict = CNK_HTTP_IS_TOO_LARGE;
+    request->failure.verdict = CNK_HTTP_IS_TOO_LARGE;
     return false;
   }
   if (length > (curl_off_t)size && !request->is_stream && !cnk_buffer_reserve(&request->answer, (size_t)length)) {
-    request->verdict = CNK_HTTP_OUT_OF_MEMORY;
+    request->failure.verdict = CNK_HTTP_OUT_OF_MEMORY;
     return false;
   }
   return true;
@@ -116,7 +117,7 @@ CURLcode cnk_http_hook(struct cnk_http_request *request)
   SET(CURLOPT_HEADERDATA, request);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, request);
-  SET(CURLOPT_ERRORBUFFER, request->message);
+  SET(CURLOPT_ERRORBUFFER, request->failure.message);
   SET(CURLOPT_PRIVATE, request);
 #undef SET
   return code;
@@ -128,7 +129,7 @@ void cnk_http_forget_answer(struct cnk_http_request *request)
   request->body_seen = 0;
   request->status = 0;
   request->is_head_over = false;
-  request->message[0] = '\0';
+  request->failure.message[0] = '\0';
   free(request->redirect);
   request->redirect = NULL;
 }
