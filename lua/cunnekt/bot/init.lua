@@ -146,7 +146,7 @@ function bot_methods:dialog(name, fn, opts)
   if type(opts.unexpected) == "string" then
     options.check("bot:dialog", { unexpected = opts.unexpected }, unexpected_words, 3)
   end
-  if opts.expires and not (opts.expires > 0) then
+  if opts.expires and opts.expires <= 0 then
     error("bot:dialog: option 'expires' must be more than 0 seconds", 2)
   end
   parts_of[self].dialogs:register(name, fn, {

@@ -60,7 +60,7 @@ local function is_on_another(store, asked, tapped)
 end
 
 -- Whether an event is a tap on an older message. What is not known is taken for one on the question.
-local function is_stale(dialogs, waiting, it)
+local function is_stale(dialogs, waiting, it, contact)
   local tapped = waiting.asked and is_tap[it.type] and it.context and it.context.id
   if not tapped then
     return false
@@ -68,7 +68,7 @@ local function is_stale(dialogs, waiting, it)
   local is_other, is_open = is_on_another(dialogs.store, waiting.asked, tapped)
   if is_open then
     -- The tap has overtaken the response that tells the question's id.
-    dialogs.engine.outbox:wait_for_answer(it._contact)
+    dialogs.engine.outbox:wait_for_answer(contact)
     is_other = is_on_another(dialogs.store, waiting.asked, tapped)
   end
   return is_other == true
@@ -95,12 +95,12 @@ end
 -- ---- all events ----------------------------------------------------------------------------------------------------
 
 -- Whether a wait is for a message like this one. Sets `stale` of a tap that is on an older message.
-local function accepts_message(dialogs, waiting, it)
+local function accepts_message(dialogs, waiting, it, contact)
   local types = waiting.types
   if not types or not webhook.is_addressed(it) or not (types[it.type] or types.any) then
     return false
   end
-  local is_older = is_stale(dialogs, waiting, it)
+  local is_older = is_stale(dialogs, waiting, it, contact)
   it.stale = is_older or nil
   return not is_older
 end
@@ -109,12 +109,13 @@ end
 ---@param dialogs cunnekt.dialogs
 ---@param waiting table? what the run waits for; nil: it is in the middle of a turn
 ---@param it table the event; one of a delivery gets the state that was reached, a tap on an older message `stale`
+---@param contact string whose event it is
 ---@return boolean
-function answers.accepts(dialogs, waiting, it)
+function answers.accepts(dialogs, waiting, it, contact)
   if not waiting then
     return it.status == "dialog_resume"
   elseif it.kind == "message" then
-    return accepts_message(dialogs, waiting, it)
+    return accepts_message(dialogs, waiting, it, contact)
   elseif it.status == "dialog_timeout" then
     return it.n == waiting.n
   elseif it.status == "dialog_again" then

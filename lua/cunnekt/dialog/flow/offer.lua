@@ -48,7 +48,7 @@ local function find_named(dialogs, it, record)
     return nil
   end
   local waiting = (its_run or stored).waiting
-  if accepts(dialogs, waiting, it) then
+  if accepts(dialogs, waiting, it, record.contact) then
     return waiting and waiting.expires and it.status == "dialog_timeout" and "expire" or "deliver", it.run
   end
   return nil
@@ -74,7 +74,7 @@ local function find(dialogs, it, record)
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
     -- What "queue" keeps came before the question as well.
     local is_early = waiting and waiting.from and it.kind == "message" and unexpected ~= "queue" and answers.came_before(stored, record)
-    if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it) then
+    if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it, record.contact) then
       return "deliver", stored.id
     elseif it.kind == "message" and it.stale then
       is_stale = true
@@ -179,7 +179,7 @@ function offer.take_kept(dialogs, current, waiting)
   local its_turn = task.running().turn
   for _, message in ipairs(stored_dialogs.kept(dialogs.store, current.id)) do
     local it = dialogs:read_event(current.contact, { bodies = message.bodies, rules = formats.rules })
-    if not has(its_turn.taken, message.id) and accepts(dialogs, waiting, it) then
+    if not has(its_turn.taken, message.id) and accepts(dialogs, waiting, it, current.contact) then
       table.insert(its_turn:buffer "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }
     end
