@@ -297,6 +297,15 @@ local function run_handlers(self, event, running, global)
     running.name = global.name
     return global.run(event)
   end
+  local instead = running.instead
+  if instead then
+    local verdict = instead(event)
+    if verdict ~= "next" then
+      return verdict
+    end
+    -- A replay begins with the handlers, so they may wait where nothing came before.
+    running.instead = running.n > 0 and instead or nil
+  end
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
       running.name = entry.name
@@ -329,7 +338,7 @@ end
 
 ---Runs an event through the middleware to a global command, or to its handler. Raises what they raise.
 ---@param event table
----@param running? table its `name` is set to the running handler's
+---@param running? table its `name` is set to the running handler's; its `instead` gets the event before the handlers do
 ---@return any verdict
 function routes_methods:dispatch(event, running)
   running = running or {}
