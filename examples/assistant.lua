@@ -11,11 +11,11 @@ local rules = "You answer customers of a tea house in at most three sentences. Y
 
 local function ask_model(history)
   local messages = { { role = "system", content = rules }, table.unpack(history) }
-  local answer, err = cunnekt.http.post(URL, {
-    json = { model = MODEL, messages = messages },
+  local answer, err = cunnekt.http.request {
+    method = "POST", url = URL, json = { model = MODEL, messages = messages },
     headers = KEY and { Authorization = "Bearer " .. KEY } or nil,
     timeout = 60,
-  })
+  }
   if not answer or answer.status ~= 200 then
     return nil, err or ("status %d"):format(answer.status)
   end
@@ -62,3 +62,13 @@ end, { debounce = 3 })
 bot:on("message", function(msg)
   msg:reply_text "I can only read texts. Please write to me."
 end)
+
+-- customer: hi
+-- customer: what teas do you have?
+-- bot: One moment
+-- bot: We have 12 sorts of tea.
+-- customer: /image
+-- bot: I can only read texts.
+-- customer: Human
+-- bot: A person reads this from now on.
+-- customer: are you there?

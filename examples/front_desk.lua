@@ -49,3 +49,9 @@ end)
 -- customer: /button person
 -- bot: Somebody answers you here
 -- customer: are you there?
+-- staff: Good morning! Yes, I am.
+-- customer: wonderful, thank you
+-- staff: #bot
+-- bot: The machine is back.
+-- customer: hi
+-- bot: How can we help you?

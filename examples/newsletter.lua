@@ -54,7 +54,9 @@ bot:dialog("reservation", function(chat, args)
     return chat:reply_text "Tell us another time."
   end
   chat:reply_text(("We keep %s of the %s offer for you."):format(many.text, args.name))
-  bot:chat(STAFF):reply_text(("%s wants %s of %s."):format(chat.to, many.text, args.name))
+  bot:chat(STAFF):reply_text(("%s wants %s of %s."):format(chat.to, many.text, args.name), {
+    fallback = { template_id = "reservation", body = { chat.to, many.text, args.name } }, -- staff wrote nothing for a day
+  })
 end)
 
 bot:on("quick_reply", offer, function(msg)
@@ -64,3 +66,13 @@ end)
 bot:on("message", function(msg)
   msg:reply_text "Hello! We write to you when there is something new."
 end)
+
+-- customer: hello
+-- bot: We write to you when there is something new.
+-- customer: /reply offer:summer:yes
+-- bot: Very good! How many shall we keep for you?
+-- customer: a few
+-- bot: A number, please.
+-- customer: 3
+-- bot: We keep 3 of the summer offer for you.
+-- bot: template reservation 919999999999 3 summer

@@ -3,15 +3,8 @@
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
--- The ids of the two numbers, as the provider shows them.
-local SALES = os.getenv "SALES_ID" or "106540352242922"
+-- The id of support's number, as the provider shows it; the other one is that of sales.
 local SUPPORT = os.getenv "SUPPORT_ID" or "106540352242923"
-
-local function writes_to(line)
-  return function(msg)
-    return msg.phone_number_id == line
-  end
-end
 
 bot:dialog("complaint", function(chat, args)
   local number = chat:ask(("Hello %s, this is support. Which order is it about?"):format(args.name), {
@@ -38,10 +31,24 @@ bot:dialog("sale", function(chat)
   chat:reply_text(("Here is our catalogue, for the %d. time."):format(chat.state.sales))
 end)
 
-bot:on("message", writes_to(SUPPORT), function(msg)
+local function is_for_support(msg)
+  return msg.phone_number_id == SUPPORT
+end
+
+bot:on("message", is_for_support, function(msg)
   msg:start("complaint", { name = msg.name or "friend" })
 end)
 
-bot:on("message", writes_to(SALES), function(msg)
+bot:on("message", function(msg)
   msg:start "sale"
 end)
+
+-- customer: hello
+-- bot: This is sales. What can we do? [I want to buy] [Something is wrong]
+-- customer: /button buy
+-- bot: Here is our catalogue, for the 1. time.
+-- customer: hello
+-- bot: This is sales.
+-- customer: something is wrong
+-- bot: Support writes to you in a moment, from its own number.
+-- bot: Hello Asha, this is support.
