@@ -74,3 +74,16 @@ end)
 bot:on("message", function(msg)
   msg:start "appointment"
 end)
+
+-- customer: hi
+-- bot: Whom is the appointment for?
+-- customer: Asha
+-- bot: Which day, as 2030-12-31?
+-- customer: soon
+-- bot: Please write a day from
+-- customer: 2999-12-31
+-- bot: At what time? [Times]
+-- customer: 11:00
+-- bot: Booked: Asha, 2999-12-31 at 11:00. Write cancel to call it off.
+-- customer: Cancel
+-- bot: Your appointment is cancelled.

@@ -17,3 +17,8 @@ bot:on("text", "order (%d+)", function(msg)
   local order = cunnekt.json.decode(answer.body)
   msg:reply_text(("Order %s is %s."):format(number, order and order.state or "being looked for"))
 end)
+
+-- customer: where is order 4711?
+-- bot: Order 4711 is packed.
+-- customer: order 1
+-- bot: There is no order 1.

@@ -4,3 +4,6 @@ local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
 bot:on("text", function(msg) msg:reply_text(msg.text) end)
+
+-- customer: good morning
+-- bot: good morning

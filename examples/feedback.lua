@@ -42,3 +42,17 @@ end)
 bot:on("failed", function(status)
   print("not delivered:", status.id, status.errors[1].title)
 end)
+
+-- customer: hi
+-- bot: Hello Asha! How was your order? [Good] [Not good]
+-- customer: /button good
+-- bot: We are glad. See you soon!
+-- customer: /button bad
+-- bot: Sorry to hear that. What went wrong? [Choose]
+-- customer: /list late
+-- bot: Noted: It came late.
+-- bot: Tell us more
+-- customer: /form {"rating":"2"}
+-- bot: Thank you for your 2 of 5. Please send us the bill.
+-- customer: /document
+-- bot: refund_on_its_way

@@ -47,3 +47,12 @@ end)
 bot:on("message", function(msg)
   msg:start("feedback", { name = msg.name or "friend" })
 end)
+
+-- customer: hi
+-- bot: Hello Asha! How was it? [Good] [So so] [Bad]
+-- customer: /button bad
+-- bot: I am sorry. What went wrong?
+-- customer: it was cold
+-- bot: Somebody will write to you here, right away.
+-- bot: template unhappy_customer Asha 919999999999
+-- customer: hello?

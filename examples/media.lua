@@ -16,3 +16,6 @@ end
 for _, kind in ipairs { "image", "video", "audio", "document", "sticker" } do
   bot:on(kind, keep)
 end
+
+-- customer: /document
+-- bot: We have it!

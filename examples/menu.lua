@@ -34,3 +34,10 @@ bot:on("text", "^again$", function(msg)
 end)
 
 bot:on("message", offer)
+
+-- customer: again
+-- bot: What would you like to know? [Menu]
+-- customer: /list place
+-- bot: 12 Janpath, New Delhi, behind the post office.
+-- customer: again
+-- bot: 12 Janpath, New Delhi, behind the post office.

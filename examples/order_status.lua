@@ -71,3 +71,14 @@ end, {
 bot:on("message", function(msg)
   msg:start "order status"
 end)
+
+-- customer: hi
+-- bot: What is the number of your order?
+-- customer: soon
+-- bot: It has digits only, as 4711.
+-- customer: 4711
+-- bot: Order 4711 is packed.
+-- customer: 12
+-- bot: What is the number of your order?
+-- customer: 12
+-- bot: There is no order 12.

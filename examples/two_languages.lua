@@ -61,3 +61,16 @@ end)
 bot:on("message", function(msg)
   msg:start "menu"
 end)
+
+-- customer: hi
+-- bot: Hello! नमस्ते! [English] [हिन्दी]
+-- customer: हिन्दी
+-- bot: आप क्या लेंगे? [मेनू]
+-- customer: चाय
+-- bot: चाय – कितने?
+-- customer: back
+-- bot: आप क्या लेंगे?
+-- customer: समोसा
+-- bot: समोसा – कितने?
+-- customer: 3
+-- bot: 3 × समोसा, बन रहा है।

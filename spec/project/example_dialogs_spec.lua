@@ -23,7 +23,10 @@ local happenings = {
 -- Where the killing happens in the middle of a step: after so many turns of the loop.
 local moments = { 1, 2, 3, 5, 8, 13 }
 
-for _, example in ipairs { "appointment.lua", "order_status.lua", "feedback_handover.lua", "intake.lua", "two_languages.lua" } do
+for _, example in ipairs {
+  "appointment.lua", "order_status.lua", "feedback_handover.lua", "intake.lua", "two_languages.lua", "cake_order.lua", "clinic.lua",
+  "opt_out.lua", "assistant.lua", "front_desk.lua", "two_numbers.lua", "newsletter.lua",
+} do
   describe(example .. " shows the same #long", function()
     local reference
 

@@ -4,6 +4,7 @@
 --
 --   -- customer: TEXT       the customer writes; a line as `cunnekt dev` takes it: /button ID, /document, …
 --   -- bot: TEXT            the next message to the customer holds these words
+--   -- staff: TEXT          staff write to the customer in WhatsApp's own app
 --   -- status: failed       a status of the last message
 --   -- 60 seconds later     time passes
 --   -- log: TEXT            the log holds this; otherwise nothing may be logged as an error
@@ -34,7 +35,7 @@ local patience, pace = 30, 0.02
 -- ---- reading ---------------------------------------------------------------------------------------------------------
 
 local function is_directive(line)
-  return line:match "^%s*%-%- (customer): (.+)$" or line:match "^%s*%-%- (bot): (.+)$"
+  return line:match "^%s*%-%- (customer): (.+)$" or line:match "^%s*%-%- (bot): (.+)$" or line:match "^%s*%-%- (staff): (.+)$"
     or line:match "^%s*%-%- (status): (.+)$" or line:match "^%s*%-%- (log): (.+)$"
 end
 
@@ -82,6 +83,16 @@ function manual.blocks(path)
   return blocks
 end
 
+---A script with the transcript in its comments.
+---@param path string
+---@return table block as of a page
+function manual.script(path)
+  local file <close> = assert(io.open(path))
+  local block = { path = path, line = 0, kind = "script", code = file:read "a", steps = {}, prints = {} }
+  read_steps(block)
+  return block
+end
+
 ---Compiles a block. Messages name the page and its line.
 ---@param block table
 ---@param env table?
@@ -99,8 +110,11 @@ end
 local stage_methods = {}
 local stage_mt = { __index = stage_methods }
 
--- The shop's own order book, which examples ask over HTTP.
+-- What examples ask over HTTP: the shop's own order book, and a language model.
 local function answer_for_shop(request)
+  if request.path == "/chat/completions" then
+    return 200, '{"choices":[{"message":{"content":"We have 12 sorts of tea."}}]}', { ["Content-Type"] = "application/json" }
+  end
   if request.path == "/orders/4711" then
     return 200, '{"id":4711,"state":"packed"}', { ["Content-Type"] = "application/json" }
   end
@@ -118,7 +132,7 @@ local function change_globals(self)
     end,
   }, { __index = cunnekt })
   local makers = { cunnekt = function() return noted end, client = cunnekt.client, bot = noted.bot }
-  local variables = { CRM_URL = self.shop.url, SANDBOX = self.sandbox.url }
+  local variables = { CRM_URL = self.shop.url, ORDER_API = self.shop.url, CHAT_URL = self.shop.url, SANDBOX = self.sandbox.url }
   local before = { print = print, getenv = os.getenv, metatable = getmetatable(_G) }
   package.loaded.cunnekt = noted
   rawset(os, "getenv", function(name)
@@ -230,6 +244,14 @@ local steps = {}
 
 function steps.customer(self, line)
   assert(self.sandbox:say((assert(typed.read(line)))))
+end
+
+function steps.staff(self, words)
+  self:run(function()
+    local body = { type = "echo", text = words, wait = true }
+    local answer = assert(cunnekt.http.request { method = "POST", url = self.sandbox.url .. "/control/events", json = body })
+    assert(answer.status == 200, answer.body)
+  end, "the sandbox to take an echo")
 end
 
 function steps.bot(self, words)
