@@ -26,7 +26,7 @@ bot:dialog("cake", function(chat)
   if not cake then
     return chat:reply_text "Another time, then. Write to me whenever you like."
   end
-  local order = { cake = cake.text, files = {}, words = {} }
+  local order = { cake = cake.reply.title, files = {}, words = {} }
   if chat:ask_buttons(yes_no "Do you have pictures of how it shall look?").reply.id == "yes" then
     chat:reply_text "Please send them all, with a few words if you like."
     for _, msg in ipairs(chat:collect { media = true, text = true, quiet = 20, max = 10, timeout = DAY } or {}) do

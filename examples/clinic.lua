@@ -46,7 +46,8 @@ bot:daily("19:00", zone, "ask for tomorrow", function()
 end)
 
 bot:global({ "cancel", "रद्द" }, function(msg)
-  local is_booked = bot.store:delete("visit " .. msg.from)
+  local is_booked = bot.store:get("visit " .. msg.from) ~= nil
+  bot.store:delete("visit " .. msg.from)
   msg.chat:cancel "confirm"
   bot:cancel_job("soon " .. msg.from)
   msg:reply_text(is_booked and "Your appointment is cancelled." or "You have no appointment.")

@@ -9,17 +9,16 @@ bot:on("echo", function(echo)
   local chat = echo.chat
   if echo.text and echo.text:find "^%s*#bot" then
     bot:cancel_job("back to " .. chat.to)
-    bot:signal(chat.to, "back")
-    return chat:resume()
+    chat:resume()
+    return chat:reply_text "The machine is back. Write to me whenever you like."
   end
-  chat:pause()
-  -- Whoever forgets it does no harm.
+  chat:pause() -- cunnekt dialogs list shows what the customer writes meanwhile
+  -- If staff forget it, the bot takes over again.
   bot:after(2 * HOUR, { args = { to = chat.to } }, "back to " .. chat.to, "back")
 end)
 
 bot:job("back", function(job)
   bot:chat(job.args.to):resume()
-  bot:signal(job.args.to, "back")
 end)
 
 bot:dialog("help", function(chat)
@@ -32,8 +31,6 @@ bot:dialog("help", function(chat)
   end
   chat:reply_text "Somebody answers you here as soon as they can."
   chat:pause()
-  chat:wait { signal = "back" }
-  chat:reply_text "The machine is back. Write to me whenever you like."
 end)
 
 bot:on("message", function(msg)

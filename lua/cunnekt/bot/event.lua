@@ -4,6 +4,7 @@
 
 local chat = require "cunnekt.bot.chat"
 local identity = require "cunnekt.provider.identity"
+local webhook = require "cunnekt.provider.webhook"
 
 local event = {}
 
@@ -46,12 +47,13 @@ for _, name in ipairs(chat.kinds) do
 end
 
 ---Starts a dialog with this contact when the handler returns. While one of this name waits there, it goes on, and asks its
----question again.
+---question again; after a reaction, an edit and other remarks, and a message in a group, it goes on without a word.
 ---@param name string
 ---@param args? any JSON value
 ---@param opts? cunnekt.start_options
 function message_methods:start(name, args, opts)
-  self._scope.dialogs:plan("msg:start", { name = name, contact = self._contact, to = self.chat.to, args = args }, opts)
+  local plan = { name = name, contact = self._contact, to = self.chat.to, args = args, is_remark = not webhook.is_addressed(self) }
+  self._scope.dialogs:plan("msg:start", plan, opts)
 end
 
 ---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate

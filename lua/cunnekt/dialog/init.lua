@@ -251,7 +251,7 @@ end
 ---Plans a dialog to start in the running turn, when its handler returns; by a function of bot:use around an answer, in the next
 ---one.
 ---@param where string
----@param plan {name: string, contact: string, to: string?, args: any}
+---@param plan {name: string, contact: string, to: string?, args: any, is_remark: boolean?} `is_remark`: a waiting dialog asks nothing again
 ---@param opts? cunnekt.start_options
 function dialogs_methods:plan(where, plan, opts)
   check_known(self, where, plan.name, 3)
@@ -274,7 +274,7 @@ local function goes_on(self, plan)
     local is_over = stored.error or (mine and mine.id == stored.id) or has(its_turn.ends, stored.id)
     if stored.name == plan.name and not is_over then
       local from = stored.waiting and stored.waiting.from
-      if from then
+      if from and not plan.is_remark then
         local again = { status = "dialog_again", run = stored.id, seed = stored.seed, from = from }
         table.insert(its_turn:buffer "own_events", record_of.own(stored.contact, again))
       end
