@@ -10,6 +10,7 @@
 
 /* U+FFFD, which stands for what cannot be read. */
 #define CNK_UTF8_REPLACEMENT "\xEF\xBF\xBD"
+#define CNK_UTF8_REPLACEMENT_CODE 0xFFFD
 
 /* The length of the character at `text`, of which `left` > 0 bytes may be read; or 0 when it is not well-formed,
  * and then *bad is the number of bytes that one U+FFFD replaces (Unicode's "maximal subpart"). */
@@ -17,5 +18,8 @@ size_t cnk_utf8_length(const char *text, size_t left, size_t *bad);
 
 /* How many bytes at the start of `text` are well-formed: `length` when all are. */
 size_t cnk_utf8_good(const char *text, size_t length);
+
+/* Writes a code point, at most 0x10FFFF; gives how many bytes it takes, at most 4. */
+size_t cnk_utf8_write(long code, char *out);
 
 #endif

@@ -8,15 +8,12 @@
  */
 #include "bind/json.h"
 
-#include "bind/bind.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "json/scan.h"
 
 struct sink {
   lua_State *L;
@@ -33,6 +30,15 @@ static void write_to_sink(void *context, const char *bytes, size_t length)
   luaL_addlstring(&sink->buffer, bytes, length);
 }
 
+const char *cnk_json_push_fault(lua_State *L, const struct cnk_jsonscan *scan)
+{
+  if (scan->has_too_many)
+    lua_pushfstring(L, "more than %I values in a JSON text", (lua_Integer)scan->most_values);
+  else
+    lua_pushfstring(L, "not JSON: %s at byte %I", scan->fault, (lua_Integer)scan->fault_at + 1);
+  return scan->has_too_many ? "too_large" : "invalid";
+}
+
 /* (text) -> text for lua-cjson, whether its result needs json_mend; or nil, what is wrong, and *kind is set to the error's. */
 static int json_prepare(lua_State *L, size_t most_values, const char **kind)
 {
@@ -43,12 +49,8 @@ static int json_prepare(lua_State *L, size_t most_values, const char **kind)
   scan.text = luaL_checklstring(L, 1, &scan.length);
   lua_settop(L, 1);
   if (!cnk_jsonscan_run(&scan)) {
-    *kind = scan.has_too_many ? "too_large" : "invalid";
     lua_pushnil(L);
-    if (scan.has_too_many)
-      lua_pushfstring(L, "more than %I values in a JSON text", (lua_Integer)most_values);
-    else
-      lua_pushfstring(L, "not JSON: %s at byte %I", scan.fault, (lua_Integer)scan.fault_at + 1);
+    *kind = cnk_json_push_fault(L, &scan);
     return 2;
   }
   if (scan.is_rewritten)
@@ -80,7 +82,7 @@ static bool mend_string(lua_State *L)
   } else {
     lua_Number value = lua_stringtonumber(L, text + 2) ? lua_tonumber(L, -1) : HUGE_VAL;
     if (value - value != 0.0)
-      luaL_error(L, "not JSON: a number beyond the range of a double");
+      luaL_error(L, CNK_JSON_TOO_WIDE);
   }
   lua_remove(L, -2);
   return true;

@@ -15,13 +15,15 @@ local core = {}
 ---@return fun(text: string, most: integer): any, cunnekt.error? decode_bounded
 function core.json_codec(cjson_decode, cjson_encode, new_error) end
 
----@param body any a decoded body
----@param decode fun(text: string): any json.decode
+---@param body string
 ---@param accounts table<string, true> the fields whose changes are of kind "account"
+---@param new_error fun(kind: string, message: string): cunnekt.error
+---@param is_raw_later? boolean an event that is alone in the body has `_body` instead of `raw`
+---@param most_values? integer in the body, and again in the answers of all its forms; no bound by default
 ---@param most_events? integer no bound by default
----@param most_form_values? integer in the answers of all forms together; no bound by default
----@return cunnekt.webhook.event[]? events nil: there are more
-function core.parse_webhook(body, decode, accounts, most_events, most_form_values) end
+---@return cunnekt.webhook.event[]? events nil without an error: there are more events, or more values in forms
+---@return cunnekt.error? err the body is not JSON, or has more values: as json.decode_bounded says it
+function core.parse_webhook(body, accounts, new_error, is_raw_later, most_values, most_events) end
 
 ---@param name? string
 ---@param mime_type? string

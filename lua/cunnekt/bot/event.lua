@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The event that a handler gets: the parsed event with methods. Its chat is created on first use. Parsing is
+-- The event that a handler gets: the parsed event with methods. Its chat is created on first use, and so is `raw`. Parsing is
 -- provider/webhook.lua's; reply_* of a message are those of its chat.
 
 local chat = require "cunnekt.bot.chat"
@@ -26,15 +26,20 @@ end
 function message_mt.__index(self, key)
   if key == "chat" then
     return find_chat(self)
+  elseif key == "raw" then
+    return webhook.raw(self)
   end
   return message_methods[key]
 end
 
--- Events that are not messages have only `chat`.
+-- Events that are not messages have only `chat` and `raw`.
 local about_mt = {
   __name = "cunnekt.event",
   __index = function(self, key)
-    return key == "chat" and find_chat(self) or nil
+    if key == "chat" then
+      return find_chat(self)
+    end
+    return key == "raw" and webhook.raw(self) or nil
   end,
 }
 

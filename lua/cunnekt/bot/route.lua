@@ -270,13 +270,15 @@ local function candidates(self, event)
   return list
 end
 
----The debounce time of a text: that of the first handler that matches. A global command is never joined to other texts.
+---The debounce time of a text: that of the first handler that matches. A global command is never joined to other texts. The event
+---need not be a handler's yet.
 ---@param event table
 ---@return number? seconds
 function routes_methods:debounce_of(event)
   if not self.has_debounce or event.type ~= "text" or event.kind ~= "message" or self:global_of(event) then
     return nil
   end
+  webhook.show_raw(event)
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
       return entry.debounce

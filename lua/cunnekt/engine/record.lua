@@ -35,7 +35,7 @@ local own_mark, own_kind = formats.own_mark, formats.own_kind
 ---@return table
 function record.read_body(body)
   local is_own = body:sub(1, 1) == own_mark
-  local event = is_own and json.decode(body:sub(2)) or not is_own and (webhook.parse(body) or {})[1]
+  local event = is_own and json.decode(body:sub(2)) or not is_own and webhook.parse_stored(body)
   if type(event) ~= "table" then
     error(errors.new("corrupt", "an event in the store cannot be read"), 0)
   end
@@ -52,6 +52,9 @@ function record.join_texts(events)
   local texts = {}
   for i, event in ipairs(events) do
     texts[i] = event.text
+    if i > 1 then
+      webhook.raw(event) -- it does not become a handler's event, which makes its own
+    end
   end
   events[1].text, events[1].joined = table.concat(texts, "\n"), events
   return events[1]

@@ -14,6 +14,7 @@ local personal = require "cunnekt.provider.personal"
 local record = require "cunnekt.engine.record"
 local redact = require "cunnekt.base.redact"
 local status = require "cunnekt.provider.status"
+local webhook = require "cunnekt.provider.webhook"
 
 local contacts = {}
 
@@ -111,7 +112,8 @@ local function events_of(store, key)
   for _, state in ipairs { "pending", "dead" } do
     for _, row in ipairs(must(lists.events(store, state, { contact = key }, true))) do
       local ok, event = pcall(record.read_body, row.body or "")
-      found[#found + 1] = { state = state, accepted_at = row.accepted_at, event = ok and (event.raw or event) or nil, error = row.error }
+      local shown_event = ok and (webhook.raw(event) or event) or nil
+      found[#found + 1] = { state = state, accepted_at = row.accepted_at, event = shown_event, error = row.error }
     end
   end
   return found

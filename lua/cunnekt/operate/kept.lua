@@ -8,6 +8,7 @@ local lists = require "cunnekt.store.lists"
 local personal = require "cunnekt.provider.personal"
 local record = require "cunnekt.engine.record"
 local route = require "cunnekt.bot.route"
+local webhook = require "cunnekt.provider.webhook"
 
 local kept = {}
 
@@ -75,7 +76,7 @@ function kept.export(store, contact)
   local events = json.array {}
   for i, row in ipairs(kept_events.of(store, contact)) do
     local event = read(row)
-    events[i] = { kept_at = row.kept_at, signal = row.name, expires = row.expires, event = event.raw or event }
+    events[i] = { kept_at = row.kept_at, signal = row.name, expires = row.expires, event = webhook.raw(event) or event }
   end
   return events
 end

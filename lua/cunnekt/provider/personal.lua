@@ -4,6 +4,7 @@
 
 local identity = require "cunnekt.provider.identity"
 local redact = require "cunnekt.base.redact"
+local webhook = require "cunnekt.provider.webhook"
 
 local personal = {}
 
@@ -41,7 +42,10 @@ end
 ---@return string[]
 function personal.texts(about)
   local found = { bytes = 0 }
-  gather(about, found, 0, about.kind == "unknown" or about.type == "unknown")
+  gather(about, found, 0, false)
+  if about.kind == "unknown" or about.type == "unknown" then
+    gather(webhook.raw(about), found, 1, true)
+  end
   return found
 end
 

@@ -8,8 +8,7 @@ local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
-local parse_webhook, decode, of_event = core.parse_webhook, json.decode, identity.of_event
-local decode_bounded = json.decode_bounded
+local parse_webhook, new_error, of_event = core.parse_webhook, errors.new, identity.of_event
 
 -- What a body from outside may hold, several times what the provider sends: 1,000 events of some 25 values each. 3 MB can
 -- hold 1.4 million values or a million events, which took half a gigabyte and two seconds.
@@ -20,7 +19,7 @@ local most_events = 5000
 local webhook = {}
 
 ---An event of a webhook: one table per item in it. Fields that are missing, null or of a wrong shape in the webhook are
----absent. `raw` is the original item, with `json.null` for null.
+---absent. `raw` is the original item, with `json.null` for null; it shares no table with the other fields.
 ---@alias cunnekt.webhook.event cunnekt.webhook.message|cunnekt.webhook.echo|cunnekt.webhook.status|cunnekt.webhook.payment|cunnekt.webhook.call|cunnekt.webhook.user_preferences|cunnekt.webhook.user_id_update|cunnekt.webhook.group|cunnekt.webhook.automatic_event|cunnekt.webhook.history|cunnekt.webhook.state_sync|cunnekt.webhook.account|cunnekt.webhook.error|cunnekt.webhook.unknown
 
 ---What all events of a person have.
@@ -225,9 +224,7 @@ function webhook.parse(body)
   if type(body) ~= "string" then
     error("webhook.parse: expected the body, a string, got " .. type(body), 2)
   end
-  local value, err = decode(body)
-  if err then return nil, err end
-  return parse_webhook(value, decode, is_account_type)
+  return parse_webhook(body, is_account_type, new_error)
 end
 
 -- The list that an event's item was in. Other kinds are made of a change, or of the raw part alone.
@@ -254,18 +251,50 @@ local function wrap_change(event, change)
   return { id = event.account_id, time = event.timestamp, changes = { change } }
 end
 
----As webhook.parse, for a body from outside.
+---As webhook.parse, for a body from outside. An event that is alone in its body has no `raw` yet: see webhook.raw.
 ---@param body string
 ---@return cunnekt.webhook.event[]? events
 ---@return cunnekt.error? err kind "invalid": the body is not JSON; "too_large": it holds more than any body of the provider
 function webhook.parse_bounded(body)
-  local value, err = decode_bounded(body, most_values)
-  if err then return nil, err end
-  local events = parse_webhook(value, decode, is_account_type, most_events, most_values)
-  if not events then
-    return nil, errors.new("too_large", ("more than %d events, or %d values in forms"):format(most_events, most_values))
+  local events, err = parse_webhook(body, is_account_type, new_error, true, most_values, most_events)
+  if not events and not err then
+    err = errors.new("too_large", ("more than %d events, or %d values in forms"):format(most_events, most_values))
   end
-  return events
+  return events, err
+end
+
+---The event in a body that was stored for it. It has no `raw` yet: see webhook.raw.
+---@param body string
+---@return cunnekt.webhook.event? event nil: the body is not JSON
+function webhook.parse_stored(body)
+  local events = parse_webhook(body, is_account_type, new_error, true)
+  return events and events[1]
+end
+
+---The `raw` of an event, which some events get when somebody asks for it: most never are.
+---@param event cunnekt.webhook.event
+---@return any raw
+function webhook.raw(event)
+  local raw, body = rawget(event, "raw"), rawget(event, "_body")
+  if raw == nil and body then
+    raw = webhook.parse(body)[1].raw
+    event.raw, event._body = raw, nil
+  end
+  return raw
+end
+
+local with_raw_mt = {
+  __index = function(event, key)
+    return key == "raw" and webhook.raw(event) or nil
+  end,
+}
+
+---Lets a script that looks at `event.raw` find it, before the event is a handler's.
+---@param event cunnekt.webhook.event
+function webhook.show_raw(event)
+  if not getmetatable(event) then
+    setmetatable(event, with_raw_mt)
+  end
 end
 
 ---Makes a webhook body with this one event, which `parse` turns into an equal event. It is made of `raw` and the fields
@@ -273,19 +302,19 @@ end
 ---@param event cunnekt.webhook.event from `parse`
 ---@return string body
 function webhook.wrap(event)
-  local part = part_of[event.kind]
-  if not part then return json.encode(event.kind == "account" and wrap_change(event, event.raw) or event.raw) end
+  local part, raw = part_of[event.kind], webhook.raw(event)
+  if not part then return json.encode(event.kind == "account" and wrap_change(event, raw) or raw) end
   local is_old = event.kind == "history" and event.message
   if is_old then
     part = "messages"
-  elseif event.kind == "call" and event.raw.type == "call" then
+  elseif event.kind == "call" and raw.type == "call" then
     part = "statuses"
   end
   local value = {
     messaging_product = "whatsapp",
     metadata = { display_phone_number = event.display_phone_number, phone_number_id = event.phone_number_id },
     contacts = wrap_contact(event),
-    [part] = { event.raw },
+    [part] = { raw },
   }
   if is_old then
     value = { field = "history", value = value }
@@ -344,7 +373,7 @@ local function key_by_content(event)
   if event.kind == "history" then
     content = event.id or outline_of(event)
   else
-    content = canonical.text(event.raw)
+    content = canonical.text(webhook.raw(event))
   end
   local parts = { event.kind, event.phone_number_id or "", event.account_id or "", event.timestamp or "", content }
   return table.concat(parts, ":")

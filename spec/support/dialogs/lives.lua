@@ -209,7 +209,7 @@ local function post_all(self)
   while life and not inside(life).is_stopping and posts.next <= posts.last do
     local number = posts.next
     posts.next = number + 1
-    inside(life).inbox:accept(assert(webhook.parse(posts[number])), posts[number], function(err)
+    inside(life).inbox:accept(assert(webhook.parse_bounded(posts[number])), posts[number], function(err)
       if self.bot == life and not err and posts.first == number then
         posts[number] = nil
         posts.first = number + 1

@@ -117,7 +117,7 @@ end
 ---A customer writes; waits until the event is stored.
 function rig_methods:say(text, from)
   local body, is_done = self:body(text, from), false
-  self.service.inbox:accept(assert(webhook.parse(body)), body, function(err)
+  self.service.inbox:accept(assert(webhook.parse_bounded(body)), body, function(err)
     assert(not err, err)
     is_done = true
   end)

@@ -1,27 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the fields of decoded JSON without trusting them; see field.h for the contract. */
+/* Reading the fields of JSON without trusting them; see field.h for the contract. */
 #include "bind/webhook/field.h"
-
-#include <string.h>
-
-#include "bind/json.h"
-
-bool cnk_field_is_list(lua_State *L, int at)
-{
-  if (!lua_istable(L, at))
-    return false;
-  if (lua_rawlen(L, at) > 0)
-    return true;
-  if (!lua_getmetatable(L, at))
-    return false;
-  lua_pop(L, 1);
-  return true;
-}
-
-bool cnk_field_is_object(lua_State *L, int at)
-{
-  return lua_istable(L, at) && !cnk_field_is_list(L, at);
-}
 
 void cnk_field_set_text(lua_State *L, int event, const char *name, const char *text)
 {
@@ -29,122 +8,157 @@ void cnk_field_set_text(lua_State *L, int event, const char *name, const char *t
   lua_setfield(L, event, name);
 }
 
-bool cnk_field_push_id(lua_State *L, int at, const char *name)
+static bool is_number(const struct cnk_node *node)
 {
-  int type = lua_getfield(L, at, name);
-  if (type == LUA_TNUMBER) {
-    int is_whole;
-    lua_Integer id = lua_tointegerx(L, -1, &is_whole);
-    if (is_whole) {
-      lua_pop(L, 1);
-      lua_pushfstring(L, "%I", (LUAI_UACINT)id);
-      return true;
-    }
-  } else if (type == LUA_TSTRING && lua_rawlen(L, -1) > 0) {
+  return cnk_node_is(node, CNK_NODE_INTEGER) || cnk_node_is(node, CNK_NODE_FLOAT);
+}
+
+/* Pushes nothing where a number is not whole. */
+static bool push_whole(lua_State *L, const struct cnk_node *number)
+{
+  int is_whole;
+  cnk_bind_push_number(L, number);
+  lua_Integer whole = lua_tointegerx(L, -1, &is_whole);
+  lua_pop(L, 1);
+  if (is_whole)
+    lua_pushinteger(L, whole);
+  return is_whole;
+}
+
+bool cnk_field_push_id(lua_State *L, const struct cnk_node *id)
+{
+  if (cnk_node_is(id, CNK_NODE_TEXT) && id->size > 0) {
+    cnk_bind_push_text(L, id);
     return true;
   }
-  lua_pop(L, 1);
+  if (is_number(id) && push_whole(L, id)) {
+    lua_tostring(L, -1);
+    return true;
+  }
   lua_pushnil(L);
   return false;
 }
 
-bool cnk_field_copy_id(lua_State *L, int from, const char *name, int to, const char *as)
+bool cnk_field_set_id(lua_State *L, const struct cnk_node *id, int to, const char *as)
 {
-  bool is_there = cnk_field_push_id(L, from, name);
-  if (is_there)
+  if (!id)
+    return false;
+  bool is_good = cnk_field_push_id(L, id);
+  if (is_good)
     lua_setfield(L, to, as);
   else
     lua_pop(L, 1);
-  return is_there;
+  return is_good;
 }
 
-bool cnk_field_copy_plain(lua_State *L, int from, const char *name, int to, int type)
+bool cnk_field_copy_id(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as)
 {
-  bool is_there = lua_getfield(L, from, name) == type;
-  if (is_there)
-    lua_setfield(L, to, name);
-  else
-    lua_pop(L, 1);
-  return is_there;
+  return cnk_field_set_id(L, cnk_node_field(from, name), to, as);
+}
+
+bool cnk_field_copy_text(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as)
+{
+  const struct cnk_node *text = cnk_node_field(from, name);
+  if (!cnk_node_is(text, CNK_NODE_TEXT))
+    return false;
+  cnk_bind_push_text(L, text);
+  lua_setfield(L, to, as);
+  return true;
+}
+
+bool cnk_field_copy_flag(lua_State *L, const struct cnk_node *from, const char *name, int to)
+{
+  const struct cnk_node *flag = cnk_node_field(from, name);
+  bool is_set = cnk_node_is(flag, CNK_NODE_TRUE);
+  if (!is_set && !cnk_node_is(flag, CNK_NODE_FALSE))
+    return false;
+  lua_pushboolean(L, is_set);
+  lua_setfield(L, to, name);
+  return true;
 }
 
 /* Beyond this, which is the year 5138 in seconds, a time counts milliseconds or less: those of 1973 and later. */
 #define MOST_SECONDS 100000000000
 
-void cnk_field_copy_time(lua_State *L, int from, const char *name, int to)
+/* Digits of a time at most, and the bytes that so many may be written with, each as an escape. */
+enum { MOST_DIGITS = 18, MOST_BYTES = 6 * MOST_DIGITS };
+
+/* The whole number that a string of digits says. */
+static bool read_digits(const struct cnk_node *string, lua_Integer *value)
 {
-  lua_getfield(L, from, name);
-  size_t length = 0;
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "";
-  int is_good = lua_type(L, -1) == LUA_TNUMBER || (length > 0 && length < 19 && strspn(text, "0123456789") == length);
-  lua_Integer seconds = is_good ? lua_tointegerx(L, -1, &is_good) : 0;
+  char text[3 * MOST_BYTES];
+  size_t size = string->size <= MOST_BYTES ? cnk_node_decode(string, text) : 0;
+  *value = 0;
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] < '0' || text[i] > '9' || size > MOST_DIGITS)
+      return false;
+    *value = *value * 10 + (text[i] - '0');
+  }
+  return size > 0;
+}
+
+static bool read_time(lua_State *L, const struct cnk_node *time, lua_Integer *seconds)
+{
+  if (cnk_node_is(time, CNK_NODE_TEXT))
+    return read_digits(time, seconds);
+  if (!is_number(time) || !push_whole(L, time))
+    return false;
+  *seconds = lua_tointeger(L, -1);
   lua_pop(L, 1);
+  return true;
+}
+
+void cnk_field_set_time(lua_State *L, const struct cnk_node *time, int to)
+{
+  lua_Integer seconds;
+  if (!read_time(L, time, &seconds))
+    return;
   while (seconds >= MOST_SECONDS)
     seconds /= 1000;
-  if (is_good) {
-    lua_pushinteger(L, seconds);
-    lua_setfield(L, to, "timestamp");
-  }
+  lua_pushinteger(L, seconds);
+  lua_setfield(L, to, "timestamp");
 }
 
-static bool has_null(lua_State *L, int at)
+void cnk_field_mark_list(lua_State *L, uint32_t kept, uint32_t count)
 {
-  luaL_checkstack(L, 8, "too deep");
-  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
-    bool is_found = lua_islightuserdata(L, -1) || (lua_istable(L, -1) && has_null(L, lua_gettop(L)));
-    if (is_found) {
-      lua_pop(L, 2);
-      return true;
-    }
-  }
-  return false;
+  if (kept == 0 || kept < count)
+    luaL_setmetatable(L, CNK_JSON_ARRAY);
 }
 
-static void push_without_nulls(lua_State *L, int at);
-
-static void copy_items(lua_State *L, int at, int copy)
+static void push_items(lua_State *L, const struct cnk_node *list)
 {
-  lua_Integer count = (lua_Integer)lua_rawlen(L, at), kept = 0;
-  luaL_setmetatable(L, CNK_JSON_ARRAY); /* it may end up empty */
-  for (lua_Integer n = 1; n <= count; n++) {
-    lua_rawgeti(L, at, n);
-    if (lua_istable(L, -1))
-      push_without_nulls(L, copy + 1);
-    if (!lua_islightuserdata(L, -1))
-      lua_rawseti(L, copy, ++kept);
-    lua_settop(L, copy);
-  }
-}
-
-static void copy_fields(lua_State *L, int at, int copy)
-{
-  for (lua_pushnil(L); lua_next(L, at); lua_settop(L, copy + 1)) {
-    if (lua_islightuserdata(L, -1))
+  const struct cnk_node *item = list + 1;
+  uint32_t kept = 0;
+  lua_createtable(L, cnk_bind_size(list), 0);
+  for (uint32_t i = 0; i < list->count; i++, item = cnk_node_next(item)) {
+    if (cnk_node_is(item, CNK_NODE_NULL))
       continue;
-    if (lua_istable(L, -1))
-      push_without_nulls(L, copy + 2);
-    lua_pushvalue(L, copy + 1);
-    lua_insert(L, -2);
-    lua_rawset(L, copy);
+    cnk_field_push(L, item);
+    lua_rawseti(L, -2, ++kept);
+  }
+  cnk_field_mark_list(L, kept, list->count);
+}
+
+static void push_fields(lua_State *L, const struct cnk_node *object)
+{
+  const struct cnk_node *name = object + 1;
+  lua_createtable(L, 0, cnk_bind_size(object));
+  for (uint32_t i = 0; i < object->count; i++, name = cnk_node_next_name(name)) {
+    cnk_bind_push_text(L, name);
+    cnk_field_push(L, cnk_node_value(name));
+    lua_rawset(L, -3);
   }
 }
 
-/* Pushes a copy of the table at `at`; the nulls are left out, and lists close up. */
-static void push_without_nulls(lua_State *L, int at)
+void cnk_field_push(lua_State *L, const struct cnk_node *node)
 {
   luaL_checkstack(L, 8, "too deep");
-  lua_newtable(L);
-  if (cnk_field_is_list(L, at))
-    copy_items(L, at, lua_gettop(L));
+  if (cnk_node_is(node, CNK_NODE_NULL))
+    lua_pushnil(L);
+  else if (cnk_field_is_list(node))
+    push_items(L, node);
+  else if (cnk_field_is_object(node))
+    push_fields(L, node);
   else
-    copy_fields(L, at, lua_gettop(L));
-}
-
-/* Pushes the table at `at`, itself when it holds no null. Scripts should not have to think of null. */
-void cnk_field_push_table(lua_State *L, int at)
-{
-  if (has_null(L, at))
-    push_without_nulls(L, at);
-  else
-    lua_pushvalue(L, at);
+    cnk_bind_push_node(L, node);
 }

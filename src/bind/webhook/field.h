@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fields of decoded JSON, copied into tables for scripts: only what has the expected type, and never null. Indices are
- * absolute positions on the Lua stack; `at` and `from` are tables that json.decode made, `to` is the table that is
- * being built. Functions leave the stack as it was, unless their name says push.
+ * Fields of a JSON text, put into tables for scripts: only what has the expected type, and never null. `from` is the node of
+ * an object, anything else has no fields; `to` is the absolute position on the Lua stack of the table that is being
+ * built. Functions leave the stack as it was, unless their name says push.
  */
 #ifndef CNK_BIND_WEBHOOK_FIELD_H
 #define CNK_BIND_WEBHOOK_FIELD_H
 
-#include "bind/bind.h"
+#include "bind/node.h"
 
-/* JSON's two kinds of table. An empty list carries the metatable of json.array; no other decoded table has one. */
-bool cnk_field_is_list(lua_State *L, int at);
-bool cnk_field_is_object(lua_State *L, int at);
+static inline bool cnk_field_is_list(const struct cnk_node *node)
+{
+  return cnk_node_is(node, CNK_NODE_LIST);
+}
+static inline bool cnk_field_is_object(const struct cnk_node *node)
+{
+  return cnk_node_is(node, CNK_NODE_OBJECT);
+}
 
 void cnk_field_set_text(lua_State *L, int to, const char *name, const char *text);
 
-/* Pushes field `name` as a string, or nil and gives false: ids are strings, but some senders write numbers. */
-bool cnk_field_push_id(lua_State *L, int at, const char *name);
+/* Pushes a string that is not empty, or nil and gives false: ids are strings, but some senders write numbers. */
+bool cnk_field_push_id(lua_State *L, const struct cnk_node *id);
+
+bool cnk_field_set_id(lua_State *L, const struct cnk_node *id, int to, const char *as);
 
 /* Copies field `name`; each gives whether it was there and good. */
-bool cnk_field_copy_id(lua_State *L, int from, const char *name, int to, const char *as);
-bool cnk_field_copy_plain(lua_State *L, int from, const char *name, int to, int type);
+bool cnk_field_copy_id(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as);
+bool cnk_field_copy_text(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as);
+bool cnk_field_copy_flag(lua_State *L, const struct cnk_node *from, const char *name, int to);
 
 /* A time as an integer of Unix seconds, set as "timestamp": from digits or a number, of seconds or a finer unit. */
-void cnk_field_copy_time(lua_State *L, int from, const char *name, int to);
+void cnk_field_set_time(lua_State *L, const struct cnk_node *time, int to);
 
-/* Pushes the table at `at`: itself when it holds no null, else a copy without them. */
-void cnk_field_push_table(lua_State *L, int at);
+/* Pushes a value without the nulls in it, so that scripts need not think of null: lists close up. Null itself is nil. */
+void cnk_field_push(lua_State *L, const struct cnk_node *node);
+
+/* Marks the list on top as one, where it may not look like it any more: of `count` items it has `kept`. */
+void cnk_field_mark_list(lua_State *L, uint32_t kept, uint32_t count);
 
 #endif

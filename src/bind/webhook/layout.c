@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "bind/json.h"
 #include "bind/webhook/field.h"
 
 /* ---- the layouts, as WhatsApp documents them -------------------------------------------------------------------- */
@@ -143,132 +142,118 @@ const struct cnk_layout cnk_layout_system[] = {
 
 /* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
-/* Pushes a text's number: decimal, finite, and nothing beside it. */
-static bool push_number_of(lua_State *L, int at)
+/* Pushes a text's number: decimal, finite, and nothing beside it; or nil. */
+static void push_number_of(lua_State *L, const struct cnk_node *string)
 {
   size_t length;
-  const char *text = lua_tolstring(L, at, &length);
-  if (length == 0 || length > 40 || strspn(text, "+-.0123456789eE") != length || !lua_stringtonumber(L, text))
-    return false;
-  if (isfinite(lua_tonumber(L, -1)))
-    return true;
-  lua_pop(L, 1);
-  return false;
-}
-
-/* The list on top becomes one of objects only, each in its layout. Gives whether it is the same table. */
-static bool fit_list(lua_State *L, const struct cnk_layout *inner)
-{
-  int list = lua_gettop(L);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, list), kept = 0;
-  bool is_same = true;
-  lua_newtable(L);
-  luaL_setmetatable(L, CNK_JSON_ARRAY); /* it may end up empty */
-  for (lua_Integer n = 1; n <= count; n++) {
-    lua_rawgeti(L, list, n);
-    bool is_object = cnk_field_is_object(L, list + 2);
-    bool is_fit = is_object && (!inner || cnk_layout_fit(L, inner));
-    is_same = is_same && is_fit;
-    if (is_object)
-      lua_rawseti(L, list + 1, ++kept);
-    lua_settop(L, list + 1);
-  }
-  if (is_same)
-    lua_pop(L, 1);
-  else
-    lua_replace(L, list);
-  return is_same;
-}
-
-/* The value on top becomes what the field may hold, or nil. Gives whether it stayed as it was. */
-static bool convert(lua_State *L, enum cnk_layout_kind kind, const struct cnk_layout *inner)
-{
-  int at = lua_gettop(L), type = lua_type(L, at), is_whole = 0;
-  bool is_text = type == LUA_TSTRING, is_word = is_text && lua_rawlen(L, at) > 0;
-  if ((kind == CNK_LAYOUT_TEXT && is_text) || ((kind == CNK_LAYOUT_WORD || kind == CNK_LAYOUT_ID) && is_word) ||
-      (kind == CNK_LAYOUT_FLAG && type == LUA_TBOOLEAN) ||
-      (kind == CNK_LAYOUT_NUMBER && type == LUA_TNUMBER && isfinite(lua_tonumber(L, at))))
-    return true;
-  if (kind == CNK_LAYOUT_OBJECT && cnk_field_is_object(L, at))
-    return !inner || cnk_layout_fit(L, inner);
-  if (kind == CNK_LAYOUT_OBJECTS && cnk_field_is_list(L, at))
-    return fit_list(L, inner);
-  lua_Integer whole = kind == CNK_LAYOUT_ID && type == LUA_TNUMBER ? lua_tointegerx(L, at, &is_whole) : 0;
-  if (is_whole)
-    lua_pushfstring(L, "%I", (LUAI_UACINT)whole);
-  else if (kind != CNK_LAYOUT_NUMBER || !is_text || !push_number_of(L, at))
+  cnk_bind_push_text(L, string);
+  const char *text = lua_tolstring(L, -1, &length);
+  bool is_good = length > 0 && length <= 40 && strspn(text, "+-.0123456789eE") == length;
+  if (!is_good || !lua_stringtonumber(L, text))
     lua_pushnil(L);
-  lua_replace(L, at);
-  return false;
-}
-
-static void push_shallow_copy(lua_State *L, int at)
-{
-  lua_newtable(L);
-  int copy = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, at); lua_settop(L, copy + 1)) {
-    lua_pushvalue(L, copy + 1);
-    lua_insert(L, -2);
-    lua_rawset(L, copy);
+  lua_remove(L, -2);
+  if (lua_isnumber(L, -1) && !isfinite(lua_tonumber(L, -1))) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
   }
 }
 
-bool cnk_layout_fit(lua_State *L, const struct cnk_layout *layout)
+/* Pushes a list of the objects in a list, each in its layout. */
+static void push_objects(lua_State *L, const struct cnk_node *list, const struct cnk_layout *layout)
 {
-  int at = lua_gettop(L);
-  bool is_same = true;
-  luaL_checkstack(L, 12, "too deep");
-  for (; layout->name; layout++) {
-    bool has_to_change = lua_getfield(L, at, layout->name) != LUA_TNIL && !convert(L, layout->kind, layout->inner);
-    if (!has_to_change) {
-      lua_pop(L, 1);
+  const struct cnk_node *item = list + 1;
+  uint32_t kept = 0;
+  lua_createtable(L, cnk_bind_size(list), 0);
+  for (uint32_t i = 0; i < list->count; i++, item = cnk_node_next(item)) {
+    if (!cnk_field_is_object(item))
       continue;
-    }
-    if (is_same) {
-      push_shallow_copy(L, at);
-      lua_replace(L, at);
-      is_same = false;
-    }
-    lua_setfield(L, at, layout->name);
+    cnk_layout_push(L, item, layout, 0);
+    lua_rawseti(L, -2, ++kept);
   }
-  return is_same;
+  cnk_field_mark_list(L, kept, list->count);
 }
 
-void cnk_layout_push(lua_State *L, int at, const struct cnk_layout *layout)
+static bool has_kind(const struct cnk_node *value, enum cnk_layout_kind kind)
 {
-  cnk_field_push_table(L, at);
-  cnk_layout_fit(L, layout);
-}
-
-bool cnk_layout_copy(lua_State *L, int from, const char *name, int to, const struct cnk_layout *layout)
-{
-  lua_getfield(L, from, name);
-  bool is_there = cnk_field_is_object(L, lua_gettop(L));
-  if (is_there) {
-    cnk_layout_push(L, lua_gettop(L), layout);
-    lua_setfield(L, to, name);
+  switch (kind) {
+  case CNK_LAYOUT_TEXT: return value->kind == CNK_NODE_TEXT;
+  case CNK_LAYOUT_WORD: return value->kind == CNK_NODE_TEXT && value->size > 0;
+  case CNK_LAYOUT_NUMBER: return value->kind == CNK_NODE_INTEGER || value->kind == CNK_NODE_FLOAT;
+  case CNK_LAYOUT_FLAG: return value->kind == CNK_NODE_TRUE || value->kind == CNK_NODE_FALSE;
+  default: return false;
   }
-  lua_pop(L, 1);
-  return is_there;
 }
 
-bool cnk_layout_copy_list(lua_State *L, int from, const char *name, int to, const struct cnk_layout *layout)
+/* Pushes the value as what the field may hold, or nil. */
+static void push_as(lua_State *L, const struct cnk_node *value, enum cnk_layout_kind kind,
+                    const struct cnk_layout *inner)
 {
-  lua_getfield(L, from, name);
-  bool is_there = cnk_field_is_list(L, lua_gettop(L));
-  if (is_there) {
-    cnk_field_push_table(L, lua_gettop(L));
-    fit_list(L, layout);
-    lua_setfield(L, to, name);
+  if (has_kind(value, kind))
+    cnk_bind_push_node(L, value);
+  else if (kind == CNK_LAYOUT_ID)
+    cnk_field_push_id(L, value);
+  else if (kind == CNK_LAYOUT_OBJECT && cnk_field_is_object(value))
+    cnk_layout_push(L, value, inner, 0);
+  else if (kind == CNK_LAYOUT_OBJECTS && cnk_field_is_list(value))
+    push_objects(L, value, inner);
+  else if (kind == CNK_LAYOUT_NUMBER && cnk_node_is(value, CNK_NODE_TEXT))
+    push_number_of(L, value);
+  else
+    lua_pushnil(L);
+}
+
+static const struct cnk_layout *find(const struct cnk_layout *layout, const struct cnk_node *name)
+{
+  while (layout->name && !cnk_node_says(name, layout->name))
+    layout++;
+  return layout->name ? layout : NULL;
+}
+
+void cnk_layout_push(lua_State *L, const struct cnk_node *object, const struct cnk_layout *layout, int more)
+{
+  const struct cnk_node *name = object + 1;
+  luaL_checkstack(L, 12, "too deep");
+  lua_createtable(L, 0, cnk_bind_size(object) + more);
+  for (uint32_t i = 0; i < object->count; i++, name = cnk_node_next_name(name)) {
+    const struct cnk_layout *field = layout ? find(layout, name) : NULL;
+    cnk_bind_push_text(L, name);
+    if (field)
+      push_as(L, cnk_node_value(name), field->kind, field->inner);
+    else
+      cnk_field_push(L, cnk_node_value(name));
+    lua_rawset(L, -3);
   }
-  lua_pop(L, 1);
-  return is_there;
 }
 
-bool cnk_layout_copy_value(lua_State *L, int from, const char *name, int to, const char *as, enum cnk_layout_kind kind)
+bool cnk_layout_copy(lua_State *L, const struct cnk_node *from, const char *name, int to,
+                     const struct cnk_layout *layout)
 {
-  if (lua_getfield(L, from, name) != LUA_TNIL)
-    convert(L, kind, NULL);
+  const struct cnk_node *object = cnk_node_field(from, name);
+  if (!cnk_field_is_object(object))
+    return false;
+  cnk_layout_push(L, object, layout, 0);
+  lua_setfield(L, to, name);
+  return true;
+}
+
+bool cnk_layout_copy_list(lua_State *L, const struct cnk_node *from, const char *name, int to,
+                          const struct cnk_layout *layout)
+{
+  const struct cnk_node *list = cnk_node_field(from, name);
+  if (!cnk_field_is_list(list))
+    return false;
+  push_objects(L, list, layout);
+  lua_setfield(L, to, name);
+  return true;
+}
+
+bool cnk_layout_copy_value(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as,
+                           enum cnk_layout_kind kind)
+{
+  const struct cnk_node *value = cnk_node_field(from, name);
+  if (!value)
+    return false;
+  push_as(L, value, kind, NULL);
   bool is_there = !lua_isnil(L, -1);
   if (is_there)
     lua_setfield(L, to, as);
@@ -278,16 +263,16 @@ bool cnk_layout_copy_value(lua_State *L, int from, const char *name, int to, con
 }
 
 /* An empty list of errors is none: `if status.errors then print(status.errors[1].title) end` must hold. */
-bool cnk_layout_copy_errors(lua_State *L, int from, int to)
+bool cnk_layout_copy_errors(lua_State *L, const struct cnk_node *from, int to)
 {
-  if (!cnk_layout_copy_list(L, from, "errors", to, cnk_layout_error))
+  const struct cnk_node *list = cnk_node_field(from, "errors");
+  if (!cnk_field_is_list(list))
     return false;
-  lua_getfield(L, to, "errors");
+  push_objects(L, list, cnk_layout_error);
   bool is_there = lua_rawlen(L, -1) > 0;
-  if (!is_there) {
-    lua_pushnil(L);
+  if (is_there)
     lua_setfield(L, to, "errors");
-  }
-  lua_pop(L, 1);
+  else
+    lua_pop(L, 1);
   return is_there;
 }

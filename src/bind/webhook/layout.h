@@ -2,12 +2,12 @@
 /*
  * What the tables of an event may hold: a layout lists the fields whose types are documented. A field of another type is
  * converted where its meaning is certain (a number written as text), and left out where it is not; `raw` has the original.
- * Fields that no layout lists stay as they are. Indices are absolute positions on the Lua stack.
+ * Fields that no layout lists stay as they are, but for nulls. `from` and `to` are as in field.h.
  */
 #ifndef CNK_BIND_WEBHOOK_LAYOUT_H
 #define CNK_BIND_WEBHOOK_LAYOUT_H
 
-#include "bind/bind.h"
+#include "bind/node.h"
 
 enum cnk_layout_kind {
   CNK_LAYOUT_TEXT,
@@ -45,21 +45,20 @@ extern const struct cnk_layout cnk_layout_session[];
 extern const struct cnk_layout cnk_layout_synced[]; /* a contact of the phone's address book */
 extern const struct cnk_layout cnk_layout_system[];
 
-/* Pushes the table at `at` without nulls, in its layout; the table itself when there is nothing to change. */
-void cnk_layout_push(lua_State *L, int at, const struct cnk_layout *layout);
-
-/* The same for an object on top of the stack that holds no null: where a field has to change, a copy takes its place, since
- * `raw` may share it. Gives whether it is the same table. */
-bool cnk_layout_fit(lua_State *L, const struct cnk_layout *layout);
+/* Pushes a table of an object without nulls, in its layout, with room for so many fields more. */
+void cnk_layout_push(lua_State *L, const struct cnk_node *object, const struct cnk_layout *layout, int more);
 
 /* Copies field `name` of `from` to `to` when it is an object, or a list; gives whether it was. */
-bool cnk_layout_copy(lua_State *L, int from, const char *name, int to, const struct cnk_layout *layout);
-bool cnk_layout_copy_list(lua_State *L, int from, const char *name, int to, const struct cnk_layout *layout);
+bool cnk_layout_copy(lua_State *L, const struct cnk_node *from, const char *name, int to,
+                     const struct cnk_layout *layout);
+bool cnk_layout_copy_list(lua_State *L, const struct cnk_node *from, const char *name, int to,
+                          const struct cnk_layout *layout);
 
 /* Copies field `name` when it has the kind, which is none of objects, or can be converted to it. */
-bool cnk_layout_copy_value(lua_State *L, int from, const char *name, int to, const char *as, enum cnk_layout_kind kind);
+bool cnk_layout_copy_value(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as,
+                           enum cnk_layout_kind kind);
 
 /* The field "errors": a list of objects that is not empty. */
-bool cnk_layout_copy_errors(lua_State *L, int from, int to);
+bool cnk_layout_copy_errors(lua_State *L, const struct cnk_node *from, int to);
 
 #endif

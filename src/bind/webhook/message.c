@@ -5,12 +5,9 @@
  */
 #include "bind/webhook/webhook.h"
 
-#include <string.h>
-
 #include "bind/webhook/field.h"
 #include "bind/webhook/layout.h"
 #include "whatsapp/filename.h"
-#include "json/scan.h"
 
 void cnk_webhook_push_filename(lua_State *L, int name, int mime_type, int id)
 {
@@ -33,7 +30,8 @@ struct content;
 
 /* Each takes the field that is named like the message's type, an object, and gives the event's type; or NULL when the
  * field is of no use, and then it has set nothing. */
-typedef const char *fill_fn(struct cnk_webhook *w, int field, int event, const struct content *content);
+typedef const char *fill_fn(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                            const struct content *content);
 
 struct content {
   const char *type; /* on the wire, and the field's name */
@@ -42,22 +40,19 @@ struct content {
 };
 
 /* Copies a text of the field as what the customer wrote. */
-static bool set_text(lua_State *L, int field, const char *name, int event)
+static bool set_text(lua_State *L, const struct cnk_node *field, const char *name, int event)
 {
-  bool is_text = lua_getfield(L, field, name) == LUA_TSTRING;
-  if (is_text)
-    lua_setfield(L, event, "text");
-  else
-    lua_pop(L, 1);
-  return is_text;
+  return cnk_field_copy_text(L, field, name, event, "text");
 }
 
-static const char *fill_text(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_text(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                             const struct content *content)
 {
   return set_text(w->L, field, "body", event) ? content->type : NULL;
 }
 
-static const char *fill_media(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_media(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                              const struct content *content)
 {
   static const char *const texts[] = {"mime_type", "sha256", "filename", "caption", "link", "url"};
   lua_State *L = w->L;
@@ -65,9 +60,9 @@ static const char *fill_media(struct cnk_webhook *w, int field, int event, const
   int media = lua_gettop(L);
   cnk_field_copy_id(L, field, "id", media, "id");
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-    cnk_field_copy_plain(L, field, texts[i], media, LUA_TSTRING);
-  cnk_field_copy_plain(L, field, "voice", media, LUA_TBOOLEAN);
-  cnk_field_copy_plain(L, field, "animated", media, LUA_TBOOLEAN);
+    cnk_field_copy_text(L, field, texts[i], media, texts[i]);
+  cnk_field_copy_flag(L, field, "voice", media);
+  cnk_field_copy_flag(L, field, "animated", media);
   lua_getfield(L, media, "filename");
   lua_getfield(L, media, "mime_type");
   lua_getfield(L, media, "id");
@@ -80,7 +75,8 @@ static const char *fill_media(struct cnk_webhook *w, int field, int event, const
 }
 
 /* A voice note under its older name. */
-static const char *fill_voice(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_voice(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                              const struct content *content)
 {
   fill_media(w, field, event, content);
   lua_getfield(w->L, event, "media");
@@ -90,44 +86,44 @@ static const char *fill_voice(struct cnk_webhook *w, int field, int event, const
   return "audio";
 }
 
-static const char *fill_whole(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_whole(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                              const struct content *content)
 {
-  cnk_layout_push(w->L, field, content->layout);
+  cnk_layout_push(w->L, field, content->layout, 0);
   lua_setfield(w->L, event, content->type);
   return content->type;
 }
 
 /* The new text of a message, or the new caption of its file. */
-static const char *fill_edit(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_edit(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                             const struct content *content)
 {
-  lua_State *L = w->L;
-  int top = lua_gettop(L);
-  lua_getfield(L, field, "message");
-  if (cnk_field_is_object(L, top + 1) && lua_getfield(L, top + 1, "type") == LUA_TSTRING) {
-    const char *body = strcmp(lua_tostring(L, top + 2), "text") == 0 ? "body" : "caption";
-    lua_gettable(L, top + 1);
-    if (cnk_field_is_object(L, top + 2))
-      set_text(L, top + 2, body, event);
+  const struct cnk_node *message = cnk_node_field(field, "message"), *type = cnk_node_field(message, "type");
+  if (cnk_node_is(type, CNK_NODE_TEXT)) {
+    size_t size;
+    cnk_bind_push_text(w->L, type);
+    const char *name = lua_tolstring(w->L, -1, &size);
+    set_text(w->L, cnk_node_find(message, name, size), cnk_node_says(type, "text") ? "body" : "caption", event);
+    lua_pop(w->L, 1);
   }
-  lua_settop(L, top);
   return fill_whole(w, field, event, content);
 }
 
 /* WhatsApp repeats the button's text where the template gave no payload; so does this when nobody did. */
-static const char *fill_quick_reply(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_quick_reply(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                                    const struct content *content)
 {
   (void)content;
   bool has_text = set_text(w->L, field, "text", event);
   if (!cnk_field_copy_id(w->L, field, "payload", event, "payload")) {
     if (!has_text)
       return NULL;
-    lua_getfield(w->L, event, "text");
-    lua_setfield(w->L, event, "payload");
+    cnk_field_copy_text(w->L, field, "text", event, "payload");
   }
   return "quick_reply";
 }
 
-static bool fill_reply(lua_State *L, int answer, int event)
+static bool fill_reply(lua_State *L, const struct cnk_node *answer, int event)
 {
   lua_createtable(L, 0, 3);
   int reply = lua_gettop(L);
@@ -135,70 +131,67 @@ static bool fill_reply(lua_State *L, int answer, int event)
     lua_pop(L, 1);
     return false;
   }
-  cnk_field_copy_plain(L, answer, "description", reply, LUA_TSTRING);
-  cnk_field_copy_plain(L, answer, "title", reply, LUA_TSTRING);
+  cnk_field_copy_text(L, answer, "description", reply, "description");
+  cnk_field_copy_text(L, answer, "title", reply, "title");
   set_text(L, answer, "title", event);
   lua_setfield(L, event, "reply");
   return true;
 }
 
-static void forget(void *context, const char *bytes, size_t length)
+/* Reads the JSON in a string, which stays on the stack with its tree. It counts as the body's own does. NULL when it is of no
+ * use. */
+static const struct cnk_node *push_form(struct cnk_webhook *w, const struct cnk_node *string)
 {
-  (void)context, (void)bytes, (void)length;
-}
-
-/* Whether the text on top of the stack may be decoded: the JSON in the strings of a body counts as the body's own does. */
-static bool take_form_values(struct cnk_webhook *w)
-{
-  if (!w->has_form_bound)
-    return true;
-  struct cnk_jsonscan scan = {.write = forget, .most_values = w->form_values};
+  struct cnk_jsonscan scan = {.tree = cnk_bind_push_tree(w->L), .most_values = w->form_values};
+  if (w->has_form_bound && w->form_values == 0) {
+    w->is_too_much = true;
+    return NULL;
+  }
+  cnk_bind_push_text(w->L, string);
   scan.text = lua_tolstring(w->L, -1, &scan.length);
-  w->is_too_much |= w->form_values == 0 || (!cnk_jsonscan_run(&scan) && scan.has_too_many);
-  w->form_values -= w->is_too_much ? w->form_values : scan.values;
-  return !w->is_too_much;
+  const struct cnk_node *form = cnk_bind_read_nodes(w->L, &scan);
+  w->is_too_much |= scan.has_too_many;
+  if (w->has_form_bound)
+    w->form_values -= w->is_too_much ? w->form_values : scan.values;
+  return form;
 }
 
 /* The form's answers are JSON within a string; an object is taken as it is. Without sense they stay in raw. */
-static void fill_form(struct cnk_webhook *w, int answer, int event)
+static void fill_form(struct cnk_webhook *w, const struct cnk_node *answer, int event)
 {
   lua_State *L = w->L;
-  int type = lua_getfield(L, answer, "response_json"), at = lua_gettop(L);
-  if (type == LUA_TSTRING && take_form_values(w)) {
-    lua_pushvalue(L, w->decode);
-    lua_insert(L, -2);
-    lua_call(L, 1, 1);
-  }
-  if (cnk_field_is_object(L, at)) {
-    cnk_field_push_table(L, at);
+  int top = lua_gettop(L);
+  const struct cnk_node *form = cnk_node_field(answer, "response_json");
+  bool is_missing = !form || cnk_node_is(form, CNK_NODE_NULL);
+  if (cnk_node_is(form, CNK_NODE_TEXT))
+    form = push_form(w, form);
+  if (cnk_field_is_object(form)) {
+    cnk_field_push(L, form);
     lua_setfield(L, event, "form");
   } else {
-    bool is_missing = type == LUA_TNIL || type == LUA_TLIGHTUSERDATA;
     const char *problem = is_missing ? "response_json is missing" : "response_json is not a JSON object";
     cnk_field_set_text(L, event, "form_error", problem);
   }
-  lua_settop(L, at - 1);
+  lua_settop(L, top);
 }
 
-static const char *fill_interactive(struct cnk_webhook *w, int field, int event, const struct content *content)
+static const char *fill_interactive(struct cnk_webhook *w, const struct cnk_node *field, int event,
+                                    const struct content *content)
 {
   static const struct content permission = {"call_permission_reply", fill_whole, cnk_layout_call_permission};
-  lua_State *L = w->L;
+  static const char *const kinds[] = {"button_reply", "list_reply", "nfm_reply", "call_permission_reply"};
+  const struct cnk_node *type = cnk_node_field(field, "type");
+  int kind = 0;
   (void)content;
-  lua_getfield(L, field, "type");
-  const char *kind = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  lua_getfield(L, field, kind);
-  int answer = lua_gettop(L);
-  if (!cnk_field_is_object(L, answer))
+  while (kind < 4 && !cnk_node_says(type, kinds[kind]))
+    kind++;
+  const struct cnk_node *answer = kind < 4 ? cnk_node_field(field, kinds[kind]) : NULL;
+  if (!cnk_field_is_object(answer))
     return NULL;
-  if (strcmp(kind, "button_reply") == 0)
-    return fill_reply(L, answer, event) ? "button" : NULL;
-  if (strcmp(kind, "list_reply") == 0)
-    return fill_reply(L, answer, event) ? "list" : NULL;
-  if (strcmp(kind, permission.type) == 0)
+  if (kind < 2)
+    return !fill_reply(w->L, answer, event) ? NULL : kind == 0 ? "button" : "list";
+  if (kind == 3)
     return fill_whole(w, answer, event, &permission);
-  if (strcmp(kind, "nfm_reply") != 0)
-    return NULL;
   fill_form(w, answer, event);
   return "form";
 }
@@ -222,36 +215,33 @@ static const struct content contents[] = {
 };
 
 /* Sets what a message's type calls for, and gives the event's type; NULL when there is nothing of use. */
-static const char *fill_by_type(struct cnk_webhook *w, int item, int event)
+static const char *fill_by_type(struct cnk_webhook *w, const struct cnk_node *item, int event)
 {
-  lua_State *L = w->L;
-  lua_getfield(L, item, "type");
-  const char *type = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  if (strcmp(type, "unsupported") == 0)
-    return "unsupported";
-  if (strcmp(type, "request_welcome") == 0)
-    return "request_welcome";
-  if (strcmp(type, "contacts") == 0)
-    return cnk_layout_copy_list(L, item, "contacts", event, cnk_layout_card) ? "contacts" : NULL;
+  const struct cnk_node *type = cnk_node_field(item, "type");
   for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
-    if (strcmp(type, contents[i].type) != 0)
+    if (!cnk_node_says(type, contents[i].type))
       continue;
-    lua_getfield(L, item, type);
-    int field = lua_gettop(L);
-    return cnk_field_is_object(L, field) ? contents[i].fill(w, field, event, &contents[i]) : NULL;
+    const struct cnk_node *field = cnk_node_field(item, contents[i].type);
+    return cnk_field_is_object(field) ? contents[i].fill(w, field, event, &contents[i]) : NULL;
   }
+  if (cnk_node_says(type, "unsupported"))
+    return "unsupported";
+  if (cnk_node_says(type, "request_welcome"))
+    return "request_welcome";
+  if (cnk_node_says(type, "contacts") && cnk_layout_copy_list(w->L, item, "contacts", event, cnk_layout_card))
+    return "contacts";
   return NULL;
 }
 
 /* ---- the events ------------------------------------------------------------------------------------------------ */
 
 /* What messages and echoes have in common; the ids of the people in it are set. */
-static void add_filled(struct cnk_webhook *w, int item, int event, const struct cnk_webhook_scope *scope,
-                       bool is_sender)
+static void add_filled(struct cnk_webhook *w, const struct cnk_node *item, int event,
+                       const struct cnk_webhook_scope *scope, bool is_sender)
 {
   lua_State *L = w->L;
   cnk_field_copy_id(L, item, "id", event, "id");
-  cnk_field_copy_time(L, item, "timestamp", event);
+  cnk_field_set_time(L, cnk_node_field(item, "timestamp"), event);
   cnk_webhook_set_scope(w, event, scope, is_sender);
   cnk_layout_copy(L, item, "context", event, cnk_layout_context);
   cnk_layout_copy(L, item, "referral", event, cnk_layout_referral);
@@ -259,11 +249,10 @@ static void add_filled(struct cnk_webhook *w, int item, int event, const struct 
   const char *type = fill_by_type(w, item, event);
   /* What has errors in place of its content is known by its type, but WhatsApp cannot deliver it. */
   cnk_field_set_text(L, event, "type", type ? type : has_errors ? "unsupported" : "unknown");
-  lua_settop(L, event);
   cnk_webhook_add_event(w, item);
 }
 
-void cnk_webhook_add_message(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
+void cnk_webhook_add_message(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
 {
   lua_State *L = w->L;
   int event = cnk_webhook_push_event(w, "message", 12);
@@ -276,7 +265,7 @@ void cnk_webhook_add_message(struct cnk_webhook *w, int item, const struct cnk_w
 }
 
 /* It has no `from`: events of a conversation are known by their customer, and to filters it must not look like one's. */
-void cnk_webhook_add_echo(struct cnk_webhook *w, int item, const struct cnk_webhook_scope *scope)
+void cnk_webhook_add_echo(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
 {
   lua_State *L = w->L;
   int event = cnk_webhook_push_event(w, "echo", 12);

@@ -2,48 +2,22 @@
 /* What the items of a value share, the business number and the contacts, and how an event gets its part; see webhook.h. */
 #include "bind/webhook/webhook.h"
 
-#include <string.h>
-
 #include "bind/webhook/field.h"
 #include "bind/webhook/layout.h"
 
-/* Whether the table at `at` has nothing but texts that are not empty, under names; in a contact, the profile is such a table. */
-static bool has_only_texts(lua_State *L, int at, bool is_contact)
-{
-  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
-    int value = lua_gettop(L);
-    bool is_fine = lua_type(L, value - 1) == LUA_TSTRING;
-    if (is_fine && is_contact && strcmp(lua_tostring(L, value - 1), "profile") == 0)
-      is_fine = cnk_field_is_object(L, value) && has_only_texts(L, value, false);
-    else
-      is_fine = is_fine && lua_type(L, value) == LUA_TSTRING && lua_rawlen(L, value) > 0;
-    if (!is_fine) {
-      lua_settop(L, value - 2);
-      return false;
-    }
-  }
-  return true;
-}
-
-/* Makes of the contact on top what events share: without nulls, in its layout, with the names of its profile beside the ids. It is
- * changed in place where it can be: nothing else has it. */
-static void fit_contact(lua_State *L)
+/* Pushes of a contact what events share: in its layout, with the names of its profile beside the ids. */
+static void push_address(lua_State *L, const struct cnk_node *item)
 {
   static const char *const names[] = {"name", "username"};
+  const struct cnk_node *profile = cnk_node_field(item, "profile");
+  cnk_layout_push(L, item, cnk_layout_address, 2);
   int contact = lua_gettop(L);
-  if (!has_only_texts(L, contact, true)) { /* the usual contact needs no more */
-    cnk_layout_push(L, contact, cnk_layout_address);
-    lua_replace(L, contact);
-  }
-  bool has_profile = lua_getfield(L, contact, "profile") == LUA_TTABLE;
   for (int i = 0; i < 2; i++) {
-    if (has_profile)
-      lua_getfield(L, contact + 1, names[i]);
-    else
-      lua_pushnil(L);
-    lua_setfield(L, contact, names[i]);
+    if (!cnk_field_copy_text(L, profile, names[i], contact, names[i]) && cnk_node_field(item, names[i])) {
+      lua_pushnil(L); /* the contact itself has no names */
+      lua_setfield(L, contact, names[i]);
+    }
   }
-  lua_settop(L, contact);
 }
 
 /* The contact on top, under its id, unless another one has that already. */
@@ -61,52 +35,53 @@ static void index_contact(lua_State *L, int contacts, const char *name)
   lua_settop(L, contact);
 }
 
-static void index_contacts(lua_State *L, int list)
+static void push_index(lua_State *L, const struct cnk_node *list)
 {
+  const struct cnk_node *item = list + 1;
   lua_newtable(L);
   int contacts = lua_gettop(L);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-  for (lua_Integer n = 1; n <= count; n++) {
-    lua_rawgeti(L, list, n);
-    if (cnk_field_is_object(L, contacts + 1)) {
-      fit_contact(L);
+  for (uint32_t i = 0; i < list->count; i++, item = cnk_node_next(item)) {
+    if (cnk_field_is_object(item)) {
+      push_address(L, item);
       index_contact(L, contacts, "wa_id");
       index_contact(L, contacts, "user_id");
     }
-    lua_pop(L, 1);
+    lua_settop(L, contacts);
   }
 }
 
-void cnk_webhook_open_scope(struct cnk_webhook *w, int value, struct cnk_webhook_scope *scope)
+void cnk_webhook_open_scope(struct cnk_webhook *w, const struct cnk_node *value, struct cnk_webhook_scope *scope)
 {
-  lua_State *L = w->L;
-  lua_getfield(L, value, "metadata");
-  int metadata = lua_gettop(L);
-  if (cnk_field_is_object(L, metadata)) {
-    cnk_field_push_id(L, metadata, "phone_number_id");
-    cnk_field_push_id(L, metadata, "display_phone_number");
-  }
-  lua_settop(L, metadata + 2);
-  scope->phone = metadata + 1;
-  scope->display = metadata + 2;
+  const struct cnk_node *metadata = cnk_node_field(value, "metadata");
+  cnk_field_push_id(w->L, cnk_node_field(metadata, "phone_number_id"));
+  cnk_field_push_id(w->L, cnk_node_field(metadata, "display_phone_number"));
+  scope->display = lua_gettop(w->L);
+  scope->phone = scope->display - 1;
 }
 
-void cnk_webhook_open_contacts(struct cnk_webhook *w, int value, struct cnk_webhook_scope *scope)
+void cnk_webhook_open_contacts(struct cnk_webhook *w, const struct cnk_node *value, struct cnk_webhook_scope *scope)
 {
-  lua_State *L = w->L;
-  lua_getfield(L, value, "contacts");
-  int list = lua_gettop(L);
-  if (!cnk_field_is_list(L, list))
+  const struct cnk_node *list = cnk_node_field(value, "contacts");
+  if (!cnk_field_is_list(list))
     return;
-  if (lua_rawlen(L, list) == 1) {
-    lua_rawgeti(L, list, 1);
-    scope->contact = cnk_field_is_object(L, -1) ? list + 1 : 0;
-    if (scope->contact)
-      fit_contact(L);
-  } else {
-    index_contacts(L, list);
-    scope->contacts = list + 1;
+  if (list->count != 1) {
+    push_index(w->L, list);
+    scope->contacts = lua_gettop(w->L);
+  } else if (cnk_field_is_object(list + 1)) {
+    push_address(w->L, list + 1);
+    scope->contact = lua_gettop(w->L);
   }
+}
+
+void cnk_webhook_open_metadata(struct cnk_webhook *w, const struct cnk_node *value, struct cnk_webhook_scope *scope)
+{
+  const struct cnk_node *metadata = cnk_node_field(value, "metadata");
+  cnk_webhook_open_scope(w, value, scope);
+  if (w->body || !metadata || cnk_node_is(metadata, CNK_NODE_NULL))
+    lua_pushnil(w->L);
+  else
+    cnk_bind_push_node(w->L, metadata);
+  scope->metadata = lua_gettop(w->L);
 }
 
 /* Pushes the contact that belongs to an event, or nil. */
@@ -124,6 +99,15 @@ static void push_contact(lua_State *L, int event, const struct cnk_webhook_scope
     lua_pushnil(L);
 }
 
+/* Copies a text from table to table. */
+static void copy_text(lua_State *L, int from, const char *name, int to)
+{
+  if (lua_getfield(L, from, name) == LUA_TSTRING)
+    lua_setfield(L, to, name);
+  else
+    lua_pop(L, 1);
+}
+
 /* Of a sender: one that only names its receiver keeps to that name, since its conversation is that of the number. The single
  * contact gives its name in any case, but its ids only when the sender is not plainly somebody else. */
 static void set_ids(lua_State *L, int event, int contact)
@@ -135,7 +119,7 @@ static void set_ids(lua_State *L, int event, int contact)
   bool is_same = !has_number || lua_rawequal(L, top + 1, top + 2);
   for (int i = 0; is_same && i < 2; i++)
     if (lua_getfield(L, event, ids[i]) == LUA_TNIL)
-      cnk_field_copy_plain(L, contact, ids[i], event, LUA_TSTRING);
+      copy_text(L, contact, ids[i], event);
   lua_settop(L, top);
 }
 
@@ -145,8 +129,8 @@ static void set_contact(struct cnk_webhook *w, int event, const struct cnk_webho
   push_contact(L, event, scope);
   int contact = lua_gettop(L);
   if (!lua_isnil(L, contact)) {
-    cnk_field_copy_plain(L, contact, "name", event, LUA_TSTRING);
-    cnk_field_copy_plain(L, contact, "username", event, LUA_TSTRING);
+    copy_text(L, contact, "name", event);
+    copy_text(L, contact, "username", event);
     if (is_sender)
       set_ids(L, event, contact);
     lua_pushvalue(L, contact);
@@ -174,10 +158,23 @@ int cnk_webhook_push_event(struct cnk_webhook *w, const char *kind, int size)
   return event;
 }
 
-void cnk_webhook_add_event(struct cnk_webhook *w, int item)
+void cnk_webhook_add_event_with(struct cnk_webhook *w)
 {
-  lua_pushvalue(w->L, item);
-  lua_setfield(w->L, -2, "raw");
+  if (w->body) {
+    lua_pop(w->L, 1);
+    lua_pushvalue(w->L, w->body);
+  }
+  lua_setfield(w->L, -2, w->body ? "_body" : "raw");
   lua_rawseti(w->L, w->events, ++w->count);
   w->is_too_much |= w->count > w->most_events;
+  w->is_one_of_two = w->body && w->count > 1;
+}
+
+void cnk_webhook_add_event(struct cnk_webhook *w, const struct cnk_node *item)
+{
+  if (w->body)
+    lua_pushnil(w->L);
+  else
+    cnk_bind_push_node(w->L, item);
+  cnk_webhook_add_event_with(w);
 }
