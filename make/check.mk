@@ -1,5 +1,9 @@
 # Everything that checks the project. Each target sets up what it needs, so that it also runs on a fresh machine.
 
+# How many spec files, compilers and linters work side by side. Of a `make -j` the number is make's own.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+SIDE_BY_SIDE = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
 # What the specs see. The host under test may be the sanitized one; modules for plain interpreters never are.
 SPEC ?= spec
 TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
@@ -29,9 +33,12 @@ tsan: deps-build
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db
 
+# Followed by the command that runs one spec file, busted's options, and the files and folders.
+RUN_SPECS = $(LUA) spec/support/side_by_side.lua $(JOBS)
+
 test: deps-test
-	@$(MAKE) --no-print-directory all test-modules
-	@$(TEST_ENV) && $(LUA) spec/support/busted.lua $(SPEC)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
+	@$(TEST_ENV) && $(RUN_SPECS) "$(LUA) spec/support/busted.lua" $(SPEC)
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.
@@ -41,13 +48,14 @@ ASAN_HOST  := $(abspath $(ASAN_BUILD))/bin/cunnekt
 ASAN_ENV    = export CUNNEKT_HOST="$(ASAN_HOST)" \
   ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1" \
   LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" UBSAN_OPTIONS="print_stacktrace=1"
+ASAN_SPECS  = $(RUN_SPECS) "$(ASAN_HOST) run spec/support/busted.lua" --exclude-tags=packaging,long $(SPEC)
 
 asan: deps-test
-	@$(MAKE) --no-print-directory all test-modules
-	@$(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
-	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
+	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_SPECS)
 	@echo "once more, with a collector that never rests"
-	@$(TEST_ENV) && $(ASAN_ENV) && CUNNEKT_TEST_GC=1 $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
+	@$(TEST_ENV) && $(ASAN_ENV) && export CUNNEKT_TEST_GC=1 && $(ASAN_SPECS)
 
 demo: deps-build
 	@$(MAKE) --no-print-directory all
@@ -96,7 +104,7 @@ help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
-	@echo "make test       the specs; SPEC=spec/base/json_spec.lua runs one"
+	@echo "make test       the specs, JOBS files at a time (all processors); SPEC=spec/base/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
 	@echo "make tsan       the store's threads under the thread sanitizer"
