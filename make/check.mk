@@ -1,5 +1,9 @@
 # Everything that checks the project. Each target sets up what it needs, so that it also runs on a fresh machine.
 
+# How many spec files, compilers and linters work side by side. Of a `make -j` the number is make's own.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+SIDE_BY_SIDE = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
 # What the specs see. The host under test may be the sanitized one; modules for plain interpreters never are.
 SPEC ?= spec
 TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
@@ -29,9 +33,12 @@ tsan: deps-build
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db
 
+# Followed by the command that runs one spec file, busted's options, and the files and folders.
+RUN_SPECS = $(LUA) spec/support/side_by_side.lua $(JOBS)
+
 test: deps-test
-	@$(MAKE) --no-print-directory all test-modules
-	@$(TEST_ENV) && $(LUA) spec/support/busted.lua $(SPEC)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
+	@$(TEST_ENV) && $(RUN_SPECS) "$(LUA) spec/support/busted.lua" $(SPEC)
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.
@@ -41,23 +48,25 @@ ASAN_HOST  := $(abspath $(ASAN_BUILD))/bin/cunnekt
 ASAN_ENV    = export CUNNEKT_HOST="$(ASAN_HOST)" \
   ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1" \
   LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" UBSAN_OPTIONS="print_stacktrace=1"
+ASAN_SPECS  = $(RUN_SPECS) "$(ASAN_HOST) run spec/support/busted.lua" --exclude-tags=packaging,long $(SPEC)
 
 asan: deps-test
-	@$(MAKE) --no-print-directory all test-modules
-	@$(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
-	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" CFLAGS="-O1 -g" host
+	@$(TEST_ENV) && $(ASAN_ENV) && $(ASAN_SPECS)
 	@echo "once more, with a collector that never rests"
-	@$(TEST_ENV) && $(ASAN_ENV) && CUNNEKT_TEST_GC=1 $(ASAN_HOST) run spec/support/busted.lua --exclude-tags=packaging,long $(SPEC)
+	@$(TEST_ENV) && $(ASAN_ENV) && export CUNNEKT_TEST_GC=1 && $(ASAN_SPECS)
 
 demo: deps-build
 	@$(MAKE) --no-print-directory all
 	@$(TEST_ENV) && sh examples/demo.sh
 
 # ---- lint ---------------------------------------------------------------------------------------------------------
-C_FILES = $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
+C_FILES := $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
+# Every linter runs, whatever the others found.
 lint: deps
-	@$(MAKE) --no-print-directory lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) --keep-going lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck -q lua spec examples src
@@ -73,10 +82,11 @@ lint-format:
 format:
 	clang-format -i $(C_FILES)
 
-# Both compilers, with warnings that stop.
-lint-warnings:
-	@$(MAKE) --no-print-directory BUILD=build-lint/gcc CC=gcc WERROR=-Werror all
-	@$(MAKE) --no-print-directory BUILD=build-lint/clang CC=clang WERROR=-Werror all
+# Both compilers, with warnings that stop. What clang warns of does not depend on how it optimizes.
+lint-warnings: lint-gcc lint-clang
+lint-clang: LINT_CFLAGS = CFLAGS="-O0 -g"
+lint-gcc lint-clang:
+	@$(MAKE) --no-print-directory BUILD=build-lint/$(@:lint-%=%) CC=$(@:lint-%=%) WERROR=-Werror $(LINT_CFLAGS) all
 
 # C files that use each other in a circle.
 lint-cycles:
@@ -87,16 +97,18 @@ lint-cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -Isrc src
 
-lint-tidy:
-	@echo clang-tidy
-	@printf '%s\n' $(filter src/%.c,$(C_FILES)) | xargs -P $(shell nproc 2>/dev/null || echo 2) -n 4 sh -c \
-	  'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- -std=c11 -D_GNU_SOURCE -Isrc $(LIB_CFLAGS) 2>/dev/null' sh
+# A file is checked again when it, a header or the settings have changed.
+lint-tidy: $(patsubst %,build-lint/tidy/%.checked,$(filter src/%.c,$(C_FILES)))
+build-lint/tidy/%.checked: % .clang-tidy $(filter src/%.h,$(C_FILES))
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors="*" $< -- -std=c11 -D_GNU_SOURCE -Isrc $(LIB_CFLAGS) >$@.part 2>/dev/null || { cat $@.part; exit 1; }
+	@mv $@.part $@
 
 help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
 	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
-	@echo "make test       the specs; SPEC=spec/base/json_spec.lua runs one"
+	@echo "make test       the specs, JOBS files at a time (all processors); SPEC=spec/base/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
 	@echo "make tsan       the store's threads under the thread sanitizer"
@@ -111,4 +123,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-format format lint-warnings lint-cycles lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help

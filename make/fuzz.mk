@@ -42,7 +42,7 @@ fuzz-programs: $(FUZZ_BUILD)/fuzz $(FUZZ_BUILD)/planted
 fuzz-short: FUZZ_SECONDS := 20
 fuzz fuzz-short: deps-build
 	@command -v $(FUZZ_CC) >/dev/null || { echo "cunnekt: $(FUZZ_CC) is missing; on Debian: apt-get install clang" >&2; exit 2; }
-	@$(MAKE) --no-print-directory -j$(shell nproc 2>/dev/null || echo 2) all fuzz-programs
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all fuzz-programs
 	@LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" \
 	  $(HOST) run spec/fuzz/run.lua --build $(FUZZ_BUILD) --seconds $(FUZZ_SECONDS) $(FUZZ)
 

@@ -61,13 +61,10 @@ function server.new(handler, opts)
   return self
 end
 
----The URL of a port at which nobody listens.
+---The URL of a port at which nobody listens: no other spec is given this one.
 ---@return string
 function server.nobody()
-  local listener = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
-  local port = listener:port()
-  listener:close()
-  return "http://127.0.0.1:" .. port
+  return "http://127.0.0.1:1"
 end
 
 return server

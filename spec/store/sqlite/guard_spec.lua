@@ -149,7 +149,9 @@ describe("the files of a running bot", function()
       assert.equal(200, post())
       assert.equal(200, post())
       sh("rm " .. what)
-      assert.equal(503, post())
+      -- On a busy machine the watch may have been first, and have made both anew.
+      local is_refused = post() == 503
+      assert.is_true(is_refused or core.stat(kept.path .. "-wal") ~= nil and core.stat(kept.path .. "-shm") ~= nil)
       wait_until_writable()
       assert.equal(acknowledged, count())
       assert.equal(200, post())
