@@ -13,6 +13,9 @@ local function begin_order(fn, opts, more)
     bot:on("text", "^anew", function(msg)
       msg:start("order", { n = msg.text }, { replace = true })
     end)
+    bot:global("again", function(msg)
+      msg:start("order", { n = "again" })
+    end)
     if more then
       more(bot)
     end
@@ -47,7 +50,7 @@ for fate, befall in pairs(talk.fates) do
       say "tea"
       befall()
       for _ = 1, 3 do
-        act "reaction"
+        say "again"
         befall()
       end
       say "x"
@@ -90,13 +93,24 @@ for fate, befall in pairs(talk.fates) do
       assert.are.same({ "A photo, please.", "hi: image" }, said())
     end)
 
+    it("asks nothing again for what says nothing new", function()
+      begin_order(order)
+      say "hi"
+      befall()
+      act "reaction"
+      act "edit"
+      act("text", { text = "hello all", set = { ["messages.0.group_id"] = "G" } })
+      say "tea"
+      assert.are.same({ "hi: what?", question }, said())
+    end)
+
     it("keeps its timeout", function()
       begin_order(order)
       say "hi"
       say "tea"
       talk.all:pass(60)
       befall()
-      act "reaction"
+      say "again"
       talk.all:pass(60)
       assert.are.same({ "hi: what?", question, question, "hi: tea timeout" }, said())
     end)
@@ -106,7 +120,7 @@ for fate, befall in pairs(talk.fates) do
       say "hi"
       say "tea"
       local first = talk.all:id_of(talk.customer, question)
-      act "reaction"
+      say "again"
       befall()
       act("button", { id = "1", context = first })
       assert.equal("hi: tea 1", said()[4])

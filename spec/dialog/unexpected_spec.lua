@@ -133,11 +133,15 @@ for fate, befall in pairs(talk.fates) do
     end)
 
     it("counts anew when it asks again", function()
-      begin_dialog(ask_twice, { expires = 100 })
+      begin_dialog(ask_twice, { expires = 100 }, function(bot)
+        bot:global("again", function(msg)
+          msg:start "it"
+        end)
+      end)
       say "go"
       talk.all:pass(90)
       befall()
-      act("text", { text = "go", set = { ["messages.0.group_id"] = "G" } })
+      say "again"
       talk.all:pass(90)
       befall()
       say "a"

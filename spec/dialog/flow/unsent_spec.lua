@@ -280,7 +280,7 @@ describe("a question that is held because nobody knows whether it arrived", func
     for _ = 1, 2 do
       local dialog = json.decode(run("dialogs", "list", "--json")).dialogs[1]
       assert.are.same({ message = id, state = "unknown" }, dialog.question)
-      assert.matches(" waiting +text, question unknown ", run("dialogs", "list"))
+      assert.matches(" held +text, question unknown ", run("dialogs", "list"))
       assert.matches(("question: +message %d is unknown"):format(id), run("dialogs", "show", tostring(dialog.id)))
       kept:stop()
     end
