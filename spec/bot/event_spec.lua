@@ -77,10 +77,10 @@ describe("an event", function()
 
   it("begins a dialog with its contact", function()
     bind({ kind = "message", from = "919999999999" }):start("order", { n = 1 }, { replace = true })
-    local plan = { name = "order", contact = contact, to = "919999999999", args = { n = 1 } }
+    local plan = { name = "order", contact = contact, to = "919999999999", args = { n = 1 }, is_remark = false }
     assert.are.same({ "msg:start", plan, { replace = true } }, asked.plan)
     bind({ kind = "message", user_id = "IN.1" }, "1:IN.1"):start "order"
-    assert.are.same({ "msg:start", { name = "order", contact = "1:IN.1", to = "IN.1" } }, asked.plan)
+    assert.are.same({ "msg:start", { name = "order", contact = "1:IN.1", to = "IN.1", is_remark = false } }, asked.plan)
   end)
 
   it("downloads its media, and checks the webhook's checksum unless another is given", function()

@@ -248,7 +248,14 @@ describe("cunnekt dialogs", function()
   end)
 
   it("shows a dialog as held as long as it is uncertain whether its customer got the question", function()
-    kept:start(define)
+    kept:start(function(bot)
+      bot:dialog("order", function(chat)
+        chat:ask "Which?"
+      end)
+      bot:on("text", function(msg)
+        msg:start "order"
+      end)
+    end)
     kept:fault { kind = "reset", count = 1, accept = false }
     kept:say "order"
     kept:say("order", BALA)
