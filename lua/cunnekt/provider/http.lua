@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- HTTP requests. A call waits for its answer: inside a task it yields, elsewhere it runs the loop until the answer is
 -- complete. An answer with any status is a result; `nil, err` means that there is none. libcurl does the work, behind
--- src/http/out/client.h.
+-- src/http/out/client.h; of what http.prepare sends it only makes the connections, behind endpoint.h.
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"

@@ -220,7 +220,7 @@ void cnk_endpoint_close(struct cnk_endpoint *endpoint)
 
 void cnk_endpoint_close_all(struct cnk_posts *posts)
 {
-  for (struct cnk_link *link; (link = cnk_list_first(&posts->endpoints));)
+  for (struct cnk_link *link; (link = cnk_list_take(&posts->endpoints));)
     cnk_endpoint_close(CNK_OWNER(link, struct cnk_endpoint, link));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of a POST: it gets a connection, is written, and its answer is read; see endpoint.h. libcurl calls nothing here
- * but cnk_post_connected, once it has returned.
+ * before it has returned.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +183,7 @@ static void write_on(struct cnk_post *post)
   cnk_transport_wants_room(post->connection, false);
 }
 
-void cnk_post_connected(struct cnk_post *post, CURLcode code)
+static void on_connected(struct cnk_post *post, CURLcode code)
 {
   cnk_timer_stop(&post->connect_timer);
   if (code == CURLE_OK)
@@ -193,7 +193,7 @@ void cnk_post_connected(struct cnk_post *post, CURLcode code)
 }
 
 /* Reads first: what the server says early, such as that the request is too large, ends it. */
-void cnk_post_ready(struct cnk_post *post, int events)
+static void on_ready(struct cnk_post *post, int events)
 {
   if (events & UV_READABLE && receive(post))
     return;
@@ -414,15 +414,9 @@ struct cnk_posts *cnk_posts_new(struct cnk_loop *loop)
   uv_check_init(&loop->uv, &posts->keeper);
   posts->keeper.data = posts;
   posts->open_handles = 1;
+  posts->on_connected = on_connected;
+  posts->on_ready = on_ready;
   posts->resource.shut = shut;
   cnk_loop_own(loop, &posts->resource);
   return posts;
-}
-
-void cnk_posts_handle_closed(struct cnk_posts *posts)
-{
-  if (--posts->open_handles > 0)
-    return;
-  free(posts->key.data);
-  free(posts);
 }

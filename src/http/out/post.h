@@ -29,6 +29,9 @@ struct cnk_posts {
   size_t open_handles; /* the keeper, and carriers, until libuv has closed them */
   struct cnk_buffer key;
   char piece[CNK_POST_PIECE]; /* of an answer */
+  /* What becomes of a post's connection: it was made, or not; there is something to read, or room to write. */
+  void (*on_connected)(struct cnk_post *post, CURLcode code);
+  void (*on_ready)(struct cnk_post *post, int events);
 };
 
 /* What connections have in common that may stand in for each other: server, TLS and proxy. */
@@ -96,7 +99,7 @@ struct cnk_transport *cnk_transport_take(struct cnk_route *route);
 /* Whether one more may be opened. It may cost another route's idle one. */
 bool cnk_transport_has_room(struct cnk_posts *posts);
 
-/* Opens one for a post, to which cnk_post_connected is told, never from within this call. NULL when memory is out. */
+/* Opens one for a post, of which posts->on_connected is told, never from within this call. NULL when memory is out. */
 struct cnk_transport *cnk_transport_open(struct cnk_posts *posts, struct cnk_post *post);
 
 /* Says that its post no longer needs it: it becomes idle. */
@@ -110,17 +113,13 @@ CURLcode cnk_transport_send(struct cnk_transport *connection, const char *data, 
 /* Reads into posts->piece; `*size` is 0 at the end. CURLE_AGAIN when there is nothing yet. */
 CURLcode cnk_transport_receive(struct cnk_transport *connection, size_t *size);
 
-/* Whether cnk_post_ready is to be told of room for writing, beside something to read. */
+/* Whether posts->on_ready is to be told of room for writing, beside something to read. */
 void cnk_transport_wants_room(struct cnk_transport *connection, bool is_wanted);
 
 /* Closes all that are idle. */
 void cnk_transport_close_idle(struct cnk_posts *posts);
 
-/* post.c: for transport.c. */
-void cnk_post_connected(struct cnk_post *post, CURLcode code);
-void cnk_post_ready(struct cnk_post *post, int events);
-
-/* A handle of libuv is closed; frees `posts` when it was the last one. */
+/* Says that libuv has closed a handle; frees `posts` when it was the last one. */
 void cnk_posts_handle_closed(struct cnk_posts *posts);
 
 #endif

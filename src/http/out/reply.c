@@ -85,7 +85,9 @@ static void take_connection(struct cnk_reply *reply, struct cnk_text value)
 static bool take_field(struct cnk_reply *reply, const char *line, size_t size)
 {
   const char *colon = memchr(line, ':', size);
-  size_t name = colon ? (size_t)(colon - line) : 0;
+  if (!colon)
+    return false;
+  size_t name = (size_t)(colon - line);
   if (!cnk_framing_is_token(line, name) || !cnk_framing_is_value(colon, size - name))
     return false;
   struct cnk_text value = trimmed(colon + 1, line + size);

@@ -35,6 +35,14 @@ static struct cnk_carrier *of_carrier(struct cnk_link *link)
   return CNK_OWNER(link, struct cnk_carrier, link);
 }
 
+void cnk_posts_handle_closed(struct cnk_posts *posts)
+{
+  if (--posts->open_handles > 0)
+    return;
+  free(posts->key.data);
+  free(posts);
+}
+
 static void on_closed(struct cnk_multi *multi)
 {
   struct cnk_carrier *carrier = CNK_OWNER(multi, struct cnk_carrier, multi);
@@ -52,7 +60,7 @@ static void on_over(struct cnk_multi *multi, CURL *easy, CURLcode code)
     code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &connection->fd);
   if (code == CURLE_OK && !cnk_multi_take(multi, connection->fd, connection))
     code = CURLE_COULDNT_CONNECT;
-  cnk_post_connected(connection->post, code);
+  connection->posts->on_connected(connection->post, code);
 }
 
 static void on_ready(void *owner, int events);
@@ -117,7 +125,7 @@ static void on_ready(void *owner, int events)
 {
   struct cnk_transport *connection = owner;
   if (connection->post)
-    cnk_post_ready(connection->post, events);
+    connection->posts->on_ready(connection->post, events);
   else if (!stands(connection))
     cnk_transport_close(connection);
 }
@@ -198,8 +206,13 @@ static void on_sweep(struct cnk_timer *timer, void *context)
 {
   (void)context;
   struct cnk_posts *posts = CNK_OWNER(timer, struct cnk_posts, sweep);
-  for (struct cnk_link *link; (link = cnk_list_first(&posts->idle)) && is_old(of_age(link));)
+  for (struct cnk_link *link; (link = cnk_list_take(&posts->idle));) {
+    if (!is_old(of_age(link))) {
+      cnk_list_add_first(&posts->idle, link);
+      break;
+    }
     cnk_transport_close(of_age(link));
+  }
   start_sweep(posts);
 }
 
@@ -217,15 +230,12 @@ void cnk_transport_rest(struct cnk_transport *connection)
 
 struct cnk_transport *cnk_transport_take(struct cnk_route *route)
 {
-  for (struct cnk_link *link; (link = cnk_list_first(&route->idle));) {
+  for (struct cnk_link *link; (link = cnk_list_take(&route->idle));) {
     struct cnk_transport *connection = CNK_OWNER(link, struct cnk_transport, by_route);
-    if (is_old(connection) || !stands(connection)) {
-      cnk_transport_close(connection);
-      continue;
-    }
     cnk_list_remove(&connection->by_age);
-    cnk_list_remove(&connection->by_route);
-    return connection;
+    if (!is_old(connection) && stands(connection))
+      return connection;
+    cnk_transport_close(connection);
   }
   return NULL;
 }
@@ -240,7 +250,7 @@ bool cnk_transport_has_room(struct cnk_posts *posts)
 
 void cnk_transport_close_idle(struct cnk_posts *posts)
 {
-  for (struct cnk_link *link; (link = cnk_list_first(&posts->idle));)
+  for (struct cnk_link *link; (link = cnk_list_take(&posts->idle));)
     cnk_transport_close(of_age(link));
 }
 
