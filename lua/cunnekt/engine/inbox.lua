@@ -77,12 +77,7 @@ function inbox_methods:has_room(count)
   return self._lanes.items + self._accepting + self._outbox:burden() + count <= self._capacity
 end
 
-local is_addressed = webhook.is_addressed
-
--- When the customer wrote; nil for events that do not open the service window.
-local function inbound_at(event)
-  return is_addressed(event) and event.timestamp or nil
-end
+local inbound_at = webhook.inbound_at
 
 local is_report = status_names.set(status_names.own_events)
 

@@ -413,6 +413,13 @@ function webhook.is_addressed(event)
   return event.kind == "message" and not is_remark[event.type] and not event.group_id
 end
 
+---When a customer wrote to the business alone. It is asked of every event, and so spells out `is_addressed`.
+---@param event cunnekt.webhook.event
+---@return integer? timestamp nil for events that do not open the service window
+function webhook.inbound_at(event)
+  return event.kind == "message" and not is_remark[event.type] and not event.group_id and event.timestamp or nil
+end
+
 ---A safe file name for a customer's file: the last part of `name` when there is one, else `id` with an extension for
 ---`mime_type`. It has no separators, control or invisible characters, does not begin with a dot, dash or space, is no
 ---device name of Windows, and is 1 to 120 bytes of UTF-8. Two files can get the same name.

@@ -3,44 +3,13 @@
 -- no run takes, is decided in offer.lua.
 
 local messages = require "cunnekt.store.messages"
-local webhook = require "cunnekt.provider.webhook"
 
 local answers = {}
 
 -- ---- taps ----------------------------------------------------------------------------------------------------------
 
 -- Types of messages that are taps on a message of ours; their `context.id` says on which one.
-local taps = { "button", "list", "form", "quick_reply" }
-local is_tap = {}
-for _, name in ipairs(taps) do
-  is_tap[name] = true
-end
-
--- Of a question that was repeated more often, these last repetitions are known.
-local most_asked = 20
-
----Notes a message of a question, for its wait.
----@param asked integer[] the messages so far
----@param sent cunnekt.sent
-function answers.note_asked(asked, sent)
-  asked[#asked + 1] = sent.id
-  if #asked > most_asked then
-    table.remove(asked, 1)
-  end
-end
-
----The messages of a question on which its answer may be a tap; nil where no tap can answer it.
----@param types table<string, true> those that may answer it
----@param asked integer[] all messages of the question
----@return integer[]?
-function answers.tappable(types, asked)
-  for _, name in ipairs(taps) do
-    if types.any or types[name] then
-      return asked
-    end
-  end
-  return nil
-end
+local is_tap = { button = true, list = true, form = true, quick_reply = true }
 
 -- Whether a tap on a message of this id is on another one than the question's; nil when that is not known. Also whether the
 -- provider's response to one of the question's messages is still to come.
@@ -59,17 +28,13 @@ local function is_on_another(store, asked, tapped)
   return nil, is_open
 end
 
--- Whether an event is a tap on an older message. What is not known is taken for one on the question.
-local function is_stale(dialogs, waiting, it, contact)
-  local tapped = waiting.asked and is_tap[it.type] and it.context and it.context.id
-  if not tapped then
-    return false
-  end
-  local is_other, is_open = is_on_another(dialogs.store, waiting.asked, tapped)
+-- Whether a tap is on an older message than the question's. What is not known is taken for one on the question.
+local function is_on_older(dialogs, asked, tapped, contact)
+  local is_other, is_open = is_on_another(dialogs.store, asked, tapped)
   if is_open then
     -- The tap has overtaken the response that tells the question's id.
     dialogs.engine.outbox:wait_for_answer(contact)
-    is_other = is_on_another(dialogs.store, waiting.asked, tapped)
+    is_other = is_on_another(dialogs.store, asked, tapped)
   end
   return is_other == true
 end
@@ -94,28 +59,23 @@ end
 
 -- ---- all events ----------------------------------------------------------------------------------------------------
 
--- Whether a wait is for a message like this one. Sets `stale` of a tap that is on an older message.
-local function accepts_message(dialogs, waiting, it, contact)
-  local types = waiting.types
-  if not types or not webhook.is_addressed(it) or not (types[it.type] or types.any) then
-    return false
-  end
-  local is_older = is_stale(dialogs, waiting, it, contact)
-  it.stale = is_older or nil
-  return not is_older
-end
-
 ---Whether a run takes an event. May wait.
 ---@param dialogs cunnekt.dialogs
 ---@param waiting table? what the run waits for; nil: it is in the middle of a turn
----@param it table the event; one of a delivery gets the state that was reached, a tap on an older message `stale`
+---@param it table the event; a message is addressed to the business (webhook.is_addressed); one of a delivery gets the state that was reached, a tap on an older message `stale`
 ---@param contact string whose event it is
 ---@return boolean
 function answers.accepts(dialogs, waiting, it, contact)
   if not waiting then
     return it.status == "dialog_resume"
   elseif it.kind == "message" then
-    return accepts_message(dialogs, waiting, it, contact)
+    local types = waiting.types
+    local is_meant = types ~= nil and (types[it.type] or types.any) or false
+    if is_meant and waiting.asked and is_tap[it.type] and it.context and it.context.id then
+      it.stale = is_on_older(dialogs, waiting.asked, it.context.id, contact) or nil
+      return not it.stale
+    end
+    return is_meant
   elseif it.status == "dialog_timeout" then
     return it.n == waiting.n
   elseif it.status == "dialog_again" then

@@ -2,7 +2,6 @@
 -- Questions: chat:ask and its variants send a question and continue with the customer's answer. Also chat:step, flush, call,
 -- cancel, back, pause and resume. bot/chat.lua documents them; the waiting is in wait.lua.
 
-local answers = require "cunnekt.dialog.flow.answers"
 local chat_of = require "cunnekt.bot.chat"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
@@ -67,8 +66,23 @@ end
 
 -- ---- questions -----------------------------------------------------------------------------------------------------
 
+-- The messages of a question that was repeated more often are these last ones, when a tap tells on which one it is.
+local most_asked = 20
+
+-- Sends the question once more; the fate of its last message is that of the question.
+local function repeat_question(question, asked)
+  local sent, messages = question.send(), asked.messages
+  if sent then
+    messages[#messages + 1], asked.last = sent.id, sent
+  end
+  if #messages > most_asked then
+    table.remove(messages, 1)
+  end
+  return sent
+end
+
 -- Replies to an invalid answer; returns the handle of that reply, if there is one.
-local function reply_to_invalid(chat, opts, why, it, repeat_question)
+local function reply_to_invalid(chat, opts, why, it, question, asked)
   local otherwise = opts.otherwise
   if type(otherwise) == "function" then
     local text = otherwise(it, why)
@@ -76,56 +90,51 @@ local function reply_to_invalid(chat, opts, why, it, repeat_question)
   elseif otherwise or type(why) == "string" then
     return chat:reply_text(otherwise or why)
   end
-  return repeat_question()
-end
-
--- Sends a question, once more as well, and notes the message: the one whose fate is that of the question.
-local function send_question(asked, question)
-  local sent, err = question.send()
-  if sent then
-    answers.note_asked(asked.messages, sent)
-    asked.last = sent
-  end
-  return sent, err
+  return repeat_question(question, asked)
 end
 
 -- The next message that may be an answer; nil after the timeout, nil and an error for a question that was not sent. A start of the
 -- dialog that waits here asks again.
 local function next_answer(dialogs, chat, question, asked)
-  local it, err
-  repeat
-    local wanted = { types = asked.types, due = asked.due, from = asked.from, question = asked.last.id }
-    wanted.asked = answers.tappable(asked.types, asked.messages)
+  while true do
+    local wanted = {
+      types = asked.types, due = asked.due, from = asked.from, question = asked.last.id, asked = asked.has_taps and asked.messages or nil,
+    }
+    local it, err
     if asked.reminders then
       it, err = remind.for_event(dialogs, chat, wanted, question.where, asked.reminders)
     else
       it, err = wait.for_event(dialogs, chat, wanted, question.where)
     end
-    local asks_again = it and it.status == "dialog_again"
-    if asks_again then
-      send_question(asked, question)
+    if not it or it.status ~= "dialog_again" then
+      return it, err
     end
-  until not asks_again
-  return it, err
+    repeat_question(question, asked)
+  end
+end
+
+-- What is known of a question that was sent.
+local function begin_asking(question, sent, from, now)
+  local opts = question.opts
+  local types = (opts.otherwise or opts.tries) and { any = true } or question.types -- with these every message is an answer
+  return {
+    messages = { sent.id }, last = sent, from = from, types = types, due = opts.timeout and now + opts.timeout or nil,
+    has_taps = types.any or types.button or types.list or types.form or types.quick_reply,
+    reminders = question.reminders,
+  }
 end
 
 -- Asks until an answer is valid, or the tries or the time are used up.
 local function ask_until(dialogs, chat, question)
   local where, opts = question.where, question.opts
   local current = steps.waiting_run(where)
-  local asked = {
-    from = current.n + 1, due = wait.deadline(current, opts.timeout), messages = {}, last = nil,
-    types = (opts.otherwise or opts.tries) and { any = true } or question.types, -- with these every message is an answer
-    reminders = opts.remind and remind.new(where, opts, 3),
-  }
-  local function send()
-    return send_question(asked, question)
-  end
-  local sent, err = send()
+  local from, now = current.n + 1, current.at
+  question.reminders = opts.remind and remind.new(where, opts, 3)
+  local sent, err = question.send()
   if not sent then
     return nil, err
   end
-  local tries = 0
+  local asked, tries = begin_asking(question, sent, from, now), 0
   while true do
     local it, problem = next_answer(dialogs, chat, question, asked)
     if not it then
@@ -142,7 +151,7 @@ local function ask_until(dialogs, chat, question)
     if opts.tries and tries >= opts.tries then
       return nil, errors.new("tries", ("no valid answer came in %d tries"):format(tries))
     end
-    asked.last = reply_to_invalid(chat, opts, why, it, send) or asked.last
+    asked.last = reply_to_invalid(chat, opts, why, it, question, asked) or asked.last
   end
 end
 

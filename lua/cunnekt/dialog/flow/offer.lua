@@ -73,7 +73,8 @@ local function find(dialogs, it, record)
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
     -- What "queue" keeps came before the question as well.
-    local is_early = waiting and waiting.from and it.kind == "message" and unexpected ~= "queue" and answers.came_before(stored, record)
+    local may_be_early = waiting and waiting.from and unexpected ~= "queue" and (record.seq or math.huge) < (stored.asked or 0)
+    local is_early = may_be_early and it.kind == "message" and answers.came_before(stored, record)
     if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it, record.contact) then
       return "deliver", stored.id
     elseif it.kind == "message" and it.stale then
@@ -179,7 +180,9 @@ function offer.take_kept(dialogs, current, waiting)
   local its_turn = task.running().turn
   for _, message in ipairs(stored_dialogs.kept(dialogs.store, current.id)) do
     local it = dialogs:read_event(current.contact, { bodies = message.bodies, rules = formats.rules })
-    if not has(its_turn.taken, message.id) and accepts(dialogs, waiting, it, current.contact) then
+    -- Older versions kept remarks as well.
+    local is_open = webhook.is_addressed(it) and not has(its_turn.taken, message.id)
+    if is_open and accepts(dialogs, waiting, it, current.contact) then
       table.insert(its_turn:buffer "taken", message.id)
       return { event = it, record = { body = message.bodies[1], bodies = message.bodies } }
     end

@@ -106,15 +106,6 @@ local function wait_for_delivery(current, wanted)
   return delivery
 end
 
--- A dialog that its customer has abandoned ends by itself.
-local function add_expiry(dialogs, current, wanted)
-  local known = wanted.types and dialogs.script.known[current.name]
-  local at = known and known.opts.expires and current.at + known.opts.expires
-  if at and not (wanted.due and wanted.due <= at) then
-    wanted.due, wanted.expires = at, true
-  end
-end
-
 ---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
@@ -130,7 +121,11 @@ function wait.for_event(dialogs, chat, wanted, where)
   local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
-    add_expiry(dialogs, current, wanted)
+    local known = wanted.types and dialogs.script.known[current.name]
+    local expires = known and known.opts.expires
+    if expires and not (wanted.due and wanted.due <= current.at + expires) then
+      wanted.due, wanted.expires = current.at + expires, true -- a dialog that its customer has left ends by itself
+    end
     local delivery, is_commit = current:guard(find_delivery, dialogs, current, wanted, handle)
     if not delivery then
       delivery, is_commit = wait_for_delivery(current, wanted), true
