@@ -216,7 +216,7 @@ describe("a person", function()
       return { calls = { one } }
     end,
     ["a preference"] = function()
-      local one = { wa_id = NUMBER, user_id = USER_ID, parent_user_id = PARENT_ID, category = "marketing_messages", value = "stop" }
+      local one = { wa_id = NUMBER, user_id = USER_ID, parent_user_id = PARENT_ID, category = "marketing_messages", value = "resume" }
       return { user_preferences = { one } }
     end,
   } do

@@ -11,7 +11,7 @@ local now = seam_rig.now
 -- Each question, with parameters that find something in the store below, and its columns that are not always nothing.
 local questions = {
   conversation = { { contact = "1:2" }, "version state last_inbound paused number user_id name username" },
-  conversation_of = { { id = "1:IN.1" }, "contact" },
+  conversation_of = { { id = "1:IN.1" }, "contact is_left" },
   any_alias = { {}, "is_any" },
   aliases_of = { { contact = "1:2" }, "id is_left" },
   value = { { key = "a" }, "value version" },
