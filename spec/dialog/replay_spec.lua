@@ -8,8 +8,10 @@ local canonical = require "cunnekt.base.canonical"
 local code = require "cunnekt.dialog.engine.code"
 local history = require "spec.support.dialogs.history"
 local lives = require "spec.support.dialogs.lives"
+local messages = require "cunnekt.store.messages"
 local process = require "spec.support.process"
 local sql = require "spec.support.sql"
+local webhook = require "cunnekt.provider.webhook"
 
 local first, last, rounds = 1, 500, 9
 -- The broken ones are tried on the first so many.
@@ -50,6 +52,36 @@ describe("generated dialogs #long", function()
     assert.are.same({}, history.compare(reference, other, first, few))
   end)
 
+  describe("with a function of bot:use around all that comes", function()
+    local wrapped
+
+    setup(function()
+      wrapped = history.run { first = first, last = few, rounds = rounds, wraps = true }
+    end)
+
+    local function play(opts)
+      opts.first, opts.last, opts.rounds, opts.seed, opts.wraps = first, few, rounds, 11, true
+      return #history.compare(wrapped, history.run(opts), first, few)
+    end
+
+    it("show customers the same, too", function()
+      assert.equal(0, play { disturbed = true })
+    end)
+
+    it("differ when it is skipped for what dialogs get", function()
+      local count = play {
+        prepare = function(all)
+          local define = all.define
+          all.define = function(bot)
+            define(bot)
+            inside(bot).dialogs.script.routes.has_wrappers = false
+          end
+        end,
+      }
+      assert.is_true(count > few / 4, ("only %d did"):format(count))
+    end)
+  end)
+
   -- ---- engines that are broken on purpose --------------------------------------------------------------------------
 
   describe("of a broken engine", function()
@@ -60,6 +92,31 @@ describe("generated dialogs #long", function()
       end
       return #history.compare(reference, history.run(opts), first, few)
     end
+
+    -- Plays them with another function in the place of one of the engine's.
+    local function with(module, name, fn)
+      local own = module[name]
+      module[name] = fn
+      finally(function()
+        module[name] = own
+      end)
+      return #history.compare(reference, history.run { first = first, last = last, rounds = rounds }, first, last)
+    end
+
+    it("differ when a reaction, or a text in a group, is an answer", function()
+      assert.is_true(with(webhook, "is_addressed", function(event)
+        return event.kind == "message"
+      end) > few / 4, "nobody noticed")
+    end)
+
+    it("differ when a tap on an older message is an answer", function()
+      local id_of = messages.id_of
+      finally(function()
+        messages.id_of = id_of
+      end)
+      messages.id_of = function() end
+      assert.is_true(with(messages, "is_known_as", function() end) > 0, "nobody noticed")
+    end)
 
     it("differ when the journal is not written", function()
       -- As long as nothing happens it only matters to those who go back, or meet another turn.

@@ -24,17 +24,36 @@ local function disturb(all, dice)
   end
 end
 
+-- The last message with something to tap before the newest of these; nil if there are no two.
+local function older_choice(seen)
+  local newest
+  for i = #seen, 1, -1 do
+    if seen[i]:find("[a]", 1, true) and seen[i] ~= newest then
+      if newest then
+        return seen[i]
+      end
+      newest = seen[i]
+    end
+  end
+  return nil
+end
+
 local function act(all, dice, seed, round)
   local actions = programs.customer(seed, round)
   if round == 0 then
     local name = seed % 3 == 0 and "queueing" or "program"
     actions = { { type = "text", text = ("begin %s %d"):format(name, seed) } }
   end
+  if #actions == 0 then
+    return
+  end
+  local number = outbox_id_of(seed)
   for _, action in ipairs(actions) do
-    local body = all:act(outbox_id_of(seed), action)
-    if dice:roll(10) == 1 then
-      all:post(body) -- the provider repeats itself
-    end
+    action.on, action.is_stale = action.is_stale and older_choice(all.seen[number] or {}) or nil, nil
+  end
+  local body = all:act(number, table.unpack(actions))
+  if dice:roll(10) == 1 then
+    all:post(body) -- the provider repeats itself
   end
 end
 
@@ -44,7 +63,7 @@ end
 ---@field restarts integer
 ---@field lines string[] of the log
 
----@param opts table first, last: seeds of the conversations; rounds; disturbed: boolean; seed: of the disturbance; bot: options; prepare(lives); on_wheel(lives) is called again and again
+---@param opts table first, last: seeds of the conversations; rounds; disturbed: boolean; seed: of the disturbance; bot: options; wraps: with a function of bot:use; prepare(lives); on_wheel(lives) is called again and again
 ---@return spec.history
 function history.run(opts)
   local steps = {}
@@ -54,6 +73,7 @@ function history.run(opts)
         local key = contact .. " " .. place
         steps[key] = (steps[key] or 0) + 1
       end,
+      wraps = opts.wraps,
     })
   end, opts.bot)
   local ok, failure = xpcall(function()

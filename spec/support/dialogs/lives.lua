@@ -279,15 +279,28 @@ function lives_methods:id_of(number, text)
   return self.ids[number .. " " .. text]
 end
 
----A customer does something; `on` is the message, as in `seen`, on which they tap.
-function lives_methods:act(from, action)
+-- The webhook of something that a customer does; `on` is the message, as in `seen`, on which they tap.
+local function build(self, from, action)
   self.act_number = (self.act_number or 0) + 1
   local fields = { from = from, message_id = action.message_id or ("wamid.in" .. self.act_number), timestamp = math.floor(clock.now()) }
   for name, value in pairs(action) do
     fields[name] = name ~= "type" and name ~= "on" and value or nil
   end
   fields.context = action.on and assert(self:id_of(from, action.on), action.on) or action.context
-  local body = assert(samples.build(action.type, fields))
+  return assert(samples.build(action.type, fields))
+end
+
+---A customer does something, or several things that come in one webhook: then each but the first was stored before the bot
+---has said anything to it.
+---@param from string
+---@param action table type, and fields of samples.build
+---@param ... table
+---@return table body
+function lives_methods:act(from, action, ...)
+  local body = build(self, from, action)
+  for _, more in ipairs { ... } do
+    table.insert(body.messages, build(self, from, more).messages[1])
+  end
   self:post(body)
   return body
 end

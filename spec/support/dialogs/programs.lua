@@ -327,9 +327,19 @@ local function do_nothing() end
 
 ---Gives a bot the dialogs "program" and "sub", and the handlers beside them.
 ---@param bot cunnekt.bot
----@param hooks? table step(contact, place) hears each step that is done
+---@param hooks? table step(contact, place) hears each step that is done; wraps: with a function of bot:use that takes some messages
 function programs.define(bot, hooks)
   hooks = hooks or { step = do_nothing }
+  if hooks.wraps then
+    bot:use(function(event, next)
+      local state = event.chat.state
+      state.uses = (state.uses or 0) + 1
+      if event.kind == "message" and state.uses % 7 == 0 then
+        return event:reply_text "not now"
+      end
+      return next()
+    end)
+  end
   bot:dialog("program", function(chat, args)
     local self = { chat = chat, bot = bot, hooks = hooks, count = 0 }
     run_block(self, programs.make(args.seed, args.size))
@@ -366,7 +376,37 @@ end
 
 local replies = { "7", "12", "yes", "Yes", "no", "One", "two", "blue", "hello", "so much to say" }
 
----What a customer does in a round: a list of messages, as samples.message takes them. A message may come twice.
+local function text(dice, fields)
+  local action = { type = "text", text = dice:pick(replies) }
+  for name, value in pairs(fields or {}) do
+    action[name] = value
+  end
+  return action
+end
+
+-- What answers nothing, alone or beside an answer; and taps on a question of before, which `is_stale` asks for.
+local remarks = {
+  function(dice)
+    return { { type = "reaction", text = "👍" }, text(dice) }
+  end,
+  function(dice)
+    return { text(dice), { type = "edit", text = dice:pick(replies) } }
+  end,
+  function()
+    return { { type = "revoke" } }
+  end,
+  function(dice)
+    return { text(dice, { set = { ["messages.0.group_id"] = "G" } }) }
+  end,
+  function()
+    return { { type = "button", id = "a", title = "Yes", is_stale = true } }
+  end,
+  function()
+    return { { type = "list", id = "a", title = "One", is_stale = true } }
+  end,
+}
+
+---What a customer does in a round: a list of messages, as samples.message takes them, that come in one webhook. It may come twice.
 ---@param seed integer
 ---@param round integer
 ---@return table[] messages type, and fields
@@ -382,7 +422,9 @@ function programs.customer(seed, round)
   elseif chance <= 16 then
     return { { type = "list", id = dice:pick { "a", "b" }, title = "One" } }
   elseif chance == 17 then
-    return { { type = "image" } }
+    return { { type = "image", text = dice:roll(2) == 1 and "7" or nil } }
+  elseif chance <= 19 then
+    return remarks[dice:roll(#remarks)](dice)
   end
   return { { type = "text", text = dice:pick(replies) }, { type = "text", text = dice:pick(replies) } }
 end

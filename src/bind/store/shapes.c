@@ -114,15 +114,15 @@ static struct cnk_field step_fields[] = {
 SHAPE(step, "a step", cnk_step, step_fields, false);
 
 static struct cnk_field dialog_fields[] = {
-    NEEDED(cnk_dialog_change, INTEGER, id),    IN(cnk_dialog_change, BOOLEAN, is_new),
-    IN(cnk_dialog_change, TEXT, contact),      IN(cnk_dialog_change, TEXT, name),
-    IN(cnk_dialog_change, TEXT, to),           IN(cnk_dialog_change, TEXT, args),
-    IN(cnk_dialog_change, TEXT, code),         IN(cnk_dialog_change, TEXT, seed),
-    IN(cnk_dialog_change, REAL, started_at),   IN(cnk_dialog_change, TEXT, digest),
-    IN(cnk_dialog_change, TEXT, source),       IN(cnk_dialog_change, TEXT, waiting),
-    IN(cnk_dialog_change, REAL, due),          IN(cnk_dialog_change, INTEGER, sent),
-    IN(cnk_dialog_change, BOOLEAN, asks),      IN(cnk_dialog_change, TEXT, signal),
-    IN(cnk_dialog_change, INTEGER, before),    NEEDED(cnk_dialog_change, INTEGER, after),
+    NEEDED(cnk_dialog_change, INTEGER, id),  IN(cnk_dialog_change, BOOLEAN, is_new),
+    IN(cnk_dialog_change, TEXT, contact),    IN(cnk_dialog_change, TEXT, name),
+    IN(cnk_dialog_change, TEXT, to),         IN(cnk_dialog_change, TEXT, args),
+    IN(cnk_dialog_change, TEXT, code),       IN(cnk_dialog_change, TEXT, seed),
+    IN(cnk_dialog_change, REAL, started_at), IN(cnk_dialog_change, TEXT, digest),
+    IN(cnk_dialog_change, TEXT, source),     IN(cnk_dialog_change, TEXT, waiting),
+    IN(cnk_dialog_change, REAL, due),        IN(cnk_dialog_change, INTEGER, sent),
+    IN(cnk_dialog_change, BOOLEAN, asks),    IN(cnk_dialog_change, TEXT, signal),
+    IN(cnk_dialog_change, INTEGER, before),  NEEDED(cnk_dialog_change, INTEGER, after),
     LIST(cnk_dialog_change, steps, step),
 };
 SHAPE(dialog, "a dialog", cnk_dialog_change, dialog_fields, false);
