@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- JSON. The only module that requires lua-cjson; src/bind/json.c makes up for its defects: integers stay
+-- JSON. The only module that requires lua-cjson; src/bind/json/json.c makes up for its defects: integers stay
 -- integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON. It has its own instance of lua-cjson, so
 -- settings that a script makes on `require "cjson"` have no effect here.
 

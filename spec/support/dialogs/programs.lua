@@ -332,9 +332,12 @@ function programs.define(bot, hooks)
   hooks = hooks or { step = do_nothing }
   if hooks.wraps then
     bot:use(function(event, next)
+      if event.kind ~= "message" then
+        return next() -- when statuses come, differs
+      end
       local state = event.chat.state
       state.uses = (state.uses or 0) + 1
-      if event.kind == "message" and state.uses % 7 == 0 then
+      if state.uses % 7 == 0 then
         return event:reply_text "not now"
       end
       return next()

@@ -7,7 +7,7 @@
 #ifndef CNK_BIND_WEBHOOK_FIELD_H
 #define CNK_BIND_WEBHOOK_FIELD_H
 
-#include "bind/node.h"
+#include "bind/json/node.h"
 
 static inline bool cnk_field_is_list(const struct cnk_node *node)
 {

@@ -7,7 +7,7 @@
 #ifndef CNK_BIND_WEBHOOK_LAYOUT_H
 #define CNK_BIND_WEBHOOK_LAYOUT_H
 
-#include "bind/node.h"
+#include "bind/json/node.h"
 
 enum cnk_layout_kind {
   CNK_LAYOUT_TEXT,

@@ -7,7 +7,7 @@
 #ifndef CNK_BIND_WEBHOOK_H
 #define CNK_BIND_WEBHOOK_H
 
-#include "bind/node.h"
+#include "bind/json/node.h"
 
 /* What Meta's envelope says of its changes; or NULL. It is found once, not for each of them: an entry may have many members. */
 struct cnk_webhook_entry {

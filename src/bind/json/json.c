@@ -6,7 +6,7 @@
  * Where lua-cjson would lose something, a mark (see json/scan.h) takes its place on the way through: a string
  * that begins with the byte FF, which no well-formed text holds.
  */
-#include "bind/json.h"
+#include "bind/json/json.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef CNK_BIND_NODE_H
 #define CNK_BIND_NODE_H
 
-#include "bind/json.h"
+#include "bind/json/json.h"
 
 /* Pushes a userdata with an empty tree. Nothing is lost when an error jumps away. */
 struct cnk_tree *cnk_bind_push_tree(lua_State *L);

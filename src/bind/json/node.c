@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON's nodes as Lua values; see node.h for the contract. What the values are is base/json.lua's to say. */
-#include "bind/node.h"
+#include "bind/json/node.h"
 
 #include <limits.h>
 #include <math.h>
