@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local cunnekt = require "cunnekt"
 local samples = require "cunnekt.sandbox.samples"
 local server = require "spec.support.server"
+local sql = require "spec.support.sql"
 local store_rig = require "spec.support.rigs.store_rig"
 local talk = require "spec.support.rigs.talk"
 
@@ -345,6 +346,32 @@ describe("dialogs", function()
     talk.bot:chat(customer):resume()
     talk.all:settle()
     assert.are.same({ "there?", "timeout" }, said())
+  end)
+
+  -- An encoder that orders keys otherwise than the one before makes a state look changed that is not.
+  it("keep what was saved since the question that they go back to, however the state was written", function()
+    begin(function(its_bot)
+      its_bot:global("one more", function(msg)
+        msg.chat.state.n = (msg.chat.state.n or 0) + 1
+        msg:reply_text(tostring(msg.chat.state.n))
+      end)
+      its_bot:dialog("it", function(chat)
+        chat:reply_text("began with " .. chat.state.n)
+        chat:ask "first?"
+        if chat:ask("second?").text == "back" then
+          chat:back()
+        end
+      end)
+    end)
+    say "one more"
+    sql.run(talk.all.folder.path .. "/dialogs.db", [[UPDATE conversation SET state = CAST('{ "n" : 1 }' AS BLOB)]])
+    talk.all:kill()
+    say "go"
+    say "a"
+    say "one more"
+    say "back"
+    say "one more"
+    assert.are.same({ "1", "began with 1", "first?", "second?", "2", "first?", "3" }, said())
   end)
 
   it("do not pause again when they are rebuilt", function()

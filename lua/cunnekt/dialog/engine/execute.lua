@@ -73,6 +73,7 @@ local function go_back(dialogs, current, n)
     is_handler = current.is_handler,
     owner = dialogs,
     replay = stored_dialogs.journal(dialogs.store, current.id),
+    resumes_at = n, -- what the journal says of states is older than what was saved since
   }
   again.started_at, again.stored_n = current.started_at, current.stored_n
   return again
