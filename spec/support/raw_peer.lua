@@ -12,18 +12,7 @@ local raw_peer = {}
 local link_methods = {}
 local link_mt = { __index = link_methods }
 
--- Takes what is there; false once the other side has closed.
-function link_methods:poll()
-  while not self.is_over do
-    local data = self.raw:receive()
-    if data == "" then
-      return true
-    end
-    self.is_over = not data
-    self.got = self.got .. (data or "")
-  end
-  return false
-end
+link_methods.poll, link_methods.send = wire.poll, wire.send
 
 -- The next whole request: head and body. Nil when there is none yet.
 function link_methods:take()
@@ -35,16 +24,6 @@ function link_methods:take()
   local body = self.got:sub(from, from + size - 1)
   self.got = self.got:sub(from + size)
   return { head = head, body = body }
-end
-
----Sends all of it, as far as the other side takes it.
-function link_methods:send(data)
-  local at = 1
-  wire.step_until(function()
-    local sent = self.raw:send(data:sub(at, at + 65535))
-    at = sent and at + sent or #data + 1
-    return at > #data
-  end, "a send")
 end
 
 function link_methods:deafen()

@@ -133,4 +133,7 @@ function wire.post(path, body, fields)
   return ("POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: %d\r\n\r\n%s"):format(path, fields or "", #body, body)
 end
 
+-- Of a connection with `raw`, `got` and `is_over`.
+wire.send, wire.poll = client_methods.send, client_methods.poll
+
 return wire

@@ -14,6 +14,8 @@ local parse_webhook, new_error, of_event = core.parse_webhook, errors.new, ident
 -- hold 1.4 million values or a million events, which took half a gigabyte and two seconds.
 local most_values = 100000
 local most_events = 5000
+-- What the events of a body have in common, the business number and the contact, is stored with each of them.
+local most_shared = 64 << 20
 
 ---@class cunnekt.webhook
 local webhook = {}
@@ -251,6 +253,18 @@ local function wrap_change(event, change)
   return { id = event.account_id, time = event.timestamp, changes = { change } }
 end
 
+-- Whether events have so much in common that it may not be repeated for each: a number of a megabyte, for one.
+local function share_too_much(events)
+  local sizes, total = {}, 0
+  for _, event in ipairs(events) do
+    local contact = event.contact
+    if contact and not sizes[contact] then sizes[contact] = #json.encode(contact) end
+    total = total + #(event.phone_number_id or "") + #(event.display_phone_number or "") + (contact and sizes[contact] or 0)
+    if total > most_shared then return true end
+  end
+  return false
+end
+
 ---As webhook.parse, for a body from outside. An event that is alone in its body has no `raw` yet: see webhook.raw.
 ---@param body string
 ---@return cunnekt.webhook.event[]? events
@@ -259,6 +273,8 @@ function webhook.parse_bounded(body)
   local events, err = parse_webhook(body, is_account_type, new_error, true, most_values, most_events)
   if not events and not err then
     err = errors.new("too_large", ("more than %d events, or %d values in forms"):format(most_events, most_values))
+  elseif events and events[2] and share_too_much(events) then
+    return nil, errors.new("too_large", ("contacts or numbers that are more than %d MB when each event has them"):format(most_shared >> 20))
   end
   return events, err
 end
