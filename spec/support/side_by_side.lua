@@ -6,7 +6,7 @@
 
 -- They start first, so that at the end nothing waits for them. All others are shorter.
 local LONGEST = {
-  "spec/project/make_spec.lua", "spec/project/example_dialogs_spec.lua", "spec/dialog/replay_spec.lua",
+  "spec/project/example_bots_spec.lua", "spec/project/make_spec.lua", "spec/project/example_dialogs_spec.lua", "spec/dialog/replay_spec.lua",
   "spec/store/sqlite/faults_spec.lua", "spec/store/conformance/schedules_spec.lua",
 }
 local SLOWEST_NAMED = 5
