@@ -83,11 +83,20 @@ seam_rig.describe("a writer that is killed", function(_, backend)
   end)
 
   -- Negative controls.
+  -- A kill has to meet an instant, so they are tried more often on a slow machine.
+  local function find_out(breakage)
+    local failure
+    for _ = 1, 6 do
+      failure = failure or run(backend, breakage)
+    end
+    return failure
+  end
+
   it("is found out where it acknowledges a turn before it is committed", function()
-    assert.matches("was acknowledged", (run(backend, "early")))
+    assert.matches("was acknowledged", find_out "early")
   end)
 
   it("is found out where it commits a turn in two halves", function()
-    assert.matches("says", (run(backend, "halves")))
+    assert.matches("says", find_out "halves")
   end)
 end, seam_rig.is_kept)
