@@ -137,7 +137,8 @@ describe("a message that waits", function()
 
   it("does not go to whoever has the old number then, also after a crash", function()
     it_:close()
-    local url = "sqlite:" .. process.folder().path .. "/cunnekt.db"
+    local folder = process.folder() -- which is gone when nothing holds it
+    local url = "sqlite:" .. folder.path .. "/cunnekt.db"
     open(url)
     it_:hold(1)
     it_:send(rows(OLD, OLD, "a", "b"))
