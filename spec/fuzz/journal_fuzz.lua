@@ -8,9 +8,10 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local record = require "cunnekt.engine.record"
 
+-- JSON writes a float without fraction as an integer, and it comes back as one.
 local function same(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then
-    return a == b and math.type(a) == math.type(b)
+    return a == b and (math.type(a) == math.type(b) or math.tointeger(a) == math.tointeger(b))
   end
   for key, value in pairs(a) do
     if not same(value, b[key]) then return false end
