@@ -8,10 +8,9 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local record = require "cunnekt.engine.record"
 
--- JSON writes a float without fraction as an integer, and it comes back as one.
 local function same(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then
-    return a == b and (math.type(a) == math.type(b) or math.tointeger(a) == math.tointeger(b))
+    return a == b and math.type(a) == math.type(b)
   end
   for key, value in pairs(a) do
     if not same(value, b[key]) then return false end
@@ -22,18 +21,31 @@ local function same(a, b)
   return true
 end
 
+-- What JSON makes of a value: a float without fraction comes back as an integer, all else as it was.
+local function as_written(value)
+  if type(value) ~= "table" then
+    return math.type(value) == "float" and math.tointeger(value) or value
+  end
+  local copy = {}
+  for key, item in pairs(value) do
+    copy[key] = as_written(item)
+  end
+  return copy
+end
+
 local function check_value(value)
-  assert(same(journal.read(journal.write(value)), value), "read otherwise than written")
+  local written = as_written(value)
+  assert(same(journal.read(journal.write(value)), written), "read otherwise than written")
   local outcome = journal.decode(journal.encode { value = value, at = 1.5, is_commit = true })
-  assert(same(outcome.value, value ~= json.null and value or nil), "decoded otherwise than encoded")
+  assert(same(outcome.value, value ~= json.null and written or nil), "decoded otherwise than encoded")
   assert(outcome.at == 1.5 and outcome.is_commit == true and outcome.raised == nil)
   assert(same(journal.snapshot(value), value))
   local err = errors.new("rejected", "no", { raw = value, body = "x" })
   local text = journal.write(journal.pack_error(err))
   local again = journal.unpack_error(journal.read(text))
-  assert(errors.is(again) and same(again.raw, value) and again.message == "no", "another error")
+  assert(errors.is(again) and same(again.raw, written) and again.message == "no", "another error")
   local raised = journal.decode(journal.encode { raised = journal.pack_error(value) })
-  assert(same(journal.unpack_error(raised.raised), value), "another value was raised")
+  assert(same(journal.unpack_error(raised.raised), written), "another value was raised")
   canonical.text(value)
 end
 
