@@ -12,27 +12,10 @@ local wire = require "spec.support.wire"
 
 local rig = http_rig.new()
 local serve, times, post_message = rig.serve, http_rig.times, http_rig.post_message
+local start, finish = http_rig.start_message, http_rig.finish_message
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 local LARGE = ("0123456789abcdef"):rep(256 * 1024)
-
--- Starts a message; the table gets `answer` or `err`, and `is_over`.
-local function start(url, body, opts)
-  local it = {}
-  it.task = task.spawn(function()
-    it.answer, it.err = post_message(url, body, opts)
-    it.is_over = true
-  end)
-  return it
-end
-
-local function finish(it, peer)
-  local wait = peer and function(...) return peer:wait(...) end or wire.step_until
-  wait(function()
-    return it.is_over
-  end, "the end of a message")
-  return it.answer, it.err
-end
 
 describe("an endpoint", function()
   local function takes(options)

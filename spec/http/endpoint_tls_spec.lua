@@ -3,33 +3,16 @@
 
 local core = require "cunnekt.core"
 local http_rig = require "spec.support.rigs.http_rig"
-local task = require "cunnekt.base.task"
 local tls_server = require "spec.support.tls_server"
 local wire = require "spec.support.wire"
 
 local rig = http_rig.new()
 local serve, post_message = rig.serve, http_rig.post_message
+local start, finish = http_rig.start_message, http_rig.finish_message
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 -- More than the buffers of a connection hold, which may be some megabytes.
 local LARGE = ("0123456789abcdef"):rep(512 * 1024)
-
--- Starts a message; the table gets `answer` or `err`, and `is_over`.
-local function start(url, body, opts)
-  local it = {}
-  it.task = task.spawn(function()
-    it.answer, it.err = post_message(url, body, opts)
-    it.is_over = true
-  end)
-  return it
-end
-
-local function finish(it)
-  wire.step_until(function()
-    return it.is_over
-  end, "the end of a message")
-  return it.answer, it.err
-end
 
 describe("a message over TLS", function()
   it("fails unsent when the certificate is not trusted", function()

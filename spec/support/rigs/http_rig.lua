@@ -5,6 +5,7 @@ local busted = require "busted"
 local core = require "cunnekt.core"
 local fault_server = require "spec.support.fault_server"
 local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
 
 local http_rig = {}
 
@@ -90,6 +91,30 @@ function http_rig.times(count, fn)
       task.join(t)
     end
   end)
+end
+
+---Starts a message.
+---@return table it gets `answer` or `err`, and `is_over`
+function http_rig.start_message(url, body, opts)
+  local it = {}
+  it.task = task.spawn(function()
+    it.answer, it.err = http_rig.post_message(url, body, opts)
+    it.is_over = true
+  end)
+  return it
+end
+
+---Waits for the end of a message.
+---@param it table of `start_message`
+---@param peer? table a raw_peer that reads meanwhile
+---@return table? answer
+---@return cunnekt.error? err
+function http_rig.finish_message(it, peer)
+  local wait = peer and function(...) return peer:wait(...) end or wire.step_until
+  wait(function()
+    return it.is_over
+  end, "the end of a message")
+  return it.answer, it.err
 end
 
 return http_rig
