@@ -4,6 +4,7 @@
 -- number. Each text must have its answer once, in the order of its stream, with the stream's number, wherever the join was.
 
 local inside = require("cunnekt.service").of
+local fake_client = require "spec.support.fake_client"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local lives = require "spec.support.dialogs.lives"
@@ -54,18 +55,17 @@ local history_mt = { __index = history_methods }
 
 -- The provider hangs while `is_held`; what has arrived is noted in order.
 local function slow_down(self, bot)
-  local transmit = bot.client.transmit
-  bot.client.transmit = function(client, payload)
+  fake_client.wrap(bot.client, function(ask, payload)
     local is_after_change = self.has_changed
     while self.is_held do
       task.await(function(done)
         self.waiting[#self.waiting + 1] = done
       end)
     end
-    local sent = transmit(client, payload)
+    local sent = ask()
     table.insert(self.arrived, { text = payload.text, to = payload.mobile, is_after_change = is_after_change })
     return sent
-  end
+  end)
 end
 
 local function begin(break_bot)

@@ -4,6 +4,7 @@
 
 local inside = require("cunnekt.service").of
 local errors = require "cunnekt.base.errors"
+local fake_client = require "spec.support.fake_client"
 local samples = require "cunnekt.sandbox.samples"
 local sql = require "spec.support.sql"
 local talk = require "spec.support.rigs.talk"
@@ -173,13 +174,13 @@ describe("a tap", function()
     begin(function(bot)
       bot:dialog("it", ask_twice)
       hear_taps(bot)
-      bot.client.transmit = function(_, payload)
+      fake_client.transmits(bot.client, function(_, payload)
         local result = talk.all:take(payload)
         if payload.body == "Second?" then
           task.await(function(done) held[#held + 1] = done end)
         end
         return result
-      end
+      end)
     end)
     say "go"
     talk.all:act(talk.customer, { type = "button", id = "yes", title = "yes", on = first })
@@ -217,15 +218,14 @@ describe("a tap", function()
   it("answers a question whose delivery is uncertain, unless it is known to be on another message", function()
     local ids = {}
     begin_asking(ask_twice, nil, { unknown = "hold" })
-    local transmit = talk.bot.client.transmit
-    talk.bot.client.transmit = function(client, payload)
-      local result = transmit(client, payload)
+    fake_client.wrap(talk.bot.client, function(ask, payload)
+      local result = ask()
       if payload.body == "Second?" then
         ids[1] = result.message_id
         return nil, errors.new("unknown_outcome", "the response was lost")
       end
       return result
-    end
+    end)
     say "go"
     tap("yes", first)
     tap("no", first)

@@ -57,13 +57,13 @@ describe("an endpoint", function()
 
   it("is what http.prepare uses, or libcurl where it must", function()
     local url = serve("ok", "ok", "status:418", "ok")
-    local send = http.prepare { method = "POST", url = url, min_speed = 0 }
+    local send = http.prepare({ method = "POST", url = url, min_speed = 0 }).send
     assert.are.equal(200, assert(send "body").status)
     assert.are.equal("application/json", assert(send "body").headers["content-type"])
-    local proxied = http.prepare { method = "POST", url = "http://shop.invalid/x", proxy = url, min_speed = 0 }
+    local proxied = http.prepare({ method = "POST", url = "http://shop.invalid/x", proxy = url, min_speed = 0 }).send
     assert.are.equal(418, assert(proxied "body").status)
     assert.are.equal("http://shop.invalid/x", rig.server:requests()[3].path)
-    local refused = select(2, http.prepare { method = "POST", url = "ftp://shop.invalid/", min_speed = 0 } "body")
+    local refused = select(2, http.prepare({ method = "POST", url = "ftp://shop.invalid/", min_speed = 0 }).send "body")
     assert.are.same({ "invalid", false }, { refused.kind, refused.sent })
   end)
 

@@ -2,6 +2,7 @@
 -- The operations on messages, over the admin socket of a running bot and on the store alone.
 
 local inside = require("cunnekt.service").of
+local fake_client = require "spec.support.fake_client"
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local lists = require "cunnekt.store.lists"
@@ -62,11 +63,11 @@ describe("the operations on messages", function()
   -- The status found no message yet, and the answer no status: the message stayed "accepted" for ever.
   it("keeps a status that is being stored when the answer comes", function()
     kept:start(answering)
-    kept.bot.client.transmit = function()
+    fake_client.transmits(kept.bot.client, function()
       local body = json.encode((samples.build("read", { id = "wamid.X", from = ASHA })))
       inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
       return { message_id = "wamid.X" }
-    end
+    end)
     kept:say "one"
     kept:wait_for_messages("read", 1)
   end)

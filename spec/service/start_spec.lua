@@ -3,6 +3,7 @@
 -- script told before anything continues.
 
 local core = require "cunnekt.core"
+local fake_client = require "spec.support.fake_client"
 local rig = require "spec.support.rigs.service_rig"
 local task = require "cunnekt.base.task"
 
@@ -67,9 +68,9 @@ describe("a start", function()
 
   it("sends the messages that were left, in order", function()
     local bot = it_:new_bot { unknown = "resend" }
-    bot.client.transmit = function()
+    fake_client.transmits(bot.client, function()
       task.await(function() end) -- the process ends amid this
-    end
+    end)
     for _, text in ipairs { "a", "b", "c" } do
       assert(bot:chat(customer, "1"):reply_text(text))
     end

@@ -4,6 +4,7 @@
 
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local fake_client = require "spec.support.fake_client"
 local lists = require "cunnekt.store.lists"
 local rig = require "spec.support.rigs.service_rig"
 local task = require "cunnekt.base.task"
@@ -124,11 +125,11 @@ describe("a stop", function()
   it("lets a message end that is being sent", function()
     it_:serve(define)
     local answer
-    it_.bot.client.transmit = function()
+    fake_client.transmits(it_.bot.client, function()
       return task.await(function(done)
         answer = done
       end)
-    end
+    end)
     it_:say "x"
     it_:step_until(function()
       return answer

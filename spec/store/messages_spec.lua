@@ -8,6 +8,7 @@ local messages = require "cunnekt.store.messages"
 local records = require "cunnekt.store.records"
 local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
+local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"
 local now = 1700000000
@@ -37,7 +38,9 @@ describe("messages of the store", function()
   it("that are being sent are noted before they are", function()
     local row = queued()
     row.attempts = 2
-    assert(store:mark_sending(row))
+    assert(task.await(function(done)
+      store:mark_sending(row, done)
+    end))
     local found = recovery.messages(store)[1]
     assert.are.same({ "sending", 2 }, { found.state, found.attempts })
     assert.equal("sending", (messages.state(store, row.id)))

@@ -334,12 +334,17 @@ describe("the store", function()
     local given = record(contact, "x")
     store:close()
     for name, arguments in pairs {
-      put_own = { given }, event_body = { 1 }, commit_turn = { {} }, mark_sending = { { id = 1, attempts = 1 } }, sweep = { 30, 1700000000 },
+      put_own = { given }, event_body = { 1 }, commit_turn = { {} }, sweep = { 30, 1700000000 },
       query = { "conversation" }, repair = { "drop_message", { ids = { 1 } } }, fire = { { { dialog = 1, due = 1, steps = 0 } } },
     } do
       local ok, err = store[name](store, table.unpack(arguments))
       assert.are.same({ nil, "store" }, { ok, err and err.kind }, name)
     end
+    local said
+    store:mark_sending({ id = 1, attempts = 1 }, function(...)
+      said = { ... }
+    end)
+    assert.are.same({ nil, "store" }, { said[1], said[2].kind })
     for name, arguments in pairs { conversation = { contact }, value = { "a" }, next_id = {}, read = { "counts" } } do
       local ok, err = pcall(store[name], store, table.unpack(arguments))
       assert.are.same({ false, "store" }, { ok, err.kind }, name)

@@ -20,6 +20,8 @@
 
 /* More headers than any API asks for; they are gathered on the stack. */
 #define MOST_HEADERS 64
+/* Values that a post keeps for its function. */
+#define MOST_GIVENS 4
 
 enum { USER_DONE = 1, USER_BODY, USER_READ, USER_VALUES = USER_READ };
 
@@ -35,6 +37,7 @@ struct endpoint_face {
 struct post_face {
   struct cnk_post *post; /* first: NULL when it is gone */
   int anchor;
+  int givens; /* user values: the function, and so many that it is called with */
 };
 
 static const char client_key = 0, posts_key = 0;
@@ -289,30 +292,36 @@ static void on_post_event(struct cnk_post **slot, const struct cnk_http_event *e
   struct post_face *face = (struct post_face *)slot;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, face->anchor); /* stays below until the core no longer points to it */
-  lua_pushvalue(L, -1);
-  take_user_value(L, USER_DONE);
-  int arguments = push_arguments(L, event);
+  int at = lua_gettop(L);
+  for (int i = 1; i <= 1 + face->givens; i++)
+    lua_getiuservalue(L, at, i);
+  int arguments = face->givens + push_arguments(L, event);
   cnk_post_taken(face->post);
   cnk_bind_unref(L, &face->anchor);
-  lua_remove(L, -arguments - 2);
+  lua_remove(L, at);
   cnk_bind_call(L, arguments);
 }
 
-/* endpoint:post(body, done) -> post: done(status, body, head), or done(nil, kind, message, sent). */
+/* endpoint:post(body, done, ...) -> post: done(..., status, body, head), or done(..., nil, kind, message, sent). */
 static int post(lua_State *L)
 {
   struct endpoint_face *face = luaL_checkudata(L, 1, ENDPOINT);
   struct cnk_text body;
   body.data = luaL_checklstring(L, 2, &body.size);
   luaL_checktype(L, 3, LUA_TFUNCTION);
+  int givens = lua_gettop(L) - 3;
+  luaL_argcheck(L, givens <= MOST_GIVENS, 4, "too many values to keep");
   if (!face->endpoint)
     return luaL_error(L, "the endpoint is closed");
-  struct post_face *made = lua_newuserdatauv(L, sizeof *made, 1);
+  struct post_face *made = lua_newuserdatauv(L, sizeof *made, 1 + givens);
   made->post = NULL;
   made->anchor = LUA_NOREF;
+  made->givens = givens;
   luaL_setmetatable(L, POST);
-  lua_pushvalue(L, 3);
-  lua_setiuservalue(L, -2, USER_DONE);
+  for (int i = 0; i <= givens; i++) {
+    lua_pushvalue(L, 3 + i);
+    lua_setiuservalue(L, -2, 1 + i);
+  }
   made->anchor = cnk_bind_ref(L, lua_gettop(L));
   if (!cnk_post_start(face->endpoint, body, on_post_event, &made->post)) {
     cnk_bind_unref(L, &made->anchor);

@@ -189,12 +189,18 @@ local endpoint = {}
 ---Sends a POST, as core.request does. The answer is read more strictly: one that two readers could read differently is a
 ---failure of the kind network.
 ---@param body string
----@param done fun(status: integer?, body_or_kind: string?, head_or_message: string?, sent: boolean?) as of core.request
+---@param done fun(...) called with the values behind it, and what core.request calls it with
+---@param ... any at most four
 ---@return cunnekt.post
-function endpoint:post(body, done) end
+function endpoint:post(body, done, ...) end
 
 ---Ends it; what is under way goes on, and closing twice is fine.
 function endpoint:close() end
+
+---The message's id in an answer that is as Meta gives it to a message that it took, with nothing in it that can report a failure.
+---@param body string
+---@return string? id nil: it is another answer
+function core.plain_id(body) end
 
 ---@class cunnekt.post
 local post = {}

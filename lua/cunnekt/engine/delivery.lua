@@ -162,21 +162,19 @@ function delivery.give_up_lost(self, row)
   give_up_uncertain(self, row, "the program ended while the message was being sent; it may or may not have been delivered")
 end
 
-local function settle_accepted(self, row, answer, done)
-  local handle = row.handle
+local function settle_accepted(self, row, message_id)
+  local handle, known = row.handle, self._known
   self._counts.messages_accepted = self._counts.messages_accepted + 1
-  handle.message_id = answer.message_id
-  local known = self._known
-  local early = known.early_count > 0 and answer.message_id and known:early(answer.message_id) or nil
-  settle(self, row, records.accepted(row, answer.message_id, early), "accepted")
+  handle.message_id = message_id
+  local early = known.early_count > 0 and message_id and known:early(message_id) or nil
+  settle(self, row, records.accepted(row, message_id, early), "accepted")
   self._handles.advance(handle, "accepted")
-  if answer.message_id then
-    known.by_message_id[answer.message_id] = handle
+  if message_id then
+    known.by_message_id[message_id] = handle
     if known.early_count > 0 then
-      known:apply_early(answer.message_id, self._lanes:active() <= 1)
+      known:apply_early(message_id, self._lanes:active() <= 1)
     end
   end
-  done()
 end
 
 -- Seconds for which a message waits for the previous one to arrive; then it is sent anyway.
@@ -264,28 +262,6 @@ local function drop_row(self, row, done)
   done()
 end
 
--- Marks a row as being sent, where its turn's commit did not. False when it cannot be written now.
-local function mark_now(self, row, done)
-  local is_marked, err = self._store:mark_sending(row)
-  if not is_marked and err.kind == "conflict" then
-    drop_row(self, row, done) -- an operator was faster
-    return false
-  elseif not is_marked then
-    -- For example, the disk is full. A message that cannot be marked is not sent.
-    delivery.return_permit(self, row)
-    self._handles.requeue(row.handle, err)
-    done(pause_seconds(row, err))
-    return false
-  elseif self._is_stopped then
-    row.attempts = row.attempts - 1
-    delivery.put_back(self, row, function()
-      done(0) -- a stopped lane starts nothing
-    end)
-    return false
-  end
-  return true
-end
-
 -- Whether a message may be sent at this time; otherwise it has expired, or waits outside of its lane.
 local function is_time(self, row, done)
   local now = clock.now()
@@ -310,40 +286,100 @@ local function is_time(self, row, done)
   return false
 end
 
----Sends a message, in a task of its own.
----@param self cunnekt.outbox
----@param row cunnekt.outbox.row
----@param done fun(pause?: number) of its lane
-function delivery.run(self, row, done)
+-- What the provider has said of a row, or why nothing was heard.
+local function on_outcome(row, message_id, err)
+  local self, done = row.outbox, row.done
+  row.is_written, row.request = false, nil
+  if not row.is_given_up then -- else the program stops: its outcome is settled already
+    if err then
+      return settle_failure(self, row, err, done)
+    end
+    settle_accepted(self, row, message_id)
+  end
+  done()
+end
+
+-- Writes a row, which is marked.
+local function write(self, row)
+  row.is_written, row.is_parked = true, nil
+  row.request = self._client:transmit(row, on_outcome)
+end
+
+-- Marks a row as being sent, where its turn's commit did not, and then writes it.
+local function mark_now(self, row, done)
+  self._store:mark_sending(row, function(is_marked, err)
+    if not is_marked and err.kind == "conflict" then
+      drop_row(self, row, done) -- an operator was faster
+    elseif not is_marked then
+      -- For example, the disk is full. A message that cannot be marked is not sent.
+      delivery.return_permit(self, row)
+      self._handles.requeue(row.handle, err)
+      done(pause_seconds(row, err))
+    elseif self._is_stopped then
+      row.attempts = row.attempts - 1
+      delivery.put_back(self, row, function()
+        done(0) -- a stopped lane starts nothing
+      end)
+    else
+      write(self, row)
+    end
+  end)
+end
+
+-- Sends a row that waits for nothing else.
+local function send(self, row, done)
+  if (row.expires or row.hours or row.due) and not is_time(self, row, done) then
+    return
+  end
+  local handle = row.handle
+  self._recent_at = self._recent_at % remembered + 1
+  self._recent[self._recent_at], self._last[row.contact] = handle, handle
+  row.attempts, row.outbox, row.done = row.attempts + 1, self, done
+  self._handles.advance(handle, "sending")
+  if row.is_marked then
+    write(self, row)
+  else
+    mark_now(self, row, done)
+  end
+end
+
+-- In a task of its own: what a row has to wait for.
+local function prepare(self, row, done)
   row.task = task.running()
-  if row.is_dropped then
-    return drop_row(self, row, done)
-  elseif row.is_light and not load(self, row, done) then
+  if row.is_light and not load(self, row, done) then
     return
   elseif row.after == "delivered" and not row.has_waited and not wait_for_previous(self, row, done) then
     return
   elseif self._store.persons.has_aliases and not row.is_marked and not readdress(self, row, done) then
     return
   end
-  if (row.expires or row.hours or row.due) and not is_time(self, row, done) then
-    return
-  end
-  self._recent_at = self._recent_at % remembered + 1
-  self._recent[self._recent_at], self._last[row.contact] = row.handle, row.handle
-  row.attempts = row.attempts + 1
-  self._handles.advance(row.handle, "sending")
-  if not row.is_marked and not mark_now(self, row, done) then
-    return
-  end
-  row.is_written, row.is_parked = true, nil
-  local answer, err = self._client:transmit(row.payload, row.text)
-  row.is_written = false
-  if row.is_given_up then
-    done() -- the program stops: its outcome is settled already
-  elseif answer then
-    settle_accepted(self, row, answer, done)
+  row.task = nil
+  send(self, row, done)
+end
+
+---Sends a message: it ends with a call of `done`, and in most cases waits for nothing in between.
+---@param self cunnekt.outbox
+---@param row cunnekt.outbox.row
+---@param done fun(pause?: number) of its lane
+function delivery.run(self, row, done)
+  if row.is_dropped then
+    drop_row(self, row, done)
+  elseif row.is_marked then
+    send(self, row, done) -- it was there with its turn, and could go at once
+  elseif row.is_light or row.after == "delivered" or self._store.persons.has_aliases then
+    task.spawn(prepare, self, row, done)
   else
-    settle_failure(self, row, err, done)
+    send(self, row, done)
+  end
+end
+
+---Ends what a row waits for, at the end of a stop.
+---@param row cunnekt.outbox.row
+function delivery.cancel(row)
+  if row.request then
+    row.request:close()
+  elseif row.task then
+    task.cancel(row.task)
   end
 end
 

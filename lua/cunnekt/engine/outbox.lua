@@ -12,7 +12,6 @@ local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
 local lanes = require "cunnekt.engine.lanes"
 local messages = require "cunnekt.store.messages"
-local task = require "cunnekt.base.task"
 
 local outbox = {}
 
@@ -49,7 +48,10 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field is_written boolean? it was given to the client, which has not answered
 ---@field is_given_up boolean? its outcome was settled without the answer
 ---@field is_dropped boolean? by an operator
----@field task thread? that sends it
+---@field task cunnekt.task? that waits until it can be sent
+---@field request table? under way
+---@field outbox cunnekt.outbox? once it was tried
+---@field done fun(pause?: number)? of its lane, likewise
 ---@field lost_at number? when it was sent by an earlier process, which ended before the response
 
 -- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
@@ -121,7 +123,7 @@ end
 function outbox_methods:connect(hooks, inbox)
   self._hooks, self._inbox = hooks, inbox
   self._lanes:connect(function(row, done)
-    task.spawn(delivery.run, self, row, done)
+    delivery.run(self, row, done)
   end)
 end
 
@@ -157,9 +159,7 @@ function outbox_methods:settle_unanswered()
     if row.is_written then
       delivery.give_up_unanswered(self, row)
     end
-    if row.task then
-      task.cancel(row.task)
-    end
+    delivery.cancel(row)
   end
 end
 

@@ -321,13 +321,6 @@ end
 ---@field raw? any the decoded body, when it is JSON
 ---@field attempts? integer how often it was tried, set by the client
 
--- The message id of an answer as Meta gives it to a message that it took: nothing in it can report a failure.
-local function plain_id(status, raw)
-  local first = object(raw.messages) and object(raw.messages[1])
-  local has_more = raw.error ~= nil or raw.errors ~= nil or raw.status ~= nil or raw.success ~= nil or raw.data ~= nil or raw[1] ~= nil
-  return status < 300 and first and not has_more and as_id(first.id) or nil
-end
-
 ---Reads the answer to a send.
 ---@param status integer HTTP status
 ---@param headers? table<string, string> with lower-case names
@@ -343,14 +336,11 @@ function answer.read(status, headers, body, cleaner, subject)
     local sent, err, text = read_text(status, headers, body)
     return sent, err and fitted(err, text, cleaner, subject)
   end
-  local id = plain_id(status, raw)
-  if not id then
-    local err, text = failure(status, headers, body, raw)
-    if err then
-      return nil, fitted(err, text, cleaner, subject)
-    end
+  local err, text = failure(status, headers, body, raw)
+  if err then
+    return nil, fitted(err, text, cleaner, subject)
   end
-  return { message_id = id or message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
+  return { message_id = message_id(object(raw[1]) or raw), status = status, body = body, raw = raw }
 end
 
 return answer

@@ -7,6 +7,7 @@
 
 local answer = require "cunnekt.provider.answer"
 local build = require "cunnekt.provider.build"
+local core = require "cunnekt.core"
 local download = require "cunnekt.provider.download"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
@@ -78,10 +79,11 @@ local function transport(chosen)
   local senders = {}
 
   return {
-    post = function(endpoint, body)
-      local send = senders[endpoint] or sender(endpoint)
-      senders[endpoint] = send
-      return send(body)
+    -- What posts to an endpoint, as of http.prepare.
+    to = function(endpoint)
+      local prepared = senders[endpoint] or sender(endpoint)
+      senders[endpoint] = prepared
+      return prepared
     end,
     -- `most`: max_bytes, timeout, min_speed, as of http.stream.
     open = function(url, has_key, most)
@@ -165,16 +167,20 @@ local function without_answer(err)
   return err
 end
 
-local function post_once(self, payload, body, contact)
-  local response, transport_err = self._transport.post(build.endpoint(payload), body)
+-- What became of a message, by what its request has given.
+local function outcome_of(self, payload, response, transport_err)
   if not response then
     return nil, without_answer(transport_err)
   end
   local sent, err = answer.read(response.status, response.headers, response.body, self._transport.cleaner, payload)
   if err and err.code == PAIR_LIMITED then
-    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(contact))
+    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(limited_contact(payload)))
   end
   return sent, err
+end
+
+local function post_once(self, payload, body)
+  return outcome_of(self, payload, self._transport.to(build.endpoint(payload)).send(body))
 end
 
 local function wait_for(seconds)
@@ -246,7 +252,7 @@ local function deliver(self, payload, body, last)
       return nil, is_penalised -- the error
     end
     local sent
-    sent, err = post_once(self, payload, body, contact)
+    sent, err = post_once(self, payload, body)
     if sent then
       if is_penalised then
         self._limiter:forgive(contact)
@@ -302,26 +308,36 @@ function client_methods:return_permit(payload)
   self._limiter:give_back(limited_contact(payload))
 end
 
----Posts a message once, for the outbox, which has a permit, waits and tries again by itself. It is no step of a run.
----@param payload table
----@param text? string the payload as JSON, where that is known
----@return cunnekt.sent_answer? sent
----@return cunnekt.error? err `retry_after`: seconds for which WhatsApp accepts nothing for this contact, where it says so
-function client_methods:transmit(payload, text)
-  local body, err = body_of(self, payload, text)
-  if not body then
-    return nil, err
-  end
-  local contact = limited_contact(payload)
-  local sent
-  sent, err = post_once(self, payload, body, contact)
-  if sent then
+local function on_answer(self, done, message, ...)
+  local status, body = ...
+  local id = status and status < 300 and core.plain_id(body)
+  if id then
     if self._limiter.has_penalties then
-      self._limiter:forgive(contact)
+      self._limiter:forgive(limited_contact(message.payload))
     end
-    sent.attempts = 1
+    return done(message, id)
   end
-  return sent, err
+  local payload = message.payload
+  local sent, err = outcome_of(self, payload, self._transport.to(build.endpoint(payload)).read(...))
+  if sent and self._limiter.has_penalties then
+    self._limiter:forgive(limited_contact(payload))
+  end
+  done(message, sent and sent.message_id, err)
+end
+
+---Posts a message once, for the outbox, which has a permit, waits and tries again by itself. It waits for nothing, and is no step
+---of a run.
+---@param message {payload: table, text: string?} `text`: the payload as JSON, where that is known
+---@param done fun(message: table, message_id: string?, err: cunnekt.error?) without an error it was accepted; `retry_after` of one: seconds for which WhatsApp accepts nothing for this contact, where it says so
+---@return any request what cancels it, with a method `close`
+function client_methods:transmit(message, done)
+  local payload = message.payload
+  local body, err = body_of(self, payload, message.text)
+  if not body then
+    done(message, nil, err)
+    return nil
+  end
+  return self._transport.to(build.endpoint(payload)).start(body, on_answer, self, done, message)
 end
 
 local function deliver_built(self, payload, err)

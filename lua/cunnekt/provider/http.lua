@@ -228,28 +228,55 @@ local lazy_headers_mt = {
   end,
 }
 
+---The answer of a request that http.prepare made, from what its function for answers is called with.
+---@param raw table the options of its request
+---@param status integer?
+---@param answer string
+---@param head string
+---@param sent boolean?
+---@return cunnekt.http.answer?
+---@return cunnekt.error?
+local function read_answer(raw, status, answer, head, sent)
+  if not status then
+    return nil, failure(raw, answer, head, sent)
+  end
+  return { status = status, body = answer, headers = setmetatable({ head }, lazy_headers_mt) }
+end
+
+---A request that is sent repeatedly, with different bodies.
+---@class cunnekt.http.prepared
+---@field start fun(body: string, done: function, ...): any sends it without waiting: `done` is called with the values behind it, and what `read` takes; gives what cancels it, with a method `close`
+---@field read fun(...): cunnekt.http.answer?, cunnekt.error? as http.request; its `headers` are parsed on first access, and not for `pairs`
+---@field send fun(body: string): cunnekt.http.answer?, cunnekt.error? sends it and waits
+
 ---Checks the options of a request once, for one that is sent repeatedly with different bodies.
 ---@param opts cunnekt.http.options of http.request, without body and json
----@return fun(body: string): cunnekt.http.answer?, cunnekt.error? send as http.request; its `headers` are parsed on first access, and not for `pairs`
+---@return cunnekt.http.prepared
 function http.prepare(opts)
   local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
-  local endpoint, body = core.endpoint(raw), nil
-  local function start(done)
+  local endpoint = core.endpoint(raw)
+  local function start(body, done, ...)
     if endpoint then
-      return endpoint:post(body, done)
+      return endpoint:post(body, done, ...)
     end
     raw.body = body
-    return core.request(raw, done)
+    local given, request = table.pack(...), nil
+    request = core.request(raw, function(...)
+      local all = table.move({ ... }, 1, select("#", ...), given.n + 1, table.move(given, 1, given.n, 1, {}))
+      done(table.unpack(all, 1, given.n + select("#", ...)))
+    end)
+    raw.body = nil
+    return request
   end
-  return function(content)
-    body = content
-    local status, answer, head, sent = task.await(start)
-    body, raw.body = nil, nil
-    if not status then
-      return nil, failure(raw, answer, head, sent)
-    end
-    return { status = status, body = answer, headers = setmetatable({ head }, lazy_headers_mt) }
+  local function read(...)
+    return read_answer(raw, ...)
   end
+  local function send(body)
+    return read(task.await(function(done)
+      return start(body, done)
+    end))
+  end
+  return { start = start, read = read, send = send }
 end
 
 ---Sends a GET request.

@@ -331,12 +331,11 @@ end
 
 -- ---- messages --------------------------------------------------------------------------------------------------------
 
----Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain. Waits.
+---Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain.
 ---@param row cunnekt.outbox.row
----@return boolean? ok
----@return cunnekt.error? err kind store
-function store_methods:mark_sending(row)
-  return self:call("mark_sending", { messages = { { id = row.id, attempts = row.attempts, is_parked = row.is_parked } } })
+---@param done fun(ok: boolean?, err: cunnekt.error?) called after the commit; `err` is of kind store or conflict
+function store_methods:mark_sending(row, done)
+  self:start("mark_sending", { messages = { { id = row.id, attempts = row.attempts, is_parked = row.is_parked } } }, done)
 end
 
 ---Stores what became of messages.

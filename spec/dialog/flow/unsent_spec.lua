@@ -3,6 +3,7 @@
 
 local inside = require("cunnekt.service").of
 local errors = require "cunnekt.base.errors"
+local fake_client = require "spec.support.fake_client"
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local samples = require "cunnekt.sandbox.samples"
@@ -16,17 +17,16 @@ end
 
 -- The provider answers to a message with these words with an error; the first time when `hold.go` is called, if there is a `hold`.
 local function refuse(bot, words, err, hold)
-  local transmit = bot.client.transmit
-  bot.client.transmit = function(client, payload, text)
+  fake_client.wrap(bot.client, function(ask, payload)
     if (payload.text or payload.body or payload.templateid) ~= words then
-      return transmit(client, payload, text)
+      return ask()
     elseif hold and not hold.go then
       task.await(function(done)
         hold.go = done
       end)
     end
     return nil, err
-  end
+  end)
 end
 
 local refused = errors.new("rejected", "no such user", { code = 131026, sent = true })

@@ -8,6 +8,7 @@ local inside = require("cunnekt.service").of
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local fake_client = require "spec.support.fake_client"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
@@ -125,12 +126,12 @@ function lives_methods:take(payload)
 end
 
 local function replace_client(self, bot)
-  bot.client.transmit = function(_, payload)
+  fake_client.transmits(bot.client, function(_, payload)
     task.await(function(done)
       table.insert(self.hops, { bot = bot, go = done })
     end)
     return self:take(payload)
-  end
+  end)
 end
 
 -- ---- lives ---------------------------------------------------------------------------------------------------------

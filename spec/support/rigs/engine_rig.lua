@@ -3,6 +3,7 @@
 
 local engine = require "cunnekt.engine"
 local errors = require "cunnekt.base.errors"
+local fake_client = require "spec.support.fake_client"
 local log = require "cunnekt.base.log"
 local rig = require "spec.support.rigs.store_rig"
 local sent = require "cunnekt.bot.sent"
@@ -47,14 +48,14 @@ function engine_rig.new(opts)
   end
   self.store = rig.open(opts.url)
   local client = {
-    transmit = function(_, payload)
-      return deliver(self, payload)
-    end,
     take_permit = function()
       return 0, false
     end,
     return_permit = function() end,
   }
+  fake_client.transmits(client, function(_, payload)
+    return deliver(self, payload)
+  end)
   local options = { concurrency = 100, queue = 1000, sends = 10, unknown = "hold", on_failure = "wait" }
   for name in pairs(options) do
     options[name] = opts[name] or options[name]

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
+local fake_client = require "spec.support.fake_client"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
@@ -50,10 +51,10 @@ function rig_methods:new_bot(opts)
   end
   self.bot = cunnekt.bot(all)
   self.service = service.of(self.bot)
-  self.bot.client.transmit = function(_, payload)
+  fake_client.transmits(self.bot.client, function(_, payload)
     self.delivered[#self.delivered + 1] = payload.text
     return { message_id = "wamid.out" .. #self.delivered, status = 200 }
-  end
+  end)
   return self.bot, self.service
 end
 
