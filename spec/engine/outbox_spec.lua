@@ -227,8 +227,8 @@ describe("outbox", function()
     answers[1] = network
     local handle = send_and_settle "a"
     local mark = it_.store.mark_sending
-    it_.store.mark_sending = function(_, _, done)
-      done(nil, errors.new("store", "disk is full"))
+    it_.store.mark_sending = function(_, row, done)
+      done(row, nil, errors.new("store", "disk is full"))
     end
     time:advance(2)
     it_:settle()

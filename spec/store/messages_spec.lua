@@ -38,9 +38,9 @@ describe("messages of the store", function()
   it("that are being sent are noted before they are", function()
     local row = queued()
     row.attempts = 2
-    assert(task.await(function(done)
+    assert(select(2, task.await(function(done)
       store:mark_sending(row, done)
-    end))
+    end)))
     local found = recovery.messages(store)[1]
     assert.are.same({ "sending", 2 }, { found.state, found.attempts })
     assert.equal("sending", (messages.state(store, row.id)))

@@ -363,6 +363,41 @@ function store:accept(request, done) end
 ---@param request table all that a turn changes
 ---@param done cunnekt.core.stored
 function store:commit_turn(request, done) end
+
+---commit_turn of a turn that only finishes an event and queues messages, without a table in between.
+---@param event integer
+---@param joins integer?
+---@param rows {id: integer, contact: string, text: string, unknown: string, is_marked: boolean?, is_parked: boolean?}[] `text`: the payload
+---@param done fun(subject: any, ok: boolean?, err: any)
+---@param subject any
+---@return boolean? is_taken
+---@return string? message
+---@return string? code
+function store:commit_plain(event, joins, rows, done, subject) end
+
+---mark_sending of one message.
+---@param id integer
+---@param attempts integer
+---@param is_parked boolean?
+---@param done fun(subject: any, ok: boolean?, err: any)
+---@param subject any
+---@return boolean? is_taken
+---@return string? message
+---@return string? code
+function store:mark_plain(id, attempts, is_parked, done, subject) end
+
+---settle of one message that was accepted, without a track, a reason and events. `done` hears of failures; of a success only where
+---it is the first one after a failure.
+---@param id integer
+---@param contact string
+---@param message_id string
+---@param rank integer
+---@param done fun(subject: any, ok: boolean?, err: any)
+---@param subject any
+---@return boolean? is_taken
+---@return string? message
+---@return string? code
+function store:accepted_plain(id, contact, message_id, rank, done, subject) end
 ---@param request table timers, now
 ---@param done cunnekt.core.stored
 function store:fire(request, done) end

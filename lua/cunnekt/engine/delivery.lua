@@ -29,8 +29,7 @@ local function pause_seconds(row, err)
 end
 
 -- Stores what became of a message, with the events that report it.
-local function settle(self, row, outcome, report, err, done)
-  local events = self._hooks.on_answer(row, report, err)
+local function store_outcome(self, outcome, events, done)
   outcome.events = events
   self._store:settle({ outcome }, (events or done) and function()
     if events then
@@ -50,7 +49,8 @@ local function give_up(self, row, state, err, done)
   self._handles.advance(row.handle, state, err)
   self._counts["messages_" .. state] = self._counts["messages_" .. state] + 1
   self._has_unknown = self._has_unknown or state == "unknown"
-  settle(self, row, records.outcome(row, state, err), has_own_report[err.kind] and err.kind or "rejected", err, done)
+  local events = self._hooks.on_answer(row, has_own_report[err.kind] and err.kind or "rejected", err)
+  store_outcome(self, records.outcome(row, state, err), events, done)
   if state ~= "expired" then -- as was asked for, so it is no failure
     self._hooks.on_failure(err, row.handle)
   end
@@ -162,12 +162,24 @@ function delivery.give_up_lost(self, row)
   give_up_uncertain(self, row, "the program ended while the message was being sent; it may or may not have been delivered")
 end
 
+-- The acceptance could not be stored: it is until it can be.
+local function accept_again(row, ok)
+  if not ok then
+    row.outbox._store:settle { records.accepted(row, row.message_id) }
+  end
+end
+
 local function settle_accepted(self, row, message_id)
   local handle, known = row.handle, self._known
   self._counts.messages_accepted = self._counts.messages_accepted + 1
-  handle.message_id = message_id
+  handle.message_id, row.message_id = message_id, message_id
   local early = known.early_count > 0 and message_id and known:early(message_id) or nil
-  settle(self, row, records.accepted(row, message_id, early), "accepted")
+  local events = self._hooks.on_answer(row, "accepted")
+  if events or early or row.track or not message_id then
+    store_outcome(self, records.accepted(row, message_id, early), events)
+  else
+    self._store:settle_accepted(row, message_id, accept_again)
+  end
   self._handles.advance(handle, "accepted")
   if message_id then
     known.by_message_id[message_id] = handle
@@ -305,25 +317,24 @@ local function write(self, row)
   row.request = self._client:transmit(row, on_outcome)
 end
 
--- Marks a row as being sent, where its turn's commit did not, and then writes it.
-local function mark_now(self, row, done)
-  self._store:mark_sending(row, function(is_marked, err)
-    if not is_marked and err.kind == "conflict" then
-      drop_row(self, row, done) -- an operator was faster
-    elseif not is_marked then
-      -- For example, the disk is full. A message that cannot be marked is not sent.
-      delivery.return_permit(self, row)
-      self._handles.requeue(row.handle, err)
-      done(pause_seconds(row, err))
-    elseif self._is_stopped then
-      row.attempts = row.attempts - 1
-      delivery.put_back(self, row, function()
-        done(0) -- a stopped lane starts nothing
-      end)
-    else
-      write(self, row)
-    end
-  end)
+-- The store has answered to the mark of a row.
+local function on_mark(row, is_marked, err)
+  local self, done = row.outbox, row.done
+  if is_marked and not self._is_stopped then
+    write(self, row)
+  elseif is_marked then
+    row.attempts = row.attempts - 1
+    delivery.put_back(self, row, function()
+      done(0) -- a stopped lane starts nothing
+    end)
+  elseif err.kind == "conflict" then
+    drop_row(self, row, done) -- an operator was faster
+  else
+    -- For example, the disk is full. A message that cannot be marked is not sent.
+    delivery.return_permit(self, row)
+    self._handles.requeue(row.handle, err)
+    done(pause_seconds(row, err))
+  end
 end
 
 -- Sends a row that waits for nothing else.
@@ -339,7 +350,7 @@ local function send(self, row, done)
   if row.is_marked then
     write(self, row)
   else
-    mark_now(self, row, done)
+    self._store:mark_sending(row, on_mark)
   end
 end
 

@@ -34,6 +34,8 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field fallback table? the payload to send when the window is closed
 ---@field handle cunnekt.sent
 ---@field attempts integer
+---@field is_plain boolean? it has no options: neither a track nor times nor another of them
+---@field message_id string? once it was accepted
 ---@field lane string key of its lane
 ---@field is_bulk boolean? it lets the other messages pass
 ---@field due number? not sent before, in seconds since 1970
@@ -199,6 +201,7 @@ function outbox_methods:new_row(contact, payload, opts, times)
     after = opts and opts.after,
     handle = handle,
     attempts = 0,
+    is_plain = not opts and not times,
   }
   if opts and opts.priority == "bulk" then
     row.is_bulk, row.lane = true, bulk_lane(contact)

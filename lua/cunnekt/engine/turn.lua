@@ -6,16 +6,13 @@
 -- concurrently: each records the versions of what it read, and is retried when another turn changed that first. The store
 -- compares the versions, in the commit itself.
 
-local answers = require "cunnekt.engine.answers"
+local attempts = require "cunnekt.engine.attempts"
 local budget = require "cunnekt.engine.budget"
 local commit = require "cunnekt.engine.commit"
-local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
 
 local turn = {}
-
-local is_stopped = core.is_stopped
 
 local turn_methods = {}
 local turn_mt = { __index = turn_methods, __name = "cunnekt.turn" }
@@ -112,9 +109,6 @@ end
 
 -- ---- concurrent turns ------------------------------------------------------------------------------------------
 
--- Conflicts in a row after which a turn fails.
-local max_conflicts = 100
-
 ---Records the version of what the turn has read, and other turns may change. Of several readings the first one counts: when
 ---they differ, the turn conflicts.
 ---@param kind "conversation"|"value"
@@ -125,34 +119,6 @@ function turn_methods:record_read(kind, key, version)
   if self.reads[name] == nil then
     self:buffer("reads")[name] = { kind = kind, key = key, version = version }
   end
-end
-
--- Retries after conflicts run one at a time: otherwise they would keep conflicting, and waste CPU time on discarded turns.
-local function acquire_retry(self)
-  local retries = self.turns._retries
-  if retries.is_held then
-    task.await(function(done)
-      retries.last = retries.last + 1
-      retries[retries.last] = done
-    end)
-  end
-  retries.is_held, self.holds_retry = true, true
-end
-
-local function release_retry(self)
-  if not self.holds_retry then
-    return
-  end
-  self.holds_retry = false
-  local retries = self.turns._retries
-  if retries.first > retries.last then
-    retries.is_held = false
-    return
-  end
-  local go = retries[retries.first]
-  retries[retries.first] = nil
-  retries.first = retries.first + 1
-  go()
 end
 
 ---Buffers a message.
@@ -229,7 +195,7 @@ function turn_methods:commit(stage)
   settle_commit(self, change)
   local sends, own_events, pauses, jobs = self.sends, self.own_events, self.pauses, self.jobs
   clear(self)
-  release_retry(self)
+  attempts.release_retry(self)
   if change.run or pauses ~= nothing or jobs ~= nothing then
     turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
   end
@@ -244,6 +210,36 @@ function turn_methods:commit(stage)
   end
   self.is_committing = false
   return true
+end
+
+---Begins the commit of a turn that commit.is_plain says is one.
+---@param done fun(its_turn: cunnekt.turn, ok: boolean?, err: cunnekt.error?)
+---@return cunnekt.error? err kind store: it was not begun
+function turn_methods:begin_plain(done)
+  local turns, sends = self.turns, self.sends
+  self.is_committing = true
+  turns._outbox:mark(sends)
+  local err = turns._store:commit_plain(self.record.id, self.joins, sends, done, self)
+  if err then
+    turns._outbox:unmark(sends)
+    self.is_committing = false
+  end
+  return err
+end
+
+---Notes that such a commit has been made.
+function turn_methods:settle_plain()
+  local turns, sends = self.turns, self.sends
+  self.has_committed, self.answers, self.record = true, nil, nil
+  clear(self)
+  attempts.release_retry(self)
+  if sends ~= nothing then
+    if turns._on_messages then
+      turns._on_messages(sends)
+    end
+    turns._outbox:enqueue(sends)
+  end
+  self.is_committing = false
 end
 
 ---Discards everything buffered since the last commit.
@@ -273,115 +269,6 @@ function turn_methods:charge(seconds)
   if its_task and meter then
     its_task.charge = meter:enter(self.record and self.record.id or self.name, seconds)
   end
-end
-
----For xpcall: wraps any other error value in a cunnekt.error with its traceback.
----@param failure any
----@return cunnekt.error
-function turn.with_traceback(failure)
-  if errors.is(failure) then
-    return failure
-  end
-  return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
-end
-
--- A run that waits ends the turn as well.
-local function commit_at_end(self)
-  return self:commit(self.run and self.run.waiting and "wait" or "end")
-end
-
--- The error of a turn without an event that an earlier process could not stop; it is not run a second time.
-local function noted_error(self)
-  local its_budget = self.turns.budget
-  local err = its_budget:noted_error(self.name)
-  its_budget:settle(self.name, self.turns._store)
-  return err
-end
-
--- Why an attempt failed.
-local function failure_of(self, failure)
-  if not errors.is(failure) and self.is_committing then
-    -- Out of memory or C stack. Whether the commit succeeded is unknown, so the program must end.
-    error(failure, 0)
-  end
-  local err = self.task and self.turns.budget:failure(failure)
-  return err or turn.with_traceback(failure)
-end
-
--- Runs `fn` and commits. Returns why it failed; kind "store" where the store is the reason.
-local function attempt(self, fn)
-  local its_task, its_budget = self.task, self.turns.budget
-  local meter, record = its_task and its_budget.meter, self.record
-  if meter then
-    its_task.charge = meter:enter(record and record.id or self.name)
-  end
-  local noted = its_budget.noted and not record and self.name and noted_error(self)
-  if noted then
-    return noted
-  end
-  local ok, failure, why = xpcall(fn, turn.with_traceback, self)
-  local its_stop = ok and meter and is_stopped() and its_budget:failure()
-  if its_stop then
-    return its_stop
-  elseif ok then
-    -- The commit raises for a state that JSON cannot represent.
-    ok, failure, why = xpcall(commit_at_end, turn.with_traceback, self)
-  end
-  if ok then
-    return why
-  end
-  return failure_of(self, failure)
-end
-
--- After a conflict: whether the event is still there. When an operator has dropped it, the turn ends, and has no effect.
-local function check_event(self)
-  local record = self.record
-  if not record then
-    return true
-  end
-  local is_there, err = self.turns._inbox:reload(record)
-  if not is_there and not err then
-    self.record = nil
-  end
-  return is_there, err
-end
-
--- Runs `fn` and commits; retries after a conflict, unless a part was committed already. Such a part must not be repeated:
---   A run goes on from its journal. It is dropped here, and the caller gives it the event again (failure.lua).
---   A job, or a function of bot:on_restart, has no journal. From its beginning it would do the first part twice, and nobody
---   knows where in the middle it was; so it fails, and what it did after the commit has no effect.
-local function run_until_committed(self, fn)
-  for _ = 1, max_conflicts do
-    local failure = attempt(self, fn)
-    if not failure then
-      release_retry(self)
-      return nil
-    end
-    local is_under_way, its_run = self.has_committed or self.is_continued, self.run
-    self:abandon()
-    if failure.kind == "budget" then
-      self.turns.budget:after_stop(failure)
-    elseif failure.kind == "conflict" then
-      answers.rewind(self)
-      local is_there, err = check_event(self)
-      if not is_there then
-        release_retry(self)
-        return err
-      end
-    end
-    if failure.kind ~= "conflict" or is_under_way then
-      release_retry(self)
-      if failure.kind == "conflict" and self.record then
-        self.record.answers = self.answers -- for the turn that the event gets instead
-      end
-      return failure, its_run
-    elseif not self.holds_retry then
-      acquire_retry(self)
-    end
-    self.run = nil
-  end
-  release_retry(self)
-  return errors.new("conflict", "other turns keep changing the same values")
 end
 
 -- ---- the manager -------------------------------------------------------------------------------------------------
@@ -420,7 +307,8 @@ end
 function turns_methods:new(record)
   -- With the usual keys preallocated.
   return setmetatable({
-    turns = self, record = record, joins = record and record.joins or self._store.joins, task = nil, run = nil, sends = nil, states = nil, reads = nil,
+    turns = self, record = record, joins = record and record.joins or self._store.joins, task = nil, run = nil, sends = nil,
+    kinds = nil, fn = nil, on_end = nil,
   }, turn_mt)
 end
 
@@ -449,7 +337,7 @@ function turns_methods:within(change)
   end
   local own, result = self:new(nil), nil
   self._open = self._open + 1
-  local failure = run_until_committed(own, function()
+  local failure = attempts.run(own, function()
     result = change(own)
   end)
   self._open = self._open - 1
@@ -461,19 +349,6 @@ function turns_methods:within(change)
   return result
 end
 
-local function run_in_task(self, fn, on_end)
-  local running = task.running()
-  running.turn, self.task = self, running
-  if self.record and self.record.had_conflict then
-    acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
-    self.answers, self.record.answers = self.record.answers, nil
-  end
-  self.turns._open = self.turns._open + 1
-  local failure, its_run = run_until_committed(self, fn)
-  self.turns._open = self.turns._open - 1
-  on_end(failure, self.record, its_run)
-end
-
 ---Runs `fn` as a turn in a new task. A run that waits ends the turn there.
 ---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn)
@@ -481,8 +356,9 @@ end
 ---@param name? string of a turn without an event, such as "job cleanup"
 function turns_methods:run(record, fn, on_end, name)
   local own = self:new(record)
-  own.name = name
-  task.spawn(run_in_task, own, fn, on_end)
+  own.name, own.fn, own.on_end = name, fn, on_end
+  self._open = self._open + 1
+  task.spawn(attempts.run_in_task, own)
 end
 
 return turn

@@ -12,6 +12,7 @@ local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 local units = require "cunnekt.time.units"
 
@@ -295,6 +296,18 @@ function store_methods:commit_turn(turn)
   return ok, err
 end
 
+---Commits a turn that only finishes an event and queues messages.
+---@param event integer its id
+---@param joins integer see struct cnk_turn
+---@param rows cunnekt.outbox.row[] with nothing but what store:commit_plain of the core takes
+---@param done fun(subject: any, ok: boolean?, err: cunnekt.error?) called after the commit
+---@param subject any
+---@return cunnekt.error? err kind store: it is not begun
+function store_methods:commit_plain(event, joins, rows, done, subject)
+  local is_taken, message, code = self._db:commit_plain(event, joins, rows, done, subject)
+  return not is_taken and error_of(message, code) or nil
+end
+
 ---A conversation, from the cache where possible. Waits; raises a cunnekt.error when the store cannot be read.
 ---@param contact string
 ---@return cunnekt.store.conversation
@@ -333,9 +346,12 @@ end
 
 ---Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain.
 ---@param row cunnekt.outbox.row
----@param done fun(ok: boolean?, err: cunnekt.error?) called after the commit; `err` is of kind store or conflict
+---@param done fun(row: cunnekt.outbox.row, ok: boolean?, err: cunnekt.error?) called after the commit; `err` is of kind store or conflict
 function store_methods:mark_sending(row, done)
-  self:start("mark_sending", { messages = { { id = row.id, attempts = row.attempts, is_parked = row.is_parked } } }, done)
+  local is_taken, message, code = self._db:mark_plain(row.id, row.attempts, row.is_parked, done, row)
+  if not is_taken then
+    done(row, nil, error_of(message, code))
+  end
 end
 
 ---Stores what became of messages.
@@ -353,6 +369,17 @@ function store_methods:settle(outcomes, done)
       done(err)
     end
   end)
+end
+
+---Stores that a message was accepted, of which nothing else is to be said.
+---@param row cunnekt.outbox.row
+---@param message_id string
+---@param done fun(row: cunnekt.outbox.row, ok: boolean?, err: cunnekt.error?) called when it failed; perhaps otherwise, too
+function store_methods:settle_accepted(row, message_id, done)
+  local is_taken, message, code = self._db:accepted_plain(row.id, row.contact, message_id, status_names.ranks.accepted, done, row)
+  if not is_taken then
+    done(row, nil, error_of(message, code))
+  end
 end
 
 -- ---- the whole -------------------------------------------------------------------------------------------------------

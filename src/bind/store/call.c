@@ -13,17 +13,22 @@ struct cnk_bind_store *cnk_bind_check_store(lua_State *L)
   return face;
 }
 
-struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
+struct cnk_store_call *cnk_bind_new_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
 {
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 3, LUA_TFUNCTION);
-  lua_settop(L, 3);
   if (face->building)
     cnk_store_release(face->building); /* an error ended it */
   face->building = cnk_store_new_call(face->store, verb);
   if (!face->building)
     luaL_error(L, "not enough memory for a call of the store");
   return face->building;
+}
+
+struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
+{
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  return cnk_bind_new_call(L, face, verb);
 }
 
 /* ---- the answer ------------------------------------------------------------------------------------------------------ */
@@ -69,6 +74,17 @@ static void tell_recovery(lua_State *L, struct cnk_store *store)
     lua_call(L, 0, 0);
   else
     lua_pop(L, 1);
+}
+
+/* The same for the call at 1 that has no table. */
+static int push_answer_plain(lua_State *L)
+{
+  const struct cnk_store_call *call = lua_touserdata(L, 1);
+  if (call->status)
+    return push_failure_of(L, call);
+  tell_recovery(L, call->store);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* The arguments of `done` for the call at 1; the request's table is at 2. */
@@ -121,12 +137,12 @@ static void deliver(struct cnk_done *done, void *context)
   cnk_bind_call(L, 3);
 }
 
-int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face)
+/* Gives the call to the store. The results of the method. */
+static int run(lua_State *L, struct cnk_bind_store *face, int done, int subject)
 {
   struct cnk_store_call *call = face->building;
-  call->done.deliver = deliver;
-  call->callback = cnk_bind_ref(L, 3);
-  call->subject = cnk_bind_ref(L, 2);
+  call->callback = cnk_bind_ref(L, done);
+  call->subject = cnk_bind_ref(L, subject);
   if (!cnk_store_run(face->store, call)) {
     cnk_bind_unref(L, &call->callback);
     cnk_bind_unref(L, &call->subject);
@@ -135,6 +151,68 @@ int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face)
   face->building = NULL;
   lua_pushboolean(L, 1);
   return 1;
+}
+
+int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face)
+{
+  face->building->done.deliver = deliver;
+  return run(L, face, 3, 2);
+}
+
+/* ---- calls without a table ------------------------------------------------------------------------------------------- */
+
+/* The callback at 1, its subject at 2, the call at 3: as `complete`, but that memory cannot be short before a success is told. */
+static int complete_plain(lua_State *L)
+{
+  struct cnk_store_call *call = lua_touserdata(L, 3);
+  lua_settop(L, 2);
+  if (call->status == 0 && !call->store->has_failed) {
+    cnk_store_release(call);
+    lua_pushboolean(L, 1);
+    lua_call(L, 2, 0);
+    return 0;
+  }
+  lua_pushcfunction(L, push_answer_plain);
+  lua_pushlightuserdata(L, call);
+  if (lua_pcall(L, 1, LUA_MULTRET, 0) != LUA_OK) {
+    cnk_store_release(call);
+    *cnk_bind_out_of_memory(L) = true;
+    return lua_error(L);
+  }
+  cnk_store_release(call);
+  lua_call(L, lua_gettop(L) - 1, 0);
+  return 0;
+}
+
+static void deliver_plain(struct cnk_done *done, void *context)
+{
+  lua_State *L = context;
+  struct cnk_store_call *call = CNK_OWNER(done, struct cnk_store_call, done);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_pushcfunction(L, complete_plain);
+  cnk_bind_push_ref(L, &call->callback);
+  cnk_bind_push_ref(L, &call->subject);
+  lua_pushlightuserdata(L, call);
+  cnk_bind_call(L, 3);
+}
+
+/* Nobody waits for a success. */
+static void deliver_quiet(struct cnk_done *done, void *context)
+{
+  struct cnk_store_call *call = CNK_OWNER(done, struct cnk_store_call, done);
+  if (call->status || call->store->has_failed) {
+    deliver_plain(done, context);
+    return;
+  }
+  cnk_bind_unref(context, &call->callback);
+  cnk_bind_unref(context, &call->subject);
+  cnk_store_release(call);
+}
+
+int cnk_bind_run_plain(lua_State *L, struct cnk_bind_store *face, int done, int subject, bool is_quiet)
+{
+  face->building->done.deliver = is_quiet ? deliver_quiet : deliver_plain;
+  return run(L, face, done, subject);
 }
 
 /* ---- the methods ----------------------------------------------------------------------------------------------------- */

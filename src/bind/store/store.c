@@ -220,6 +220,7 @@ void cnk_bind_open_store(lua_State *L)
   luaL_getmetatable(L, CNK_BIND_STORE);
   lua_getfield(L, -1, "__index");
   cnk_bind_add_verbs(L);
+  cnk_bind_add_plain(L);
   cnk_bind_add_queries(L);
   lua_pop(L, 2);
   lua_pushcfunction(L, open_store);

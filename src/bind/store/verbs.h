@@ -34,8 +34,15 @@ extern const size_t cnk_verb_shapes_count;
 struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb);
 int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face);
 
-/* call.c, query.c: add the methods to the table on top of the stack. */
+/* The same for arguments that are wherever the method has them: begins a call, and gives it to the store, to be delivered to the
+ * function at `done`, which gets the value at `subject` first, and then true, or nil and an error. `is_quiet`: it only hears of a
+ * failure. */
+struct cnk_store_call *cnk_bind_new_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb);
+int cnk_bind_run_plain(lua_State *L, struct cnk_bind_store *face, int done, int subject, bool is_quiet);
+
+/* call.c, plain.c, query.c: add the methods to the table on top of the stack. */
 void cnk_bind_add_verbs(lua_State *L);
+void cnk_bind_add_plain(lua_State *L);
 void cnk_bind_add_queries(lua_State *L);
 
 /* answer.c: pushes what a query or a repair that has worked gives. */

@@ -3,11 +3,11 @@
 -- code runs in a strand (base/task.lua): when the run waits, its turn ends and the strand is suspended. rebuild.lua continues
 -- runs that are not in memory.
 
+local attempts = require "cunnekt.engine.attempts"
 local chat = require "cunnekt.bot.chat"
 local run = require "cunnekt.dialog.engine.run"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
-local turn = require "cunnekt.engine.turn"
 
 local execute = {}
 
@@ -107,7 +107,7 @@ local function advance(dialogs, current, ...)
   end
   local again = settle_failure(dialogs, current, failure)
   again.strand = task.new_strand()
-  return advance(dialogs, again, xpcall, enter, turn.with_traceback, dialogs, again)
+  return advance(dialogs, again, xpcall, enter, attempts.with_traceback, dialogs, again)
 end
 
 ---Starts a run. Raises the failure that ended it.
@@ -118,7 +118,7 @@ end
 function execute.begin(dialogs, current)
   current.started_at = current.started_at or current.at
   current.strand = task.new_strand()
-  return advance(dialogs, current, xpcall, enter, turn.with_traceback, dialogs, current)
+  return advance(dialogs, current, xpcall, enter, attempts.with_traceback, dialogs, current)
 end
 
 local function begin_planned(dialogs, its_run, is_over)

@@ -3,13 +3,13 @@
 -- nothing of them, and a replay does not call them. So the dialog gets an event of its own, they cannot wait, and what they
 -- change joins the turn. Around handlers and global commands route.lua calls them, in the handler's run.
 
+local attempts = require "cunnekt.engine.attempts"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local outer = require "cunnekt.engine.outer"
 local record_of = require "cunnekt.engine.record"
 local route = require "cunnekt.bot.route"
 local task = require "cunnekt.base.task"
-local turn = require "cunnekt.engine.turn"
 
 local wrapping = {}
 
@@ -39,7 +39,7 @@ local function pass_on(its_turn, give, over)
   end
   over.is_passed = true
   outer.set_aside(its_turn)
-  local ok, failure = xpcall(give, turn.with_traceback)
+  local ok, failure = xpcall(give, attempts.with_traceback)
   task.running().run = nil -- what follows is no part of the dialog
   if not ok then
     over.failure = failure
@@ -67,7 +67,7 @@ function wrapping.call(dialogs, it, record, give)
     end, over)
   end
   local wrappers, strand = dialogs.script.routes:wrappers(), task.new_strand()
-  local how, ok, failure = task.resume(strand, xpcall, route.call_wrapped, turn.with_traceback, wrappers, it, inside)
+  local how, ok, failure = task.resume(strand, xpcall, route.call_wrapped, attempts.with_traceback, wrappers, it, inside)
   over.is_ended, its_turn.is_wrapping = true, false
   if over.failure then
     error(over.failure, 0)

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that each event makes, without a table in between: the commit of a turn that only answers, the mark of a message,
+ * and that it was accepted. What they do is what the verbs of shapes.c do with the same fields.
+ */
+#include <math.h>
+
+#include "bind/store/verbs.h"
+
+static void copy_text(lua_State *L, struct cnk_store_call *call, int index, struct cnk_text *to)
+{
+  struct cnk_text from;
+  from.data = lua_tolstring(L, index, &from.size);
+  if (from.data && !cnk_arena_copy(&call->arena, from, to))
+    luaL_error(L, "not enough memory for a call of the store");
+}
+
+/* The field of the table at `index`, which keeps the text until it is copied. */
+static void copy_field(lua_State *L, struct cnk_store_call *call, int index, const char *name, struct cnk_text *to)
+{
+  lua_getfield(L, index, name);
+  copy_text(L, call, -1, to);
+  lua_pop(L, 1);
+}
+
+static int64_t get_integer(lua_State *L, int index, const char *name)
+{
+  lua_getfield(L, index, name);
+  int64_t value = luaL_checkinteger(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static bool get_boolean(lua_State *L, int index, const char *name)
+{
+  lua_getfield(L, index, name);
+  bool is_true = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is_true;
+}
+
+static void *take(lua_State *L, struct cnk_store_call *call, size_t size)
+{
+  void *memory = cnk_arena_take(&call->arena, size);
+  if (!memory)
+    luaL_error(L, "not enough memory for a call of the store");
+  return memory;
+}
+
+static void read_message(lua_State *L, struct cnk_store_call *call, int row, struct cnk_message *message)
+{
+  message->id = get_integer(L, row, "id");
+  copy_field(L, call, row, "contact", &message->contact);
+  copy_field(L, call, row, "text", &message->payload);
+  copy_field(L, call, row, "unknown", &message->unknown);
+  message->state = get_boolean(L, row, "is_marked") ? CNK_MESSAGE_SENDING : CNK_MESSAGE_QUEUED;
+  message->is_parked = get_boolean(L, row, "is_parked");
+  message->due = message->expires = NAN;
+}
+
+/* store:commit_plain(event, joins, rows, done, subject) -> true | nil, message, code: finishes an event, and queues messages
+ * that have nothing but `id`, `contact`, `text`, `unknown`, `is_marked` and `is_parked`. done(subject, true | nil, err). */
+static int commit_plain(lua_State *L)
+{
+  struct cnk_bind_store *face = cnk_bind_find_store(L);
+  if (!face)
+    return 3;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  luaL_checktype(L, 5, LUA_TFUNCTION);
+  lua_settop(L, 6);
+  struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_COMMIT_TURN);
+  struct cnk_turn *turn = call->request;
+  turn->event = luaL_checkinteger(L, 2);
+  turn->joins = luaL_optinteger(L, 3, 0);
+  turn->now = cnk_clock_wall(face->loop->clock);
+  turn->messages.count = lua_rawlen(L, 4);
+  if (turn->messages.count > 0)
+    turn->messages.items = take(L, call, turn->messages.count * sizeof *turn->messages.items);
+  for (size_t i = 0; i < turn->messages.count; i++) {
+    lua_rawgeti(L, 4, (lua_Integer)i + 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_message(L, call, 7, &turn->messages.items[i]);
+    lua_pop(L, 1);
+  }
+  return cnk_bind_run_plain(L, face, 5, 6, false);
+}
+
+/* store:mark_plain(id, attempts, is_parked, done, subject): mark_sending of one message; done as of commit_plain. */
+static int mark_plain(lua_State *L)
+{
+  struct cnk_bind_store *face = cnk_bind_find_store(L);
+  if (!face)
+    return 3;
+  luaL_checktype(L, 5, LUA_TFUNCTION);
+  lua_settop(L, 6);
+  struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_MARK_SENDING);
+  struct cnk_mark_sending *request = call->request;
+  request->messages.items = take(L, call, sizeof *request->messages.items);
+  request->messages.count = 1;
+  request->messages.items[0] = (struct cnk_mark){
+      .id = luaL_checkinteger(L, 2), .attempts = luaL_checkinteger(L, 3), .is_parked = lua_toboolean(L, 4)};
+  request->now = cnk_clock_wall(face->loop->clock);
+  return cnk_bind_run_plain(L, face, 5, 6, false);
+}
+
+/* store:accepted_plain(id, contact, message_id, rank, done, subject): a settle of one message that was accepted, without
+ * track and reason. done(subject, nil, err) only when it failed. */
+static int accepted_plain(lua_State *L)
+{
+  struct cnk_bind_store *face = cnk_bind_find_store(L);
+  if (!face)
+    return 3;
+  luaL_checktype(L, 6, LUA_TFUNCTION);
+  lua_settop(L, 7);
+  struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_SETTLE);
+  struct cnk_settle *request = call->request;
+  struct cnk_outcome *outcome = take(L, call, sizeof *outcome);
+  request->outcomes.items = outcome;
+  request->outcomes.count = 1;
+  request->now = cnk_clock_wall(face->loop->clock);
+  outcome->id = luaL_checkinteger(L, 2);
+  outcome->state = CNK_MESSAGE_ACCEPTED;
+  outcome->at = outcome->due = NAN;
+  outcome->rank = luaL_checkinteger(L, 5);
+  copy_text(L, call, 3, &outcome->contact);
+  copy_text(L, call, 4, &outcome->message_id);
+  return cnk_bind_run_plain(L, face, 6, 7, true);
+}
+
+void cnk_bind_add_plain(lua_State *L)
+{
+  static const luaL_Reg methods[] = {
+      {"commit_plain",   commit_plain  },
+      {"mark_plain",     mark_plain    },
+      {"accepted_plain", accepted_plain},
+      {NULL,             NULL          },
+  };
+  luaL_setfuncs(L, methods, 0);
+}
