@@ -57,6 +57,6 @@ void cnk_bind_open_system(lua_State *L);
 void cnk_bind_open_identity(lua_State *L);
 void cnk_bind_open_words(lua_State *L);
 void cnk_bind_open_budget(lua_State *L);
-void cnk_bind_open_answer(lua_State *L);
+void cnk_bind_open_message(lua_State *L);
 
 #endif

@@ -22,6 +22,6 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_identity(L);
   cnk_bind_open_words(L);
   cnk_bind_open_budget(L);
-  cnk_bind_open_answer(L);
+  cnk_bind_open_message(L);
   return 1;
 }

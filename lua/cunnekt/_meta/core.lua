@@ -197,10 +197,19 @@ function endpoint:post(body, done, ...) end
 ---Ends it; what is under way goes on, and closing twice is fine.
 function endpoint:close() end
 
+---A text message as the JSON that the API takes.
+---@param text any
+---@param to any
+---@param most integer characters
+---@param least_digits integer
+---@param most_digits integer
+---@return string? json nil: the text is none that can be sent as it is, or `to` no number of so many digits
+function core.text_message(text, to, most, least_digits, most_digits) end
+
 ---The message's id in an answer that is as Meta gives it to a message that it took, with nothing in it that can report a failure.
 ---@param body string
 ---@return string? id nil: it is another answer
-function core.plain_id(body) end
+function core.accepted_id(body) end
 
 ---@class cunnekt.post
 local post = {}

@@ -346,6 +346,40 @@ for _, name in ipairs(chat.kinds) do
   add_reply(name)
 end
 
+-- The usual reply: a text without options to the message that is being handled. Nothing in it can wait or be refused, so it is no call
+-- of its run's, and is only noted there. Nil for any other one.
+local function reply_at_once(self, text)
+  local scope, running = self._scope, task.running()
+  local its_turn, current = running and running.turn, running and running.run
+  if not its_turn or its_turn.turns ~= scope.engine.turns or rawget(self, "_name") or scope.hooks.senders[1]
+    or (current and not current:is_live()) or not is_just_opened(self, its_turn) then
+    return nil
+  end
+  local to = self.to
+  local json_text = core.text_message(text, to, limits.characters.text.max, digits.min, digits.max)
+  local id = json_text and scope.engine.store:take_id()
+  if not id then
+    return nil
+  end
+  local row = scope.engine.outbox:new_row(self.contact, { type = "text", mobile = to, text = text }, nil, nil, id)
+  row.text = json_text
+  its_turn:send(row)
+  if current then
+    current:note_send(json_text, id)
+  end
+  return row.handle
+end
+
+local reply_text = chat_methods.reply_text
+
+function chat_methods.reply_text(self, text, ...)
+  local handle = ... == nil and select("#", ...) == 0 and reply_at_once(self, text) or nil
+  if handle then
+    return handle
+  end
+  return reply_text(self, text, ...)
+end
+
 -- ---- dialogs: tail calls of dialog/flow, so that errors blame the script's line -------------------------------------
 
 ---Asks a question and waits for a text.

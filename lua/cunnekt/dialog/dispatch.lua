@@ -118,25 +118,38 @@ local function keep_signal(it, record, its_turn, ending)
   ending.kept_signal = its_turn.kept_signal
 end
 
--- Runs an event through its handlers, in a turn. `opened`: the event, if it was read already.
-local function run_handlers(self, record, opened, ending)
-  self.engine.turns:run(record, function(its_turn)
-    local it = opened or open_event(self, record)
-    opened = nil -- a retry reads the event again, because a handler may have changed it
-    ending.event = it
-    if not it then
-      its_turn.record = nil -- nothing is left to finish
-      return
-    elseif it.kind == "status" then
-      self.dialogs:on_status(it, its_turn)
-    elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
-      return make_dead_letter(self, its_turn)
-    elseif it.kind == formats.own_kind and it.status == "dialog_signal" then
-      return keep_signal(it, record, its_turn, ending)
-    end
-    it.stale = ending.is_stale
-    execute.call(self.dialogs, new_run(self, record, it, ending))
-  end, ending.call)
+-- Runs an event through its handlers, in a turn.
+local function handle(its_turn, ending)
+  local self, record = ending.dispatch, ending.record
+  local it = ending.opened or open_event(self, record)
+  ending.opened = nil -- a retry reads the event again, because a handler may have changed it
+  ending.event = it
+  if not it then
+    its_turn.record = nil -- nothing is left to finish
+    return
+  elseif it.kind == "status" then
+    self.dialogs:on_status(it, its_turn)
+  elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
+    return make_dead_letter(self, its_turn)
+  elseif it.kind == formats.own_kind and it.status == "dialog_signal" then
+    return keep_signal(it, record, its_turn, ending)
+  end
+  it.stale = ending.is_stale
+  execute.call(self.dialogs, new_run(self, record, it, ending))
+end
+
+-- What follows the turn of an event.
+local function on_end(err, rest, its_run, ending)
+  local self, done = ending.dispatch, ending.done
+  if err then
+    ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and not its_run.is_blameless and its_run or nil
+    return self.failure:on_turn(ending.record, err, ending, done)
+  end
+  self.engine.counts.events_finished = self.engine.counts.events_finished + 1
+  if ending.kept_signal then
+    kept_events.note_dropped(ending.kept_signal)
+  end
+  done()
 end
 
 -- Dispatches an event: to a global command, to a dialog that waits for it, or to the handlers. While a person has taken over, a
@@ -162,7 +175,15 @@ local function dispatch_event(self, record, ending)
     return
   end
   ending.is_stale = it and it.kind == "message" and it.stale or nil
-  run_handlers(self, record, it, ending)
+  ending.opened = it
+  self.engine.turns:run(record, handle, on_end, nil, ending)
+end
+
+local function dispatch_in_task(self, record, ending)
+  local ok, failure = pcall(dispatch_event, self, record, ending)
+  if not ok then
+    ending.call(errors.is(failure) and failure or errors.new("handler", tostring(failure)), record)
+  end
 end
 
 -- Runs the turn of an event.
@@ -171,28 +192,15 @@ local function on_turn(self, record, done)
   if pause then
     return done(pause)
   end
-  local ending, counts = { call = nil, event = nil, is_finished = nil, run = nil }, self.engine.counts -- with its keys preallocated
-  function ending.call(err, rest, its_run)
-    if err then
-      ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and not its_run.is_blameless and its_run or nil
-      self.failure:on_turn(record, err, ending, done)
-    else
-      counts.events_finished = counts.events_finished + 1
-      if ending.kept_signal then
-        kept_events.note_dropped(ending.kept_signal)
-      end
-      done()
-    end
-  end
+  -- With the usual keys preallocated.
+  local ending = { dispatch = self, record = record, done = done, event = nil, opened = nil, is_finished = nil, run = nil }
   if not self.dialogs.is_used and not record.is_resume then
-    return run_handlers(self, record, nil, ending)
+    return self.engine.turns:run(record, handle, on_end, nil, ending)
   end
-  task.spawn(function()
-    local ok, failure = pcall(dispatch_event, self, record, ending)
-    if not ok then
-      ending.call(errors.is(failure) and failure or errors.new("handler", tostring(failure)), record)
-    end
-  end)
+  function ending.call(err, rest, its_run)
+    return on_end(err, rest, its_run, ending)
+  end
+  task.spawn(dispatch_in_task, self, record, ending)
 end
 
 -- ---- messages ------------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ local function call(self, fn)
   if noted then
     return noted
   end
-  local ok, failure = xpcall(fn, with_traceback, self)
+  local ok, failure = xpcall(fn, with_traceback, self, self.context)
   if not ok then
     return failure_of(self, failure)
   end
@@ -180,7 +180,7 @@ end
 
 local function finish(self, failure, its_run)
   self.turns._open = self.turns._open - 1
-  self.on_end(failure, self.record, its_run)
+  self.on_end(failure, self.record, its_run, self.context)
 end
 
 -- In a task of its own: what the usual way could not do.

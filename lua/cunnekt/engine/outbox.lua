@@ -186,9 +186,11 @@ end
 ---@param payload table
 ---@param opts table? unknown, track, after, priority
 ---@param times table? due, expires, hours; see send_times.read
+---@param id integer? of the store; a new one by default, which may wait
 ---@return cunnekt.outbox.row
-function outbox_methods:new_row(contact, payload, opts, times)
-  local id, handle = self._store:next_id(), self._handles.new(payload)
+function outbox_methods:new_row(contact, payload, opts, times, id)
+  local handle
+  id, handle = id or self._store:next_id(), self._handles.new(payload)
   handle.id, handle.track = id, opts and opts.track
   self._known.by_id[id] = handle
   local row = {
@@ -202,6 +204,8 @@ function outbox_methods:new_row(contact, payload, opts, times)
     handle = handle,
     attempts = 0,
     is_plain = not opts and not times,
+    -- With the keys preallocated that most rows get.
+    text = nil, event = nil, is_marked = nil, has_permit = nil, outbox = nil, done = nil, is_written = nil, request = nil, message_id = nil,
   }
   if opts and opts.priority == "bulk" then
     row.is_bulk, row.lane = true, bulk_lane(contact)

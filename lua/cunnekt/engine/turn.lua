@@ -308,7 +308,7 @@ function turns_methods:new(record)
   -- With the usual keys preallocated.
   return setmetatable({
     turns = self, record = record, joins = record and record.joins or self._store.joins, task = nil, run = nil, sends = nil,
-    kinds = nil, fn = nil, on_end = nil,
+    kinds = nil, fn = nil, on_end = nil, context = nil,
   }, turn_mt)
 end
 
@@ -349,14 +349,15 @@ function turns_methods:within(change)
   return result
 end
 
----Runs `fn` as a turn in a new task. A run that waits ends the turn there.
+---Runs `fn` as a turn in a new task.
 ---@param record cunnekt.inbox.record?
----@param fn fun(self: cunnekt.turn)
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) `record`: the event, unless it is finished; `its_run`: the run that failed
+---@param fn fun(self: cunnekt.turn, context: any)
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) `record`: the event, unless it is finished; `its_run`: the run that failed
 ---@param name? string of a turn without an event, such as "job cleanup"
-function turns_methods:run(record, fn, on_end, name)
+---@param context any for both functions
+function turns_methods:run(record, fn, on_end, name, context)
   local own = self:new(record)
-  own.name, own.fn, own.on_end = name, fn, on_end
+  own.name, own.fn, own.on_end, own.context = name, fn, on_end, context
   self._open = self._open + 1
   task.spawn(attempts.run_in_task, own)
 end

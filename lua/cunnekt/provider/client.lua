@@ -310,7 +310,7 @@ end
 
 local function on_answer(self, done, message, ...)
   local status, body = ...
-  local id = status and status < 300 and core.plain_id(body)
+  local id = status and status < 300 and core.accepted_id(body)
   if id then
     if self._limiter.has_penalties then
       self._limiter:forgive(limited_contact(message.payload))

@@ -99,11 +99,22 @@ function ids_methods:take(count, done)
   reserve(self, count)
 end
 
+---One id, if there is one at once.
+---@return integer? id
+function ids_methods:take_one()
+  local id = self._next
+  if self._last - id > few and not self._waiting[1] then
+    self._next = id + 1
+    return id
+  end
+  return not self._waiting[1] and take(self, 1) or nil
+end
+
 ---One id. Waits when a block has to be reserved first.
 ---@return integer? id
 ---@return cunnekt.error? err kind store
 function ids_methods:next()
-  local id = not self._waiting[1] and take(self, 1)
+  local id = self:take_one()
   if id then
     return id
   end

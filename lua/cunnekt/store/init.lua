@@ -155,6 +155,12 @@ function store_methods:next_id()
   return id or error(err, 0)
 end
 
+---As `next_id`, but without waiting.
+---@return integer? id nil when it would have to wait
+function store_methods:take_id()
+  return self._ids:take_one()
+end
+
 -- ---- events ----------------------------------------------------------------------------------------------------------
 
 -- Events that the store has put into another conversation than they said are that one's.

@@ -385,12 +385,30 @@ function run_methods:step(kind, subject, fn, opts)
   return self:apply_outcome(outcome), false
 end
 
+---Whether its next step is a new one, and no part of a larger one.
+---@return boolean
+function run_methods:is_live()
+  return not (self.fatal or self.replay or self.delivery or self.is_in_step or self.resumes_at)
+end
+
+---Notes the step of a message that was sent, of a run that is live.
+---@param text string the payload as JSON
+---@param id integer
+function run_methods:note_send(text, id)
+  local n = self.n + 1
+  self.n = n
+  self.pending[#self.pending + 1] = { n = n, kind = "send", json = text, sent = id, mark = nil, result = nil }
+end
+
 ---Takes the steps that are not stored yet, encoded.
 ---@return table[] steps n, mark, result
 function run_methods:take_pending()
   local steps = self.pending
   self.pending = {}
   for _, step in ipairs(steps) do
+    if step.sent then
+      step.outcome = { value = { id = step.sent } }
+    end
     step.mark = finish_mark(step.text or text_of_json(step.kind, step.json))
     step.result = step.result or journal.encode(step.outcome)
   end
