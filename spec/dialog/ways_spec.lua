@@ -374,6 +374,37 @@ describe("dialogs", function()
     assert.are.same({ "1", "began with 1", "first?", "second?", "2", "first?", "3" }, said())
   end)
 
+  it("keep it also when they are cut off while they go back", function()
+    for turns = 0, 12 do
+      begin(function(its_bot)
+        its_bot:dialog("it", function(chat)
+          local state = chat.state
+          local function count()
+            state.n = (state.n or 0) + 1
+            chat:reply_text(tostring(state.n))
+          end
+          count()
+          chat:ask "first?"
+          count()
+          if chat:ask("second?").text == "back" then
+            chat:back()
+          end
+        end)
+      end)
+      say "go"
+      say "a"
+      talk.all:act(customer, { type = "text", text = "back" })
+      for _ = 1, turns do
+        talk.all:turn_wheel()
+      end
+      talk.all:kill()
+      talk.all:settle()
+      say "a"
+      assert.are.same({ "1", "first?", "2", "second?", "first?", "3", "second?" }, said(), turns)
+      talk.finish()
+    end
+  end)
+
   it("do not pause again when they are rebuilt", function()
     begin(function(its_bot)
       its_bot:dialog("it", function(chat)
