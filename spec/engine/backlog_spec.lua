@@ -34,7 +34,7 @@ describe("a backlog of messages", function()
   end
 
   local function in_memory()
-    return it_.outbox._lanes.items
+    return it_.outbox._lanes:count()
   end
 
   local function let_all_go()

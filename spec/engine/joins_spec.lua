@@ -2,16 +2,15 @@
 -- Two conversations that turn out to be one person's, in the engine: what waits in memory for one is the other's, in order, and
 -- begins when what was under way has ended.
 
+local core = require "cunnekt.core"
 local engine_rig = require "spec.support.rigs.engine_rig"
-local joins = require "cunnekt.engine.joins"
-local lanes = require "cunnekt.engine.lanes"
 
 describe("lanes that are joined", function()
   local it_, started, done_of
 
   before_each(function()
     started, done_of = {}, {}
-    it_ = lanes.new(10, function(item, done)
+    it_ = core.lanes(10, function(item, done)
       started[#started + 1] = item.n
       done_of[item.n] = done
     end)
@@ -24,7 +23,7 @@ describe("lanes that are joined", function()
   end
 
   local function join(from, to)
-    joins.join(it_, from, to, function(a, b)
+    it_:join(from, to, function(a, b)
       return a.n < b.n
     end, function(item)
       item.key = to
@@ -145,7 +144,7 @@ describe("lanes that are joined", function()
   end)
 
   it("take with them what waits for a slot, and what waits for its next try", function()
-    local few = lanes.new(1, function(item, done)
+    local few = core.lanes(1, function(item, done)
       started[#started + 1] = item.n
       done_of[item.n] = done
     end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local clock = require "cunnekt.time.clock"
-local lanes = require "cunnekt.engine.lanes"
+local core = require "cunnekt.core"
 
 -- A runner that notes what starts, and lets the test end it.
 local function recorder()
@@ -14,7 +14,7 @@ end
 describe("lanes", function()
   it("run the items of one lane one after the other, in order", function()
     local log, run = recorder()
-    local it_ = lanes.new(10, run)
+    local it_ = core.lanes(10, run)
     for _, item in ipairs { "a1", "a2", "a3" } do
       it_:push("a", item)
     end
@@ -27,7 +27,7 @@ describe("lanes", function()
 
   it("run different lanes side by side, up to the bound", function()
     local log, run = recorder()
-    local it_ = lanes.new(2, run)
+    local it_ = core.lanes(2, run)
     it_:push("a", "a1")
     it_:push("b", "b1")
     it_:push("c", "c1")
@@ -42,7 +42,7 @@ describe("lanes", function()
       virtual:uninstall()
     end)
     local log, run = recorder()
-    local it_ = lanes.new(1, run)
+    local it_ = core.lanes(1, run)
     it_:push("a", "a1")
     it_:push("a", "a2")
     it_:push("b", "b1")
@@ -59,7 +59,7 @@ describe("lanes", function()
 
   it("keep a reserved lane for its item, before whatever is added meanwhile", function()
     local log, run = recorder()
-    local it_ = lanes.new(2, run)
+    local it_ = core.lanes(2, run)
     assert.is_true(it_:reserve "a")
     assert.is_false(it_:reserve "a")
     it_:push("a", "a2")
@@ -78,7 +78,7 @@ describe("lanes", function()
 
   it("give a reserved lane to those that were added, when its item does not come", function()
     local log, run = recorder()
-    local it_, quiet = lanes.new(1, run), 0
+    local it_, quiet = core.lanes(1, run), 0
     it_:when_quiet(function()
       quiet = quiet + 1
     end)
@@ -96,7 +96,7 @@ describe("lanes", function()
 
   it("let an item go before those that wait, but not before the one under way", function()
     local log, run = recorder()
-    local it_ = lanes.new(1, run)
+    local it_ = core.lanes(1, run)
     it_:push("a", "a1")
     it_:push("a", "a2")
     it_:push_front("a", "a0")
@@ -117,7 +117,7 @@ describe("lanes", function()
       virtual:uninstall()
     end)
     local log, run = recorder()
-    local it_ = lanes.new(1, run)
+    local it_ = core.lanes(1, run)
     it_:push("a", "a1")
     log.done.a1(60)
     it_:push_front("a", "a0")
@@ -134,7 +134,7 @@ describe("lanes", function()
 
   it("find an item, and say whether it is under way", function()
     local log, run = recorder()
-    local it_ = lanes.new(1, run)
+    local it_ = core.lanes(1, run)
     it_:push("a", "a1")
     it_:push("a", "a2")
     local function is(wanted)
@@ -153,7 +153,7 @@ describe("lanes", function()
 
   it("serve a long backlog of items that end at once without growing the stack", function()
     local count = 0
-    local it_ = lanes.new(1, function(_, done)
+    local it_ = core.lanes(1, function(_, done)
       count = count + 1
       done()
     end)
@@ -167,7 +167,7 @@ describe("lanes", function()
 
   it("start nothing once stopped, and say when nothing is under way", function()
     local log, run = recorder()
-    local it_ = lanes.new(1, run)
+    local it_ = core.lanes(1, run)
     it_:push("a", "a1")
     it_:push("b", "b1")
     it_:stop()
@@ -183,7 +183,7 @@ describe("lanes", function()
 
   it("count an item that calls done twice once", function()
     local log, run = recorder()
-    local it_ = lanes.new(2, run)
+    local it_ = core.lanes(2, run)
     it_:push("a", "a1")
     it_:push("b", "b1")
     log.done.a1()

@@ -25,8 +25,9 @@ local c_folders = {
   http = { includes = { base = true }, never = no_lua },
   whatsapp = { includes = { base = true, json = true }, never = no_lua },
   store = { includes = { base = true, json = true }, never = no_lua },
+  engine = { includes = { base = true, whatsapp = true }, never = no_lua },
   bind = {
-    includes = { base = true, json = true, http = true, whatsapp = true, store = true },
+    includes = { base = true, json = true, http = true, whatsapp = true, store = true, engine = true },
     never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },
   },
   host = { includes = { base = true, bind = true }, never = {} },

@@ -7,7 +7,6 @@
 -- is queued. So an answer that is a little old makes nothing be sent twice.
 
 local clock = require "cunnekt.time.clock"
-local joins = require "cunnekt.engine.joins"
 local log = require "cunnekt.base.log"
 local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
@@ -87,17 +86,19 @@ end
 -- Messages of a class in memory.
 function backlog_methods:_held(its_class)
   local lanes = self._lanes
-  return its_class.is_bulk and lanes.background_items or lanes.items - lanes.background_items
+  local bulk = lanes:background_count()
+  return its_class.is_bulk and bulk or lanes:count() - bulk
 end
 
 -- ---- what memory takes -----------------------------------------------------------------------------------------------
 
--- Notes that the store has more of a lane, or no more.
-local function flag(its_class, lane, has_more)
-  if (lane.has_more or false) ~= has_more then
-    lane.has_more = has_more
+-- Notes that the store has more of a lane, if there is one, or no more. Gives whether that was not known.
+function backlog_methods:_flag(its_class, key, has_more)
+  local is_news = self._lanes:set_more(key, has_more)
+  if is_news then
     its_class.lanes = its_class.lanes + (has_more and 1 or -1)
   end
+  return is_news
 end
 
 -- Nothing is left that memory does not know: the count, which operators' repairs may have put wrong, is right again.
@@ -122,9 +123,10 @@ function backlog_methods:must_park(row, ahead, beside)
   if row.due then
     return true
   end
-  local its_class, lane = row.is_bulk and self.bulk or self.replies, self._lanes:lane(row.lane)
-  if lane then
-    return lane.has_more or lane.last - lane.first + ahead >= of_contact
+  local its_class = row.is_bulk and self.bulk or self.replies
+  local count, has_parked = self._lanes:lane(row.lane)
+  if count then
+    return has_parked or count - 1 + ahead >= of_contact
   end
   return its_class.waiting.has_more or ahead >= of_contact or self:_held(its_class) + beside >= of_class
 end
@@ -135,10 +137,10 @@ function backlog_methods:add(row)
   if row.due then
     return self:note_due(row.due)
   end
-  local its_class, lane = self:_class_of(row), self._lanes:lane(row.lane)
+  local its_class = self:_class_of(row)
   its_class.stored = its_class.stored + 1
-  if lane then
-    return flag(its_class, lane, true)
+  if self._lanes:lane(row.lane) then
+    return self:_flag(its_class, row.lane, true)
   end
   if not its_class.waiting.has_more then
     rewind(its_class.waiting)
@@ -146,8 +148,10 @@ function backlog_methods:add(row)
     self:_fill(its_class)
   end
   -- Contacts take turns: one that had nothing in memory does not wait for all that others have in the store.
-  if not its_class.is_bulk and self._openings < most_openings and self:_held(its_class) < 2 * of_class then
-    flag(its_class, self._lanes:open_empty(row.lane), true)
+  local may_open = not its_class.is_bulk and self._openings < most_openings and self:_held(its_class) < 2 * of_class
+  if may_open and not self._lanes:lane(row.lane) then
+    self._lanes:open_empty(row.lane)
+    its_class.lanes = its_class.lanes + 1
   end
 end
 
@@ -157,9 +161,8 @@ end
 function backlog_methods:push_with(row, push)
   local its_class, is_new = self:_class_of(row), self._lanes:lane(row.lane) == nil
   push()
-  local lane = is_new and its_class.waiting.has_more and self._lanes:lane(row.lane)
-  if lane then
-    flag(its_class, lane, true)
+  if is_new and its_class.waiting.has_more then
+    self:_flag(its_class, row.lane, true)
   end
 end
 
@@ -178,18 +181,17 @@ end
 -- Takes a row of a page, where its lane does not know it.
 function backlog_methods:_take(its_class, row, may_be_more)
   self._prepare(row)
-  local lane = self._lanes:lane(row.lane)
-  if lane and (lane.has_more or self._lanes:find(row.lane, is_row(row.id))) then
+  local count, has_parked = self._lanes:lane(row.lane)
+  if count and (has_parked or self._lanes:find(row.lane, is_row(row.id))) then
     return false
-  elseif lane and lane.last - lane.first >= of_contact then
-    flag(its_class, lane, true)
+  elseif count and count > of_contact then
+    self:_flag(its_class, row.lane, true)
     return false
   end
   count_taken(its_class, row)
   self._lanes:push(row.lane, row, row.is_bulk)
-  local new = not lane and may_be_more and self._lanes:lane(row.lane)
-  if new then
-    flag(its_class, new, true)
+  if not count and may_be_more then
+    self:_flag(its_class, row.lane, true)
   end
   return true
 end
@@ -301,15 +303,11 @@ end
 ---@param comes_before fun(a: cunnekt.outbox.row, b: cunnekt.outbox.row): boolean
 ---@param on_move fun(row: cunnekt.outbox.row)
 function backlog_methods:join(from, to, is_bulk, comes_before, on_move)
-  local its_class, lane = is_bulk and self.bulk or self.replies, self._lanes:lane(from)
-  local has_parked = lane and lane.has_more
-  if has_parked then
-    flag(its_class, lane, false)
-  end
-  joins.join(self._lanes, from, to, comes_before, on_move)
-  local heir = self._lanes:lane(to)
-  if heir and (has_parked or its_class.waiting.has_more) then
-    flag(its_class, heir, true)
+  local its_class = is_bulk and self.bulk or self.replies
+  local has_parked = self:_flag(its_class, from, false)
+  self._lanes:join(from, to, comes_before, on_move)
+  if self._lanes:lane(to) and (has_parked or its_class.waiting.has_more) then
+    self:_flag(its_class, to, true)
   elseif has_parked then
     rewind(its_class.waiting)
     self:_watch()
@@ -319,7 +317,7 @@ end
 
 -- An operator may have put one of the rows into the lane meanwhile, or another conversation may have taken it over.
 function backlog_methods:_take_lane(its_class, lane, rows)
-  if lane.is_gone then
+  if not self._lanes:is_unfilled(lane) then
     return
   end
   local new = {}
@@ -330,7 +328,7 @@ function backlog_methods:_take_lane(its_class, lane, rows)
       new[#new + 1] = row
     end
   end
-  flag(its_class, lane, #rows == of_contact)
+  self:_flag(its_class, lane.key, #rows == of_contact)
   self._lanes:fill_empty(lane, new)
   settle_count(its_class)
 end

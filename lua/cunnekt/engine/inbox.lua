@@ -3,10 +3,9 @@
 -- contact. It does not decide what handles an event: the hook `on_turn` does.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
-local joins = require "cunnekt.engine.joins"
-local lanes = require "cunnekt.engine.lanes"
 local person = require "cunnekt.provider.person"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
@@ -28,7 +27,7 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@return cunnekt.inbox
 function inbox.new(options)
   return setmetatable({
-    _lanes = lanes.new(options.concurrency),
+    _lanes = core.lanes(options.concurrency),
     _store = options.store,
     _capacity = options.capacity,
     _has_to_wait = options.has_to_wait,
@@ -44,7 +43,7 @@ end
 ---@param on_join fun(from: string, to: string, was_used: boolean) called when the events of one conversation have become those of another
 function inbox_methods:connect(on_turn, on_join)
   self._lanes:connect(on_turn)
-  self._on_join = on_join
+  self._on_turn, self._on_join = on_turn, on_join
 end
 
 ---The number of events that wait or are being handled.
@@ -74,7 +73,7 @@ end
 ---new events are refused in time, and come again later.
 ---@param count integer
 function inbox_methods:has_room(count)
-  return self._lanes.items + self._accepting + self._outbox:burden() + count <= self._capacity
+  return self._lanes:count() + self._accepting + self._outbox:burden() + count <= self._capacity
 end
 
 local inbound_at = webhook.inbound_at
@@ -91,7 +90,7 @@ end
 ---@param records cunnekt.inbox.record[] in order of acceptance
 function inbox_methods:enqueue(records)
   for _, record in ipairs(records) do
-    if self._lanes.items >= max_in_memory then
+    if self._lanes:count() >= max_in_memory then
       record.event, record.body = nil, nil
     end
     record.queued_at = clock.monotonic()
@@ -103,7 +102,7 @@ end
 ---@param from string
 ---@param to string
 function inbox_methods:join_contacts(from, to)
-  joins.join(self._lanes, from, to, recovery.comes_before, function(record)
+  self._lanes:join(from, to, recovery.comes_before, function(record)
     record.contact = to
   end)
 end
@@ -157,10 +156,11 @@ function inbox_methods:join(record, event, fits)
     other.event = parsed
     return parsed ~= nil and parsed.type == "text" and parsed.group_id == event.group_id and fits(parsed)
   end
-  repeat
-    local other = self._lanes:take_second(record.contact, is_like)
-    record.joined[#record.joined + 1] = other
-  until not other
+  local second = self._lanes:second(record.contact)
+  while second and is_like(second) and self._lanes:take_second(record.contact, second) do
+    record.joined[#record.joined + 1] = second
+    second = self._lanes:second(record.contact)
+  end
   local events, joined = { event }, {}
   for _, other in ipairs(record.joined) do
     local parsed, err = self:take(other)

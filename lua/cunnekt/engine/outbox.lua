@@ -7,10 +7,10 @@
 
 local backlog = require "cunnekt.engine.backlog"
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
-local lanes = require "cunnekt.engine.lanes"
 local messages = require "cunnekt.store.messages"
 
 local outbox = {}
@@ -101,7 +101,7 @@ function outbox.new(options)
     _warned = {},
     _is_stopped = false,
   }, outbox_mt)
-  self._lanes = lanes.new(options.concurrency, nil, function(row)
+  self._lanes = core.lanes(options.concurrency, nil, function(row)
     return self:_pass(row)
   end)
   self._backlog = backlog.new {
@@ -144,7 +144,7 @@ end
 ---The number of waiting messages that hold back new events: all but bulk messages.
 ---@return integer
 function outbox_methods:burden()
-  return self._lanes.items - self._lanes.background_items + self._backlog.replies.stored
+  return self._lanes:count() - self._lanes:background_count() + self._backlog.replies.stored
 end
 
 ---Starts no more sends; running ones may finish.
@@ -218,7 +218,7 @@ end
 
 -- Queues a stored row behind the others of its contact.
 local function queue(self, row)
-  if self._lanes.items >= max_in_memory then
+  if self._lanes:count() >= max_in_memory then
     make_light(row)
   end
   self._lanes:push(row.lane, row, row.is_bulk)

@@ -11,7 +11,6 @@ local core = require "cunnekt.core"
 local download = require "cunnekt.provider.download"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
-local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
@@ -21,13 +20,11 @@ local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
 
-local canonical = identity.canonical
-
 local client = {}
 
 -- An answer to a send is a few hundred bytes.
 local LARGEST_ANSWER = 1024 * 1024
--- Meta's code for too many messages to one contact (see limiter.lua).
+-- Meta's code for too many messages to one contact (see src/engine/limiter.h).
 local PAIR_LIMITED = 131056
 
 -- ---- transport ------------------------------------------------------------------------------------------------------
@@ -37,11 +34,6 @@ local PLUS = ("+"):byte()
 local function recipient_of(payload)
   local mobile = payload.mobile
   return mobile:byte() == PLUS and mobile:match "^%+(%d+)$" or mobile
-end
-
--- The contact as the limiter knows it: one, in whichever form the number is written.
-local function limited_contact(payload)
-  return canonical(recipient_of(payload))
 end
 
 -- What the provider says of a message, or, without one, of a download.
@@ -174,7 +166,7 @@ local function outcome_of(self, payload, response, transport_err)
   end
   local sent, err = answer.read(response.status, response.headers, response.body, self._transport.cleaner, payload)
   if err and err.code == PAIR_LIMITED then
-    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(limited_contact(payload)))
+    err.retry_after = math.max(err.retry_after or 0, self._limiter:penalise(payload.mobile))
   end
   return sent, err
 end
@@ -245,7 +237,7 @@ end
 local deliver_options = { retries = "integer" }
 
 local function deliver(self, payload, body, last)
-  local contact, err = limited_contact(payload), nil
+  local contact, err = payload.mobile, nil
   for attempt = 1, last do
     local may_go, is_penalised = wait_for_turn(self, contact)
     if not may_go then
@@ -299,28 +291,26 @@ end
 ---@return number seconds until there may be one; 0: taken
 ---@return boolean is_for_all whether nothing can be sent until then, to nobody
 function client_methods:take_permit(payload)
-  return self._limiter:delay(limited_contact(payload))
+  return self._limiter:delay(payload.mobile)
 end
 
 ---Gives back a permit for a message that was not sent.
 ---@param payload table
 function client_methods:return_permit(payload)
-  self._limiter:give_back(limited_contact(payload))
+  self._limiter:give_back(payload.mobile)
 end
 
 local function on_answer(self, done, message, ...)
   local status, body = ...
   local id = status and status < 300 and core.accepted_id(body)
   if id then
-    if self._limiter.has_penalties then
-      self._limiter:forgive(limited_contact(message.payload))
-    end
+    self._limiter:forgive(message.payload.mobile)
     return done(message, id)
   end
   local payload = message.payload
   local sent, err = outcome_of(self, payload, self._transport.to(build.endpoint(payload)).read(...))
-  if sent and self._limiter.has_penalties then
-    self._limiter:forgive(limited_contact(payload))
+  if sent then
+    self._limiter:forgive(payload.mobile)
   end
   done(message, sent and sent.message_id, err)
 end

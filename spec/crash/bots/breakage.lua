@@ -24,21 +24,36 @@ local elsewhere = {
   deaf_to_failures = true, forget_the_rest = true, resend = true,
 }
 
+-- Has something else run the turns of an inbox, which gets what ran them.
+local function wrap_turns(inbox, run)
+  local on_turn = inbox._on_turn
+  inbox:connect(function(record, done)
+    return run(on_turn, record, done)
+  end, inbox._on_join)
+end
+
 -- Each event has a lane of its own, so those of one customer overtake each other.
 function ways.no_order(service)
-  local lanes, serial = service.inbox._lanes, 0
-  local push = lanes.push
-  function lanes.push(self, _, item)
-    serial = serial + 1
-    push(self, "lane " .. serial, item)
+  local inbox, serial = service.inbox, 0
+  local enqueue = inbox.enqueue
+  local lanes = {
+    count = function()
+      return inbox._lanes:count()
+    end,
+    push = function(_, _, item)
+      serial = serial + 1
+      inbox._lanes:push("lane " .. serial, item)
+    end,
+  }
+  function inbox.enqueue(_, records)
+    enqueue({ _lanes = lanes }, records)
   end
-  local run = lanes._run
   -- Waits of different lengths, as handlers that ask elsewhere have them.
-  function lanes._run(record, done)
+  wrap_turns(inbox, function(on_turn, record, done)
     require("cunnekt.time.clock").after(math.random() * 0.01, function()
-      run(record, done)
+      on_turn(record, done)
     end)
-  end
+  end)
 end
 
 -- What finds no room is dropped, with a 200.
@@ -85,12 +100,11 @@ end
 
 -- Something small of each event is kept for ever.
 function ways.leak(service)
-  local kept, lanes = {}, service.inbox._lanes
-  local run = lanes._run
-  function lanes._run(record, done)
+  local kept = {}
+  wrap_turns(service.inbox, function(on_turn, record, done)
     kept[#kept + 1] = { record.contact }
-    return run(record, done)
-  end
+    return on_turn(record, done)
+  end)
 end
 
 -- A task that ran out of memory is nobody's concern.
