@@ -165,6 +165,94 @@ describe("lanes", function()
     assert.equal(0, it_:count())
   end)
 
+  it("take up again after a burst, and again", function()
+    local log, run = recorder()
+    local it_ = core.lanes(1, run)
+    for round = 1, 3 do
+      for i = 1, 5000 do
+        it_:push("a", ("%d %d"):format(round, i))
+      end
+      for i = 1, 5000 do
+        local item = ("%d %d"):format(round, i)
+        assert.equal(item, log.started[#log.started])
+        log.done[item]()
+      end
+      assert.equal(0, it_:count())
+    end
+    log.done["1 1"]()
+    log.done["3 5000"]()
+    assert.are.same({ 0, 0 }, { it_:count(), it_:active() })
+  end)
+
+  it("keep their items from the collector, and nothing that has left", function()
+    local log, run = recorder()
+    local it_ = core.lanes(1, run)
+    local seen = setmetatable({}, { __mode = "k" })
+    for _ = 1, 3 do
+      local item = {}
+      seen[item] = true
+      it_:push("a", item)
+    end
+    log.done[log.started[1]]()
+    log.started, log.done = { log.started[2] }, { [log.started[2]] = log.done[log.started[2]] }
+    collectgarbage()
+    local count = 0
+    for _ in pairs(seen) do
+      count = count + 1
+    end
+    assert.equal(2, count)
+  end)
+
+  it("go with their items when nobody has them any more, whatever waits", function()
+    local seen, timers = setmetatable({}, { __mode = "v" }), core.counts().timers
+    do
+      local it_
+      it_ = core.lanes(1, function(_, done)
+        done(60)
+        return it_
+      end)
+      seen.item = {}
+      it_:push("a", seen.item)
+      it_:push("b", "b1")
+      seen.lanes = it_
+    end
+    assert.equal(timers + 2, core.counts().timers)
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(seen))
+    assert.equal(timers, core.counts().timers)
+  end)
+
+  it("go on when an item's function raises", function()
+    local messages, started = {}, {}
+    core.on_error(function(message)
+      messages[#messages + 1] = message
+    end)
+    finally(function()
+      core.on_error(function(message) io.stderr:write(message, "\n") end)
+    end)
+    local it_ = core.lanes(2, function(item, done)
+      started[#started + 1] = item
+      assert(item ~= "a1", "no good")
+      done()
+    end)
+    it_:push("a", "a1")
+    it_:push("b", "b1")
+    assert.are.same({ "a1", "b1" }, started)
+    assert.is_truthy(messages[1]:find("no good", 1, true))
+    assert.are.same({ 1, 1 }, { it_:count(), it_:active() })
+  end)
+
+  it("refuse what is no lane's", function()
+    local it_ = core.lanes(1, function() end)
+    assert.has_error(function() it_:start_reserved("a", 1) end)
+    assert.has_error(function() it_:release "a" end)
+    assert.has_error(function() it_:open_empty "a" end)
+    assert.has_error(function() it_.push(io.stdout, "a", 1) end)
+    assert.has_error(function() core.lanes(0) end)
+    assert.equal(0, it_:count())
+  end)
+
   it("start nothing once stopped, and say when nothing is under way", function()
     local log, run = recorder()
     local it_ = core.lanes(1, run)

@@ -34,7 +34,7 @@ struct cnk_resource {
 
 /* What is open now; tests read it to find leaks. */
 struct cnk_counts {
-  int timers, requests, listeners, exchanges, files; /* timers: of Lua, on the real clock */
+  int timers, requests, listeners, exchanges, files; /* timers: of Lua and of lanes, on the real clock */
 };
 
 struct cnk_loop {

@@ -8,11 +8,16 @@
 
 /* ---- hashes ------------------------------------------------------------------------------------------------------ */
 
-/* The 128 bits of the product, folded: each bit of the result depends on all of both. */
+static uint64_t turned(uint64_t word)
+{
+  return word >> 32 | word << 32;
+}
+
+/* The four products of the halves, one over the other: each bit of the result depends on all of both. */
 static uint64_t fold(uint64_t a, uint64_t b)
 {
-  unsigned __int128 product = (unsigned __int128)a * b;
-  return (uint64_t)product ^ (uint64_t)(product >> 64);
+  uint64_t a_low = (uint32_t)a, a_high = a >> 32, b_low = (uint32_t)b, b_high = b >> 32;
+  return (a_high * b_high) ^ (a_low * b_low) ^ turned(a_high * b_low) ^ turned(a_low * b_high);
 }
 
 static uint64_t hash_of(const struct cnk_table *table, struct cnk_text key)

@@ -11,8 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-#define LANES "cunnekt.lanes"
-
 /* The registry's table of lanes, by address. */
 static const char faces_key = 0;
 
@@ -22,20 +20,6 @@ static const char faces_key = 0;
 static struct cnk_lua_lanes *face_of(struct cnk_lanes *lanes)
 {
   return CNK_OWNER(lanes, struct cnk_lua_lanes, lanes);
-}
-
-struct cnk_lua_lanes *cnk_bind_check_lanes(lua_State *L)
-{
-  struct cnk_lua_lanes *face = cnk_bind_self(L, sizeof(struct cnk_lua_lanes), LANES);
-  if (!face->self)
-    luaL_error(L, "these lanes are closed");
-  return face;
-}
-
-int cnk_bind_lanes_no_memory(lua_State *L)
-{
-  *cnk_bind_out_of_memory(L) = true;
-  return luaL_error(L, "not enough memory");
 }
 
 /* ---- what the lanes call ------------------------------------------------------------------------------------------- */
@@ -251,7 +235,7 @@ static int when_empty(lua_State *L)
 
 static int close_lanes(lua_State *L)
 {
-  struct cnk_lua_lanes *face = luaL_checkudata(L, 1, LANES);
+  struct cnk_lua_lanes *face = luaL_checkudata(L, 1, CNK_LANES_CLASS);
   if (!face->self)
     return 0;
   face->self = NULL;
@@ -280,7 +264,7 @@ static int new_lanes(lua_State *L)
   const struct cnk_lanes_owner owner = {.run = run, .gate = has_gate ? gate : NULL, .wake = wake};
   struct cnk_lua_lanes *face = lua_newuserdatauv(L, sizeof *face, CNK_LANES_VALUES);
   memset(face, 0, sizeof *face);
-  luaL_setmetatable(L, LANES);
+  luaL_setmetatable(L, CNK_LANES_CLASS);
   lua_newtable(L);
   lua_setiuservalue(L, 4, CNK_LANES_ITEMS);
   lua_pushvalue(L, 2);
@@ -309,8 +293,8 @@ void cnk_bind_open_lanes(lua_State *L)
       {"lanes", new_lanes},
       {NULL,    NULL     },
   };
-  cnk_bind_class(L, LANES, methods, close_lanes);
-  luaL_getmetatable(L, LANES);
+  cnk_bind_class(L, CNK_LANES_CLASS, methods, close_lanes);
+  luaL_getmetatable(L, CNK_LANES_CLASS);
   lua_getfield(L, -1, "__index");
   cnk_bind_add_item_methods(L);
   cnk_bind_add_owner_methods(L);

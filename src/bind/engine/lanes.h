@@ -25,11 +25,23 @@ struct cnk_lua_lanes {
   uint64_t starts;
 };
 
+#define CNK_LANES_CLASS "cunnekt.lanes"
+
 /* The lanes at 1; raises when there are none. */
-struct cnk_lua_lanes *cnk_bind_check_lanes(lua_State *L);
+static inline struct cnk_lua_lanes *cnk_bind_check_lanes(lua_State *L)
+{
+  struct cnk_lua_lanes *face = cnk_bind_self(L, sizeof(struct cnk_lua_lanes), CNK_LANES_CLASS);
+  if (!face->self)
+    luaL_error(L, "these lanes are closed");
+  return face;
+}
 
 /* What could not be added was stored already: the program ends, and the next process takes it up. Raises. */
-int cnk_bind_lanes_no_memory(lua_State *L);
+static inline int cnk_bind_lanes_no_memory(lua_State *L)
+{
+  *cnk_bind_out_of_memory(L) = true;
+  return luaL_error(L, "not enough memory");
+}
 
 /* Their methods, for the table on top of the stack: on items (lanes_items.c), and for owners that hold more than a lane does
  * (lanes_owner.c). */
