@@ -218,8 +218,8 @@ describe("a tap", function()
   it("answers a question whose delivery is uncertain, unless it is known to be on another message", function()
     local ids = {}
     begin_asking(ask_twice, nil, { unknown = "hold" })
-    fake_client.wrap(talk.bot.client, function(ask, payload)
-      local result = ask()
+    fake_client.wrap(talk.bot.client, function(transmit, payload)
+      local result = transmit()
       if payload.body == "Second?" then
         ids[1] = result.message_id
         return nil, errors.new("unknown_outcome", "the response was lost")

@@ -162,11 +162,11 @@ function attempts.run(self, fn, failure)
       release_retry(self)
       return nil
     end
-    local its_run, has_ended = self.run, nil
-    has_ended, failure = is_over(self, failure)
+    local its_run = self.run
+    local has_ended, why = is_over(self, failure)
     if has_ended then
       release_retry(self)
-      return failure, failure and its_run or nil
+      return why, why and its_run or nil
     elseif not self.holds_retry then
       acquire_retry(self)
     end

@@ -9,7 +9,6 @@
 local attempts = require "cunnekt.engine.attempts"
 local budget = require "cunnekt.engine.budget"
 local commit = require "cunnekt.engine.commit"
-local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
 
 local turn = {}

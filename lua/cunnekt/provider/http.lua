@@ -260,8 +260,8 @@ function http.prepare(opts)
       return endpoint:post(body, done, ...)
     end
     raw.body = body
-    local given, request = table.pack(...), nil
-    request = core.request(raw, function(...)
+    local given = table.pack(...)
+    local request = core.request(raw, function(...)
       local all = table.move({ ... }, 1, select("#", ...), given.n + 1, table.move(given, 1, given.n, 1, {}))
       done(table.unpack(all, 1, given.n + select("#", ...)))
     end)
@@ -271,12 +271,12 @@ function http.prepare(opts)
   local function read(...)
     return read_answer(raw, ...)
   end
-  local function send(body)
+  local function post(body)
     return read(task.await(function(done)
       return start(body, done)
     end))
   end
-  return { start = start, read = read, send = send }
+  return { start = start, read = read, send = post }
 end
 
 ---Sends a GET request.

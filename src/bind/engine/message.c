@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua face of whatsapp/message.h: core.text_message and core.accepted_id. */
+#include "whatsapp/message.h"
 #include "bind/bind.h"
 #include "bind/json/node.h"
 #include "whatsapp/identity.h"
-#include "whatsapp/message.h"
 
 enum { KEPT_TREE = 1 };
 
