@@ -58,6 +58,7 @@ void cnk_bind_open_identity(lua_State *L);
 void cnk_bind_open_words(lua_State *L);
 void cnk_bind_open_budget(lua_State *L);
 void cnk_bind_open_message(lua_State *L);
+void cnk_bind_open_tasks(lua_State *L);
 void cnk_bind_open_limiter(lua_State *L);
 void cnk_bind_open_lanes(lua_State *L);
 

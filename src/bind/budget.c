@@ -131,32 +131,14 @@ int cnk_resume(lua_State *L, lua_State *co, int args, int *results)
   return status;
 }
 
-static const struct cnk_saved_charge nobody = {0};
-
-/* core.resume(co, charge, ...): as coroutine.resume, charged to a turn; to nobody where `charge` is nil. */
-static int resume(lua_State *L)
+int cnk_resume_charged(lua_State *L, lua_State *co, int args, int *results, const struct cnk_saved_charge *it)
 {
-  lua_State *co = lua_tothread(L, 1);
-  luaL_argexpected(L, co, 1, "coroutine");
+  static const struct cnk_saved_charge nobody = {0};
   struct cnk_saved_charge before = save(&meter);
-  const struct cnk_saved_charge *it = lua_touserdata(L, 2);
-  int args = lua_gettop(L) - 2, results = 0;
-  if (!lua_checkstack(co, args))
-    return luaL_error(L, "too many arguments to resume");
-  lua_xmove(L, co, args);
   charge(&meter, it ? it : &nobody);
-  int status = cnk_resume(L, co, args, &results);
+  int status = cnk_resume(L, co, args, results);
   cnk_charge_again(&meter, &before);
-  bool is_fine = status == LUA_OK || status == LUA_YIELD;
-  if (!is_fine)
-    results = 1;
-  if (!lua_checkstack(L, results + 1)) {
-    lua_pop(co, results);
-    return luaL_error(L, "too many results to resume");
-  }
-  lua_pushboolean(L, is_fine);
-  lua_xmove(co, L, results);
-  return results + 1;
+  return status;
 }
 
 /* ---- after a stop ------------------------------------------------------------------------------------------------ */
@@ -278,7 +260,6 @@ void cnk_bind_open_budget(lua_State *L)
   };
   static const luaL_Reg functions[] = {
       {"budget",     new_budget},
-      {"resume",     resume    },
       {"stopped",    stopped   },
       {"on_stop",    on_stop   },
       {"is_bounded", is_bounded},

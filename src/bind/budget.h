@@ -96,4 +96,7 @@ void cnk_budget_push_on_stop(lua_State *L);
 /* Resumes `co` with the arguments on top of its stack, as lua_resume; keeps the meter's account of which coroutine runs. */
 int cnk_resume(lua_State *L, lua_State *co, int args, int *results);
 
+/* The same, charged to a turn; to nobody where `charge` is NULL. */
+int cnk_resume_charged(lua_State *L, lua_State *co, int args, int *results, const struct cnk_saved_charge *charge);
+
 #endif

@@ -23,6 +23,7 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_words(L);
   cnk_bind_open_budget(L);
   cnk_bind_open_message(L);
+  cnk_bind_open_tasks(L);
   cnk_bind_open_limiter(L);
   cnk_bind_open_lanes(L);
   return 1;

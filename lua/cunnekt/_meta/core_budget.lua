@@ -18,7 +18,7 @@ function core.budget(options) end
 ---Charges a new turn with what runs from now on, until its coroutine yields or ends.
 ---@param subject integer|string? its event, or its name
 ---@param seconds? number instead of the budget's own
----@return userdata charge for core.resume
+---@return userdata charge for a task's field of that name
 function budget:enter(subject, seconds) end
 
 ---Calls a function as a turn of its own. It may not wait.
@@ -27,14 +27,6 @@ function budget:enter(subject, seconds) end
 ---@param ... any
 ---@return any ... what fn returns; raises what it raises
 function budget:charged(subject, fn, ...) end
-
----As coroutine.resume, charged to a turn.
----@param co thread
----@param charge userdata? nil: to nobody
----@param ... any
----@return boolean ok
----@return any ...
-function core.resume(co, charge, ...) end
 
 ---Sets the function that makes the value which a stopped turn raises.
 ---@param fn fun(reason: "seconds"|"memory", where: string, traceback: string?, seconds: number, memory: integer): any

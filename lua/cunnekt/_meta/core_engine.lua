@@ -1,11 +1,25 @@
 ---@meta cunnekt.core
 -- SPDX-License-Identifier: MIT
 -- luacheck: ignore 212 241 431
--- What core.lua leaves to this file: lanes and rate limits (src/bind/engine/). The contracts are in src/engine/lanes.h and
+-- What core.lua leaves to this file: tasks, lanes and rate limits (src/bind/engine/). The contracts are in src/engine/lanes.h and
 -- limiter.h.
 
 ---@class cunnekt.core
 local core = {}
+
+-- ---- tasks -------------------------------------------------------------------------------------------------------------
+
+---Tasks, for base/task.lua: tables with the fields `co`, the coroutine from a pool; `charge`, who pays for what runs; `is_done`; `waiters`,
+---whether somebody waits for the end. The coroutine runs, charged to the task, as the running one.
+---@param metatable table of tasks
+---@param on_end fun(t: table, ok: boolean, ...: any) called when a task has failed, has given results, or is waited for
+---@param on_suspend fun(t: table) called when a task's coroutine has yielded values
+---@return fun(fn: function, ...: any): table spawn a new task, charged as the running one, which runs `fn` until its first wait
+---@return fun(t: table, fn: function, ...: any) start the same for a task that is there
+---@return fun(t: table, ...: any) resume goes on with a task that waits
+---@return fun(): table? running
+---@return fun(t: table?) set_running
+function core.tasks(metatable, on_end, on_suspend) end
 
 -- ---- lanes -------------------------------------------------------------------------------------------------------------
 

@@ -17,22 +17,11 @@ local task = {}
 ---@field results table? packed results of a task that succeeded
 ---@field failure any? what it raised; a string has a traceback
 
--- The running task.
-local current
-
 local task_mt = { __name = "cunnekt.task" }
 
--- With all keys preallocated; `turn` and `run` are set by cunnekt.turn and dialog/engine/execute.lua. `charge` says who pays for
--- what runs (engine/budget.lua): a task that another one starts is charged as that one. A table of eight keys takes half of one
--- of nine.
-local function new_task(co, waiters)
-  local charge = current and current.charge
-  local t = { co = co, is_done = false, awaits = nil, cancel = nil, strand = nil, turn = nil, run = nil, charge = charge }
-  if waiters then
-    t.waiters = waiters
-  end
-  return setmetatable(t, task_mt)
-end
+-- What is done for each event is src/bind/engine/tasks.c's. A task is charged as the one that starts it: `charge` says who pays for
+-- what runs (engine/budget.lua). `turn` and `run` are set by engine/attempts.lua and dialog/engine/execute.lua.
+local spawn, start, resume, running, set_running
 
 local function finish(t)
   t.is_done = true
@@ -46,8 +35,16 @@ local function finish(t)
   end
 end
 
--- Coroutines are reused: a new one, whose stack has to grow, costs several times as much, and an event takes two. Between
--- tasks a coroutine is suspended in `wait_for_work`, which yields this marker and the results.
+-- A task that awaits nothing.
+local function new_task(fields)
+  local current = running()
+  fields.is_done, fields.charge = false, current and current.charge
+  return setmetatable(fields, task_mt)
+end
+
+-- ---- the coroutines of strands -------------------------------------------------------------------------------------
+
+-- Between strands a coroutine is suspended in `wait_for_work`, which yields this marker and the results.
 local ended = {}
 local idle, idle_count = {}, 0
 -- Each holds a stack of some kilobytes.
@@ -82,12 +79,14 @@ local function keep_coroutine(co)
   end
 end
 
+-- ---- the end of a task ---------------------------------------------------------------------------------------------
+
 -- Closes a coroutine; its `<close>` variables run as part of the task.
 local function close_as(t, co)
-  local before = current
-  current = t
+  local before = running()
+  set_running(t)
   local ok, failure = coroutine.close(co)
-  current = before
+  set_running(before)
   return ok, failure
 end
 
@@ -109,25 +108,13 @@ local function fail(t, failure)
   finish(t)
 end
 
--- Finishes a task that has ended. Takes the results of coroutine.resume as varargs, to allocate no table per resume.
-local function settle(t, before, ok, mark, ...)
-  current = before
+local function on_end(t, ok, ...)
   if not ok then
-    fail(t, mark)
-  elseif mark == ended then
-    if select("#", ...) > 0 then
-      t.results = table.pack(...)
-    end
-    keep_coroutine(t.co)
-    t.co = nil
-    finish(t)
+    return fail(t, (...))
+  elseif select("#", ...) > 0 then
+    t.results = table.pack(...)
   end
-end
-
-local function resume(t, ...)
-  local before = current
-  current = t
-  return settle(t, before, core.resume(t.co, t.charge, ...))
+  finish(t)
 end
 
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
@@ -136,25 +123,25 @@ function task.on_failure(failure)
   io.stderr:write("cunnekt: ", redact.sentence(tostring(failure)), "\n")
 end
 
----Starts a task: runs `fn` until its first wait.
----@param fn function
----@param ... any its arguments
----@return cunnekt.task
-function task.spawn(fn, ...)
-  local t = new_task(take_coroutine())
-  resume(t, fn, ...)
-  return t
+-- Only what suspends a strand yields values, and that of a task itself is no strand.
+local function on_suspend(t)
+  fail(t, "coroutine.yield outside of a coroutine that the script created")
 end
 
+spawn, start, resume, running, set_running = core.tasks(task_mt, on_end, on_suspend)
+
+---Starts a task: runs `fn` until its first wait.
+---@type fun(fn: function, ...: any): cunnekt.task
+task.spawn = spawn
+
 ---The running task, if any.
----@return cunnekt.task?
-function task.running()
-  return current
-end
+---@type fun(): cunnekt.task?
+task.running = running
 
 ---Whether this code may wait by yielding: false in a coroutine that the script created.
 ---@return boolean
 function task.can_yield()
+  local current = running()
   return current ~= nil and coroutine.running() == (current.strand or current.co) and coroutine.isyieldable()
 end
 
@@ -196,6 +183,7 @@ end
 ---@return "ended"|"failed"|"suspended" how
 ---@return any ... what the function returned or raised
 function task.resume(strand, ...)
+  local current = running()
   outer_of[strand], current.strand = current.strand, strand
   return after_step(current, strand, coroutine.resume(strand, ...))
 end
@@ -210,8 +198,7 @@ end
 ---@param strand thread
 ---@param run cunnekt.run? that it executed
 function task.discard(strand, run)
-  local owner = new_task(strand)
-  owner.run = run
+  local owner = new_task { co = strand, run = run }
   local ok, failure = close_as(owner, strand)
   if not ok and not (run and failure == run.fatal) then
     task.on_failure(failure)
@@ -237,6 +224,7 @@ end
 ---@return any value
 ---@return any err
 function task.record(kind, subject, fn)
+  local current = running()
   if current and (current.run or current.turn) then
     return record_in_run(kind, subject, fn)
   end
@@ -247,6 +235,7 @@ end
 ---@param what string
 ---@param level? integer as in `error`; 2 by default: the caller of the function that calls this
 function task.refuse(what, level)
+  local current = running()
   if current and current.run then
     refuse_in_run(what, (level or 2) + 1)
   end
@@ -261,16 +250,16 @@ local function cancel_operation(cancel)
 end
 
 -- Outside a task: step the loop until the operation has called back.
-local function await_stepping(start)
+local function await_stepping(begin)
   local results
-  local before = current
-  local cancel = start(function(...)
+  local before = running()
+  local cancel = begin(function(...)
     results = results or table.pack(...)
   end)
   while not results do
-    current = nil
+    set_running(nil)
     local ok, is_any = pcall(core.step, true)
-    current = before
+    set_running(before)
     if not ok then
       error(is_any, 0)
     elseif not is_any and not results then
@@ -281,15 +270,15 @@ local function await_stepping(start)
   return table.unpack(results, 1, results.n)
 end
 
----Waits for an operation: `start(done)` starts it, and the arguments of `done` are returned here. `start` may return what
+---Waits for an operation: `begin(done)` starts it, and the arguments of `done` are returned here. `begin` may return what
 ---cancels the operation with the task: a function, or an object with a method `close`.
----@param start fun(done: fun(...)): any
+---@param begin fun(done: fun(...)): any
 ---@return any ...
-function task.await(start)
+function task.await(begin)
   if not task.can_yield() then
-    return await_stepping(start)
+    return await_stepping(begin)
   end
-  local t = current
+  local t = running()
   -- `done` may be called before the yield or after it; only the first call counts.
   local early
   local function done(...)
@@ -300,7 +289,7 @@ function task.await(start)
       early = table.pack(...)
     end
   end
-  local cancel = start(done)
+  local cancel = begin(done)
   if early then
     return table.unpack(early, 1, early.n)
   end
@@ -360,11 +349,11 @@ end
 ---@param ... any
 ---@return any ...
 function task.run(fn, ...)
-  if current then
+  if running() then
     return fn(...)
   end
-  local t = new_task(take_coroutine(), {})
-  resume(t, fn, ...)
+  local t = new_task { waiters = {} }
+  start(t, fn, ...)
   while not t.is_done do
     if not core.step(true) and not t.is_done then
       task.cancel(t)
