@@ -16,6 +16,7 @@ local task = {}
 ---@field is_done boolean
 ---@field results table? packed results of a task that succeeded
 ---@field failure any? what it raised; a string has a traceback
+---@field become_strand fun(t: cunnekt.task, strand: thread)? called when its coroutine is suspended
 
 local task_mt = { __name = "cunnekt.task" }
 
@@ -123,9 +124,14 @@ function task.on_failure(failure)
   io.stderr:write("cunnekt: ", redact.sentence(tostring(failure)), "\n")
 end
 
--- Only what suspends a strand yields values, and that of a task itself is no strand.
+-- Called when a task's coroutine has yielded values: it becomes a strand, where that is foreseen.
 local function on_suspend(t)
-  fail(t, "coroutine.yield outside of a coroutine that the script created")
+  local co, become_strand = t.co, t.become_strand
+  if not become_strand then
+    return fail(t, "coroutine.yield outside of a coroutine that the script created")
+  end
+  t.co, t.become_strand = nil, nil
+  become_strand(t, co)
 end
 
 spawn, start, resume, running, set_running = core.tasks(task_mt, on_end, on_suspend)
@@ -133,6 +139,10 @@ spawn, start, resume, running, set_running = core.tasks(task_mt, on_end, on_susp
 ---Starts a task: runs `fn` until its first wait.
 ---@type fun(fn: function, ...: any): cunnekt.task
 task.spawn = spawn
+
+---Goes on with a task whose coroutine has become a strand, in another coroutine.
+---@type fun(t: cunnekt.task, fn: function, ...: any)
+task.go_on = start
 
 ---The running task, if any.
 ---@type fun(): cunnekt.task?
@@ -153,12 +163,19 @@ local suspended = {}
 -- Running strand → the one that has resumed it, if that was a strand, too.
 local outer_of = setmetatable({}, { __mode = "k" })
 
+-- What a strand yields at its end that began as the coroutine of a task: below is what that task was about to do.
+local ended_within = {}
+
 local function after_step(t, co, ok, mark, ...)
   if ok and mark == ended then
     t.strand, outer_of[co] = outer_of[co], nil
     if (...) ~= false then -- a failed one may have been left with a large stack
       keep_coroutine(co)
     end
+    return "ended", ...
+  elseif ok and mark == ended_within then
+    t.strand, outer_of[co] = outer_of[co], nil
+    coroutine.close(co)
     return "ended", ...
   elseif ok and mark == suspended then
     t.strand, outer_of[co] = outer_of[co], nil
@@ -188,7 +205,14 @@ function task.resume(strand, ...)
   return after_step(current, strand, coroutine.resume(strand, ...))
 end
 
----Suspends the running strand.
+---Ends a strand that was the coroutine of a task: `task.resume` gives these values. Does not return.
+---@param ... any
+function task.end_strand(...)
+  coroutine.yield(ended_within, ...)
+end
+
+---Suspends the running strand; or the running task's coroutine, which becomes one: the task's field `become_strand` is called with the
+---task and the strand, and lets the task go on.
 ---@return any ... what task.resume passes to it
 function task.suspend()
   return coroutine.yield(suspended)

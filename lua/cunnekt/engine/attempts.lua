@@ -202,6 +202,23 @@ local function on_plain_commit(self, ok, err)
   finish(self)
 end
 
+-- Commits what a turn has buffered that is not plain.
+local function end_turn(self, failure)
+  failure = failure or commit_all(self)
+  if failure then
+    return finish(self, attempts.run(self, self.fn, failure))
+  end
+  release_retry(self)
+  finish(self)
+end
+
+---Goes on with a turn, in a new coroutine of its task, whose function has suspended itself in the old one.
+---@param self cunnekt.turn
+function attempts.after_suspension(self)
+  local its_budget = self.turns.budget
+  end_turn(self, its_budget.meter and is_stopped() and its_budget:failure() or nil)
+end
+
 ---Runs a turn in the running task, which is new.
 ---@param self cunnekt.turn
 function attempts.run_in_task(self)
@@ -218,13 +235,7 @@ function attempts.run_in_task(self)
       return
     end
   end
-  failure = failure or commit_all(self)
-  if failure then
-    finish(self, attempts.run(self, self.fn, failure))
-  else
-    release_retry(self)
-    finish(self)
-  end
+  end_turn(self, failure)
 end
 
 return attempts

@@ -47,6 +47,8 @@ function execute.make_current(current)
   end
 end
 
+local advance
+
 -- Truncates the journal at an earlier question, and returns the run that continues there.
 local function go_back(dialogs, current, n)
   local its_turn = task.running().turn
@@ -88,26 +90,51 @@ local function settle_failure(dialogs, current, failure)
   return go_back(dialogs, current, failure.n)
 end
 
+-- Goes on with a run that has ended, but for chat:back: another one comes from there. Raises its failure.
+local function settle(dialogs, current, ok, failure)
+  if ok and not current.fatal then
+    if current.replay or current.delivery then
+      current:check_end()
+    end
+    return current, true
+  end
+  local again = settle_failure(dialogs, current, failure)
+  again.strand = task.new_strand()
+  return advance(dialogs, again, xpcall, enter, attempts.with_traceback, dialogs, again)
+end
+
 -- Executes a run until it ends or waits.
-local function advance(dialogs, current, ...)
+function advance(dialogs, current, ...)
   execute.make_current(current)
   local how, ok, failure = task.resume(current.strand, ...)
   if how == "suspended" then
     return current, false
   end
   current.strand = nil
-  if how == "ended" and ok and not current.fatal then
-    if current.replay or current.delivery then
-      current:check_end()
-    end
-    return current, true
-  end
   if how == "failed" then
-    failure = ok
+    return settle(dialogs, current, false, ok)
   end
-  local again = settle_failure(dialogs, current, failure)
-  again.strand = task.new_strand()
-  return advance(dialogs, again, xpcall, enter, attempts.with_traceback, dialogs, again)
+  return settle(dialogs, current, ok, failure)
+end
+
+-- A handler waits: the coroutine of its task is the strand of its run from now on.
+local function become_strand(t, strand)
+  t.run.strand, t.run.is_apart = strand, true
+  task.go_on(t, attempts.after_suspension, t.turn)
+end
+
+-- Executes handlers in the coroutine of the running task: most of them never wait, and need no other one.
+local function call_handlers(dialogs, current)
+  current.started_at = current.at
+  execute.make_current(current)
+  local running = task.running()
+  running.become_strand = become_strand
+  local ok, failure = xpcall(enter, attempts.with_traceback, dialogs, current)
+  if current.is_apart then
+    task.end_strand(ok, failure)
+  end
+  running.become_strand = nil
+  return settle(dialogs, current, ok, failure)
 end
 
 ---Starts a run. Raises the failure that ended it.
@@ -131,7 +158,11 @@ end
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
 function execute.call(dialogs, current)
-  begin_planned(dialogs, execute.begin(dialogs, current))
+  if current.is_handler and not current.is_stored then
+    begin_planned(dialogs, call_handlers(dialogs, current))
+  else
+    begin_planned(dialogs, execute.begin(dialogs, current))
+  end
 end
 
 ---Continues a run after its wait, and when it ends starts the dialogs that it planned. Raises like `begin`.
