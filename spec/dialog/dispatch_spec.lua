@@ -13,7 +13,6 @@ local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local route = require "cunnekt.bot.route"
 local stored_messages = require "cunnekt.store.messages"
-local webhook = require "cunnekt.provider.webhook"
 
 local contact = "1:919999999999"
 
@@ -86,7 +85,7 @@ describe("dispatch", function()
   local function post(fields)
     fields.metadata = { phone_number_id = "1" }
     local body, is_done = json.encode(fields), nil
-    it_.inbox:accept(assert(webhook.parse(body)), body, function(err)
+    it_.inbox:accept(body, function(err)
       assert(not err, err)
       is_done = true
     end)

@@ -70,9 +70,9 @@ describe("inbox", function()
 
   local function accept(body)
     local is_done, err
-    its_inbox:accept(assert(webhook.parse(body)), body, function(problem)
+    assert(its_inbox:accept(body, function(problem)
       is_done, err = true, problem
-    end)
+    end))
     while not is_done do
       core.step(true)
     end
@@ -121,11 +121,10 @@ describe("inbox", function()
   it("says that it cannot store them, and handles none", function()
     new()
     store:close()
-    local err
-    its_inbox:accept({ { kind = "unknown", raw = {} } }, "{}", function(problem)
-      err = problem
+    local is_taken, err = its_inbox:accept("{}", function()
+      error("it was called")
     end)
-    assert.equal("store", err.kind)
+    assert.are.same({ nil, "store" }, { is_taken, err.kind })
     assert.are.same({}, order)
     assert.are.same({ 0, 0 }, { numbers.events_accepted, numbers.events_deduplicated })
     assert.is_true(its_inbox:has_room(100))
@@ -136,7 +135,7 @@ describe("inbox", function()
     local started_before
     local body = body_of { id = "a" }
     local is_done
-    its_inbox:accept(assert(webhook.parse(body)), body, function()
+    its_inbox:accept(body, function()
       started_before, is_done = #order, true
     end)
     while not is_done do
@@ -149,7 +148,7 @@ describe("inbox", function()
     new { capacity = 3 }
     assert.is_true(its_inbox:has_room(3))
     local body, is_done = body_of({ id = "a" }, { id = "b" }), nil
-    its_inbox:accept(assert(webhook.parse(body)), body, function()
+    its_inbox:accept(body, function()
       is_done = true
     end)
     assert.are.same({ true, false }, { its_inbox:has_room(1), its_inbox:has_room(2) })
@@ -171,15 +170,24 @@ describe("inbox", function()
     assert.are.same({ 1700000007 }, heard.times)
   end)
 
-  it("takes a body of an unknown form, and an empty list of events", function()
+  it("takes a body of an unknown form", function()
     new()
     accept '{"some":"\\u0000thing"}'
     assert.are.same({ 1 }, order)
-    local is_done
-    its_inbox:accept({}, "{}", function()
-      is_done = true
-    end)
-    assert.is_true(is_done)
+  end)
+
+  it("refuses what is no JSON, what holds too much, and what there is no room for", function()
+    new { capacity = 1 }
+    local function kind_of(body)
+      local _, err = its_inbox:accept(body, function()
+        error("it was called")
+      end)
+      return err.kind
+    end
+    assert.equal("invalid", kind_of "{")
+    assert.equal("too_large", kind_of("[" .. ("0,"):rep(100000) .. "0]"))
+    assert.equal("busy", kind_of(body_of({ id = "a" }, { id = "b" })))
+    assert.equal(0, its_inbox:count())
   end)
 
   -- ---- order -------------------------------------------------------------------------------------------------------
@@ -325,7 +333,7 @@ describe("inbox", function()
     end)
 
     it("keeps no more than thousands of waiting ones in memory, and reads the others again", function()
-      new { concurrency = 1 }
+      new { concurrency = 1, capacity = 3000 }
       local messages = {}
       for i = 1, 2100 do
         messages[i] = { id = "id " .. i, text = "text " .. i, from = ("91%010d"):format(i) }

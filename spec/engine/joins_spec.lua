@@ -4,6 +4,7 @@
 
 local core = require "cunnekt.core"
 local engine_rig = require "spec.support.rigs.engine_rig"
+local json = require "cunnekt.base.json"
 
 describe("lanes that are joined", function()
   local it_, started, done_of
@@ -206,18 +207,23 @@ describe("an engine whose conversations are joined", function()
   end)
 
   local function body(from, text, with_id)
-    return {
-      kind = "message", type = "text", id = "wamid." .. text, timestamp = 1700000000, phone_number_id = "1", text = text,
-      from = from, user_id = (with_id or not from) and "IN.1" or nil, raw = {},
+    return json.encode {
+      metadata = { phone_number_id = "1" },
+      messages = {
+        {
+          type = "text", id = "wamid." .. text, timestamp = "1700000000", text = { body = text }, from = from,
+          from_user_id = (with_id or not from) and "IN.1" or nil,
+        },
+      },
     }
   end
 
-  local function accept(...)
+  local function accept(its_body)
     local is_done = false
-    it_.inbox:accept({ ... }, "{}", function(err)
+    assert(it_.inbox:accept(its_body, function(err)
       assert.is_nil(err)
       is_done = true
-    end)
+    end))
     it_:step_until(function()
       return is_done
     end, "the events")

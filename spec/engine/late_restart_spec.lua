@@ -10,7 +10,6 @@ local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local process = require "spec.support.process"
 local sql = require "spec.support.sql"
-local webhook = require "cunnekt.provider.webhook"
 
 describe("a start that comes late", function()
   local folder, bot, write
@@ -50,7 +49,7 @@ describe("a start that comes late", function()
       metadata = { phone_number_id = "1" },
       statuses = { { id = "wamid.1", status = "delivered", timestamp = ("%d"):format(timestamp), recipient_id = "919999999999" } },
     }
-    inside(bot).inbox:accept(assert(webhook.parse(body)), body, function() end)
+    inside(bot).inbox:accept(body, function() end)
     local deadline = core.real_monotonic() + 10
     repeat
       core.step(true)

@@ -2,6 +2,7 @@
 -- Messages that wait while their person changes their number: they go to the new one, and never to whoever has the old one then.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
+local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
 local recovery = require "cunnekt.store.recovery"
 
@@ -34,19 +35,20 @@ describe("a message that waits", function()
 
   local function accept(fields)
     sequence = sequence + 1
-    fields.kind, fields.id, fields.timestamp, fields.phone_number_id, fields.raw = "message", "wamid.in" .. sequence, 1700000000, "1", {}
+    fields.id, fields.timestamp = "wamid.in" .. sequence, "1700000000"
     local is_done = false
-    it_.inbox:accept({ fields }, "{}", function(err)
+    local body = json.encode { metadata = { phone_number_id = "1" }, messages = { fields } }
+    assert(it_.inbox:accept(body, function(err)
       assert.is_nil(err)
       is_done = true
-    end)
+    end))
     it_:step_until(function()
       return is_done
     end, "the event")
   end
 
   local function write(from, user_id)
-    accept { type = "text", text = "hi", from = from, user_id = user_id }
+    accept { type = "text", text = { body = "hi" }, from = from, from_user_id = user_id }
   end
 
   local function change(from, to)

@@ -24,10 +24,11 @@ local c_folders = {
   json = { includes = { base = true }, never = no_lua },
   http = { includes = { base = true }, never = no_lua },
   whatsapp = { includes = { base = true, json = true }, never = no_lua },
-  store = { includes = { base = true, json = true }, never = no_lua },
+  store = { includes = { base = true, json = true, whatsapp = true }, never = no_lua },
   engine = { includes = { base = true, whatsapp = true }, never = no_lua },
+  webhook = { includes = { base = true, json = true, whatsapp = true, store = true }, never = no_lua },
   bind = {
-    includes = { base = true, json = true, http = true, whatsapp = true, store = true, engine = true },
+    includes = { base = true, json = true, http = true, whatsapp = true, store = true, engine = true, webhook = true },
     never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },
   },
   host = { includes = { base = true, bind = true }, never = {} },

@@ -7,7 +7,6 @@ local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local lists = require "cunnekt.store.lists"
 local samples = require "cunnekt.sandbox.samples"
-local webhook = require "cunnekt.provider.webhook"
 
 local ASHA = "919999999999"
 
@@ -65,7 +64,7 @@ describe("the operations on messages", function()
     kept:start(answering)
     fake_client.transmits(kept.bot.client, function()
       local body = json.encode((samples.build("read", { id = "wamid.X", from = ASHA })))
-      inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
+      inside(kept.bot).inbox:accept(body, function() end)
       return { message_id = "wamid.X" }
     end)
     kept:say "one"
@@ -137,7 +136,7 @@ describe("the operations on messages", function()
     kept:settle()
     local shown = assert(kept:call("outbox.show", { id = id, reveal = true }))
     local body = json.encode((samples.build("failed", { id = shown.message_id, from = ASHA })))
-    inside(kept.bot).inbox:accept(webhook.parse(body), body, function() end)
+    inside(kept.bot).inbox:accept(body, function() end)
     kept:wait_for_messages("failed", 1)
     local result = assert(kept:call("outbox.retry", { ids = { id } }))
     assert.same({ {}, { id } }, { { table.unpack(result.retried) }, { table.unpack(result.forgotten) } })

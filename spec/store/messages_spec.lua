@@ -8,6 +8,7 @@ local messages = require "cunnekt.store.messages"
 local records = require "cunnekt.store.records"
 local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"
@@ -70,8 +71,8 @@ describe("messages of the store", function()
   it("move on by the events of their statuses, once, and never back", function()
     local row = accepted(queued(), "wamid.1")
     local function status(name, key)
-      local record = rig.record(contact, name, { key = key or name })
-      records.add_status(record, { kind = "status", status = name, id = "wamid.1", errors = { { title = "gone", code = 131026 } } })
+      local rank, why = status_names.rank_of { status = name, errors = { { title = "gone", code = 131026 } } }
+      local record = rig.record(contact, name, { key = key or name, status_of = rank and "wamid.1", rank = rank, error = why })
       rig.accept(store, { record })
       return messages.state(store, row.id), record
     end

@@ -102,14 +102,28 @@ static bool read_character(struct reader *r)
   return true;
 }
 
+/* Behind the bytes that mean themselves. Eight at a time, as long as surely none of them has another meaning. */
+static const char *skip_plain(const char *at, const char *end)
+{
+  const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+    memcpy(&word, at, sizeof word);
+    uint64_t control = word - ones * 0x20, quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones;
+    if ((word | control | quote | backslash) & tops)
+      break;
+  }
+  while (is_plain[(unsigned char)*at])
+    at++;
+  return at;
+}
+
 static bool read_string(struct reader *r)
 {
   r->last.kind = CNK_NODE_TEXT;
   r->last.is_plain = true;
   r->last.is_faulty = false;
   for (r->at++;;) {
-    while (is_plain[(unsigned char)*r->at])
-      r->at++;
+    r->at = skip_plain(r->at, r->end);
     unsigned char c = (unsigned char)*r->at;
     if (c == '"') {
       r->at++;

@@ -372,7 +372,8 @@ struct cnk_store_call {
   struct cnk_arena arena; /* holds it, all that it points at, and the answer */
   int status;             /* 0, a code of the backend, or one of enum cnk_store_code */
   char message[192];
-  int callback, subject; /* left to the caller */
+  int callback, subject; /* left to the caller, as is this */
+  const void *form;
   /* The backend's own. */
   struct cnk_link link, of_store;
   struct cnk_store *store;

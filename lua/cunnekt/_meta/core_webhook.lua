@@ -16,14 +16,49 @@ local core = {}
 function core.json_codec(cjson_decode, cjson_encode, new_error) end
 
 ---@param body string
----@param accounts table<string, true> the fields whose changes are of kind "account"
----@param new_error fun(kind: string, message: string): cunnekt.error
 ---@param is_raw_later? boolean an event that is alone in the body has `_body` instead of `raw`
----@param most_values? integer in the body, and again in the answers of all its forms; no bound by default
----@param most_events? integer no bound by default
----@return cunnekt.webhook.event[]? events nil without an error: there are more events, or more values in forms
----@return cunnekt.error? err the body is not JSON, or has more values: as json.decode_bounded says it
-function core.parse_webhook(body, accounts, new_error, is_raw_later, most_values, most_events) end
+---@param is_bounded? boolean as for a body from outside: see src/webhook/webhook.h
+---@return cunnekt.webhook.event[]? events
+---@return "invalid"|"too_large"|nil kind "invalid": the body is not JSON; "too_large": a bound is broken
+---@return string? message as json.decode_bounded says it
+function core.parse_webhook(body, is_raw_later, is_bounded) end
+
+---Reads a body, within its bounds, and gives its events to the store: a call of the store for each thousand of them. `done` is called
+---for each call, after its commit: with the records of its new events, in order, and the verb's `joins`; or with nil, and what the
+---store's function for failures makes of the failure.
+---@param store cunnekt.core.store
+---@param body string
+---@param room integer more events are refused
+---@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? asked only of an event that is known by its content, that is a failure, or that is one of several: its key, its body (of one of several) and the reason of the failure. `batch` is a table of that body's own where there are several
+---@param is_same fun(a: string, b: string): boolean whether two numbers, which differ, are one customer's; seldom asked
+---@param done fun(fresh: cunnekt.inbox.record[]?, joins: integer|any)
+---@return integer? events nil: nothing is stored, and `done` is not called
+---@return integer|string calls taken by the store, or why none was
+---@return string? message why the next call was not taken, or the code
+---@return string? code "invalid", "too_large", "no_room", "no_memory", "busy", "closed"
+function core.accept_webhook(store, body, room, describe, is_same, done) end
+
+---The key by which an event is known when it comes again, of a kind that has ids.
+---@param event cunnekt.webhook.event
+---@return string? key nil: it has no id, or is known by its content
+function core.webhook_key(event) end
+
+---Whether a customer wrote to the business alone something new, at a time that is known.
+---@param event cunnekt.webhook.event
+---@return boolean
+function core.webhook_is_inbound(event) end
+
+---The fields of webhooks that are about the account.
+---@return string[]
+function core.account_types() end
+
+---Types of messages with which a customer says nothing new.
+---@return string[]
+function core.remark_types() end
+
+---How far an accepted message is, by the name of its state.
+---@return table<string, integer>
+function core.status_ranks() end
 
 ---@param name? string
 ---@param mime_type? string

@@ -5,12 +5,9 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
-local identity = require "cunnekt.provider.identity"
-local person = require "cunnekt.provider.person"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local status_names = require "cunnekt.provider.status"
-local store_records = require "cunnekt.store.records"
 local units = require "cunnekt.time.units"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -69,11 +66,16 @@ function inbox_methods:when_quiet(fn)
   self._lanes:when_quiet(fn)
 end
 
----Whether `count` more events may be accepted. What earlier ones have caused counts, too: while the provider takes no messages
----new events are refused in time, and come again later.
+-- So many more events may be accepted. What earlier ones have caused counts, too: while the provider takes no messages new events
+-- are refused in time, and come again later.
+function inbox_methods:_room()
+  return self._capacity - self._lanes:count() - self._accepting - self._outbox:burden()
+end
+
+---Whether `count` more events may be accepted.
 ---@param count integer
 function inbox_methods:has_room(count)
-  return self._lanes:count() + self._accepting + self._outbox:burden() + count <= self._capacity
+  return count <= self:_room()
 end
 
 local inbound_at = webhook.inbound_at
@@ -256,12 +258,11 @@ end
 
 -- What a new event causes before its turn.
 local function on_accepted(self, record)
-  local event = record.event
-  if event.timestamp then
-    self._wall_clock:witness(event.timestamp)
+  if record.timestamp then
+    self._wall_clock:witness(record.timestamp)
   end
-  if event.kind == "status" then
-    self._outbox:on_status(event, record)
+  if record.is_status then
+    self._outbox:on_status(record.event or record_of.read_body(record.body), record)
   end
 end
 
@@ -281,69 +282,53 @@ end
 
 -- An event without an id is known by its content. One webhook may say the same twice, and means two events then; without a time
 -- what says the same on another day is not a repetition.
-local function complete_key(record, event, batch)
-  local key = record.key
+local function key_by_content(event, batch)
+  local key = webhook.dedupe_key(event)
   if not event.timestamp then
     key = ("%s:%d"):format(key, clock.now() // units.day)
   end
   if batch then
-    local count = (batch.keys[key] or 0) + 1
-    batch.keys[key] = count
+    local count = (batch[key] or 0) + 1
+    batch[key] = count
     key = count > 1 and ("%s:%d"):format(key, count) or key
   end
-  record.key = key
+  return key
 end
 
--- A record for an event from a webhook. `batch`: what its events must know of each other, where there are several.
-local function new_record(event, body, batch)
-  local record = {
-    contact = identity.of_event(event),
-    key = webhook.dedupe_key(event),
-    body = body,
-    event = event,
-    inbound_at = inbound_at(event),
-    attempts = 0,
-    is_from_contact = event.kind == "message",
-    name = event.name,
-    user_id = event.user_id,
-    username = event.username,
-    joins = nil,
-  }
-  if event.kind == "status" then
-    store_records.add_status(record, event)
-  elseif event.kind ~= "message" and webhook.known_by_content[event.kind] then
-    complete_key(record, event, batch)
-  end
-  if person.may_say_more(event) then
-    person.describe(event, record, batch)
-  end
-  return record
+-- What C does not know of an event: the key of one that is known by its content, the body of one of several, and why a message
+-- failed. `batch`: what the events of a body must know of each other, where there are several.
+local function describe(event, batch)
+  local key = webhook.known_by_content[event.kind] and key_by_content(event, batch) or nil
+  local body = batch and webhook.wrap(event) or nil
+  return key, body, event.kind == "status" and select(2, status_names.rank_of(event)) or nil
 end
 
----Stores the events of one webhook, then queues the new ones.
----@param events table[] as webhook.parse returns them
----@param body string the webhook that they were parsed from
+---Stores the events of a webhook, then queues the new ones.
+---@param body string
 ---@param done fun(err: cunnekt.error?) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
-function inbox_methods:accept(events, body, done)
-  local records, batch = {}, events[2] and { events = events, keys = {} } or nil
-  for i, event in ipairs(events) do
-    records[i] = new_record(event, #events == 1 and body or webhook.wrap(event), batch)
-  end
-  self._accepting = self._accepting + #records
-  self._store:accept(records, function(fresh, err)
-    self._accepting = self._accepting - #records
-    local counts, new = self._counts, fresh and #fresh or 0
+---@return boolean? is_taken nil: nothing is stored, and `done` is not called
+---@return cunnekt.error? err kind invalid, too_large, store, or busy: there is no room
+function inbox_methods:accept(body, done)
+  local count, err
+  count, err = self._store:accept(body, self:_room(), describe, function(fresh, problem)
+    self._accepting = self._accepting - count
+    local counts, new = self._counts, #fresh
     counts.events_accepted = counts.events_accepted + new
-    counts.events_deduplicated = counts.events_deduplicated + (err and 0 or #records - new)
-    done(err)
-    if self._store.persons.has_aliases and not err then
-      join_all(self, records)
+    counts.events_deduplicated = counts.events_deduplicated + (problem and 0 or count - new)
+    done(problem)
+    if self._store.persons.has_aliases and not problem then
+      join_all(self, fresh)
     end
-    for _, record in ipairs(fresh or {}) do
-      on_accepted(self, record)
+    for i = 1, new do
+      on_accepted(self, fresh[i])
     end
-    self:enqueue(fresh or {})
+    self:enqueue(fresh)
   end)
+  if not count then
+    return nil, err
+  end
+  self._accepting = self._accepting + count
+  return true
 end
 
 return inbox

@@ -6,6 +6,8 @@
 --
 -- On the way a message may become unknown (its delivery is uncertain), rejected, failed, expired or dropped.
 
+local core = require "cunnekt.core"
+
 local status = {}
 
 ---What the provider reports in webhooks.
@@ -34,7 +36,7 @@ status.outbox_numbers = { queued = 0, sending = 1, unknown = 2, rejected = 3, fa
 
 ---How far an accepted message is, as the store has it. A message only moves up, whatever order its statuses
 ---come in, and a failure that the provider reports stands above all.
-status.ranks = { accepted = 0, sent = 1, delivered = 2, read = 3, played = 4, failed = 9 }
+status.ranks = core.status_ranks() ---@type table<string, integer>
 
 local ranks = status.ranks
 

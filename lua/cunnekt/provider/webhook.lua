@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Webhooks: a POST's body to events, and an event back to a body; the keys that order and deduplicate events; and the two
--- checks of Meta's own webhooks. Pure functions: nothing is stored or sent here. The parser is src/bind/webhook/parse.c.
+-- checks of Meta's own webhooks. Pure functions: nothing is stored or sent here. The parser is src/webhook, with src/bind/webhook.
 
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
@@ -8,14 +8,7 @@ local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local json = require "cunnekt.base.json"
 
-local parse_webhook, new_error, of_event = core.parse_webhook, errors.new, identity.of_event
-
--- What a body from outside may hold, several times what the provider sends: 1,000 events of some 25 values each. 3 MB can
--- hold 1.4 million values or a million events, which took half a gigabyte and two seconds.
-local most_values = 100000
-local most_events = 5000
--- What the events of a body have in common, the business number and the contact, is stored with each of them.
-local most_shared = 64 << 20
+local parse_webhook, of_event = core.parse_webhook, identity.of_event
 
 ---@class cunnekt.webhook
 local webhook = {}
@@ -204,17 +197,15 @@ local webhook = {}
 ---@field raw any the whole body, or the part that this version does not recognise
 
 ---The fields of WhatsApp's webhooks that are about the account: types of events of kind "account".
-webhook.account_types = {
-  "account_alerts", "account_review_update", "account_settings_update", "account_update", "business_capability_update",
-  "business_status_update", "business_username_update", "flows", "message_template_components_update",
-  "message_template_quality_update", "message_template_status_update", "messaging_handovers", "partner_solutions",
-  "payment_configuration_update", "phone_number_name_update", "phone_number_quality_update", "security",
-  "template_category_update", "template_correct_category_detection", "tracking_events",
-}
+webhook.account_types = core.account_types()
 
-local is_account_type = {}
-for _, name in ipairs(webhook.account_types) do
-  is_account_type[name] = true
+-- The events of a body, or why it has none.
+local function parse(body, ...)
+  local events, kind, message = parse_webhook(body, ...)
+  if not events then
+    return nil, errors.new(kind, message)
+  end
+  return events
 end
 
 ---Parses the body of a webhook: Cunnekt's flattened form, or Meta's envelope around it. A body of any other form is one
@@ -226,7 +217,7 @@ function webhook.parse(body)
   if type(body) ~= "string" then
     error("webhook.parse: expected the body, a string, got " .. type(body), 2)
   end
-  return parse_webhook(body, is_account_type, new_error)
+  return parse(body)
 end
 
 -- The list that an event's item was in. Other kinds are made of a change, or of the raw part alone.
@@ -253,37 +244,20 @@ local function wrap_change(event, change)
   return { id = event.account_id, time = event.timestamp, changes = { change } }
 end
 
--- Whether events have so much in common that it may not be repeated for each: a number of a megabyte, for one.
-local function share_too_much(events)
-  local sizes, total = {}, 0
-  for _, event in ipairs(events) do
-    local contact = event.contact
-    if contact and not sizes[contact] then sizes[contact] = #json.encode(contact) end
-    total = total + #(event.phone_number_id or "") + #(event.display_phone_number or "") + (contact and sizes[contact] or 0)
-    if total > most_shared then return true end
-  end
-  return false
-end
-
----As webhook.parse, for a body from outside. An event that is alone in its body has no `raw` yet: see webhook.raw.
+---As webhook.parse, for a body from outside: what the inbox makes of it. An event that is alone in its body has no `raw` yet: see
+---webhook.raw.
 ---@param body string
 ---@return cunnekt.webhook.event[]? events
 ---@return cunnekt.error? err kind "invalid": the body is not JSON; "too_large": it holds more than any body of the provider
 function webhook.parse_bounded(body)
-  local events, err = parse_webhook(body, is_account_type, new_error, true, most_values, most_events)
-  if not events and not err then
-    err = errors.new("too_large", ("more than %d events, or %d values in forms"):format(most_events, most_values))
-  elseif events and events[2] and share_too_much(events) then
-    return nil, errors.new("too_large", ("contacts or numbers that are more than %d MB when each event has them"):format(most_shared >> 20))
-  end
-  return events, err
+  return parse(body, true, true)
 end
 
 ---The event in a body that was stored for it. It has no `raw` yet: see webhook.raw.
 ---@param body string
 ---@return cunnekt.webhook.event? event nil: the body is not JSON
 function webhook.parse_stored(body)
-  local events = parse_webhook(body, is_account_type, new_error, true)
+  local events = parse_webhook(body, true)
   return events and events[1]
 end
 
@@ -347,30 +321,6 @@ function webhook.key(event)
   return of_event(event)
 end
 
-local key_of = {}
-
-function key_of.status(event)
-  return "s:" .. event.id .. ":" .. event.status .. ":" .. (event.recipient or "")
-end
-
-function key_of.echo(event)
-  return "e:" .. (event.phone_number_id or "") .. ":" .. event.id
-end
-
--- The steps of a payment, a call and the like: the time tells one that says the same as another from its repetition.
-local function key_of_step(event)
-  local step = { event.kind, event.id, event.event or "", event.status or "", event.timestamp or "" }
-  return table.concat(step, ":")
-end
-
-key_of.payment, key_of.call, key_of.automatic_event = key_of_step, key_of_step, key_of_step
-
-local function key_of_preference(event)
-  local who, when = event.from or event.user_id, event.timestamp
-  if not (who and when) then return nil end
-  return table.concat({ event.kind, event.phone_number_id or "", who, event.category or "", event.value or "", when }, ":")
-end
-
 -- Chunks of a history may have megabytes: their place among the others, and which messages they begin and end with.
 local function outline_of(history)
   local outline = { history.phase or "", history.chunk_order or "", history.progress or "", canonical.text(history.errors or {}) }
@@ -404,20 +354,18 @@ webhook.known_by_content = { account = true, error = true, group = true, history
 ---@param event cunnekt.webhook.event
 ---@return string? key nil when the event is of a kind that has an id, and has none
 function webhook.dedupe_key(event)
-  local id, kind = event.id, event.kind
-  if kind == "message" then return id and "m:" .. (event.phone_number_id or "") .. ":" .. id end
-  local its_key = id and key_of[kind]
-  if its_key then
-    return its_key(event)
-  elseif webhook.known_by_content[kind] then
+  if webhook.known_by_content[event.kind] then
     return key_by_content(event)
   end
-  return kind == "user_preferences" and key_of_preference(event) or nil
+  return core.webhook_key(event)
 end
 
 ---Types of messages with which a customer says nothing new.
 ---@type table<string, true>
-webhook.remark_types = { reaction = true, edit = true, revoke = true, system = true }
+webhook.remark_types = {}
+for _, name in ipairs(core.remark_types()) do
+  webhook.remark_types[name] = true
+end
 
 local is_remark = webhook.remark_types
 
@@ -429,11 +377,11 @@ function webhook.is_addressed(event)
   return event.kind == "message" and not is_remark[event.type] and not event.group_id
 end
 
----When a customer wrote to the business alone. It is asked of every event, and so spells out `is_addressed`.
+---When a customer wrote to the business alone.
 ---@param event cunnekt.webhook.event
 ---@return integer? timestamp nil for events that do not open the service window
 function webhook.inbound_at(event)
-  return event.kind == "message" and not is_remark[event.type] and not event.group_id and event.timestamp or nil
+  return core.webhook_is_inbound(event) and event.timestamp or nil
 end
 
 ---A safe file name for a customer's file: the last part of `name` when there is one, else `id` with an extension for

@@ -48,20 +48,21 @@ local function receive(self, exchange, body)
   if secret and not webhook.check_signature(exchange:header(signature_field), body, secret) then
     return refuse(exchange, 401, "the signature does not match the body")
   end
-  local events, err = webhook.parse_bounded(body)
-  if not events and err.kind == "too_large" then
-    return refuse(exchange, 413, "the body holds " .. err.message)
-  elseif not events then
-    return refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
-  elseif not self._inbox:has_room(#events) then
-    return busy(exchange, "too many events are waiting")
-  end
-  self._inbox:accept(events, body, function(problem)
+  local is_taken, err = self._inbox:accept(body, function(problem)
     if problem then
       return busy(exchange, "the events cannot be stored now")
     end
     exchange:answer(200)
   end)
+  if is_taken then
+    return
+  elseif err.kind == "too_large" then
+    refuse(exchange, 413, "the body holds " .. err.message)
+  elseif err.kind == "invalid" then
+    refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
+  else
+    busy(exchange, err.kind == "busy" and err.message or "the events cannot be stored now")
+  end
 end
 
 local function answer_handshake(exchange, query, token)

@@ -7,6 +7,7 @@ local clock = require "cunnekt.time.clock"
 local conversations = require "cunnekt.store.conversations"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
 local ids = require "cunnekt.store.ids"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
@@ -24,8 +25,8 @@ local store = {}
 local store_methods = {}
 local store_mt = { __index = store_methods, __name = "cunnekt.open_store" }
 
--- Per call, so that commits never wait long behind one: a webhook of 3 MB may have tens of thousands of events.
-local max_events, max_repairs = 1000, 200
+-- Per call, so that commits never wait long behind one.
+local max_repairs = 200
 -- A day longer than webhooks are repeated; statuses do not arrive later either.
 local days_seen = limits.webhook_days + 1
 
@@ -170,57 +171,55 @@ local function place(events)
   end
 end
 
--- What of some events is new, in the conversations where it belongs.
-local function fresh_of(self, events)
-  local fresh = events
+---Notes what has come of events that the store has accepted, and puts them into the conversations where they belong.
+---@param fresh table[] those that are new, with `contact`, `conversation`, `others` and what `conversations` notes of persons
+---@param joins integer as the verb gives it
+function store_methods:note_accepted(fresh, joins)
   if self.persons.has_aliases then
-    self.persons:note_places(events)
+    self.persons:note_places(fresh)
   end
-  for i = 1, #events do
-    local event = events[i]
-    event.contact = event.conversation or event.contact
-    if not event.is_fresh and fresh == events then
-      fresh = table.move(events, 1, i - 1, 1, {})
-    elseif event.is_fresh and fresh ~= events then
-      fresh[#fresh + 1] = event
-    end
-  end
+  place(fresh)
   if not self._conversations.cache.is_empty then
     self._conversations:note_inbound(fresh)
   end
-  return fresh
+  if joins ~= self.joins then
+    self.joins = joins
+    self.persons:note_joins(fresh) -- it forgets what an event said before the one that joined its conversation
+  end
 end
 
----Stores events; calls back after the commit.
----@param records cunnekt.inbox.record[]
----@param done fun(fresh: cunnekt.inbox.record[]?, err: cunnekt.error?) those that are not duplicates
-function store_methods:accept(records, done)
-  if #records == 0 then
-    return done {}
-  elseif #records <= max_events then
-    local request = { events = records }
-    return self:start("accept", request, function(is_ok, err)
-      local fresh = is_ok and fresh_of(self, records) or {}
-      if is_ok and request.joins ~= self.joins then
-        self.joins = request.joins
-        self.persons:note_joins(records) -- it forgets what an event said before the one that joined its conversation
-      end
-      done(fresh, err)
-    end)
+local refusals = { no_room = "busy", invalid = "invalid", too_large = "too_large" }
+
+---Stores the events of a webhook; calls back after the commit.
+---@param body string
+---@param room integer so many events may be taken
+---@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? see core.accept_webhook
+---@param done fun(fresh: cunnekt.inbox.record[], err: cunnekt.error?) those that are no duplicates. Stored events are handled even if others failed: the sender repeats the webhook, and they are duplicates then
+---@return integer? count of the events; nil: nothing is stored, and `done` is not called
+---@return cunnekt.error? err kind invalid, too_large or busy (no room) for what no retry of the store would change; store
+function store_methods:accept(body, room, describe, done)
+  local missing, all, failure
+  local function on_part(fresh, joins)
+    if fresh then
+      self:note_accepted(fresh, joins)
+      all = all and table.move(fresh, 1, #fresh, #all + 1, all) or fresh
+    else
+      failure = joins -- an error
+    end
+    missing = missing - 1
+    if missing == 0 then
+      done(all or {}, failure)
+    end
   end
-  local fresh, missing, failure = {}, math.ceil(#records / max_events), nil
-  for first = 1, #records, max_events do
-    local some = table.move(records, first, math.min(first + max_events - 1, #records), 1, {})
-    self:accept(some, function(its_fresh, err)
-      failure = failure or err
-      table.move(its_fresh, 1, #its_fresh, #fresh + 1, fresh)
-      missing = missing - 1
-      if missing == 0 then
-        -- Stored events are handled even if others failed: the sender repeats the webhook, and they are duplicates then.
-        done(fresh, failure)
-      end
-    end)
+  local count, calls, message, code = core.accept_webhook(self._db, body, room, describe, identity.same, on_part)
+  if not count then
+    message, code = calls, message
+    local kind = refusals[code]
+    return nil, kind and errors.new(kind, message) or error_of(message, code)
   end
+  missing = calls
+  failure = message and error_of(message, code)
+  return count
 end
 
 ---Stores an own event. Waits.

@@ -56,12 +56,10 @@ function persons_methods:has_id(contact, key)
 end
 
 ---Notes where the store has put these events: an id that a person had left may be somebody else's now.
----@param events cunnekt.inbox.record[]
+---@param events cunnekt.inbox.record[] not yet put there
 function persons_methods:note_places(events)
   for _, event in ipairs(events) do
-    if event.is_fresh then
-      self._aliases:put(event.contact, event.conversation or event.contact)
-    end
+    self._aliases:put(event.contact, event.conversation or event.contact)
   end
 end
 

@@ -16,18 +16,6 @@ local function decoded(text)
   return text and json.decode(text) or nil
 end
 
--- ---- events ----------------------------------------------------------------------------------------------------------
-
----Notes what a status says of its message, for the store.
----@param record cunnekt.inbox.record
----@param status table an event of kind "status"
-function records.add_status(record, status)
-  local rank, why = status_names.rank_of(status)
-  if rank then
-    record.status_of, record.rank, record.error = status.id, rank, why
-  end
-end
-
 -- ---- dialogs ---------------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.store.dialog

@@ -16,7 +16,6 @@ local run = require "cunnekt.dialog.engine.run"
 local samples = require "cunnekt.sandbox.samples"
 local source = require "cunnekt.dialog.engine.source"
 local task = require "cunnekt.base.task"
-local webhook = require "cunnekt.provider.webhook"
 local world = require "cunnekt.dialog.engine.world"
 
 local lives = {}
@@ -210,7 +209,7 @@ local function post_all(self)
   while life and not inside(life).is_stopping and posts.next <= posts.last do
     local number = posts.next
     posts.next = number + 1
-    inside(life).inbox:accept(assert(webhook.parse_bounded(posts[number])), posts[number], function(err)
+    inside(life).inbox:accept(posts[number], function(err)
       if self.bot == life and not err and posts.first == number then
         posts[number] = nil
         posts.first = number + 1

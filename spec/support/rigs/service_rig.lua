@@ -11,7 +11,6 @@ local log = require "cunnekt.base.log"
 local process = require "spec.support.process"
 local service = require "cunnekt.service"
 local task = require "cunnekt.base.task"
-local webhook = require "cunnekt.provider.webhook"
 local wire = require "spec.support.wire"
 
 local service_rig = {}
@@ -118,7 +117,7 @@ end
 ---A customer writes; waits until the event is stored.
 function rig_methods:say(text, from)
   local body, is_done = self:body(text, from), false
-  self.service.inbox:accept(assert(webhook.parse_bounded(body)), body, function(err)
+  self.service.inbox:accept(body, function(err)
     assert(not err, err)
     is_done = true
   end)

@@ -85,9 +85,15 @@ end
 ---@return integer calls how often it was answered
 function store_rig.accept(of, list)
   local calls, fresh, err = 0, nil, nil
-  of:accept(list, function(...)
-    calls = calls + 1
-    fresh, err = ...
+  local request = { events = list }
+  of:start("accept", request, function(is_ok, problem)
+    calls, fresh, err = calls + 1, {}, problem
+    for _, record in ipairs(is_ok and list or {}) do
+      fresh[#fresh + 1] = record.is_fresh and record or nil
+    end
+    if is_ok then
+      of:note_accepted(fresh, request.joins)
+    end
   end)
   while calls == 0 do
     core.step(true)

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <math.h>
 
+#include "json/number.h"
+
 #define TREE "cunnekt.json.tree"
 
 /* Nodes of which the memory is kept between calls, 64 KB: some forty of the usual events. */
@@ -89,26 +91,10 @@ void cnk_bind_push_text(lua_State *L, const struct cnk_node *string)
   luaL_pushresultsize(&buffer, cnk_node_decode(string, out));
 }
 
-/* Whether an integer fits 64 bits. */
-static bool read_integer(const struct cnk_node *number, lua_Integer *value)
-{
-  const char *at = number->text, *end = at + number->size;
-  bool is_negative = *at == '-';
-  lua_Unsigned sum = 0, most = (lua_Unsigned)LUA_MAXINTEGER + is_negative;
-  for (at += is_negative; at < end; at++) {
-    unsigned digit = (unsigned)(*at - '0');
-    if (sum > (most - digit) / 10)
-      return false;
-    sum = sum * 10 + digit;
-  }
-  *value = (lua_Integer)(is_negative ? 0 - sum : sum);
-  return true;
-}
-
 void cnk_bind_push_number(lua_State *L, const struct cnk_node *number)
 {
-  lua_Integer integer;
-  if (number->kind == CNK_NODE_INTEGER && read_integer(number, &integer)) {
+  int64_t integer;
+  if (number->kind == CNK_NODE_INTEGER && cnk_node_integer(number, &integer)) {
     lua_pushinteger(L, integer);
     return;
   }

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What questions and repairs give back: rows as tables by column, and the ids that were changed. */
+/* What calls give back: what is out of a verb, rows as tables by column, and the ids that were changed. */
 #include "bind/store/verbs.h"
+
+int cnk_bind_push_out_fields(lua_State *L, const struct cnk_store_call *call, const struct cnk_bind_form *form)
+{
+  const struct cnk_verb_shape *verb = (const void *)form;
+  cnk_shape_push_names(L);
+  cnk_shape_write(L, lua_gettop(L), 2, verb->shape, call->request);
+  lua_pushboolean(L, 1);
+  return 1;
+}
 
 static void push_value(lua_State *L, const struct cnk_value *value)
 {
@@ -12,8 +21,9 @@ static void push_value(lua_State *L, const struct cnk_value *value)
   }
 }
 
-void cnk_bind_push_rows(lua_State *L, const struct cnk_query *request)
+static int push_rows(lua_State *L, const struct cnk_store_call *call, const struct cnk_bind_form *form)
 {
+  const struct cnk_query *request = call->request;
   size_t at = 0;
   int columns = (int)request->columns_count, first = lua_gettop(L) + 1;
   luaL_checkstack(L, columns + 4, "too many columns");
@@ -32,10 +42,12 @@ void cnk_bind_push_rows(lua_State *L, const struct cnk_query *request)
     }
     lua_rawseti(L, -2, (lua_Integer)row);
   }
+  return 1;
 }
 
-void cnk_bind_push_changed(lua_State *L, const struct cnk_repair *request)
+static int push_changed(lua_State *L, const struct cnk_store_call *call, const struct cnk_bind_form *form)
 {
+  const struct cnk_repair *request = call->request;
   lua_Integer count = 0;
   lua_newtable(L);
   for (size_t i = 0; i < request->ids.count; i++) {
@@ -44,4 +56,7 @@ void cnk_bind_push_changed(lua_State *L, const struct cnk_repair *request)
     lua_pushinteger(L, request->ids.items[i]);
     lua_rawseti(L, -2, ++count);
   }
+  return 1;
 }
+
+const struct cnk_bind_form cnk_bind_rows_form = {push_rows}, cnk_bind_changed_form = {push_changed};

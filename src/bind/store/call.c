@@ -13,14 +13,20 @@ struct cnk_bind_store *cnk_bind_check_store(lua_State *L)
   return face;
 }
 
-struct cnk_store_call *cnk_bind_new_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
+struct cnk_store_call *cnk_bind_try_call(struct cnk_bind_store *face, enum cnk_verb verb)
 {
   if (face->building)
     cnk_store_release(face->building); /* an error ended it */
   face->building = cnk_store_new_call(face->store, verb);
-  if (!face->building)
-    luaL_error(L, "not enough memory for a call of the store");
   return face->building;
+}
+
+struct cnk_store_call *cnk_bind_new_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
+{
+  struct cnk_store_call *call = cnk_bind_try_call(face, verb);
+  if (!call)
+    luaL_error(L, "not enough memory for a call of the store");
+  return call;
 }
 
 struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb)
@@ -32,14 +38,6 @@ struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *
 }
 
 /* ---- the answer ------------------------------------------------------------------------------------------------------ */
-
-static const struct cnk_shape *shape_of(enum cnk_verb verb)
-{
-  for (size_t i = 0; i < cnk_verb_shapes_count; i++)
-    if (cnk_verb_shapes[i].verb == verb)
-      return cnk_verb_shapes[i].shape;
-  return NULL;
-}
 
 /* nil, and what the store's function for failures makes of the message and the code; without one both of them. */
 static int push_failure(lua_State *L, const char *message, const char *code)
@@ -87,7 +85,7 @@ static int push_answer_plain(lua_State *L)
   return 1;
 }
 
-/* The arguments of `done` for the call at 1; the request's table is at 2. */
+/* The arguments of `done` for the call at 1; its subject is at 2. */
 static int push_answer(lua_State *L)
 {
   const struct cnk_store_call *call = lua_touserdata(L, 1);
@@ -95,19 +93,11 @@ static int push_answer(lua_State *L)
     return push_failure_of(L, call);
   if (call->store->has_failed && call->verb != CNK_QUERY)
     tell_recovery(L, call->store);
-  if (call->verb == CNK_QUERY) {
-    cnk_bind_push_rows(L, call->request);
-  } else if (call->verb == CNK_REPAIR) {
-    cnk_bind_push_changed(L, call->request);
-  } else {
-    cnk_shape_push_names(L);
-    cnk_shape_write(L, lua_gettop(L), 2, shape_of(call->verb), call->request);
-    lua_pushboolean(L, 1);
-  }
-  return 1;
+  const struct cnk_bind_form *form = call->form;
+  return form->push(L, call, form);
 }
 
-/* The callback at 1, the call at 2, its table at 3: protected by cnk_bind_call, and the call is given back whatever happens. */
+/* The callback at 1, the call at 2, its subject at 3: protected by cnk_bind_call, and the call is given back whatever happens. */
 static int complete(lua_State *L)
 {
   struct cnk_store_call *call = lua_touserdata(L, 2);
@@ -153,10 +143,12 @@ static int run(lua_State *L, struct cnk_bind_store *face, int done, int subject)
   return 1;
 }
 
-int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face)
+int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face, int subject, int callback,
+                      const struct cnk_bind_form *form)
 {
   face->building->done.deliver = deliver;
-  return run(L, face, 3, 2);
+  face->building->form = form;
+  return run(L, face, callback, subject);
 }
 
 /* ---- calls without a table ------------------------------------------------------------------------------------------- */
@@ -240,7 +232,7 @@ static int run_verb(lua_State *L)
       .L = L, .names = lua_gettop(L), .now = cnk_clock_wall(face->loop->clock), .arena = &call->arena};
   cnk_shape_read(&reader, 2, verb->shape, call->request);
   lua_settop(L, 3);
-  return cnk_bind_run_call(L, face);
+  return cnk_bind_run_call(L, face, 2, 3, &verb->form);
 }
 
 /* store:on_failure(fn): fn(message, code) makes what `done` gets after nil; fn() hears that a call could write again. */

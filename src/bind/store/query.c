@@ -91,7 +91,7 @@ static int query(lua_State *L)
   request->name = name->number;
   request->parameters.items = read_parameters(L, name, &call->arena);
   request->parameters.count = name->count;
-  return cnk_bind_run_call(L, face);
+  return cnk_bind_run_call(L, face, 2, 3, &cnk_bind_rows_form);
 }
 
 static void read_ids(lua_State *L, struct cnk_repair *request, struct cnk_arena *arena)
@@ -129,7 +129,7 @@ static int repair(lua_State *L)
   read_ids(L, request, &call->arena);
   request->parameters.items = read_parameters(L, name, &call->arena);
   request->parameters.count = name->count;
-  return cnk_bind_run_call(L, face);
+  return cnk_bind_run_call(L, face, 2, 3, &cnk_bind_changed_form);
 }
 
 void cnk_bind_add_queries(lua_State *L)

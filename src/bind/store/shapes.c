@@ -291,16 +291,16 @@ static struct cnk_field sweep_fields[] = {
 SHAPE(sweep, "sweep", cnk_sweep, sweep_fields, true);
 
 const struct cnk_verb_shape cnk_verb_shapes[] = {
-    {"accept",       CNK_ACCEPT,       &accept_shape      },
-    {"commit_turn",  CNK_COMMIT_TURN,  &turn_shape        },
-    {"fire",         CNK_FIRE,         &fire_shape        },
-    {"mark_sending", CNK_MARK_SENDING, &mark_sending_shape},
-    {"settle",       CNK_SETTLE,       &settle_shape      },
-    {"note_status",  CNK_NOTE_STATUS,  &note_status_shape },
-    {"note_attempt", CNK_NOTE_ATTEMPT, &note_attempt_shape},
-    {"bury",         CNK_BURY,         &bury_shape        },
-    {"break_dialog", CNK_BREAK_DIALOG, &break_dialog_shape},
-    {"reserve_ids",  CNK_RESERVE_IDS,  &reserve_ids_shape },
-    {"sweep",        CNK_SWEEP,        &sweep_shape       },
+    {{cnk_bind_push_out_fields}, "accept",       CNK_ACCEPT,       &accept_shape      },
+    {{cnk_bind_push_out_fields}, "commit_turn",  CNK_COMMIT_TURN,  &turn_shape        },
+    {{cnk_bind_push_out_fields}, "fire",         CNK_FIRE,         &fire_shape        },
+    {{cnk_bind_push_out_fields}, "mark_sending", CNK_MARK_SENDING, &mark_sending_shape},
+    {{cnk_bind_push_out_fields}, "settle",       CNK_SETTLE,       &settle_shape      },
+    {{cnk_bind_push_out_fields}, "note_status",  CNK_NOTE_STATUS,  &note_status_shape },
+    {{cnk_bind_push_out_fields}, "note_attempt", CNK_NOTE_ATTEMPT, &note_attempt_shape},
+    {{cnk_bind_push_out_fields}, "bury",         CNK_BURY,         &bury_shape        },
+    {{cnk_bind_push_out_fields}, "break_dialog", CNK_BREAK_DIALOG, &break_dialog_shape},
+    {{cnk_bind_push_out_fields}, "reserve_ids",  CNK_RESERVE_IDS,  &reserve_ids_shape },
+    {{cnk_bind_push_out_fields}, "sweep",        CNK_SWEEP,        &sweep_shape       },
 };
 const size_t cnk_verb_shapes_count = COUNT(cnk_verb_shapes);

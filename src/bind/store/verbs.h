@@ -20,8 +20,17 @@ struct cnk_bind_store *cnk_bind_check_store(lua_State *L);
 /* The same; where it is closed NULL, with nil, a sentence and a code pushed. */
 struct cnk_bind_store *cnk_bind_find_store(lua_State *L);
 
-/* shapes.c: the method's name and the table's shape of each verb with a plain request; NULL for a query and a repair. */
+/* Pushes what a call that was committed gives to its callback; the subject is at 2, and values at the top. Gives how many. */
+struct cnk_bind_form {
+  int (*push)(lua_State *L, const struct cnk_store_call *call, const struct cnk_bind_form *form);
+};
+
+/* answer.c: of a verb with a plain request; sets in its table what is out. */
+int cnk_bind_push_out_fields(lua_State *L, const struct cnk_store_call *call, const struct cnk_bind_form *form);
+
+/* shapes.c: the method's name and the table's shape of each verb with a plain request. */
 struct cnk_verb_shape {
+  struct cnk_bind_form form; /* the first member */
   const char *method;
   enum cnk_verb verb;
   const struct cnk_shape *shape;
@@ -29,15 +38,19 @@ struct cnk_verb_shape {
 extern const struct cnk_verb_shape cnk_verb_shapes[];
 extern const size_t cnk_verb_shapes_count;
 
-/* call.c: begins a call in face->building; and gives it to the store, to be delivered to the function at 3, with the table
- * at 2 kept until then. The results of the method. */
-struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb);
-int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face);
-
-/* The same for arguments that are wherever the method has them: begins a call, and gives it to the store, to be delivered to the
- * function at `done`, which gets the value at `subject` first, and then true, or nil and an error. `is_quiet`: it only hears of a
- * failure. */
+/* call.c: begins a call in face->building, which any other call ends: no Lua may run until it is given to the store. The first
+ * gives NULL without memory, the second raises. */
+struct cnk_store_call *cnk_bind_try_call(struct cnk_bind_store *face, enum cnk_verb verb);
 struct cnk_store_call *cnk_bind_new_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb);
+/* The same for a method whose request is the table at 2, and whose callback is at 3; raises without memory. */
+struct cnk_store_call *cnk_bind_begin_call(lua_State *L, struct cnk_bind_store *face, enum cnk_verb verb);
+/* Gives the call to the store, to be answered in that form to the function at `callback`, with the value at `subject` kept
+ * until then. Pushes true; or nil, a sentence and a code. Gives how many. */
+int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face, int subject, int callback,
+                      const struct cnk_bind_form *form);
+
+/* Gives the call to the store, to be delivered to the function at `done`, which gets the value at `subject` first, and then true,
+ * or nil and an error. `is_quiet`: it only hears of a failure. */
 int cnk_bind_run_plain(lua_State *L, struct cnk_bind_store *face, int done, int subject, bool is_quiet);
 
 /* call.c, plain.c, query.c: add the methods to the table on top of the stack. */
@@ -45,8 +58,7 @@ void cnk_bind_add_verbs(lua_State *L);
 void cnk_bind_add_plain(lua_State *L);
 void cnk_bind_add_queries(lua_State *L);
 
-/* answer.c: pushes what a query or a repair that has worked gives. */
-void cnk_bind_push_rows(lua_State *L, const struct cnk_query *query);
-void cnk_bind_push_changed(lua_State *L, const struct cnk_repair *repair);
+/* answer.c: of a query, and of a repair. */
+extern const struct cnk_bind_form cnk_bind_rows_form, cnk_bind_changed_form;
 
 #endif

@@ -1,12 +1,161 @@
 /* SPDX-License-Identifier: MIT */
-/* Events of what is no message: statuses, calls, preferences, changes of the account, errors and the unknown; see webhook.h. */
+/* The tables of events: the facts of each, and the content of what is no message; see webhook.h. */
 #include "bind/webhook/webhook.h"
+
+#include <stddef.h>
 
 #include "bind/webhook/field.h"
 #include "bind/webhook/layout.h"
 
+/* ---- facts --------------------------------------------------------------------------------------------------------- */
+
+#define TEXT(name)                                                                                                     \
+  {                                                                                                                    \
+#name, offsetof(struct cnk_webhook_facts, name)                                                                    \
+  }
+
+/* In the order in which most events have them. */
+static const struct fact {
+  const char *name;
+  size_t offset;
+} facts[] = {
+    TEXT(id),
+    TEXT(from),
+    TEXT(phone_number_id),
+    TEXT(display_phone_number),
+    TEXT(name),
+    TEXT(username),
+    TEXT(user_id),
+    TEXT(parent_user_id),
+    TEXT(group_id),
+    TEXT(recipient),
+    TEXT(recipient_user_id),
+    TEXT(previous_user_id),
+    TEXT(previous_parent_user_id),
+    TEXT(status),
+    TEXT(event),
+    TEXT(category),
+    TEXT(value),
+    TEXT(account_id),
+};
+
+enum { FACTS = sizeof facts / sizeof *facts };
+
+/* Pushes what was made for this address before; false, and pushes nothing, when there is none. */
+static bool push_shared(const struct cnk_event_maker *maker, const void *address)
+{
+  if (!maker->shared)
+    return false;
+  bool is_there = lua_rawgetp(maker->L, maker->shared, address) != LUA_TNIL;
+  if (!is_there)
+    lua_pop(maker->L, 1);
+  return is_there;
+}
+
+/* Notes what is on top for it. */
+static void share(const struct cnk_event_maker *maker, const void *address)
+{
+  if (!maker->shared)
+    return;
+  lua_pushvalue(maker->L, -1);
+  lua_rawsetp(maker->L, maker->shared, address);
+}
+
+/* Pushes a contact as events share it: in its layout, with the names of its profile beside the ids. */
+static void push_contact(const struct cnk_event_maker *maker, const struct cnk_webhook_contact *contact)
+{
+  lua_State *L = maker->L;
+  if (push_shared(maker, contact))
+    return;
+  cnk_layout_push(L, contact->node, cnk_layout_address, 2);
+  const struct {
+    const char *name;
+    struct cnk_text text;
+  } names[] = {
+      {"name",     contact->name    },
+      {"username", contact->username},
+  };
+  for (int i = 0; i < 2; i++) {
+    if (names[i].text.data)
+      lua_pushlstring(L, names[i].text.data, names[i].text.size);
+    else if (cnk_node_field(contact->node, names[i].name))
+      lua_pushnil(L); /* the contact itself has no names */
+    else
+      continue;
+    lua_setfield(L, -2, names[i].name);
+  }
+  share(maker, contact);
+}
+
+/* Pushes a table of the facts. */
+static void push_facts(const struct cnk_event_maker *maker, const struct cnk_webhook_facts *of)
+{
+  lua_State *L = maker->L;
+  lua_createtable(L, 0, 14);
+  cnk_field_set_text(L, lua_gettop(L), "kind", cnk_webhook_kinds[of->kind]);
+  for (int i = 0; i < FACTS; i++) {
+    const struct cnk_text *text = (const struct cnk_text *)(const void *)((const char *)of + facts[i].offset);
+    if (!text->data)
+      continue;
+    lua_pushlstring(L, text->data, text->size);
+    lua_setfield(L, -2, facts[i].name);
+  }
+  if (of->has_timestamp) {
+    lua_pushinteger(L, of->timestamp);
+    lua_setfield(L, -2, "timestamp");
+  }
+  if (of->contact) {
+    push_contact(maker, of->contact);
+    lua_setfield(L, -2, "contact");
+  }
+}
+
+static enum cnk_webhook_kind kind_of(const char *name)
+{
+  int kind = 0;
+  while (kind < CNK_WEBHOOK_UNKNOWN && strcmp(name, cnk_webhook_kinds[kind]) != 0)
+    kind++;
+  return kind;
+}
+
+static bool is_remark(const char *type)
+{
+  const char *const *known = cnk_webhook_remark_types;
+  while (*known && strcmp(*known, type) != 0)
+    known++;
+  return *known;
+}
+
+/* The string in a field of the event, which keeps it; "" for none. */
+static const char *string_in(lua_State *L, int event, const char *name)
+{
+  const char *string = lua_getfield(L, event, name) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  lua_pop(L, 1);
+  return string;
+}
+
+struct cnk_webhook_facts cnk_event_read_facts(lua_State *L, int event)
+{
+  struct cnk_webhook_facts of = {.kind = kind_of(string_in(L, event, "kind"))};
+  for (int i = 0; i < FACTS; i++) {
+    struct cnk_text *text = (struct cnk_text *)(void *)((char *)&of + facts[i].offset);
+    if (lua_getfield(L, event, facts[i].name) == LUA_TSTRING)
+      text->data = lua_tolstring(L, -1, &text->size);
+    lua_pop(L, 1);
+  }
+  int is_whole;
+  lua_getfield(L, event, "timestamp");
+  of.timestamp = lua_tointegerx(L, -1, &is_whole);
+  of.has_timestamp = is_whole;
+  lua_pop(L, 1);
+  of.is_remark = is_remark(string_in(L, event, "type"));
+  return of;
+}
+
+/* ---- content ------------------------------------------------------------------------------------------------------- */
+
 struct copied {
-  const char *name, *as;
+  const char *name;
   enum cnk_layout_kind kind;
 };
 
@@ -14,44 +163,7 @@ struct copied {
 static void copy_fields(lua_State *L, const struct cnk_node *item, int event, const struct copied *fields)
 {
   for (; fields->name; fields++)
-    cnk_layout_copy_value(L, item, fields->name, event, fields->as, fields->kind);
-}
-
-/* The rest of an event. */
-static void finish(struct cnk_webhook *w, const struct cnk_node *item, int event, const struct cnk_webhook_scope *scope)
-{
-  bool is_sender = lua_getfield(w->L, event, "from") != LUA_TNIL;
-  is_sender = lua_getfield(w->L, event, "user_id") != LUA_TNIL || is_sender;
-  lua_pop(w->L, 2);
-  cnk_field_set_time(w->L, cnk_node_field(item, "timestamp"), event);
-  cnk_webhook_set_scope(w, event, scope, is_sender);
-  cnk_layout_copy_errors(w->L, item, event);
-  cnk_webhook_add_event(w, item);
-}
-
-static bool has_text(const struct cnk_node *from, const char *name, const char *text)
-{
-  return cnk_node_says(cnk_node_field(from, name), text);
-}
-
-/* ---- statuses -------------------------------------------------------------------------------------------------- */
-
-static void set_recipient(lua_State *L, const struct cnk_node *item, int event)
-{
-  bool has_user_id = cnk_field_copy_id(L, item, "recipient_user_id", event, "recipient_user_id");
-  if (!cnk_field_copy_id(L, item, "recipient_id", event, "recipient") && has_user_id)
-    cnk_field_copy_id(L, item, "recipient_user_id", event, "recipient");
-}
-
-static void add_payment(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "payment", 10);
-  cnk_field_copy_id(L, item, "id", event, "id");
-  cnk_field_copy_text(L, item, "status", event, "status");
-  set_recipient(L, item, event);
-  cnk_layout_copy(L, item, "payment", event, cnk_layout_payment);
-  finish(w, item, event, scope);
+    cnk_layout_copy_value(L, item, fields->name, event, fields->name, fields->kind);
 }
 
 /* A failure has its reason in errors[1]: scripts may rely on the table, though not on what is in it. */
@@ -63,199 +175,116 @@ static void add_reason(lua_State *L, int event)
   lua_setfield(L, event, "errors");
 }
 
-void cnk_webhook_add_status(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
+static void set_status(lua_State *L, const struct cnk_node *item, int event)
 {
-  lua_State *L = w->L;
-  if (has_text(item, "type", "payment")) {
-    add_payment(w, item, scope);
-    return;
-  }
-  if (has_text(item, "type", "call")) {
-    cnk_webhook_add_call(w, item, scope);
-    return;
-  }
-  int event = cnk_webhook_push_event(w, "status", 10);
-  cnk_field_copy_id(L, item, "id", event, "id");
-  if (!cnk_field_copy_text(L, item, "status", event, "status"))
-    cnk_field_set_text(L, event, "status", "unknown");
-  set_recipient(L, item, event);
-  cnk_field_set_time(L, cnk_node_field(item, "timestamp"), event);
-  cnk_webhook_set_scope(w, event, scope, false);
   cnk_layout_copy(L, item, "conversation", event, cnk_layout_conversation);
   cnk_layout_copy(L, item, "pricing", event, cnk_layout_pricing);
-  if (!cnk_layout_copy_errors(L, item, event) && has_text(item, "status", "failed"))
+  if (!cnk_layout_copy_errors(L, item, event) && cnk_node_says(cnk_node_field(item, "status"), "failed"))
     add_reason(L, event);
   cnk_field_copy_text(L, item, "biz_opaque_callback_data", event, "biz_opaque_callback_data");
-  cnk_webhook_add_event(w, item);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------------- */
-
-/* Whether the business called: as the call says, or else as its number does. */
-static bool is_from_business(lua_State *L, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  const struct cnk_node *direction = cnk_node_field(item, "direction");
-  if (cnk_node_is(direction, CNK_NODE_TEXT))
-    return cnk_node_says(direction, "BUSINESS_INITIATED");
-  bool is_ours = cnk_field_push_id(L, cnk_node_field(item, "from")) && lua_rawequal(L, -1, scope->display);
-  lua_pop(L, 1);
-  return is_ours;
-}
-
-/* The customer is `from` when they called, else `recipient`; a status of a call names its receiver. */
-static void set_callee(lua_State *L, const struct cnk_node *item, int event)
-{
-  set_recipient(L, item, event);
-  if (cnk_field_copy_id(L, item, "to_user_id", event, "recipient_user_id"))
-    cnk_field_copy_id(L, item, "to_user_id", event, "recipient");
-  cnk_field_copy_id(L, item, "to", event, "recipient");
-}
-
-void cnk_webhook_add_call(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
+static void set_call(lua_State *L, const struct cnk_node *item, int event)
 {
   static const struct copied fields[] = {
-      {"id",                       "id",                       CNK_LAYOUT_ID    },
-      {"event",                    "event",                    CNK_LAYOUT_TEXT  },
-      {"status",                   "status",                   CNK_LAYOUT_TEXT  },
-      {"direction",                "direction",                CNK_LAYOUT_TEXT  },
-      {"duration",                 "duration",                 CNK_LAYOUT_NUMBER},
-      {"start_time",               "start_time",               CNK_LAYOUT_NUMBER},
-      {"end_time",                 "end_time",                 CNK_LAYOUT_NUMBER},
-      {"biz_opaque_callback_data", "biz_opaque_callback_data", CNK_LAYOUT_TEXT  },
-      {NULL,                       NULL,                       CNK_LAYOUT_TEXT  },
+      {"direction",                CNK_LAYOUT_TEXT  },
+      {"duration",                 CNK_LAYOUT_NUMBER},
+      {"start_time",               CNK_LAYOUT_NUMBER},
+      {"end_time",                 CNK_LAYOUT_NUMBER},
+      {"biz_opaque_callback_data", CNK_LAYOUT_TEXT  },
+      {NULL,                       CNK_LAYOUT_TEXT  },
   };
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "call", 14);
   copy_fields(L, item, event, fields);
   cnk_layout_copy(L, item, "session", event, cnk_layout_session);
-  if (has_text(item, "type", "call") || is_from_business(L, item, scope)) {
-    set_callee(L, item, event);
-  } else {
-    cnk_field_copy_id(L, item, "from", event, "from");
-    cnk_field_copy_id(L, item, "from_user_id", event, "user_id");
-    cnk_field_copy_id(L, item, "from_parent_user_id", event, "parent_user_id");
-  }
-  finish(w, item, event, scope);
 }
 
-/* ---- customers and their ids ----------------------------------------------------------------------------------- */
-
-void cnk_webhook_add_preference(struct cnk_webhook *w, const struct cnk_node *item,
-                                const struct cnk_webhook_scope *scope)
+static void set_group(lua_State *L, const struct cnk_node *item, int event)
 {
   static const struct copied fields[] = {
-      {"wa_id",          "from",           CNK_LAYOUT_ID  },
-      {"user_id",        "user_id",        CNK_LAYOUT_ID  },
-      {"parent_user_id", "parent_user_id", CNK_LAYOUT_ID  },
-      {"category",       "category",       CNK_LAYOUT_TEXT},
-      {"value",          "value",          CNK_LAYOUT_TEXT},
-      {"detail",         "detail",         CNK_LAYOUT_TEXT},
-      {NULL,             NULL,             CNK_LAYOUT_TEXT},
+      {"type",       CNK_LAYOUT_TEXT},
+      {"request_id", CNK_LAYOUT_ID  },
+      {"subject",    CNK_LAYOUT_TEXT},
+      {NULL,         CNK_LAYOUT_TEXT},
   };
-  int event = cnk_webhook_push_event(w, "user_preferences", 12);
-  copy_fields(w->L, item, event, fields);
-  finish(w, item, event, scope);
+  copy_fields(L, item, event, fields);
 }
 
-/* Sets an id from an object of the one before and the one now, or from an id alone. */
-static void set_changed_id(lua_State *L, const struct cnk_node *item, const char *name, int event, const char *previous)
-{
-  const struct cnk_node *change = cnk_node_field(item, name);
-  if (cnk_field_is_object(change)) {
-    cnk_field_copy_id(L, change, "current", event, name);
-    cnk_field_copy_id(L, change, "previous", event, previous);
-  } else {
-    cnk_field_copy_id(L, item, name, event, name);
-  }
-}
-
-void cnk_webhook_add_user_id_update(struct cnk_webhook *w, const struct cnk_node *item,
-                                    const struct cnk_webhook_scope *scope)
-{
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "user_id_update", 12);
-  cnk_field_copy_id(L, item, "wa_id", event, "from");
-  set_changed_id(L, item, "user_id", event, "previous_user_id");
-  set_changed_id(L, item, "parent_user_id", event, "previous_parent_user_id");
-  cnk_field_copy_text(L, item, "detail", event, "detail");
-  finish(w, item, event, scope);
-}
-
-void cnk_webhook_add_automatic_event(struct cnk_webhook *w, const struct cnk_node *item,
-                                     const struct cnk_webhook_scope *scope)
+static void set_automatic_event(lua_State *L, const struct cnk_node *item, int event)
 {
   static const struct copied fields[] = {
-      {"id",         "id",         CNK_LAYOUT_ID  },
-      {"event_name", "event_name", CNK_LAYOUT_TEXT},
-      {"ctwa_clid",  "ctwa_clid",  CNK_LAYOUT_TEXT},
-      {NULL,         NULL,         CNK_LAYOUT_TEXT},
+      {"event_name", CNK_LAYOUT_TEXT},
+      {"ctwa_clid",  CNK_LAYOUT_TEXT},
+      {NULL,         CNK_LAYOUT_TEXT},
   };
-  int event = cnk_webhook_push_event(w, "automatic_event", 10);
-  copy_fields(w->L, item, event, fields);
-  cnk_layout_copy(w->L, item, "custom_data", event, cnk_layout_any);
-  finish(w, item, event, scope);
-}
-
-/* ---- groups, and what the app on the phone knew ---------------------------------------------------------------- */
-
-void cnk_webhook_add_group(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  static const struct copied fields[] = {
-      {"group_id",   "id",         CNK_LAYOUT_ID  },
-      {"type",       "type",       CNK_LAYOUT_TEXT},
-      {"request_id", "request_id", CNK_LAYOUT_ID  },
-      {"subject",    "subject",    CNK_LAYOUT_TEXT},
-      {NULL,         NULL,         CNK_LAYOUT_TEXT},
-  };
-  int event = cnk_webhook_push_event(w, "group", 10);
-  copy_fields(w->L, item, event, fields);
-  finish(w, item, event, scope);
-}
-
-void cnk_webhook_add_history(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  static const struct copied fields[] = {
-      {"phase",       "phase",       CNK_LAYOUT_NUMBER},
-      {"chunk_order", "chunk_order", CNK_LAYOUT_NUMBER},
-      {"progress",    "progress",    CNK_LAYOUT_NUMBER},
-      {NULL,          NULL,          CNK_LAYOUT_TEXT  },
-  };
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "history", 10);
-  copy_fields(L, cnk_node_field(item, "metadata"), event, fields);
-  cnk_layout_copy_list(L, item, "threads", event, NULL);
-  finish(w, item, event, scope);
+  copy_fields(L, item, event, fields);
+  cnk_layout_copy(L, item, "custom_data", event, cnk_layout_any);
 }
 
 /* A file of the history comes by itself, in the form of a message. It is no new one. */
-void cnk_webhook_add_old_message(struct cnk_webhook *w, const struct cnk_node *item,
-                                 const struct cnk_webhook_scope *scope)
+static void set_history(lua_State *L, const struct cnk_webhook_item *item, int event)
 {
-  int event = cnk_webhook_push_event(w, "history", 8);
-  cnk_field_copy_id(w->L, item, "id", event, "id");
-  cnk_field_push(w->L, item);
-  lua_setfield(w->L, event, "message");
-  finish(w, item, event, scope);
+  static const struct copied fields[] = {
+      {"phase",       CNK_LAYOUT_NUMBER},
+      {"chunk_order", CNK_LAYOUT_NUMBER},
+      {"progress",    CNK_LAYOUT_NUMBER},
+      {NULL,          CNK_LAYOUT_TEXT  },
+  };
+  if (item->is_old) {
+    cnk_field_push(L, item->node);
+    lua_setfield(L, event, "message");
+  } else {
+    copy_fields(L, cnk_node_field(item->node, "metadata"), event, fields);
+    cnk_layout_copy_list(L, item->node, "threads", event, NULL);
+  }
 }
 
-void cnk_webhook_add_state_sync(struct cnk_webhook *w, const struct cnk_node *item,
-                                const struct cnk_webhook_scope *scope)
+static void set_state_sync(lua_State *L, const struct cnk_node *item, int event)
 {
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "state_sync", 8);
   cnk_field_copy_text(L, item, "type", event, "type");
   cnk_field_copy_text(L, item, "action", event, "action");
-  const struct cnk_node *metadata = cnk_node_field(item, "metadata");
-  cnk_field_set_time(L, cnk_node_field(metadata, "timestamp"), event);
-  lua_pushvalue(L, scope->phone);
-  lua_setfield(L, event, "phone_number_id");
-  lua_pushvalue(L, scope->display);
-  lua_setfield(L, event, "display_phone_number");
   cnk_layout_copy(L, item, "contact", event, cnk_layout_synced);
-  cnk_webhook_add_event(w, item);
 }
 
-/* ---- the account, errors, and the unknown ---------------------------------------------------------------------- */
+/* A change of the account, its numbers, templates or forms. */
+static void set_account(lua_State *L, const struct cnk_node *change, int event)
+{
+  cnk_field_copy_text(L, change, "field", event, "type");
+  cnk_field_push(L, cnk_node_field(change, "value"));
+  lua_setfield(L, event, "value");
+}
+
+static void set_error(lua_State *L, const struct cnk_node *item, int event)
+{
+  lua_createtable(L, 1, 0);
+  cnk_layout_push(L, item, cnk_layout_error, 0);
+  lua_rawseti(L, -2, 1);
+  lua_setfield(L, event, "errors");
+}
+
+static void set_content(const struct cnk_event_maker *maker, const struct cnk_webhook_item *item, int event)
+{
+  lua_State *L = maker->L;
+  const struct cnk_node *node = item->node;
+  switch (item->facts.kind) {
+  case CNK_WEBHOOK_MESSAGE:
+  case CNK_WEBHOOK_ECHO: cnk_event_set_message(maker, item, event); return;
+  case CNK_WEBHOOK_STATUS: set_status(L, node, event); return;
+  case CNK_WEBHOOK_PAYMENT: cnk_layout_copy(L, node, "payment", event, cnk_layout_payment); break;
+  case CNK_WEBHOOK_CALL: set_call(L, node, event); break;
+  case CNK_WEBHOOK_USER_PREFERENCES:
+  case CNK_WEBHOOK_USER_ID_UPDATE: cnk_field_copy_text(L, node, "detail", event, "detail"); break;
+  case CNK_WEBHOOK_GROUP: set_group(L, node, event); break;
+  case CNK_WEBHOOK_AUTOMATIC_EVENT: set_automatic_event(L, node, event); break;
+  case CNK_WEBHOOK_HISTORY: set_history(L, item, event); break;
+  case CNK_WEBHOOK_STATE_SYNC: set_state_sync(L, node, event); return;
+  case CNK_WEBHOOK_ACCOUNT: set_account(L, node, event); return;
+  case CNK_WEBHOOK_ERROR: set_error(L, node, event); return;
+  default: return;
+  }
+  cnk_layout_copy_errors(L, node, event);
+}
+
+/* ---- raw ----------------------------------------------------------------------------------------------------------- */
 
 /* Pushes the change without what may stand beside it. */
 static void push_change(lua_State *L, const struct cnk_node *change)
@@ -268,68 +297,54 @@ static void push_change(lua_State *L, const struct cnk_node *change)
   }
 }
 
-/* A change of the account, its numbers, templates or forms. */
-void cnk_webhook_add_account(struct cnk_webhook *w, const struct cnk_node *change)
+/* Pushes the metadata of a value, or nil. */
+static void push_metadata(const struct cnk_event_maker *maker, const struct cnk_node *metadata)
 {
-  lua_State *L = w->L;
-  struct cnk_webhook_scope scope = {0};
-  const struct cnk_node *value = cnk_node_field(change, "value");
-  cnk_webhook_open_scope(w, value, &scope);
-  int event = cnk_webhook_push_event(w, "account", 8);
-  cnk_field_copy_text(L, change, "field", event, "type");
-  cnk_field_set_id(L, w->entry.id, event, "account_id");
-  cnk_field_set_time(L, w->entry.time, event);
-  cnk_webhook_set_scope(w, event, &scope, false);
-  cnk_field_copy_text(L, value, "event", event, "event");
-  cnk_field_push(L, value);
-  lua_setfield(L, event, "value");
-  push_change(L, change);
-  cnk_webhook_add_event_with(w);
-  lua_pop(L, 2);
+  if (!metadata) {
+    lua_pushnil(maker->L);
+  } else if (!push_shared(maker, metadata)) {
+    cnk_bind_push_node(maker->L, metadata);
+    share(maker, metadata);
+  }
 }
 
-void cnk_webhook_add_error(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
+/* Pushes an object with a part of a value under its name, in a list if it is one item of it, and the metadata beside it. */
+static void push_part(const struct cnk_event_maker *maker, const struct cnk_webhook_item *item)
 {
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "error", 5);
-  lua_createtable(L, 1, 0);
-  cnk_layout_push(L, item, cnk_layout_error, 0);
-  lua_rawseti(L, -2, 1);
-  lua_setfield(L, event, "errors");
-  cnk_field_set_time(L, w->entry.time, event);
-  cnk_webhook_set_scope(w, event, scope, false);
-  cnk_webhook_add_event(w, item);
-}
-
-/* Of the metadata that `raw` itself has, or a change in it: so that the raw part alone says as much. */
-void cnk_webhook_add_unknown(struct cnk_webhook *w, const struct cnk_node *item)
-{
-  const struct cnk_node *value = cnk_node_field(item, "value");
-  struct cnk_webhook_scope scope = {0};
-  int top = lua_gettop(w->L);
-  cnk_webhook_open_scope(w, cnk_field_is_object(value) ? value : item, &scope);
-  int event = cnk_webhook_push_event(w, "unknown", 4);
-  cnk_webhook_set_scope(w, event, &scope, false);
-  cnk_webhook_add_event(w, item);
-  lua_settop(w->L, top);
-}
-
-void cnk_webhook_add_unknown_part(struct cnk_webhook *w, const struct cnk_node *name, const struct cnk_node *item,
-                                  const struct cnk_webhook_scope *scope)
-{
-  lua_State *L = w->L;
-  bool is_item = item != cnk_node_value(name);
-  int event = cnk_webhook_push_event(w, "unknown", 4), raw = event + 1;
-  cnk_webhook_set_scope(w, event, scope, false);
+  lua_State *L = maker->L;
+  bool is_one = item->node != cnk_node_value(item->part);
   lua_createtable(L, 0, 2);
-  cnk_bind_push_text(L, name);
-  if (is_item)
+  cnk_bind_push_text(L, item->part);
+  if (is_one)
     lua_createtable(L, 1, 0);
-  cnk_bind_push_node(L, item);
-  if (is_item)
+  cnk_bind_push_node(L, item->node);
+  if (is_one)
     lua_rawseti(L, -2, 1);
-  lua_rawset(L, raw);
-  lua_pushvalue(L, scope->metadata);
-  lua_setfield(L, raw, "metadata");
-  cnk_webhook_add_event_with(w);
+  lua_rawset(L, -3);
+  push_metadata(maker, item->scope->metadata);
+  lua_setfield(L, -2, "metadata");
+}
+
+static void push_raw(const struct cnk_event_maker *maker, const struct cnk_webhook_item *item)
+{
+  if (item->facts.kind == CNK_WEBHOOK_ACCOUNT)
+    push_change(maker->L, item->node);
+  else if (item->part)
+    push_part(maker, item);
+  else
+    cnk_bind_push_node(maker->L, item->node);
+}
+
+void cnk_event_push(const struct cnk_event_maker *maker, const struct cnk_webhook_item *item)
+{
+  lua_State *L = maker->L;
+  luaL_checkstack(L, 64, "too deep");
+  push_facts(maker, &item->facts);
+  int event = lua_gettop(L);
+  set_content(maker, item, event);
+  if (maker->body)
+    lua_pushvalue(L, maker->body);
+  else
+    push_raw(maker, item);
+  lua_setfield(L, event, maker->body ? "_body" : "raw");
 }

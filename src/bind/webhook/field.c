@@ -2,27 +2,12 @@
 /* Reading the fields of JSON without trusting them; see field.h for the contract. */
 #include "bind/webhook/field.h"
 
+#include "json/number.h"
+
 void cnk_field_set_text(lua_State *L, int event, const char *name, const char *text)
 {
   lua_pushstring(L, text);
   lua_setfield(L, event, name);
-}
-
-static bool is_number(const struct cnk_node *node)
-{
-  return cnk_node_is(node, CNK_NODE_INTEGER) || cnk_node_is(node, CNK_NODE_FLOAT);
-}
-
-/* Pushes nothing where a number is not whole. */
-static bool push_whole(lua_State *L, const struct cnk_node *number)
-{
-  int is_whole;
-  cnk_bind_push_number(L, number);
-  lua_Integer whole = lua_tointegerx(L, -1, &is_whole);
-  lua_pop(L, 1);
-  if (is_whole)
-    lua_pushinteger(L, whole);
-  return is_whole;
 }
 
 bool cnk_field_push_id(lua_State *L, const struct cnk_node *id)
@@ -31,7 +16,9 @@ bool cnk_field_push_id(lua_State *L, const struct cnk_node *id)
     cnk_bind_push_text(L, id);
     return true;
   }
-  if (is_number(id) && push_whole(L, id)) {
+  int64_t whole;
+  if (cnk_node_whole(id, &whole)) {
+    lua_pushinteger(L, whole);
     lua_tostring(L, -1);
     return true;
   }
@@ -39,21 +26,15 @@ bool cnk_field_push_id(lua_State *L, const struct cnk_node *id)
   return false;
 }
 
-bool cnk_field_set_id(lua_State *L, const struct cnk_node *id, int to, const char *as)
-{
-  if (!id)
-    return false;
-  bool is_good = cnk_field_push_id(L, id);
-  if (is_good)
-    lua_setfield(L, to, as);
-  else
-    lua_pop(L, 1);
-  return is_good;
-}
-
 bool cnk_field_copy_id(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as)
 {
-  return cnk_field_set_id(L, cnk_node_field(from, name), to, as);
+  const struct cnk_node *id = cnk_node_field(from, name);
+  bool is_good = id && cnk_field_push_id(L, id);
+  if (is_good)
+    lua_setfield(L, to, as);
+  else if (id)
+    lua_pop(L, 1);
+  return is_good;
 }
 
 bool cnk_field_copy_text(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as)
@@ -75,48 +56,6 @@ bool cnk_field_copy_flag(lua_State *L, const struct cnk_node *from, const char *
   lua_pushboolean(L, is_set);
   lua_setfield(L, to, name);
   return true;
-}
-
-/* Beyond this, which is the year 5138 in seconds, a time counts milliseconds or less: those of 1973 and later. */
-#define MOST_SECONDS 100000000000
-
-/* Digits of a time at most, and the bytes that so many may be written with, each as an escape. */
-enum { MOST_DIGITS = 18, MOST_BYTES = 6 * MOST_DIGITS };
-
-/* The whole number that a string of digits says. */
-static bool read_digits(const struct cnk_node *string, lua_Integer *value)
-{
-  char text[3 * MOST_BYTES];
-  size_t size = string->size <= MOST_BYTES ? cnk_node_decode(string, text) : 0;
-  *value = 0;
-  for (size_t i = 0; i < size; i++) {
-    if (text[i] < '0' || text[i] > '9' || size > MOST_DIGITS)
-      return false;
-    *value = *value * 10 + (text[i] - '0');
-  }
-  return size > 0;
-}
-
-static bool read_time(lua_State *L, const struct cnk_node *time, lua_Integer *seconds)
-{
-  if (cnk_node_is(time, CNK_NODE_TEXT))
-    return read_digits(time, seconds);
-  if (!is_number(time) || !push_whole(L, time))
-    return false;
-  *seconds = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  return true;
-}
-
-void cnk_field_set_time(lua_State *L, const struct cnk_node *time, int to)
-{
-  lua_Integer seconds;
-  if (!read_time(L, time, &seconds))
-    return;
-  while (seconds >= MOST_SECONDS)
-    seconds /= 1000;
-  lua_pushinteger(L, seconds);
-  lua_setfield(L, to, "timestamp");
 }
 
 void cnk_field_mark_list(lua_State *L, uint32_t kept, uint32_t count)

@@ -23,15 +23,10 @@ void cnk_field_set_text(lua_State *L, int to, const char *name, const char *text
 /* Pushes a string that is not empty, or nil and gives false: ids are strings, but some senders write numbers. */
 bool cnk_field_push_id(lua_State *L, const struct cnk_node *id);
 
-bool cnk_field_set_id(lua_State *L, const struct cnk_node *id, int to, const char *as);
-
 /* Copies field `name`; each gives whether it was there and good. */
 bool cnk_field_copy_id(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as);
 bool cnk_field_copy_text(lua_State *L, const struct cnk_node *from, const char *name, int to, const char *as);
 bool cnk_field_copy_flag(lua_State *L, const struct cnk_node *from, const char *name, int to);
-
-/* A time as an integer of Unix seconds, set as "timestamp": from digits or a number, of seconds or a finer unit. */
-void cnk_field_set_time(lua_State *L, const struct cnk_node *time, int to);
 
 /* Pushes a value without the nulls in it, so that scripts need not think of null: lists close up. Null itself is nil. */
 void cnk_field_push(lua_State *L, const struct cnk_node *node);

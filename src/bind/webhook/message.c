@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events of messages: what a customer wrote, and the echoes of what staff wrote in the app, which have the same content.
- * Nothing here trusts a field to be there or to have its type.
+ * What is in messages: of a customer, and in the echoes of what staff wrote in the app, which have the same content. Nothing
+ * here trusts a field to be there or to have its type.
  */
 #include "bind/webhook/webhook.h"
 
@@ -24,13 +24,11 @@ void cnk_webhook_push_filename(lua_State *L, int name, int mime_type, int id)
   lua_pushlstring(L, out, cnk_filename_make(out, texts[0], texts[1], texts[2]));
 }
 
-/* ---- what is in a message -------------------------------------------------------------------------------------- */
-
 struct content;
 
 /* Each takes the field that is named like the message's type, an object, and gives the event's type; or NULL when the
  * field is of no use, and then it has set nothing. */
-typedef const char *fill_fn(struct cnk_webhook *w, const struct cnk_node *field, int event,
+typedef const char *fill_fn(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                             const struct content *content);
 
 struct content {
@@ -45,17 +43,17 @@ static bool set_text(lua_State *L, const struct cnk_node *field, const char *nam
   return cnk_field_copy_text(L, field, name, event, "text");
 }
 
-static const char *fill_text(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_text(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                              const struct content *content)
 {
-  return set_text(w->L, field, "body", event) ? content->type : NULL;
+  return set_text(maker->L, field, "body", event) ? content->type : NULL;
 }
 
-static const char *fill_media(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_media(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                               const struct content *content)
 {
   static const char *const texts[] = {"mime_type", "sha256", "filename", "caption", "link", "url"};
-  lua_State *L = w->L;
+  lua_State *L = maker->L;
   lua_createtable(L, 0, 8);
   int media = lua_gettop(L);
   cnk_field_copy_id(L, field, "id", media, "id");
@@ -75,50 +73,50 @@ static const char *fill_media(struct cnk_webhook *w, const struct cnk_node *fiel
 }
 
 /* A voice note under its older name. */
-static const char *fill_voice(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_voice(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                               const struct content *content)
 {
-  fill_media(w, field, event, content);
-  lua_getfield(w->L, event, "media");
-  lua_pushboolean(w->L, 1);
-  lua_setfield(w->L, -2, "voice");
-  lua_pop(w->L, 1);
+  fill_media(maker, field, event, content);
+  lua_getfield(maker->L, event, "media");
+  lua_pushboolean(maker->L, 1);
+  lua_setfield(maker->L, -2, "voice");
+  lua_pop(maker->L, 1);
   return "audio";
 }
 
-static const char *fill_whole(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_whole(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                               const struct content *content)
 {
-  cnk_layout_push(w->L, field, content->layout, 0);
-  lua_setfield(w->L, event, content->type);
+  cnk_layout_push(maker->L, field, content->layout, 0);
+  lua_setfield(maker->L, event, content->type);
   return content->type;
 }
 
 /* The new text of a message, or the new caption of its file. */
-static const char *fill_edit(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_edit(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                              const struct content *content)
 {
   const struct cnk_node *message = cnk_node_field(field, "message"), *type = cnk_node_field(message, "type");
   if (cnk_node_is(type, CNK_NODE_TEXT)) {
     size_t size;
-    cnk_bind_push_text(w->L, type);
-    const char *name = lua_tolstring(w->L, -1, &size);
-    set_text(w->L, cnk_node_find(message, name, size), cnk_node_says(type, "text") ? "body" : "caption", event);
-    lua_pop(w->L, 1);
+    cnk_bind_push_text(maker->L, type);
+    const char *name = lua_tolstring(maker->L, -1, &size);
+    set_text(maker->L, cnk_node_find(message, name, size), cnk_node_says(type, "text") ? "body" : "caption", event);
+    lua_pop(maker->L, 1);
   }
-  return fill_whole(w, field, event, content);
+  return fill_whole(maker, field, event, content);
 }
 
 /* WhatsApp repeats the button's text where the template gave no payload; so does this when nobody did. */
-static const char *fill_quick_reply(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_quick_reply(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                                     const struct content *content)
 {
   (void)content;
-  bool has_text = set_text(w->L, field, "text", event);
-  if (!cnk_field_copy_id(w->L, field, "payload", event, "payload")) {
+  bool has_text = set_text(maker->L, field, "text", event);
+  if (!cnk_field_copy_id(maker->L, field, "payload", event, "payload")) {
     if (!has_text)
       return NULL;
-    cnk_field_copy_text(w->L, field, "text", event, "payload");
+    cnk_field_copy_text(maker->L, field, "text", event, "payload");
   }
   return "quick_reply";
 }
@@ -138,33 +136,24 @@ static bool fill_reply(lua_State *L, const struct cnk_node *answer, int event)
   return true;
 }
 
-/* Reads the JSON in a string, which stays on the stack with its tree. It counts as the body's own does. NULL when it is of no
- * use. */
-static const struct cnk_node *push_form(struct cnk_webhook *w, const struct cnk_node *string)
+/* Reads the JSON in a string, which stays on the stack with its tree. NULL when it is of no use. */
+static const struct cnk_node *push_form(const struct cnk_event_maker *maker, const struct cnk_node *string)
 {
-  struct cnk_jsonscan scan = {.tree = cnk_bind_push_tree(w->L), .most_values = w->form_values};
-  if (w->has_form_bound && w->form_values == 0) {
-    w->is_too_much = true;
-    return NULL;
-  }
-  cnk_bind_push_text(w->L, string);
-  scan.text = lua_tolstring(w->L, -1, &scan.length);
-  const struct cnk_node *form = cnk_bind_read_nodes(w->L, &scan);
-  w->is_too_much |= scan.has_too_many;
-  if (w->has_form_bound)
-    w->form_values -= w->is_too_much ? w->form_values : scan.values;
-  return form;
+  struct cnk_jsonscan scan = {.tree = cnk_bind_push_tree(maker->L)};
+  cnk_bind_push_text(maker->L, string);
+  scan.text = lua_tolstring(maker->L, -1, &scan.length);
+  return cnk_bind_read_nodes(maker->L, &scan);
 }
 
 /* The form's answers are JSON within a string; an object is taken as it is. Without sense they stay in raw. */
-static void fill_form(struct cnk_webhook *w, const struct cnk_node *answer, int event)
+static void fill_form(const struct cnk_event_maker *maker, const struct cnk_node *answer, int event)
 {
-  lua_State *L = w->L;
+  lua_State *L = maker->L;
   int top = lua_gettop(L);
   const struct cnk_node *form = cnk_node_field(answer, "response_json");
   bool is_missing = !form || cnk_node_is(form, CNK_NODE_NULL);
   if (cnk_node_is(form, CNK_NODE_TEXT))
-    form = push_form(w, form);
+    form = push_form(maker, form);
   if (cnk_field_is_object(form)) {
     cnk_field_push(L, form);
     lua_setfield(L, event, "form");
@@ -175,7 +164,7 @@ static void fill_form(struct cnk_webhook *w, const struct cnk_node *answer, int 
   lua_settop(L, top);
 }
 
-static const char *fill_interactive(struct cnk_webhook *w, const struct cnk_node *field, int event,
+static const char *fill_interactive(const struct cnk_event_maker *maker, const struct cnk_node *field, int event,
                                     const struct content *content)
 {
   static const struct content permission = {"call_permission_reply", fill_whole, cnk_layout_call_permission};
@@ -189,10 +178,10 @@ static const char *fill_interactive(struct cnk_webhook *w, const struct cnk_node
   if (!cnk_field_is_object(answer))
     return NULL;
   if (kind < 2)
-    return !fill_reply(w->L, answer, event) ? NULL : kind == 0 ? "button" : "list";
+    return !fill_reply(maker->L, answer, event) ? NULL : kind == 0 ? "button" : "list";
   if (kind == 3)
-    return fill_whole(w, answer, event, &permission);
-  fill_form(w, answer, event);
+    return fill_whole(maker, answer, event, &permission);
+  fill_form(maker, answer, event);
   return "form";
 }
 
@@ -215,62 +204,32 @@ static const struct content contents[] = {
 };
 
 /* Sets what a message's type calls for, and gives the event's type; NULL when there is nothing of use. */
-static const char *fill_by_type(struct cnk_webhook *w, const struct cnk_node *item, int event)
+static const char *fill_by_type(const struct cnk_event_maker *maker, const struct cnk_node *item, int event)
 {
   const struct cnk_node *type = cnk_node_field(item, "type");
   for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
     if (!cnk_node_says(type, contents[i].type))
       continue;
     const struct cnk_node *field = cnk_node_field(item, contents[i].type);
-    return cnk_field_is_object(field) ? contents[i].fill(w, field, event, &contents[i]) : NULL;
+    return cnk_field_is_object(field) ? contents[i].fill(maker, field, event, &contents[i]) : NULL;
   }
   if (cnk_node_says(type, "unsupported"))
     return "unsupported";
   if (cnk_node_says(type, "request_welcome"))
     return "request_welcome";
-  if (cnk_node_says(type, "contacts") && cnk_layout_copy_list(w->L, item, "contacts", event, cnk_layout_card))
+  if (cnk_node_says(type, "contacts") && cnk_layout_copy_list(maker->L, item, "contacts", event, cnk_layout_card))
     return "contacts";
   return NULL;
 }
 
-/* ---- the events ------------------------------------------------------------------------------------------------ */
-
-/* What messages and echoes have in common; the ids of the people in it are set. */
-static void add_filled(struct cnk_webhook *w, const struct cnk_node *item, int event,
-                       const struct cnk_webhook_scope *scope, bool is_sender)
+void cnk_event_set_message(const struct cnk_event_maker *maker, const struct cnk_webhook_item *item, int event)
 {
-  lua_State *L = w->L;
-  cnk_field_copy_id(L, item, "id", event, "id");
-  cnk_field_set_time(L, cnk_node_field(item, "timestamp"), event);
-  cnk_webhook_set_scope(w, event, scope, is_sender);
-  cnk_layout_copy(L, item, "context", event, cnk_layout_context);
-  cnk_layout_copy(L, item, "referral", event, cnk_layout_referral);
-  bool has_errors = cnk_layout_copy_errors(L, item, event);
-  const char *type = fill_by_type(w, item, event);
+  lua_State *L = maker->L;
+  const struct cnk_node *node = item->node;
+  cnk_layout_copy(L, node, "context", event, cnk_layout_context);
+  cnk_layout_copy(L, node, "referral", event, cnk_layout_referral);
+  bool has_errors = cnk_layout_copy_errors(L, node, event);
+  const char *type = fill_by_type(maker, node, event);
   /* What has errors in place of its content is known by its type, but WhatsApp cannot deliver it. */
   cnk_field_set_text(L, event, "type", type ? type : has_errors ? "unsupported" : "unknown");
-  cnk_webhook_add_event(w, item);
-}
-
-void cnk_webhook_add_message(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "message", 12);
-  cnk_field_copy_id(L, item, "from", event, "from");
-  if (!cnk_field_copy_id(L, item, "from_user_id", event, "user_id"))
-    cnk_field_copy_id(L, item, "user_id", event, "user_id");
-  cnk_field_copy_id(L, item, "from_parent_user_id", event, "parent_user_id");
-  cnk_field_copy_id(L, item, "group_id", event, "group_id");
-  add_filled(w, item, event, scope, true);
-}
-
-/* It has no `from`: events of a conversation are known by their customer, and to filters it must not look like one's. */
-void cnk_webhook_add_echo(struct cnk_webhook *w, const struct cnk_node *item, const struct cnk_webhook_scope *scope)
-{
-  lua_State *L = w->L;
-  int event = cnk_webhook_push_event(w, "echo", 12);
-  bool has_user_id = cnk_field_copy_id(L, item, "to_user_id", event, "recipient_user_id");
-  if (!cnk_field_copy_id(L, item, "to", event, "recipient") && has_user_id)
-    cnk_field_copy_id(L, item, "to_user_id", event, "recipient");
-  add_filled(w, item, event, scope, false);
 }

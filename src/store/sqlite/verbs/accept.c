@@ -3,11 +3,11 @@
 #include <math.h>
 
 #include "store/sqlite/verbs/verbs.h"
+#include "whatsapp/status.h"
 
 bool cnk_work_has_arrived(int64_t rank)
 {
-  enum { DELIVERED = 2, FAILED = 9 }; /* of provider/status.lua */
-  return rank >= DELIVERED && rank < FAILED;
+  return rank >= CNK_STATUS_DELIVERED && rank < CNK_STATUS_FAILED;
 }
 
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
