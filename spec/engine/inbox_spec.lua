@@ -38,6 +38,7 @@ describe("inbox", function()
         end,
         on_status = function(_, status, record)
           table.insert(heard.statuses, { status.status, record.id })
+          heard.record = record
         end,
       },
       wall_clock = {
@@ -168,6 +169,15 @@ describe("inbox", function()
     })
     assert.are.same({ { "read", 1 } }, heard.statuses)
     assert.are.same({ 1700000007 }, heard.times)
+  end)
+
+  it("tells of a failed message how far it is, and why", function()
+    new()
+    accept(json.encode {
+      metadata = { phone_number_id = "1" },
+      statuses = { { id = "wamid.1", status = "failed", recipient_id = "919999999999", errors = { { title = "gone", code = 131026 } } } },
+    })
+    assert.are.same({ 9, "gone (code 131026)", false }, { heard.record.rank, heard.record.error, heard.record.is_applied })
   end)
 
   it("takes a body of an unknown form", function()

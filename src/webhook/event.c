@@ -23,11 +23,11 @@ struct gathering {
 
 static void add(struct gathering *all, struct cnk_text id, bool is_left)
 {
+  if (!id.data || id.size == 0 || all->count == MOST_IDS)
+    return;
   for (size_t i = 0; i < all->count; i++)
     if (cnk_text_is_equal(all->ids[i], id))
       return;
-  if (id.size == 0 || all->count == MOST_IDS)
-    return;
   all->is_left[all->count] = is_left;
   all->ids[all->count++] = id;
 }

@@ -7,8 +7,8 @@ local clock = require "cunnekt.time.clock"
 local conversations = require "cunnekt.store.conversations"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
-local identity = require "cunnekt.provider.identity"
 local ids = require "cunnekt.store.ids"
+local incoming = require "cunnekt.store.incoming"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local persons = require "cunnekt.store.persons"
@@ -32,12 +32,7 @@ local days_seen = limits.webhook_days + 1
 
 -- ---- calls -----------------------------------------------------------------------------------------------------------
 
-local function error_of(message, code)
-  if code == "conflict" then
-    return errors.new("conflict", message)
-  end
-  return errors.new("store", message, { code = code })
-end
+local error_of = incoming.error_of
 
 -- Errors of the disk, not of the call. While they last, webhooks are answered 503, and nothing is lost.
 local is_disk_error = { full = true, io = true, read_only = true, corrupt = true, moved = true }
@@ -164,62 +159,24 @@ end
 
 -- ---- events ----------------------------------------------------------------------------------------------------------
 
--- Events that the store has put into another conversation than they said are that one's.
-local function place(events)
-  for _, event in ipairs(events or {}) do
-    event.contact = event.conversation or event.contact
-  end
-end
+local place = incoming.place
 
 ---Notes what has come of events that the store has accepted, and puts them into the conversations where they belong.
----@param fresh table[] those that are new, with `contact`, `conversation`, `others` and what `conversations` notes of persons
+---@param fresh table[] see incoming.note
 ---@param joins integer as the verb gives it
 function store_methods:note_accepted(fresh, joins)
-  if self.persons.has_aliases then
-    self.persons:note_places(fresh)
-  end
-  place(fresh)
-  if not self._conversations.cache.is_empty then
-    self._conversations:note_inbound(fresh)
-  end
-  if joins ~= self.joins then
-    self.joins = joins
-    self.persons:note_joins(fresh) -- it forgets what an event said before the one that joined its conversation
-  end
+  incoming.note(self, fresh, joins)
 end
-
-local refusals = { no_room = "busy", invalid = "invalid", too_large = "too_large" }
 
 ---Stores the events of a webhook; calls back after the commit.
 ---@param body string
 ---@param room integer so many events may be taken
 ---@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? see core.accept_webhook
----@param done fun(fresh: cunnekt.inbox.record[], err: cunnekt.error?) those that are no duplicates. Stored events are handled even if others failed: the sender repeats the webhook, and they are duplicates then
+---@param done fun(fresh: cunnekt.inbox.record[], err: cunnekt.error?) those that are no duplicates
 ---@return integer? count of the events; nil: nothing is stored, and `done` is not called
----@return cunnekt.error? err kind invalid, too_large or busy (no room) for what no retry of the store would change; store
+---@return cunnekt.error? err kind invalid, too_large or busy (no room); store
 function store_methods:accept(body, room, describe, done)
-  local missing, all, failure
-  local function on_part(fresh, joins)
-    if fresh then
-      self:note_accepted(fresh, joins)
-      all = all and table.move(fresh, 1, #fresh, #all + 1, all) or fresh
-    else
-      failure = joins -- an error
-    end
-    missing = missing - 1
-    if missing == 0 then
-      done(all or {}, failure)
-    end
-  end
-  local count, calls, message, code = core.accept_webhook(self._db, body, room, describe, identity.same, on_part)
-  if not count then
-    message, code = calls, message
-    local kind = refusals[code]
-    return nil, kind and errors.new(kind, message) or error_of(message, code)
-  end
-  missing = calls
-  failure = message and error_of(message, code)
-  return count
+  return incoming.accept(self, body, room, describe, done)
 end
 
 ---Stores an own event. Waits.
