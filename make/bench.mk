@@ -1,9 +1,8 @@
 # `make bench` measures against others in one interleaved run, and writes a table and a chart into the build folder.
 # The others come from Debian and the npm registry and stay outside the repository.
 BENCH_DIR    := $(BUILD)/bench
-BENCH_ROUNDS ?= 3
+BENCH_ROUNDS ?= 5
 BENCH_ONLY   ?=
-NODE_MODULES := undici@7 whatsapp-api-js@6
 DEPS_BENCH   := nginx-light libnginx-mod-http-lua lua-cjson wrk util-linux
 
 $(BENCH_DIR)/drive: $(wildcard spec/bench/drive/*.c spec/bench/drive/*.h)
@@ -19,7 +18,7 @@ bench-deps: deps-build
 	@command -v node >/dev/null && command -v npm >/dev/null || sh make/deps.sh nodejs npm
 	@sh make/deps.sh $(DEPS_BENCH)
 	@mkdir -p $(BENCH_DIR)
-	@cd $(BENCH_DIR) && npm install --silent --no-audit --no-fund --no-save --prefix . $(NODE_MODULES) && ls -d node_modules/undici node_modules/whatsapp-api-js
+	@sh make/bench_deps.sh $(BENCH_DIR)
 
 # What fills a store looks for the specs' tools from another folder.
 BENCH_ENV = $(TEST_ENV) && export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"

@@ -9,7 +9,10 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-static const char body[] = "{\"mobile\":\"919999999999\",\"type\":\"text\",\"text\":\"hello\"}";
+/* 150 bytes, as all send. */
+static const char body[] =
+    "{\"mobile\":\"919999999999\",\"type\":\"text\",\"text\":\".................................................."
+    "...................................................\"}";
 static int epoll_fd, total, started, done;
 static long wait_ms = -1;
 static CURLM *multi;

@@ -24,7 +24,7 @@ local function own_rate()
     method = "POST",
     url = url,
     headers = { "API-KEY: 0123456789abcdef", "Accept: application/json", "Content-Type: application/json" },
-    body = '{"mobile":"919999999999","type":"text","text":"hello"}',
+    body = '{"mobile":"919999999999","type":"text","text":"' .. ("."):rep(101) .. '"}',
   }
   local started, done = 0, 0
   local function go()

@@ -42,17 +42,22 @@ local function ratio(group, field, ours, theirs)
   return median(values)
 end
 
--- group, what is compared, field, ours, theirs, goal as a bound: ">" at least, "<" at most
+-- group, what is compared, field, ours, theirs, what the ratio must be, what it should be; ">" at least, "<" at most. A goal
+-- without a bound that must hold has nil there.
 local goals = {
-  { "receive", "durable receive, against nginx with Lua that stores nothing", "rate", "cunnekt", "nginx", ">", 1.0 },
-  { "receive", "the same, p99", "p99_ms", "cunnekt", "nginx", "<", 1.5 },
-  { "pipeline", "event to message, durable, against Node with undici in memory", "rate", "cunnekt", "undici", ">", 2.5 },
-  { "pipeline", "the same against whatsapp-api-js in memory", "rate", "cunnekt", "whatsapp-api-js", ">", 10 },
-  { "latency", "p99 at 3,000 events/s, against Node in memory", "p99_ms", "cunnekt", "undici", "<", 0.2 },
-  { "send", "sending, against undici", "rate", "cunnekt", "undici", ">", 2 },
-  { "send", "sending, against bare libcurl", "rate", "cunnekt", "libcurl", ">", 0.9 },
-  { "start", "start-up to listening, against Node", "start_ms", "cunnekt", "undici", "<", 0.1 },
-  { "conversations", "CPU for an event, 1,000,000 conversations against 1,000", "cpu_us", "1000000", "1000", "<", 1.3 },
+  { "pipeline", "event to message, durable, against nginx with Lua that stores nothing", "rate", "cunnekt", "nginx + Lua", ">", 0.8, 1.0 },
+  { "pipeline", "the same against Bun with SQLite, durable", "rate", "cunnekt", "Bun + SQLite", ">", 1.0, 1.3 },
+  { "pipeline", "the same against Node with undici in memory", "rate", "cunnekt", "Node", ">", 1.5, 2 },
+  { "pipeline", "the same against Node with better-sqlite3 and undici, durable", "rate", "cunnekt", "Node + SQLite", ">", 2, 2.5 },
+  { "pipeline", "the same against whatsapp-api-js in memory", "rate", "cunnekt", "whatsapp-api-js", ">", 10, 12 },
+  { "latency", "p99 at 3,000 events/s, against Bun with SQLite", "p99_ms", "cunnekt", "Bun + SQLite", "<", 1.0, 1.0 },
+  { "latency", "the same against Node in memory", "p99_ms", "cunnekt", "Node", "<", nil, 0.5 },
+  { "receive", "durable receive, against nginx with Lua that stores nothing", "rate", "cunnekt", "nginx + Lua", ">", 0.8, 1.0 },
+  { "receive", "the same, p99", "p99_ms", "cunnekt", "nginx + Lua", "<", 2, 1.5 },
+  { "send", "sending, against undici", "rate", "cunnekt", "undici", ">", 1.3, 2 },
+  { "send", "sending, against bare libcurl", "rate", "cunnekt", "libcurl", ">", nil, 1.5 },
+  { "start", "start-up to listening, against Node", "start_ms", "cunnekt", "Node", "<", nil, 0.1 },
+  { "conversations", "CPU for an event, 1,000,000 conversations against 1,000", "cpu_us", "1000000", "1000", "<", 1.2, 1.2 },
 }
 
 local most_memory_mb = 24
@@ -61,11 +66,22 @@ local titles = {
   receive = "Receive: 473-byte webhooks, 64 connections",
   pipeline = "Webhook in, message out: 64 events under way",
   latency = "Webhook in, message out: 3,000 events a second",
-  send = "Send only: 64 messages under way",
+  send = "Send only: 150-byte messages, 64 under way",
   start = "Start to listening; memory when idle",
   conversations = "Webhook in, message out, by conversations in the store",
 }
-local order = { "receive", "pipeline", "latency", "send", "start", "conversations" }
+local order = { "pipeline", "latency", "receive", "send", "start", "conversations" }
+
+-- What the programs of a group do with an event before they answer it.
+local stores = {
+  cunnekt = "the event",
+  ["Bun + SQLite"] = "the event",
+  ["Node + SQLite"] = "the event",
+  ["nginx + Lua"] = "nothing",
+  ["Node"] = "nothing",
+  ["whatsapp-api-js"] = "nothing",
+}
+local storing_groups = { pipeline = true, latency = true, receive = true }
 
 local columns = {
   { "rate", "per second", "%.0f" },
@@ -93,12 +109,18 @@ local function add_tables(out, results)
         end
       end
       local head, line = "| " .. titles[key] .. " |", "| --- |"
+      if storing_groups[key] then
+        head, line = head .. " stored before the 200 |", line .. " --- |"
+      end
       for _, column in ipairs(used) do
         head, line = head .. " " .. column[2] .. " |", line .. " ---: |"
       end
       out[#out + 1], out[#out + 2] = head, line
       for _, name in ipairs(group.names) do
         local row = "| " .. name .. " |"
+        if storing_groups[key] then
+          row = row .. " " .. stores[name] .. " |"
+        end
         for _, column in ipairs(used) do
           row = row .. " " .. cell(group, name, column) .. " |"
         end
@@ -109,35 +131,51 @@ local function add_tables(out, results)
   end
 end
 
+local function is_within(bound, value, limit)
+  if bound == ">" then
+    return value >= limit
+  end
+  return value <= limit
+end
+
+local function verdict(bound, value, must, goal)
+  if must and not is_within(bound, value, must) then
+    return "missed"
+  elseif is_within(bound, value, goal) then
+    return "goal met"
+  end
+  return must and "met" or "goal missed"
+end
+
 local function add_goals(out, results)
-  out[#out + 1] = "| compared | goal | measured | by CPU time | |"
-  out[#out + 1] = "| --- | ---: | ---: | ---: | --- |"
-  for _, goal in ipairs(goals) do
-    local group, title, field, ours, theirs, bound, wanted = table.unpack(goal)
+  out[#out + 1] = "| compared | must be | goal | measured | by CPU time | |"
+  out[#out + 1] = "| --- | ---: | ---: | ---: | ---: | --- |"
+  for _, one in ipairs(goals) do
+    local group, title, field, ours, theirs, bound, must, goal = table.unpack(one, 1, 8)
     if results[group] then
       local value = ratio(results[group], field, ours, theirs)
-      local is_met = bound == ">" and value >= wanted or bound == "<" and value <= wanted
+      local sign = bound == ">" and "≥" or "≤"
       -- What one core could do if nobody else had it: others disturb a rate more than the time that was used.
       local by_cpu = field == "rate" and ("%.2f ×"):format(1 / ratio(results[group], "cpu_us", ours, theirs)) or ""
-      out[#out + 1] = ("| %s | %s %g × | %.2f × | %s | %s |"):format(
-        title, bound == ">" and "≥" or "≤", wanted, value, by_cpu, is_met and "met" or "missed")
+      out[#out + 1] = ("| %s | %s | %s %g × | %.2f × | %s | %s |"):format(
+        title, must and ("%s %g ×"):format(sign, must) or "", sign, goal, value, by_cpu, verdict(bound, value, must, goal))
     end
   end
   local peak = results.pipeline and figure(results.pipeline, "cunnekt", "peak_kb")
   if peak then
-    out[#out + 1] = ("| memory at full load | ≤ %d MB | %.0f MB | | %s |"):format(
-      most_memory_mb, peak / 1024, peak / 1024 <= most_memory_mb and "met" or "missed")
+    out[#out + 1] = ("| memory at full load | ≤ %d MB | ≤ %d MB | %.0f MB | | %s |"):format(most_memory_mb, most_memory_mb, peak / 1024,
+      verdict("<", peak / 1024, most_memory_mb, most_memory_mb))
   end
 end
 
 local function bars(results)
   local groups = {}
-  for _, key in ipairs { "receive", "pipeline", "send" } do
+  for _, key in ipairs { "pipeline", "receive", "send" } do
     local group = results[key]
     if group then
       local made = { title = titles[key] .. ", per second" }
       for i, name in ipairs(group.names) do
-        made[i] = { name = name, value = figure(group, name, "rate"), is_ours = name == "cunnekt" }
+        made[i] = { name = name .. (storing_groups[key] and stores[name] ~= "nothing" and ", durable" or ""), value = figure(group, name, "rate"), is_ours = name == "cunnekt" }
       end
       groups[#groups + 1] = made
     end

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The benchmarks against others: every measurement in turn, and that some rounds over, for machines drift; only ratios
 -- within a round count. The program under measurement has one core, what loads it another.
--- Usage: lua5.4 spec/bench/run.lua BUILD [ROUNDS [GROUP …]], run from the project's folder; groups are those of `plan`.
+-- Usage: lua5.4 spec/bench/run.lua BUILD [ROUNDS [GROUP …]], run from the project's folder; groups are those of plan.lua.
 local here = "spec/bench/"
 package.path = here .. "?.lua;" .. package.path
+local check = require "check"
+local plan = require "plan"
 local report = require "report"
 
-local build, rounds = arg[1] or "build", tonumber(arg[2]) or 3
+local build, rounds = arg[1] or "build", tonumber(arg[2]) or 5
 local bench = build .. "/bench"
 local seconds = tonumber(os.getenv "BENCH_SECONDS") or 4
 local only = {}
@@ -23,64 +25,7 @@ end
 local root = capture("pwd"):gsub("\n", "")
 local cores = tonumber(capture "nproc")
 local pins = cores > 1 and "cpu=0 load_cpu=1" or ""
-
--- ---- programs ------------------------------------------------------------------------------------------------------
-
-local host = build .. "/bin/cunnekt"
-
-local function bot(name)
-  return ("%s run %s/%sbots/%s.lua"):format(host, root, here, name)
-end
-
--- Node finds its modules beside the script.
-local function node(name)
-  assert(os.execute(("cp %sothers/%s.mjs %s/"):format(here, name, bench)))
-  return ("node %s/%s.mjs"):format(bench, name)
-end
-
-local nginx = ([[sh -c 'sed "s#@PORT@#$BENCH_PORT#; s#@DIR@#$PWD#" %s/%sothers/nginx.conf > nginx.conf; exec nginx -p $PWD -c $PWD/nginx.conf']])
-  :format(root, here)
-local wrk = ('load="%swrk -t1 -c64 -d%d --latency -s %s/%sothers/webhooks.lua http://127.0.0.1:{port}/ > wrk.txt; tail -n 1 wrk.txt"')
-  :format(cores > 1 and "taskset -c 1 " or "", seconds, root, here)
-local multi = ([[sh -c 'exec %s/bare_multi 1000000000 64 $BENCH_SINK/sendreplymessage action']]):format(bench)
-
--- group → measurements, each with the name of the one measured, drive's mode and options, the program, and the folder
--- whose database it begins with.
-local plan = {
-  {
-    group = "receive",
-    { "cunnekt", "serve " .. wrk, bot "receive" },
-    { "nginx", "serve " .. wrk, nginx },
-  },
-  {
-    group = "pipeline",
-    { "cunnekt", "pipeline", bot "pipeline" },
-    { "undici", "pipeline", node "pipeline_undici" },
-    { "whatsapp-api-js", "pipeline", node "pipeline_whatsapp_api_js" },
-  },
-  -- A long warm-up, in which Node compiles and what piled up meanwhile is worked off.
-  {
-    group = "latency",
-    { "cunnekt", "pipeline rate=3000 warm=4", bot "pipeline" },
-    { "undici", "pipeline rate=3000 warm=4", node "pipeline_undici" },
-  },
-  {
-    group = "send",
-    { "cunnekt", "send messages=40000", bot "send" },
-    { "undici", "send messages=40000", node "send_undici" },
-    { "libcurl", "send messages=40000", multi },
-  },
-  {
-    group = "start",
-    { "cunnekt", "start", bot "pipeline" },
-    { "undici", "start", node "pipeline_undici" },
-  },
-  {
-    group = "conversations",
-    { "1000", "pipeline contacts=1000", bot "pipeline", filled = 1000 },
-    { "1000000", "pipeline contacts=1000000", bot "pipeline", filled = 1000000 },
-  },
-}
+local groups, durable = plan.make { root = root, build = build, bench = bench, seconds = seconds, cores = cores }
 
 -- ---- one measurement -----------------------------------------------------------------------------------------------
 
@@ -94,15 +39,17 @@ local function fill(count)
   return folder
 end
 
-local function measure(one)
+-- Runs a program by drive in a new folder. Gives what drive prints, and the folder.
+local function run(one, mode)
   local folder = bench .. "/run"
   os.execute(("rm -rf %s && mkdir -p %s"):format(folder, folder))
   if one.filled then
     assert(os.execute(("cp %s/cunnekt.db %s/"):format(fill(one.filled), folder)))
-    os.execute "sync"
   end
-  local command = ("cd %s && CUNNEKT_STORE=sqlite:$PWD/cunnekt.db %s/drive %s %s seconds=%d -- %s 2>drive.txt"):format(
-    folder, bench, one[2]:gsub("^(%w+)", "%1 " .. pins), "", seconds, one[3])
+  -- What earlier programs have written is not to reach the disk during this one.
+  os.execute "sync"
+  local command = ("cd %s && CUNNEKT_STORE=sqlite:$PWD/cunnekt.db %s/drive %s -- %s 2>drive.txt"):format(
+    folder, bench, mode:gsub("^(%w+)", "%1 " .. pins), one[3])
   local text = capture(command)
   if not text then
     os.execute(("cat %s/drive.txt >&2"):format(folder))
@@ -112,6 +59,11 @@ local function measure(one)
   for name, value in text:gmatch "([%w_]+)=([%d.]+)" do
     figures[name] = tonumber(value)
   end
+  return figures, folder
+end
+
+local function measure(one)
+  local figures = run(one, ("%s seconds=%d"):format(one[2], seconds))
   if figures.cpu and figures.requests then
     figures.cpu_us = figures.cpu / figures.requests * 1e6
   end
@@ -125,10 +77,22 @@ end
 
 -- ---- all of them ---------------------------------------------------------------------------------------------------
 
+local function is_wanted(name)
+  return next(only) == nil or only[name]
+end
+
+for _, group in ipairs(groups) do
+  if group.group == "pipeline" and (is_wanted "pipeline" or is_wanted "latency") then
+    for _, one in ipairs(group) do
+      check.program(one, durable[one[1]], run)
+    end
+  end
+end
+
 local results = {}
 for round = 1, rounds do
-  for _, group in ipairs(plan) do
-    if next(only) == nil or only[group.group] then
+  for _, group in ipairs(groups) do
+    if is_wanted(group.group) then
       local found = results[group.group] or { names = {}, rounds = {} }
       results[group.group] = found
       found.rounds[round] = {}

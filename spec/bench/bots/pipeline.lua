@@ -10,6 +10,6 @@ local bot = cunnekt.bot {
   pair_rate = 0,
 }
 bot:on("text", function(msg)
-  msg:reply_text("Thank you for your " .. msg.text)
+  msg:reply_text("Thank you for your " .. msg.text .. ". It will be with you tomorrow evening.")
 end)
 bot:run()

@@ -4,7 +4,7 @@ local cunnekt = require "cunnekt"
 local task = require "cunnekt.base.task"
 
 local client = cunnekt.client { api_key = "bench", base_url = os.getenv "BENCH_SINK", rate = 0, pair_rate = 0 }
-local text = "hello"
+local text = ("."):rep(101) -- a body of 150 bytes, as all send
 
 local function send_on()
   while true do

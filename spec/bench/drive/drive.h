@@ -37,20 +37,27 @@ struct drive_plan {
   double rate;       /* events a second, whatever becomes of them; 0: as fast as `in_flight` allows */
   uint64_t contacts; /* who write, drawn at random */
   double warm_up, seconds;
+  uint64_t events; /* for drive_check: how many */
+  bool is_killed;  /* for drive_check: as soon as all events are answered */
   pid_t pid;
 };
 
 struct drive_result {
-  uint64_t accepted;          /* 200 */
-  uint64_t refused;           /* any other answer */
-  uint64_t once, twice, lost; /* messages of accepted events */
-  uint64_t counted;           /* messages within the measured seconds */
-  double cpu;                 /* the program's, within them */
-  double p50, p99, p999;      /* seconds from when an event was due to its message */
+  uint64_t accepted;              /* 200 */
+  uint64_t refused;               /* any other answer */
+  uint64_t once, twice, lost;     /* messages of accepted events */
+  uint64_t counted;               /* messages within the measured seconds */
+  uint64_t wrong;                 /* drive_check: messages to somebody else, or with another text */
+  size_t least_bytes, most_bytes; /* drive_check: of the messages' bodies */
+  double cpu;                     /* the program's, within them */
+  double p50, p99, p999;          /* seconds from when an event was due to its message */
 };
 
 int drive_listen(int *port);
 struct drive_result drive_pipeline(const struct drive_plan *plan);
+/* Sends `events`, and waits until each is answered and has its message; or until they are answered, and kills the program
+ * then, so that only what was stored before the answers is there afterwards. */
+struct drive_result drive_check(const struct drive_plan *plan);
 /* Takes messages until `last` have come; counts from the one after `first`. Gives seconds and CPU for those. */
 bool drive_take(int sink, pid_t pid, uint64_t first, uint64_t last, double *seconds, double *cpu);
 

@@ -5,6 +5,8 @@
  *   start     seconds until it listens, and its memory when idle
  *   serve     runs the command of `load=` (wrk, say) against it; "{port}" in it is replaced
  *   pipeline  webhooks in, messages out
+ *   check     so many `events` in, and is each answered and its message what it must be? With kill=1 the program is
+ *             killed when all are answered.
  *   send      takes messages of a program that only sends; it ends the program after `messages`
  *
  * The program finds in its environment BENCH_PORT, where it should listen, and BENCH_SINK, the URL for its messages.
@@ -21,7 +23,8 @@
 struct options {
   double warm, seconds, rate;
   int cpu, load_cpu, connections, in_flight;
-  uint64_t contacts, messages;
+  uint64_t contacts, messages, events;
+  bool is_killed;
   const char *load;
 };
 
@@ -62,6 +65,10 @@ static void read_option(struct options *options, const char *argument)
     options->contacts = (uint64_t)number;
   else if (IS("messages"))
     options->messages = (uint64_t)number;
+  else if (IS("events"))
+    options->events = (uint64_t)number;
+  else if (IS("kill"))
+    options->is_killed = number > 0;
   else if (IS("load"))
     options->load = value;
   else
@@ -123,6 +130,22 @@ static void measure_pipeline(const struct options *options, pid_t pid, int port,
   print_memory(pid);
 }
 
+static void check(const struct options *options, pid_t pid, int port, int sink)
+{
+  const struct drive_plan plan = {.port = port,
+                                  .sink = sink,
+                                  .connections = options->connections,
+                                  .contacts = options->contacts,
+                                  .events = options->events,
+                                  .is_killed = options->is_killed,
+                                  .pid = pid};
+  struct drive_result result = drive_check(&plan);
+  printf("accepted=%llu refused=%llu once=%llu lost=%llu twice=%llu wrong=%llu least_bytes=%zu most_bytes=%zu\n",
+         (unsigned long long)result.accepted, (unsigned long long)result.refused, (unsigned long long)result.once,
+         (unsigned long long)result.lost, (unsigned long long)result.twice, (unsigned long long)result.wrong,
+         result.least_bytes, result.most_bytes);
+}
+
 static void measure_send(const struct options *options, pid_t pid, int sink)
 {
   uint64_t first = options->messages / 5;
@@ -142,13 +165,19 @@ static void set(const char *name, const char *form, int port)
 
 int main(int argc, char **argv)
 {
-  struct options options = {
-      .warm = 1, .seconds = 5, .cpu = -1, .load_cpu = -1, .connections = 64, .in_flight = 64, .contacts = 10000};
+  struct options options = {.warm = 1,
+                            .seconds = 5,
+                            .cpu = -1,
+                            .load_cpu = -1,
+                            .connections = 64,
+                            .in_flight = 64,
+                            .contacts = 10000,
+                            .events = 200};
   int i = 2;
   for (; i < argc && strcmp(argv[i], "--") != 0; i++)
     read_option(&options, argv[i]);
   if (i + 1 >= argc)
-    drive_die("usage: drive start|serve|pipeline|send [name=value …] -- PROGRAM [ARGUMENT …]");
+    drive_die("usage: drive start|serve|pipeline|check|send [name=value …] -- PROGRAM [ARGUMENT …]");
   const char *mode = argv[1];
   bool is_sender = strcmp(mode, "send") == 0;
   int sink_port, sink = drive_listen(&sink_port), port = drive_free_port();
@@ -164,6 +193,8 @@ int main(int argc, char **argv)
     measure_serve(&options, pid, port);
   else if (strcmp(mode, "pipeline") == 0)
     measure_pipeline(&options, pid, port, sink);
+  else if (strcmp(mode, "check") == 0)
+    check(&options, pid, port, sink);
   else if (is_sender)
     measure_send(&options, pid, sink);
   drive_stop(pid);

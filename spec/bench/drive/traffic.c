@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct peer {
 
 struct event {
   double due;
+  uint64_t contact;
   uint8_t is_answered, is_accepted, messages;
 };
 
@@ -43,9 +45,12 @@ struct traffic {
   struct peer *free_hooks;
   struct event *events;
   uint64_t count, room, open; /* open: events that lack their answer or their message */
+  uint64_t answered;
   uint64_t random, taken;
   double *latencies; /* of measured messages whose events were due within the measured seconds */
   uint64_t counted, timed, latency_room;
+  uint64_t wrong;                 /* messages to somebody else, or with another text */
+  size_t least_bytes, most_bytes; /* of the messages' bodies */
   double measure_from, measure_to;
   char prefix[32];
 };
@@ -100,6 +105,12 @@ static uint64_t draw(struct traffic *traffic)
   return traffic->random;
 }
 
+/* What a message must say of an event, from its beginning to its number. */
+static int write_said(char *to, size_t size, uint64_t number)
+{
+  return snprintf(to, size, "Thank you for your order #%010llu# ", (unsigned long long)number);
+}
+
 static size_t write_body(char *to, uint64_t number, uint64_t contact, const char *run)
 {
   int size = snprintf(
@@ -129,7 +140,8 @@ static void send_event(struct traffic *traffic, double due)
     traffic->events = checked(realloc(traffic->events, traffic->room * sizeof *traffic->events));
   }
   hook->event = traffic->count++;
-  traffic->events[hook->event] = (struct event){.due = due};
+  uint64_t contact = draw(traffic) % traffic->plan->contacts;
+  traffic->events[hook->event] = (struct event){.due = due, .contact = contact};
   traffic->open++;
   char request[1024];
   /* One library asks for the signature's field, even when it is told not to check it. */
@@ -137,7 +149,6 @@ static void send_event(struct traffic *traffic, double due)
                       "POST /webhook HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
                       "X-Hub-Signature-256: sha256=0\r\nContent-Length: %d\r\n\r\n",
                       traffic->plan->port, BODY_SIZE);
-  uint64_t contact = draw(traffic) % traffic->plan->contacts;
   size_t body = write_body(request + size, hook->event, contact, traffic->prefix);
   write_all(hook->fd, request, (size_t)size + body);
 }
@@ -181,11 +192,31 @@ static void close_event(struct traffic *traffic, const struct event *event)
 static void take_answer(struct traffic *traffic, struct peer *hook)
 {
   struct event *event = &traffic->events[hook->event];
+  traffic->answered++;
   event->is_answered = 1;
   event->is_accepted = memcmp(hook->in, "HTTP/1.1 200", 12) == 0;
   close_event(traffic, event);
   hook->next = traffic->free_hooks;
   traffic->free_hooks = hook;
+}
+
+/* Only where time does not count: is it to whom it must be, and does it say what it must? */
+static void check_message(struct traffic *traffic, const struct event *event, const char *text, size_t size)
+{
+  char said[64], recipient[32];
+  uint64_t number = (uint64_t)(event - traffic->events);
+  int said_size = write_said(said, sizeof said, number);
+  int recipient_size = snprintf(recipient, sizeof recipient, "\"91%010llu\"", (unsigned long long)event->contact);
+  const char *body = (const char *)memmem(text, size, "\r\n\r\n", 4) + 4;
+  size_t bytes = size - (size_t)(body - text);
+  static const char end[] = ". It will be with you tomorrow evening.";
+  if (!memmem(body, bytes, said, (size_t)said_size) || !memmem(body, bytes, end, sizeof end - 1) ||
+      !memmem(body, bytes, recipient, (size_t)recipient_size))
+    traffic->wrong++;
+  if (traffic->least_bytes == 0 || bytes < traffic->least_bytes)
+    traffic->least_bytes = bytes;
+  if (bytes > traffic->most_bytes)
+    traffic->most_bytes = bytes;
 }
 
 static void count_message(struct traffic *traffic, const char *text, size_t size)
@@ -197,6 +228,8 @@ static void count_message(struct traffic *traffic, const char *text, size_t size
   struct event *event = &traffic->events[number];
   if (event->messages < UINT8_MAX)
     event->messages++;
+  if (traffic->plan->events > 0)
+    check_message(traffic, event, text, size);
   if (event->messages > 1)
     return;
   close_event(traffic, event);
@@ -331,6 +364,9 @@ static void sum_up(struct traffic *traffic, struct drive_result *result)
   }
   qsort(traffic->latencies, traffic->timed, sizeof(double), compare);
   result->counted = traffic->counted;
+  result->wrong = traffic->wrong;
+  result->least_bytes = traffic->least_bytes;
+  result->most_bytes = traffic->most_bytes;
   result->p50 = at(traffic, 0.5);
   result->p99 = at(traffic, 0.99);
   result->p999 = at(traffic, 0.999);
@@ -355,6 +391,25 @@ struct drive_result drive_pipeline(const struct drive_plan *plan)
   double end = drive_now() + LAST_WAIT;
   while (traffic.open > 0 && drive_now() < end)
     wait_and_read(&traffic, 0.01);
+  sum_up(&traffic, &result);
+  return result;
+}
+
+struct drive_result drive_check(const struct drive_plan *plan)
+{
+  struct traffic traffic = {.plan = plan};
+  struct drive_result result = {0};
+  begin(&traffic, plan->sink);
+  open_hooks(&traffic);
+  double end = drive_now() + LAST_WAIT;
+  for (bool is_done = false; !is_done && drive_now() < end;) {
+    while (traffic.free_hooks && traffic.count < plan->events)
+      send_event(&traffic, drive_now());
+    wait_and_read(&traffic, 0.01);
+    is_done = traffic.answered == plan->events && (plan->is_killed || traffic.open == 0);
+  }
+  if (plan->is_killed)
+    kill(plan->pid, SIGKILL);
   sum_up(&traffic, &result);
   return result;
 }

@@ -3,6 +3,7 @@
 import http from "node:http";
 import { Text } from "whatsapp-api-js/messages";
 import { WhatsAppAPI } from "whatsapp-api-js/middleware/node-http";
+import { said } from "./event.mjs";
 
 const sink = process.env.BENCH_SINK;
 const whatsapp = new WhatsAppAPI({
@@ -12,7 +13,7 @@ const whatsapp = new WhatsAppAPI({
   ponyfill: { fetch: (url, options) => fetch(sink + new URL(url).pathname, options) },
 });
 
-whatsapp.on.message = ({ message, reply }) => reply(new Text(`Thank you for your ${message.text.body}`));
+whatsapp.on.message = ({ message, reply }) => reply(new Text(said(message.text.body)));
 
 http
   .createServer(async (request, response) => {
