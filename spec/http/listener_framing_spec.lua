@@ -173,6 +173,17 @@ describe("a listener's framing", function()
     end)
   end
 
+  it("finds a control character at any place of a value", function()
+    for place = 0, 20 do
+      local before, after = ("x"):rep(place), ("x"):rep(20 - place)
+      for _, character in ipairs { "\1", "\31", "\127", "\t", "\128", "\255" } do
+        local is_good = character == "\t" or character > "\127"
+        local answer = wire.ask(listener:port(), H .. "X-A: y" .. before .. character .. after .. "\r\nContent-Length: 0\r\n\r\n")
+        assert.equal(is_good and 200 or 400, answer.status, ("%q at %d"):format(character, place))
+      end
+    end
+  end)
+
   it("ends the connection after a chunked request, so that nothing can hide behind its chunks", function()
     local client <close> = wire.connect(listener:port())
     client:send(H .. "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" .. wire.post("/hidden", "x"))
