@@ -164,12 +164,11 @@ double cnk_clock_monotonic(const struct cnk_clock *clock)
   return clock->is_virtual ? clock->steady : read_system(CLOCK_MONOTONIC);
 }
 
-void cnk_timer_start(struct cnk_timer *timer, struct cnk_clock *clock, double seconds)
+static void start(struct cnk_timer *timer, struct cnk_clock *clock, double due, double now)
 {
   cnk_timer_stop(timer);
   timer->clock = clock;
-  double now = cnk_clock_monotonic(clock);
-  timer->due = now + (seconds > 0 ? seconds : 0);
+  timer->due = due;
   timer->number = ++clock->numbers;
   clock->first = meld(clock->first, timer);
   if (clock->is_virtual)
@@ -178,6 +177,18 @@ void cnk_timer_start(struct cnk_timer *timer, struct cnk_clock *clock, double se
     keep_loop(clock);
   if (timer->due < clock->armed_for)
     arm(clock, timer->due, now);
+}
+
+void cnk_timer_start(struct cnk_timer *timer, struct cnk_clock *clock, double seconds)
+{
+  double now = cnk_clock_monotonic(clock);
+  start(timer, clock, now + (seconds > 0 ? seconds : 0), now);
+}
+
+void cnk_timer_start_at(struct cnk_timer *timer, struct cnk_clock *clock, double due)
+{
+  double now = cnk_clock_monotonic(clock);
+  start(timer, clock, due > now ? due : now, now);
 }
 
 void cnk_timer_stop(struct cnk_timer *timer)

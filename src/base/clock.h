@@ -65,6 +65,9 @@ double cnk_clock_monotonic(const struct cnk_clock *clock); /* seconds since some
  * runs already is started anew. */
 void cnk_timer_start(struct cnk_timer *timer, struct cnk_clock *clock, double seconds);
 
+/* The same at a time of the clock's steady one, at once when that is over. */
+void cnk_timer_start_at(struct cnk_timer *timer, struct cnk_clock *clock, double due);
+
 /* Nothing happens when it is stopped. */
 void cnk_timer_stop(struct cnk_timer *timer);
 

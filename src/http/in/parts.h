@@ -32,8 +32,9 @@ enum cnk_expected {
 struct cnk_peer {
   struct cnk_link link;       /* among the listener's expected ones, or in no list */
   struct cnk_link ended_link; /* among the listener's ended ones, or in no list */
-  struct cnk_timer timer;     /* the deadline */
-  double since;               /* when it began to run */
+  double since, due;          /* when the deadline began to run, and when it is; INFINITY without one */
+  struct cnk_timer timer;     /* for the deadline; fires before it when that was moved since */
+  struct cnk_clock *clock;    /* whose deadline it is */
   int socket;
   bool has_ended;                /* it will send no more; it may still wait for an answer */
   struct cnk_exchange *exchange; /* the request under way, or NULL */

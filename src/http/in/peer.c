@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The connections of clients: their deadlines, what is said on a socket beside the library, and their end. See parts.h. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/in/parts.h"
+
+/* The deadline of a client of whom nothing is expected. */
+#define NEVER ((double)INFINITY)
 
 void cnk_peer_say(struct cnk_peer *peer, unsigned status)
 {
@@ -43,7 +47,11 @@ int cnk_peer_unread(const struct cnk_peer *peer)
 static void on_deadline(struct cnk_timer *timer, void *context)
 {
   (void)context;
-  cnk_peer_cut(CNK_OWNER(timer, struct cnk_peer, timer));
+  struct cnk_peer *peer = CNK_OWNER(timer, struct cnk_peer, timer);
+  if (cnk_clock_monotonic(peer->clock) >= peer->due)
+    cnk_peer_cut(peer);
+  else if (peer->due < NEVER)
+    cnk_timer_start_at(timer, peer->clock, peer->due);
 }
 
 struct cnk_peer *cnk_peer_new(int socket)
@@ -52,6 +60,7 @@ struct cnk_peer *cnk_peer_new(int socket)
   if (!peer)
     return NULL;
   peer->socket = socket;
+  peer->due = NEVER;
   peer->timer.fire = on_deadline;
   return peer;
 }
@@ -75,13 +84,16 @@ void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum 
   };
   cnk_list_remove(&peer->link);
   if (what == EXPECT_NOTHING) {
-    cnk_timer_stop(&peer->timer);
+    peer->due = NEVER;
     return;
   }
-  double timeout = (double)timeouts_ms[what] / 1000.0;
   cnk_list_add(&listener->expected[what], &peer->link);
-  cnk_timer_start(&peer->timer, listener->loop->clock, timeout);
-  peer->since = peer->timer.due - timeout;
+  peer->clock = listener->loop->clock;
+  peer->since = cnk_clock_monotonic(peer->clock);
+  peer->due = peer->since + (double)timeouts_ms[what] / 1000.0;
+  /* A request has five deadlines, nearly all of which are over at once: a timer that fires early is left to run. */
+  if (peer->timer.clock != peer->clock || peer->timer.due > peer->due)
+    cnk_timer_start_at(&peer->timer, peer->clock, peer->due);
   if (peer->has_ended && !cnk_link_is_linked(&peer->ended_link))
     cnk_list_add(&listener->ended, &peer->ended_link);
 }
