@@ -114,7 +114,7 @@ help:
 	@echo "make tsan       the store's threads under the thread sanitizer"
 	@echo "make lint       luacheck, folders, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
-	@echo "make bench      measures against nginx, Node and libcurl in a few minutes; make bench-deps installs those"
+	@echo "make bench      measures against nginx, Bun, Node and libcurl in a quarter of an hour; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
 	@echo "make bench-store  measures the calls a second of the store's verbs"
 	@echo "make cost       counts the instructions of an event and of a dialog's step, and holds them to bounds (valgrind)"
