@@ -8,6 +8,7 @@ local here = "spec/bench/"
 ---@field [2] string drive's mode and options
 ---@field [3] string the command
 ---@field filled? integer conversations in the store that it begins with
+---@field pending? integer events in the store that it begins with
 
 ---@class bench.durable a program that must have stored what it answers with 200
 ---@field [1] string its database, in the folder that it runs in
@@ -21,6 +22,7 @@ local STORED_BODIES = [[SELECT count(DISTINCT json_extract(body, '$.entry[0].cha
 ---@param around {root: string, build: string, bench: string, seconds: number, cores: integer}
 ---@return {group: string, [integer]: bench.one}[] groups
 ---@return table<string, bench.durable> durable by name, programs of the group "pipeline"
+---@return string hold the command of a bot that handles none of its events
 function plan.make(around)
   local root, bench = around.root, around.bench
   local others = root .. "/" .. here .. "others"
@@ -80,6 +82,10 @@ function plan.make(around)
       { "Node", "start", node "pipeline_undici" },
     },
     {
+      group = "pending",
+      { "100000", "first", bot "pipeline", pending = 100000 },
+    },
+    {
       group = "conversations",
       { "1000", "pipeline contacts=1000", bot "pipeline", filled = 1000 },
       { "1000000", "pipeline contacts=1000000", bot "pipeline", filled = 1000000 },
@@ -90,7 +96,7 @@ function plan.make(around)
     ["Bun + SQLite"] = { "bun.db", STORED_BODIES },
     ["Node + SQLite"] = { "node.db", STORED_BODIES },
   }
-  return groups, durable
+  return groups, durable, bot "hold"
 end
 
 return plan

@@ -25,26 +25,36 @@ end
 local root = capture("pwd"):gsub("\n", "")
 local cores = tonumber(capture "nproc")
 local pins = cores > 1 and "cpu=0 load_cpu=1" or ""
-local groups, durable = plan.make { root = root, build = build, bench = bench, seconds = seconds, cores = cores }
+local groups, durable, hold = plan.make { root = root, build = build, bench = bench, seconds = seconds, cores = cores }
 
 -- ---- one measurement -----------------------------------------------------------------------------------------------
 
-local function fill(count)
-  local folder = ("%s/filled-%d"):format(bench, count)
+-- A folder with a store that was filled once, by a command within it.
+local function filled(name, command)
+  local folder = ("%s/%s"):format(bench, name)
   if not os.execute(("test -s %s/done"):format(folder)) then
-    print(("filling a store with %d conversations"):format(count))
-    assert(os.execute(("rm -rf %s && mkdir -p %s && cd %s && lua5.4 %s/%sfill.lua %d && echo done > done"):format(
-      folder, folder, folder, root, here, count)))
+    print(("filling a store: %s"):format(name))
+    assert(os.execute(("rm -rf %s && mkdir -p %s && cd %s && %s && echo done > done"):format(folder, folder, folder, command)))
   end
   return folder
+end
+
+local function fill(one)
+  if one.pending then -- accepted by the host itself, which is killed then
+    return filled(("pending-%d"):format(one.pending), ("CUNNEKT_STORE=sqlite:$PWD/cunnekt.db %s/drive check kill=1 events=%d -- %s 2>drive.txt")
+      :format(bench, one.pending, hold))
+  end
+  return one.filled and filled(("filled-%d"):format(one.filled), ("lua5.4 %s/%sfill.lua %d"):format(root, here, one.filled))
 end
 
 -- Runs a program by drive in a new folder. Gives what drive prints, and the folder.
 local function run(one, mode)
   local folder = bench .. "/run"
   os.execute(("rm -rf %s && mkdir -p %s"):format(folder, folder))
-  if one.filled then
-    assert(os.execute(("cp %s/cunnekt.db %s/"):format(fill(one.filled), folder)))
+  local store = fill(one)
+  if store then
+    assert(os.execute(("cp %s/cunnekt.db %s/ && { ! test -e %s/cunnekt.db-wal || cp %s/cunnekt.db-wal %s/; }"):format(
+      store, folder, store, store, folder)))
   end
   -- What earlier programs have written is not to reach the disk during this one.
   os.execute "sync"

@@ -3,6 +3,7 @@
  * drive MODE [name=value …] -- PROGRAM [ARGUMENT …]: starts the program, measures it, prints one line "name=value …".
  *
  *   start     seconds until it listens, and its memory when idle
+ *   first     seconds until its first message, which it sends by itself
  *   serve     runs the command of `load=` (wrk, say) against it; "{port}" in it is replaced
  *   pipeline  webhooks in, messages out
  *   check     so many `events` in, and is each answered and its message what it must be? With kill=1 the program is
@@ -86,6 +87,15 @@ static void measure_start(pid_t pid, double seconds)
   /* What a start leaves to do is done soon, so that the memory is that of an idle program. */
   nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
   printf("start_ms=%.2f", seconds * 1e3);
+  print_memory(pid);
+}
+
+static void measure_first(pid_t pid, int sink, double started)
+{
+  double seconds, cpu;
+  if (!drive_take(sink, pid, 0, 1, &seconds, &cpu))
+    drive_die("it sends nothing");
+  printf("first_ms=%.2f cpu_ms=%.0f", (drive_now() - started) * 1e3, drive_cpu_seconds(pid) * 1e3);
   print_memory(pid);
 }
 
@@ -177,9 +187,9 @@ int main(int argc, char **argv)
   for (; i < argc && strcmp(argv[i], "--") != 0; i++)
     read_option(&options, argv[i]);
   if (i + 1 >= argc)
-    drive_die("usage: drive start|serve|pipeline|check|send [name=value …] -- PROGRAM [ARGUMENT …]");
+    drive_die("usage: drive start|first|serve|pipeline|check|send [name=value …] -- PROGRAM [ARGUMENT …]");
   const char *mode = argv[1];
-  bool is_sender = strcmp(mode, "send") == 0;
+  bool is_first = strcmp(mode, "first") == 0, is_sender = strcmp(mode, "send") == 0 || is_first;
   int sink_port, sink = drive_listen(&sink_port), port = drive_free_port();
   set("BENCH_PORT", "%d", port);
   set("BENCH_SINK", "http://127.0.0.1:%d/v1", sink_port);
@@ -195,6 +205,8 @@ int main(int argc, char **argv)
     measure_pipeline(&options, pid, port, sink);
   else if (strcmp(mode, "check") == 0)
     check(&options, pid, port, sink);
+  else if (is_first)
+    measure_first(pid, sink, started);
   else if (is_sender)
     measure_send(&options, pid, sink);
   drive_stop(pid);

@@ -403,8 +403,10 @@ struct drive_result drive_check(const struct drive_plan *plan)
   open_hooks(&traffic);
   double end = drive_now() + LAST_WAIT;
   for (bool is_done = false; !is_done && drive_now() < end;) {
-    while (traffic.free_hooks && traffic.count < plan->events)
+    while (traffic.free_hooks && traffic.count < plan->events) {
       send_event(&traffic, drive_now());
+      end = drive_now() + LAST_WAIT;
+    }
     wait_and_read(&traffic, 0.01);
     is_done = traffic.answered == plan->events && (plan->is_killed || traffic.open == 0);
   }
