@@ -77,6 +77,10 @@ local function measure(one)
   if figures.cpu and figures.requests then
     figures.cpu_us = figures.cpu / figures.requests * 1e6
   end
+  local wanted = tonumber(one[2]:match "rate=(%d+)")
+  if wanted and figures.rate < 0.97 * wanted then
+    print(("! %s: only %.0f of %d events a second; its latency is that of a queue"):format(one[1], figures.rate, wanted))
+  end
   for _, wrong in ipairs { "lost", "twice", "refused" } do
     if (figures[wrong] or 0) > 0 then
       print(("! %s: %s = %d"):format(one[1], wrong, figures[wrong]))

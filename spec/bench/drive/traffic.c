@@ -347,8 +347,8 @@ static int compare(const void *a, const void *b)
 
 static double at(const struct traffic *traffic, double part)
 {
-  if (traffic->timed == 0)
-    return 0;
+  if (traffic->timed == 0) /* so far behind that all of it was due before: longer than that */
+    return traffic->plan->seconds;
   return traffic->latencies[(uint64_t)(part * (double)(traffic->timed - 1))];
 }
 
