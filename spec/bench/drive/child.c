@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,6 +35,7 @@ pid_t drive_spawn(char **argv, int cpu)
   if (pid > 0)
     return pid;
   drive_pin(cpu);
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a measurement that fails leaves nothing running */
   dup2(STDERR_FILENO, STDOUT_FILENO);
   execvp(argv[0], argv);
   drive_die("%s: %s", argv[0], strerror(errno));
