@@ -6,10 +6,15 @@
 -- A move is a call into another file than the call before it, wherever that one returned to. The script's handler is
 -- no call and no file of cunnekt, but the way to it and away from it are two moves.
 
+local task = require "cunnekt.base.task"
+
 local coroutine, debug = package.loaded.coroutine, package.loaded.debug
 local create, wrap = coroutine.create, coroutine.wrap
 
 local way = {}
+
+-- More than an event takes at once.
+local TASKS = 16
 
 ---@class way.call
 ---@field file string below lua/cunnekt, or the script's
@@ -60,8 +65,19 @@ function way.watch(source)
   debug.sethook(on_call, "c")
 end
 
+-- The coroutines of tasks are made in C, and reused: the last ones first. Each watches itself, one within the other.
+local function watch_tasks(count)
+  task.spawn(function()
+    debug.sethook(on_call, "c")
+    if count > 1 then
+      watch_tasks(count - 1)
+    end
+  end)
+end
+
 ---Begins anew.
 function way.begin()
+  watch_tasks(TASKS)
   calls = {}
 end
 

@@ -1,37 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- A conversation with one contact: replies, state, service window and, for handlers and dialogs that wait, questions.
+-- A conversation with one contact: state, service window, replies (reply.lua) and, for handlers and dialogs that wait, questions.
 -- Everything is committed with the running turn. The implementation of questions and waits is in dialog/flow; a message's
 -- reply_* are its chat's.
 
-local build = require "cunnekt.provider.build"
-local core = require "cunnekt.core"
-local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
-local journal = require "cunnekt.engine.journal"
-local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
-local options = require "cunnekt.base.options"
+local reply = require "cunnekt.bot.reply"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
-local task = require "cunnekt.base.task"
-local send_times = require "cunnekt.engine.send_times"
 local units = require "cunnekt.time.units"
 
 local chat = {}
 
-local window_seconds, digits = limits.service_window, limits.number_digits
-
----@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
-chat.delivery_types = {
-  unknown = { "hold", "resend", "fail" },
-  track = "table",
-  after = { "accepted", "delivered" },
-  fallback = "table",
-  priority = { "normal", "bulk" },
-  expires = "number",
-  not_before = "number",
-  send_between = "table",
-}
+local window_seconds = limits.service_window
 
 ---The parts that chats and events refer to.
 ---@class cunnekt.scope
@@ -118,17 +99,6 @@ chat.began_as = name_of
 
 -- ---- window ----------------------------------------------------------------------------------------------------
 
--- When the customer last wrote: from the store, or the message of this turn.
-local function last_inbound(self)
-  local kept = self._scope.engine.store:conversation(self.contact).last_inbound
-  local current = self._scope.engine.turns:current()
-  local record = current and current.record
-  if record and record.contact == self.contact and record.inbound_at then
-    return math.max(kept or 0, record.inbound_at)
-  end
-  return kept
-end
-
 ---Requests one event "window_closing" before the service window ends, 24 hours after the customer's last message.
 ---@param before? number seconds before the end; an hour by default
 function chat_methods:watch_window(before)
@@ -148,237 +118,17 @@ end
 ---@return number seconds 0 when it is closed, or the customer never wrote
 function chat_methods:window()
   return steps.within("window", name_of(self), function()
-    local at = last_inbound(self)
+    local at = reply.last_inbound(self)
     return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall_clock:now())) or 0
   end)
-end
-
--- ---- replies ---------------------------------------------------------------------------------------------------
-
--- Splits the delivery options from the last argument, without changing the script's table.
-local function split_delivery(where, args)
-  local last = args[args.n]
-  local delivery, content
-  for name in pairs(chat.delivery_types) do
-    if last[name] ~= nil then
-      delivery = delivery or {}
-      delivery[name] = last[name]
-    end
-  end
-  if delivery then
-    content = {}
-    for key, value in pairs(last) do
-      if delivery[key] == nil then
-        content[key] = value
-      end
-    end
-    args[args.n] = next(content) ~= nil and content or nil
-    options.check(where, delivery, chat.delivery_types, 4)
-  end
-  return delivery
-end
-
--- Whether this turn's message keeps the window open; saves a query.
-local function is_just_opened(self, its_turn)
-  local record = its_turn and its_turn.record
-  local at = record and record.contact == self.contact and record.inbound_at
-  return at and at + window_seconds > self._scope.engine.wall_clock:now()
-end
-
--- A customer who is not in this store may have an open window: then the provider decides.
-local function is_window_closed(self, payload, its_turn)
-  if payload.templateid or is_just_opened(self, its_turn) then
-    return false
-  end
-  return last_inbound(self) and self:window() == 0
-end
-
--- A payload that was built, with this chat's recipient. bot:chat has checked it, or a webhook gave it: whoever wrote must get
--- an answer, even where a country has numbers by now that provider/number_plans.lua does not know.
-local function addressed(self, payload, err)
-  if not payload then
-    return nil, err
-  end
-  local to = self.to
-  if not core.is_number(to, digits.min, digits.max) then
-    to, err = identity.normalise(to)
-  end
-  payload.mobile = to
-  return to and payload, err
-end
-
--- The template to send instead when the window is closed.
-local function build_fallback(self, fallback)
-  local message = {}
-  for name, value in pairs(fallback) do
-    message[name] = value
-  end
-  message.template_id = nil
-  if fallback.template_id == nil then
-    return nil, errors.new("invalid", "fallback.template_id is missing", { field = "fallback.template_id" })
-  end
-  return addressed(self, build.send_template(build.set_later, fallback.template_id, message))
-end
-
--- The payload to send, and the one to send if the provider finds the window closed.
-local function choose_payload(self, payload, delivery, its_turn)
-  local fallback, err
-  if delivery and delivery.fallback then
-    fallback, err = build_fallback(self, delivery.fallback)
-    if not fallback then
-      return nil, err
-    end
-  end
-  if not is_window_closed(self, payload, its_turn) then
-    return payload, fallback
-  elseif fallback then
-    return fallback
-  end
-  return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
-end
-
--- A dialog goes on with the identity of its customer that it began with; what it sends goes to the one that they have now. Another
--- form of the same number stays as it was written.
-local function readdressed(self, payload)
-  local _, customer = identity.parts(self.contact)
-  if identity.canonical(customer) == identity.canonical(payload.mobile) then
-    return payload
-  end
-  local ready = {}
-  for name, value in pairs(payload) do
-    ready[name] = value
-  end
-  ready.mobile = customer
-  return ready
-end
-
--- Adds a message to the running turn, or outside of turns to a new one. `text`: the payload as JSON, if already encoded.
-local function send_now(self, payload, delivery, text, its_turn)
-  local scope = self._scope
-  local chosen, fallback = choose_payload(self, payload, delivery, its_turn)
-  if not chosen then
-    return nil, fallback
-  end
-  local times, problem = nil, nil
-  if delivery then
-    times, problem = send_times.read(delivery)
-  end
-  if problem then
-    return nil, problem
-  end
-  local engine, ready = scope.engine, rawget(self, "_name") and readdressed(self, chosen) or chosen
-  if scope.hooks.senders[1] then
-    local err
-    ready, err = scope.hooks:before_send(ready, self)
-    if not ready then
-      return nil, err
-    end
-    text = nil
-  end
-  local function add(current)
-    local row = engine.outbox:new_row(self.contact, ready, delivery, times)
-    row.fallback = fallback
-    row.text = ready == payload and text or nil
-    current:send(row)
-    return row.handle
-  end
-  if its_turn then
-    return add(its_turn)
-  end
-  return engine.turns:within(add)
-end
-
-local send_step, send_step_as_json = { is_internal = true }, { is_internal = true, is_json = true }
-
--- Adds a payload to the outbox of this contact, as a step of the run.
-local function send(self, payload, delivery)
-  local running, handle = task.running(), nil
-  local current, its_turn = running and running.run, running and running.turn
-  its_turn = its_turn and its_turn.turns == self._scope.engine.turns and its_turn or nil
-  if not current then
-    return send_now(self, payload, delivery, nil, its_turn)
-  end
-  if self._scope.hooks.senders[1] then
-    state_of(self):load() -- bot:before_send may read it, inside the step
-  end
-  -- Encoded now, because the script may change the tables afterwards.
-  local text = not delivery and json.encode(payload) or nil
-  local result, is_replayed = current:step("send", text or { payload, delivery }, function()
-    local err
-    handle, err = send_now(self, payload, delivery, text, its_turn)
-    return { id = handle and handle.id, err = err and journal.pack_error(err) }
-  end, text and send_step_as_json or send_step)
-  if result.err then
-    return nil, journal.unpack_error(result.err)
-  elseif is_replayed then
-    handle = self._scope.engine.outbox:handle_of(result.id, payload)
-    handle.track = delivery and delivery.track
-  end
-  return handle
-end
-
-local function add_reply(name)
-  local builder = build["send_" .. name]
-  local where = "reply_" .. name
-  chat_methods[where] = function(self, ...)
-    local count = select("#", ...)
-    local delivery, payload, err
-    if count > 0 and type((select(count, ...))) == "table" then
-      local args = table.pack(...)
-      delivery = split_delivery(where, args)
-      payload, err = addressed(self, builder(build.set_later, table.unpack(args, 1, args.n)))
-    else
-      payload, err = addressed(self, builder(build.set_later, ...))
-    end
-    if not payload then
-      return nil, err
-    end
-    return send(self, payload, delivery)
-  end
 end
 
 ---The methods of a chat; messages use them.
 chat.methods = chat_methods
 
 ---All kinds of `reply_<kind>`.
-chat.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
-for _, name in ipairs(chat.kinds) do
-  add_reply(name)
-end
-
--- The usual reply: a text without options to the message that is being handled. Nothing in it can wait or be refused, so it is no call
--- of its run's, and is only noted there. Nil for any other one.
-local function reply_at_once(self, text)
-  local scope, running = self._scope, task.running()
-  local its_turn, current = running and running.turn, running and running.run
-  if not its_turn or its_turn.turns ~= scope.engine.turns or rawget(self, "_name") or scope.hooks.senders[1]
-    or (current and not current:is_live()) or not is_just_opened(self, its_turn) then
-    return nil
-  end
-  local to = self.to
-  local json_text = core.text_message(text, to, limits.characters.text.max, digits.min, digits.max)
-  local id = json_text and scope.engine.store:take_id()
-  if not id then
-    return nil
-  end
-  local row = scope.engine.outbox:new_row(self.contact, { type = "text", mobile = to, text = text }, nil, nil, id)
-  row.text = json_text
-  its_turn:send(row)
-  if current then
-    current:note_send(json_text, id)
-  end
-  return row.handle
-end
-
-local reply_text = chat_methods.reply_text
-
-function chat_methods.reply_text(self, text, ...)
-  local handle = ... == nil and select("#", ...) == 0 and reply_at_once(self, text) or nil
-  if handle then
-    return handle
-  end
-  return reply_text(self, text, ...)
-end
+chat.kinds = reply.kinds
+reply.add_to(chat_methods)
 
 -- ---- dialogs: tail calls of dialog/flow, so that errors blame the script's line -------------------------------------
 

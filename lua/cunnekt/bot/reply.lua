@@ -1,0 +1,273 @@
+-- SPDX-License-Identifier: MIT
+-- The replies of a chat: which payload is sent to whom, as a step of the run and with the commit of the turn.
+
+local build = require "cunnekt.provider.build"
+local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
+local identity = require "cunnekt.provider.identity"
+local journal = require "cunnekt.engine.journal"
+local json = require "cunnekt.base.json"
+local limits = require "cunnekt.provider.limits"
+local options = require "cunnekt.base.options"
+local send_times = require "cunnekt.engine.send_times"
+local task = require "cunnekt.base.task"
+
+local reply = {}
+
+local window_seconds, digits = limits.service_window, limits.number_digits
+
+---@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
+reply.delivery_types = {
+  unknown = { "hold", "resend", "fail" },
+  track = "table",
+  after = { "accepted", "delivered" },
+  fallback = "table",
+  priority = { "normal", "bulk" },
+  expires = "number",
+  not_before = "number",
+  send_between = "table",
+}
+
+-- ---- the window ---------------------------------------------------------------------------------------------------
+
+---When the customer last wrote: from the store, or the message of this turn.
+---@param self cunnekt.chat
+---@return number? at seconds since 1970
+function reply.last_inbound(self)
+  local kept = self._scope.engine.store:conversation(self.contact).last_inbound
+  local current = self._scope.engine.turns:current()
+  local record = current and current.record
+  if record and record.contact == self.contact and record.inbound_at then
+    return math.max(kept or 0, record.inbound_at)
+  end
+  return kept
+end
+
+-- ---- replies ---------------------------------------------------------------------------------------------------
+
+-- Splits the delivery options from the last argument, without changing the script's table.
+local function split_delivery(where, args)
+  local last = args[args.n]
+  local delivery, content
+  for name in pairs(reply.delivery_types) do
+    if last[name] ~= nil then
+      delivery = delivery or {}
+      delivery[name] = last[name]
+    end
+  end
+  if delivery then
+    content = {}
+    for key, value in pairs(last) do
+      if delivery[key] == nil then
+        content[key] = value
+      end
+    end
+    args[args.n] = next(content) ~= nil and content or nil
+    options.check(where, delivery, reply.delivery_types, 4)
+  end
+  return delivery
+end
+
+-- Whether this turn's message keeps the window open; saves a query.
+local function is_just_opened(self, its_turn)
+  local record = its_turn and its_turn.record
+  local at = record and record.contact == self.contact and record.inbound_at
+  return at and at + window_seconds > self._scope.engine.wall_clock:now()
+end
+
+-- A customer who is not in this store may have an open window: then the provider decides.
+local function is_window_closed(self, payload, its_turn)
+  if payload.templateid or is_just_opened(self, its_turn) then
+    return false
+  end
+  return reply.last_inbound(self) and self:window() == 0
+end
+
+-- A payload that was built, with this chat's recipient. bot:chat has checked it, or a webhook gave it: whoever wrote must get
+-- an answer, even where a country has numbers by now that provider/number_plans.lua does not know.
+local function addressed(self, payload, err)
+  if not payload then
+    return nil, err
+  end
+  local to = self.to
+  if not core.is_number(to, digits.min, digits.max) then
+    to, err = identity.normalise(to)
+  end
+  payload.mobile = to
+  return to and payload, err
+end
+
+-- The template to send instead when the window is closed.
+local function build_fallback(self, fallback)
+  local message = {}
+  for name, value in pairs(fallback) do
+    message[name] = value
+  end
+  message.template_id = nil
+  if fallback.template_id == nil then
+    return nil, errors.new("invalid", "fallback.template_id is missing", { field = "fallback.template_id" })
+  end
+  return addressed(self, build.send_template(build.set_later, fallback.template_id, message))
+end
+
+-- The payload to send, and the one to send if the provider finds the window closed.
+local function choose_payload(self, payload, delivery, its_turn)
+  local fallback, err
+  if delivery and delivery.fallback then
+    fallback, err = build_fallback(self, delivery.fallback)
+    if not fallback then
+      return nil, err
+    end
+  end
+  if not is_window_closed(self, payload, its_turn) then
+    return payload, fallback
+  elseif fallback then
+    return fallback
+  end
+  return nil, errors.new("window_closed", "the customer has not written for 24 hours; only a template can be sent")
+end
+
+-- A dialog goes on with the identity of its customer that it began with; what it sends goes to the one that they have now. Another
+-- form of the same number stays as it was written.
+local function readdressed(self, payload)
+  local _, customer = identity.parts(self.contact)
+  if identity.canonical(customer) == identity.canonical(payload.mobile) then
+    return payload
+  end
+  local ready = {}
+  for name, value in pairs(payload) do
+    ready[name] = value
+  end
+  ready.mobile = customer
+  return ready
+end
+
+-- Adds a message to the running turn, or outside of turns to a new one. `text`: the payload as JSON, if already encoded.
+local function send_now(self, payload, delivery, text, its_turn)
+  local scope = self._scope
+  local chosen, fallback = choose_payload(self, payload, delivery, its_turn)
+  if not chosen then
+    return nil, fallback
+  end
+  local times, problem = nil, nil
+  if delivery then
+    times, problem = send_times.read(delivery)
+  end
+  if problem then
+    return nil, problem
+  end
+  local engine, ready = scope.engine, rawget(self, "_name") and readdressed(self, chosen) or chosen
+  if scope.hooks.senders[1] then
+    local err
+    ready, err = scope.hooks:before_send(ready, self)
+    if not ready then
+      return nil, err
+    end
+    text = nil
+  end
+  local function add(current)
+    local row = engine.outbox:new_row(self.contact, ready, delivery, times)
+    row.fallback = fallback
+    row.text = ready == payload and text or nil
+    current:send(row)
+    return row.handle
+  end
+  if its_turn then
+    return add(its_turn)
+  end
+  return engine.turns:within(add)
+end
+
+local send_step, send_step_as_json = { is_internal = true }, { is_internal = true, is_json = true }
+
+-- Adds a payload to the outbox of this contact, as a step of the run.
+local function send(self, payload, delivery)
+  local running, handle = task.running(), nil
+  local current, its_turn = running and running.run, running and running.turn
+  its_turn = its_turn and its_turn.turns == self._scope.engine.turns and its_turn or nil
+  if not current then
+    return send_now(self, payload, delivery, nil, its_turn)
+  end
+  if self._scope.hooks.senders[1] then
+    local _ = self.state -- loaded: bot:before_send may read it, inside the step
+  end
+  -- Encoded now, because the script may change the tables afterwards.
+  local text = not delivery and json.encode(payload) or nil
+  local result, is_replayed = current:step("send", text or { payload, delivery }, function()
+    local err
+    handle, err = send_now(self, payload, delivery, text, its_turn)
+    return { id = handle and handle.id, err = err and journal.pack_error(err) }
+  end, text and send_step_as_json or send_step)
+  if result.err then
+    return nil, journal.unpack_error(result.err)
+  elseif is_replayed then
+    handle = self._scope.engine.outbox:handle_of(result.id, payload)
+    handle.track = delivery and delivery.track
+  end
+  return handle
+end
+
+local function general_reply(name)
+  local builder = build["send_" .. name]
+  local where = "reply_" .. name
+  return function(self, ...)
+    local count = select("#", ...)
+    local delivery, payload, err
+    if count > 0 and type((select(count, ...))) == "table" then
+      local args = table.pack(...)
+      delivery = split_delivery(where, args)
+      payload, err = addressed(self, builder(build.set_later, table.unpack(args, 1, args.n)))
+    else
+      payload, err = addressed(self, builder(build.set_later, ...))
+    end
+    if not payload then
+      return nil, err
+    end
+    return send(self, payload, delivery)
+  end
+end
+
+---All kinds of `reply_<kind>`.
+reply.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
+
+-- The usual reply: a text without options to the message that is being handled. Nothing in it can wait or be refused, so it is no call
+-- of its run's, and is only noted there. Nil for any other one.
+local function reply_at_once(self, text)
+  local scope, running = self._scope, task.running()
+  local its_turn, current = running and running.turn, running and running.run
+  if not its_turn or its_turn.turns ~= scope.engine.turns or rawget(self, "_name") or scope.hooks.senders[1]
+    or (current and not current:is_live()) or not is_just_opened(self, its_turn) then
+    return nil
+  end
+  local to = self.to
+  local json_text = core.text_message(text, to, limits.characters.text.max, digits.min, digits.max)
+  local id = json_text and scope.engine.store:take_id()
+  if not id then
+    return nil
+  end
+  local row = scope.engine.outbox:new_row(self.contact, { type = "text", mobile = to, text = text }, nil, nil, id)
+  row.text = json_text
+  its_turn:send(row)
+  if current then
+    current:note_send(json_text, id)
+  end
+  return row.handle
+end
+
+---Gives chats their methods.
+---@param methods table
+function reply.add_to(methods)
+  for _, name in ipairs(reply.kinds) do
+    methods["reply_" .. name] = general_reply(name)
+  end
+  local in_general = methods.reply_text
+  function methods.reply_text(self, text, ...)
+    local handle = ... == nil and select("#", ...) == 0 and reply_at_once(self, text) or nil
+    if handle then
+      return handle
+    end
+    return in_general(self, text, ...)
+  end
+end
+
+return reply
