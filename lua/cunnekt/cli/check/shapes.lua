@@ -51,7 +51,7 @@ end
 ---@return cunnekt.check.shape
 function shapes.message(prefix, kind)
   local numbers = { mobile_format = true, default_country = true }
-  local delivery = require("cunnekt.bot.chat").delivery_types
+  local delivery = require("cunnekt.bot.reply").delivery_types
   local questions = prefix == "ask" and require("cunnekt.dialog.flow.ask").option_types or {}
   local contents = kind and shapes.contents[kind] or { fields = {} }
   local shape = of_types(contents.fields, delivery, numbers, questions)
@@ -81,7 +81,7 @@ function shapes.options()
     ["cunnekt.http.post"] = request,
     ["cunnekt.message:download"] = download,
     ["cunnekt.client:download"] = download,
-    ["cunnekt.chat:ask"] = of_types(asking.option_types, require("cunnekt.bot.chat").delivery_types),
+    ["cunnekt.chat:ask"] = of_types(asking.option_types, require("cunnekt.bot.reply").delivery_types),
     ["cunnekt.chat:collect"] = of_types(require("cunnekt.dialog.flow.collect").types),
     ["cunnekt.chat:wait"] = of_types(require("cunnekt.dialog.flow.wait").types),
     ["cunnekt.bot:after"] = job,

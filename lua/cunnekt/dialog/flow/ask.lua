@@ -8,6 +8,7 @@ local journal = require "cunnekt.engine.journal"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local remind = require "cunnekt.dialog.flow.remind"
+local reply = require "cunnekt.bot.reply"
 local route = require "cunnekt.bot.route"
 local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
@@ -30,7 +31,7 @@ ask.option_types = {
 
 -- Those of chat:ask, which has no table for the content: the delivery options of its message as well.
 local text_option_types = {}
-for _, types in ipairs { ask.option_types, chat_of.delivery_types } do
+for _, types in ipairs { ask.option_types, reply.delivery_types } do
   for name, kind in pairs(types) do
     text_option_types[name] = kind
   end
@@ -182,7 +183,7 @@ function ask.ask(dialogs, chat, text, opts)
     add_accepted("chat:ask", opts.accept, types)
   end
   for name, value in next, opts do
-    if chat_of.delivery_types[name] then
+    if reply.delivery_types[name] then
       delivery = delivery or {}
       delivery[name] = value
     end
