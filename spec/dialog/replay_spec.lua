@@ -4,9 +4,9 @@
 
 local inside = require("cunnekt.service").of
 local breakage = require "spec.support.dialogs.breakage"
-local canonical = require "cunnekt.base.canonical"
 local code = require "cunnekt.dialog.engine.code"
 local history = require "spec.support.dialogs.history"
+local journal = require "cunnekt.engine.journal"
 local lives = require "spec.support.dialogs.lives"
 local messages = require "cunnekt.store.messages"
 local process = require "spec.support.process"
@@ -174,17 +174,17 @@ bot:run()
 ]]
 
 describe("dialogs of a script that changes", function()
-  local folder, path, all, is_changed, text_of
+  local folder, path, all, is_changed, mark_of, mark_of_json
 
   before_each(function()
     folder = process.folder()
     path = folder.path .. "/shop.lua"
-    is_changed, text_of = code.is_changed, canonical.text
+    is_changed, mark_of, mark_of_json = code.is_changed, journal.mark, journal.mark_of_json
     all = lives.new(lives.script(path), { attempts = 1 })
   end)
 
   after_each(function()
-    code.is_changed, canonical.text = is_changed, text_of
+    code.is_changed, journal.mark, journal.mark_of_json = is_changed, mark_of, mark_of_json
     all:close()
   end)
 
@@ -308,9 +308,10 @@ describe("dialogs of a script that changes", function()
     code.is_changed = function()
       return false
     end
-    canonical.text = function()
-      return ""
+    journal.mark = function(kind)
+      return kind .. " "
     end
+    journal.mark_of_json = journal.mark
     assert.are_not.same(as_begun, through_a_change { edits = words })
   end)
 end)

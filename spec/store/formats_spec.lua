@@ -34,7 +34,7 @@ end
 
 -- Calls that take a step; what follows is the step's kind.
 local calls = {
-  "steps%.step%(", "steps%.within%(", "current:step%(", "self:step%(", ":begin_step%(", "run%.mark%(", "task%.record%(",
+  "steps%.step%(", "steps%.within%(", "current:step%(", "self:step%(", ":begin_step%(", "journal%.mark%(", "task%.record%(",
   "within%(self, ", "put_event%(parts, ",
 }
 -- Where the kind is a parameter, called `kind`: the file's own callers are found by the calls above.
@@ -209,14 +209,14 @@ describe("what the version before wrote", function()
   end)
 
   it("as the mark of a step is the same byte for byte", function()
-    assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", { types = { text = true }, from = 1 }))
-    assert.equal('wait {"reaches"="read","sent"=5,}', run.mark("wait", { sent = 5, reaches = "read" }))
+    assert.equal('wait {"from"=1,"types"={"text"=true,},}', journal.mark("wait", { types = { text = true }, from = 1 }))
+    assert.equal('wait {"reaches"="read","sent"=5,}', journal.mark("wait", { sent = 5, reaches = "read" }))
     -- Of a question too, whose message was not kept.
     local subject = rebuild.subject_of_wait { types = { text = true }, from = 1, question = 12, due = 5, n = 2 }
-    assert.equal('wait {"from"=1,"types"={"text"=true,},}', run.mark("wait", subject))
-    assert.equal('wait {"signal"="paid",}', run.mark("wait", { signal = "paid" }))
-    assert.equal("wait {}", run.mark("wait", {}))
-    assert.equal('step "' .. ("é"):rep(17) .. "… cd04b8dde9da7150", run.mark("step", ("é"):rep(80)))
+    assert.equal('wait {"from"=1,"types"={"text"=true,},}', journal.mark("wait", subject))
+    assert.equal('wait {"signal"="paid",}', journal.mark("wait", { signal = "paid" }))
+    assert.equal("wait {}", journal.mark("wait", {}))
+    assert.equal('step "' .. ("é"):rep(17) .. "… cd04b8dde9da7150", journal.mark("step", ("é"):rep(80)))
   end)
 
   it("as the mark of a message is the same, whether its payload is JSON or a table", function()
@@ -226,7 +226,7 @@ describe("what the version before wrote", function()
     local step = current:take_pending()[1]
     assert.equal(mark, step.mark)
     assert.equal('{"v":{"id":3}}', step.result)
-    assert.equal(mark, run.mark("send", { { text = "hi", mobile = "919999999999", type = "text" }, false }))
+    assert.equal(mark, journal.mark("send", { { text = "hi", mobile = "919999999999", type = "text" }, false }))
   end)
 
   it("as the name of a handler is the same", function()

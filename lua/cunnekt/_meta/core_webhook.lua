@@ -8,12 +8,38 @@ local core = {}
 
 ---JSON around lua-cjson's two functions, mended: see cunnekt.json.
 ---@param cjson_decode fun(text: string): any
----@param cjson_encode fun(value: any): string
 ---@param new_error fun(kind: string, message: string): cunnekt.error
 ---@return fun(text: string): any, cunnekt.error? decode
----@return fun(value: any): string encode
 ---@return fun(text: string, most: integer): any, cunnekt.error? decode_bounded
-function core.json_codec(cjson_decode, cjson_encode, new_error) end
+function core.json_codec(cjson_decode, new_error) end
+
+---@return fun(value: any): string encode see cunnekt.base.json
+function core.json_encoder() end
+
+---The last four are the names that the members of an outcome have in its text.
+---@param bytes_key string
+---@param value string
+---@param raised string
+---@param at string
+---@param is_commit string
+---@return fun(value: any): string write see cunnekt.engine.journal
+---@return fun(outcome: cunnekt.dialog.outcome): string encode
+function core.journal_encoder(bytes_key, value, raised, at, is_commit) end
+
+---@param value any
+---@return string text see cunnekt.base.canonical
+function core.canonical(value) end
+
+---@param kind string
+---@param subject any
+---@return string mark see formats.step_kinds
+function core.step_mark(kind, subject) end
+
+---The mark of a step about `{ value, false }`, where `text` is the value as JSON.
+---@param kind string
+---@param text string
+---@return string mark
+function core.step_mark_of_json(kind, text) end
 
 ---@param body string
 ---@param is_raw_later? boolean an event that is alone in the body has `_body` instead of `raw`

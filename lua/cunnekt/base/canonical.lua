@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Values as text, equal for equal values whatever the order of a table's keys: dialogs compare by it what a script does
 -- now with what it did before. It is not meant to be read back.
+-- Journals hold it, so it never changes: src/json/canonical.h.
+
+local core = require "cunnekt.core"
 
 local canonical = {}
 
@@ -26,28 +29,8 @@ function canonical.keys(t)
   return keys
 end
 
-local function write(value, out)
-  if type(value) ~= "table" then
-    out[#out + 1] = type(value) == "string" and ("%q"):format(value) or tostring(value)
-    return
-  end
-  out[#out + 1] = "{"
-  for _, key in ipairs(canonical.keys(value)) do
-    write(key, out)
-    out[#out + 1] = "="
-    write(value[key], out)
-    out[#out + 1] = ","
-  end
-  out[#out + 1] = "}"
-end
-
 ---The text of a value made of tables, strings, numbers and booleans.
----@param value any
----@return string
-function canonical.text(value)
-  local out = {}
-  write(value, out)
-  return table.concat(out)
-end
+---@type fun(value: any): string
+canonical.text = core.canonical
 
 return canonical

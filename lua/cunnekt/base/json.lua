@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- JSON. The only module that requires lua-cjson; src/bind/json/json.c makes up for its defects: integers stay
--- integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON. It has its own instance of lua-cjson, so
--- settings that a script makes on `require "cjson"` have no effect here.
+-- JSON. The only module that requires lua-cjson, which it reads with; src/bind/json/json.c makes up for its defects: integers
+-- stay integers, [] stays a list, text is UTF-8, and only what RFC 8259 allows is JSON. It has its own instance of lua-cjson, so
+-- settings that a script makes on `require "cjson"` have no effect here. src/bind/json/encode.c writes.
 
 local cjson = require "cjson".new()
 local core = require "cunnekt.core"
@@ -13,9 +13,6 @@ local array_mt = core.json_array_mt
 local max_depth = 128
 
 cjson.decode_max_depth(max_depth)
-cjson.encode_max_depth(max_depth)
-cjson.encode_number_precision(14) -- what json_stage counts on
-cjson.encode_keep_buffer(true)
 
 ---@class cunnekt.json
 local json = {}
@@ -55,6 +52,7 @@ json.encode = nil
 ---@type fun(text: string, most: integer): any, cunnekt.error?
 json.decode_bounded = nil
 
-json.decode, json.encode, json.decode_bounded = core.json_codec(cjson.decode, cjson.encode, errors.new)
+json.decode, json.decode_bounded = core.json_codec(cjson.decode, errors.new)
+json.encode = core.json_encoder()
 
 return json

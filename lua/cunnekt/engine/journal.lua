@@ -12,25 +12,6 @@ local journal = {}
 local bytes_key, keys = formats.bytes_key, formats.outcome
 local results_key, error_key = formats.results_key, formats.result_error
 
-local function is_text(value)
-  return utf8.len(value) ~= nil
-end
-
--- A copy without bytes that JSON would change. A table that looks like a wrapper, because a server answered with one, is
--- put into a wrapper itself.
-local function wrap(value)
-  if type(value) == "string" then
-    return is_text(value) and value or { [bytes_key] = core.base64_encode(value) }
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local copy = setmetatable({}, getmetatable(value))
-  for key, item in next, value do
-    copy[key] = wrap(item)
-  end
-  return copy[bytes_key] == nil and copy or { [bytes_key] = copy }
-end
-
 local function corrupt(what)
   error(errors.new("corrupt", "the journal of a dialog has a step " .. what), 0)
 end
@@ -67,12 +48,12 @@ function journal.snapshot(value)
   return copy
 end
 
----Encodes a value as JSON without loss of bytes.
----@param value any
----@return string
-function journal.write(value)
-  return json.encode(wrap(value))
-end
+-- Bytes that JSON would change are put into a wrapper; so is a table that looks like one, because a server answered with it.
+local write, encode = core.journal_encoder(bytes_key, keys.value, keys.raised, keys.at, keys.is_commit)
+
+---Encodes a value as JSON without loss of bytes. Raises for what JSON cannot hold, like json.encode.
+---@type fun(value: any): string
+journal.write = write
 
 ---Decodes what `write` returned. Raises the kind "corrupt".
 ---@param text string
@@ -85,22 +66,24 @@ function journal.read(text)
   return unwrap(value)
 end
 
+---The mark of a step, by which a replay compares it: its kind, and canonical text of what it was about (base/canonical.lua). A long
+---one is shortened with a digest, a short one is readable in a report.
+---@type fun(kind: string, subject: any): string
+journal.mark = core.step_mark
+
+---The mark of a step about `{ value, false }`, of a value as JSON: a message without options.
+---@type fun(kind: string, text: string): string
+journal.mark_of_json = core.step_mark_of_json
+
 ---@class cunnekt.dialog.outcome the result of a step
 ---@field value any
 ---@field raised any? what it raised, instead of a value
 ---@field at number? the time after a step that takes time
 ---@field is_commit boolean? the turn was committed with it
 
----@param outcome cunnekt.dialog.outcome
----@return string
-function journal.encode(outcome)
-  return json.encode {
-    [keys.value] = wrap(outcome.value),
-    [keys.raised] = outcome.raised and wrap(outcome.raised),
-    [keys.at] = outcome.at,
-    [keys.is_commit] = outcome.is_commit,
-  }
-end
+---An outcome as the journal holds it. Raises like `write`.
+---@type fun(outcome: cunnekt.dialog.outcome): string
+journal.encode = encode
 
 ---Raises the kind "corrupt".
 ---@param text string
@@ -123,7 +106,7 @@ end
 
 -- Whether JSON can represent a value.
 local function is_fit(value)
-  return (pcall(json.encode, json.array { wrap(value) }))
+  return (pcall(write, json.array { value }))
 end
 
 ---An error in the form that the journal holds.

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
+local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
@@ -244,9 +245,9 @@ describe("a run", function()
     for i = 1, #keys do
       forth[keys[i]], back[keys[#keys + 1 - i]] = true, true
     end
-    assert.equal(run.mark("wait", forth), run.mark("wait", back))
-    assert.are_not.equal(run.mark("x", { 1 }), run.mark("x", { "1" }))
-    assert.are_not.equal(run.mark("x", "a\0b"), run.mark("x", "a\0c"))
+    assert.equal(journal.mark("wait", forth), journal.mark("wait", back))
+    assert.are_not.equal(journal.mark("x", { 1 }), journal.mark("x", { "1" }))
+    assert.are_not.equal(journal.mark("x", "a\0b"), journal.mark("x", "a\0c"))
   end)
 
   it("notices that the script ends before it came to where it stood", function()

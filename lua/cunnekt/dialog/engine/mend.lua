@@ -5,8 +5,8 @@
 -- rebuild.lua decides which runs are mended, run.lua finds what differs.
 
 local clock = require "cunnekt.time.clock"
+local journal = require "cunnekt.engine.journal"
 local log = require "cunnekt.base.log"
-local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
 
 local mend = {}
@@ -27,7 +27,7 @@ function mender_methods:cut(its_run)
   log.warn("dialog %d goes on with the current script at step %d: the journal does not fit it from there, and %d steps are discarded%s",
     its_run.id, n, had - n + 1, has_answer and ", with the answer that came" or "")
   local outcome = { at = clock.now(), is_commit = true }
-  its_run:end_step { text = run.mark("mended", had - n + 1), outcome = outcome }
+  its_run:end_step { mark = journal.mark("mended", had - n + 1), outcome = outcome }
   its_run:begin_anew(outcome)
 end
 

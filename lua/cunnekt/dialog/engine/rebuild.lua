@@ -26,7 +26,7 @@ function rebuild.subject_of_wait(waiting)
 end
 
 local function mark_of_wait(waiting)
-  return run.mark("wait", rebuild.subject_of_wait(waiting or {}))
+  return journal.mark("wait", rebuild.subject_of_wait(waiting or {}))
 end
 
 -- No step of a script: where the journal lacks one, it is cut.

@@ -3,13 +3,11 @@
 -- result; a rebuilt run gets the recorded results instead of repeating the steps, and so reaches the wait where it was. The
 -- journal of a run that never waits is never written.
 
-local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
-local json = require "cunnekt.base.json"
 local outer = require "cunnekt.engine.outer"
 local record = require "cunnekt.engine.record"
 local records = require "cunnekt.store.records"
@@ -69,37 +67,7 @@ function run.new(fields)
   return setmetatable(fields, run_mt)
 end
 
--- ---- marks ---------------------------------------------------------------------------------------------------------
-
--- The beginning of a text, at most 40 characters.
-local function beginning(text)
-  return text:sub(1, (utf8.offset(text, 0, 41) or 41) - 1)
-end
-
--- The mark by which a step is compared. A long one is shortened with a digest, a short one is readable in a report.
-local function finish_mark(text)
-  if #text <= 100 then
-    return text
-  end
-  return beginning(text) .. "… " .. core.hex(core.sha256():update(text):digest()):sub(1, 16)
-end
-
-local function text_of(kind, subject)
-  return kind .. " " .. canonical.text(subject)
-end
-
--- The same for a subject as JSON, which exists anyway; a run that never waits needs no text.
-local function text_of_json(kind, subject)
-  return kind .. " " .. canonical.text { json.decode(subject), false }
-end
-
----The mark of a step.
----@param kind string
----@param subject any
----@return string
-function run.mark(kind, subject)
-  return finish_mark(text_of(kind, subject))
-end
+-- ---- ends ----------------------------------------------------------------------------------------------------------
 
 ---Ends the run: even if the script catches the error, its next step raises it again.
 ---@param err cunnekt.error
@@ -312,9 +280,9 @@ end
 ---Begins a step.
 ---@param kind string
 ---@param subject any JSON value by which a replay compares the step
----@param is_json? boolean the subject is encoded JSON; its text is built when needed
+---@param is_json? boolean the subject is encoded JSON, of which the mark is made when the step is stored: most runs never are
 ---@return cunnekt.dialog.outcome? outcome if it is recorded
----@return string? text for end_step
+---@return string? mark for end_step
 function run_methods:begin_step(kind, subject, is_json)
   if self.fatal then
     error(self.fatal, 0)
@@ -330,23 +298,23 @@ function run_methods:begin_step(kind, subject, is_json)
   if is_json and not self.replay and not self.delivery then
     return nil, nil
   end
-  local text = is_json and text_of_json(kind, subject) or text_of(kind, subject)
+  local mark = is_json and journal.mark_of_json(kind, subject) or journal.mark(kind, subject)
   local outcome
   if self.replay then
-    outcome = replay_step(self, finish_mark(text))
-  elseif self.delivery and finish_mark(text) ~= self.expects then
-    differ(self, self.expects, finish_mark(text))
+    outcome = replay_step(self, mark)
+  elseif self.delivery and mark ~= self.expects then
+    differ(self, self.expects, mark)
   else
-    return nil, text
+    return nil, mark
   end
   if not outcome then
     self.n = self.n + 1 -- behind the cut
   end
-  return outcome, text
+  return outcome, mark
 end
 
 ---Ends a step: the next commit writes it to the journal.
----@param step {text: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its text, or its kind and its subject as JSON; `result`: the outcome, if already encoded
+---@param step {mark: string?, kind: string?, json: string?, outcome: cunnekt.dialog.outcome, result: string?} its mark, or its kind and its subject as JSON; `result`: the outcome, if already encoded
 function run_methods:end_step(step)
   step.n = self.n
   self.pending[#self.pending + 1] = step
@@ -364,7 +332,7 @@ function run_methods:step(kind, subject, fn, opts)
     return fn(), false -- part of a larger step, which is replayed as a whole
   end
   local is_json = opts and opts.is_json
-  local outcome, text = self:begin_step(kind, subject, is_json)
+  local outcome, mark = self:begin_step(kind, subject, is_json)
   if outcome then
     return self:apply_outcome(outcome), true
   end
@@ -379,7 +347,7 @@ function run_methods:step(kind, subject, fn, opts)
   if not (opts and opts.is_internal) then
     outcome, result = write_now(self.n, outcome)
   end
-  self:end_step { n = nil, text = text, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
+  self:end_step { n = nil, mark = mark, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
   if commits then
     task.running().turn:commit_more()
   end
@@ -406,11 +374,12 @@ end
 function run_methods:take_pending()
   local steps = self.pending
   self.pending = {}
-  for _, step in ipairs(steps) do
+  for i = 1, #steps do
+    local step = steps[i]
     if step.sent then
       step.outcome = { value = { id = step.sent } }
     end
-    step.mark = finish_mark(step.text or text_of_json(step.kind, step.json))
+    step.mark = step.mark or journal.mark_of_json(step.kind, step.json)
     step.result = step.result or journal.encode(step.outcome)
   end
   return steps

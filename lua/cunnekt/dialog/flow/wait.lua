@@ -117,7 +117,7 @@ function wait.for_event(dialogs, chat, wanted, where)
   local current = steps.waiting_run(where)
   local handle, it = wanted.handle, nil
   wanted.handle = nil
-  local outcome, text = current:begin_step("wait", rebuild.subject_of_wait(wanted))
+  local outcome, mark = current:begin_step("wait", rebuild.subject_of_wait(wanted))
   local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
@@ -133,7 +133,7 @@ function wait.for_event(dialogs, chat, wanted, where)
     it = delivery.event
     it._origin = current.origin
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
-    current:end_step { text = text, outcome = outcome }
+    current:end_step { mark = mark, outcome = outcome }
   end
   local result = current:apply_outcome(outcome)
   if wanted.sent then
