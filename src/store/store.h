@@ -126,10 +126,18 @@ struct cnk_dialog_change {
   double due;
   int64_t sent;           /* the message for whose delivery it waits; 0: none */
   bool asks;              /* with this commit it asks what it waits for: events with a smaller sequence came before */
+  int64_t asked;          /* out: that sequence, if it asks */
   struct cnk_text signal; /* that it waits for; conflicts while one of this name is kept for its conversation */
   int64_t before;         /* the steps that it has, 0 for a new one */
   int64_t after;          /* and has now */
   CNK_ITEMS(struct cnk_step) steps;
+};
+
+/* A dialog that got its event because no other one of its conversation could: conflicts when there is another one by now, and when
+ * it is gone or broken itself. */
+struct cnk_only_dialog {
+  struct cnk_text contact;
+  int64_t id;
 };
 
 struct cnk_dialog_end {
@@ -202,6 +210,7 @@ struct cnk_turn {
   CNK_ITEMS(struct cnk_value_change) values;
   CNK_ITEMS(struct cnk_watch) watches;
   CNK_ITEMS(struct cnk_cut) cuts;
+  struct cnk_only_dialog *only;
   struct cnk_dialog_change *run;
   CNK_ITEMS(int64_t) taken; /* kept messages that a dialog has consumed */
   CNK_ITEMS(struct cnk_kept) kept;

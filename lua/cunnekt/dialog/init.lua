@@ -156,6 +156,7 @@ end
 ---@param to string
 function dialogs_methods:on_join(from, to)
   self:evict_of(from)
+  self.resident:forget_only(to)
   for _, wait in pairs(self.sent_waits) do
     wait.contact = wait.contact == from and to or wait.contact
   end

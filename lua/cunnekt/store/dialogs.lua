@@ -34,6 +34,29 @@ function dialogs.of(store, contact)
   return list
 end
 
+---The same, with the journal of the first one that is not broken in its field `journal`, unless it is long.
+---@param store cunnekt.open_store
+---@param contact string
+---@return cunnekt.store.dialog[]
+function dialogs.of_with_journal(store, contact)
+  local list, steps, of = {}, {}, nil
+  local rows = store:read("dialogs_with_journal", { contact = contact })
+  for i = 1, #rows do
+    local row = rows[i]
+    if row.n then
+      steps[row.n], of = { mark = row.mark, result = row.result }, row.id
+    else
+      list[#list + 1] = records.dialog(row)
+    end
+  end
+  for _, stored in ipairs(list) do
+    if stored.id == of and #rows - #list < page then
+      stored.journal = steps
+    end
+  end
+  return list
+end
+
 ---One dialog.
 ---@param store cunnekt.open_store
 ---@param id integer

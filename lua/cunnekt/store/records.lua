@@ -32,6 +32,7 @@ end
 ---@field due number?
 ---@field steps integer
 ---@field asked integer? the sequence of the commit with which it asked; nil where it never did, or an older version asked
+---@field journal table<integer, table>? its steps, where they were read with it: mark, result
 ---@field error table? why it is broken: message, and step, was, is_now, seq (the event's id) if known
 
 ---A dialog from its row; the row of a list lacks some of the fields.

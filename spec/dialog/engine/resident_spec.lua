@@ -19,6 +19,7 @@ describe("the runs in memory", function()
   local function run(id)
     return {
       id = id,
+      contact = "1:" .. id,
       drop = function(self)
         dropped[#dropped + 1] = self.id
       end,
@@ -38,6 +39,23 @@ describe("the runs in memory", function()
     assert.is_nil(its_resident:find(8))
     assert.equal(1, its_resident:count())
     its_resident:evict_all()
+  end)
+
+  it("are known as the only one of a conversation until there is another one", function()
+    local its_resident, one, other = resident.new(10, 60), run(7), run(8)
+    other.contact = one.contact
+    its_resident:add(one)
+    assert.is_nil(its_resident:only_of(one.contact))
+    its_resident:note_only(7, 5)
+    assert.equal(one, its_resident:only_of(one.contact))
+    assert.equal(5, one.asked)
+    its_resident:add(other)
+    assert.is_nil(its_resident:only_of(one.contact))
+    its_resident:evict(8)
+    its_resident:note_only(7, 5) -- which of several it was is not known any more
+    assert.is_nil(its_resident:only_of(one.contact))
+    its_resident:evict_all()
+    assert.is_false(its_resident:has_any_of(one.contact))
   end)
 
   it("are so many: the one that has waited longest leaves", function()

@@ -233,6 +233,26 @@ seam_rig.describe("a turn", function(open, backend)
       assert.equal(1, seam:counts().steps)
     end)
 
+    it("is not the only one of its conversation any more, as it was when it got its event", function()
+      local dialog = seam:waiting {}
+      local function go_on(contact)
+        return {
+          only = { contact = contact or "1:2", id = dialog.id },
+          run = { id = dialog.id, before = 0, after = 1, waiting = "{}", steps = { { n = 1, mark = "m", result = "{}" } } },
+        }
+      end
+      expect_conflict(go_on "1:3")
+      local other = seam:waiting {}
+      expect_conflict(go_on())
+      seam:break_dialog { id = other.id, error = "x", now = now }
+      expect_conflict(go_on())
+      seam:turn { ends = { other.id } }
+      seam:waiting { contact = "1:3" }
+      seam:turn(go_on())
+      seam:break_dialog { id = dialog.id, error = "x", now = now }
+      expect_conflict { only = { contact = "1:2", id = dialog.id } }
+    end)
+
     it("has ended", function()
       local one, other = seam:waiting { after = 1 }, seam:waiting { after = 1 }
       seam:turn { ended = { id = one.id, steps = 1 }, ends = { other.id } }

@@ -240,6 +240,26 @@ seam_rig.describe("a dialog", function(open, backend)
     assert.are.same({ last.id, third.id, second.id, first.id }, seam:column("dialogs_of", "id", { contact = "1:2" }))
   end)
 
+  it("is read with the journal of the one that began last and is not broken, a page of it", function()
+    local function steps(count, result)
+      local list = {}
+      for n = 1, count do
+        list[n] = { n = n, mark = "m" .. n, result = result }
+      end
+      return list
+    end
+    seam:waiting { started_at = 1000, after = 2, steps = steps(2, "first") }
+    local second = seam:waiting { started_at = 2000, after = 1200, steps = steps(1200, "second") }
+    local broken = seam:waiting { started_at = 3000, after = 1, steps = steps(1, "broken") }
+    seam:break_dialog { id = broken.id, error = "x", now = now }
+    local rows = seam:query("dialogs_with_journal", { contact = "1:2" })
+    assert.equal(1003, #rows)
+    assert.are.same(seam:query("dialogs_of", { contact = "1:2" }), table.move(rows, 1, 3, 1, {}))
+    assert.are.same({ id = second.id, n = 1, mark = "m1", result = "second" }, rows[4])
+    assert.are.same({ id = second.id, n = 1000, mark = "m1000", result = "second" }, rows[1003])
+    assert.are.same({}, seam:query("dialogs_with_journal", { contact = "1:3" }))
+  end)
+
   if backend.is_kept then
     it("is there after a restart", function()
       local dialog = seam:waiting { after = 3, args = "[1]", due = now + 60, sent = 4 }

@@ -42,6 +42,7 @@ local questions = {
   count_dialogs = { {}, "count" },
   dialog = { { id = "dialog" }, "id contact name recipient args code seed started_at changed_at waiting due steps" },
   dialogs_of = { { contact = "1:2" }, "id contact name recipient args code seed started_at changed_at waiting due steps error" },
+  dialogs_with_journal = { { contact = "1:2" }, "id contact name recipient args code seed started_at changed_at waiting due steps error" },
   due_dialogs = { { ["until"] = now + 100 }, "id contact seed waiting due steps is_paused" },
   closing_windows = { { window = 86400, ["until"] = now + 100000 }, "contact last_inbound" },
   sent_waits = { { after = 0, limit = 10 }, "id sent contact" },

@@ -123,9 +123,15 @@ static struct cnk_field dialog_fields[] = {
     IN(cnk_dialog_change, REAL, due),        IN(cnk_dialog_change, INTEGER, sent),
     IN(cnk_dialog_change, BOOLEAN, asks),    IN(cnk_dialog_change, TEXT, signal),
     IN(cnk_dialog_change, INTEGER, before),  NEEDED(cnk_dialog_change, INTEGER, after),
-    LIST(cnk_dialog_change, steps, step),
+    LIST(cnk_dialog_change, steps, step),    OUT(cnk_dialog_change, INTEGER, asked),
 };
-SHAPE(dialog, "a dialog", cnk_dialog_change, dialog_fields, false);
+SHAPE(dialog, "a dialog", cnk_dialog_change, dialog_fields, true);
+
+static struct cnk_field only_fields[] = {
+    NEEDED(cnk_only_dialog, TEXT, contact),
+    NEEDED(cnk_only_dialog, INTEGER, id),
+};
+SHAPE(only, "the only dialog", cnk_only_dialog, only_fields, false);
 
 static struct cnk_field dialog_end_fields[] = {
     NEEDED(cnk_dialog_end, INTEGER, id),
@@ -186,6 +192,7 @@ static struct cnk_field turn_fields[] = {
     LIST(cnk_turn, values, value),
     LIST(cnk_turn, watches, watch),
     LIST(cnk_turn, cuts, cut),
+    OBJECT(cnk_turn, only, only),
     OBJECT(cnk_turn, run, dialog),
     IN(cnk_turn, INTEGERS, taken),
     LIST(cnk_turn, kept, kept),

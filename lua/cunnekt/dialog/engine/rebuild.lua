@@ -34,7 +34,8 @@ local missing = { mark = "", result = "" }
 
 -- The steps of a stored run, or nil if some are missing. A run that is mended goes as far as it has them.
 local function read_steps(dialogs, stored, is_mended)
-  local steps = stored_dialogs.journal(dialogs.store, stored.id)
+  local steps = stored.journal or stored_dialogs.journal(dialogs.store, stored.id)
+  stored.journal = nil -- the replay uses it up
   -- The last step is the wait, or the call during which the turn was committed; it may have no row yet.
   for n = 1, stored.steps - 1 do
     if not steps[n] then

@@ -18,7 +18,7 @@ local resident_mt = { __index = resident_methods, __name = "cunnekt.resident" }
 ---@return cunnekt.resident
 function resident.new(max, seconds)
   -- A circular list with `self` as its head: the next one has waited longest.
-  local self = setmetatable({ _max = max, _seconds = seconds, _by_id = {}, _count = 0 }, resident_mt)
+  local self = setmetatable({ _max = max, _seconds = seconds, _by_id = {}, _by_contact = {}, _count = 0 }, resident_mt)
   self._next, self._before = self, self
   return self
 end
@@ -27,6 +27,9 @@ local function unlink(self, run)
   run._before._next, run._next._before = run._next, run._before
   run._next, run._before = nil, nil
   self._by_id[run.id] = nil
+  if self._by_contact[run.contact] == run then
+    self._by_contact[run.contact] = nil
+  end
   self._count = self._count - 1
 end
 
@@ -58,6 +61,11 @@ function resident_methods:add(run)
   run._before, run._next = self._before, self
   self._before._next, self._before = run, run
   self._by_id[run.id] = run
+  local other = self._by_contact[run.contact]
+  if other then
+    other.is_only, run.is_only = nil, nil
+  end
+  self._by_contact[run.contact] = run
   self._count = self._count + 1
   if self._count > self._max then
     evict(self, self._next)
@@ -70,6 +78,40 @@ end
 ---@return cunnekt.run?
 function resident_methods:find(id)
   return self._by_id[id]
+end
+
+---Notes that no other dialog of its conversation is stored; `only_of` gives it from now on.
+---@param id integer
+---@param asked integer? the sequence of the commit with which it asked
+function resident_methods:note_only(id, asked)
+  local run = self._by_id[id]
+  if run and self._by_contact[run.contact] == run then
+    run.is_only, run.asked = true, asked
+  end
+end
+
+---The only dialog of a conversation, if it is resident, as far as this process knows: the commit of its turn must claim it.
+---@param contact string
+---@return cunnekt.run?
+function resident_methods:only_of(contact)
+  local run = self._by_contact[contact]
+  return run and run.is_only and run or nil
+end
+
+---Whether a dialog of a conversation is resident.
+---@param contact string
+---@return boolean
+function resident_methods:has_any_of(contact)
+  return self._by_contact[contact] ~= nil
+end
+
+---Notes that a conversation may have more dialogs than were known.
+---@param contact string
+function resident_methods:forget_only(contact)
+  local run = self._by_contact[contact]
+  if run then
+    run.is_only = nil
+  end
 end
 
 ---Removes a run that continues.

@@ -34,6 +34,9 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field is_dialog boolean false: a handler, which may make calls that cannot be journaled, if it does not wait afterwards
 ---@field is_stored boolean
 ---@field waiting table? what it waits for
+---@field asked integer? the sequence of the commit with which it asked that
+---@field is_only boolean? while it is resident: its conversation has no other dialog, as far as is known
+---@field claim table? it got its event by that: struct cnk_only_dialog, for the next commit
 ---@field pending table[] steps that are not stored yet
 ---@field replay table[]? steps to replay, by number
 ---@field delivery table? ends the wait after the replay: event and record; empty: it waits again
@@ -434,6 +437,7 @@ end
 ---@param stage "end"|"wait"|"more"
 ---@param its_turn cunnekt.turn
 function run_methods:add_to(change, stage, its_turn)
+  change.only = self.claim
   if stage == "end" then
     if self.is_stored then
       change.ended = { id = self.id, steps = self.stored_n }
@@ -447,6 +451,7 @@ function run_methods:add_to(change, stage, its_turn)
   self:find_id()
   self.owner:describe(self)
   change.run = records.dialog_change(self)
+  self.change = change.run
   if stage == "more" and its_turn.record then
     -- The event is replaced by one that continues the run, if the process ends before the run does.
     change.resume = run.resume_record(its_turn.record.contact, self.id, self:find_seed()).body
@@ -455,7 +460,11 @@ end
 
 ---Called when the run's commit has succeeded.
 function run_methods:on_committed()
-  self.is_stored, self.stored_n, self.mender = true, self.n, nil
+  local change = self.change
+  if change and change.asks then
+    self.asked = change.asked
+  end
+  self.is_stored, self.stored_n, self.mender, self.claim, self.change = true, self.n, nil, nil, nil
   self.owner:on_committed(self)
 end
 

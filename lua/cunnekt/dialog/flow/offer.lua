@@ -54,8 +54,27 @@ local function find_named(dialogs, it, record)
   return nil
 end
 
+-- Whether a run takes an event that is addressed to the business.
+local function takes(dialogs, it, record, waiting, stored, unexpected)
+  -- What "queue" keeps came before the question as well.
+  local may_be_early = waiting.from and unexpected ~= "queue" and (record.seq or math.huge) < (stored.asked or 0)
+  local is_early = may_be_early and it.kind == "message" and answers.came_before(stored, record)
+  return not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it, record.contact)
+end
+
+-- The dialogs of a conversation, from the store: where none is resident, with the journal of the one that comes first.
+local function read_dialogs(dialogs, contact)
+  local read = dialogs.resident:has_any_of(contact) and stored_dialogs.of or stored_dialogs.of_with_journal
+  local list = read(dialogs.store, contact)
+  if list[1] and not list[2] and not list[1].error then
+    dialogs.resident:note_only(list[1].id, list[1].asked)
+  end
+  return list
+end
+
 -- What to do with an event: deliver it to a run, queue it for one, ignore it, end a run; nil: it is for the handlers, or the
--- function in their place. Returns the run's id, because the run may be evicted during the queries, or that function.
+-- function in their place. Returns the run's id, because the run may be evicted during the queries, or that function; and the dialog
+-- as it was read, or true where memory has said that it is the only one.
 local function find(dialogs, it, record)
   if it.run then
     return find_named(dialogs, it, record)
@@ -68,15 +87,17 @@ local function find(dialogs, it, record)
   elseif not webhook.is_addressed(it) and not (it.kind == "own" and it.status == "dialog_signal") then
     return nil
   end
-  local is_stale = false
-  for _, stored in ipairs(stored_dialogs.of(dialogs.store, record.contact)) do
+  local only, is_stale = dialogs.resident:only_of(record.contact), false
+  if only and takes(dialogs, it, record, only.waiting, only, unexpected_of(dialogs, only)) then
+    return "deliver", only.id, true
+  elseif only then
+    it.stale = nil
+  end
+  for _, stored in ipairs(read_dialogs(dialogs, record.contact)) do
     local waiting = (dialogs.resident:find(stored.id) or stored).waiting
     local unexpected = waiting and not stored.error and unexpected_of(dialogs, stored)
-    -- What "queue" keeps came before the question as well.
-    local may_be_early = waiting and waiting.from and unexpected ~= "queue" and (record.seq or math.huge) < (stored.asked or 0)
-    local is_early = may_be_early and it.kind == "message" and answers.came_before(stored, record)
-    if waiting and not is_early and is_alive(stored, record) and accepts(dialogs, waiting, it, record.contact) then
-      return "deliver", stored.id
+    if waiting and takes(dialogs, it, record, waiting, stored, unexpected) then
+      return "deliver", stored.id, stored
     elseif it.kind == "message" and it.stale then
       is_stale = true
     elseif unexpected == "queue" then
@@ -103,13 +124,17 @@ local function has(ids, id)
 end
 
 -- Continues a run with an event, in the running turn.
-local function deliver(dialogs, id, it, record)
+local function deliver(dialogs, id, it, record, found)
   local its_run = dialogs.resident:find(id)
   if its_run then
     dialogs.resident:take(its_run)
+    its_run.claim = found == true and { contact = record.contact, id = id } or nil
     return execute.continue(dialogs, its_run, { event = it, record = record })
   end
-  local its_turn, stored = task.running().turn, stored_dialogs.find(dialogs.store, id)
+  local its_turn, stored = task.running().turn, found
+  if not stored or not stored.journal then
+    stored = found ~= true and stored_dialogs.find(dialogs.store, id) or nil
+  end
   if has(its_turn.ends, id) then
     error("bot:use: the dialog that waits for this message was ended before next(): end it without a call of next()", 0)
   elseif not stored then
@@ -150,17 +175,17 @@ end
 ---@return boolean is_taken
 ---@return function? instead what gets the message in the place of the handlers
 function offer.offer(dialogs, it, record, on_end)
-  local what, id = find(dialogs, it, record)
+  local what, id, found = find(dialogs, it, record)
   if not what then
     return false, id
   end
   local act, is_wrapped = acts[what], it.kind == "message" and dialogs.script.routes.has_wrappers
   dialogs.engine.turns:run(record, function()
     if not is_wrapped then
-      return act(dialogs, id, it, record)
+      return act(dialogs, id, it, record, found)
     end
     wrapping.call(dialogs, it, record, function(own)
-      act(dialogs, id, own, record)
+      act(dialogs, id, own, record, found == true or nil) -- much may have happened since the dialog was read
     end)
   end, on_end)
   return true

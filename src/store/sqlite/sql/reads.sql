@@ -123,6 +123,17 @@ SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, w
   FROM dialog
   WHERE contact = :contact ORDER BY started_at DESC, id DESC;
 
+-- name: dialogs_with_journal
+-- The same; behind them a page of the journal of the newest one that is not broken, which is most often all of it.
+SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin, asked,
+    NULL AS n, NULL AS mark, NULL AS result
+  FROM (SELECT * FROM dialog WHERE contact = :contact ORDER BY started_at DESC, id DESC)
+UNION ALL
+SELECT dialog, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n, mark, result
+  FROM (SELECT * FROM step WHERE dialog =
+    (SELECT id FROM dialog WHERE contact = :contact AND error IS NULL ORDER BY started_at DESC, id DESC LIMIT 1)
+    ORDER BY n LIMIT 1000);
+
 -- name: due_dialogs
 SELECT id, contact, seed, waiting, due, steps,
     contact IN (SELECT contact FROM conversation WHERE paused IS NOT NULL) AS is_paused

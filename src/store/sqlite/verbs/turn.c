@@ -23,6 +23,14 @@ static void check_reads(struct cnk_work *work, const struct cnk_turn *turn)
   }
 }
 
+/* Which dialog gets an event is decided by what is known of the conversation's dialogs in memory. */
+static void check_only(struct cnk_work *work, const struct cnk_only_dialog *only)
+{
+  int64_t id;
+  if (only && (!cnk_work_read(work, CNK_SQL_get_only_dialog, &id, "t", only->contact) || id != only->id))
+    cnk_work_conflict(work, "the dialogs of the conversation have changed");
+}
+
 /* Exactly the events that the turn handled end with it. */
 static void end_events(struct cnk_work *work, const struct cnk_turn *turn)
 {
@@ -66,7 +74,7 @@ static void put_dialog(struct cnk_work *work, const struct cnk_dialog_change *ru
                run->seed, run->started_at, now);
 }
 
-static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
+static void change_dialog(struct cnk_work *work, struct cnk_dialog_change *run, double now)
 {
   if (run->is_new)
     put_dialog(work, run, now);
@@ -74,9 +82,9 @@ static void change_dialog(struct cnk_work *work, const struct cnk_dialog_change 
     cnk_work_run(work, CNK_SQL_recode_dialog, "ti", run->code, run->id);
   if (run->source.data)
     cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
-  int64_t asked = run->asks ? cnk_work_next(work) : 0;
-  if (!cnk_work_run(work, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, asked, run->after, now,
-                    run->id, run->before))
+  run->asked = run->asks ? cnk_work_next(work) : 0;
+  if (!cnk_work_run(work, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, run->asked, run->after,
+                    now, run->id, run->before))
     cnk_work_conflict(work, gone_on);
   for (size_t i = 0; i < run->steps.count; i++) {
     const struct cnk_step *step = &run->steps.items[i];
@@ -241,6 +249,7 @@ void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *turn)
 {
   cnk_work_check_joins(work, turn);
   check_reads(work, turn);
+  check_only(work, turn->only);
   end_events(work, turn);
   change_dialogs(work, turn);
   for (size_t i = 0; i < turn->jobs.count; i++)
