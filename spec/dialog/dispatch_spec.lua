@@ -29,12 +29,9 @@ describe("dispatch", function()
     }
     routes = route.new()
     dialogs = { is_used = false, has_paused = false, sent_waits = {}, script = { routes = routes, known = {} } }
-    function dialogs:offer(it, record, on_end)
+    function dialogs:offer(it, record, on_end, context)
       offered[#offered + 1] = it.text or it.status
-      if self.takes then
-        it_.turns:run(record, function() end, on_end)
-      end
-      return self.takes or false
+      return self.takes and it_.turns:prepare(record, function() end, on_end, nil, context) or nil
     end
     function dialogs:on_status(it, its_turn)
       self.noted = { it.status, its_turn }

@@ -134,7 +134,7 @@ struct cnk_dialog_change {
 };
 
 /* A dialog that got its event because no other one of its conversation could: conflicts when there is another one by now, and when
- * it is gone or broken itself. */
+ * it is broken itself. */
 struct cnk_only_dialog {
   struct cnk_text contact;
   int64_t id;

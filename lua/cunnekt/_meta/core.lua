@@ -377,12 +377,13 @@ function store:commit_turn(request, done) end
 ---@param event integer
 ---@param joins integer?
 ---@param rows {id: integer, contact: string, text: string, unknown: string, is_marked: boolean?, is_parked: boolean?}[] `text`: the payload
----@param done fun(subject: any, ok: boolean?, err: any)
+---@param done fun(subject: any, ok: boolean?, err: any) after a success `err` is the sequence of the commit, if the dialog asks
 ---@param subject any
+---@param part {id: integer, waiting: string, due: number?, asks: boolean?, before: integer, after: integer, steps: table[], only: string?}? of a dialog that goes on to wait; `only`: its contact, if it must be the only dialog of that
 ---@return boolean? is_taken
 ---@return string? message
 ---@return string? code
-function store:commit_plain(event, joins, rows, done, subject) end
+function store:commit_plain(event, joins, rows, done, subject, part) end
 
 ---mark_sending of one message.
 ---@param id integer

@@ -152,8 +152,15 @@ local function on_end(err, rest, its_run, ending)
   done()
 end
 
--- Dispatches an event: to a global command, to a dialog that waits for it, or to the handlers. While a person has taken over, a
--- message goes to nothing but a command that asked for that: it is kept for people.
+-- The same as a function of its own.
+local function call_at_end(ending)
+  return function(err, rest, its_run)
+    return on_end(err, rest, its_run, ending)
+  end
+end
+
+-- Dispatches an event: to a global command, to a dialog that waits for it, or to the handlers; gives the turn, unless that has a task
+-- of its own. While a person has taken over, a message goes to nothing but a command that asked for that: it is kept for people.
 local function dispatch_event(self, record, ending)
   local it = open_event(self, record)
   ending.event = it
@@ -161,28 +168,32 @@ local function dispatch_event(self, record, ending)
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
   local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
   if is_paused and it.kind == "message" and not (global and global.even_paused) then
-    return kept_events.keep_message(self.engine, record, ending.call)
+    kept_events.keep_message(self.engine, record, call_at_end(ending))
+    return nil
   elseif is_paused and (own_status == "dialog_timeout" or own_status == "dialog_again") then
-    return self.engine.turns:run(record, function() end, ending.call) -- chat:resume sets the timer again
+    return self.engine.turns:prepare(record, function() end, on_end, nil, ending) -- chat:resume sets the timer again
   elseif own_status == "dialog_start" then
-    return dialogs:start_stored(it, record, ending.call)
+    dialogs:start_stored(it, record, call_at_end(ending))
+    return nil
   end
-  local is_taken = false
+  local its_turn = nil
   if it and not global then
-    is_taken, ending.instead = dialogs:offer(it, record, ending.call)
+    its_turn, ending.instead = dialogs:offer(it, record, on_end, ending)
   end
-  if is_taken then
-    return
+  if its_turn then
+    return its_turn
   end
   ending.is_stale = it and it.kind == "message" and it.stale or nil
   ending.opened = it
-  self.engine.turns:run(record, handle, on_end, nil, ending)
+  return self.engine.turns:prepare(record, handle, on_end, nil, ending)
 end
 
 local function dispatch_in_task(self, record, ending)
-  local ok, failure = pcall(dispatch_event, self, record, ending)
+  local ok, its_turn = pcall(dispatch_event, self, record, ending)
   if not ok then
-    ending.call(errors.is(failure) and failure or errors.new("handler", tostring(failure)), record)
+    on_end(errors.is(its_turn) and its_turn or errors.new("handler", tostring(its_turn)), record, nil, ending)
+  elseif its_turn then
+    its_turn:run_here()
   end
 end
 
@@ -196,9 +207,6 @@ local function on_turn(self, record, done)
   local ending = { dispatch = self, record = record, done = done, event = nil, opened = nil, is_finished = nil, run = nil }
   if not self.dialogs.is_used and not record.is_resume then
     return self.engine.turns:run(record, handle, on_end, nil, ending)
-  end
-  function ending.call(err, rest, its_run)
-    return on_end(err, rest, its_run, ending)
   end
   task.spawn(dispatch_in_task, self, record, ending)
 end

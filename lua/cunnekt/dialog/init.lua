@@ -408,11 +408,12 @@ end
 ---Gives an event to the dialog that waits for it, if there is one.
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
----@return boolean is_taken
+---@param on_end function as cunnekt.turns.prepare takes it
+---@param context any
+---@return cunnekt.turn? its_turn that gives it, prepared
 ---@return function? instead what gets the message in the place of the handlers
-function dialogs_methods:offer(it, record, on_end)
-  return offer.offer(self, it, record, on_end)
+function dialogs_methods:offer(it, record, on_end, context)
+  return offer.offer(self, it, record, on_end, context)
 end
 
 ---The messages kept for a run that ends, as events again. Waits.

@@ -191,14 +191,14 @@ local function go_on(self, failure)
 end
 
 -- The store has answered to a plain commit. No coroutine is running.
-local function on_plain_commit(self, ok, err)
+local function on_plain_commit(self, ok, err) -- or the sequence of a question
   if not ok then
     self.turns._outbox:unmark(self.sends)
     self.is_committing = false
     task.spawn(go_on, self, err)
     return
   end
-  self:settle_plain()
+  self:settle_plain(err)
   finish(self)
 end
 

@@ -51,7 +51,9 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field check_may_wait fun(self) raises where the run cannot be continued after a wait
 ---@field fail fun(self, err: cunnekt.error) ends the run: raises
 ---@field add_to fun(self, change: table, stage: string, its_turn: cunnekt.turn) adds its part of the commit: `run` or `ended`, and `resume`, as in struct cnk_turn
----@field on_committed fun(self)
+---@field is_plain fun(self): boolean of one that waits: its part of the commit is a plain one
+---@field plain_part fun(self): table?, cunnekt.error? that part, as store:commit_plain of the core takes it
+---@field on_committed fun(self, asked: integer?)
 ---@field drop fun(self) releases a run that cannot continue
 
 local buffered = {
@@ -216,9 +218,16 @@ end
 ---@return cunnekt.error? err kind store: it was not begun
 function turn_methods:begin_plain(done)
   local turns, sends = self.turns, self.sends
+  local run, part, failure = self.run, nil, nil
+  if run and run.waiting then
+    part, failure = run:plain_part()
+    if failure then
+      return failure
+    end
+  end
   self.is_committing = true
   turns._outbox:mark(sends)
-  local err = turns._store:commit_plain(self.record.id, self.joins, sends, done, self)
+  local err = turns._store:commit_plain(self.record.id, self.joins, sends, done, self, part)
   if err then
     turns._outbox:unmark(sends)
     self.is_committing = false
@@ -227,11 +236,15 @@ function turn_methods:begin_plain(done)
 end
 
 ---Notes that such a commit has been made.
-function turn_methods:settle_plain()
-  local turns, sends = self.turns, self.sends
+---@param asked integer? the sequence of a question that its run asked
+function turn_methods:settle_plain(asked)
+  local turns, sends, run = self.turns, self.sends, self.run
   self.has_committed, self.answers, self.record = true, nil, nil
   clear(self)
   attempts.release_retry(self)
+  if run and run.waiting then
+    run:on_committed(asked)
+  end
   if sends ~= nothing then
     if turns._on_messages then
       turns._on_messages(sends)
@@ -348,17 +361,31 @@ function turns_methods:within(change)
   return result
 end
 
----Runs `fn` as a turn in a new task.
+---A turn that calls `fn`; nothing runs before its method `run_here`, which must be called.
 ---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn, context: any)
 ---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) `record`: the event, unless it is finished; `its_run`: the run that failed
 ---@param name? string of a turn without an event, such as "job cleanup"
 ---@param context any for both functions
-function turns_methods:run(record, fn, on_end, name, context)
+---@return cunnekt.turn
+function turns_methods:prepare(record, fn, on_end, name, context)
   local own = self:new(record)
   own.name, own.fn, own.on_end, own.context = name, fn, on_end, context
   self._open = self._open + 1
-  task.spawn(attempts.run_in_task, own)
+  return own
+end
+
+---Runs a prepared turn in the running task, which does nothing else afterwards.
+turn_methods.run_here = attempts.run_in_task
+
+---Runs `fn` as a turn in a new task.
+---@param record cunnekt.inbox.record?
+---@param fn fun(self: cunnekt.turn, context: any)
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) as `prepare` takes it
+---@param name? string
+---@param context any
+function turns_methods:run(record, fn, on_end, name, context)
+  task.spawn(attempts.run_in_task, self:prepare(record, fn, on_end, name, context))
 end
 
 return turn

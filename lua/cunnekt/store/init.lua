@@ -258,15 +258,16 @@ function store_methods:commit_turn(turn)
   return ok, err
 end
 
----Commits a turn that only finishes an event and queues messages.
+---Commits a turn that only finishes an event, queues messages and lets a dialog wait.
 ---@param event integer its id
 ---@param joins integer see struct cnk_turn
 ---@param rows cunnekt.outbox.row[] with nothing but what store:commit_plain of the core takes
----@param done fun(subject: any, ok: boolean?, err: cunnekt.error?) called after the commit
+---@param done fun(subject: any, ok: boolean?, err: any) called after the commit; `err` after a success: see that method
 ---@param subject any
+---@param part table? see that method
 ---@return cunnekt.error? err kind store: it is not begun
-function store_methods:commit_plain(event, joins, rows, done, subject)
-  local is_taken, message, code = self._db:commit_plain(event, joins, rows, done, subject)
+function store_methods:commit_plain(event, joins, rows, done, subject, part)
+  local is_taken, message, code = self._db:commit_plain(event, joins, rows, done, subject, part)
   return not is_taken and error_of(message, code) or nil
 end
 

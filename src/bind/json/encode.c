@@ -30,13 +30,20 @@ struct writer {
 
 /* ---- pieces -------------------------------------------------------------------------------------------------------- */
 
+static bool make_room(struct writer *w, size_t size)
+{
+  struct cnk_buffer *out = w->out;
+  if (out->room - out->size >= size || cnk_buffer_grow(out, size))
+    return true;
+  w->has_no_memory = true;
+  return false;
+}
+
 static bool put(struct writer *w, const void *data, size_t size)
 {
   struct cnk_buffer *out = w->out;
-  if (out->room - out->size < size && !cnk_buffer_grow(out, size)) {
-    w->has_no_memory = true;
+  if (!make_room(w, size))
     return false;
-  }
   memcpy(out->data + out->size, data, size);
   out->size += size;
   return true;
@@ -68,39 +75,51 @@ static void prepend_to_path(lua_State *L, int key)
 
 /* ---- strings ------------------------------------------------------------------------------------------------------- */
 
-static bool is_special(unsigned char byte)
+/* The letter of a byte's short escape, 'u' where it has none, 0 where it needs none. */
+static char escape_of(unsigned char byte)
 {
-  return byte < ' ' || byte == '"' || byte == '\\' || byte == 127;
+  static const char short_ones[] = "btnufr";
+  if (byte == '"' || byte == '\\')
+    return (char)byte;
+  if (byte >= ' ' && byte != 127)
+    return 0;
+  return byte >= '\b' && byte <= '\r' ? short_ones[byte - '\b'] : 'u';
 }
 
-static bool put_escape(struct writer *w, unsigned char byte)
+static char *write_escape(char *out, unsigned char byte, char letter)
 {
-  static const char short_ones[] = "btn\0fr", hex[] = "0123456789abcdef";
-  char name = '\0';
-  if (byte == '"' || byte == '\\')
-    name = (char)byte;
-  else if (byte >= '\b' && byte <= '\r')
-    name = short_ones[byte - '\b'];
-  if (name) {
-    const char code[] = {'\\', name};
-    return put(w, code, sizeof code);
+  static const char hex[] = "0123456789abcdef";
+  *out++ = '\\';
+  *out++ = letter;
+  if (letter == 'u') {
+    *out++ = '0';
+    *out++ = '0';
+    *out++ = hex[byte >> 4];
+    *out++ = hex[byte & 15];
   }
-  const char code[] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
-  return put(w, code, sizeof code);
+  return out;
 }
 
 /* Well-formed text, without its quotes. */
 static bool put_text(struct writer *w, const char *text, size_t size)
 {
-  const char *copied = text, *end = text + size;
-  for (const char *at = text; at < end; at++) {
-    if (!is_special((unsigned char)*at))
-      continue;
-    if (!put(w, copied, (size_t)(at - copied)) || !put_escape(w, (unsigned char)*at))
+  static const size_t most = 4096; /* bytes at a time, each of which may need six */
+  struct cnk_buffer *out = w->out;
+  for (const char *end = text + size; text < end;) {
+    const char *stop = (size_t)(end - text) > most ? text + most : end;
+    if (!make_room(w, 6 * (size_t)(stop - text)))
       return false;
-    copied = at + 1;
+    char *to = out->data + out->size;
+    for (; text < stop; text++) {
+      char letter = escape_of((unsigned char)*text);
+      if (letter)
+        to = write_escape(to, (unsigned char)*text, letter);
+      else
+        *to++ = *text;
+    }
+    out->size = (size_t)(to - out->data);
   }
-  return put(w, copied, (size_t)(end - copied));
+  return true;
 }
 
 /* With U+FFFD for every fault. */
@@ -139,10 +158,8 @@ static bool put_bytes(struct writer *w, const char *bytes, size_t size)
 {
   if (!open_wrapper(w) || !put_byte(w, '"'))
     return false;
-  if (!cnk_buffer_grow(w->out, cnk_base64_room(size))) {
-    w->has_no_memory = true;
+  if (!make_room(w, cnk_base64_room(size)))
     return false;
-  }
   w->out->size += cnk_base64_encode(bytes, size, w->out->data + w->out->size);
   return put(w, "\"}", 2);
 }

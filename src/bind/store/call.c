@@ -74,6 +74,13 @@ static void tell_recovery(lua_State *L, struct cnk_store *store)
     lua_pop(L, 1);
 }
 
+/* The sequence with which the dialog of a turn has asked; 0: it has not. */
+static int64_t asked_of(const struct cnk_store_call *call)
+{
+  const struct cnk_turn *turn = call->verb == CNK_COMMIT_TURN ? call->request : NULL;
+  return turn && turn->run ? turn->run->asked : 0;
+}
+
 /* The same for the call at 1 that has no table. */
 static int push_answer_plain(lua_State *L)
 {
@@ -82,7 +89,10 @@ static int push_answer_plain(lua_State *L)
     return push_failure_of(L, call);
   tell_recovery(L, call->store);
   lua_pushboolean(L, 1);
-  return 1;
+  if (asked_of(call) == 0)
+    return 1;
+  lua_pushinteger(L, asked_of(call));
+  return 2;
 }
 
 /* The arguments of `done` for the call at 1; its subject is at 2. */
@@ -159,9 +169,12 @@ static int complete_plain(lua_State *L)
   struct cnk_store_call *call = lua_touserdata(L, 3);
   lua_settop(L, 2);
   if (call->status == 0 && !call->store->has_failed) {
+    int64_t asked = asked_of(call);
     cnk_store_release(call);
     lua_pushboolean(L, 1);
-    lua_call(L, 2, 0);
+    if (asked)
+      lua_pushinteger(L, asked);
+    lua_call(L, asked ? 3 : 2, 0);
     return 0;
   }
   lua_pushcfunction(L, push_answer_plain);

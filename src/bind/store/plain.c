@@ -58,8 +58,54 @@ static void read_message(lua_State *L, struct cnk_store_call *call, int row, str
   message->due = message->expires = NAN;
 }
 
-/* store:commit_plain(event, joins, rows, done, subject) -> true | nil, message, code: finishes an event, and queues messages
- * that have nothing but `id`, `contact`, `text`, `unknown`, `is_marked` and `is_parked`. done(subject, true | nil, err). */
+static void read_step(lua_State *L, struct cnk_store_call *call, int index, struct cnk_step *step)
+{
+  luaL_checktype(L, index, LUA_TTABLE);
+  step->n = get_integer(L, index, "n");
+  copy_field(L, call, index, "mark", &step->mark);
+  copy_field(L, call, index, "result", &step->result);
+}
+
+static void read_steps(lua_State *L, struct cnk_store_call *call, int part, struct cnk_dialog_change *run)
+{
+  lua_getfield(L, part, "steps");
+  luaL_checktype(L, -1, LUA_TTABLE);
+  int list = lua_gettop(L);
+  run->steps.count = lua_rawlen(L, list);
+  if (run->steps.count > 0)
+    run->steps.items = take(L, call, run->steps.count * sizeof *run->steps.items);
+  for (size_t i = 0; i < run->steps.count; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    read_step(L, call, list + 1, &run->steps.items[i]);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* A dialog that goes on to wait, at `part`. */
+static void read_dialog(lua_State *L, struct cnk_store_call *call, int part, struct cnk_turn *turn)
+{
+  struct cnk_dialog_change *run = take(L, call, sizeof *run);
+  struct cnk_only_dialog *only = take(L, call, sizeof *only);
+  luaL_checktype(L, part, LUA_TTABLE);
+  run->id = only->id = get_integer(L, part, "id");
+  run->before = get_integer(L, part, "before");
+  run->after = get_integer(L, part, "after");
+  run->asks = get_boolean(L, part, "asks");
+  copy_field(L, call, part, "waiting", &run->waiting);
+  copy_field(L, call, part, "only", &only->contact);
+  lua_getfield(L, part, "due");
+  run->due = luaL_optnumber(L, -1, NAN);
+  lua_pop(L, 1);
+  run->started_at = NAN;
+  read_steps(L, call, part, run);
+  turn->run = run;
+  turn->only = only->contact.data ? only : NULL;
+}
+
+/* store:commit_plain(event, joins, rows, done, subject, part) -> true | nil, message, code: finishes an event, and queues
+ * messages that have nothing but `id`, `contact`, `text`, `unknown`, `is_marked` and `is_parked`; `part`, if there is one, is
+ * a dialog that goes on to wait. done(subject, true | nil, err): after a success `err` is the sequence of a question. */
 static int commit_plain(lua_State *L)
 {
   struct cnk_bind_store *face = cnk_bind_find_store(L);
@@ -67,7 +113,7 @@ static int commit_plain(lua_State *L)
     return 3;
   luaL_checktype(L, 4, LUA_TTABLE);
   luaL_checktype(L, 5, LUA_TFUNCTION);
-  lua_settop(L, 6);
+  lua_settop(L, 7);
   struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_COMMIT_TURN);
   struct cnk_turn *turn = call->request;
   turn->event = luaL_checkinteger(L, 2);
@@ -79,9 +125,11 @@ static int commit_plain(lua_State *L)
   for (size_t i = 0; i < turn->messages.count; i++) {
     lua_rawgeti(L, 4, (lua_Integer)i + 1);
     luaL_checktype(L, -1, LUA_TTABLE);
-    read_message(L, call, 7, &turn->messages.items[i]);
+    read_message(L, call, 8, &turn->messages.items[i]);
     lua_pop(L, 1);
   }
+  if (!lua_isnil(L, 7))
+    read_dialog(L, call, 7, turn);
   return cnk_bind_run_plain(L, face, 5, 6, false);
 }
 

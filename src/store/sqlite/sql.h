@@ -58,7 +58,7 @@ int cnk_sql_find(const char *file, const char *name);
   X(get_value_version)                                                                                                 \
   X(put_value)                                                                                                         \
   X(delete_value)                                                                                                      \
-  X(get_only_dialog)                                                                                                   \
+  X(get_other_dialog)                                                                                                  \
   X(put_dialog)                                                                                                        \
   X(change_dialog)                                                                                                     \
   X(recode_dialog)                                                                                                     \

@@ -3,6 +3,7 @@
 -- result; a rebuilt run gets the recorded results instead of repeating the steps, and so reaches the wait where it was. The
 -- journal of a run that never waits is never written.
 
+local attempts = require "cunnekt.engine.attempts"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
@@ -458,11 +459,32 @@ function run_methods:add_to(change, stage, its_turn)
   end
 end
 
+---Whether the commit with which it waits is one for which the store has a shorter way.
+---@return boolean
+function run_methods:is_plain()
+  local waiting = self.waiting
+  return self.is_stored and not (self.mender or self.source or waiting.sent or waiting.signal)
+end
+
+---Its part of such a commit.
+---@return table? part
+---@return cunnekt.error? err
+function run_methods:plain_part()
+  local ok, part = xpcall(records.dialog_change, attempts.with_traceback, self)
+  if not ok then
+    return nil, part
+  end
+  part.only = self.claim and self.claim.contact
+  self.change = part
+  return part
+end
+
 ---Called when the run's commit has succeeded.
-function run_methods:on_committed()
+---@param asked integer? the sequence of the commit, if that is not said where the store answers
+function run_methods:on_committed(asked)
   local change = self.change
   if change and change.asks then
-    self.asked = change.asked
+    self.asked = change.asked or asked
   end
   self.is_stored, self.stored_n, self.mender, self.claim, self.change = true, self.n, nil, nil, nil
   self.owner:on_committed(self)

@@ -167,28 +167,37 @@ function acts.expire(dialogs, id)
   log.info("dialog %d, '%s', has ended: no answer came before it expired", id, stored.name)
 end
 
+-- In the turn of an event that is taken.
+local function act_in_turn(_, offered)
+  local act, dialogs, it, record = acts[offered.what], offered.dialogs, offered.event, offered.record
+  if it.kind ~= "message" or not dialogs.script.routes.has_wrappers then
+    return act(dialogs, offered.id, it, record, offered.found)
+  end
+  wrapping.call(dialogs, it, record, function(own)
+    act(dialogs, offered.id, own, record, offered.found == true or nil) -- much may have happened since the dialog was read
+  end)
+end
+
+local function on_end(err, rest, its_run, offered)
+  return offered.on_end(err, rest, its_run, offered.context)
+end
+
 ---Gives an event to the run that waits for it, if there is one. Functions of bot:use wrap what a customer wrote.
 ---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?) as cunnekt.turns.run
----@return boolean is_taken
+---@param its_end function as cunnekt.turns.prepare takes it
+---@param context any
+---@return cunnekt.turn? its_turn that does it, prepared
 ---@return function? instead what gets the message in the place of the handlers
-function offer.offer(dialogs, it, record, on_end)
+function offer.offer(dialogs, it, record, its_end, context)
   local what, id, found = find(dialogs, it, record)
   if not what then
-    return false, id
+    return nil, id
   end
-  local act, is_wrapped = acts[what], it.kind == "message" and dialogs.script.routes.has_wrappers
-  dialogs.engine.turns:run(record, function()
-    if not is_wrapped then
-      return act(dialogs, id, it, record, found)
-    end
-    wrapping.call(dialogs, it, record, function(own)
-      act(dialogs, id, own, record, found == true or nil) -- much may have happened since the dialog was read
-    end)
-  end, on_end)
-  return true
+  return dialogs.engine.turns:prepare(record, act_in_turn, on_end, nil, {
+    dialogs = dialogs, what = what, id = id, event = it, record = record, found = found, on_end = its_end, context = context,
+  })
 end
 
 -- ---- messages kept for later ---------------------------------------------------------------------------------------

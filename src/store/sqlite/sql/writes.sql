@@ -139,9 +139,9 @@ INSERT INTO value (key, value, version) VALUES (?, ?, ?)
 -- name: delete_value
 DELETE FROM value WHERE key = ?;
 
--- name: get_only_dialog
--- None where there are more, or it is broken.
-SELECT CASE WHEN count(*) = 1 AND max(error) IS NULL THEN max(id) END FROM dialog WHERE contact = ?;
+-- name: get_other_dialog
+-- One of a conversation that is another one, or is broken.
+SELECT id FROM dialog WHERE contact = ? AND (id <> ? OR error IS NOT NULL) LIMIT 1;
 
 -- name: put_dialog
 INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at)

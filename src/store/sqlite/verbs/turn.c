@@ -27,7 +27,7 @@ static void check_reads(struct cnk_work *work, const struct cnk_turn *turn)
 static void check_only(struct cnk_work *work, const struct cnk_only_dialog *only)
 {
   int64_t id;
-  if (only && (!cnk_work_read(work, CNK_SQL_get_only_dialog, &id, "t", only->contact) || id != only->id))
+  if (only && cnk_work_read(work, CNK_SQL_get_other_dialog, &id, "ti", only->contact, only->id))
     cnk_work_conflict(work, "the dialogs of the conversation have changed");
 }
 
