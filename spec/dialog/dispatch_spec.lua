@@ -31,7 +31,7 @@ describe("dispatch", function()
     dialogs = { is_used = false, has_paused = false, sent_waits = {}, script = { routes = routes, known = {} } }
     function dialogs:offer(it, record, on_end, context)
       offered[#offered + 1] = it.text or it.status
-      return self.takes and it_.turns:prepare(record, function() end, on_end, nil, context) or nil
+      return self.takes and it_.turns:new(record, function() end, on_end, nil, context) or nil
     end
     function dialogs:on_status(it, its_turn)
       self.noted = { it.status, its_turn }

@@ -72,6 +72,12 @@ describe("a journal", function()
     end
   end)
 
+  it("keeps the id of a message that was sent as any other value", function()
+    for _, id in ipairs { 1, math.maxinteger } do
+      assert.equal(journal.encode { value = { id = id } }, journal.encode_sent(id))
+    end
+  end)
+
   it("keeps what came of a step", function()
     for _, outcome in ipairs {
       {}, { value = false }, { value = "x", at = 1700000000.25 }, { value = 1, is_commit = true }, { raised = { value = "no luck" }, at = 3.0 },

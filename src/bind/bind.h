@@ -51,6 +51,8 @@ void cnk_bind_open_file(lua_State *L);
 void cnk_bind_open_http(lua_State *L);
 void cnk_bind_open_listener(lua_State *L);
 void cnk_bind_open_json(lua_State *L);
+void cnk_bind_open_encode(lua_State *L);
+void cnk_bind_open_mark(lua_State *L);
 void cnk_bind_open_webhook(lua_State *L);
 void cnk_bind_open_store(lua_State *L);
 void cnk_bind_open_system(lua_State *L);

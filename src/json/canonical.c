@@ -54,13 +54,15 @@ bool cnk_canonical_string(struct cnk_buffer *out, const char *text, size_t size)
 bool cnk_canonical_integer(struct cnk_buffer *out, int64_t value)
 {
   char text[CNK_NUMBER_ROOM];
-  return cnk_buffer_add(out, text, cnk_number_integer(value, text));
+  size_t size = cnk_number_integer(value, text);
+  return cnk_buffer_add(out, text, size);
 }
 
 bool cnk_canonical_real(struct cnk_buffer *out, double value)
 {
   char text[CNK_NUMBER_ROOM];
-  return cnk_buffer_add(out, text, cnk_number_shown(value, text));
+  size_t size = cnk_number_shown(value, text);
+  return cnk_buffer_add(out, text, size);
 }
 
 bool cnk_canonical_null(struct cnk_buffer *out)

@@ -171,7 +171,7 @@ local function dispatch_event(self, record, ending)
     kept_events.keep_message(self.engine, record, call_at_end(ending))
     return nil
   elseif is_paused and (own_status == "dialog_timeout" or own_status == "dialog_again") then
-    return self.engine.turns:prepare(record, function() end, on_end, nil, ending) -- chat:resume sets the timer again
+    return self.engine.turns:new(record, function() end, on_end, nil, ending) -- chat:resume sets the timer again
   elseif own_status == "dialog_start" then
     dialogs:start_stored(it, record, call_at_end(ending))
     return nil
@@ -185,7 +185,7 @@ local function dispatch_event(self, record, ending)
   end
   ending.is_stale = it and it.kind == "message" and it.stale or nil
   ending.opened = it
-  return self.engine.turns:prepare(record, handle, on_end, nil, ending)
+  return self.engine.turns:new(record, handle, on_end, nil, ending)
 end
 
 local function dispatch_in_task(self, record, ending)

@@ -305,6 +305,7 @@ local function new_run(self, plan)
     is_dialog = true,
     script = self.script,
     owner = self,
+    claim = before and before.claim,
   }
 end
 
@@ -408,9 +409,9 @@ end
 ---Gives an event to the dialog that waits for it, if there is one.
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
----@param on_end function as cunnekt.turns.prepare takes it
+---@param on_end function as cunnekt.turns.new takes it
 ---@param context any
----@return cunnekt.turn? its_turn that gives it, prepared
+---@return cunnekt.turn? its_turn that gives it: to be run
 ---@return function? instead what gets the message in the place of the handlers
 function dialogs_methods:offer(it, record, on_end, context)
   return offer.offer(self, it, record, on_end, context)

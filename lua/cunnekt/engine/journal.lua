@@ -85,6 +85,15 @@ journal.mark_of_json = core.step_mark_of_json
 ---@type fun(outcome: cunnekt.dialog.outcome): string
 journal.encode = encode
 
+local before_id, behind_id = ('{"%s":{"id":'):format(keys.value), "}}"
+
+---The outcome of the step of a message that was sent: its id.
+---@param id integer
+---@return string
+function journal.encode_sent(id)
+  return before_id .. id .. behind_id
+end
+
 ---Raises the kind "corrupt".
 ---@param text string
 ---@return cunnekt.dialog.outcome

@@ -218,8 +218,9 @@ end
 ---@return cunnekt.error? err kind store: it was not begun
 function turn_methods:begin_plain(done)
   local turns, sends = self.turns, self.sends
-  local run, part, failure = self.run, nil, nil
+  local run, part = self.run, nil
   if run and run.waiting then
+    local failure
     part, failure = run:plain_part()
     if failure then
       return failure
@@ -313,14 +314,18 @@ function turns_methods:listen(on_messages)
   self._on_messages = on_messages
 end
 
----A new turn.
+---A new turn. One with a function runs when its method `run_here` is called.
 ---@param record cunnekt.inbox.record?
+---@param fn? fun(self: cunnekt.turn, context: any)
+---@param on_end? fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) `record`: the event, unless it is finished; `its_run`: the run that failed
+---@param name? string of a turn without an event, such as "job cleanup"
+---@param context any for both functions
 ---@return cunnekt.turn
-function turns_methods:new(record)
+function turns_methods:new(record, fn, on_end, name, context)
   -- With the usual keys preallocated.
   return setmetatable({
     turns = self, record = record, joins = record and record.joins or self._store.joins, task = nil, run = nil, sends = nil,
-    kinds = nil, fn = nil, on_end = nil, context = nil,
+    kinds = nil, name = name, fn = fn, on_end = on_end, context = context,
   }, turn_mt)
 end
 
@@ -361,31 +366,21 @@ function turns_methods:within(change)
   return result
 end
 
----A turn that calls `fn`; nothing runs before its method `run_here`, which must be called.
----@param record cunnekt.inbox.record?
----@param fn fun(self: cunnekt.turn, context: any)
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) `record`: the event, unless it is finished; `its_run`: the run that failed
----@param name? string of a turn without an event, such as "job cleanup"
----@param context any for both functions
----@return cunnekt.turn
-function turns_methods:prepare(record, fn, on_end, name, context)
-  local own = self:new(record)
-  own.name, own.fn, own.on_end, own.context = name, fn, on_end, context
-  self._open = self._open + 1
-  return own
+---Runs the turn in the running task, which does nothing else afterwards.
+function turn_methods:run_here()
+  self.turns._open = self.turns._open + 1
+  return attempts.run_in_task(self)
 end
-
----Runs a prepared turn in the running task, which does nothing else afterwards.
-turn_methods.run_here = attempts.run_in_task
 
 ---Runs `fn` as a turn in a new task.
 ---@param record cunnekt.inbox.record?
 ---@param fn fun(self: cunnekt.turn, context: any)
----@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) as `prepare` takes it
+---@param on_end fun(err: cunnekt.error?, record: table?, its_run: cunnekt.run?, context: any) as `new` takes it
 ---@param name? string
 ---@param context any
 function turns_methods:run(record, fn, on_end, name, context)
-  task.spawn(attempts.run_in_task, self:prepare(record, fn, on_end, name, context))
+  self._open = self._open + 1
+  task.spawn(attempts.run_in_task, self:new(record, fn, on_end, name, context))
 end
 
 return turn

@@ -76,15 +76,10 @@ static void prepend_to_path(lua_State *L, int key)
 /* ---- strings ------------------------------------------------------------------------------------------------------- */
 
 /* The letter of a byte's short escape, 'u' where it has none, 0 where it needs none. */
-static char escape_of(unsigned char byte)
-{
-  static const char short_ones[] = "btnufr";
-  if (byte == '"' || byte == '\\')
-    return (char)byte;
-  if (byte >= ' ' && byte != 127)
-    return 0;
-  return byte >= '\b' && byte <= '\r' ? short_ones[byte - '\b'] : 'u';
-}
+static const char escapes[256] = {
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', /* to 15 */
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', /* to 31 */
+    ['"'] = '"', ['\\'] = '\\', [127] = 'u'};
 
 static char *write_escape(char *out, unsigned char byte, char letter)
 {
@@ -111,7 +106,7 @@ static bool put_text(struct writer *w, const char *text, size_t size)
       return false;
     char *to = out->data + out->size;
     for (; text < stop; text++) {
-      char letter = escape_of((unsigned char)*text);
+      char letter = escapes[(unsigned char)*text];
       if (letter)
         to = write_escape(to, (unsigned char)*text, letter);
       else
@@ -298,12 +293,15 @@ static bool write_table(struct writer *w, int index)
 static bool write_number(struct writer *w, int index)
 {
   char text[CNK_NUMBER_ROOM];
-  if (lua_isinteger(w->L, index))
-    return put(w, text, cnk_number_integer(lua_tointeger(w->L, index), text));
+  if (lua_isinteger(w->L, index)) {
+    size_t size = cnk_number_integer(lua_tointeger(w->L, index), text);
+    return put(w, text, size);
+  }
   lua_Number value = lua_tonumber(w->L, index);
   if (value - value != 0.0)
     return value != value ? refuse(w, "", "nan") : refuse(w, "an ", "infinite number");
-  return put(w, text, cnk_number_real(value, text));
+  size_t size = cnk_number_real(value, text);
+  return put(w, text, size);
 }
 
 static bool write_value(struct writer *w, int index)

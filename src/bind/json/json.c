@@ -198,8 +198,6 @@ static const luaL_Reg functions[] = {
 void cnk_bind_open_json(lua_State *L)
 {
   luaL_setfuncs(L, functions, 0);
-  cnk_bind_open_encode(L);
-  cnk_bind_open_mark(L);
   /* The metatable is a mark, not a class: json.lua gives it to the tables of json.array. */
   luaL_newmetatable(L, CNK_JSON_ARRAY);
   lua_setfield(L, -2, "json_array_mt");

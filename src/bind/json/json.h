@@ -18,8 +18,4 @@ const char *cnk_json_push_fault(lua_State *L, const struct cnk_jsonscan *scan);
 /* Pushes a userdata that is an empty struct cnk_buffer: for a function that makes a text, and keeps the room for the next one. */
 void cnk_json_push_buffer(lua_State *L);
 
-/* Each adds its functions to the module table on top of the stack, as those of bind.h: encode.c, mark.c. */
-void cnk_bind_open_encode(lua_State *L);
-void cnk_bind_open_mark(lua_State *L);
-
 #endif

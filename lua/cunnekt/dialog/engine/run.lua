@@ -380,11 +380,8 @@ function run_methods:take_pending()
   self.pending = {}
   for i = 1, #steps do
     local step = steps[i]
-    if step.sent then
-      step.outcome = { value = { id = step.sent } }
-    end
     step.mark = step.mark or journal.mark_of_json(step.kind, step.json)
-    step.result = step.result or journal.encode(step.outcome)
+    step.result = step.result or (step.sent and journal.encode_sent(step.sent) or journal.encode(step.outcome))
   end
   return steps
 end

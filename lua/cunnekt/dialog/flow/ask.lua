@@ -193,6 +193,9 @@ function ask.ask(dialogs, chat, text, opts)
     opts = opts,
     types = types,
     send = function()
+      if not delivery then
+        return chat:reply_text(text) -- the usual one, which has a shorter way
+      end
       return chat:reply_text(text, delivery)
     end,
     fits = function(it)

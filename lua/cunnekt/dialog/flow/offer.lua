@@ -186,16 +186,16 @@ end
 ---@param dialogs cunnekt.dialogs
 ---@param it table the bound event
 ---@param record cunnekt.inbox.record
----@param its_end function as cunnekt.turns.prepare takes it
+---@param its_end function as cunnekt.turns.new takes it
 ---@param context any
----@return cunnekt.turn? its_turn that does it, prepared
+---@return cunnekt.turn? its_turn that does it: to be run
 ---@return function? instead what gets the message in the place of the handlers
 function offer.offer(dialogs, it, record, its_end, context)
   local what, id, found = find(dialogs, it, record)
   if not what then
     return nil, id
   end
-  return dialogs.engine.turns:prepare(record, act_in_turn, on_end, nil, {
+  return dialogs.engine.turns:new(record, act_in_turn, on_end, nil, {
     dialogs = dialogs, what = what, id = id, event = it, record = record, found = found, on_end = its_end, context = context,
   })
 end
