@@ -13,6 +13,8 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_http(L);
   cnk_bind_open_stdin(L);
   cnk_bind_open_json(L);
+  cnk_bind_open_encode(L);
+  cnk_bind_open_mark(L);
   cnk_bind_open_webhook(L);
   cnk_bind_open_digest(L);
   cnk_bind_open_file(L);

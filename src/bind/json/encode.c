@@ -21,8 +21,8 @@
 struct writer {
   lua_State *L;
   struct cnk_buffer *out;
-  const void *array;           /* the metatable that marks lists */
-  int bytes_key;               /* where the name is that wraps bytes, as a pseudo-index; 0: bytes become U+FFFD */
+  const void *array; /* the metatable that marks lists */
+  int bytes_key;     /* where the name is that wraps bytes, as a pseudo-index; 0: bytes become U+FFFD */
   int depth;
   bool has_no_memory;
   const char *article, *fault; /* what cannot be encoded: "a ", "function" */
@@ -77,8 +77,8 @@ static void prepend_to_path(lua_State *L, int key)
 
 /* The letter of a byte's short escape, 'u' where it has none, 0 where it needs none. */
 static const char escapes[256] = {
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', /* to 15 */
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', /* to 31 */
+    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', /* to 15 */
+    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', /* to 31 */
     ['"'] = '"', ['\\'] = '\\', [127] = 'u'};
 
 static char *write_escape(char *out, unsigned char byte, char letter)
@@ -394,8 +394,8 @@ static int encode_outcome(lua_State *L)
     if (is_absent)
       continue;
     lua_pushvalue(L, 2 + i);
-    bool is_done = (w.out->size == 1 || put_byte(&w, ',')) && put_string(&w, name) && put_byte(&w, ':') &&
-                   write_value(&w, 6);
+    bool is_done =
+        (w.out->size == 1 || put_byte(&w, ',')) && put_string(&w, name) && put_byte(&w, ':') && write_value(&w, 6);
     if (!is_done)
       return fail(&w, lua_tostring(L, name));
     lua_settop(L, 5);

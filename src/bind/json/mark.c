@@ -20,7 +20,7 @@
 #define BEGINNING 40
 #define ELLIPSIS "\xE2\x80\xA6 "
 
-struct writer {
+struct marker {
   lua_State *L;
   struct cnk_buffer *out;
   int depth;
@@ -30,7 +30,7 @@ struct writer {
 enum { OUT = 1, TREE };
 #define MOST_KEPT 65536
 
-static bool write_value(struct writer *w, int index);
+static bool write_value(struct marker *w, int index);
 
 /* ---- keys ---------------------------------------------------------------------------------------------------------- */
 
@@ -127,7 +127,7 @@ static void sort(struct key *keys, int count)
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
 
-static bool write_entries(struct writer *w, int table, struct key *keys, int count)
+static bool write_entries(struct marker *w, int table, struct key *keys, int count)
 {
   lua_State *L = w->L;
   int top = lua_gettop(L);
@@ -147,7 +147,7 @@ static bool write_entries(struct writer *w, int table, struct key *keys, int cou
 }
 
 /* The table at `table`, at or below the top of the stack. */
-static bool write_table(struct writer *w, int table)
+static bool write_table(struct marker *w, int table)
 {
   struct key few[16], *keys = few;
   lua_State *L = w->L;
@@ -165,7 +165,7 @@ static bool write_table(struct writer *w, int table)
   return is_done;
 }
 
-static bool write_pointer(struct writer *w, int index)
+static bool write_pointer(struct marker *w, int index)
 {
   char text[64];
   const void *pointer = lua_topointer(w->L, index);
@@ -175,7 +175,7 @@ static bool write_pointer(struct writer *w, int index)
   return cnk_buffer_add(w->out, text, (size_t)size);
 }
 
-static bool write_value(struct writer *w, int index)
+static bool write_value(struct marker *w, int index)
 {
   size_t size;
   const char *text;
@@ -221,15 +221,15 @@ static bool shorten(struct cnk_buffer *out)
 
 /* ---- the functions --------------------------------------------------------------------------------------------------- */
 
-static struct writer new_writer(lua_State *L)
+static struct marker new_writer(lua_State *L)
 {
-  struct writer w = {.L = L, .out = lua_touserdata(L, lua_upvalueindex(OUT))};
+  struct marker w = {.L = L, .out = lua_touserdata(L, lua_upvalueindex(OUT))};
   w.out->size = 0;
   return w;
 }
 
 /* Pushes the text, if it is complete. */
-static int finish(const struct writer *w, bool is_done)
+static int finish(const struct marker *w, bool is_done)
 {
   if (!is_done)
     return luaL_error(w->L, "a value with too many levels, or not enough memory");
@@ -243,11 +243,11 @@ static int canonical(lua_State *L)
 {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  struct writer w = new_writer(L);
+  struct marker w = new_writer(L);
   return finish(&w, write_value(&w, 1));
 }
 
-static bool begin_mark(struct writer *w, const char *kind, size_t size)
+static bool begin_mark(struct marker *w, const char *kind, size_t size)
 {
   return cnk_buffer_add(w->out, kind, size) && cnk_buffer_add(w->out, " ", 1);
 }
@@ -259,7 +259,7 @@ static int step_mark(lua_State *L)
   const char *kind = luaL_checklstring(L, 1, &size);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
-  struct writer w = new_writer(L);
+  struct marker w = new_writer(L);
   return finish(&w, begin_mark(&w, kind, size) && write_value(&w, 2) && shorten(w.out));
 }
 
@@ -274,7 +274,7 @@ static int step_mark_of_json(lua_State *L)
   const struct cnk_node *node = cnk_bind_read_nodes(L, &scan);
   if (!node)
     return lua_error(L);
-  struct writer w = new_writer(L);
+  struct marker w = new_writer(L);
   bool is_done = begin_mark(&w, kind, size) && cnk_canonical_word(w.out, "{1=") && cnk_canonical_node(w.out, node) &&
                  cnk_canonical_word(w.out, ",2=false,}") && shorten(w.out);
   cnk_bind_keep_tree(L, 3, TREE);
