@@ -18,13 +18,13 @@
 -- A webhook's body is read once, into the event itself: 45,000 instructions less.
 -- Lanes and rate limits are in C: 24,000 instructions and 29 calls less for an event, 40,000 and 51 for a step.
 -- JSON, journals and marks are written in C, and a step asks the store for no dialogs and takes the way of plain turns: 500,000
--- instructions and 130 calls less for a step.
+-- instructions and 150 calls less for a step.
 -- The instructions are those of Debian 12 on x86-64 with -O2; see spec/cost/cost.lua for what else they depend on.
 
 return {
   cost = { event = 325500, step = 656000 },
   flow = {
     event = { calls = 107, files = 21, moves = 63 },
-    step = { calls = 136, files = 28, moves = 93 },
+    step = { calls = 182, files = 37, moves = 125 },
   },
 }

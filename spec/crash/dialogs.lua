@@ -75,7 +75,7 @@ local function talk(r, talker, round, count)
   for i, action in ipairs(actions) do
     local fields = { from = outbox_id_of(talker), message_id = ("wamid.%d.%d.%d"):format(talker, round, i) }
     for name, value in pairs(action) do
-      fields[name] = name ~= "type" and value or nil
+      fields[name] = name ~= "type" and name ~= "is_stale" and value or nil -- which message was older is not known here
     end
     local one = assert(samples.build(action.type, fields))
     body = body or one

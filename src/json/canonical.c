@@ -104,7 +104,7 @@ static bool write_list(struct cnk_buffer *out, const struct cnk_node *list)
   return is_good && cnk_canonical_word(out, "}");
 }
 
-struct entry {
+struct named {
   const char *name;
   size_t size;
   const struct cnk_node *node; /* of the name; of equal ones the last counts */
@@ -112,18 +112,18 @@ struct entry {
 
 static int by_name(const void *a, const void *b)
 {
-  const struct entry *one = a, *other = b;
+  const struct named *one = a, *other = b;
   int order = cnk_canonical_compare(one->name, one->size, other->name, other->size);
   return order ? order : (one->node > other->node) - (one->node < other->node);
 }
 
 /* Reads the members of an object. What names stand for that have escapes is put into `room`. */
-static void read_members(const struct cnk_node *object, struct entry *members, char *room)
+static void read_members(const struct cnk_node *object, struct named *members, char *room)
 {
   const struct cnk_node *name = object + 1;
   for (uint32_t i = 0; i < object->count; i++, name = cnk_node_next_name(name)) {
-    struct entry *it = &members[i];
-    *it = (struct entry){name->text, name->size, name};
+    struct named *it = &members[i];
+    *it = (struct named){name->text, name->size, name};
     if (name->is_plain)
       continue;
     it->name = room;
@@ -142,14 +142,14 @@ static size_t room_of_names(const struct cnk_node *object)
 }
 
 /* Objects are small, and written in the order of the names or close to it. */
-static void sort(struct entry *members, size_t count)
+static void sort(struct named *members, size_t count)
 {
   if (count > 16) {
     qsort(members, count, sizeof *members, by_name);
     return;
   }
   for (size_t i = 1; i < count; i++) {
-    struct entry it = members[i];
+    struct named it = members[i];
     size_t at = i;
     for (; at > 0 && by_name(&it, &members[at - 1]) < 0; at--)
       members[at] = members[at - 1];
@@ -157,11 +157,11 @@ static void sort(struct entry *members, size_t count)
   }
 }
 
-static bool write_members(struct cnk_buffer *out, const struct entry *members, size_t count)
+static bool write_members(struct cnk_buffer *out, const struct named *members, size_t count)
 {
   bool is_good = cnk_canonical_word(out, "{");
   for (size_t i = 0; i < count && is_good; i++) {
-    const struct entry *it = &members[i], *next = it + 1;
+    const struct named *it = &members[i], *next = it + 1;
     if (i + 1 < count && cnk_canonical_compare(it->name, it->size, next->name, next->size) == 0)
       continue;
     is_good = cnk_canonical_string(out, it->name, it->size) && cnk_canonical_word(out, "=") &&
@@ -172,16 +172,16 @@ static bool write_members(struct cnk_buffer *out, const struct entry *members, s
 
 static bool write_object(struct cnk_buffer *out, const struct cnk_node *object)
 {
-  struct entry few[16], *members = few;
+  struct named few[16], *members = few;
   size_t room = room_of_names(object), bytes = object->count * sizeof *members;
-  char *made = NULL;
+  char *made = NULL, none = '\0';
   if (room > 0 || object->count > sizeof few / sizeof *few) {
     made = malloc(bytes + room);
     if (!made)
       return false;
-    members = (struct entry *)(void *)made;
+    members = (struct named *)(void *)made;
   }
-  read_members(object, members, made ? made + bytes : NULL);
+  read_members(object, members, made ? made + bytes : &none);
   sort(members, object->count);
   bool is_done = write_members(out, members, object->count);
   free(made);
