@@ -8,7 +8,7 @@
 #include "bind/budget.h"
 #include "bind/engine/engine.h"
 
-enum { SHARED = 1, POOL };                                 /* upvalues */
+enum { SHARED = 1, POOL };                                  /* upvalues */
 enum { RUNNING = 1, METATABLE, ON_END, ON_SUSPEND, FIRST }; /* in the shared table */
 
 /* Each holds a stack of some kilobytes. */
