@@ -63,10 +63,41 @@ bool cnk_digest_finish(struct cnk_digest *digest, unsigned char out[CNK_DIGEST_S
   return EVP_DigestFinal_ex(CONTEXT(digest), out, &size) == 1 && size == CNK_DIGEST_SIZE;
 }
 
+/* Making a context costs as much as hashing a key: each thread keeps one, until it ends. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t kept_key;
+static bool has_key;
+
+static void free_kept(void *context)
+{
+  EVP_MD_CTX_free(context);
+}
+
+static void make_key(void)
+{
+  has_key = pthread_key_create(&kept_key, free_kept) == 0;
+}
+
+static EVP_MD_CTX *take_kept(void)
+{
+  pthread_once(&once, make_key);
+  EVP_MD_CTX *context = has_key ? pthread_getspecific(kept_key) : NULL;
+  if (context || !has_key)
+    return context;
+  context = EVP_MD_CTX_new();
+  if (context && pthread_setspecific(kept_key, context) != 0) {
+    EVP_MD_CTX_free(context);
+    return NULL;
+  }
+  return context;
+}
+
 bool cnk_digest_of(const void *data, size_t size, unsigned char out[CNK_DIGEST_SIZE])
 {
   unsigned int written = 0;
-  return fetch() && EVP_Digest(data, size, out, &written, sha256, NULL) == 1 && written == CNK_DIGEST_SIZE;
+  EVP_MD_CTX *context = fetch() ? take_kept() : NULL;
+  return context && EVP_DigestInit_ex2(context, sha256, NULL) == 1 && EVP_DigestUpdate(context, data, size) == 1 &&
+         EVP_DigestFinal_ex(context, out, &written) == 1 && written == CNK_DIGEST_SIZE;
 }
 
 bool cnk_digest_halves(const void *data, size_t size, int64_t halves[2])

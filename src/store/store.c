@@ -43,6 +43,11 @@ struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_o
   return store;
 }
 
+void cnk_store_own_process(void)
+{
+  cnk_sqlite_own_process();
+}
+
 int cnk_store_version(void)
 {
   return cnk_sqlite_version();

@@ -443,6 +443,9 @@ struct cnk_store {
   bool has_failed; /* left to the owner */
 };
 
+/* For a program that has its process to itself, before any store is opened: leaves out what no store needs of the process. */
+void cnk_store_own_process(void);
+
 /* Opens a store, makes it where there is none, and brings an older one up to date, in one transaction; waits for all of it.
  * NULL on failure, with a sentence in `message`. */
 struct cnk_store *cnk_store_open(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,

@@ -4,6 +4,7 @@
 
 local chat = require "cunnekt.bot.chat"
 local identity = require "cunnekt.provider.identity"
+local reply = require "cunnekt.bot.reply"
 local webhook = require "cunnekt.provider.webhook"
 
 local event = {}
@@ -26,29 +27,39 @@ end
 function message_mt.__index(self, key)
   if key == "chat" then
     return find_chat(self)
-  elseif key == "raw" then
-    return webhook.raw(self)
   end
-  return message_methods[key]
+  return message_methods[key] or webhook.late(self, key)
 end
 
--- Events that are not messages have only `chat` and `raw`.
+-- Events that are not messages have only `chat`, and what is late.
 local about_mt = {
   __name = "cunnekt.event",
   __index = function(self, key)
     if key == "chat" then
       return find_chat(self)
     end
-    return key == "raw" and webhook.raw(self) or nil
+    return webhook.late(self, key) or nil
   end,
 }
 
 for _, name in ipairs(chat.kinds) do
   local where = "reply_" .. name
-  local reply = chat.methods[where]
+  local in_chat = chat.methods[where]
   message_methods[where] = function(self, ...)
-    return reply(rawget(self, "chat") or find_chat(self), ...)
+    return in_chat(rawget(self, "chat") or find_chat(self), ...)
   end
+end
+
+local reply_text = message_methods.reply_text
+
+-- The usual reply needs no chat.
+function message_methods.reply_text(self, text, ...)
+  local is_usual = ... == nil and select("#", ...) == 0 and not rawget(self, "_origin")
+  local handle = is_usual and reply.at_once(self._scope, self._contact, self.from, text) or nil
+  if handle then
+    return handle
+  end
+  return reply_text(self, text, ...)
 end
 
 ---Starts a dialog with this contact when the handler returns. While one of this name waits there, it goes on, and asks its

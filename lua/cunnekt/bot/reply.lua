@@ -69,15 +69,15 @@ local function split_delivery(where, args)
 end
 
 -- Whether this turn's message keeps the window open; saves a query.
-local function is_just_opened(self, its_turn)
+local function is_just_opened(scope, contact, its_turn)
   local record = its_turn and its_turn.record
-  local at = record and record.contact == self.contact and record.inbound_at
-  return at and at + window_seconds > self._scope.engine.wall_clock:now()
+  local at = record and record.contact == contact and record.inbound_at
+  return at and at + window_seconds > scope.engine.wall_clock:now()
 end
 
 -- A customer who is not in this store may have an open window: then the provider decides.
 local function is_window_closed(self, payload, its_turn)
-  if payload.templateid or is_just_opened(self, its_turn) then
+  if payload.templateid or is_just_opened(self._scope, self.contact, its_turn) then
     return false
   end
   return reply.last_inbound(self) and self:window() == 0
@@ -230,22 +230,26 @@ end
 ---All kinds of `reply_<kind>`.
 reply.kinds = { "template", "text", "buttons", "list", "form", "image", "video", "document", "audio", "cta_url" }
 
--- The usual reply: a text without options to the message that is being handled. Nothing in it can wait or be refused, so it is no call
--- of its run's, and is only noted there. Nil for any other one.
-local function reply_at_once(self, text)
-  local scope, running = self._scope, task.running()
+---The usual reply: a text without options to the message that is being handled. Nothing in it can wait or be refused, so it is no call
+---of its run's, and is only noted there. Nil for any other one.
+---@param scope cunnekt.scope
+---@param contact string
+---@param to string?
+---@param text any
+---@return cunnekt.sent?
+function reply.at_once(scope, contact, to, text)
+  local running = task.running()
   local its_turn, current = running and running.turn, running and running.run
-  if not its_turn or its_turn.turns ~= scope.engine.turns or rawget(self, "_name") or scope.hooks.senders[1]
-    or (current and not current:is_live()) or not is_just_opened(self, its_turn) then
+  if not its_turn or its_turn.turns ~= scope.engine.turns or scope.hooks.senders[1] or (current and not current:is_live())
+    or not is_just_opened(scope, contact, its_turn) then
     return nil
   end
-  local to = self.to
   local json_text = core.text_message(text, to, limits.characters.text.max, digits.min, digits.max)
   local id = json_text and scope.engine.store:take_id()
   if not id then
     return nil
   end
-  local row = scope.engine.outbox:new_row(self.contact, { type = "text", mobile = to, text = text }, nil, nil, id)
+  local row = scope.engine.outbox:new_row(contact, { type = "text", mobile = to, text = text }, nil, nil, id)
   row.text = json_text
   its_turn:send(row)
   if current then
@@ -262,7 +266,8 @@ function reply.add_to(methods)
   end
   local in_general = methods.reply_text
   function methods.reply_text(self, text, ...)
-    local handle = ... == nil and select("#", ...) == 0 and reply_at_once(self, text) or nil
+    local is_usual = ... == nil and select("#", ...) == 0 and not rawget(self, "_name")
+    local handle = is_usual and reply.at_once(self._scope, self.contact, self.to, text) or nil
     if handle then
       return handle
     end

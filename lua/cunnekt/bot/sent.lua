@@ -63,7 +63,9 @@ function sent.advance(handle, state, err)
     return false
   end
   handle.state, handle.err = state, err
-  wake(handle)
+  if handle._waiters then
+    wake(handle)
+  end
   return true
 end
 

@@ -8,6 +8,7 @@ local log = require "cunnekt.base.log"
 local personal = require "cunnekt.provider.personal"
 local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
+local webhook = require "cunnekt.provider.webhook"
 
 local tap = {}
 
@@ -80,6 +81,7 @@ local function copy(value, seen, is_ours)
 end
 
 local function event_of(it)
+  webhook.raw(it) -- with it comes what the event has only when it is asked for
   return copy(it, {}, true)
 end
 

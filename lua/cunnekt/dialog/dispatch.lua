@@ -43,7 +43,7 @@ end
 -- Seconds for which this event must wait for more texts of its contact; nil when it can be handled.
 local function seconds_to_wait(self, record)
   local its_budget = self.engine.budget
-  if not self.routes.has_debounce or not record.event or its_budget:noted_error(record.id) then
+  if not record.event or its_budget:noted_error(record.id) then
     return nil
   end
   local seconds = its_budget:call(record.id, self.routes.debounce_of, self.routes, record.event)
@@ -197,24 +197,10 @@ local function dispatch_in_task(self, record, ending)
   end
 end
 
--- Runs the turn of an event.
-local function on_turn(self, record, done)
-  local pause = seconds_to_wait(self, record)
-  if pause then
-    return done(pause)
-  end
-  -- With the usual keys preallocated.
-  local ending = { dispatch = self, record = record, done = done, event = nil, opened = nil, is_finished = nil, run = nil }
-  if not self.dialogs.is_used and not record.is_resume then
-    return self.engine.turns:run(record, handle, on_end, nil, ending)
-  end
-  task.spawn(dispatch_in_task, self, record, ending)
-end
-
 -- ---- messages ------------------------------------------------------------------------------------------------------
 
 -- The events that report the outcome of a message: for a handler, and for a dialog that waits for the delivery.
-local function on_answer(self, row, outcome, err)
+local function reports_of(self, row, outcome, err)
   local dialogs, report, records = self.dialogs, { kind = "own", status = outcome }, nil
   if next(dialogs.sent_waits) then
     records = { dialogs:sent_record(row.id) }
@@ -237,15 +223,28 @@ end
 ---@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, taps: cunnekt.taps, failure: cunnekt.failure}
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
+  local turns, dialogs, routes = parts.engine.turns, parts.dialogs, parts.routes
   return {
     on_join = function(from, to)
-      parts.dialogs:on_join(from, to)
+      dialogs:on_join(from, to)
     end,
     on_turn = function(record, done)
-      return on_turn(parts, record, done)
+      local pause = routes.has_debounce and seconds_to_wait(parts, record)
+      if pause then
+        return done(pause)
+      end
+      -- With the usual keys preallocated.
+      local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil, is_finished = nil, run = nil }
+      if not dialogs.is_used and not record.is_resume then
+        return turns:run(record, handle, on_end, nil, ending)
+      end
+      task.spawn(dispatch_in_task, parts, record, ending)
     end,
     on_answer = function(row, outcome, err)
-      return on_answer(parts, row, outcome, err)
+      if not err and not routes.handles_own and next(dialogs.sent_waits) == nil then
+        return nil
+      end
+      return reports_of(parts, row, outcome, err)
     end,
   }
 end

@@ -3,7 +3,6 @@
 -- answer an event: their commit is begun where the function has returned, and no coroutine waits for it.
 
 local answers = require "cunnekt.engine.answers"
-local commit = require "cunnekt.engine.commit"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
@@ -219,6 +218,18 @@ function attempts.after_suspension(self)
   end_turn(self, its_budget.meter and is_stopped() and its_budget:failure() or nil)
 end
 
+-- Whether a commit would only finish an event, queue messages that have no options, and let a dialog that is stored wait again. The
+-- store has a shorter way for these.
+local function is_plain(self)
+  local record, run = self.record, self.run
+  if self.is_special or not record or record.joined then
+    return false
+  elseif run and run.waiting then
+    return run:is_plain()
+  end
+  return not run or not run.is_stored
+end
+
 ---Runs a turn in the running task, which is new.
 ---@param self cunnekt.turn
 function attempts.run_in_task(self)
@@ -229,7 +240,7 @@ function attempts.run_in_task(self)
     self.answers, record.answers = record.answers, nil
   end
   local failure = call(self, self.fn)
-  if not failure and commit.is_plain(self) then
+  if not failure and is_plain(self) then
     failure = self:begin_plain(on_plain_commit)
     if not failure then
       return

@@ -56,27 +56,6 @@ function commit.is_empty(its_turn, change)
   return true
 end
 
----Whether a commit would only finish an event, queue messages that have no options, and let a dialog that is stored wait again. The store has a shorter way for these.
----@param its_turn cunnekt.turn
----@return boolean
-function commit.is_plain(its_turn)
-  local record, run, kinds = its_turn.record, its_turn.run, its_turn.kinds
-  if not record or record.joined or (run and (run.waiting or run.is_stored) and not (run.waiting and run:is_plain())) then
-    return false
-  elseif kinds == nothing then
-    return true
-  elseif kinds[2] or kinds[1] ~= "sends" then
-    return false
-  end
-  local rows = its_turn.sends
-  for i = 1, #rows do
-    if not rows[i].is_plain or not rows[i].text then
-      return false
-    end
-  end
-  return true
-end
-
 -- A buffer as a list: `shape` makes an item of each entry.
 local function list_of(buffer, shape)
   local list = {}

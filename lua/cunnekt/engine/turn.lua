@@ -44,6 +44,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field watches table<string, number> contact → seconds before the end of the window for a window_closing event
 ---@field answers cunnekt.engine.answers? what its network calls gave since its last commit
 ---@field kinds string[] those of the buffers above that are in use
+---@field is_special boolean? it has buffered more than messages without options
 ---@field joins integer of conversations that the store had told of when it began
 
 ---What a turn needs from the run that it executes (dialog/engine/run.lua).
@@ -86,6 +87,7 @@ function turn_methods:buffer(kind, first)
   if it == nothing then
     it = first or {}
     self[kind] = it
+    self.is_special = self.is_special or kind ~= "sends"
     if self.kinds == nothing then
       self.kinds = { kind }
     else
@@ -127,6 +129,9 @@ end
 function turn_methods:send(row)
   local sends, record = self.sends, self.record
   row.event = record and record.id
+  if not row.is_plain or not row.text then
+    self.is_special = true
+  end
   if sends == nothing then
     self:buffer("sends", { row })
   else
@@ -213,7 +218,7 @@ function turn_methods:commit(stage)
   return true
 end
 
----Begins the commit of a turn that commit.is_plain says is one.
+---Begins the commit of a plain turn, see attempts.lua.
 ---@param done fun(its_turn: cunnekt.turn, ok: boolean?, err: cunnekt.error?)
 ---@return cunnekt.error? err kind store: it was not begun
 function turn_methods:begin_plain(done)

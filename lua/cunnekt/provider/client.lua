@@ -321,13 +321,21 @@ end
 ---@param done fun(message: table, message_id: string?, err: cunnekt.error?) without an error it was accepted; `retry_after` of one: seconds for which WhatsApp accepts nothing for this contact, where it says so
 ---@return any request what cancels it, with a method `close`
 function client_methods:transmit(message, done)
-  local payload = message.payload
-  local body, err = body_of(self, payload, message.text)
+  local payload, text = message.payload, message.text
+  local texts = text and payload.type == "text" and self._texts
+  if texts then
+    return texts:post(text, on_answer, self, done, message) -- the usual one
+  end
+  local body, err = body_of(self, payload, text)
   if not body then
     done(message, nil, err)
     return nil
   end
-  return self._transport.to(build.endpoint(payload)).start(body, on_answer, self, done, message)
+  local prepared = self._transport.to(build.endpoint(payload))
+  if body == text and payload.type == "text" then
+    self._texts = prepared.endpoint
+  end
+  return prepared.start(body, on_answer, self, done, message)
 end
 
 local function deliver_built(self, payload, err)

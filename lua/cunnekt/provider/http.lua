@@ -248,6 +248,7 @@ end
 ---@field start fun(body: string, done: function, ...): any sends it without waiting: `done` is called with the values behind it, and what `read` takes; gives what cancels it, with a method `close`
 ---@field read fun(...): cunnekt.http.answer?, cunnekt.error? as http.request; its `headers` are parsed on first access, and not for `pairs`
 ---@field send fun(body: string): cunnekt.http.answer?, cunnekt.error? sends it and waits
+---@field endpoint cunnekt.endpoint? what `start` posts to, where that is one
 
 ---Checks the options of a request once, for one that is sent repeatedly with different bodies.
 ---@param opts cunnekt.http.options of http.request, without body and json
@@ -276,7 +277,7 @@ function http.prepare(opts)
       return start(body, done)
     end))
   end
-  return { start = start, read = read, send = post }
+  return { start = start, read = read, send = post, endpoint = endpoint }
 end
 
 ---Sends a GET request.

@@ -229,7 +229,7 @@ local part_of = {
 
 -- As it was in the webhook: its names are in its profile.
 local function wrap_contact(event)
-  local contact = event.contact
+  local contact = webhook.late(event, "contact")
   if not contact or event.kind == "state_sync" then return nil end
   local item = {}
   for key, value in pairs(contact) do
@@ -244,8 +244,8 @@ local function wrap_change(event, change)
   return { id = event.account_id, time = event.timestamp, changes = { change } }
 end
 
----As webhook.parse, for a body from outside: what the inbox makes of it. An event that is alone in its body has no `raw` yet: see
----webhook.raw.
+---As webhook.parse, for a body from outside: what the inbox makes of it. An event that is alone in its body has no `raw` and `contact`
+---yet: see webhook.late.
 ---@param body string
 ---@return cunnekt.webhook.event[]? events
 ---@return cunnekt.error? err kind "invalid": the body is not JSON; "too_large": it holds more than any body of the provider
@@ -253,7 +253,7 @@ function webhook.parse_bounded(body)
   return parse(body, true, true)
 end
 
----The event in a body that was stored for it. It has no `raw` yet: see webhook.raw.
+---The event in a body that was stored for it. It has no `raw` and `contact` yet: see webhook.late.
 ---@param body string
 ---@return cunnekt.webhook.event? event nil: the body is not JSON
 function webhook.parse_stored(body)
@@ -261,25 +261,32 @@ function webhook.parse_stored(body)
   return events and events[1]
 end
 
----The `raw` of an event, which some events get when somebody asks for it: most never are.
+-- The fields that some events get when somebody asks for one of them: most never are.
+local late = { raw = true, contact = true }
+
+---A field that an event may not have yet: `raw` or `contact`.
+---@param event cunnekt.webhook.event
+---@param name any nil for others
+---@return any value
+function webhook.late(event, name)
+  local body = late[name] and rawget(event, "_body")
+  if body then
+    local whole = webhook.parse(body)[1]
+    event.raw, event.contact, event._body = whole.raw, whole.contact, nil
+  end
+  return late[name] and rawget(event, name)
+end
+
+---The `raw` of an event.
 ---@param event cunnekt.webhook.event
 ---@return any raw
 function webhook.raw(event)
-  local raw, body = rawget(event, "raw"), rawget(event, "_body")
-  if raw == nil and body then
-    raw = webhook.parse(body)[1].raw
-    event.raw, event._body = raw, nil
-  end
-  return raw
+  return webhook.late(event, "raw")
 end
 
-local with_raw_mt = {
-  __index = function(event, key)
-    return key == "raw" and webhook.raw(event) or nil
-  end,
-}
+local with_raw_mt = { __index = webhook.late }
 
----Lets a script that looks at `event.raw` find it, before the event is a handler's.
+---Lets a script that looks at `event.raw` or `event.contact` find it, before the event is a handler's.
 ---@param event cunnekt.webhook.event
 function webhook.show_raw(event)
   if not getmetatable(event) then

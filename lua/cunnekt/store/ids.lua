@@ -12,6 +12,9 @@ local ids_mt = { __index = ids_methods, __name = "cunnekt.store.ids" }
 -- Ids of a block, and the number of those left at which the next block is reserved.
 local block, few = 1000, 500
 
+---With more of them left than so many, `_next` can be taken as it is.
+ids.few = few
+
 ---@class cunnekt.store.ids
 ---@param reserve fun(count: integer, done: fun(first: integer?, err: cunnekt.error?)) reserves a block
 ---@return cunnekt.store.ids
@@ -102,11 +105,6 @@ end
 ---One id, if there is one at once.
 ---@return integer? id
 function ids_methods:take_one()
-  local id = self._next
-  if self._last - id > few and not self._waiting[1] then
-    self._next = id + 1
-    return id
-  end
   return not self._waiting[1] and take(self, 1) or nil
 end
 

@@ -154,7 +154,13 @@ end
 ---As `next_id`, but without waiting.
 ---@return integer? id nil when it would have to wait
 function store_methods:take_id()
-  return self._ids:take_one()
+  local its_ids = self._ids
+  local id = its_ids._next
+  if its_ids._last - id > ids.few and not its_ids._waiting[1] then
+    its_ids._next = id + 1
+    return id
+  end
+  return its_ids:take_one()
 end
 
 -- ---- events ----------------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ static void push_facts(const struct cnk_event_maker *maker, const struct cnk_web
     lua_pushinteger(L, of->timestamp);
     lua_setfield(L, -2, "timestamp");
   }
-  if (of->contact) {
+  if (of->contact && !maker->body) { /* else it is made with `raw`, when somebody asks for one of them */
     push_contact(maker, of->contact);
     lua_setfield(L, -2, "contact");
   }

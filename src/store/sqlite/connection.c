@@ -59,6 +59,11 @@ static int create_functions(sqlite3 *db)
   return status;
 }
 
+void cnk_sqlite_own_process(void)
+{
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int compile(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)
 {
   return sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);

@@ -60,10 +60,14 @@ local function next_epoch()
   return last_epoch
 end
 
+-- As a run begins.
+run_methods.n, run_methods.draws = 0, 0
+
 ---@param fields table becomes the run: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for a rebuilt one
 ---@return cunnekt.run
 function run.new(fields)
-  fields.n, fields.pending, fields.draws, fields.epoch = 0, {}, 0, next_epoch()
+  last_epoch = last_epoch + 1
+  fields.pending, fields.epoch = {}, last_epoch
   fields.is_stored = fields.replay ~= nil
   if fields.replay and not fields.replay[1] then
     fields.replay = nil
