@@ -137,9 +137,9 @@ describe("the list of persisted formats", function()
   end)
 
   it("has the policies that the options take", function()
-    local chat, planner = require "cunnekt.bot.chat", require "cunnekt.jobs.planner"
-    assert.are.same(chat.delivery_types.unknown, formats.unknown_policies)
-    assert.are.same(chat.delivery_types.after, formats.follows)
+    local reply, planner = require "cunnekt.bot.reply", require "cunnekt.jobs.planner"
+    assert.are.same(reply.delivery_types.unknown, formats.unknown_policies)
+    assert.are.same(reply.delivery_types.after, formats.follows)
     assert.are.same(planner.option_types.catch_up, formats.catch_up)
   end)
 end)

@@ -36,6 +36,16 @@ void cnk_bind_push_ref(lua_State *L, int *ref);
 /* Makes metatable `name` with __name, __index = methods, __gc and __close = closer; leaves nothing on the stack. */
 void cnk_bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction closer);
 
+/* The userdata at 1, of which `size` bytes begin with their own address; raises when it is no `class`. Every event comes here
+ * several times: a class by its name would be looked up each time. */
+static inline void *cnk_bind_self(lua_State *L, size_t size, const char *class)
+{
+  void *self = lua_touserdata(L, 1);
+  if (lua_rawlen(L, 1) == size && self && *(void *const *)self == self)
+    return self;
+  return luaL_checkudata(L, 1, class);
+}
+
 /* options.c. Fields of the options table at `index`; absent or nil gives the default. The string stays owned by the table. */
 lua_Integer cnk_bind_opt_integer(lua_State *L, int index, const char *name, lua_Integer otherwise);
 const char *cnk_bind_opt_string(lua_State *L, int index, const char *name, const char *otherwise);

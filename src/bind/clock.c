@@ -185,6 +185,7 @@ static int is_virtual(lua_State *L)
 /* ---- the real time -------------------------------------------------------------------------------------------------- */
 
 struct lua_wall_clock {
+  void *self; /* see cnk_bind_self */
   struct cnk_wall_clock it;
   struct cnk_loop *loop;
 };
@@ -193,6 +194,7 @@ struct lua_wall_clock {
 static int wall_clock(lua_State *L)
 {
   struct lua_wall_clock *face = lua_newuserdatauv(L, sizeof *face, 0);
+  face->self = face;
   face->loop = upvalue_loop(L);
   cnk_wall_clock_init(&face->it, face->loop->clock);
   luaL_setmetatable(L, WALL_CLOCK);
@@ -201,7 +203,7 @@ static int wall_clock(lua_State *L)
 
 static struct lua_wall_clock *check_wall_clock(lua_State *L)
 {
-  return luaL_checkudata(L, 1, WALL_CLOCK);
+  return cnk_bind_self(L, sizeof(struct lua_wall_clock), WALL_CLOCK);
 }
 
 /* wall clock:now() -> seconds since 1970 */

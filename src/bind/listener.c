@@ -24,6 +24,7 @@ struct listener {
 };
 
 struct exchange {
+  void *self;                    /* see cnk_bind_self */
   struct cnk_exchange *exchange; /* NULL when answered */
 };
 
@@ -31,7 +32,7 @@ struct exchange {
 
 static int drop_exchange(lua_State *L)
 {
-  struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  struct exchange *face = cnk_bind_self(L, sizeof(struct exchange), EXCHANGE);
   struct cnk_exchange *exchange = face->exchange;
   face->exchange = NULL;
   if (exchange)
@@ -42,7 +43,7 @@ static int drop_exchange(lua_State *L)
 /* exchange:cut(): closes the connection without an answer. Nothing happens when it was answered. */
 static int exchange_cut(lua_State *L)
 {
-  struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  struct exchange *face = cnk_bind_self(L, sizeof(struct exchange), EXCHANGE);
   struct cnk_exchange *exchange = face->exchange;
   face->exchange = NULL;
   if (exchange)
@@ -53,7 +54,7 @@ static int exchange_cut(lua_State *L)
 /* exchange:header(name) -> value, or nil: no such field, the exchange was answered, or the client has gone. */
 static int exchange_header(lua_State *L)
 {
-  const struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  const struct exchange *face = cnk_bind_self(L, sizeof(struct exchange), EXCHANGE);
   const char *name = luaL_checkstring(L, 2);
   size_t size = 0;
   const char *value = face->exchange ? cnk_exchange_header(face->exchange, name, &size) : NULL;
@@ -67,7 +68,7 @@ static int exchange_header(lua_State *L)
 /* exchange:peer() -> the client's address without its port, or nil as for header. */
 static int exchange_peer(lua_State *L)
 {
-  const struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  const struct exchange *face = cnk_bind_self(L, sizeof(struct exchange), EXCHANGE);
   char name[INET6_ADDRSTRLEN];
   if (face->exchange && cnk_exchange_peer(face->exchange, name, sizeof name))
     lua_pushstring(L, name);
@@ -98,7 +99,7 @@ static size_t check_fields(lua_State *L, int index, const char *fields[MAX_FIELD
 /* exchange:answer(status, body|nil, headers|nil) -> true, or false when the client has gone. Once. */
 static int exchange_answer(lua_State *L)
 {
-  struct exchange *face = luaL_checkudata(L, 1, EXCHANGE);
+  struct exchange *face = cnk_bind_self(L, sizeof(struct exchange), EXCHANGE);
   lua_Integer status = luaL_checkinteger(L, 2);
   size_t size;
   const char *body = luaL_optlstring(L, 3, "", &size);
@@ -138,6 +139,7 @@ static int deliver_exchange(lua_State *L)
   size_t size;
   lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->callback);
   struct exchange *face = lua_newuserdatauv(L, sizeof *face, 0);
+  face->self = face;
   face->exchange = NULL;
   luaL_setmetatable(L, EXCHANGE);
   lua_pushstring(L, cnk_exchange_method(exchange));

@@ -7,7 +7,7 @@
 
 struct cnk_bind_store *cnk_bind_check_store(lua_State *L)
 {
-  struct cnk_bind_store *face = luaL_checkudata(L, 1, CNK_BIND_STORE);
+  struct cnk_bind_store *face = cnk_bind_self(L, sizeof(struct cnk_bind_store), CNK_BIND_STORE);
   if (!face->store)
     luaL_error(L, "the store is closed");
   return face;
@@ -225,7 +225,7 @@ int cnk_bind_run_plain(lua_State *L, struct cnk_bind_store *face, int done, int 
 /* The open store at 1; NULL with what the method gives where it is closed. */
 struct cnk_bind_store *cnk_bind_find_store(lua_State *L)
 {
-  struct cnk_bind_store *face = luaL_checkudata(L, 1, CNK_BIND_STORE);
+  struct cnk_bind_store *face = cnk_bind_self(L, sizeof(struct cnk_bind_store), CNK_BIND_STORE);
   if (face->store)
     return face;
   push_failure(L, "the store is closed", cnk_store_code_name(NULL, CNK_STORE_CLOSED));

@@ -85,7 +85,7 @@ static int collect(lua_State *L)
 /* store:close(done): what is queued is written and delivered first. */
 static int close_store(lua_State *L)
 {
-  struct cnk_bind_store *face = luaL_checkudata(L, 1, CNK_BIND_STORE);
+  struct cnk_bind_store *face = cnk_bind_self(L, sizeof(struct cnk_bind_store), CNK_BIND_STORE);
   bool is_told = !lua_isnoneornil(L, 2);
   if (is_told)
     luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -132,6 +132,7 @@ static int open_store(lua_State *L)
   struct cnk_store_options options = read_store_options(L);
   struct cnk_bind_store *face = lua_newuserdatauv(L, sizeof *face, 2);
   memset(face, 0, sizeof *face);
+  face->self = face;
   luaL_setmetatable(L, CNK_BIND_STORE);
   for (int i = 1; i <= 2; i++) { /* names of queries, and of repairs */
     lua_newtable(L);

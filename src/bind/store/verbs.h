@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 struct cnk_bind_store {
+  void *self; /* see cnk_bind_self */
   struct cnk_loop *loop;
   struct cnk_store *store;         /* NULL when closed */
   struct cnk_store_call *building; /* kept here, so that an error while it is filled loses nothing */
