@@ -52,7 +52,7 @@ function core.parse_webhook(body, is_raw_later, is_bounded) end
 ---Reads a body, within its bounds, and gives its events to the store: a call of the store for each thousand of them. `done` is called
 ---for each call, after its commit: with the records of its new events, in order, and the verb's `joins`; or with nil, and what the
 ---store's function for failures makes of the failure.
----@param store cunnekt.core.store
+---@param store cunnekt.store
 ---@param body string
 ---@param room integer more events are refused
 ---@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? asked only of an event that is known by its content, that is a failure, or that is one of several: its key, its body (of one of several) and the reason of the failure. `batch` is a table of that body's own where there are several
