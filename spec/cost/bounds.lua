@@ -27,6 +27,6 @@ return {
   cost = { event = 286000, step = 620000 },
   flow = {
     event = { calls = 74, files = 16, moves = 49 },
-    step = { calls = 164, files = 33, moves = 116 },
+    step = { calls = 168, files = 33, moves = 119 },
   },
 }
