@@ -23,10 +23,13 @@ include make/cost.mk
 CORE_SRC  := $(sort $(foreach d,base json webhook http http/in http/out whatsapp engine store store/sqlite store/sqlite/verbs bind bind/engine bind/json bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
+META_SRC  := $(sort $(wildcard lua/cunnekt/_meta/*.lua))
 SQL_SRC   := $(sort $(wildcard src/store/sqlite/sql/*.sql))
 CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/sql_texts.o
 HOST_OBJ  := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embedded.o
-LUA_TREE  := $(LUA_SRC:lua/%=$(BUILD)/lua/%)
+# What scripts can call, made from the annotations.
+PUBLIC    := $(BUILD)/lua/cunnekt/cli/check/public.lua
+LUA_TREE  := $(LUA_SRC:lua/%=$(BUILD)/lua/%) $(PUBLIC)
 MODULE    := $(BUILD)/lua/cunnekt/core.so
 HOST      := $(BUILD)/bin/cunnekt
 
@@ -59,7 +62,7 @@ $(BUILD)/commands: libraries FORCE
 	$(call stamp,'$(COMPILE) $(HOST_CFLAGS) $(LINK_MODULE) $(LINK_HOST) $(HOST_LIBS) $(EMBED_AS)')
 $(BUILD)/sources: FORCE
 	$(call stamp,$(LUA_SRC),$(drop_stale))
-drop_stale = for f in $$(cd $(BUILD)/lua 2>/dev/null && find . -name '*.lua'); do test -e lua/$$f || rm $(BUILD)/lua/$$f; done;
+drop_stale = for f in $$(cd $(BUILD)/lua 2>/dev/null && find . -name '*.lua'); do test -e lua/$$f || test $$f = ./cunnekt/cli/check/public.lua || rm $(BUILD)/lua/$$f; done;
 
 $(BUILD)/obj/src/host/main.o: private OWN_CFLAGS += $(HOST_CFLAGS)
 $(BUILD)/obj/%.o: %.c $(BUILD)/commands
@@ -73,6 +76,11 @@ $(MODULE): $(CORE_OBJ) $(BUILD)/commands
 $(BUILD)/lua/%.lua: lua/%.lua
 	@mkdir -p $(@D)
 	cp $< $@
+
+$(PUBLIC): src/host/embed_annotations.lua $(LUA_SRC) $(META_SRC) $(BUILD)/sources
+	@mkdir -p $(@D)
+	$(LUA) src/host/embed_annotations.lua $(LUA_SRC) $(META_SRC) > $@.part
+	mv $@.part $@
 
 # Bytecode is for the release of Lua that wrote it: where the interpreter and the library differ, the host compiles its Lua
 # files when it starts. So it must be when the host is for another machine: EMBED_AS=text.
@@ -90,9 +98,9 @@ $(BUILD)/obj/sql_texts.o: $(BUILD)/sql_texts.c
 	$(COMPILE) -c -o $@ $<
 
 # The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
-$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(BUILD)/sources $(BUILD)/commands
+$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(PUBLIC) $(BUILD)/sources $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(LUA) src/host/embed.lua $(EMBED_AS) $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) argparse.lua=argparse? > $@.part
+	$(LUA) src/host/embed.lua $(EMBED_AS) $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) $(PUBLIC:$(BUILD)/lua/%=%)=$(PUBLIC) argparse.lua=argparse? > $@.part
 	mv $@.part $@
 
 $(BUILD)/obj/embedded.o: $(BUILD)/embedded.c

@@ -8,6 +8,7 @@ install: all
 	$(INSTALL) -m 755 $(MODULE) $(DESTDIR)$(LIBDIR)/cunnekt/core.so
 	@for f in $(LUA_SRC:lua/%=%); do \
 	  $(INSTALL) -d $(DESTDIR)$(LUADIR)/$$(dirname $$f) && $(INSTALL) -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f || exit 1; done
+	$(INSTALL) -m 644 $(PUBLIC) $(DESTDIR)$(LUADIR)/$(PUBLIC:$(BUILD)/lua/%=%)
 	@echo "installed below $(DESTDIR)$(PREFIX)"
 
 uninstall:

@@ -4,9 +4,9 @@
 
 ---@class cunnekt
 ---@field version string
----@field client fun(opts?: table): cunnekt.client makes a client, which sends
----@field bot fun(opts?: table): cunnekt.bot makes a bot, which answers
----@field action fun(name: string, fields: string[]): cunnekt.action declares ids of buttons that carry values
+---@field client fun(opts?: cunnekt.client.options): cunnekt.client makes a client, which sends
+---@field bot fun(opts?: cunnekt.bot.options): cunnekt.bot makes a bot, which answers
+---@field action fun(name: string, fields?: string[]): cunnekt.action declares ids of buttons that carry values
 ---@field filter cunnekt.filters makes matchers that combine with &, | and ~
 ---@field build cunnekt.build makes payloads without sending them
 ---@field http cunnekt.http

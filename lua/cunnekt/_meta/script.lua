@@ -25,17 +25,10 @@ function json.decode_bounded(text, most) end
 ---@return string text
 function json.encode(value) end
 
----@class cunnekt.build
-
 ---@class cunnekt.sandbox
 ---@field url string base URL, without /v1 and /control
 ---@field port integer
 ---@field state table
-
----Delivery options of a reply.
----@class cunnekt.delivery
----@field unknown? "hold"|"resend"|"fail" what to do when its delivery is uncertain
----@field track? table returned as `status.track` with its statuses
 
 ---@class cunnekt.buttons_reply: cunnekt.buttons_message, cunnekt.delivery
 ---@class cunnekt.list_reply: cunnekt.list_message, cunnekt.delivery

@@ -18,6 +18,12 @@ local errors = {}
 ---@field field? string the field that a check refused
 ---@field limit? number the limit that it broke
 ---@field length? integer the length it had
+---@field attempts? integer of the send, or of the handler's event so far
+---@field is_final? boolean the handler's event is not tried again
+---@field traceback? string of a handler or a job
+---@field reason? string kind budget: seconds, memory or depth
+---@field where? string kind budget: the script's file and line
+---@field cause? string kind unknown_outcome: the kind of what went wrong
 local error_mt = { __name = "cunnekt.error" }
 
 function error_mt:__tostring()

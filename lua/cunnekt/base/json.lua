@@ -15,6 +15,7 @@ local max_depth = 128
 cjson.decode_max_depth(max_depth)
 
 ---@class cunnekt.json
+---@field null lightuserdata JSON's null, which differs from every other value of Lua
 local json = {}
 
 ---JSON's null, which differs from every other value of Lua. It counts as true in a condition.

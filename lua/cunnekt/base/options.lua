@@ -6,10 +6,22 @@ local canonical = require "cunnekt.base.canonical"
 
 local options = {}
 
--- Levenshtein distance, for short names; may stop beyond `most`.
+-- Whether two names differ by two neighbours that are swapped.
+local function is_swapped(a, b)
+  for i = 1, #a == #b and #a - 1 or 0 do
+    if a:byte(i) ~= b:byte(i) then
+      return a:sub(i, i + 1):reverse() == b:sub(i, i + 1) and a:sub(i + 2) == b:sub(i + 2)
+    end
+  end
+  return false
+end
+
+-- Levenshtein distance, for short names; may stop beyond `most`. A swap counts as one.
 local function distance(a, b, most)
   if math.abs(#a - #b) > most then
     return most + 1
+  elseif is_swapped(a, b) then
+    return 1
   end
   local row = {}
   for j = 0, #b do

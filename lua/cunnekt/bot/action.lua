@@ -136,7 +136,7 @@ local function check_names(self, values)
 end
 
 ---Encodes an id. Raises when a field is missing, unknown or of the wrong type, and when the id exceeds 256 bytes.
----@param values table<string, string|number|boolean> each field of the action
+---@param values? table<string, string|number|boolean> each field of the action; may be left out where there is none
 ---@return string id
 function action_methods:pack(values)
   if type(values or {}) ~= "table" then

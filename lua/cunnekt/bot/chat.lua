@@ -134,32 +134,32 @@ reply.add_to(chat_methods)
 
 ---Asks a question and waits for a text.
 ---@param text string
----@param opts? table accept: list of message types that answer, instead of text; timeout: seconds; remind: {after = seconds, text=, fallback=} or a list of these; check: function(message) → true, or false and the reply; otherwise: the reply to an invalid answer, or a function; tries: maximum of answers; and the delivery options of reply_text
----@return table? message the answer
+---@param opts? cunnekt.ask_options
+---@return cunnekt.message? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question was not sent, as soon as that is certain
 function chat_methods:ask(text, opts)
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
 end
 
 ---Sends buttons and waits for a click, or a typed title.
----@param given table as reply_buttons; accept: list of message types that answer as well; the other options of ask
----@return table? message `reply.id` is the choice
+---@param given cunnekt.buttons_question
+---@return cunnekt.message? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_buttons(given)
   return self._scope.flow.ask_buttons(self._scope.dialogs, self, given)
 end
 
 ---Sends a list and waits for a choice, or a typed title.
----@param given table as reply_list; the options of ask_buttons
----@return table? message `reply.id` is the choice
+---@param given cunnekt.list_question
+---@return cunnekt.message? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_list(given)
   return self._scope.flow.ask_list(self._scope.dialogs, self, given)
 end
 
 ---Sends a form and waits until it is submitted.
----@param given table as reply_form; the options of ask_buttons
----@return table? message `form` has the answers
+---@param given cunnekt.form_question
+---@return cunnekt.message? message `form` has the answers
 ---@return cunnekt.error? err
 function chat_methods:ask_form(given)
   return self._scope.flow.ask_form(self._scope.dialogs, self, given)
@@ -167,23 +167,23 @@ end
 
 ---Sends a template and waits for a tap on one of its quick replies, or a text: for a question after the service window has ended.
 ---@param template_id string
----@param given? table as reply_template; the options of ask_buttons
----@return table? message `payload` is the quick reply's, `text` its title or what was written
+---@param given? cunnekt.template_question
+---@return cunnekt.message? message `payload` is the quick reply's, `text` its title or what was written
 ---@return cunnekt.error? err
 function chat_methods:ask_template(template_id, given)
   return self._scope.flow.ask_template(self._scope.dialogs, self, template_id, given)
 end
 
 ---Waits for messages that belong together: until none came for `quiet` seconds.
----@param opts? table media: true, text: true (both by default); quiet: seconds (5); max: of messages (at most 100, the default); timeout: seconds for the first one
----@return table[]? messages in order, at least one
+---@param opts? cunnekt.collect_options
+---@return cunnekt.message[]? messages in order, at least one
 ---@return cunnekt.error? err kind timeout
 function chat_methods:collect(opts)
   return self._scope.flow.collect(self._scope.dialogs, self, opts)
 end
 
 ---Waits for one of several events.
----@param wanted table reply (a text), click, choice, form, media, any (message): true; signal: name; sent: a handle, until it reaches: "accepted", "sent", "delivered" (default) or "read", or fails; timeout: seconds
+---@param wanted cunnekt.wait_options
 ---@return table? event the message; the signal with `name` and `value`; for a handle {status = its state, sent = handle}
 ---@return cunnekt.error? err kind timeout
 function chat_methods:wait(wanted)

@@ -13,6 +13,7 @@ local message_methods = {}
 
 ---@class cunnekt.message
 ---@field chat cunnekt.chat
+---@field joined? cunnekt.message[] the texts of which a joined one is made, in order
 ---@field stale true? a tap that would have answered a dialog's question, but is on an older message
 local message_mt = { __name = "cunnekt.message" }
 
@@ -74,8 +75,8 @@ end
 
 ---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate
 ---effect, outside the turn's commit.
----@param opts table path or sink, max_bytes, on_progress
----@return table? result
+---@param opts cunnekt.download.options
+---@return cunnekt.download.result? result
 ---@return cunnekt.error? err
 function message_methods:download(opts)
   if not self.media then

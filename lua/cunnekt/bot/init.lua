@@ -53,12 +53,12 @@ end
 -- ---- what a script registers -------------------------------------------------------------------------------------
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
----@param what string an event type, "message", "status", a status, "error", "unknown" or "any"
+---@param what cunnekt.event_name an event type, "message", "status", a status, "error", "unknown" or "any"
 ---@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean words for texts and captions, in whatever case they are typed, or a Lua pattern; the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
----@param handler? fun(event: table): string?
----@param opts? table debounce: seconds; a contact's texts within that many seconds of each other are joined
+---@param handler? fun(event: cunnekt.event.any): any "next" forwards the event
+---@param opts? cunnekt.on_options
 ---@return cunnekt.bot self
----@overload fun(self, what: string, handler: fun(event: table): string?, opts?: table): cunnekt.bot
+---@overload fun(self, what: cunnekt.event_name, handler: fun(event: cunnekt.event.any): any, opts?: cunnekt.on_options): cunnekt.bot
 function bot_methods:on(what, matcher, handler, opts)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
@@ -77,7 +77,7 @@ end
 
 ---Adds middleware, which wraps every handler, every bot:global, and what customers write to dialogs, in the order of the calls.
 ---Around what a dialog gets it is not part of the dialog's journal, and cannot wait.
----@param fn fun(event: table, next: fun(): any): any without a call of `next` the event ends there
+---@param fn fun(event: cunnekt.event.any, next: fun(): any): any without a call of `next` the event ends there
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   check_function("bot:use", fn)
@@ -135,7 +135,7 @@ local dialog_spec = {
 ---Registers a dialog: `fn(chat, args)` asks, waits and continues, across restarts.
 ---@param name string
 ---@param fn fun(chat: cunnekt.chat, args: any): any
----@param opts? table unexpected: messages that the dialog does not wait for go to the handlers ("interrupt", default), are dropped ("ignore"), are kept for its later waits ("queue"), or are given to a function, fun(msg), in the place of the handlers; expires: seconds after which the dialog ends when no answer comes; on_change: when the script's code changed, open dialogs continue with the old one ("keep", default) or "restart"; migrate: fun(past) returns the args with which they restart; past has name, args, answers (messages), and event, the current one
+---@param opts? cunnekt.dialog_options
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
@@ -161,7 +161,7 @@ end
 ---Registers a command that works everywhere, inside dialogs too, in whatever case and form it is typed.
 ---@param words string|string[] a word, or a list of words for one command
 ---@param fn fun(msg: cunnekt.message)
----@param opts? {even_paused: boolean} even_paused: it runs also while a person has taken over (chat:pause)
+---@param opts? cunnekt.global_options
 ---@return cunnekt.bot self
 function bot_methods:global(words, fn, opts)
   check_function("bot:global", fn)

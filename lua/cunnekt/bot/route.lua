@@ -64,6 +64,21 @@ function route.name_of(event)
   return name and names_of[kind][name] and name or kind
 end
 
+---The kind of the events that a handler for a name gets: "message" for "text". Nil where they are of several kinds.
+---@param what string
+---@return string?
+function route.kind_of(what)
+  if what == "any" or what == "unknown" then
+    return nil
+  end
+  for kind, names in pairs(names_of) do
+    if names[what] then
+      return kind
+    end
+  end
+  return what
+end
+
 -- Whether a handler for `what` gets events of this kind and name. A name counts within its kind only: an echo of a text is no
 -- text, and a payment that failed no message that did.
 local function handles(what, kind, name)

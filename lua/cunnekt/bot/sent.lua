@@ -16,7 +16,7 @@ local progress, is_final = status_names.progress, status_names.final
 local waitable = status_names.set(status_names.awaitable)
 
 ---@class cunnekt.sent
----@field state string queued sending accepted sent delivered read played, or unknown rejected failed dropped
+---@field state "queued"|"sending"|"accepted"|"sent"|"delivered"|"read"|"played"|"unknown"|"rejected"|"failed"|"expired"|"dropped"
 ---@field message_id string? the provider's id, once accepted
 ---@field payload table
 ---@field err cunnekt.error? why it was rejected, failed or is unknown

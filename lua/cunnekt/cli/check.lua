@@ -18,12 +18,21 @@ DESCRIPTION
        Compiles each Lua file SCRIPT, and reports on standard output, one line
        per mistake with file and line number:
 
-       -  what does not compile,
+       -  what does not compile; a missing end with the block that it belongs
+          to,
        -  undefined globals: names that neither Lua, nor the script, nor the
           files that it requires from beside itself define,
-       -  unknown options and fields in the tables given to cunnekt.bot,
-          cunnekt.client, the send_* and reply_* functions, and downloads,
-       -  unknown events in bot:on, and unknown functions of the module.
+       -  methods and fields that a bot, a message, a chat, an event, bot.store,
+          a handle or the module does not have, and a dot where a colon belongs,
+       -  unknown options, values of the wrong type, and arguments that are
+          missing, in all calls of these,
+       -  texts, titles, ids and lists that WhatsApp or Cunnekt refuse,
+       -  unknown events, statuses, dialogs and functions of jobs,
+       -  handlers that never run, because an earlier one takes their events.
+
+       Only what the script says literally is checked; what it computes is
+       not. cunnekt run and cunnekt dev do the same before they run a script,
+       and go on.
 
        Nothing is run, and nothing is sent. Mistakes that only show while a
        script runs are not found.
@@ -44,21 +53,38 @@ local function read(path)
   return source
 end
 
--- Reports on one script; gives the number of mistakes.
-local function check_script(path)
+---What is wrong with a script, as lines of a terminal: with its file and line number.
+---@param path string
+---@return string[] lines
+---@return boolean is_broken it does not compile
+function check.lines(path)
+  local source = read(path)
   local chunk, problem = loadfile(path, "t")
   if not chunk then
-    io.stdout:write(problem, "\n")
-    return 1
+    local explained = require("cunnekt.cli.check.blocks").explain(problem, source) or problem
+    local lines = {}
+    for line in explained:gmatch "[^\n]+" do
+      lines[#lines + 1] = line
+    end
+    return lines, true
   end
-  local problems = rules.check(read(path), path:match "^.*/" or "")
-  for _, found in ipairs(problems) do
-    io.stdout:write(("%s:%d: %s\n"):format(path, found.line, found.message))
+  local lines = {}
+  for i, found in ipairs(rules.check(source, path:match "^.*/" or "")) do
+    lines[i] = ("%s:%d: %s"):format(path, found.line, found.message)
   end
-  if #problems == 0 then
+  return lines, false
+end
+
+-- Reports on one script; gives the number of mistakes.
+local function check_script(path)
+  local lines = check.lines(path)
+  for _, line in ipairs(lines) do
+    io.stdout:write(line, "\n")
+  end
+  if #lines == 0 then
     io.stdout:write(path, ": no mistakes found\n")
   end
-  return #problems
+  return #lines
 end
 
 ---@param args string[]

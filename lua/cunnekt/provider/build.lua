@@ -13,6 +13,7 @@ local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 
+---@class cunnekt.build
 local build = {}
 
 -- ---- the parts of free-form messages --------------------------------------------------------------------------------

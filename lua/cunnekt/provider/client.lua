@@ -112,7 +112,7 @@ end
 ---@field pair_rate? number messages a second to one contact, after a burst of 45; CUNNEKT_PAIR_RATE by default, else
 ---one in 6 s; 0: no limit
 ---@field mobile_format? "digits"|"plus" how the number is sent; "digits" by default
----@field default_country? string country code for numbers that are written without one
+---@field default_country? string|integer country code for numbers that are written without one
 
 local NO_KEY = "cunnekt.client: there is no API key; put it into the environment variable CUNNEKT_API_KEY, "
   .. "or give it as the option api_key (it is on the API page of the Cunnekt dashboard)"

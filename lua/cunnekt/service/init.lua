@@ -165,7 +165,7 @@ local function assemble(own, chosen, its_client)
 end
 
 ---Creates a bot.
----@param opts? table every option of cunnekt.client and every setting; concurrency: events handled concurrently (1000); queue: maximum of waiting events (100000); grace: seconds to finish work at a stop (10); unknown: what to do with a message whose delivery is uncertain ("hold"); attempts: per event before it becomes a dead letter (5); on_failure: whether the contact's later events "wait" for a retry or "pass"; budget: {seconds, memory} of a turn, or false ({ seconds = 5, memory = "256MB" }); keep_days: days to keep dead letters and undelivered messages (30); parked: maximum of waiting dialogs in memory (1000); parked_seconds: idle seconds before one is evicted (600)
+---@param opts? cunnekt.bot.options
 ---@return cunnekt.bot
 function service.new(opts)
   local own, script = bot_options.split(opts, 3)

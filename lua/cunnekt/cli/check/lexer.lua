@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Splits Lua 5.4 source into tokens, with their lines. The source must compile, so nothing is checked here; what tokens
--- mean is in parser.lua and walker.lua.
+-- Splits Lua 5.4 source into tokens, with their lines. What does not compile is split as well as can be. What tokens mean is in
+-- parser.lua, walker.lua and blocks.lua.
 
 local lexer = {}
 
 ---@class cunnekt.check.token
 ---@field kind "name"|"string"|"number"|"end"|string a keyword or an operator is its own kind
----@field value? string of names and strings
+---@field value? string|number of names, strings and numbers
 ---@field line integer
+---@field at integer its first byte
 
 local keywords = {}
 for word in
@@ -45,9 +46,9 @@ local function quoted_end(source, at)
   local i = at + 1
   while true do
     i = source:find('[\\"\']', i)
-    local char = source:sub(i, i)
-    if char == quote then
-      return i
+    local char = i and source:sub(i, i)
+    if not i or char == quote then
+      return i or #source
     end
     i = i + (char == "\\" and 2 or 1)
   end
@@ -56,7 +57,8 @@ end
 -- The value of a string literal; Lua itself reads those with escapes.
 local function string_value(written)
   if written:find("\\", 1, true) or written:sub(1, 1) == "[" then
-    return load("return " .. written)()
+    local chunk = load("return " .. written)
+    return chunk and chunk() or ""
   end
   return written:sub(2, -2)
 end
@@ -83,9 +85,10 @@ local function read(source, at)
     local word = source:match("^[%w_]+", at)
     return keywords[word] and word or "name", word, at + #word - 1
   elseif source:find("^%.?%d", at) then
-    return "number", nil, number_end(source, at)
+    local last = number_end(source, at)
+    return "number", tonumber(source:sub(at, last)), last
   elseif char == '"' or char == "'" or source:find("^%[=*%[", at) then
-    local last = long_bracket(source, at) or quoted_end(source, at)
+    local last = long_bracket(source, at) or (char == "[" and #source) or quoted_end(source, at)
     return "string", string_value(source:sub(at, last)), last
   end
   local last = operator_end(source, at)
@@ -105,11 +108,11 @@ function lexer.tokens(source)
       line = line + count_lines(source:sub(at, next_at - 1))
       at = next_at
     elseif at > #source then
-      tokens[#tokens + 1] = { kind = "end of file", line = line }
+      tokens[#tokens + 1] = { kind = "end of file", line = line, at = at }
       return tokens
     else
       local kind, value, last = read(source, at)
-      tokens[#tokens + 1] = { kind = kind, value = value, line = line }
+      tokens[#tokens + 1] = { kind = kind, value = value, line = line, at = at }
       line = line + count_lines(source:sub(at, last))
       at = last + 1
     end

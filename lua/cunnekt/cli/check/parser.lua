@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Walks Lua 5.4 source that compiles, and records what the rules need: globals that are read and written, and calls of
--- functions known by name, with their literal arguments. It follows scopes exactly. Statements are here, expressions in
--- walker.lua.
+-- Walks Lua 5.4 source that compiles, and records what the rules need: globals that are read and written, what is accessed of
+-- our objects, and calls with their literal arguments. It follows scopes exactly. Statements are here, expressions in
+-- walker.lua, what variables hold in flow.lua.
 
-local lexer = require "cunnekt.cli.check.lexer"
 local expressions = require "cunnekt.cli.check.walker"
+local flow = require "cunnekt.cli.check.flow"
+local lexer = require "cunnekt.cli.check.lexer"
+local types = require "cunnekt.cli.check.types"
 
 local parser = {}
 
@@ -13,36 +15,63 @@ local walker = setmetatable({}, { __index = expressions })
 walker.__index = walker
 
 ---@class cunnekt.check.call
----@field path? string "cunnekt.client", or nil for a method
+---@field fun? cunnekt.check.type what is called
+---@field name? string as messages call it: "msg:reply_text"
+---@field class? string of the object, if that is known
+---@field member? string its name there
+---@field access? cunnekt.check.access
 ---@field method? string the name after the colon
----@field class? string what the method's object is, if that is known
+---@field is_typed boolean the object is known
+---@field global? string the name of a global function
 ---@field args table[] what is known of each argument; false where nothing is
 ---@field line integer
+---@field level integer of blocks and functions around it; 0: it surely runs, once
+
+---@class cunnekt.check.access
+---@field class string
+---@field name string
+---@field line integer
+---@field sign "."|":"
+---@field member? cunnekt.check.type nil: the class has none of that name
+---@field is_called? boolean
+---@field args? table[] when it is called
 
 ---@class cunnekt.check.notes
 ---@field reads {name: string, line: integer, is_tested: boolean}[] of globals
 ---@field writes table<string, boolean> globals that are assigned
----@field paths {path: string, line: integer}[] every path below a required module that is read
----@field path_writes table<string, boolean>
+---@field accesses cunnekt.check.access[]
 ---@field calls cunnekt.check.call[]
----@field methods table<string, boolean> names of functions that the script itself puts into tables
+---@field comparisons {type: cunnekt.check.type, name: string, word: string, line: integer}[]
+---@field methods table<string, boolean> names in tables of the script's own
+---@field fields table<string, boolean> names that the script assigns to something
 ---@field requires string[]
 ---@field is_dynamic boolean it does something with _G or _ENV that hides what is global
 
-function walker:assign(target)
+function walker:assign(target, value)
   if target.kind == "variable" then
-    if target.known then
-      target.known.value = nil
-    else
+    if not target.id then
       self.notes.writes[target.name] = true
     end
+    self.flow:assign(target.id or target.name, value)
+  elseif target.global_field then
+    self.notes.writes[target.global_field] = true
+    self.notes.methods[target.global_field] = true
   elseif target.field then
-    self:note_method(target.field)
-    if target.path then
-      self.notes.path_writes[target.path] = true
-      self.notes.writes[target.path:match "^_G%.(.*)$" or ""] = true
+    self.notes.methods[target.field], self.notes.fields[target.field] = true, true
+    if target.access then
+      table.insert(self.notes.assigned, target.access)
     end
   end
+end
+
+-- The values of so many targets: the last call gives several.
+local function spread(values, count)
+  local last = values[#values]
+  for place = 2, last and last.results and count - #values + 1 or 0 do
+    local its_type = last.results[place]
+    values[#values + 1] = its_type and { kind = "object", type = its_type, name = last.name } or false
+  end
+  return values
 end
 
 function walker:expression_statement()
@@ -56,37 +85,46 @@ function walker:expression_statement()
     targets[#targets + 1] = self:suffixed()
   end
   self:next()
-  self:list()
-  for _, one in ipairs(targets) do
-    self:assign(one)
+  local values = spread(self:list(), #targets)
+  for i, one in ipairs(targets) do
+    self:assign(one, values[i])
   end
 end
 
-function walker:parameters(first_class)
-  local first = first_class and { kind = "object", class = first_class } or false
+function walker:parameters(id)
+  local place = 0
   self:next()
   while not self:accept ")" do
     local token = self:next()
     if token.kind == "name" then
-      self:declare(token.value, first)
-      first = false
+      place = place + 1
+      local its_type = self.flow:parameter(id, place)
+      self:declare(token.value, its_type and { kind = "object", type = its_type, name = token.value } or nil)
     end
   end
 end
 
 -- Parameters, block and `end` of a function.
-function walker:body(has_self)
-  local class = self.handler_class
-  self.handler_class = nil
+function walker:body(has_self, id)
+  if not id then
+    self.flow.functions = self.flow.functions + 1
+    id = self.flow.functions
+  end
+  local outer = self.returns
+  self.returns = { may_pass = false }
+  self.level = self.level + 1
   self:open_scope()
   if has_self then
-    self:declare("self", false)
+    self:declare("self", nil)
   end
-  self:parameters(class)
+  self:parameters(id)
   self:block()
   self:next()
   self:close_scope()
-  self.handler_class = class
+  self.level = self.level - 1
+  local value = { kind = "function", id = id, may_pass = self.returns.may_pass }
+  self.returns = outer
+  return value
 end
 
 function walker:function_statement()
@@ -94,16 +132,21 @@ function walker:function_statement()
   local has_self = false
   while self:peek() == "." or self:peek() == ":" do
     has_self = self:next().kind == ":"
-    target = walker.field_of(self:rvalue(target), self:next().value, self:line())
+    target = self:field_of(self:rvalue(target), self:next().value, self:line(), ".")
   end
-  self:assign(target)
-  self:body(has_self)
+  local value = self:body(has_self)
+  self:assign(target, not target.field and value or nil)
 end
 
 function walker:local_statement()
   if self:accept "function" then
-    self:declare(self:next().value, false)
-    self:body()
+    local name = self:next().value
+    self.flow.functions = self.flow.functions + 1
+    local id = self.flow.functions
+    self:declare(name, { kind = "function", id = id, may_pass = true })
+    local local_id = self.scope[name]
+    local value = self:body(false, id)
+    self.flow:redefine(local_id, value)
     return
   end
   local names = {}
@@ -114,10 +157,24 @@ function walker:local_statement()
       self:next()
     end
   until not self:accept ","
-  local values = self:accept "=" and self:list() or {}
+  local has_values = self:accept "="
+  local values = has_values and spread(self:list(), #names) or {}
   for i, name in ipairs(names) do
-    self:declare(name, values[i])
+    local value = values[i]
+    if not has_values then
+      value = false
+    end
+    self:declare(name, value or (has_values and nil))
   end
+end
+
+-- The block of a loop or a branch.
+function walker:scoped_block()
+  self.level = self.level + 1
+  self:open_scope()
+  self:block()
+  self:close_scope()
+  self.level = self.level - 1
 end
 
 function walker:for_statement()
@@ -130,17 +187,11 @@ function walker:for_statement()
   self:next()
   self:open_scope()
   for _, name in ipairs(names) do
-    self:declare(name, false)
+    self:declare(name, nil)
   end
-  self:block()
+  self:scoped_block()
   self:close_scope()
   self:next()
-end
-
-function walker:scoped_block()
-  self:open_scope()
-  self:block()
-  self:close_scope()
 end
 
 function walker:if_statement()
@@ -172,11 +223,13 @@ local statements = {
   end,
   -- The condition sees the locals of the block.
   ["repeat"] = function(self)
+    self.level = self.level + 1
     self:open_scope()
     self:block()
     self:next()
     self:expression()
     self:close_scope()
+    self.level = self.level - 1
   end,
   ["goto"] = function(self)
     self:next()
@@ -191,6 +244,29 @@ local statements = {
 
 local ends_block = { ["end"] = true, ["else"] = true, ["elseif"] = true, ["until"] = true, ["end of file"] = true }
 
+-- Values that are not the word "next", with which a handler forwards its event.
+local function may_be_next(value)
+  if not value then
+    return true
+  elseif value.kind == "string" then
+    return value.value == "next"
+  end
+  return value.kind == "other" or value.kind == "text" or value.kind == "many" or
+    (value.kind == "object" and not types.class(value.type))
+end
+
+function walker:return_statement()
+  local line = self:line()
+  if not ends_block[self:peek()] and self:peek() ~= ";" then
+    local values = self:list()
+    if self.returns and may_be_next(values[1]) then
+      self.returns.may_pass = true
+    end
+  elseif self.level == 0 then
+    table.insert(self.notes.returns, line)
+  end
+end
+
 function walker:block()
   while not ends_block[self:peek()] do
     local statement = statements[self:peek()]
@@ -198,22 +274,42 @@ function walker:block()
       self:next()
       statement(self)
     elseif self:accept "return" then
-      if not ends_block[self:peek()] and self:peek() ~= ";" then
-        self:list()
-      end
+      self:return_statement()
     else
       self:expression_statement()
     end
   end
 end
 
+local function walk_once(tokens, before)
+  local notes = {
+    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {}, requires = {},
+    returns = {},
+  }
+  local its_flow = flow.new(before)
+  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, level = 0 }, walker)
+  self:block()
+  return notes, its_flow
+end
+
+-- Walks until nothing new is found, at most so often.
+local most_walks = 8
+
 ---Walks a source that compiles.
 ---@param source string
 ---@return cunnekt.check.notes
 function parser.walk(source)
-  local notes = { reads = {}, writes = {}, paths = {}, path_writes = {}, calls = {}, methods = {}, requires = {} }
-  local self = setmetatable({ tokens = lexer.tokens(source), at = 1, scope = {}, notes = notes }, walker)
-  self:block()
+  local tokens = lexer.tokens(source)
+  local notes, its_flow = walk_once(tokens, nil)
+  local summary
+  for _ = 2, most_walks do
+    notes, its_flow = walk_once(tokens, its_flow)
+    local now = its_flow:summary()
+    if now == summary then
+      break
+    end
+    summary = now
+  end
   return notes
 end
 

@@ -2,9 +2,13 @@
 -- The half of the parser that walks expressions: tokens, scopes, tables, indexes and calls. It builds no tree, since the
 -- precedence of operators does not matter for names.
 --
--- The value of an expression is a small table, or nil when it is not known:
---   {kind="string", value=}   {kind="table", fields={{name=, line=, value=}, …}, items={…}}
---   {kind="path", path="cunnekt.client"}   {kind="object", class="cunnekt.bot"} the result of a call of that path
+-- The value of an expression is a small table, or nil when nothing is known:
+--   {kind="string", value=}   {kind="text"} a string made of others   {kind="number"|"boolean"|"nil"}
+--   {kind="table", fields={{name=, line=, value=}, …}, items={…}, lines={…}}   {kind="function", id=}
+--   {kind="object", type=, name=} of an annotation's type   {kind="globals"} _G   {kind="other"}
+
+local flow = require "cunnekt.cli.check.flow"
+local types = require "cunnekt.cli.check.types"
 
 local walker = {}
 
@@ -39,9 +43,14 @@ function walker:close_scope()
   self.scope = getmetatable(self.scope).__index
 end
 
--- Declares a local; false: its value is not known.
+-- Declares a local; false: it has no value yet.
 function walker:declare(name, value)
-  self.scope[name] = { value = value }
+  local id = #self.flow.declared + 1
+  self.flow.declared[id] = name
+  self.scope[name] = id
+  if value ~= false then
+    self.flow:assign(id, value)
+  end
 end
 
 -- Tokens beside a name that may be undefined, as in `local unpack = table.unpack or unpack`.
@@ -64,39 +73,62 @@ for word in ("+ - * / // ^ % & ~ | >> << .. < <= > >= == ~= and or"):gmatch "%S+
   is_binary[word] = true
 end
 local is_unary = { ["not"] = true, ["-"] = true, ["#"] = true, ["~"] = true }
+local is_comparison = { ["=="] = true, ["~="] = true }
+local ends_operand = { ["and"] = true, ["or"] = true }
 
-function walker:expression()
-  local is_plain = true
-  local value
-  while true do
-    while is_unary[self:peek()] do
-      self:next()
-      is_plain = false
-    end
-    value = self:simple()
-    if not is_binary[self:peek()] then
-      return is_plain and value or nil
-    end
-    self:next()
-    is_plain = false
+-- Notes `event.kind == "mesage"`: an operand whose type has certain words only, beside a string.
+function walker:note_comparison(value, before, line)
+  local operator, word = self:peek(), self.tokens[self.at + 1]
+  local is_whole = not is_binary[self.tokens[self.at + 2] and self.tokens[self.at + 2].kind] or
+    ends_operand[self.tokens[self.at + 2].kind]
+  if is_comparison[operator] and (not before or ends_operand[before]) and word.kind == "string" and is_whole and value
+    and value.kind == "object" then
+    table.insert(self.notes.comparisons, { type = value.type, name = value.name, word = word.value, line = line })
   end
 end
 
-local is_constant = { number = true, ["nil"] = true, ["true"] = true, ["false"] = true, ["..."] = true }
+function walker:expression()
+  local is_plain, is_text, is_signed = true, true, false
+  local value, operator
+  while true do
+    while is_unary[self:peek()] do
+      self:next()
+      is_plain, is_signed = false, true
+    end
+    local line = self:line()
+    value = self:simple()
+    self:note_comparison(value, operator, line)
+    if not is_binary[self:peek()] then
+      break
+    end
+    operator = self:next().kind
+    is_text = is_text and operator == ".."
+    is_plain = false
+  end
+  if is_plain then
+    return value
+  end
+  return is_text and not is_signed and operator and { kind = "text" } or nil
+end
+
+local is_constant = { number = "number", ["nil"] = "nil", ["true"] = "boolean", ["false"] = "boolean" }
 
 function walker:simple()
   local kind = self:peek()
   if kind == "string" then
-    return { kind = "string", value = self:next().value }
+    local token = self:next()
+    return { kind = "string", value = token.value, line = token.line }
   elseif is_constant[kind] then
+    local token = self:next()
+    return { kind = is_constant[kind], line = token.line, value = token.value, is_false = kind == "false" }
+  elseif kind == "..." then
     self:next()
-    return nil
+    return { kind = "many" }
   elseif kind == "{" then
     return self:table()
   elseif kind == "function" then
     self:next()
-    self:body()
-    return { kind = "function" }
+    return self:body()
   end
   return self:rvalue(self:suffixed())
 end
@@ -109,39 +141,39 @@ function walker:list()
   return values
 end
 
-function walker:table_field(fields, items)
+function walker:table_field(value)
   local line = self:line()
   if self:accept "[" then
     local key = self:expression()
     self:next()
     self:next()
-    local value = self:expression()
+    local its_value = self:expression()
     if key and key.kind == "string" then
-      fields[#fields + 1] = { name = key.value, line = line, value = value }
+      table.insert(value.fields, { name = key.value, line = line, value = its_value })
+    else
+      value.is_open = true
     end
   elseif self:peek() == "name" and self.tokens[self.at + 1].kind == "=" then
     local name = self:next().value
     self:next()
-    local value = self:expression()
-    fields[#fields + 1] = { name = name, line = line, value = value }
-    self:note_method(name)
+    table.insert(value.fields, { name = name, line = line, value = self:expression() })
+    self.notes.methods[name] = true
   else
-    items[#items + 1] = self:expression() or false
+    local item = self:expression() or false
+    table.insert(value.items, item)
+    value.lines[#value.items] = line
+    value.is_open = value.is_open or (item and (item.kind == "many" or item.results ~= nil))
   end
 end
 
 function walker:table()
-  local value = { kind = "table", fields = {}, items = {} }
+  local value = { kind = "table", fields = {}, items = {}, lines = {}, line = self:line() }
   self:next()
   while not self:accept "}" do
-    self:table_field(value.fields, value.items)
+    self:table_field(value)
     self:accept(self:peek() == ";" and ";" or ",")
   end
   return value
-end
-
-function walker:note_method(name)
-  self.notes.methods[name] = true
 end
 
 -- ---- names, indexes and calls --------------------------------------------------------------------------------------
@@ -149,46 +181,88 @@ end
 -- What precedes the suffixes. A name is not yet read: it may be assigned.
 function walker:primary()
   if self:accept "(" then
-    self:expression()
+    local value = self:expression()
     self:next()
-    return { kind = "other" }
+    return value and value.kind == "string" and value or { kind = "other" }
   end
   local token = self:next()
-  return { kind = "variable", name = token.value, line = token.line, known = self.scope[token.value] }
+  return { kind = "variable", name = token.value, line = token.line, id = self.scope[token.value] }
 end
 
 -- The value of an expression that could be assigned to, when it is read.
-function walker:rvalue(target)
+function walker:rvalue(target, is_called)
   if target.kind == "variable" then
-    if target.known then
-      return target.known.value or nil
+    if not target.id then
+      if target.name == "_G" and self:peek() == "." then
+        return { kind = "globals" }
+      end
+      self:read_global(target.name, target.line)
     end
-    self:read_global(target.name, target.line)
-    return { kind = "path", path = target.name == "_G" and "_G" or nil, global = target.name }
-  elseif target.kind == "path" and target.line then
-    self:note_path(target)
+    local value = self.flow:read(target.id or target.name, is_called)
+    return value or { kind = "other", global = not target.id and target.name or nil }
+  elseif target.global_field then
+    self:read_global(target.global_field, target.line)
+  elseif target.access and not target.access.is_noted then
+    target.access.is_noted, target.access.is_called = true, is_called
+    table.insert(self.notes.accesses, target.access)
   end
   return target
 end
 
-function walker:note_path(target)
-  local notes = self.notes
-  local global = target.path:match "^_G%.([%a_][%w_]*)$"
-  if global then
-    self:read_global(global, target.line)
-  elseif target.path:find(".", 1, true) then
-    notes.paths[#notes.paths + 1] = { path = target.path, line = target.line }
-  end
+-- How the annotations' classes are called in messages.
+local shown = {
+  ["cunnekt.message"] = "msg", ["cunnekt.keys"] = "bot.store", ["cunnekt.filters"] = "cunnekt.filter",
+  ["cunnekt.webhook.reply"] = "msg.reply", ["cunnekt.webhook.media"] = "msg.media", ["cunnekt.error"] = "err",
+  ["cunnekt.http"] = "cunnekt.http", ["cunnekt.json"] = "cunnekt.json", ["cunnekt.build"] = "cunnekt.build",
+  ["cunnekt.webhook"] = "cunnekt.webhook", cunnekt = "cunnekt", ["cunnekt.event.any"] = "event",
+  ["cunnekt.event.message"] = "msg",
+}
+
+---What an object of a class is called in messages.
+---@param class string
+---@return string
+function walker.shown(class)
+  return shown[class] or class:match "^cunnekt%.event%." and "event" or class:match "[^.]*$"
 end
 
--- The value of a field.
-function walker.field_of(value, name, line)
-  if value and value.kind == "path" and value.path then
-    return { kind = "path", path = value.path .. "." .. name, line = line, field = name }
-  elseif value and value.class == "cunnekt.message" and name == "chat" then
-    return { kind = "object", class = "cunnekt.chat", field = name }
+local function is_string(its_type)
+  for _, one in ipairs(types.alternatives(its_type)) do
+    local is_fit = one.kind == "literal" or one.name == "string" or one.name == "nil"
+    if not is_fit then
+      return false
+    end
   end
-  return { kind = "field", field = name }
+  return true
+end
+
+-- The class of a value, or "string".
+local function class_of(value)
+  if value and value.kind == "object" then
+    return types.class(value.type) or (is_string(value.type) and "string") or nil
+  elseif value and (value.kind == "string" or value.kind == "text") then
+    return "string"
+  end
+  return nil
+end
+
+-- The value of a field, and how it is accessed: by "." or ":".
+function walker:field_of(value, name, line, sign)
+  if value and value.kind == "globals" then
+    return { kind = "other", global_field = name, line = line, field = name, global = name }
+  end
+  local class = class_of(value)
+  if not class or (class ~= "string" and not types.is_class(class)) then
+    return { kind = "other", field = name }
+  end
+  local member
+  if class == "string" then
+    member = string[name] and types.of "any"
+  else
+    member = types.member(class, name)
+  end
+  local access = { class = class, name = name, line = line, sign = sign, member = member }
+  local its_name = walker.shown(class) .. sign .. name
+  return { kind = member and class ~= "string" and "object" or "other", type = member, name = its_name, field = name, access = access }
 end
 
 function walker:arguments()
@@ -202,46 +276,49 @@ function walker:arguments()
   return args
 end
 
--- The arguments of functions that are given to a bot, and the results of its methods.
-local handler_classes = { on = "cunnekt.message", dialog = "cunnekt.chat" }
-local result_classes = { chat = "cunnekt.chat" }
-
-local function class_by(classes, value, method)
-  return value and value.class == "cunnekt.bot" and classes[method] or nil
-end
-
--- The result of a call: a module of require, an object of a known constructor.
-local function result_of(call)
+-- The result of a call: a module of require, what an annotation says.
+function walker:result_of(call)
   local first = call.args[1]
   if call.global == "require" and first and first.kind == "string" then
-    return { kind = "path", path = first.value }
+    table.insert(self.notes.requires, first.value)
+    return first.value == "cunnekt" and { kind = "object", type = types.of "cunnekt", name = "cunnekt" } or { kind = "other" }
   end
-  local class = call.path or class_by(result_classes, call, call.method)
-  if class then
-    return { kind = "object", class = class }
+  local results = call.fun and call.fun.results or {}
+  if results[1] then
+    return { kind = "object", type = results[1], name = call.name, results = results }
   end
-  return { kind = "other" }
+  return { kind = "other", results = {} }
 end
 
 function walker:call(value, method, line)
-  local outer = self.handler_class
-  self.handler_class = class_by(handler_classes, value, method)
   local args = self:arguments()
-  self.handler_class = outer
+  local callee = value
+  if method then
+    callee = self:rvalue(self:field_of(value, method, line, ":"), true)
+  end
+  local access = callee and callee.access
   local call = {
-    path = not method and value and value.path or nil,
+    fun = callee and callee.kind == "object" and types.fun(callee.type) or nil,
+    name = callee and callee.name or method,
+    class = access and access.class,
+    member = access and access.name,
+    access = access,
     global = not method and value and value.global or nil,
-    class = method and value and value.class or nil,
     method = method,
+    is_typed = class_of(value) ~= nil,
     line = line,
     args = args,
+    level = self.level,
   }
-  self.notes.calls[#self.notes.calls + 1] = call
-  local result = result_of(call)
-  if result.kind == "path" then
-    table.insert(self.notes.requires, result.path)
+  if access then
+    access.args = args
   end
-  return result
+  if value and value.kind == "function" and not method then
+    self.flow:call(value, args)
+  end
+  flow.settle_arguments(self.flow, call)
+  table.insert(self.notes.calls, call)
+  return self:result_of(call)
 end
 
 function walker:suffixed()
@@ -251,19 +328,19 @@ function walker:suffixed()
     if kind == "." then
       self:next()
       local name = self:next().value
-      target = walker.field_of(self:rvalue(target), name, line)
+      target = self:field_of(self:rvalue(target), name, line, ".")
     elseif kind == "[" then
       self:next()
       local value = self:rvalue(target)
       local key = self:expression()
       self:next()
-      target = key and key.kind == "string" and walker.field_of(value, key.value, line) or { kind = "other" }
+      target = key and key.kind == "string" and self:field_of(value, key.value, line, ".") or { kind = "other" }
     elseif kind == ":" then
       self:next()
-      local method = self:next().value
-      target = self:call(self:rvalue(target), method, line)
+      local method = self:next()
+      target = self:call(self:rvalue(target), method.value, method.line)
     elseif kind == "(" or kind == "string" or kind == "{" then
-      target = self:call(self:rvalue(target), nil, line)
+      target = self:call(self:rvalue(target, true), nil, line)
     else
       return target
     end

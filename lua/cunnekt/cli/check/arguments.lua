@@ -1,0 +1,223 @@
+-- SPDX-License-Identifier: MIT
+-- Rules about the arguments of calls: options that there are not, values of the wrong type, and arguments that are missing, as
+-- the annotations have them. What is not written out in the call is not checked.
+
+local types = require "cunnekt.cli.check.types"
+local words = require "cunnekt.cli.check.words"
+
+local arguments = {}
+
+local basic = { string = true, number = true, integer = true, boolean = true, table = true, ["function"] = true }
+local article = { integer = "a whole number", ["function"] = "a function", boolean = "true or false" }
+
+-- Whether a literal is of a basic type.
+local function is_of(value, name)
+  local kind = value.kind == "text" and "string" or value.kind
+  return kind == name or (kind == "number" and name == "integer") or name == "any" or (name == "true" and kind == "boolean")
+end
+
+-- Fields of a class or a shape by name, and whether others are allowed.
+local function fields_of(its_type)
+  if its_type.kind == "shape" then
+    return its_type.fields
+  end
+  return its_type.kind == "name" and types.is_class(its_type.name) and types.members(its_type.name) or nil
+end
+
+---What a type is in words: "a string", "a table {id=, title=}".
+local function wanted(its_type)
+  local seen, parts = {}, {}
+  for _, one in ipairs(types.alternatives(its_type)) do
+    local fields, word = fields_of(one), nil
+    if one.kind == "list" then
+      word = "a list"
+    elseif one.kind == "fun" then
+      word = "a function"
+    elseif one.kind == "literal" then
+      word = "'" .. one.value .. "'"
+    elseif fields then
+      local names = words.names(fields)
+      word = #names <= 4 and ("a table {%s=}"):format(table.concat(names, "=, ")) or "a table"
+    elseif one.kind == "map" then
+      word = "a table"
+    elseif one.name ~= "nil" then
+      word = article[one.name] or "a " .. one.name
+    end
+    if word and not seen[word] then
+      seen[word] = true
+      parts[#parts + 1] = word
+    end
+  end
+  return table.concat(parts, " or ")
+end
+
+local got = {
+  string = "a string", text = "a string", number = "a number", boolean = "true or false", table = "a table",
+  ["function"] = "a function", ["nil"] = "nil",
+}
+
+local check
+
+-- The problems of a table that should have these fields. Options only: content that is missing is for contents.lua.
+local function check_fields(value, fields, where, problems)
+  for _, field in ipairs(value.fields) do
+    local its_type = fields[field.name]
+    if not its_type then
+      local text = "%s: unknown option '%s'%s"
+      problems[#problems + 1] = { field.line, text:format(where, field.name, words.choice(field.name, words.names(fields))) }
+    else
+      check(field.value, its_type, ("%s: %s"):format(where, field.name), field.line, problems)
+    end
+  end
+end
+
+local function check_list(value, of, where, problems)
+  for i, item in ipairs(value.items) do
+    check(item, of, ("%s[%d]"):format(where, i), value.lines[i] or value.line, problems)
+    if problems[1] then
+      return -- the others are likely the same
+    end
+  end
+end
+
+-- The problems of a table against one alternative; nil: it cannot be that at all.
+local function check_table(value, one, where)
+  local problems = {}
+  local fields = fields_of(one)
+  if one.kind == "list" then
+    if value.fields[1] and not value.items[1] then
+      return nil
+    end
+    check_list(value, one.of, where, problems)
+  elseif fields then
+    check_fields(value, fields, where, problems)
+    if value.items[1] and not value.is_open and not value.fields[1] then
+      return nil
+    end
+  elseif one.kind == "literal" or one.kind == "fun" or (one.kind == "name" and basic[one.name] and one.name ~= "table") or one.name == "nil" then
+    return nil
+  end
+  return problems
+end
+
+local function mismatch(value, its_type, where, line)
+  local literals, is_event = {}, its_type.name == "cunnekt.event_name"
+  for _, one in ipairs(types.alternatives(its_type)) do
+    if one.kind == "literal" then
+      literals[#literals + 1] = one.value
+    end
+  end
+  if value.kind == "string" and literals[1] then
+    return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, words.choice(value.value, literals)) }
+  end
+  return { line, ("%s must be %s, got %s"):format(where, wanted(its_type), got[value.kind]) }
+end
+
+local function fits_literal(value, one)
+  if one.kind == "literal" then
+    return value.kind == "text" or (value.kind == "string" and value.value == one.value)
+  elseif one.kind == "fun" then
+    return value.kind == "function"
+  elseif one.kind ~= "name" then
+    return false
+  end
+  return is_of(value, one.name) or (one.name == "false" and value.is_false) or (one.name == "nil" and value.kind == "nil")
+    or not (basic[one.name] or one.name == "nil" or one.name == "false" or one.name == "true" or types.is_class(one.name))
+end
+
+-- Adds what is wrong with a value.
+function check(value, its_type, where, line, problems)
+  if not value or not got[value.kind] then
+    return
+  end
+  line = value.line or line
+  local best
+  for _, one in ipairs(types.alternatives(its_type)) do
+    if value.kind ~= "table" then
+      if fits_literal(value, one) then
+        return
+      end
+    else
+      local found = (one.name == "any" or one.name == "table") and {} or check_table(value, one, where)
+      if found and (not best or #found < #best) then
+        best = found
+      end
+    end
+  end
+  if best then
+    table.move(best, 1, #best, #problems + 1, problems)
+  else
+    problems[#problems + 1] = mismatch(value, its_type, where, line)
+  end
+end
+
+-- ---- calls ---------------------------------------------------------------------------------------------------------
+
+local function check_signature(call, params, shift)
+  local problems, args = {}, call.args
+  local last = args[#args]
+  local is_open = last and (last.kind == "many" or last.results ~= nil) or (#args > 0 and last == false)
+  for i, param in ipairs(params) do
+    local arg = args[i + shift]
+    if param.name == "..." then
+      break
+    elseif arg then
+      -- The name of a table of options, or of the event, says nothing more.
+      local is_plain = arg.kind == "table" or param.type.name == "cunnekt.event_name"
+      check(arg, param.type, is_plain and call.name or ("%s: %s"):format(call.name, param.name), arg.line or call.line, problems)
+    elseif arg == nil and not is_open and not types.is_optional(param.type) then
+      problems[#problems + 1] = { call.line, ("%s: %s is missing: it must be %s"):format(call.name, param.name, wanted(param.type)) }
+    end
+  end
+  return problems
+end
+
+local function check_call(call, report)
+  local shift = call.access and call.access.sign == "." and call.fun.is_method and 1 or 0
+  local best = check_signature(call, call.fun.params, shift)
+  for _, overload in ipairs(call.fun.overloads or {}) do
+    local other = check_signature(call, overload.params, shift)
+    local is_nearer = #other < #best or (#other == #best and #overload.params == #call.args)
+    if is_nearer and #overload.params >= #call.args then
+      best = other
+    end
+  end
+  for _, problem in ipairs(best) do
+    call.has_problem = true
+    report(problem[1], problem[2])
+  end
+end
+
+-- reply_*, send_* and ask_* are ours on any object, unless the script defines functions of these names.
+local owners = { reply = "cunnekt.chat", ask = "cunnekt.chat", send = "cunnekt.client" }
+
+local function check_untyped(call, notes, report)
+  local prefix = (call.method or ""):match "^(%a+)_[%w_]+$"
+  local class = owners[prefix]
+  if not class or notes.methods[call.method] then
+    return
+  end
+  local fun = types.fun(types.member(class, call.method))
+  if fun then
+    call.fun, call.name, call.class, call.member = fun, call.method, class, call.method
+    return check_call(call, report)
+  end
+  local near = words.hint(call.method, words.names(types.members(class)))
+  if near ~= "" then
+    report(call.line, ("unknown method '%s'%s"):format(call.method, near))
+  end
+end
+
+---@param notes cunnekt.check.notes
+---@param report fun(line: integer, message: string)
+function arguments.check(notes, report)
+  for _, call in ipairs(notes.calls) do
+    if call.fun and not (call.access and call.access.is_wrong) then
+      check_call(call, report)
+    elseif not call.fun and not call.is_typed then
+      check_untyped(call, notes, report)
+    end
+  end
+end
+
+return arguments

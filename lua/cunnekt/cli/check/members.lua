@@ -1,0 +1,124 @@
+-- SPDX-License-Identifier: MIT
+-- Rules about what is accessed of our objects: methods and fields that there are not, a dot in place of a colon and the other way
+-- round, and comparisons with words that a field never has.
+
+local types = require "cunnekt.cli.check.types"
+local walker = require "cunnekt.cli.check.walker"
+local words = require "cunnekt.cli.check.words"
+
+local members = {}
+
+-- What users of other libraries write.
+local elsewhere = {
+  ["cunnekt.message"] = {
+    body = "msg.text", content = "msg.text", message = "msg.text", sender = "msg.from", number = "msg.from", phone = "msg.from",
+    author = "msg.from", to = "msg.from", answer = "msg:reply_text", send = "msg:reply_text", respond = "msg:reply_text",
+    reply_message = "msg:reply_text", button_id = "msg.reply.id", ask = "msg.chat:ask", state = "msg.chat.state",
+    session = "msg.chat.state", sleep = "msg.chat:sleep", wait = "msg.chat:wait",
+  },
+  ["cunnekt.chat"] = {
+    send = "chat:reply_text", say = "chat:reply_text", send_text = "chat:reply_text", send_message = "chat:reply_text",
+    from = "chat.number", phone = "chat.number", text = "the text of an answer: chat:ask(…).text", session = "chat.state",
+    data = "chat.state", question = "chat:ask", prompt = "chat:ask",
+  },
+  ["cunnekt.bot"] = {
+    command = "bot:global or bot:on", hears = "bot:on", message = 'bot:on("message", …)', on_message = 'bot:on("message", …)',
+    send = "bot.client:send_text", send_text = "bot.client:send_text", middleware = "bot:use", catch = "bot:on_error",
+    schedule = "bot:every, bot:daily or bot:cron", ask = "chat:ask, in a handler msg.chat:ask", state = "bot.store or chat.state",
+  },
+  ["cunnekt.keys"] = { put = "bot.store:set", incr = "bot.store:increment", remove = "bot.store:delete", has = "bot.store:get" },
+  string = {
+    contains = "text:find(word, 1, true)", includes = "text:find(word, 1, true)", split = "text:gmatch(pattern)",
+    trim = 'text:match "^%s*(.-)%s*$"', replace = "text:gsub(pattern, by)", startswith = 'text:find "^…"',
+    startsWith = 'text:find "^…"', length = "#text", tolower = "text:lower()", toLowerCase = "text:lower()",
+    toUpperCase = "text:upper()", strip = 'text:match "^%s*(.-)%s*$"', indexOf = "text:find(word, 1, true)",
+  },
+}
+elsewhere["cunnekt.event.message"] = elsewhere["cunnekt.message"]
+
+local function names_of(class)
+  if class == "string" then
+    return words.names(string)
+  end
+  local names = {}
+  for _, name in ipairs(words.names(types.members(class))) do
+    if name:sub(1, 1) ~= "_" then
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+local function check_name(access, report)
+  local class, name = access.class, access.name
+  local instead = elsewhere[class] and elsewhere[class][name]
+  local hint = instead and (" (write %s)"):format(instead) or words.choice(name, names_of(class))
+  local what = (access.sign == ":" or access.is_called) and "method" or "field"
+  if class == "cunnekt" or class:find "^cunnekt%.%l+$" and not types.member(class, "chat") and access.sign == "." then
+    what = access.is_called and "function" or what
+  end
+  local owner = class == "string" and "a string" or walker.shown(class)
+  report(access.line, ("%s has no %s '%s'%s"):format(owner, what, name, hint))
+end
+
+-- A dot where a method needs a colon: the object would be missing.
+local function check_sign(access, report)
+  local fun = types.fun(access.member)
+  if not access.is_called or not fun then
+    return
+  end
+  local owner, name = walker.shown(access.class), access.name
+  if access.sign == ":" and not fun.is_method then
+    access.is_wrong = true
+    report(access.line, ("%s.%s is no method: write a dot in place of the colon, %s.%s(…)"):format(owner, name, owner, name))
+  elseif access.sign == "." and fun.is_method then
+    local first = access.args and access.args[1]
+    local is_given = first and first.kind == "object" and types.class(first.type) == access.class
+    -- What is not known may be the object.
+    if not is_given and first and first.kind ~= "other" and first.kind ~= "many" or (access.args and #access.args == 0) then
+      access.is_wrong = true
+      report(access.line, ("%s.%s(…) needs a colon: write %s:%s(…)"):format(owner, name, owner, name))
+    end
+  end
+end
+
+local function check_comparison(one, report)
+  local literals = {}
+  for _, member in ipairs(types.alternatives(one.type)) do
+    if member.kind == "literal" then
+      literals[#literals + 1] = member.value
+      if member.value == one.word then
+        return
+      end
+    elseif member.name ~= "nil" then
+      return
+    end
+  end
+  if literals[1] then
+    report(one.line, ("%s is never '%s'%s"):format(one.name, one.word, words.choice(one.word, literals)))
+  end
+end
+
+---@param notes cunnekt.check.notes
+---@param report fun(line: integer, message: string)
+function members.check(notes, report)
+  for _, access in ipairs(notes.accesses) do
+    if access.member then
+      check_sign(access, report)
+    elseif not notes.fields[access.name] then
+      check_name(access, report)
+    end
+  end
+  for _, access in ipairs(notes.assigned) do
+    if access.class == "cunnekt.keys" then
+      report(access.line, ("bot.store keeps nothing in its fields: write bot.store:set(%q, value)"):format(access.name))
+    elseif access.class == "cunnekt.chat" and access.name ~= "state" then
+      report(access.line, ("a chat keeps nothing in its fields: write chat.state.%s = value"):format(access.name))
+    end
+  end
+  for _, one in ipairs(notes.comparisons) do
+    check_comparison(one, report)
+  end
+end
+
+return members

@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+-- Rules about names that a script gives in one place and uses in another one: dialogs, functions of jobs, jobs, signals. Where
+-- a name is computed, or other files may register some, only what is nearly right is reported.
+
+local options = require "cunnekt.base.options"
+local words = require "cunnekt.cli.check.words"
+
+local names = {}
+
+local function text_of(value)
+  return value and value.kind == "string" and value.value or nil
+end
+
+-- The names that calls of a method give, and whether some are computed.
+local function collect(notes, method, place)
+  local known, is_open = {}, notes.has_modules or false
+  for _, call in ipairs(notes.calls) do
+    if (call.member or call.method) == method then
+      local name = text_of(call.args[place(call)])
+      if name then
+        known[name] = known[name] or call.line
+      else
+        is_open = true
+      end
+    end
+  end
+  return known, is_open
+end
+
+local function first()
+  return 1
+end
+
+-- A job's name stands before its function.
+local function job_place(call)
+  return #call.args - 1
+end
+
+local uses = {
+  ["cunnekt.message"] = { start = 1 },
+  ["cunnekt.event.message"] = { start = 1 },
+  ["cunnekt.event.any"] = { start = 1 },
+  ["cunnekt.chat"] = { start = 1, call = 1, cancel = 1 },
+  ["cunnekt.bot"] = { start = 2 },
+}
+
+local function check_dialogs(notes, report)
+  local known, is_open = collect(notes, "dialog", first)
+  local list = words.names(known)
+  for _, call in ipairs(notes.calls) do
+    local place = uses[call.class] and uses[call.class][call.member]
+    local name = place and text_of(call.args[place])
+    if name and not known[name] then
+      local hint = words.hint(name, list)
+      if not is_open or hint ~= "" then
+        hint = hint == "" and not list[1] and " (bot:dialog registers one)" or hint
+        report(call.line, ("%s: there is no dialog '%s'%s"):format(call.name, name, hint))
+      end
+    elseif call.class == "cunnekt.bot" and call.member == "dialog" and call.level == 0 then
+      local its_name = text_of(call.args[1])
+      if its_name and known[its_name] ~= call.line then
+        report(call.line, ("bot:dialog: there is a dialog '%s' in line %d already, which this one replaces"):format(its_name, known[its_name]))
+      end
+    end
+  end
+end
+
+local plans = { after = true, every = true, daily = true, cron = true }
+
+local function check_jobs(notes, report)
+  local functions, is_open = collect(notes, "job", first)
+  local planned = {}
+  for method in pairs(plans) do
+    for name in pairs((collect(notes, method, job_place))) do
+      planned[name] = true
+    end
+  end
+  local list = words.names(planned)
+  for _, call in ipairs(notes.calls) do
+    local fn = call.class == "cunnekt.bot" and plans[call.member] and #call.args >= 3 and text_of(call.args[#call.args])
+    if fn and not functions[fn] then
+      local hint = words.hint(fn, words.names(functions))
+      if not is_open or hint ~= "" then
+        report(call.line, ("%s: there is no bot:job '%s'%s"):format(call.name, fn, hint))
+      end
+    end
+    local cancelled = call.class == "cunnekt.bot" and call.member == "cancel_job" and text_of(call.args[1])
+    if cancelled and not planned[cancelled] and options.suggest(cancelled, list) then
+      report(call.line, ("bot:cancel_job: no job is called '%s'%s"):format(cancelled, words.hint(cancelled, list)))
+    end
+  end
+end
+
+local function check_signals(notes, report)
+  local wanted = {}
+  for _, call in ipairs(notes.calls) do
+    local first_arg = call.member == "wait" and call.args[1]
+    for _, field in ipairs(first_arg and first_arg.fields or {}) do
+      local name = field.name == "signal" and text_of(field.value)
+      if name then
+        wanted[name] = true
+      end
+    end
+  end
+  local list = words.names(wanted)
+  for _, call in ipairs(notes.calls) do
+    local name = call.class == "cunnekt.bot" and call.member == "signal" and text_of(call.args[2])
+    if name and not wanted[name] and options.suggest(name, list) then
+      report(call.line, ("bot:signal: no chat:wait is for the signal '%s'%s"):format(name, words.hint(name, list)))
+    end
+  end
+end
+
+---@param notes cunnekt.check.notes
+---@param report fun(line: integer, message: string)
+function names.check(notes, report)
+  check_dialogs(notes, report)
+  check_jobs(notes, report)
+  check_signals(notes, report)
+end
+
+return names

@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt check` raises no false alarm: on the examples, on the snippets of the manual, on the bots of the specs. Those that are
+-- wrong on purpose are listed.
+
+local lexer = require "cunnekt.cli.check.lexer"
+local manual = require "spec.support.manual"
+local process = require "spec.support.process"
+local rules = require "cunnekt.cli.check.rules"
+
+local HEAD = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot() local client = cunnekt.client() '
+
+local function files(folder)
+  local pipe, list = io.popen(("find %s -name '*.lua'"):format(folder)), {}
+  for path in pipe:lines() do
+    list[#list + 1] = path
+  end
+  pipe:close()
+  table.sort(list)
+  return list
+end
+
+-- The problems of a source that some lines around it complete.
+local function alarms(where, source, list)
+  if not load(source) then
+    return
+  end
+  for _, problem in ipairs(rules.check(source, "")) do
+    -- Snippets leave out what surrounds them.
+    if not problem.message:find "^undefined global" and not problem.message:find "^bot:on: this handler never runs" then
+      list[#list + 1] = ("%s: %s"):format(where, problem.message)
+    end
+  end
+end
+
+local function completed(code)
+  return code:find "cunnekt%.bot" and 'local cunnekt = require "cunnekt" local client = cunnekt.client() ' .. code or HEAD .. code
+end
+
+describe("cunnekt check is silent", function()
+  it("about the examples and the project's own sources", function()
+    local list = {}
+    for _, path in ipairs(files "examples lua") do
+      for _, problem in ipairs(rules.check(process.read(path), path:match "^.*/")) do
+        list[#list + 1] = ("%s:%d: %s"):format(path, problem.line, problem.message)
+      end
+    end
+    assert.same({}, list)
+  end)
+
+  it("about the manual, but for what it shows to be refused", function()
+    local list = {}
+    for _, page in ipairs { "README.md", "docs/script.md", "docs/operations.md", "docs/sandbox.md" } do
+      for _, block in ipairs(manual.blocks(page)) do
+        local code = block.kind == "handler" and ("bot:on('message', function(msg) %s end)"):format(block.code) or block.code
+        if block.kind ~= "conf" then
+          alarms(page, completed(code), list)
+        end
+      end
+    end
+    assert.same({
+      "docs/script.md: cunnekt.build.send_text: text is empty; leave the reply out, or write something",
+      "docs/script.md: cunnekt.build.send_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
+      "docs/script.md: client:send_buttons: buttons[1].title is 28 characters long; Cunnekt allows 24",
+    }, list)
+  end)
+
+  -- Specs that are about refusals, and write what is refused.
+  local about_refusals = {
+    ["spec/cli/check_spec.lua"] = true, ["spec/cli/check/mistakes_spec.lua"] = true, ["spec/bot/refusals_spec.lua"] = true,
+    ["spec/provider/build_values_spec.lua"] = true, ["spec/bot/chat_spec.lua"] = true, ["spec/bot/action_spec.lua"] = true,
+  }
+
+  it("about the bots of the specs", function()
+    local list = {}
+    for _, path in ipairs(files "spec/bot spec/dialog spec/jobs spec/service spec/cli spec/crash spec/project spec/support spec/bench") do
+      local source = process.read(path)
+      local is_about = not about_refusals[path] and source:find "bot[:.]"
+      for _, token in ipairs(is_about and lexer.tokens(source) or {}) do
+        if token.kind == "string" and token.value:find "bot:" and not token.value:find "%%[sd]" then
+          alarms(path, completed(token.value), list)
+        end
+      end
+      if is_about then
+        alarms(path, source, list)
+      end
+    end
+    assert.same({
+      "spec/bot/bot_spec.lua: cunnekt.bot: unknown option 'concurency' (did you mean 'concurrency'?)",
+      "spec/dialog/engine/code_spec.lua: bot:start: there is no dialog 'other'",
+      "spec/dialog/flow/step_spec.lua: cunnekt.build.send_text: text is empty; leave the reply out, or write something",
+      "spec/dialog/flow/template_spec.lua: ask_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
+      "spec/dialog/mend_spec.lua: msg:start: there is no dialog 'it' (bot:dialog registers one)", -- the spec adds it
+      "spec/project/script_manual_spec.lua: msg has no field 'nothing'",
+      "spec/support/dialogs/programs.lua: reply_text: text is empty; leave the reply out, or write something",
+    }, list)
+  end)
+end)

@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: MIT
+-- Sources that do not compile: the message names the line that is to be mended.
+
+local blocks = require "cunnekt.cli.check.blocks"
+
+local function explain(source)
+  local _, problem = load(source, "@bot.lua")
+  return blocks.explain(assert(problem), source) or problem
+end
+
+describe("cunnekt check explains", function()
+  local cases = {
+    "a missing end by the block that it belongs to", [[
+bot:on("text", function(msg)
+  if msg.text == "hi" then
+    msg:reply_text "hello"
+end)
+
+bot:on("image", function(msg)
+  msg:reply_text "nice"
+end)
+]], "^bot.lua:2: this 'if' has no 'end': the 'end' in line 4 stands further left\n",
+    "a missing end of a loop", [[
+local function greet(names)
+  for _, name in ipairs(names) do
+    print(name)
+end
+return greet
+]], "^bot.lua:2: this 'for' has no 'end': the 'end' in line 4",
+    "a missing end at the end of the file", "local function f()\n  print(1)\n", "^bot.lua:1: this 'function' has no 'end'\n",
+    "a missing end of the last handler", 'bot:on("text", function(msg)\n  msg:reply_text "x"\n', "^bot.lua:1: this 'function' has no 'end'\n",
+    "an else if", "if a then\n  b()\nelse if c then\n  d()\nend\n", "^bot.lua:3: 'else if' needs an 'end' of its own: write elseif",
+    "an end too many", "local x = 1\nend\n", "^bot.lua:2: this 'end' closes nothing",
+    "a missing until", "repeat\n  x()\n", "^bot.lua:1: this 'repeat' has no 'until'",
+    "another language's operators", "if a != b then end", "Lua writes ~= for not equal",
+    "an assignment in a condition", "if a = b then end", "== compares, = assigns",
+    "typographic quotation marks", "print(“hi”)", "typographic quotation mark",
+    "a missing parenthesis", 'f("x", function() \n end\nf()', "a closing parenthesis is missing",
+    "a missing comma", 'x { a = 1\n b = 2 }', "a comma or a closing brace is missing",
+  }
+  for i = 1, #cases, 3 do
+    it(cases[i], function()
+      assert.matches(cases[i + 2], explain(cases[i + 1]))
+    end)
+  end
+
+  it("whatever is cut off, without an error of its own", function()
+    local source = 'local a = [[x]] -- c\nbot:on("t\\z\n ext", function(m) if m then for i = 1, 2 do repeat until 1 end end end)\n--[==[ x ]==]'
+    for length = 1, #source do
+      local part = source:sub(1, length)
+      local chunk, problem = load(part, "@bot.lua")
+      if not chunk then
+        assert.has_no.errors(function()
+          blocks.explain(problem, part)
+        end)
+      end
+    end
+  end)
+end)
