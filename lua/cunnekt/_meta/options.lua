@@ -29,6 +29,7 @@
 ---@field keep_days? integer days to keep dead letters and undelivered messages; 30 by default
 ---@field parked? integer maximum of waiting dialogs in memory; 1000 by default
 ---@field parked_seconds? number idle seconds before a waiting dialog is evicted; 600 by default
+---@field replies? "return"|"raise" what a refused reply does: returns `nil, err` (default), or raises
 ---@field budget? false|cunnekt.budget_options of a turn; 5 seconds and 256MB by default, false: none
 
 ---@class cunnekt.on_options

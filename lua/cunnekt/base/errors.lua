@@ -21,6 +21,8 @@ local errors = {}
 ---@field attempts? integer of the send, or of the handler's event so far
 ---@field is_final? boolean the handler's event is not tried again
 ---@field traceback? string of a handler or a job
+---@field event? {id: integer, type: string?, attempts: integer, next_try: number?} of a handler: its event, how many attempts that has at most, and seconds until the next one
+---@field job? {name: string, attempts: integer, next_try: number?} the same of a job
 ---@field reason? string kind budget: seconds, memory or depth
 ---@field where? string kind budget: the script's file and line
 ---@field cause? string kind unknown_outcome: the kind of what went wrong

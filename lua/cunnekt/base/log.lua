@@ -1,8 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- The log: one line per event on stderr, which the system's journal keeps. No timestamps, for the journal adds them. Callers
--- leave out API keys, customers' numbers and texts of messages.
+-- The log: one line per event on stderr, which the system's journal keeps. No timestamps, for the journal adds them; but lines of
+-- the level debug, which are read beside each other, and lines of JSON have one. Callers leave out API keys, customers' numbers
+-- and texts of messages.
+
+local core = require "cunnekt.core"
 
 local log = {}
+
+---Whether lines of the level debug are written. Callers ask before they gather what those say.
+log.is_debug = false
+---Whether somebody looks on: `cunnekt dev` and tests see each refused reply, where it happens, and a failure once.
+log.is_shown = false
+
+local is_json = false
 
 ---Writes a line; replace it to log elsewhere.
 ---@param line string
@@ -10,27 +20,82 @@ function log.write(line)
   io.stderr:write(line, "\n")
 end
 
+---Sets what is logged, and how.
+---@param words? string "debug", "json", or both, with a comma or a blank between them, as in CUNNEKT_LOG
+---@return string? problem names a word that means nothing
+function log.configure(words)
+  for word in (words or ""):gmatch "[^%s,]+" do
+    if word == "debug" then
+      log.is_debug = true
+    elseif word == "json" then
+      is_json = true
+    elseif word == "text" or word == "info" then
+      is_json, log.is_debug = is_json and word ~= "text", log.is_debug and word ~= "info"
+    else
+      return ("'%s' is none of: debug, info, json, text"):format(word)
+    end
+  end
+  return nil
+end
+
+local function as_json(level, text, fields)
+  local json = require "cunnekt.base.json"
+  local at = core.now()
+  local line = {
+    time = os.date("!%Y-%m-%dT%H:%M:%S", at // 1 | 0) .. (".%03dZ"):format(at % 1 * 1000 // 1 | 0),
+    level = level,
+    message = text,
+  }
+  for i = 1, fields and #fields or 0, 2 do
+    line[fields[i]] = fields[i + 1]
+  end
+  return json.encode(line)
+end
+
 local function say(level, format, ...)
   local text = select("#", ...) > 0 and format:format(...) or format
-  log.write(("cunnekt: %s%s"):format(level, text))
+  if is_json then
+    log.write(as_json(level, text))
+  else
+    log.write(("cunnekt: %s%s"):format(level == "info" and "" or level .. ": ", text))
+  end
 end
 
 ---@param format string as in string.format
 ---@param ... any
 function log.info(format, ...)
-  say("", format, ...)
+  say("info", format, ...)
 end
 
 ---@param format string as in string.format
 ---@param ... any
 function log.warn(format, ...)
-  say("warning: ", format, ...)
+  say("warning", format, ...)
 end
 
 ---@param format string as in string.format
 ---@param ... any
 function log.error(format, ...)
-  say("error: ", format, ...)
+  say("error", format, ...)
+end
+
+---One step of what happens to an event or a message. Only where `log.is_debug`.
+---@param what string "event", "route", "reply", "send"
+---@param ... any names and values in turns; those that are nil are left out
+function log.debug(what, ...)
+  local fields, words = {}, {}
+  for i = 1, select("#", ...), 2 do
+    local name, value = select(i, ...)
+    if value ~= nil then
+      fields[#fields + 1], fields[#fields + 2] = name, value
+      words[#words + 1] = ("%s=%s"):format(name, tostring(value):gsub("[%c ]", "_"))
+    end
+  end
+  if is_json then
+    return log.write(as_json("debug", what, fields))
+  end
+  local at = core.now()
+  log.write(("cunnekt: debug: %s.%03d %s %s"):format(os.date("%H:%M:%S", at // 1 | 0), at % 1 * 1000 // 1 | 0, what, table.concat(words, " ")))
 end
 
 return log

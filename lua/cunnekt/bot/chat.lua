@@ -21,6 +21,7 @@ local window_seconds = limits.service_window
 ---@field dialogs cunnekt.dialogs
 ---@field flow table the functions of dialog/flow, by name
 ---@field bot cunnekt.bot
+---@field replies "return"|"raise" what a refused reply does
 
 local chat_methods = {}
 

@@ -21,7 +21,7 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 
 ---@return cunnekt.hooks
 function hooks.new()
-  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {} }, hooks_mt)
+  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _said = {} }, hooks_mt)
 end
 
 ---Calls the functions of bot:before_send, and checks the payload that they return.
@@ -59,6 +59,34 @@ local function call_listener(self, fn, err, about)
   end
 end
 
+-- What becomes of an event or a job, for the log.
+local function fate(err)
+  local event, job = err.event, err.job
+  local of = event or job
+  local what = event and ("event %d, %s"):format(event.id, event.type or "unknown") or ("job '%s'"):format(job.name)
+  local next_try = event and ("now a dead letter: cunnekt events show %d"):format(event.id) or "not tried again"
+  if of.next_try then
+    next_try = ("next try in %.1f s"):format(of.next_try)
+  end
+  return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
+end
+
+-- Logs a failure that nobody hears. Somebody who looks on is told once, and not again at each retry.
+local function say(self, err, about)
+  local text = personal.error(err.traceback or tostring(err), about)
+  local first, rest = text:match "^([^\n]*)(.*)$"
+  local of = err.event and err.event.id or err.job and err.job.name
+  if of then
+    local is_repeated = log.is_shown and self._said[1] == of and self._said[2] == first
+    self._said = { of, first }
+    if is_repeated and not err.is_final then
+      return
+    end
+    first = first .. fate(err)
+  end
+  log.error("%s", first .. rest)
+end
+
 ---Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote.
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
@@ -68,8 +96,7 @@ function hooks_methods:on_failure(err, about)
     log.error("bot:on_error is not called until the next start: %s", stop.message)
   end
   if #self.failure_listeners == 0 or stop then
-    log.error("%s", personal.error(err.traceback or tostring(err), about))
-    return
+    return say(self, err, about)
   end
   for _, fn in ipairs(self.failure_listeners) do
     task.spawn(call_listener, self, fn, err, about)

@@ -9,6 +9,7 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
+local refusals = require "cunnekt.bot.refusals"
 local send_times = require "cunnekt.engine.send_times"
 local task = require "cunnekt.base.task"
 
@@ -221,9 +222,13 @@ local function general_reply(name)
       payload, err = addressed(self, builder(build.set_later, ...))
     end
     if not payload then
-      return nil, err
+      return refusals.note(self._scope, where, err)
     end
-    return send(self, payload, delivery)
+    local handle, problem = send(self, payload, delivery)
+    if not handle and problem then
+      return refusals.note(self._scope, where, problem)
+    end
+    return handle, problem
   end
 end
 

@@ -53,6 +53,9 @@ local function read(path)
   return source
 end
 
+-- Larger files are data rather than scripts.
+local max_bytes = 512 << 10
+
 ---What is wrong with a script, as lines of a terminal: with its file and line number.
 ---@param path string
 ---@return string[] lines
@@ -69,7 +72,7 @@ function check.lines(path)
     return lines, true
   end
   local lines = {}
-  for i, found in ipairs(rules.check(source, path:match "^.*/" or "")) do
+  for i, found in ipairs(#source > max_bytes and {} or rules.check(source, path:match "^.*/" or "")) do
     lines[i] = ("%s:%d: %s"):format(path, found.line, found.message)
   end
   return lines, false

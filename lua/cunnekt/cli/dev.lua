@@ -6,6 +6,7 @@ local address = require "cunnekt.base.address"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
+local log = require "cunnekt.base.log"
 local run = require "cunnekt.cli.run"
 local samples = require "cunnekt.sandbox.samples"
 local sandbox = require "cunnekt.sandbox"
@@ -327,6 +328,7 @@ local function start(parsed, path, rest)
   if not ok then
     return usage.mistake("dev", values)
   end
+  log.is_shown = true
   local session = new_session(parsed)
   local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = session.on_event })
   if not box then

@@ -2,7 +2,10 @@
 -- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and ends when all work is done. It
 -- owns the global `arg` and the search for the script's modules.
 
+local blame = require "cunnekt.base.blame"
+local check = require "cunnekt.cli.check"
 local core = require "cunnekt.core"
+local log = require "cunnekt.base.log"
 local signals = require "cunnekt.service.signals"
 local source = require "cunnekt.dialog.engine.source"
 local task = require "cunnekt.base.task"
@@ -25,6 +28,8 @@ DESCRIPTION
        script that makes no bot ends when its work is done.
 
        require finds files beside the script, wherever it is run from.
+
+       What cunnekt check finds in SCRIPT is logged as warnings first.
 
        SIGTERM or SIGINT stops a bot: it accepts nothing new, finishes what it
        has begun, and exits with 0. A second signal exits immediately.
@@ -170,13 +175,14 @@ local function load_script(path)
   return source.load(path, env)
 end
 
--- The traceback ends at the script: the frames below are the host's.
+-- What a script has raised, with a traceback of its own lines. What our functions refused is one sentence.
 local function traceback(failure)
   if type(failure) ~= "string" then
     local mt = getmetatable(failure)
     failure = mt and mt.__tostring and tostring(failure) or ("(error object is a %s value)"):format(type(failure))
   end
-  return (debug.traceback(failure, 2):gsub("\n%s*%[C%]: in function 'xpcall'.*$", ""))
+  local text, traced, is_enough = blame.describe(failure, 2)
+  return is_enough and text or traced
 end
 
 local function complain(failure)
@@ -205,6 +211,26 @@ local function watch_tasks()
   return watch
 end
 
+-- Lines of a check that are logged at a start.
+local max_warnings = 20
+
+-- What `cunnekt check` finds, as warnings; gives what is wrong with a script that does not compile. Nothing in here keeps a script
+-- from running.
+local function check_first(path)
+  local ok, lines, is_broken = pcall(check.lines, path)
+  if not ok then
+    return log.debug("check", "failed", lines)
+  elseif is_broken then
+    return table.concat(lines, "\n")
+  end
+  for i = 1, math.min(#lines, max_warnings) do
+    log.warn("%s", lines[i])
+  end
+  if #lines > max_warnings then
+    log.warn("%d more: cunnekt check %s", #lines - max_warnings, path)
+  end
+end
+
 ---Runs a script to its end. For `cunnekt dev` too.
 ---@param path string "-" for standard input
 ---@param args string[]
@@ -214,9 +240,10 @@ function run.script(path, args, host)
   host = host or {}
   -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
+  local explained = path ~= "-" and check_first(path) or nil
   local chunk, problem = load_script(path)
   if not chunk then
-    return complain(problem)
+    return complain(explained or problem)
   end
   local watch = watch_tasks()
   local has_ended, ok, failure = pcall(task.run, function()

@@ -3,6 +3,7 @@
 -- answer an event: their commit is begun where the function has returned, and no coroutine waits for it.
 
 local answers = require "cunnekt.engine.answers"
+local blame = require "cunnekt.base.blame"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local task = require "cunnekt.base.task"
@@ -49,14 +50,15 @@ local release_retry = attempts.release_retry
 
 -- ---- an attempt ----------------------------------------------------------------------------------------------------
 
----For xpcall: wraps any other error value in a cunnekt.error with its traceback.
+---For xpcall: wraps any other error value in a cunnekt.error with its traceback, which blames the script.
 ---@param failure any
 ---@return cunnekt.error
 function attempts.with_traceback(failure)
   if errors.is(failure) then
     return failure
   end
-  return errors.new("handler", tostring(failure), { traceback = debug.traceback(tostring(failure), 2) })
+  local text, traceback = blame.describe(failure, 2)
+  return errors.new("handler", text, { traceback = traceback })
 end
 local with_traceback = attempts.with_traceback
 

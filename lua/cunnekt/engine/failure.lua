@@ -50,11 +50,15 @@ function failure_methods:on_turn(record, err, what, done)
   record.attempts = record.attempts + 1
   err.attempts = record.attempts
   err.is_final = what.is_finished or err.kind == "budget" or record.attempts >= self._attempts
+  local type_of = what.event and (what.event.type or what.event.status) or nil
+  err.event = { id = record.id, type = type_of or what.event and what.event.kind, attempts = self._attempts }
   -- The store has it before the script hears of it: functions of bot:on_error may end the process, too.
   if not err.is_final then
     self._store:note_attempt(record)
+    local pause = retry.turn(record.attempts)
+    err.event.next_try = pause
     self._on_failure(err, what.event)
-    return self._inbox:try_later(record, retry.turn(record.attempts), done)
+    return self._inbox:try_later(record, pause, done)
   end
   if what.run then
     self._break_run(what.run, err, record)

@@ -180,6 +180,7 @@ local function after_failure(self, job, change, err)
   err.attempts = job.attempts
   err.is_final = err.kind == "budget" or job.attempts >= self._options.attempts
     or (change.due ~= nil and change.due <= retry_at)
+  err.job = { name = job_change.redacted(job.name), attempts = self._options.attempts, next_try = not err.is_final and retry_at - clock.now() or nil }
   -- The store has it before the script hears of it: functions of bot:on_error may end the process, too.
   if err.is_final then
     write_done(self, change)

@@ -86,6 +86,7 @@ end
 ---@field is_secret? boolean never from a flag, never in a message
 ---@field has_password? boolean an address that may contain one; see settings.shown
 ---@field is_client? boolean an option of cunnekt.client
+---@field meaning? string what to give, for messages
 
 ---@type table<string, cunnekt.setting>
 settings.known = {
@@ -98,10 +99,24 @@ settings.known = {
     has_password = true,
     is_client = true,
   },
-  rate = { type = "number", env = "CUNNEKT_RATE", default = limits.rate, check = from_zero, is_client = true },
-  pair_rate = { type = "number", env = "CUNNEKT_PAIR_RATE", default = limits.pair_rate, check = from_zero, is_client = true },
-  timeout = { type = "number", default = 30, check = above_zero, is_client = true },
-  connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true },
+  rate = {
+    type = "number",
+    env = "CUNNEKT_RATE",
+    default = limits.rate,
+    check = from_zero,
+    is_client = true,
+    meaning = "messages a second, such as 80; 0 is no limit",
+  },
+  pair_rate = {
+    type = "number",
+    env = "CUNNEKT_PAIR_RATE",
+    default = limits.pair_rate,
+    check = from_zero,
+    is_client = true,
+    meaning = "messages a second to one contact, such as 0.2; 0 is no limit",
+  },
+  timeout = { type = "number", default = 30, check = above_zero, is_client = true, meaning = "seconds, such as 30" },
+  connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true, meaning = "seconds, such as 10" },
   retries = { type = "integer", default = 3, check = from_zero, is_client = true },
   ca_file = { type = "string", is_client = true },
   proxy = { type = "string", has_password = true, is_client = true },
@@ -146,6 +161,10 @@ local function refuse(label, what)
   error(("%s: %s"):format(label, what), 0)
 end
 
+local function meaning_of(setting)
+  return setting.meaning and ("; give " .. setting.meaning) or ""
+end
+
 local function checked(label, setting, value)
   if setting.is_secret then
     -- A key that was copied or read from a file often ends with a line break.
@@ -157,7 +176,7 @@ local function checked(label, setting, value)
   end
   local problem = setting.check and setting.check(value)
   if problem then
-    refuse(label, problem)
+    refuse(label, problem .. meaning_of(setting))
   end
   return value
 end
@@ -170,7 +189,7 @@ local function from_text(label, setting, text)
   end
   local number = tonumber(text)
   if not number then
-    refuse(label, ("'%s' is not a number"):format(text))
+    refuse(label, ("'%s' is not a number%s"):format(text, meaning_of(setting)))
   end
   return checked(label, setting, number)
 end

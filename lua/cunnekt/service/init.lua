@@ -103,6 +103,9 @@ end
 local function open_store(url)
   local opened, err = store.open(url)
   if not opened then
+    if err.message:find "is in use" then
+      err.message = err.message .. "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
+    end
     error(err, 0)
   end
   return opened
@@ -147,7 +150,7 @@ local function assemble(own, chosen, its_client)
     is_stopping = false,
   }, service_mt)
   self.bot = bot.new(its_client, values.new(its_engine), parts)
-  self.scope = { engine = its_engine, hooks = its_hooks, flow = flow, bot = self.bot }
+  self.scope = { engine = its_engine, hooks = its_hooks, flow = flow, bot = self.bot, replies = own.replies }
   self.dialogs = dialog.new {
     engine = its_engine,
     scope = self.scope,

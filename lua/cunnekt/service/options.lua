@@ -19,6 +19,7 @@ bot_options.types = {
   parked = "integer",
   parked_seconds = "number",
   budget = "table|boolean",
+  replies = { "return", "raise" },
 }
 
 -- docs/script.md describes them, except `sends`: messages being sent concurrently.
@@ -33,6 +34,7 @@ local defaults = {
   keep_days = 30,
   parked = 1000,
   parked_seconds = 600,
+  replies = "return",
 }
 
 -- The host itself needs some ten of them.

@@ -117,7 +117,8 @@ function webhook_server.open(settings, inbox)
     on_request(self, ...)
   end)
   if not listener then
-    return nil, errors.new("network", message)
+    local hint = message:find "in use" and "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)" or ""
+    return nil, errors.new("network", message .. hint)
   end
   self._listener = listener
   return self

@@ -12,6 +12,7 @@ local collect = require "cunnekt.dialog.flow.collect"
 local cunnekt = require "cunnekt"
 local event = require "cunnekt.bot.event"
 local planner = require "cunnekt.jobs.planner"
+local reply = require "cunnekt.bot.reply"
 local route = require "cunnekt.bot.route"
 local send_times = require "cunnekt.engine.send_times"
 local sent = require "cunnekt.bot.sent"
@@ -117,9 +118,9 @@ describe("cunnekt check knows", function()
   local options = {
     ["cunnekt.client.options"] = { settings.client_types },
     ["cunnekt.bot.options"] = { settings.known, bot_options.types },
-    ["cunnekt.delivery"] = { chat.delivery_types },
+    ["cunnekt.delivery"] = { reply.delivery_types },
     ["cunnekt.question"] = { ask.option_types },
-    ["cunnekt.ask_options"] = { ask.option_types, chat.delivery_types },
+    ["cunnekt.ask_options"] = { ask.option_types, reply.delivery_types },
     ["cunnekt.wait_options"] = { wait.types },
     ["cunnekt.collect_options"] = { collect.types },
     ["cunnekt.download.options"] = { require("cunnekt.provider.download").option_types },
@@ -168,6 +169,6 @@ describe("cunnekt check knows", function()
   -- The control: the comparison itself finds what is added.
   it("nothing of an option that has no annotation", function()
     assert.is_nil(types.member("cunnekt.delivery", "no_such_option"))
-    assert.not_same(sorted(chat.delivery_types, { no_such_option = true }), sorted(types.members "cunnekt.delivery"))
+    assert.not_same(sorted(reply.delivery_types, { no_such_option = true }), sorted(types.members "cunnekt.delivery"))
   end)
 end)

@@ -14,7 +14,7 @@ local elsewhere = {
     body = "msg.text", content = "msg.text", message = "msg.text", sender = "msg.from", number = "msg.from", phone = "msg.from",
     author = "msg.from", to = "msg.from", answer = "msg:reply_text", send = "msg:reply_text", respond = "msg:reply_text",
     reply_message = "msg:reply_text", button_id = "msg.reply.id", ask = "msg.chat:ask", state = "msg.chat.state",
-    session = "msg.chat.state", sleep = "msg.chat:sleep", wait = "msg.chat:wait",
+    reply = "msg:reply_text", session = "msg.chat.state", sleep = "msg.chat:sleep", wait = "msg.chat:wait",
   },
   ["cunnekt.chat"] = {
     send = "chat:reply_text", say = "chat:reply_text", send_text = "chat:reply_text", send_message = "chat:reply_text",
@@ -61,11 +61,30 @@ local function check_name(access, report)
   report(access.line, ("%s has no %s '%s'%s"):format(owner, what, name, hint))
 end
 
+local uncallable = { string = true, number = true, integer = true, boolean = true, table = true, ["nil"] = true }
+
+-- A field that is called.
+local function check_called(access, report)
+  for _, one in ipairs(types.alternatives(access.member)) do
+    local is_object = one.kind == "name" and types.is_class(one.name) and one.name ~= "cunnekt.filter" and one.name ~= "cunnekt.action"
+    local is_value = one.kind == "literal" or one.kind == "list" or one.kind == "map" or one.kind == "shape"
+    if not (is_object or is_value or uncallable[one.name]) then
+      return
+    end
+  end
+  local class, name = access.class, access.name
+  local instead = elsewhere[class] and elsewhere[class][name]
+  local text = "%s.%s is no method, but a field%s"
+  report(access.line, text:format(walker.shown(class), name, instead and (" (write %s)"):format(instead) or ""))
+end
+
 -- A dot where a method needs a colon: the object would be missing.
 local function check_sign(access, report)
   local fun = types.fun(access.member)
-  if not access.is_called or not fun then
+  if not access.is_called then
     return
+  elseif not fun then
+    return check_called(access, report)
   end
   local owner, name = walker.shown(access.class), access.name
   if access.sign == ":" and not fun.is_method then

@@ -131,7 +131,9 @@ local function ask_until(dialogs, chat, question)
   local current = steps.waiting_run(where)
   local from, now = current.n + 1, current.at
   question.reminders = opts.remind and remind.new(where, opts, 3)
+  current.asking = where
   local sent, err = question.send()
+  current.asking = nil
   if not sent then
     return nil, err
   end

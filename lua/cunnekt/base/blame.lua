@@ -1,0 +1,100 @@
+-- SPDX-License-Identifier: MIT
+-- Which line of a script is to blame: places and tracebacks without the functions of cunnekt's own files, which nobody can mend.
+-- A fault of ours keeps them.
+
+local blame = {}
+
+-- How our files are named: "@cunnekt/…" in the host, "@/usr/share/lua/5.4/cunnekt/…" elsewhere.
+local root = debug.getinfo(1, "S").source:match "^(.*)base/blame%.lua$" or "@cunnekt/"
+
+-- Levels that are looked at, and lines of a traceback at its beginning and at its end: a recursion has hundreds of thousands.
+local max_levels, max_lines = 1000, 10
+
+local function is_ours(info)
+  return info.what == "C" or info.source:sub(1, #root) == root
+end
+
+local function place_of(info)
+  return ("%s:%d"):format(info.short_src, info.currentline)
+end
+
+---The nearest line of a script that led here.
+---@param level? integer as in `error`
+---@return string? place "bot.lua:12"; nil: there is none
+function blame.place(level)
+  for at = (level or 1) + 1, max_levels do
+    local info = debug.getinfo(at, "Sl")
+    if not info then
+      return nil
+    elseif not is_ours(info) then
+      return place_of(info)
+    end
+  end
+  return nil
+end
+
+local function describe(info, caller)
+  if info.what == "main" then
+    return "main chunk"
+  elseif info.name and not (caller and is_ours(caller)) then
+    return ("%s '%s'"):format(info.namewhat ~= "" and info.namewhat or "function", info.name)
+  end
+  return ("function <%s:%d>"):format(info.short_src, info.linedefined)
+end
+
+-- The frames from a level on, the script's apart.
+local function frames_from(level)
+  local all, own = {}, {}
+  for at = level + 1, max_levels do
+    local info = debug.getinfo(at, "Slnf")
+    if not info then
+      break
+    end
+    all[#all + 1] = info
+    if not is_ours(info) then
+      own[#own + 1] = { info = info, place = #all }
+    end
+  end
+  return all, own
+end
+
+-- A text that begins with a place in one of our files, with the script's in its place.
+local function replaced(text, frames, place)
+  for _, info in ipairs(frames) do
+    local wrong = info.currentline > 0 and is_ours(info) and place_of(info) .. ": "
+    if wrong and text:sub(1, #wrong) == wrong then
+      return place .. ": " .. text:sub(#wrong + 1)
+    end
+  end
+  return text
+end
+
+---A failure as text, which blames the script's line, and its traceback, with the script's lines only. For a message handler.
+---@param failure any
+---@param level? integer as in `error`: where the traceback begins
+---@return string text
+---@return string traceback begins with the text
+---@return boolean is_enough the text alone says as much: a function of ours refused what one line of a script asks
+function blame.describe(failure, level)
+  level = (level or 1) + 1
+  local text = tostring(failure)
+  local all, own = frames_from(level)
+  local is_raised = all[1] and all[1].func == error
+  if not own[1] or not (is_raised or not is_ours(all[1]) or all[1].what == "C") then
+    return text, debug.traceback(text, level), false
+  end
+  text = replaced(text, all, place_of(own[1].info))
+  local lines = {}
+  for i, frame in ipairs(own) do
+    if i <= max_lines or i > #own - max_lines then
+      lines[#lines + 1] = ("\n\t%s: in %s"):format(place_of(frame.info), describe(frame.info, all[frame.place + 1]))
+    elseif i == max_lines + 1 then
+      lines[#lines + 1] = "\n\t..."
+    end
+  end
+  local before = all[own[1].place - 1]
+  local is_refusal = is_raised and before and before.what ~= "C" and is_ours(before)
+  return text, text .. "\nstack traceback:" .. table.concat(lines), is_refusal and not own[2]
+end
+
+return blame

@@ -1,0 +1,79 @@
+-- SPDX-License-Identifier: MIT
+-- Refused replies: a script that does not look at `nil, err` would never know. Each is a line of the log with the script's own
+-- file and line, once a place and reason, or an error of the handler where the bot was made so.
+
+local advice = require "cunnekt.provider.advice"
+local blame = require "cunnekt.base.blame"
+local log = require "cunnekt.base.log"
+local task = require "cunnekt.base.task"
+
+local refusals = {}
+
+-- How often each place has refused for a reason. Beyond so many they are forgotten, and logged again.
+local counts, known, max_known = {}, 0, 1000
+
+-- A number that has grown by ten since it was logged is logged again.
+local function is_due(count)
+  while count >= 10 and count % 10 == 0 do
+    count = count // 10
+  end
+  return count == 1
+end
+
+local function count_of(key)
+  if not counts[key] then
+    if known >= max_known then
+      counts, known = {}, 0
+    end
+    known = known + 1
+  end
+  counts[key] = (counts[key] or 0) + 1
+  return counts[key]
+end
+
+-- What was called: a question sends by a reply.
+local function name_of(where)
+  local running = task.running()
+  local current = running and running.run
+  return current and current.asking or where
+end
+
+local function report(place, where, err)
+  local key = table.concat({ place, where, err.kind, err.field or "", err.limit or "" }, " ")
+  local count = count_of(key)
+  if log.is_shown or is_due(count) then
+    local times = count > 1 and not log.is_shown and (" (%d times)"):format(count) or ""
+    log.warn("%s: %s: %s%s", place, where, advice.sentence(err), times)
+  end
+end
+
+---A reply that is not sent, for the script: `nil, err`, after it was made known. Raises where the bot was made with
+---replies = "raise".
+---@param scope cunnekt.scope
+---@param where string the method's name
+---@param err cunnekt.error
+---@return nil
+---@return cunnekt.error err
+function refusals.note(scope, where, err)
+  if err.kind == "cancelled" or err.kind == "store" or err.kind == "conflict" then
+    return nil, err -- not the script's mistake
+  end
+  local place = blame.place(2) or "?"
+  local called = name_of(where)
+  if scope.replies == "raise" then
+    error(("%s: %s: %s"):format(place, called, advice.sentence(err)), 0)
+  end
+  local running = task.running()
+  local current = running and running.run
+  if not current or not (current.replay or current.resumes_at) then -- a replay has said it before
+    report(place, called, err)
+  end
+  return nil, err
+end
+
+---Forgets what was logged. For tests.
+function refusals.forget()
+  counts, known = {}, 0
+end
+
+return refusals

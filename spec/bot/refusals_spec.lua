@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: MIT
+-- Refused replies are seen: in the log, once a place, and as errors where the bot was made so. What is said about each mistake is
+-- in spec/cli/check/mistakes_spec.lua.
+
+local bot_rig = require "spec.support.rigs.bot_rig"
+local cunnekt = require "cunnekt"
+local inside = require("cunnekt.service").of
+local log = require "cunnekt.base.log"
+local refusals = require "cunnekt.bot.refusals"
+
+describe("a refused reply", function()
+  local rig
+
+  before_each(function()
+    rig = bot_rig.new()
+    refusals.forget()
+  end)
+
+  after_each(function()
+    log.is_shown = false
+    rig:close()
+  end)
+
+  local function define(code, opts)
+    local bot = rig:new_bot(opts)
+    assert(load("local bot, cunnekt, seen = ... " .. code, "@bot.lua"))(bot, cunnekt, rig)
+    rig:start()
+  end
+
+  local function say(text)
+    local counts = inside(rig.bot).counts
+    local before = counts.events_finished + counts.events_failed
+    rig:say(text)
+    bot_rig.wait_for(function()
+      return counts.events_finished + counts.events_failed > before
+    end, "the turn")
+  end
+
+  local function warnings()
+    local list = {}
+    for _, line in ipairs(rig.lines) do
+      list[#list + 1] = line:match "^cunnekt: warning: (bot%.lua.*)$"
+    end
+    return list
+  end
+
+  it("still gives nil and the error", function()
+    define 'bot:on("text", function(msg) seen.sent, seen.err = msg:reply_text "" end)'
+    say "hi"
+    assert.is_nil(rig.sent)
+    assert.equal("invalid", rig.err.kind)
+    assert.equal("text is empty", rig.err.message)
+  end)
+
+  it("is logged once a place and reason, and again when there are ten times as many", function()
+    define [[
+      bot:on("text", function(msg)
+        for _ = 1, 100 do
+          msg:reply_text ""
+        end
+        msg:reply_text(nil)
+      end)]]
+    say "hi"
+    assert.same({
+      "bot.lua:3: reply_text: text is empty; leave the reply out, or write something",
+      "bot.lua:3: reply_text: text is empty; leave the reply out, or write something (10 times)",
+      "bot.lua:3: reply_text: text is empty; leave the reply out, or write something (100 times)",
+      "bot.lua:5: reply_text: text is missing; it is nil: give a string",
+    }, warnings())
+  end)
+
+  it("is shown each time to who looks on", function()
+    log.is_shown = true
+    define 'bot:on("text", function(msg) for _ = 1, 3 do msg:reply_text "" end end)'
+    say "hi"
+    assert.equal(3, #warnings())
+  end)
+
+  it("names the line of a helper that sends", function()
+    define 'local function answer(chat)\n  chat:reply_text ""\nend\nbot:on("text", function(msg) answer(msg.chat) end)'
+    say "hi"
+    assert.matches("^bot.lua:2: ", warnings()[1])
+  end)
+
+  it("is said once in a dialog, whose replay meets it again", function()
+    define [[
+      bot:dialog("order", function(chat)
+        chat:reply_text ""
+        chat:ask "What?"
+        chat:ask "How many?"
+      end)
+      bot:on("text", function(msg) msg:start "order" end)]]
+    log.is_shown = true
+    say "hi"
+    inside(rig.bot).dialogs:evict_all()
+    say "tea"
+    assert.equal(1, #warnings())
+  end)
+
+  it("never holds what was written", function()
+    define 'bot:on("text", function(msg) msg:reply_text(("secret "):rep(1000)) msg:reply_buttons { body = "secret", buttons = {} } end)'
+    say "hi"
+    assert.equal(2, #warnings())
+    assert.not_matches("secret", table.concat(warnings()))
+  end)
+
+  it("is no line where before_send dropped the message", function()
+    define 'bot:before_send(function() return false end) bot:on("text", function(msg) msg:reply_text "x" end)'
+    say "hi"
+    assert.same({}, warnings())
+  end)
+
+  it("raises with replies = 'raise', with the script's line", function()
+    define('bot:on_error(function(err) seen.err = err end)\nbot:on("text", function(msg)\n  msg:reply_text ""\nend)', { replies = "raise" })
+    say "hi"
+    bot_rig.wait_for(function()
+      return rig.err
+    end, "the failure")
+    assert.equal("handler", rig.err.kind)
+    assert.equal("bot.lua:3: reply_text: text is empty; leave the reply out, or write something", rig.err.message)
+    assert.same({}, warnings())
+  end)
+
+  it("is no other value of the option than these", function()
+    assert.has_error(function()
+      rig:new_bot { replies = "raised" }
+    end)
+  end)
+end)

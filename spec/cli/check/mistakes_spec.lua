@@ -1,0 +1,296 @@
+-- SPDX-License-Identifier: MIT
+-- The usual mistakes of whoever writes their first bot: what `cunnekt check` says about each, and what is seen when the script
+-- runs anyway. A mistake that only one of them can see says so.
+
+local blame = require "cunnekt.base.blame"
+local bot_rig = require "spec.support.rigs.bot_rig"
+local cunnekt = require "cunnekt"
+local inside = require("cunnekt.service").of
+local refusals = require "cunnekt.bot.refusals"
+local rules = require "cunnekt.cli.check.rules"
+
+-- On the first line, so that lines count as in a script.
+local HEAD = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot() '
+
+-- check: what it prints, as "line: message"; run: the beginning of what the log says, or of what the script raises as it is
+-- loaded; `false`: nothing, where a run cannot know.
+local mistakes = {
+  {
+    "an event that there is not",
+    'bot:on("txt", function(msg) end)',
+    check = "1: bot:on: unknown event 'txt' (did you mean 'text'?)",
+    run = "bot.lua:1: bot:on: unknown event 'txt' (did you mean 'text'?)",
+  },
+  {
+    "a method of the bot, misspelt",
+    'bot:onn("text", function(msg) end)',
+    check = "1: bot has no method 'onn' (did you mean 'on'?)",
+    run = "bot.lua:1: attempt to call a nil value (method 'onn')",
+  },
+  {
+    "a method of a message, misspelt",
+    'bot:on("text", function(msg)\n  msg:replytext "hi"\nend)',
+    check = "2: msg has no method 'replytext' (did you mean 'reply_text'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (method 'replytext') (event",
+  },
+  {
+    "a method that other libraries have",
+    'bot:on("text", function(msg)\n  msg:reply "hi"\nend)',
+    check = "2: msg.reply is no method, but a field (write msg:reply_text)",
+    run = "error: bot.lua:2: attempt to call a nil value (method 'reply') (event",
+  },
+  {
+    "a method of a chat, misspelt",
+    'bot:on("text", function(msg)\n  msg.chat:aks "Your name?"\nend)',
+    check = "2: chat has no method 'aks' (did you mean 'ask'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (method 'aks') (event",
+  },
+  {
+    "a method of the store, misspelt",
+    'bot:on("text", function()\n  return bot.store:gett "x"\nend)',
+    check = "2: bot.store has no method 'gett' (did you mean 'get'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (method 'gett') (event",
+  },
+  {
+    "a field of a message, misspelt: it is nil",
+    'bot:on("text", function(msg)\n  if msg.txt == "hi" then msg:reply_text "hello" end\nend)',
+    check = "2: msg has no field 'txt' (did you mean 'text'?)",
+    run = false,
+  },
+  {
+    "a field of what was tapped, misspelt",
+    'bot:on("button", function(msg)\n  print(msg.reply.ids)\nend)',
+    check = "2: msg.reply has no field 'ids' (did you mean 'id'?)",
+    run = false,
+  },
+  {
+    "a word that a field never is",
+    'bot:on("message", function(msg)\n  if msg.type == "picture" then msg:reply_text "nice" end\nend)',
+    check = "2: msg.type is never 'picture'",
+    run = false,
+  },
+  {
+    "a dot where a colon belongs",
+    'bot:on("text", function(msg)\n  msg.reply_text "hi"\nend)',
+    check = "2: msg.reply_text(…) needs a colon: write msg:reply_text(…)",
+    run = "error: bot.lua:2: ",
+  },
+  {
+    "a colon where a dot belongs",
+    'bot:on("text", function()\n  return cunnekt.json:encode { 1 }\nend)',
+    check = "2: cunnekt.json.encode is no method: write a dot in place of the colon, cunnekt.json.encode(…)",
+    run = false, -- it encodes the module itself, or fails inside
+    is_free = true,
+  },
+  {
+    "an option of the bot, misspelt",
+    'cunnekt.bot { lissten = "127.0.0.1:0" }',
+    check = "1: cunnekt.bot: unknown option 'lissten' (did you mean 'listen'?)",
+    run = "bot.lua:1: cunnekt.bot: unknown option 'lissten' (did you mean 'listen'?)",
+  },
+  {
+    "an option of a question, misspelt",
+    'bot:on("text", function(msg)\n  msg.chat:ask("When?", { tiemout = 60 })\nend)',
+    check = "2: chat:ask: unknown option 'tiemout' (did you mean 'timeout'?)",
+    run = "error: bot.lua:2: chat:ask: unknown option 'tiemout' (did you mean 'timeout'?) (event",
+  },
+  {
+    "a number in quotation marks",
+    'bot:on("text", function(msg)\n  msg.chat:ask("When?", { timeout = "60" })\nend)',
+    check = "2: chat:ask: timeout must be a number, got a string",
+    run = "error: bot.lua:2: chat:ask: option 'timeout' must be a number, got string (event",
+  },
+  {
+    "an option of a reply, misspelt",
+    'bot:on("text", function(msg)\n  msg:reply_buttons { boddy = "Ok?", buttons = { { id = "y", title = "Yes" } } }\nend)',
+    check = "2: msg:reply_buttons: unknown option 'boddy' (did you mean 'body'?)",
+    run = "warning: bot.lua:2: reply_buttons: boddy is unknown (did you mean 'body'?)",
+  },
+  {
+    "an empty text",
+    'bot:on("text", function(msg)\n  msg:reply_text ""\nend)',
+    check = "2: msg:reply_text: text is empty; leave the reply out, or write something",
+    run = "warning: bot.lua:2: reply_text: text is empty; leave the reply out, or write something",
+  },
+  {
+    "no text at all",
+    'bot:on("text", function(msg)\n  msg:reply_text(msg.chat.state.never_set)\nend)',
+    check = false, -- only a run knows
+    run = "warning: bot.lua:2: reply_text: text is missing; it is nil: give a string",
+  },
+  {
+    "a number as the text",
+    'bot:on("text", function(msg)\n  msg:reply_text(42)\nend)',
+    check = "2: msg:reply_text: text must be a string, got a number",
+    run = 'warning: bot.lua:2: reply_text: text must be a string, got number; write tostring(value), or ("%d"):format(value)',
+  },
+  {
+    "plain strings as buttons",
+    'bot:on("text", function(msg)\n  msg:reply_buttons { body = "Ok?", buttons = { "Yes", "No" } }\nend)',
+    check = "2: msg:reply_buttons: buttons[1] must be a table {id=, title=}, got a string",
+    run = 'warning: bot.lua:2: reply_buttons: buttons[1] must be a table, got string; write { id = "yes", title = "Yes" } for each button',
+  },
+  {
+    "two buttons with one id",
+    'bot:on("text", function(msg)\n  msg:reply_buttons { body = "Ok?", buttons = { { id = "a", title = "Yes" }, { id = "a", title = "No" } } }\nend)',
+    check = "2: msg:reply_buttons: buttons[2].id is the same as buttons[1].id; each button needs an id of its own",
+    run = "warning: bot.lua:2: reply_buttons: buttons[2].id is the same as buttons[1].id; each button needs an id of its own",
+  },
+  {
+    "four buttons",
+    'bot:on("text", function(msg)\n  msg:reply_buttons { body = "?", buttons = {\n{id="a",title="A"},{id="b",title="B"},{id="c",title="C"},{id="d",title="D"} } }\nend)',
+    check = "2: msg:reply_buttons: buttons has 4 items; Cunnekt allows 3; with more choices use reply_list",
+    run = "warning: bot.lua:2: reply_buttons: buttons has 4 items; Cunnekt allows 3; with more choices use reply_list",
+  },
+  {
+    "a title that is too long",
+    'bot:on("text", function(msg)\n  msg:reply_buttons { body = "Ok?", buttons = {\n    { id = "a", title = "Yes, I would like to order now" } } }\nend)',
+    check = "3: msg:reply_buttons: buttons[1].title is 30 characters long; Cunnekt allows 24",
+    run = "warning: bot.lua:2: reply_buttons: buttons[1].title is 30 characters long; Cunnekt allows 24",
+  },
+  {
+    "a list without its label",
+    'bot:on("text", function(msg)\n  msg:reply_list { body = "Choose", list = { { id = "tea", title = "Tea" } } }\nend)',
+    check = '2: msg:reply_list: list_title is missing; write list_title = "Menu": the label that opens the list',
+    run = 'warning: bot.lua:2: reply_list: list_title is missing; write list_title = "Menu": the label that opens the list',
+  },
+  {
+    "twelve rows",
+    'local rows = {} for i = 1, 12 do rows[i] = { id = "r" .. i, title = "Row " .. i } end\nbot:on("text", function(msg)\n  msg:reply_list { body = "Choose", list_title = "Menu", list = rows }\nend)',
+    check = false, -- the script computes them
+    run = 'warning: bot.lua:3: reply_list: list has 12 items; Cunnekt allows 10; offer the others in a second list, with a row "More"',
+  },
+  {
+    "a line break in a template's parameter",
+    'bot:on("text", function(msg)\n  msg:reply_template("hello", { body = { "a\\nb" } })\nend)',
+    check = "2: msg:reply_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
+    run = "warning: bot.lua:2: reply_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
+  },
+  {
+    "a question that is refused",
+    'bot:on("text", function(msg)\n  local answer = msg.chat:ask ""\n  return answer\nend)',
+    check = "2: chat:ask: text is empty; leave the reply out, or write something",
+    run = "warning: bot.lua:2: chat:ask: text is empty; leave the reply out, or write something",
+  },
+  {
+    "a dialog that there is not",
+    'bot:dialog("order", function(chat) chat:ask "What?" end)\nbot:on("text", function(msg)\n  msg:start "ordr"\nend)',
+    check = "3: msg:start: there is no dialog 'ordr' (did you mean 'order'?)",
+    run = "error: bot.lua:3: msg:start: there is no dialog 'ordr' (did you mean 'order'?) (event",
+  },
+  {
+    "a function of a job that there is not",
+    'bot:job("remind", function() end)\nbot:on("text", function(msg)\n  bot:after(60, "remind " .. msg.from, "remnd")\nend)',
+    check = "3: bot:after: there is no bot:job 'remnd' (did you mean 'remind'?)",
+    run = "error: bot.lua:3: bot:after: there is no bot:job 'remnd' (did you mean 'remind'?) (event",
+  },
+  {
+    "a state of a message that there is not",
+    'bot:on("text", function(msg)\n  msg:reply_text("hi"):wait "deliverd"\nend)',
+    check = "2: sent:wait: wanted: unknown value 'deliverd' (did you mean 'delivered'?)",
+    run = "error: bot.lua:2: sent:wait: 'deliverd' is not one of: accepted, sent, delivered, read (event",
+  },
+  {
+    "a handler behind one that takes everything",
+    'bot:on("text", function(msg) msg:reply_text "Sorry?" end)\nbot:on("text", "menu", function(msg) msg:reply_text "Tea" end)',
+    check = "2: bot:on: this handler never runs: that of line 1 takes every 'text' first; move this one above it, or return \"next\" there",
+    run = false,
+  },
+  {
+    "a value in a field of the store",
+    'bot:on("text", function()\n  bot.store.count = 1\nend)',
+    check = '2: bot.store keeps nothing in its fields: write bot.store:set("count", value)',
+    run = 'error: bot.lua:2: bot.store keeps nothing in its fields: call bot.store:set("count", value) (event',
+  },
+  {
+    "a global, misspelt",
+    'bot:on("text", function(msg)\n  prnt(msg.text)\nend)',
+    check = "2: undefined global 'prnt' (did you mean 'print'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (global 'prnt') (event",
+  },
+  {
+    "a string where options belong",
+    'bot:on("text", function(msg)\n  msg:reply_text("a", "b")\nend)',
+    check = "2: msg:reply_text: delivery must be a table, got a string",
+    run = "error: bot.lua:2: build.send_text: options must be a table, got string (event",
+  },
+  {
+    "a method of another language's strings",
+    'bot:on("text", function(msg)\n  if msg.text:contains "menu" then print "yes" end\nend)',
+    check = "2: a string has no method 'contains' (write text:find(word, 1, true))",
+    run = "error: bot.lua:2: attempt to call a nil value (method 'contains') (event",
+  },
+}
+
+describe("a mistake", function()
+  local rig
+
+  before_each(function()
+    rig = bot_rig.new()
+    refusals.forget()
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  -- Loads the script with the rig's bot; gives what that raised.
+  local function load_script(code)
+    local bot = rig:new_bot()
+    local module = setmetatable({}, { __index = cunnekt })
+    function module.bot()
+      module.bot = nil -- a second one is the script's
+      return bot
+    end
+    local env = setmetatable({ print = function() end, require = function() return module end }, { __index = _G })
+    local ok, raised = xpcall(assert(load(HEAD .. code, "@bot.lua", "t", env)), function(failure)
+      return (blame.describe(failure, 2))
+    end)
+    return not ok and raised or nil
+  end
+
+  local function shown(code)
+    local raised = load_script(code)
+    if raised then
+      return raised
+    end
+    rig:start()
+    local before = #rig.lines
+    rig:say "hi"
+    bot_rig.wait_for(function()
+      local counts = inside(rig.bot).counts
+      return rig.lines[before + 1] or counts.events_finished + counts.events_failed > 0
+    end, "the turn")
+    return rig.lines[before + 1] and rig.lines[before + 1]:gsub("^cunnekt: ", "") or nil
+  end
+
+  for _, mistake in ipairs(mistakes) do
+    it("is seen by check: " .. mistake[1], function()
+      local found = {}
+      for i, problem in ipairs(rules.check(HEAD .. mistake[2], "")) do
+        found[i] = ("%d: %s"):format(problem.line, problem.message)
+      end
+      assert.same({ mistake.check or nil }, found)
+    end)
+
+    if not mistake.is_free then
+      it("is seen when it runs, or cannot be: " .. mistake[1], function()
+        local text = shown(mistake[2])
+        if mistake.run then
+          assert.equal(mistake.run, (text or "nothing"):sub(1, #mistake.run))
+        else
+          assert.is_nil(text)
+        end
+      end)
+    end
+  end
+
+  it("is listed at least 24 times, and most are seen by check", function()
+    local by_check = 0
+    for _, mistake in ipairs(mistakes) do
+      by_check = by_check + (mistake.check and 1 or 0)
+      assert.truthy(mistake.check or mistake.run, mistake[1])
+    end
+    assert.is_true(#mistakes >= 24 and by_check >= 24)
+  end)
+end)
