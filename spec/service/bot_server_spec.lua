@@ -56,6 +56,55 @@ describe("a bot's address", function()
     assert.equal("abc", ok.body)
   end)
 
+  -- The lines about refused requests.
+  local function refusals()
+    local found = {}
+    for _, line in ipairs(lines) do
+      found[#found + 1] = line:match "^cunnekt: warning: (refused with .*)$"
+    end
+    return found
+  end
+
+  it("logs what it refuses, once a minute for each status, whether the body came or not", function()
+    new_bot { app_secret = "app" }
+    start()
+    local base = "http://" .. bot:address()
+    for _ = 1, 3 do
+      assert.equal(404, assert(cunnekt.http.post(base .. "/webhok", "{}")).status) -- before its body
+      assert.equal(404, assert(cunnekt.http.get(base .. "/webhok")).status)
+      assert.equal(401, assert(cunnekt.http.post(base .. "/webhook", "{}")).status)
+    end
+    local signed = { ["X-Hub-Signature-256"] = "sha256=" .. ("0"):rep(64) }
+    local answer = assert(cunnekt.http.request { method = "POST", url = base .. "/webhook", body = "{}", headers = signed })
+    assert.equal(401, answer.status)
+    answer = assert(cunnekt.http.request { method = "POST", url = base .. "/webhook", body = ("x"):rep(4 << 20), headers = signed })
+    assert.equal(413, answer.status)
+    wait_for(function()
+      return #refusals() >= 3
+    end, "the log")
+    table.sort(lines)
+    local found = refusals()
+    assert.equal(3, #found)
+    assert.matches("^refused with 401: the signature is missing or does not match", found[1])
+    assert.matches("^refused with 404: the path is another one than the webhook's: .*CUNNEKT_WEBHOOK_PATH", found[2])
+    assert.matches("^refused with 413: the body is too large", found[3])
+  end)
+
+  it("warns when it listens on all addresses, and nothing keeps strangers out", function()
+    local function warned(opts)
+      opts.listen = opts.listen or "0.0.0.0:0"
+      local from = #lines
+      new_bot(opts)
+      assert(bot:listen())
+      bot:stop(0)
+      return table.concat(lines, "\n", from + 1):find "listening on all addresses without a secret" ~= nil
+    end
+    assert.is_true(warned {})
+    assert.is_false(warned { webhook_secret = "s3cret" })
+    assert.is_false(warned { app_secret = "app" })
+    assert.is_false(warned { listen = "127.0.0.1:0" })
+  end)
+
   it("refuses a wrong path, secret or missing signature before the body comes", function()
     new_bot { app_secret = "app", webhook_secret = "s3cret" }
     start()

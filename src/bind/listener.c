@@ -20,7 +20,7 @@
 
 struct listener {
   struct cnk_listener *listener; /* NULL when closed */
-  int self, callback;
+  int self, callback, refusal; /* LUA_NOREF: no function */
 };
 
 struct exchange {
@@ -167,6 +167,32 @@ static void on_request(void *owner, struct cnk_exchange *exchange, void *context
     cnk_exchange_drop(delivery.exchange);
 }
 
+struct refusal {
+  int callback;
+  unsigned status, count;
+};
+
+/* In a protected call: on_refusal(status, count) */
+static int deliver_refusal(lua_State *L)
+{
+  const struct refusal *refusal = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, refusal->callback);
+  lua_pushinteger(L, refusal->status);
+  lua_pushinteger(L, refusal->count);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+static void on_refusal(void *owner, unsigned status, unsigned count, void *context)
+{
+  lua_State *L = context;
+  const struct listener *face = owner;
+  struct refusal refusal = {.callback = face->refusal, .status = status, .count = count};
+  lua_pushcfunction(L, deliver_refusal);
+  lua_pushlightuserdata(L, &refusal);
+  cnk_bind_call(L, 1);
+}
+
 /* ---- listeners --------------------------------------------------------------------------------------------------- */
 
 static void on_shut(void *owner)
@@ -184,6 +210,7 @@ static int close_listener(lua_State *L)
     cnk_listener_close(listener);
   }
   cnk_bind_unref(L, &face->callback);
+  cnk_bind_unref(L, &face->refusal);
   cnk_bind_unref(L, &face->self);
   return 0;
 }
@@ -250,14 +277,19 @@ static int core_listen(lua_State *L)
       .max_per_address = (unsigned)opt_number(L, "max_per_address", 0, 0),
   };
   struct listener *face = lua_newuserdatauv(L, sizeof *face, 1);
-  *face = (struct listener){.self = LUA_NOREF, .callback = LUA_NOREF};
+  *face = (struct listener){.self = LUA_NOREF, .callback = LUA_NOREF, .refusal = LUA_NOREF};
   luaL_setmetatable(L, LISTENER);
   lua_pushstring(L, options.unix_path ? options.unix_path : options.host);
   lua_setiuservalue(L, 3, 1);
   face->callback = cnk_bind_ref(L, 2);
+  if (lua_getfield(L, 1, "on_refusal") == LUA_TFUNCTION)
+    face->refusal = cnk_bind_ref(L, 4);
+  lua_settop(L, 3);
   face->self = cnk_bind_ref(L, 3);
   char message[256];
   face->listener = cnk_listener_open(cnk_bind_loop(L), &options, on_request, on_shut, face, message, sizeof message);
+  if (face->listener && face->refusal != LUA_NOREF)
+    cnk_listener_hear_refusals(face->listener, on_refusal);
   if (face->listener)
     return 1;
   cnk_bind_unref(L, &face->callback);

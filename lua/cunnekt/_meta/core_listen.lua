@@ -19,6 +19,7 @@ local core = {}
 ---@field idle_timeout_ms? integer 60,000 by default
 ---@field patience_ms? integer 100 by default; where connections or bodies have no room left, slower clients are cut for others
 ---@field max_connections? integer 1024 by default, fewer where the process may not open so many files; more wait
+---@field on_refusal? fun(status: integer, count: integer) hears of requests that were refused before anyone was asked, with 400, 401, 404 or 413: how many since the last call
 ---@field max_per_address? integer 0 by default: no limit of its own; more are cut
 
 ---Listens. The listener serves until it is closed, held or not.

@@ -38,18 +38,16 @@ function log.configure(words)
   return nil
 end
 
+-- One object, its keys in this order.
 local function as_json(level, text, fields)
   local json = require "cunnekt.base.json"
   local at = core.now()
-  local line = {
-    time = os.date("!%Y-%m-%dT%H:%M:%S", at // 1 | 0) .. (".%03dZ"):format(at % 1 * 1000 // 1 | 0),
-    level = level,
-    message = text,
-  }
+  local time = os.date("!%Y-%m-%dT%H:%M:%S", at // 1 | 0) .. (".%03dZ"):format(at % 1 * 1000 // 1 | 0)
+  local parts = { ('"time":"%s","level":"%s","msg":%s'):format(time, level, json.encode(text)) }
   for i = 1, fields and #fields or 0, 2 do
-    line[fields[i]] = fields[i + 1]
+    parts[#parts + 1] = ("%s:%s"):format(json.encode(fields[i]), json.encode(fields[i + 1]))
   end
-  return json.encode(line)
+  return ("{%s}"):format(table.concat(parts, ","))
 end
 
 local function say(level, format, ...)

@@ -53,6 +53,13 @@ OPTIONS
        --name NAME
               The customer's name (Asha).
 
+       --verbose
+              Log each event, where it goes, each reply and each send, with
+              times and ids; customers' numbers are shortened.
+
+       --log FORMAT
+              text (default), or json: one object a line.
+
 EXIT STATUS
        0      ended by /quit, the end of the input, or a signal
        1      the script raised an error: a traceback is on standard error
@@ -63,12 +70,14 @@ EXAMPLES
        printf 'hi\n/button bad\n' | cunnekt dev bot.lua
 ]]
 
-local FLAGS = { "--sandbox", "--from", "--name" }
+local FLAGS = { "--sandbox", "--from", "--name", "--log" }
+local OPTIONS = { "--sandbox", "--from", "--name" }
 
 local function define(parser)
-  for _, flag in ipairs(FLAGS) do
+  for _, flag in ipairs(OPTIONS) do
     parser:option(flag)
   end
+  usage.declare_log(parser)
 end
 
 -- The wanted address or, when it is taken and was not asked for, any other on that host; with its port.
@@ -352,7 +361,8 @@ end
 function dev.run(args)
   local before, at = run.split(args, FLAGS)
   local parsed, code = usage.parse("dev", dev.help, define, before)
-  if not parsed then
+  code = parsed and usage.apply_log("dev", parsed) or code
+  if code then
     return code
   end
   local path, rest = args[at], { table.unpack(args, at + 1) }

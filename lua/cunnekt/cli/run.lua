@@ -5,6 +5,7 @@
 local blame = require "cunnekt.base.blame"
 local check = require "cunnekt.cli.check"
 local core = require "cunnekt.core"
+local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local signals = require "cunnekt.service.signals"
 local source = require "cunnekt.dialog.engine.source"
@@ -64,6 +65,13 @@ OPTIONS
        --proxy URL, --mobile-format digits|plus, --default-country CODE
               As the options of cunnekt.client.
 
+       --verbose
+              Log each event, where it goes, each reply and each send, with
+              times and ids; customers' numbers are shortened.
+
+       --log FORMAT
+              text (default), or json: one object a line.
+
        --config FILE
               Read these settings from FILE instead of cunnekt.conf.lua beside
               the script.
@@ -81,6 +89,9 @@ ENVIRONMENT
        CUNNEKT_VERIFY_TOKEN
               Answers the GET handshake.
 
+       CUNNEKT_LOG
+              debug, as --verbose; json; or both, with a comma between them.
+
        CUNNEKT_LISTEN, CUNNEKT_ADMIN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL,
        CUNNEKT_PHONE_NUMBER_ID, CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE
               As the options of these names, which win.
@@ -94,7 +105,7 @@ EXIT STATUS
 
 EXAMPLES
        CUNNEKT_API_KEY=… cunnekt run bot.lua
-       cunnekt run --listen 0.0.0.0:8080 shop/bot.lua --verbose
+       cunnekt run --listen 0.0.0.0:8080 --verbose shop/bot.lua
 ]]
 
 ---Splits the command line at SCRIPT: what follows are the script's own arguments.
@@ -177,7 +188,10 @@ end
 
 -- What a script has raised, with a traceback of its own lines. What our functions refused is one sentence.
 local function traceback(failure)
-  if type(failure) ~= "string" then
+  if errors.is(failure) then
+    local place = blame.place(2)
+    failure = place and ("%s: %s"):format(place, tostring(failure)) or tostring(failure)
+  elseif type(failure) ~= "string" then
     local mt = getmetatable(failure)
     failure = mt and mt.__tostring and tostring(failure) or ("(error object is a %s value)"):format(type(failure))
   end
@@ -266,11 +280,15 @@ end
 ---@return integer code
 function run.run(args)
   local names = usage.setting_names()
-  local before, at = run.split(args, usage.setting_flags(names))
+  local flags = usage.setting_flags(names)
+  flags[#flags + 1] = "--log"
+  local before, at = run.split(args, flags)
   local parsed, code = usage.parse("run", run.help, function(parser)
     usage.declare_settings(parser, names)
+    usage.declare_log(parser)
   end, before)
-  if not parsed then
+  code = parsed and usage.apply_log("run", parsed) or code
+  if code then
     return code
   end
   local path, rest = args[at], { table.unpack(args, at + 1) }

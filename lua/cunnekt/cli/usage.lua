@@ -2,6 +2,7 @@
 -- What all commands share: reading arguments with argparse, settings given as options, and error messages about the command
 -- line. It prints, and returns exit codes; it never exits.
 
+local log = require "cunnekt.base.log"
 local options = require "cunnekt.base.options"
 local settings = require "cunnekt.provider.settings"
 
@@ -99,6 +100,30 @@ function usage.setting_names(is_client_only)
   end
   table.sort(names)
   return names
+end
+
+---Declares --verbose and --log.
+---@param parser table argparse's
+function usage.declare_log(parser)
+  parser:flag "--verbose"
+  parser:option "--log"
+end
+
+---Sets what is logged: by the environment, then by the options.
+---@param command string
+---@param parsed table what usage.parse gave
+---@return integer? code the exit code, when a value is wrong
+function usage.apply_log(command, parsed)
+  local problem = log.configure(os.getenv "CUNNEKT_LOG")
+  if problem then
+    return usage.mistake(command, "CUNNEKT_LOG: " .. problem)
+  end
+  problem = log.configure(parsed.log)
+  if problem then
+    return usage.mistake(command, "--log: " .. problem)
+  end
+  log.is_debug = log.is_debug or parsed.verbose ~= nil
+  return nil
 end
 
 ---The options for these settings, and --config. Each takes one value.

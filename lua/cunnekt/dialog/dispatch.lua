@@ -9,7 +9,9 @@ local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local lines = require "cunnekt.bot.lines"
+local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
+local personal = require "cunnekt.provider.personal"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
@@ -83,6 +85,9 @@ local function open_event(self, record)
   if self.taps.is_used then
     self.taps:hear_event(record, it)
   end
+  if log.is_debug then
+    log.debug("event", "event", record.id, "kind", it.kind, "type", it.type or it.status, "contact", personal.contact(record.contact))
+  end
   return it
 end
 
@@ -135,7 +140,11 @@ local function handle(its_turn, ending)
     return keep_signal(it, record, its_turn, ending)
   end
   it.stale = ending.is_stale
-  execute.call(self.dialogs, new_run(self, record, it, ending))
+  local its_run = new_run(self, record, it, ending)
+  execute.call(self.dialogs, its_run)
+  if log.is_debug then
+    log.debug("route", "event", record.id, "to", its_run.name ~= formats.handler_run and its_run.name or "no handler matched")
+  end
 end
 
 -- What follows the turn of an event.
@@ -181,6 +190,9 @@ local function dispatch_event(self, record, ending)
     its_turn, ending.instead = dialogs:offer(it, record, on_end, ending)
   end
   if its_turn then
+    if log.is_debug then
+      log.debug("route", "event", record.id, "to", "the dialog that waits")
+    end
     return its_turn
   end
   ending.is_stale = it and it.kind == "message" and it.stale or nil

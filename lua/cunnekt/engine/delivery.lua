@@ -9,6 +9,7 @@ local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
 local personal = require "cunnekt.provider.personal"
+local redact = require "cunnekt.base.redact"
 local records = require "cunnekt.store.records"
 local retry = require "cunnekt.provider.retry"
 local send_times = require "cunnekt.engine.send_times"
@@ -86,6 +87,9 @@ local function wait_again(self, row, outcome, pause, done)
 end
 
 local function settle_failure(self, row, err, done)
+  if log.is_debug then
+    log.debug("send", "message", row.id, "result", err.kind, "code", err.code, "attempt", row.attempts)
+  end
   local is_unknown = err.kind == "unknown_outcome"
   if err.kind == "window_closed" and row.fallback then
     -- The provider knows when the customer last wrote.
@@ -171,6 +175,9 @@ end
 
 local function settle_accepted(self, row, message_id)
   local handle, known = row.handle, self._known
+  if log.is_debug then
+    log.debug("send", "message", row.id, "result", "accepted", "id", message_id and redact.id(message_id), "attempt", row.attempts)
+  end
   self._counts.messages_accepted = self._counts.messages_accepted + 1
   handle.message_id, row.message_id = message_id, message_id
   local early = known.early_count > 0 and message_id and known:early(message_id) or nil

@@ -11,7 +11,9 @@ local core = require "cunnekt.core"
 local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
+local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
+local personal = require "cunnekt.provider.personal"
 
 local outbox = {}
 
@@ -240,10 +242,20 @@ function outbox_methods:wait_until(at)
   self._backlog:note_due(at)
 end
 
+local function note_replies(rows)
+  for _, row in ipairs(rows) do
+    local payload = row.payload or {}
+    log.debug("reply", "message", row.id, "event", row.event, "type", payload.type or "template", "contact", personal.contact(row.contact))
+  end
+end
+
 ---Queues stored rows.
 ---@param rows cunnekt.outbox.row[] in the order of the script's calls
 function outbox_methods:enqueue(rows)
   self._counts.messages_queued = self._counts.messages_queued + #rows
+  if log.is_debug then
+    note_replies(rows)
+  end
   for i = 1, #rows do
     local row = rows[i]
     if row.is_marked then

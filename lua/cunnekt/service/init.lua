@@ -105,6 +105,8 @@ local function open_store(url)
   if not opened then
     if err.message:find "is in use" then
       err.message = err.message .. "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
+    elseif err.message:find "open already" then
+      err.message = err.message .. ": give each bot a store of its own, cunnekt.bot{ store = \"sqlite:FILE\" }"
     end
     error(err, 0)
   end

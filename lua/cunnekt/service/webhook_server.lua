@@ -3,10 +3,12 @@
 -- handlers. The HTTP protocol is src/http/in's, the format of webhooks provider/webhook.lua's.
 
 local address = require "cunnekt.base.address"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local limits = require "cunnekt.provider.limits"
+local log = require "cunnekt.base.log"
 local local_page = require "cunnekt.base.local_page"
 local retry = require "cunnekt.provider.retry"
 local webhook = require "cunnekt.provider.webhook"
@@ -21,6 +23,33 @@ local signature_field = "X-Hub-Signature-256"
 
 local server_methods = {}
 local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
+
+-- Seconds between log lines about requests that are refused with one status.
+local warn_pace = 60
+
+-- What to look at. Others are a browser's or a scanner's.
+local reasons = {
+  [400] = "the request or its body is malformed",
+  [401] = "the signature is missing or does not match the body: compare CUNNEKT_APP_SECRET with the app's secret",
+  [404] = "the path is another one than the webhook's: compare the address at the provider with CUNNEKT_WEBHOOK_PATH and CUNNEKT_WEBHOOK_SECRET",
+  [413] = "the body is too large",
+}
+
+-- Logs that requests are refused: once a minute for any number of them with one status.
+local function note_refusal(self, status, count)
+  local reason, refused = reasons[status], self._refused[status] or { count = 0, at = -math.huge }
+  if not reason then
+    return
+  end
+  self._refused[status] = refused
+  refused.count = refused.count + count
+  local now = clock.monotonic()
+  if now >= refused.at + warn_pace then
+    local times = refused.count > 1 and (" (%d times)"):format(refused.count) or ""
+    log.warn("refused with %d%s: %s", status, times, reason)
+    refused.count, refused.at = 0, now
+  end
+end
 
 local function refuse(exchange, status, message, headers)
   headers = headers or {}
@@ -46,6 +75,7 @@ end
 local function receive(self, exchange, body)
   local secret = self._settings.app_secret
   if secret and not webhook.check_signature(exchange:header(signature_field), body, secret) then
+    note_refusal(self, 401, 1)
     return refuse(exchange, 401, "the signature does not match the body")
   end
   local is_taken, err = self._inbox:accept(body, function(problem)
@@ -57,8 +87,10 @@ local function receive(self, exchange, body)
   if is_taken then
     return
   elseif err.kind == "too_large" then
+    note_refusal(self, 413, 1)
     refuse(exchange, 413, "the body holds " .. err.message)
   elseif err.kind == "invalid" then
+    note_refusal(self, 400, 1)
     refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
   else
     busy(exchange, err.kind == "busy" and err.message or "the events cannot be stored now")
@@ -76,6 +108,7 @@ end
 local function on_request(self, exchange, method, path, query, body)
   local token = self._settings.verify_token
   if not is_webhook(self, path) then
+    note_refusal(self, 404, 1)
     refuse(exchange, 404, "not found")
   elseif self._is_open and exchange:header "Origin" and local_page.is_foreign(exchange) then -- browsers say it in each POST
     refuse(exchange, 403, "a page of another site may not ask here")
@@ -85,6 +118,15 @@ local function on_request(self, exchange, method, path, query, body)
     answer_handshake(exchange, query, token)
   else
     refuse(exchange, 405, "send a POST", { token and "Allow: GET, POST" or "Allow: POST" })
+  end
+end
+
+local is_everywhere = { ["0.0.0.0"] = true, ["::"] = true }
+
+-- Anybody who finds the address could write as any customer.
+local function warn_of_open_address(host, settings)
+  if is_everywhere[host] and not (settings.webhook_secret or settings.app_secret) then
+    log.warn "listening on all addresses without a secret: set CUNNEKT_WEBHOOK_SECRET or CUNNEKT_APP_SECRET, or anybody can write as a customer"
   end
 end
 
@@ -102,6 +144,7 @@ function webhook_server.open(settings, inbox)
     _settings = settings,
     _inbox = inbox,
     _path = path_of(settings),
+    _refused = {},
     -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
     _is_open = not (settings.webhook_secret or settings.app_secret),
   }, server_mt)
@@ -113,6 +156,9 @@ function webhook_server.open(settings, inbox)
     body_field = settings.app_secret and signature_field or nil,
     max_body = limits.webhook_bytes,
     max_connections = max_connections,
+    on_refusal = function(status, count)
+      note_refusal(self, status, count)
+    end,
   }, function(...)
     on_request(self, ...)
   end)
@@ -121,6 +167,7 @@ function webhook_server.open(settings, inbox)
     return nil, errors.new("network", message .. hint)
   end
   self._listener = listener
+  warn_of_open_address(host, settings)
   return self
 end
 

@@ -130,10 +130,40 @@ void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *
   return exchange;
 }
 
+static const unsigned counted[COUNTED_REFUSALS] = {MHD_HTTP_BAD_REQUEST, MHD_HTTP_UNAUTHORIZED, MHD_HTTP_NOT_FOUND,
+                                                   MHD_HTTP_CONTENT_TOO_LARGE};
+
+static void count_refusal(struct cnk_listener *listener, unsigned status)
+{
+  for (int i = 0; i < COUNTED_REFUSALS; i++) {
+    if (status != counted[i])
+      continue;
+    listener->refused[i]++;
+    if (listener->on_refusal)
+      cnk_loop_finish(listener->loop, &listener->refusal);
+  }
+}
+
+void cnk_exchange_deliver_refusals(struct cnk_done *done, void *context)
+{
+  struct cnk_listener *listener = CNK_OWNER(done, struct cnk_listener, refusal);
+  int i = 0;
+  while (i < COUNTED_REFUSALS && listener->refused[i] == 0)
+    i++;
+  if (i == COUNTED_REFUSALS)
+    return;
+  /* One status at a time: the receiver may close the listener, which must not be touched afterwards. */
+  unsigned count = listener->refused[i];
+  listener->refused[i] = 0;
+  cnk_loop_finish(listener->loop, done);
+  listener->on_refusal(listener->owner, counted[i], count, context);
+}
+
 /* From within cnk_exchange_continue. Queued before the body is read, an answer makes the library close afterwards. */
 static enum MHD_Result refuse(struct cnk_exchange *exchange, struct MHD_Connection *connection, unsigned status)
 {
   exchange->phase = PHASE_ANSWERED;
+  count_refusal(exchange->listener, status);
   struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
   if (!response)
     return MHD_NO;
@@ -179,6 +209,7 @@ static bool may_drain(const struct cnk_exchange *exchange, unsigned status)
 static void begin_drain(struct cnk_exchange *exchange, unsigned status)
 {
   exchange->phase = PHASE_DRAIN;
+  count_refusal(exchange->listener, status);
   cnk_peer_say(exchange->peer, status);
   cnk_peer_expect(exchange->listener, exchange->peer, EXPECT_BODY);
 }

@@ -237,6 +237,7 @@ static struct cnk_listener *new_listener(struct cnk_loop *loop, const struct cnk
   listener->ends = epoll_create1(EPOLL_CLOEXEC);
   listener->resource.shut = shut_resource;
   listener->flush.deliver = deliver_flush;
+  listener->refusal.deliver = cnk_exchange_deliver_refusals;
   for (int i = 0; i < EXPECT_NOTHING; i++)
     cnk_list_init(&listener->expected[i]);
   cnk_list_init(&listener->ended);
@@ -284,6 +285,11 @@ struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_l
   return listener;
 }
 
+void cnk_listener_hear_refusals(struct cnk_listener *listener, cnk_listener_refusal_fn on_refusal)
+{
+  listener->on_refusal = on_refusal;
+}
+
 int cnk_listener_port(const struct cnk_listener *listener)
 {
   return listener->port;
@@ -309,6 +315,7 @@ void cnk_listener_close(struct cnk_listener *listener)
   struct cnk_loop *loop = listener->loop;
   cnk_loop_disown(&listener->resource);
   cnk_loop_forget(&listener->flush);
+  cnk_loop_forget(&listener->refusal);
   loop->counts.listeners--;
   /* Before the daemon closes its epoll descriptor: libuv must not poll a closed one, whose number may be in use again. */
   int handles = listener->open_handles;

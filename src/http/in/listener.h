@@ -46,6 +46,9 @@ struct cnk_listener_options {
 
 /* Called from cnk_loop_step() only. `exchange` is the receiver's now: to answer or to drop, exactly once. */
 typedef void (*cnk_listener_request_fn)(void *owner, struct cnk_exchange *exchange, void *context);
+/* Some requests were refused here, which the receiver never sees; called from cnk_loop_step() only, for all of one status since
+ * the last call. */
+typedef void (*cnk_listener_refusal_fn)(void *owner, unsigned status, unsigned count, void *context);
 /* The loop ends and has closed the listener; called from cnk_loop_deinit() only. */
 typedef void (*cnk_listener_shut_fn)(void *owner);
 
@@ -53,6 +56,9 @@ typedef void (*cnk_listener_shut_fn)(void *owner);
 struct cnk_listener *cnk_listener_open(struct cnk_loop *loop, const struct cnk_listener_options *options,
                                        cnk_listener_request_fn on_request, cnk_listener_shut_fn on_shut, void *owner,
                                        char *message, size_t size);
+
+/* Who hears of refusals with 400, 401, 404 and 413; nobody before this is called. */
+void cnk_listener_hear_refusals(struct cnk_listener *listener, cnk_listener_refusal_fn on_refusal);
 
 int cnk_listener_port(const struct cnk_listener *listener);
 

@@ -73,6 +73,9 @@ struct cnk_exchange {
 
 #define PLAIN_ANSWERS 8
 
+/* The statuses whose refusals are counted: a client with a wrong address, signature or size, and no client at all. */
+#define COUNTED_REFUSALS 4
+
 /* Without body and fields, made once for each status. */
 struct cnk_plain_answer {
   unsigned status;
@@ -88,6 +91,7 @@ struct cnk_listener {
   struct cnk_local local; /* the Unix socket, if it is one */
   cnk_listener_request_fn on_request;
   cnk_listener_shut_fn on_shut;
+  cnk_listener_refusal_fn on_refusal; /* NULL: nobody hears */
   void *owner;
   int port;
   uv_poll_t poll;
@@ -98,6 +102,8 @@ struct cnk_listener {
   int open_handles;
   struct cnk_resource resource;
   struct cnk_done flush;
+  struct cnk_done refusal;            /* delivers the counts */
+  unsigned refused[COUNTED_REFUSALS]; /* since they were delivered */
   struct cnk_list expected[EXPECT_NOTHING]; /* of cnk_peer: by what is expected, who waits longest first */
   struct cnk_list ended;                    /* of cnk_peer: have ended, and may be waiting for nothing */
   unsigned peers, max_peers;
@@ -160,6 +166,8 @@ bool cnk_room_for_body(struct cnk_listener *listener, const struct cnk_exchange 
 
 /* libmicrohttpd's callbacks for one request; `closure` is the listener. */
 void *cnk_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection);
+/* The delivery of listener->refusal. */
+void cnk_exchange_deliver_refusals(struct cnk_done *done, void *context);
 enum MHD_Result cnk_exchange_continue(void *closure, struct MHD_Connection *connection, const char *url,
                                       const char *method, const char *version, const char *data, size_t *size,
                                       void **context);

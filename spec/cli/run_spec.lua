@@ -1,0 +1,146 @@
+-- SPDX-License-Identifier: MIT
+-- What a script's author sees of `cunnekt run` and `cunnekt dev`: mistakes that the check finds, what keeps a bot from starting,
+-- and the log.
+
+local json = require "cunnekt.base.json"
+local process = require "spec.support.process"
+
+local HEAD = 'local cunnekt = require "cunnekt"\nlocal bot = cunnekt.bot()\n'
+
+describe("a script that is run", function()
+  local folder
+
+  before_each(function()
+    folder = process.folder()
+  end)
+
+  local function write(code)
+    return process.write(folder.path .. "/bot.lua", code)
+  end
+
+  local function run(code, opts)
+    opts = opts or {}
+    write(code)
+    local words = { "run", table.unpack(opts) }
+    words[#words + 1] = "bot.lua"
+    return process.cunnekt(words, { cwd = folder.path, env = opts.env })
+  end
+
+  local function dev(code, opts)
+    opts = opts or {}
+    write(code)
+    local words = { "dev", "--sandbox", "127.0.0.1:0", table.unpack(opts) }
+    words[#words + 1] = "bot.lua"
+    return process.cunnekt(words, { cwd = folder.path, stdin = "hi\n", env = { CUNNEKT_LISTEN = "127.0.0.1:0" } })
+  end
+
+  it("is checked first: warnings, and it goes on", function()
+    local result = run 'if false then prnt "x" end\nprint "done"'
+    assert.equal("cunnekt: warning: bot.lua:1: undefined global 'prnt' (did you mean 'print'?)\n", result.err)
+    assert.equal("done\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
+  it("is not kept from running by a check that it cannot pass", function()
+    local lines = {}
+    for i = 1, 30 do
+      lines[i] = "if false then _ = wrong" .. i .. " end"
+    end
+    local result = run(table.concat(lines, "\n"))
+    assert.equal(0, result.code)
+    assert.matches("wrong20'\ncunnekt: warning: 10 more: cunnekt check bot.lua\n$", result.err)
+  end)
+
+  it("says which block lacks its end, and what Lua says", function()
+    local result = run "local function f()\n  if true then\n    return 1\nend\n"
+    assert.equal(1, result.code)
+    assert.matches("^cunnekt: bot.lua:2: this 'if' has no 'end': the 'end' in line 4 stands further left\nbot.lua:5: 'end' expected", result.err)
+  end)
+
+  describe("and cannot start, says so in one sentence", function()
+    local function sentence(result)
+      assert.equal(1, result.code)
+      assert.not_matches("traceback", result.err)
+      local line = assert(result.err:match "^cunnekt: ([^\n]*)\n$", result.err)
+      return line
+    end
+
+    it("without a key", function()
+      assert.matches("^bot.lua:2: cunnekt.client: there is no API key; put it into the environment variable CUNNEKT_API_KEY, or ", sentence(run(HEAD)))
+    end)
+
+    it("with a rate that is none", function()
+      local env = { CUNNEKT_API_KEY = "key", CUNNEKT_RATE = "fast" }
+      assert.equal("CUNNEKT_RATE: 'fast' is not a number; give messages a second, such as 80; 0 is no limit", sentence(run(HEAD, { env = env })))
+      env = { CUNNEKT_API_KEY = "key", CUNNEKT_PAIR_RATE = "-1" }
+      assert.matches("^CUNNEKT_PAIR_RATE: must be 0 or more; give messages a second to one contact", sentence(run(HEAD, { env = env })))
+    end)
+
+    it("with a store that is in use", function()
+      local env = { CUNNEKT_API_KEY = "key", CUNNEKT_LISTEN = "127.0.0.1:0" }
+      write(HEAD)
+      local other = process.start({ process.host, "run", "bot.lua" }, { cwd = folder.path, env = env })
+      other:expect("listening on", "err")
+      local result = run(HEAD, { env = env })
+      other:signal "TERM"
+      other:wait()
+      assert.matches("^bot.lua:2: store: the store .*cunnekt.db is in use by .*; stop that one first, or give this bot a store of its own",
+        sentence(result))
+    end)
+
+    it("with two bots on one store", function()
+      local result = run(HEAD .. "local other = cunnekt.bot()", { env = { CUNNEKT_API_KEY = "key" } })
+      assert.matches("^bot.lua:3: store: .* is open already in this process: give each bot a store of its own", sentence(result))
+    end)
+
+    it("with an option that there is not", function()
+      local result = run("local cunnekt = require 'cunnekt'\nlocal opts = {}\nopts['ra' .. 'tee'] = 1\ncunnekt.bot(opts)")
+      assert.equal("bot.lua:4: cunnekt.bot: unknown option 'ratee' (did you mean 'rate'?)", sentence(result))
+    end)
+  end)
+
+  it("shows a refused reply where it happens", function()
+    local result = dev(HEAD .. 'bot:on("text", function(msg)\n  msg:reply_text(nil)\n  msg:reply_text "after"\nend)')
+    assert.matches("cunnekt: warning: bot.lua:4: reply_text: text is missing; it is nil: give a string\n", result.err)
+    assert.matches("after", result.out)
+  end)
+
+  it("says a failure once in dev, although it is tried again", function()
+    local result = dev(HEAD .. [[
+      local count = 0
+      bot:on("text", function(msg)
+        count = count + 1
+        if count < 3 then error "no luck" end
+        msg:reply_text "at last"
+      end)]])
+    assert.matches("at last", result.out)
+    local _, times = result.err:gsub("no luck %(event 1, text, attempt", "")
+    assert.equal(1, times)
+    assert.matches("no luck %(event 1, text, attempt 1 of 5; next try in [%d.]+ s%)\nstack traceback:\n\tbot.lua:6: in ", result.err)
+    assert.not_matches("cunnekt/", result.err)
+  end)
+
+  it("logs each event, route, reply and send with --verbose, without the customer's number and words", function()
+    local code = HEAD .. 'bot:on("text", "hi", function(msg) msg:reply_text "hello there" end)'
+    assert.not_matches("debug", dev(code).err)
+    local result = dev(code, { "--verbose" })
+    local times = "cunnekt: debug: %d%d:%d%d:%d%d%.%d%d%d "
+    assert.matches(times .. "event event=1 kind=message type=text contact=9199…99\n", result.err)
+    assert.matches(times .. "route event=1 to=on:1:text\n", result.err)
+    assert.matches(times .. "reply message=%d+ event=1 type=text contact=9199…99\n", result.err)
+    assert.matches(times .. "send message=%d+ result=accepted id=…%w+ attempt=1\n", result.err)
+    assert.matches("to=no_handler_matched", result.err)
+    assert.not_matches("919999999999", result.err)
+    assert.not_matches("hello", result.err)
+  end)
+
+  it("logs JSON with --log json and by CUNNEKT_LOG, and refuses other words", function()
+    local result = run("if false then prnt() end", { "--log", "json" })
+    local line = assert(json.decode(result.err))
+    assert.same({ "warning", "bot.lua:1: undefined global 'prnt' (did you mean 'print'?)" }, { line.level, line.msg })
+    assert.equal("warning", json.decode(run("if false then prnt() end", { env = { CUNNEKT_LOG = "json" } }).err).level)
+    result = run("print(1)", { "--log", "xml" })
+    assert.equal(2, result.code)
+    assert.matches("^cunnekt run: %-%-log: 'xml' is none of: debug, info, json, text\n", result.err)
+  end)
+end)
