@@ -4,6 +4,7 @@
 
 ---@class cunnekt
 ---@field version string
+---@field _VERSION string the same
 ---@field client fun(opts?: cunnekt.client.options): cunnekt.client makes a client, which sends
 ---@field bot fun(opts?: cunnekt.bot.options): cunnekt.bot makes a bot, which answers
 ---@field action fun(name: string, fields?: string[]): cunnekt.action declares ids of buttons that carry values

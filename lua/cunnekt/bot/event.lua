@@ -75,7 +75,7 @@ end
 
 ---Downloads the message's media; see cunnekt.client.download. By default it verifies the webhook's checksum. An immediate
 ---effect, outside the turn's commit.
----@param opts cunnekt.download.options
+---@param opts? cunnekt.download.options
 ---@return cunnekt.download.result? result
 ---@return cunnekt.error? err
 function message_methods:download(opts)

@@ -21,7 +21,8 @@ local function fields_of(its_type)
   if its_type.kind == "shape" then
     return its_type.fields
   end
-  return its_type.kind == "name" and types.is_class(its_type.name) and types.members(its_type.name) or nil
+  local is_table = its_type.kind == "name" and types.is_class(its_type.name) and not types.is_object(its_type.name)
+  return is_table and types.members(its_type.name) or nil
 end
 
 ---What a type is in words: "a string", "a table {id=, title=}".
@@ -80,6 +81,11 @@ local function check_list(value, of, where, problems)
   end
 end
 
+-- Whether a literal table can be of a named type: not of a class whose objects only our functions make.
+local function may_be_table(name)
+  return name == "table" or not (basic[name] or name == "nil" or name == "true" or name == "false" or types.is_known(name))
+end
+
 -- The problems of a table against one alternative; nil: it cannot be that at all.
 local function check_table(value, one, where)
   local problems = {}
@@ -94,10 +100,20 @@ local function check_table(value, one, where)
     if value.items[1] and not value.is_open and not value.fields[1] then
       return nil
     end
-  elseif one.kind == "literal" or one.kind == "fun" or (one.kind == "name" and basic[one.name] and one.name ~= "table") or one.name == "nil" then
+  elseif one.kind ~= "map" and not (one.kind == "name" and may_be_table(one.name)) then
     return nil
   end
   return problems
+end
+
+-- Whether there is any table that a literal one may be.
+local function takes_tables(its_type)
+  for _, one in ipairs(types.alternatives(its_type)) do
+    if one.kind == "list" or one.kind == "map" or fields_of(one) or one.name == "table" then
+      return true
+    end
+  end
+  return false
 end
 
 local function mismatch(value, its_type, where, line)
@@ -163,7 +179,7 @@ local function check_signature(call, params, shift)
       break
     elseif arg then
       -- The name of a table of options, or of the event, says nothing more.
-      local is_plain = arg.kind == "table" or param.type.name == "cunnekt.event_name"
+      local is_plain = (arg.kind == "table" and takes_tables(param.type)) or param.type.name == "cunnekt.event_name"
       check(arg, param.type, is_plain and call.name or ("%s: %s"):format(call.name, param.name), arg.line or call.line, problems)
     elseif arg == nil and not is_open and not types.is_optional(param.type) then
       problems[#problems + 1] = { call.line, ("%s: %s is missing: it must be %s"):format(call.name, param.name, wanted(param.type)) }
@@ -173,7 +189,7 @@ local function check_signature(call, params, shift)
 end
 
 local function check_call(call, report)
-  local shift = call.access and call.access.sign == "." and call.fun.is_method and 1 or 0
+  local shift = call.shift
   local best = check_signature(call, call.fun.params, shift)
   for _, overload in ipairs(call.fun.overloads or {}) do
     local other = check_signature(call, overload.params, shift)

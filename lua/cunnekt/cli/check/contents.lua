@@ -156,7 +156,7 @@ local function check_call(call, report)
   if not builder or call.has_problem or not params then
     return
   end
-  local shift = call.access and call.access.sign == "." and call.fun.is_method and 1 or 0
+  local shift = call.shift
   local args, root = {}, { kind = "table", fields = {}, items = {} }
   local n = 0
   for i = skipped + 1, #params do

@@ -168,7 +168,7 @@ function flow.settle_arguments(self, call)
     end
     return
   end
-  local shift = call.access and call.access.sign == "." and fun.is_method and 1 or 0
+  local shift = call.shift
   local params = fun.params
   for _, overload in ipairs(fun.overloads or {}) do
     -- Without its optional table a function stands one place earlier.

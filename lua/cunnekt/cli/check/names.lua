@@ -2,6 +2,7 @@
 -- Rules about names that a script gives in one place and uses in another one: dialogs, functions of jobs, jobs, signals. Where
 -- a name is computed, or other files may register some, only what is nearly right is reported.
 
+local cron = require "cunnekt.time.cron"
 local options = require "cunnekt.base.options"
 local words = require "cunnekt.cli.check.words"
 
@@ -91,6 +92,21 @@ local function check_jobs(notes, report)
   end
 end
 
+local times = { daily = cron.daily, cron = cron.parse }
+
+local function check_times(notes, report)
+  for _, call in ipairs(notes.calls) do
+    local read = call.class == "cunnekt.bot" and times[call.member]
+    local text = read and text_of(call.args[1])
+    if text then
+      local ok, err = read(text)
+      if not ok then
+        report(call.line, ("%s: %s"):format(call.name, err.message))
+      end
+    end
+  end
+end
+
 local function check_signals(notes, report)
   local wanted = {}
   for _, call in ipairs(notes.calls) do
@@ -116,6 +132,7 @@ end
 function names.check(notes, report)
   check_dialogs(notes, report)
   check_jobs(notes, report)
+  check_times(notes, report)
   check_signals(notes, report)
 end
 

@@ -265,6 +265,30 @@ local function as_fun(def)
   return def.type
 end
 
+local unions = {}
+
+-- What the parents have under a name; where they differ, as the kinds of events do, any of it.
+local function member_of_parents(class, name)
+  local found, union = nil, nil
+  for _, parent in ipairs(class.parents or {}) do
+    local its_type = types.member(parent, name)
+    if its_type and its_type.kind == "fun" then
+      return its_type
+    elseif its_type and found and its_type ~= found then
+      union = union or { kind = "union", found }
+      union[#union + 1] = its_type
+    end
+    found = found or its_type
+  end
+  if not union then
+    return found
+  end
+  local by_name = unions[class] or {}
+  unions[class] = by_name
+  by_name[name] = by_name[name] or union
+  return by_name[name]
+end
+
 ---What a class has under a name.
 ---@param class_name string
 ---@param name string
@@ -278,13 +302,7 @@ function types.member(class_name, name)
   elseif class.fields and class.fields[name] then
     return read_once(class.fields[name])
   end
-  for _, parent in ipairs(class.parents or {}) do
-    local found = types.member(parent, name)
-    if found then
-      return found
-    end
-  end
-  return nil
+  return member_of_parents(class, name)
 end
 
 local function add_members(class_name, members)
@@ -319,6 +337,25 @@ end
 ---@return boolean
 function types.is_class(name)
   return class_of(name) ~= nil and next(types.members(name)) ~= nil
+end
+
+---Whether the objects of a class have methods: then no table that is written out is one.
+---@param name string
+---@return boolean
+function types.is_object(name)
+  for _, member in pairs(types.members(name)) do
+    if member.kind == "fun" and member.is_method then
+      return true
+    end
+  end
+  return false
+end
+
+---Whether a name is that of a class, also of one whose objects are only handed around.
+---@param name string
+---@return boolean
+function types.is_known(name)
+  return class_of(name) ~= nil
 end
 
 ---A type by its text.

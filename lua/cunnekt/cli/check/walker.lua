@@ -310,6 +310,8 @@ function walker:call(value, method, line)
     args = args,
     level = self.level,
   }
+  -- A method called as a function gets its object first.
+  call.shift = call.fun and call.fun.is_method and not method and 1 or 0
   if access then
     access.args = args
   end
