@@ -20,7 +20,7 @@
 
 struct listener {
   struct cnk_listener *listener; /* NULL when closed */
-  int self, callback, refusal; /* LUA_NOREF: no function */
+  int self, callback, refusal;   /* LUA_NOREF: no function */
 };
 
 struct exchange {

@@ -102,8 +102,8 @@ struct cnk_listener {
   int open_handles;
   struct cnk_resource resource;
   struct cnk_done flush;
-  struct cnk_done refusal;            /* delivers the counts */
-  unsigned refused[COUNTED_REFUSALS]; /* since they were delivered */
+  struct cnk_done refusal;                  /* delivers the counts */
+  unsigned refused[COUNTED_REFUSALS];       /* since they were delivered */
   struct cnk_list expected[EXPECT_NOTHING]; /* of cnk_peer: by what is expected, who waits longest first */
   struct cnk_list ended;                    /* of cnk_peer: have ended, and may be waiting for nothing */
   unsigned peers, max_peers;
