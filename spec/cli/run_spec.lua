@@ -99,6 +99,22 @@ describe("a script that is run", function()
     end)
   end)
 
+  it("is blamed in a folder that is called as ours, too", function()
+    process.run { "mkdir", "-p", folder.path .. "/cunnekt/bot" }
+    process.write(folder.path .. "/cunnekt/bot.lua", "local cunnekt = require 'cunnekt'\nlocal function f() cunnekt.bot(1) end\nf()\n")
+    local result = process.cunnekt({ "run", "cunnekt/bot.lua" }, { cwd = folder.path })
+    assert.matches("cunnekt: ./cunnekt/bot.lua:2: cunnekt.bot: options must be a table, got number\nstack traceback:\n\t./cunnekt/bot.lua:2: in [^\n]*\n\t./cunnekt/bot.lua:3: in main chunk\n$", result.err)
+  end)
+
+  it("gives tasks, and functions of bot:on_error, a traceback of its own lines", function()
+    local result = run "local cunnekt = require 'cunnekt'\ncunnekt.spawn(function()\n  cunnekt.sleep 'x'\nend)"
+    assert.matches("bot.lua:3: in", result.err)
+    assert.not_matches("\n\tcunnekt/", result.err)
+    result = dev(HEAD .. 'bot:on_error(function() error "worse" end)\nbot:on("text", function(msg)\n  if not seen then seen = true error "bad" end\n  msg:reply_text "ok"\nend)')
+    assert.matches("bot:on_error failed: bot.lua:3: worse\nstack traceback:\n\tbot.lua:3: in [^\n]*\n", result.err)
+    assert.not_matches("\n\tcunnekt/", result.err)
+  end)
+
   it("shows a refused reply where it happens", function()
     local result = dev(HEAD .. 'bot:on("text", function(msg)\n  msg:reply_text(nil)\n  msg:reply_text "after"\nend)')
     assert.matches("cunnekt: warning: bot.lua:4: reply_text: text is missing; it is nil: give a string\n", result.err)

@@ -10,8 +10,13 @@ local root = debug.getinfo(1, "S").source:match "^(.*)base/blame%.lua$" or "@cun
 -- Levels that are looked at, and lines of a traceback at its beginning and at its end: a recursion has hundreds of thousands.
 local max_levels, max_lines = 1000, 10
 
+-- A script in a folder of that name is called "./cunnekt/…" (dialog/engine/source.lua).
+local function is_own_file(source)
+  return source:sub(1, #root) == root
+end
+
 local function is_ours(info)
-  return info.what == "C" or info.source:sub(1, #root) == root
+  return info.what == "C" or is_own_file(info.source)
 end
 
 local function place_of(info)
@@ -95,6 +100,23 @@ function blame.describe(failure, level)
   local before = all[own[1].place - 1]
   local is_refusal = is_raised and before and before.what ~= "C" and is_ours(before)
   return text, text .. "\nstack traceback:" .. table.concat(lines), is_refusal and not own[2]
+end
+
+---A traceback that Lua has made, without the lines that are not the script's; all of it where no other is left.
+---@param traceback string
+---@return string
+function blame.without_ours(traceback)
+  local head, frames = traceback:match "^(.-\nstack traceback:)(\n.*)$"
+  local kept = {}
+  for line in (frames or ""):gmatch "\n(\t[^\n]+)" do
+    local file = line:match "^\t(.-):%d+: in"
+    -- Lua shortens long names at their beginning.
+    local is_own = file and (is_own_file("@" .. file) or file:find "^%.%.%..*/cunnekt/[%w_/]+%.lua$")
+    if file and not is_own then
+      kept[#kept + 1] = "\n" .. line
+    end
+  end
+  return kept[1] and head .. table.concat(kept) or traceback
 end
 
 return blame

@@ -7,6 +7,7 @@
 --
 -- Lua code never runs inside a callback of the C libraries (see base/loop.h), so stepping the loop is safe anywhere.
 
+local blame = require "cunnekt.base.blame"
 local core = require "cunnekt.core"
 local redact = require "cunnekt.base.redact"
 
@@ -100,7 +101,7 @@ local function fail(t, failure)
     end
     core.out_of_memory()
   end
-  t.failure = type(failure) == "string" and debug.traceback(t.co, failure) or failure
+  t.failure = type(failure) == "string" and blame.without_ours(debug.traceback(t.co, failure)) or failure
   t.has_failed = true
   close_as(t, t.co)
   if not t.waiters then

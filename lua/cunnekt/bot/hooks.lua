@@ -2,6 +2,7 @@
 -- The functions that a script registers with bot:before_send, bot:on_error and bot:on_restart. This file calls those of
 -- bot:before_send and bot:on_error; service/start.lua calls those of bot:on_restart. Handlers and middleware are in route.lua.
 
+local blame = require "cunnekt.base.blame"
 local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
@@ -41,7 +42,7 @@ function hooks_methods:before_send(payload, chat)
 end
 
 local function traceback(failure)
-  return errors.is(failure) and failure or debug.traceback(failure)
+  return errors.is(failure) and failure or select(2, blame.describe(failure, 2))
 end
 
 local function call_listener(self, fn, err, about)

@@ -2,6 +2,7 @@
 -- The functions of bot:tap, which see every event and every message out. They change nothing: they get copies, run outside of turns
 -- and lanes, and what they try to change raises. A failure of one is logged, and nobody else notices.
 
+local blame = require "cunnekt.base.blame"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
@@ -102,7 +103,7 @@ end
 -- ---- calling them --------------------------------------------------------------------------------------------------
 
 local function traceback(failure)
-  return errors.is(failure) and failure or debug.traceback(tostring(failure), 2)
+  return errors.is(failure) and failure or select(2, blame.describe(failure, 2))
 end
 
 -- Logs a failure, once a place.

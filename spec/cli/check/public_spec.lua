@@ -147,6 +147,50 @@ describe("cunnekt check knows", function()
     end)
   end
 
+  -- What a call says that it knows, when it is given what it does not.
+  local function named(call)
+    local result, err = call { zzzzzzzzzz = 1 }
+    assert.is_nil(result)
+    local set = {}
+    for name in tostring(err):match("known: ([^)]*)"):gmatch "[%w_]+" do
+      set[name] = true
+    end
+    return sorted(set)
+  end
+
+  for kind, class in pairs {
+    buttons = "cunnekt.buttons_message", list = "cunnekt.list_message", form = "cunnekt.form_message",
+    cta_url = "cunnekt.cta_url_message", template = "cunnekt.template_message",
+  } do
+    it("the content of " .. class, function()
+      assert.same(sorted(types.members(class)), named(function(content)
+        if kind == "template" then
+          return cunnekt.build.send_template("919999999999", "t", content)
+        end
+        return cunnekt.build["send_" .. kind]("919999999999", content)
+      end))
+    end)
+  end
+
+  it("the options that only a call names", function()
+    local function raised(call)
+      return function(opts)
+        local ok, err = pcall(call, opts)
+        return ok or nil, err
+      end
+    end
+    local routes = route.new()
+    local function nothing() end
+    assert.same(sorted(types.members "cunnekt.on_options"), named(raised(function(opts)
+      routes:add("text", nil, nothing, opts, 1)
+    end)))
+    assert.same(sorted(types.members "cunnekt.global_options"), named(raised(function(opts)
+      routes:add_global("help", nothing, opts, 1)
+    end)))
+    local start_types = annotations.upvalue(objects["cunnekt.bot"].start, "start_types")
+    assert.same(sorted(start_types), sorted(types.members "cunnekt.bot.start_options"))
+  end)
+
   it("the events, and what handlers of them get", function()
     assert.same(sorted(set_of(route.names)), sorted(literals "cunnekt.event_name"))
     for _, name in ipairs(route.names) do
