@@ -22,7 +22,7 @@ describe("an address that is taken", function()
     local wanted = ("network: cannot listen on %s: Address already in use"):format(address)
     local opened, err = server.open({ listen = address }, {})
     assert.is_nil(opened)
-    assert.equal(wanted, tostring(err))
+    assert.equal(wanted .. "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)", tostring(err))
     opened, err = sandbox.new { port = holder:port() }
     assert.is_nil(opened)
     assert.equal(wanted, tostring(err))
