@@ -208,8 +208,12 @@ local function send(self, payload, delivery)
   return handle
 end
 
+-- How many arguments are content; what follows is the table of options.
+local content_arguments = { template = 2, image = 2, video = 2, document = 2, audio = 2 }
+
 local function general_reply(name)
   local builder = build["send_" .. name]
+  local most = content_arguments[name] or 1
   local where = "reply_" .. name
   return function(self, ...)
     local count = select("#", ...)
@@ -218,6 +222,8 @@ local function general_reply(name)
       local args = table.pack(...)
       delivery = split_delivery(where, args)
       payload, err = addressed(self, builder(build.set_later, table.unpack(args, 1, args.n)))
+    elseif count > most and (select(count, ...)) ~= nil then
+      error(("%s: options must be a table, got %s"):format(where, type((select(count, ...)))), 2)
     else
       payload, err = addressed(self, builder(build.set_later, ...))
     end

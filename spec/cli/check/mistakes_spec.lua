@@ -212,7 +212,7 @@ local mistakes = {
     "a string where options belong",
     'bot:on("text", function(msg)\n  msg:reply_text("a", "b")\nend)',
     check = "2: msg:reply_text: delivery must be a table, got a string",
-    run = "error: bot.lua:2: build.send_text: options must be a table, got string (event",
+    run = "error: bot.lua:2: reply_text: options must be a table, got string (event",
   },
   {
     "a method of another language's strings",
