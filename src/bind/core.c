@@ -3,6 +3,12 @@
 #include "bind/core.h"
 
 #include "bind/bind.h"
+#include "store/store.h"
+
+void cnk_core_own_process(void)
+{
+  cnk_store_own_process();
+}
 
 int luaopen_cunnekt_core(lua_State *L)
 {

@@ -5,6 +5,9 @@
 
 #include <lua.h>
 
+/* For a program that has its process to itself, before it opens the module: see cnk_store_own_process(). */
+void cnk_core_own_process(void);
+
 __attribute__((visibility("default"))) int luaopen_cunnekt_core(lua_State *L);
 
 #endif

@@ -22,7 +22,6 @@
 #include "host/search.h"
 #include "host/stop.h"
 #include "host/watchdog.h"
-#include "store/store.h"
 
 #define EXIT_SCRIPT_ERROR 1
 
@@ -118,7 +117,7 @@ int main(int argc, char **argv)
   /* A peer that closes its socket or a reader that closes the pipe is an error result, not the end of a bot. */
   signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
-  cnk_store_own_process();
+  cnk_core_own_process();
   struct cnk_pool pool;
   cnk_pool_init(&pool);
   cnk_stop_init(cnk_meter());

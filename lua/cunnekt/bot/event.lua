@@ -53,7 +53,11 @@ end
 
 local reply_text = message_methods.reply_text
 
--- The usual reply needs no chat.
+---Answers with a text: the chat's reply_text. The usual one, without options, needs no chat.
+---@param text string
+---@param ... any options, see cunnekt.chat
+---@return cunnekt.sent?
+---@return cunnekt.error? err
 function message_methods.reply_text(self, text, ...)
   local is_usual = ... == nil and select("#", ...) == 0 and not rawget(self, "_origin")
   local handle = is_usual and reply.at_once(self._scope, self._contact, self.from, text) or nil

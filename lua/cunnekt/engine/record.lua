@@ -91,4 +91,13 @@ function record.own(contact, event)
   return { contact = contact, body = own_mark .. json.encode(event), event = event, attempts = 0 }
 end
 
+---The event that continues a run that waits for nothing, after a crash or chat:back.
+---@param contact string
+---@param id integer
+---@param seed string
+---@return cunnekt.inbox.record
+function record.resume(contact, id, seed)
+  return record.own(contact, { status = "dialog_resume", run = id, seed = seed })
+end
+
 return record

@@ -66,8 +66,7 @@ run_methods.n, run_methods.draws = 0, 0
 ---@param fields table becomes the run: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for a rebuilt one
 ---@return cunnekt.run
 function run.new(fields)
-  last_epoch = last_epoch + 1
-  fields.pending, fields.epoch = {}, last_epoch
+  fields.pending, fields.epoch = {}, next_epoch()
   fields.is_stored = fields.replay ~= nil
   if fields.replay and not fields.replay[1] then
     fields.replay = nil
@@ -414,15 +413,6 @@ end
 
 -- ---- commit --------------------------------------------------------------------------------------------------------
 
----The event that continues a run that waits for nothing, after a crash or chat:back.
----@param contact string
----@param id integer
----@param seed string
----@return cunnekt.inbox.record
-function run.resume_record(contact, id, seed)
-  return record.own(contact, { status = "dialog_resume", run = id, seed = seed })
-end
-
 ---Raises when the run made a call that cannot be replayed, and so cannot be rebuilt.
 function run_methods:check_may_wait()
   if self.instead then
@@ -456,7 +446,7 @@ function run_methods:add_to(change, stage, its_turn)
   self.change = change.run
   if stage == "more" and its_turn.record then
     -- The event is replaced by one that continues the run, if the process ends before the run does.
-    change.resume = run.resume_record(its_turn.record.contact, self.id, self:find_seed()).body
+    change.resume = record.resume(its_turn.record.contact, self.id, self:find_seed()).body
   end
 end
 

@@ -7,10 +7,10 @@ local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
+local record = require "cunnekt.engine.record"
 local remind = require "cunnekt.dialog.flow.remind"
 local reply = require "cunnekt.bot.reply"
 local route = require "cunnekt.bot.route"
-local run = require "cunnekt.dialog.engine.run"
 local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local typed = require "cunnekt.bot.typed"
@@ -383,7 +383,7 @@ local function send_back(dialogs, contact)
     if place then
       dialogs:evict(stored.id)
       its_turn:buffer("cuts")[stored.id] = { id = stored.id, n = place, steps = stored.steps }
-      table.insert(its_turn:buffer "own_events", run.resume_record(stored.contact, stored.id, stored.seed))
+      table.insert(its_turn:buffer "own_events", record.resume(stored.contact, stored.id, stored.seed))
       return true
     end
   end
