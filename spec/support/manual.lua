@@ -24,7 +24,7 @@ local server = require "spec.support.server"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
 local transcript = require "cunnekt.transcript.line"
-local typed = require "cunnekt.cli.typed"
+local typed = require "cunnekt.transcript.typed"
 local world = require "cunnekt.dialog.engine.world"
 
 local manual = {}

@@ -232,6 +232,32 @@ local function words_of_global(given, level)
   return words
 end
 
+---Calls `fn` before each run of each handler and global command that there is by now. For `cunnekt test`, which shows those that
+---did not run.
+---@param fn fun(entry: table)
+---@return {what: string, fn: function}[] entries
+function routes_methods:watch(fn)
+  local entries, seen = {}, {}
+  local function watch_entry(entry, what)
+    if seen[entry] then
+      return
+    end
+    local run, watched = entry.run, { what = what, fn = entry.run }
+    seen[entry], entries[#entries + 1] = true, watched
+    function entry.run(event)
+      fn(watched)
+      return run(event)
+    end
+  end
+  for _, entry in ipairs(self._handlers) do
+    watch_entry(entry, ("bot:on('%s')"):format(entry.what))
+  end
+  for word, entry in pairs(self._globals) do
+    watch_entry(entry, ("bot:global('%s')"):format(entry.words and entry.words[1] or word))
+  end
+  return entries
+end
+
 ---Adds a global command.
 ---@param given string|string[]
 ---@param fn fun(event: table)

@@ -14,7 +14,7 @@ local settings = require "cunnekt.provider.settings"
 local show = require("cunnekt.cli.sandbox").show
 local signals = require "cunnekt.service.signals"
 local task = require "cunnekt.base.task"
-local typed = require "cunnekt.cli.typed"
+local typed = require "cunnekt.transcript.typed"
 local usage = require "cunnekt.cli.usage"
 
 local dev = {}

@@ -1,17 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and ends when all work is done. It
--- owns the global `arg` and the search for the script's modules.
+-- owns the global `arg`; the script is loaded by service/script.lua.
 
-local blame = require "cunnekt.base.blame"
 local check = require "cunnekt.cli.check"
 local core = require "cunnekt.core"
-local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
+local script = require "cunnekt.service.script"
 local signals = require "cunnekt.service.signals"
-local source = require "cunnekt.dialog.engine.source"
 local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
-local world = require "cunnekt.dialog.engine.world"
 
 local run = {}
 
@@ -134,10 +131,10 @@ end
 ---Sets the global `arg` as the plain interpreter does: the script is at 0, what is before it at negative places.
 ---@param name string the command's
 ---@param before string[] its options
----@param script string
+---@param path string the script's
 ---@param rest string[]
-function run.set_arg(name, before, script, rest)
-  local words = { [0] = script, table.unpack(rest) }
+function run.set_arg(name, before, path, rest)
+  local words = { [0] = path, table.unpack(rest) }
   local place = -1
   for i = #before, 1, -1 do
     words[place] = before[i]
@@ -147,57 +144,7 @@ function run.set_arg(name, before, script, rest)
   _G.arg = words
 end
 
----The folder of a script.
----@param path string
----@return string? folder nil: the working folder
-function run.folder_of(path)
-  local folder = path:match "^(.*)/[^/]*$"
-  return folder == "" and "/" or folder
-end
-
--- `require` finds files beside the script, after those on the user's own path.
-local function add_script_folder(path)
-  local folder = run.folder_of(path) or "."
-  package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
-end
-
--- The script and the modules that it requires have an environment of their own, so that dialogs can be rebuilt in it.
-local function load_modules_into(env)
-  table.insert(package.searchers, 2, function(name)
-    local path = not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path)
-    if not path then
-      return nil -- the next searcher reports where it searched
-    end
-    local chunk, failure = source.load_module(name, path, env)
-    if not chunk then
-      error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
-    end
-    return chunk, path
-  end)
-end
-
-local function load_script(path)
-  local env = world.new()
-  load_modules_into(env)
-  if path == "-" then
-    return load(io.read "a", "=stdin", "t", env)
-  end
-  add_script_folder(path)
-  return source.load(path, env)
-end
-
--- What a script has raised, with a traceback of its own lines. What our functions refused is one sentence.
-local function traceback(failure)
-  if errors.is(failure) then
-    local place = blame.place(2)
-    failure = place and ("%s: %s"):format(place, tostring(failure)) or tostring(failure)
-  elseif type(failure) ~= "string" then
-    local mt = getmetatable(failure)
-    failure = mt and mt.__tostring and tostring(failure) or ("(error object is a %s value)"):format(type(failure))
-  end
-  local text, traced, is_enough = blame.describe(failure, 2)
-  return is_enough and text or traced
-end
+run.folder_of = script.folder_of
 
 local function complain(failure)
   io.stderr:write("cunnekt: ", tostring(failure), "\n")
@@ -255,14 +202,14 @@ function run.script(path, args, host)
   -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
   local explained = path ~= "-" and check_first(path) or nil
-  local chunk, problem = load_script(path)
+  local chunk, problem = script.load(path)
   if not chunk then
     return complain(explained or problem)
   end
   local watch = watch_tasks()
   local has_ended, ok, failure = pcall(task.run, function()
     host.main = task.running()
-    return xpcall(chunk, traceback, table.unpack(args))
+    return xpcall(chunk, script.traceback, table.unpack(args))
   end)
   if not has_ended then
     return complain(ok)

@@ -5,12 +5,12 @@
 -- changed there and no customer's data is shown. It takes no webhooks: that is service/webhook_server.lua.
 
 local address = require "cunnekt.base.address"
-local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local local_page = require "cunnekt.base.local_page"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
+local network = require "cunnekt.base.network"
 local operations = require "cunnekt.operate.operations"
 local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
@@ -69,7 +69,7 @@ local function open_socket(service, pages)
   end
   local path = admin_server.socket_of((store.path(service.settings.store)))
   local options = { unix = path, max_body = max_body, max_connections = max_connections }
-  local listener, message = core.listen(options, function(exchange, method, target, _, body)
+  local listener, message = network.listen(options, function(exchange, method, target, _, body)
     local name = target:match "^/control/([%w_.]+)$"
     if name and method == "POST" then
       run_operation(service, exchange, name, body)
@@ -95,7 +95,7 @@ local function open_address(service, pages)
   local options = { host = host, port = port, max_body = 0, max_connections = max_connections }
   -- On a network, monitoring asks by whatever name the machine has there.
   local any_name = not local_page.is_loopback(host)
-  local listener, message = core.listen(options, function(exchange, method, path)
+  local listener, message = network.listen(options, function(exchange, method, path)
     local status, problem = local_page.refusal(exchange, { any_name = any_name })
     if status then
       return exchange:answer(status, problem .. "\n", is_text)

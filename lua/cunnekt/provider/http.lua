@@ -3,9 +3,9 @@
 -- complete. An answer with any status is a result; `nil, err` means that there is none. libcurl does the work, behind
 -- src/http/out/client.h; of what http.prepare sends it only makes the connections, behind endpoint.h.
 
-local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
+local network = require "cunnekt.base.network"
 local options = require "cunnekt.base.options"
 local task = require "cunnekt.base.task"
 
@@ -168,7 +168,7 @@ end
 local function wait(raw)
   local request
   local status, body, head, sent = task.await(function(done)
-    request = core.request(raw, done)
+    request = network.request(raw, done)
     return function()
       request:close()
     end
@@ -255,14 +255,14 @@ end
 ---@return cunnekt.http.prepared
 function http.prepare(opts)
   local raw = raw_options("http.prepare", options.check("http.prepare", opts, http.option_types, 3), 3)
-  local endpoint = core.endpoint(raw)
+  local endpoint = network.endpoint(raw)
   local function start(body, done, ...)
     if endpoint then
       return endpoint:post(body, done, ...)
     end
     raw.body = body
     local given = table.pack(...)
-    local request = core.request(raw, function(...)
+    local request = network.request(raw, function(...)
       local all = table.move({ ... }, 1, select("#", ...), given.n + 1, table.move(given, 1, given.n, 1, {}))
       done(table.unpack(all, 1, given.n + select("#", ...)))
     end)

@@ -5,11 +5,11 @@
 local address = require "cunnekt.base.address"
 local api = require "cunnekt.sandbox.api"
 local control = require "cunnekt.sandbox.control"
-local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local faults = require "cunnekt.sandbox.faults"
 local json = require "cunnekt.base.json"
 local local_page = require "cunnekt.base.local_page"
+local network = require "cunnekt.base.network"
 local options = require "cunnekt.base.options"
 local samples = require "cunnekt.sandbox.samples"
 local state = require "cunnekt.sandbox.state"
@@ -95,7 +95,7 @@ function sandbox.new(opts)
   -- The sample customer has just written, so the provider's own examples, which are sent there, are accepted.
   self.state:hear(samples.NUMBER, "Asha")
   local host = o.host or "127.0.0.1"
-  local listener, problem = core.listen({
+  local listener, problem = network.listen({
     host = host,
     port = o.port or 0,
     max_body = 32 * 1024 * 1024, -- the control API takes files, in base64

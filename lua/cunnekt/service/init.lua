@@ -169,6 +169,11 @@ local function assemble(own, chosen, its_client)
   return self
 end
 
+---Called with each service that is made. Replace it to see the bots of a script.
+---@param new cunnekt.service
+function service.on_new(new) -- luacheck: no unused args
+end
+
 ---Creates a bot.
 ---@param opts? cunnekt.bot.options
 ---@return cunnekt.bot
@@ -178,6 +183,7 @@ function service.new(opts)
   local its_client = client.new(settings.client_options(chosen), 2)
   local self = assemble(own, chosen, its_client)
   unserved[#unserved + 1] = self
+  service.on_new(self)
   return self.bot
 end
 

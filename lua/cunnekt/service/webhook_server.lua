@@ -10,6 +10,7 @@ local http = require "cunnekt.provider.http"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local local_page = require "cunnekt.base.local_page"
+local network = require "cunnekt.base.network"
 local retry = require "cunnekt.provider.retry"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -148,7 +149,7 @@ function webhook_server.open(settings, inbox)
     -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
     _is_open = not (settings.webhook_secret or settings.app_secret),
   }, server_mt)
-  local listener, message = core.listen({
+  local listener, message = network.listen({
     host = host,
     port = port,
     -- Nothing is kept of bodies that the head alone rules out: 98 of them for a wrong path took the room of all others.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local process = require "spec.support.process"
-local typed = require "cunnekt.cli.typed"
+local typed = require "cunnekt.transcript.typed"
 
 describe("a line that is typed in `cunnekt dev`", function()
   it("is a text", function()

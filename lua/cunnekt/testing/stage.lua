@@ -1,0 +1,257 @@
+-- SPDX-License-Identifier: MIT
+-- What one transcript is played on: a virtual clock, a virtual network, a sandbox, and a script that was just loaded, with an
+-- empty store. While a stage stands it has changed things of the whole process (the clock, the network, print, os.exit, the
+-- log); `close` puts them back. What is done on it is play.lua's.
+
+local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
+local json = require "cunnekt.base.json"
+local log = require "cunnekt.base.log"
+local network = require "cunnekt.base.network"
+local sandbox = require "cunnekt.sandbox"
+local service = require "cunnekt.service"
+local settings = require "cunnekt.provider.settings"
+local task = require "cunnekt.base.task"
+local transcript = require "cunnekt.transcript.line"
+local words = require "cunnekt.base.words"
+
+local stage = {}
+
+-- Seconds of real time for what follows one line, and messages of the bot in it: more is a bot that never ends.
+local max_seconds, max_messages = 20, 1000
+
+-- A customer's webhook goes to one bot, a status to the bot that has sent the message: both are posted here first.
+local hub_port = 39999
+local hub_url = ("http://127.0.0.1:%d/webhook"):format(hub_port)
+
+-- The sandbox under a name of its own for each bot, so that it is known who sends.
+local bot_url = "http://bot-%d.localhost:%d/v1"
+
+-- Webhooks are received as with these secrets, whatever cunnekt.conf.lua says.
+local secret = "secret"
+
+---@class cunnekt.testing.message
+---@field id string
+---@field to string a number
+---@field text string all of it in one line
+
+---@class cunnekt.testing.stage
+---@field clock cunnekt.virtual_clock
+---@field network cunnekt.virtual_network
+---@field sandbox table
+---@field services cunnekt.service[] of the script's bots
+---@field messages cunnekt.testing.message[] what the bots have sent
+---@field logged string[]
+---@field printed string[]
+---@field failure string? of a task that nobody waits for
+local stage_methods = {}
+local stage_mt = { __index = stage_methods, __name = "cunnekt.testing.stage" }
+
+-- ---- the process -----------------------------------------------------------------------------------------------------
+
+local function printer(self)
+  return function(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do
+      parts[i] = tostring(parts[i])
+    end
+    table.insert(self.printed, table.concat(parts, "\t"))
+  end
+end
+
+local function getenv_without_settings(getenv, variables)
+  return function(name)
+    if variables[name] ~= nil then
+      return variables[name]
+    end
+    return not name:find "^CUNNEKT_" and getenv(name) or nil
+  end
+end
+
+-- Gives the function that puts everything back.
+local function change_process(self, opts)
+  local before = {
+    print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
+  }
+  rawset(_G, "print", printer(self))
+  rawset(os, "exit", function()
+    error("os.exit was called; a script that is tested goes on", 2)
+  end)
+  rawset(os, "getenv", getenv_without_settings(before.getenv, opts.environment or {}))
+  log.write = function(line)
+    table.insert(self.logged, line)
+  end
+  task.on_failure = function(failure)
+    self.failure = self.failure or tostring(failure)
+  end
+  service.on_new = function(new)
+    table.insert(self.services, new)
+    self:point_at_sandbox()
+  end
+  return function()
+    rawset(_G, "print", before.print)
+    rawset(os, "exit", before.exit)
+    rawset(os, "getenv", before.getenv)
+    log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
+    settings.set_host()
+  end
+end
+
+-- ---- the network -----------------------------------------------------------------------------------------------------
+
+---Settings for the next bot, or client, that the script makes.
+function stage_methods:point_at_sandbox()
+  settings.set_host {
+    folder = self.folder,
+    overrides = {
+      api_key = "test",
+      base_url = bot_url:format(#self.services + 1, self.sandbox.port),
+      listen = "127.0.0.1:0",
+      store = "memory:",
+      webhook_secret = secret,
+      app_secret = secret,
+    },
+  }
+end
+
+local function on_message(self, entry)
+  local from = self.network.serving
+  self._bot_of[entry.id] = math.tointeger(tonumber(from and from.url:match "^http://bot%-(%d+)%."))
+  local text = table.concat(transcript.describe(entry), " "):gsub("%s+", " ")
+  table.insert(self.messages, { id = entry.id, to = entry.contact, text = words.plain(text) })
+end
+
+-- Which bot a webhook is for.
+local function addressee(self, body)
+  local read = json.decode(body)
+  local status = type(read) == "table" and type(read.statuses) == "table" and read.statuses[1]
+  local its = self.services[status and self._bot_of[status.id] or self.target]
+  return its and not its.is_stopping and its:address()
+end
+
+local function receive(self, exchange, body)
+  local address = addressee(self, body)
+  if not address then -- as if it were delivered: nobody is there who could wait for it
+    return exchange:answer(200)
+  end
+  self.network:forward(exchange, ("http://%s/webhook/%s"):format(address, secret), body)
+end
+
+-- ---- the stage -------------------------------------------------------------------------------------------------------
+
+---Sets up everything but the script.
+---@param opts {on_foreign: (fun(request: table): table), environment: table<string, string>?, folder: string?} `on_foreign` as of network.virtual; `folder`: the script's
+---@return cunnekt.testing.stage
+function stage.new(opts)
+  local self = setmetatable({ services = {}, messages = {}, logged = {}, printed = {}, target = 1, folder = opts.folder, _bot_of = {} }, stage_mt)
+  self._put_back = change_process(self, opts)
+  self.clock = clock.virtual():install()
+  self.network = network.virtual(opts.on_foreign):install()
+  self.sandbox = assert(sandbox.new {
+    app_secret = secret,
+    webhook = hub_url,
+    on_event = function(event)
+      if event.kind == "out" then
+        on_message(self, event.entry)
+      end
+    end,
+  })
+  self._hub = assert(network.listen({ port = hub_port }, function(exchange, _, _, _, body)
+    receive(self, exchange, body)
+  end))
+  self:point_at_sandbox()
+  math.randomseed(1) -- the same in each run
+  return self
+end
+
+---Lets everything go on that needs no time to pass.
+---@return string? problem
+function stage_methods:settle()
+  local deadline, before = core.real_monotonic() + max_seconds, #self.messages
+  while core.step(true) do
+    if #self.messages - before > max_messages then
+      return ("the bot has sent more than %d messages, and goes on"):format(max_messages)
+    elseif core.real_monotonic() > deadline then
+      return ("the script is not done after %d seconds of real time"):format(max_seconds)
+    end
+  end
+  return nil
+end
+
+---Lets time pass, in steps.
+---@param seconds number
+---@param step number seconds
+---@param is_enough? fun(): boolean ends it earlier
+---@return string? problem
+function stage_methods:pass(seconds, step, is_enough)
+  local stop = self.clock_at + seconds
+  local problem
+  repeat
+    local next_at = math.min(stop, self.clock_at + step)
+    self.clock:advance(next_at - self.clock_at)
+    self.clock_at = next_at
+    problem = self:settle()
+  until problem or self.clock_at >= stop or (is_enough and is_enough())
+  return problem
+end
+
+stage_methods.clock_at = 0 -- seconds since the stage was set up
+
+---Runs `fn` as a task and lets everything go on.
+---@param fn fun()
+---@return cunnekt.task
+---@return string? problem
+function stage_methods:run(fn)
+  local t = task.spawn(fn)
+  return t, self:settle()
+end
+
+local function listen(self)
+  for _, one in ipairs(self.services) do
+    if not one:address() and not one.is_stopping then
+      local ok, err = one:listen()
+      if not ok then
+        error(err, 0)
+      end
+    end
+  end
+end
+
+---Starts the bots that the script has not run itself.
+---@return string? problem
+function stage_methods:start_bots()
+  local t, problem = self:run(function()
+    local ok, failure = pcall(listen, self)
+    return not ok and tostring(failure) or nil
+  end)
+  return problem or (t.is_done and t.results and t.results[1]) or nil
+end
+
+---Ends it all: bots, timers, requests.
+function stage_methods:close()
+  for _, one in ipairs(self.services) do
+    if not one.is_stopping then
+      local t = task.spawn(pcall, one.stop, one, 0)
+      self:settle()
+      for _ = 1, 100 do
+        if t.is_done then
+          break
+        end
+        self:pass(0.1, 0.1)
+      end
+    end
+  end
+  self.sandbox:close()
+  self._hub:close()
+  if self.main and not self.main.is_done then
+    pcall(task.cancel, self.main)
+  end
+  self.network.uninstall()
+  self.clock:uninstall()
+  self._put_back()
+  if self.forget then
+    self.forget()
+  end
+end
+
+return stage
