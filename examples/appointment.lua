@@ -80,9 +80,9 @@ end)
 -- customer: Asha
 -- bot: Which day, as 2030-12-31?
 -- customer: soon
--- bot: Please write a day from
+-- bot: Please write a day from …
 -- customer: 2999-12-31
--- bot: At what time? [Times]
+-- bot: At what time? [Times] …
 -- customer: 11:00
 -- bot: Booked: Asha, 2999-12-31 at 11:00. Write cancel to call it off.
 -- customer: Cancel

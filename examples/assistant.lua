@@ -65,10 +65,11 @@ end)
 
 -- customer: hi
 -- customer: what teas do you have?
--- bot: One moment
+-- bot: One moment …
+-- http POST http://127.0.0.1:11434/v1/chat/completions -> 200 {"choices":[{"message":{"content":"We have 12 sorts of tea."}}]}
 -- bot: We have 12 sorts of tea.
 -- customer: /image
--- bot: I can only read texts.
+-- bot: I can only read texts. …
 -- customer: Human
 -- bot: A person reads this from now on.
 -- customer: are you there?

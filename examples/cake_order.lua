@@ -52,17 +52,17 @@ end)
 -- customer: hello
 -- bot: Which cake would you like? [Apple] [Cherry]
 -- customer: /image
--- bot: I ask for pictures in a moment
+-- bot: … I ask for pictures in a moment…
 -- customer: cherry
--- bot: Do you have pictures
+-- bot: Do you have pictures …
 -- customer: /button yes
--- bot: Please send them all
+-- bot: Please send them all…
 -- customer: /image
 -- customer: with much cream
 -- customer: /image
 -- 20 seconds later
--- bot: Anything that we should know?
+-- bot: Anything that we should know? …
 -- customer: /audio
 -- bot: Cherry cake, 2 pictures, and a voice note to know. Shall we bake it? [Yes] [No]
 -- customer: /button yes
--- bot: It is order 1.
+-- bot: It is order 1. …

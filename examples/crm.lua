@@ -19,6 +19,8 @@ bot:on("text", "order (%d+)", function(msg)
 end)
 
 -- customer: where is order 4711?
+-- http GET http://127.0.0.1:9000/orders/4711 -> 200 {"id":4711,"state":"packed"}
 -- bot: Order 4711 is packed.
 -- customer: order 1
+-- http GET http://127.0.0.1:9000/orders/1 -> 404 {"error":"no such order"}
 -- bot: There is no order 1.

@@ -44,15 +44,15 @@ bot:on("failed", function(status)
 end)
 
 -- customer: hi
--- bot: Hello Asha! How was your order? [Good] [Not good]
+-- bot: … Hello Asha! How was your order? [Good] [Not good]
 -- customer: /button good
 -- bot: We are glad. See you soon!
 -- customer: /button bad
--- bot: Sorry to hear that. What went wrong? [Choose]
+-- bot: Sorry to hear that. What went wrong? [Choose] …
 -- customer: /list late
 -- bot: Noted: It came late.
--- bot: Tell us more
+-- bot: Tell us more…
 -- customer: /form {"rating":"2"}
 -- bot: Thank you for your 2 of 5. Please send us the bill.
 -- customer: /document
--- bot: refund_on_its_way
+-- bot: … refund_on_its_way …

@@ -40,15 +40,15 @@ end)
 -- customer: hi
 -- bot: How can we help you? [Opening hours] [A person]
 -- customer: opening hours
--- bot: We are open from 9 to 18
+-- bot: We are open from 9 to 18…
 -- customer: hi
--- bot: How can we help you?
+-- bot: How can we help you? …
 -- customer: /button person
--- bot: Somebody answers you here
+-- bot: Somebody answers you here …
 -- customer: are you there?
 -- staff: Good morning! Yes, I am.
 -- customer: wonderful, thank you
 -- staff: #bot
--- bot: The machine is back.
+-- bot: The machine is back. …
 -- customer: hi
--- bot: How can we help you?
+-- bot: How can we help you? …

@@ -63,10 +63,10 @@ bot:on("message", function(msg)
 end)
 
 -- customer: hi
--- bot: Welcome! Please tell us about your child.
+-- bot: Welcome! Please tell us about your child. …
 -- customer: /form {"name":"Asha"}
 -- bot: Thank you. Now send us the birth certificate of Asha.
 -- customer: which?
 -- bot: Please send a photo or a PDF.
 -- customer: /document
--- bot: All done:
+-- bot: All done: …

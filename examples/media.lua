@@ -18,4 +18,4 @@ for _, kind in ipairs { "image", "video", "audio", "document", "sticker" } do
 end
 
 -- customer: /document
--- bot: We have it!
+-- bot: … We have it!

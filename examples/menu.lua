@@ -36,7 +36,7 @@ end)
 bot:on("message", offer)
 
 -- customer: again
--- bot: What would you like to know? [Menu]
+-- bot: What would you like to know? [Menu] …
 -- customer: /list place
 -- bot: 12 Janpath, New Delhi, behind the post office.
 -- customer: again

@@ -68,7 +68,7 @@ bot:on("message", function(msg)
 end)
 
 -- customer: hello
--- bot: We write to you when there is something new.
+-- bot: … We write to you when there is something new.
 -- customer: /reply offer:summer:yes
 -- bot: Very good! How many shall we keep for you?
 -- customer: a few

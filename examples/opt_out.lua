@@ -53,7 +53,7 @@ end)
 -- customer: hi
 -- bot: Which tea do you like best?
 -- customer: STOP
--- bot: You will hear nothing more from us.
+-- bot: You will hear nothing more from us. …
 -- customer: green
 -- customer: hello?
 -- customer: Start
@@ -61,4 +61,4 @@ end)
 -- customer: hi
 -- bot: Which tea do you like best?
 -- customer: green
--- bot: We tell you when green is cheap.
+-- bot: We tell you when green is cheap. …

@@ -77,8 +77,10 @@ end)
 -- customer: soon
 -- bot: It has digits only, as 4711.
 -- customer: 4711
+-- http GET http://127.0.0.1:9000/orders/4711 -> 200 {"id":4711,"state":"packed"}
 -- bot: Order 4711 is packed.
 -- customer: 12
 -- bot: What is the number of your order?
 -- customer: 12
+-- http GET http://127.0.0.1:9000/orders/12 -> 404 {"error":"no such order"}
 -- bot: There is no order 12.

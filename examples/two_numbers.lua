@@ -48,7 +48,7 @@ end)
 -- customer: /button buy
 -- bot: Here is our catalogue, for the 1. time.
 -- customer: hello
--- bot: This is sales.
+-- bot: This is sales. …
 -- customer: something is wrong
 -- bot: Support writes to you in a moment, from its own number.
--- bot: Hello Asha, this is support.
+-- bot: Hello Asha, this is support. …

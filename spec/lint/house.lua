@@ -14,7 +14,7 @@ local MOST_FILES, MEDIAN = 20, 200
 -- The folders of lua/cunnekt, from bottom to top. lua/cunnekt/init.lua, which loads everything when it is first used, is
 -- above all of them but the programs.
 local lua_folders = {
-  "base", "time", "provider", "store", "engine", "bot", "dialog", "jobs", "operate", "service", "transcript", "sandbox", "cli",
+  "base", "time", "provider", "store", "engine", "bot", "dialog", "jobs", "operate", "service", "transcript", "sandbox", "testing", "cli",
 }
 
 -- The folders of src: which of the others each may include, and which libraries' headers it must not.

@@ -1,29 +1,35 @@
 -- SPDX-License-Identifier: MIT
--- The transcript at the end of an example is what happens. How it is played: support/manual.lua.
+-- The transcript at the end of an example is what happens, by `cunnekt test`.
 
-local manual = require "spec.support.manual"
 local lfs = require "lfs"
+local process = require "spec.support.process"
+local report = require "cunnekt.testing.report"
+local testing = require "cunnekt.testing"
 
 -- Those that serve no bot of their own, or play themselves.
 local has_none = { ["notify.lua"] = true, ["order_api.lua"] = true, ["demo_player.lua"] = true }
 
 describe("the transcript of", function()
-  local stage
+  local home, folder = lfs.currentdir(), nil
 
-  before_each(function()
-    stage = manual.stage()
+  before_each(function() -- examples write files
+    folder = process.folder()
+    assert(lfs.chdir(folder.path))
   end)
 
   after_each(function()
-    stage:close()
+    lfs.chdir(home)
   end)
 
   for name in lfs.dir "examples" do
     if name:find "%.lua$" and not has_none[name] then
-      local block = manual.script("examples/" .. name) -- read before the stage is in a folder of its own
       it(name, function()
-        assert(#block.steps > 0, "the example has no transcript")
-        stage:play(block)
+        local transcripts = assert(testing.read(home .. "/examples/" .. name))
+        assert(#transcripts > 0, "the example has no transcript")
+        for _, transcript in ipairs(transcripts) do
+          local result = testing.play(transcript)
+          assert(#result.problems == 0, "\n" .. report.failure(result, report.plain))
+        end
       end)
     end
   end

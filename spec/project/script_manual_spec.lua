@@ -83,7 +83,7 @@ describe("the player of the manual", function()
 bot:on("text", function(msg) msg:reply_text "yes" end)
 -- customer: hi
 -- bot: no]]
-    assert.truthy(problem:find("it said: yes", 1, true))
+    assert.truthy(problem:find("- no\n  + yes", 1, true))
   end)
 
   it("notices an answer that is not shown", function()
@@ -91,7 +91,7 @@ bot:on("text", function(msg) msg:reply_text "yes" end)
 bot:on("text", function(msg) msg:reply_text "one" msg:reply_text "two" end)
 -- customer: hi
 -- bot: one]]
-    assert.truthy(problem:find("said more: two", 1, true))
+    assert.truthy(problem:find("said more\n  + two", 1, true))
   end)
 
   it("notices another print, and a handler that fails", function()

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <utf8proc.h>
 #include <uv.h>
@@ -48,6 +49,27 @@ int cnk_system_disk_free(const char *path, uint64_t *out)
   }
   uv_fs_req_cleanup(&request);
   return status;
+}
+
+int cnk_system_names(const char *path, char *out, size_t size, size_t *needed)
+{
+  uv_fs_t request;
+  uv_dirent_t entry;
+  int status = uv_fs_scandir(NULL, &request, path, 0, NULL);
+  *needed = 0;
+  while (status >= 0 && uv_fs_scandir_next(&request, &entry) == 0) {
+    size_t length = strlen(entry.name) + 1;
+    if (*needed + length <= size)
+      memcpy(out + *needed, entry.name, length);
+    *needed += length;
+  }
+  uv_fs_req_cleanup(&request);
+  return status < 0 ? status : 0;
+}
+
+bool cnk_system_is_terminal(int descriptor)
+{
+  return uv_guess_handle(descriptor) == UV_TTY;
 }
 
 int cnk_system_memory(uint64_t *out)

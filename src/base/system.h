@@ -23,12 +23,17 @@ int cnk_system_stat(const char *path, struct cnk_system_file *out);
 int cnk_system_inode(const char *path, uint64_t *out);
 /* Bytes that this user may still write to the file system that holds `path`. */
 int cnk_system_disk_free(const char *path, uint64_t *out);
+/* The names in a folder, each with a zero behind it, as far as they fit into `size`; `needed` is set to the bytes that all take. */
+int cnk_system_names(const char *path, char *out, size_t size, size_t *needed);
 /* Bytes of this process in memory; waits for no disk. */
 int cnk_system_memory(uint64_t *out);
 const char *cnk_system_error(int status);
 
 /* The libraries in use, in order from 0; NULL after the last. The strings are static. */
 const char *cnk_system_library(int index, const char **version);
+
+/* Whether a person sees what is written to this descriptor. */
+bool cnk_system_is_terminal(int descriptor);
 
 /* The number of this process. */
 int cnk_system_pid(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of base/system.h: core.folder, stat, inode, disk_free, memory, libraries, pid. */
+/* The Lua face of base/system.h: core.folder, stat, names, inode, disk_free, memory, libraries, is_terminal, pid. */
 #include "bind/bind.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "base/system.h"
 
@@ -86,6 +87,36 @@ static int libraries(lua_State *L)
   return 1;
 }
 
+/* core.names(folder) -> the names in it, or nil and a message */
+static int names(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  char *text = NULL;
+  size_t size = 0, needed = 0;
+  int status = cnk_system_names(path, NULL, 0, &needed);
+  while (status == 0 && needed > size) { /* until nobody adds a file in between */
+    size = needed;
+    text = lua_newuserdatauv(L, size, 0);
+    status = cnk_system_names(path, text, size, &needed);
+  }
+  if (status != 0)
+    return push_failure(L, status);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (size_t at = 0; at < needed; at += strlen(text + at) + 1) {
+    lua_pushstring(L, text + at);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+/* core.is_terminal(descriptor) -> boolean */
+static int is_terminal(lua_State *L)
+{
+  lua_pushboolean(L, cnk_system_is_terminal((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
 /* core.pid() -> the number of this process */
 static int pid(lua_State *L)
 {
@@ -94,14 +125,16 @@ static int pid(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"folder",    folder   },
-    {"stat",      stat_file},
-    {"inode",     inode    },
-    {"disk_free", disk_free},
-    {"memory",    memory   },
-    {"libraries", libraries},
-    {"pid",       pid      },
-    {NULL,        NULL     },
+    {"folder",      folder     },
+    {"stat",        stat_file  },
+    {"inode",       inode      },
+    {"disk_free",   disk_free  },
+    {"memory",      memory     },
+    {"libraries",   libraries  },
+    {"names",       names      },
+    {"is_terminal", is_terminal},
+    {"pid",         pid        },
+    {NULL,          NULL       },
 };
 
 void cnk_bind_open_system(lua_State *L)

@@ -325,6 +325,17 @@ function core.folder() end
 ---@return string? message
 function core.stat(path) end
 
+---The names in a folder, in no order, without . and ..
+---@param folder string
+---@return string[]? names
+---@return string? message
+function core.names(folder) end
+
+---Whether a person sees what is written to a descriptor.
+---@param descriptor integer 1: standard output
+---@return boolean
+function core.is_terminal(descriptor) end
+
 ---What tells a file from every other one of its file system.
 ---@param path string
 ---@return integer? inode

@@ -181,18 +181,6 @@ function virtual_methods:listen(opts, on_request)
   return listener
 end
 
----Gives a request that one listener has taken to another one.
----@param exchange table
----@param url string of the other one
----@param body string
-function virtual_methods:forward(exchange, url, body)
-  local listener = self._listeners[port_of(url)]
-  if not listener then
-    return exchange:cut()
-  end
-  listener.on_request(exchange, "POST", url:match "^%a+://[^/?#]+([^?#]*)", nil, body)
-end
-
 -- ---- in place of the real one -------------------------------------------------------------------------------------------
 
 ---Puts this network in place of the real one.

@@ -15,6 +15,7 @@ local commands = {
   { "send", "send one message" },
   { "trigger", "act as a customer: post an event to a sandbox or a webhook" },
   { "check", "find mistakes in a script without running it" },
+  { "test", "play transcripts against a script, and show what differs" },
   { "events", "list dead letters and waiting events, retry or drop them" },
   { "outbox", "list messages, retry or drop those that failed" },
   { "dialogs", "list and end dialogs, pause them for a person" },

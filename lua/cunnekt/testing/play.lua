@@ -26,6 +26,7 @@ local max_steps = 2000
 ---@field message string
 ---@field expected? string with a line that says something else
 ---@field got? string
+---@field is_updated? boolean whether `--update` mends it
 
 ---@class cunnekt.testing.result
 ---@field transcript cunnekt.testing.transcript
@@ -74,7 +75,8 @@ function run_action.customer(self, step)
   end
   self.stage.target = step.bot or 1
   if self.stage.target > #self.stage.services then
-    return ("there is no bot %d: the script has %d"):format(self.stage.target, #self.stage.services)
+    local count = #self.stage.services
+    return count == 0 and "the script makes no bot" or ("there is no bot %d: the script makes %d"):format(self.stage.target, count)
   end
   self.customer = person
   fields.from, fields.name = person.number, person.name
@@ -162,7 +164,7 @@ end
 local function add_difference(self, line, step, message)
   local expected, got = step and step.text, message and describe(self, message)
   local what = not message and "the bot did not say this" or not step and "the bot said more" or "the bot said something else"
-  add(self, line, what, { expected = expected or nil, got = got or nil })
+  add(self, line, what, { expected = expected or nil, got = got or nil, is_updated = true })
   table.insert(self.changes, {
     line = step and step.line or nil,
     after = not step and line or nil,
@@ -211,7 +213,7 @@ end
 
 -- Plays a block. False when the rest makes no sense.
 local function run_block(self, block)
-  local before = #self.stage.messages
+  local before = block.action and #self.stage.messages or 0 -- what it says as it starts counts
   for _, step in ipairs(block.http) do
     self.answers:add(step)
   end
@@ -256,9 +258,6 @@ local function start_script(self, chunk)
     problem = on:pass(patience, pace, is_ready)
   end
   problem = problem or failure or on:start_bots()
-  if not problem and #on.services == 0 and self.needs_bot then
-    problem = "the script makes no bot"
-  end
   return problem
 end
 
@@ -289,7 +288,7 @@ end
 
 -- Steps that cannot be read, and a transcript without any.
 local function check_steps(self)
-  if #self.transcript.steps == 0 then
+  if #self.transcript.steps == 0 and not self.opts.may_be_empty then
     add(self, self.transcript.line, "the transcript is empty; write what the customer says: -- customer: hi")
   end
   for _, step in ipairs(self.transcript.steps) do
@@ -307,12 +306,22 @@ local function run_all(self, chunk)
     return add(self, self.transcript.line, problem)
   end
   local watched = coverage.watch(self.stage.services, self.opts.coverage)
-  for _, block in ipairs(blocks_of(self.transcript.steps)) do
+  local blocks = #self.transcript.steps > 0 and blocks_of(self.transcript.steps) or {}
+  for _, block in ipairs(blocks) do
     if not run_block(self, block) then
       break
     end
   end
   watched()
+  if #self.problems == 0 and self.opts.until_done then
+    local is_done = self.opts.until_done
+    problem = not is_done(self.stage) and self.stage:pass(patience, pace, function()
+      return is_done(self.stage)
+    end)
+    if problem then
+      add(self, self.transcript.line, problem)
+    end
+  end
   if #self.problems == 0 then
     for _, step in ipairs(self.answers:unused()) do
       add(self, step.line, ("the script did not ask for this: %s"):format(step.text))
@@ -322,14 +331,14 @@ end
 
 ---Plays a transcript.
 ---@param transcript cunnekt.testing.transcript
----@param opts? {http: (fun(request: table): table?)?, coverage: table?, load: (fun(): function?, string?, fun()?)?, needs_bot: boolean?} `http`: answers for requests that the transcript has none for; `coverage`: of coverage.new; `load`: gives the script's chunk, in place of its file
+---@param opts? {http: (fun(request: table): table?)?, coverage: table?, load: (fun(): function?, string?, fun()?)?, environment: table<string, string>?, until_done: (fun(stage: cunnekt.testing.stage): boolean)?} `until_done`: time passes for it at the end; `http`: answers for requests that the transcript has none for; `coverage`: of coverage.new; `load`: gives the script's chunk, in place of its file
 ---@return cunnekt.testing.result
 function play.run(transcript, opts)
   opts = opts or {}
   local began = core.real_monotonic()
   local self = {
     transcript = transcript, opts = opts, problems = {}, changes = {}, missing = {}, answers = http_answers.new(),
-    people = people.new(transcript.steps), needs_bot = opts.needs_bot ~= false,
+    people = people.new(transcript.steps),
   }
   self.customer = self.people:find()
   if check_steps(self) then

@@ -24,11 +24,12 @@ local max_seconds, max_messages = 20, 1000
 local hub_port = 39999
 local hub_url = ("http://127.0.0.1:%d/webhook"):format(hub_port)
 
+local sandbox_port = 39998
+---Where the sandbox is, as for a program on this machine.
+stage.sandbox_url = ("http://127.0.0.1:%d"):format(sandbox_port)
+
 -- The sandbox under a name of its own for each bot, so that it is known who sends.
 local bot_url = "http://bot-%d.localhost:%d/v1"
-
--- Webhooks are received as with these secrets, whatever cunnekt.conf.lua says.
-local secret = "secret"
 
 ---@class cunnekt.testing.message
 ---@field id string
@@ -105,11 +106,9 @@ function stage_methods:point_at_sandbox()
     folder = self.folder,
     overrides = {
       api_key = "test",
-      base_url = bot_url:format(#self.services + 1, self.sandbox.port),
+      base_url = bot_url:format(#self.services + 1, sandbox_port),
       listen = "127.0.0.1:0",
       store = "memory:",
-      webhook_secret = secret,
-      app_secret = secret,
     },
   }
 end
@@ -126,15 +125,21 @@ local function addressee(self, body)
   local read = json.decode(body)
   local status = type(read) == "table" and type(read.statuses) == "table" and read.statuses[1]
   local its = self.services[status and self._bot_of[status.id] or self.target]
-  return its and not its.is_stopping and its:address()
+  return its and not its.is_stopping and its:address() and its or nil
 end
 
+-- The bot gets it behind its webhook's address, so that its secrets do not matter.
 local function receive(self, exchange, body)
-  local address = addressee(self, body)
-  if not address then -- as if it were delivered: nobody is there who could wait for it
+  local its = addressee(self, body)
+  if not its then -- as if it were delivered: nobody is there who could wait for it
     return exchange:answer(200)
   end
-  self.network:forward(exchange, ("http://%s/webhook/%s"):format(address, secret), body)
+  local is_taken, err = its.inbox:accept(body, function(problem)
+    exchange:answer(problem and 503 or 200)
+  end)
+  if not is_taken then
+    exchange:answer(err.kind == "invalid" and 400 or 503)
+  end
 end
 
 -- ---- the stage -------------------------------------------------------------------------------------------------------
@@ -148,7 +153,7 @@ function stage.new(opts)
   self.clock = clock.virtual():install()
   self.network = network.virtual(opts.on_foreign):install()
   self.sandbox = assert(sandbox.new {
-    app_secret = secret,
+    port = sandbox_port,
     webhook = hub_url,
     on_event = function(event)
       if event.kind == "out" then

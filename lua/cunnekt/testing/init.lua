@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: MIT
+-- require "cunnekt.testing": plays the transcripts of scripts. `cunnekt test` is made of it, and specs of busted may use it.
+-- What is played changes things of the whole process meanwhile (the clock, the network, print), so nothing else may run.
+
+local core = require "cunnekt.core"
+local coverage = require "cunnekt.testing.coverage"
+local options = require "cunnekt.base.options"
+local parse = require "cunnekt.testing.parse"
+local play = require "cunnekt.testing.play"
+local report = require "cunnekt.testing.report"
+local script = require "cunnekt.service.script"
+local update = require "cunnekt.testing.update"
+
+---@class cunnekt.testing
+local testing = {}
+
+testing.new_coverage = coverage.new
+testing.missed = coverage.missed
+testing.update = update.write
+
+-- ---- files ---------------------------------------------------------------------------------------------------------------
+
+local function read(path)
+  local file, problem = io.open(path, "rb")
+  local text = file and file:read "a"
+  if file then
+    file:close()
+  end
+  return text, problem or not text and path .. ": cannot be read" or nil
+end
+
+local function exists(path)
+  local found = core.stat(path)
+  return found ~= nil and found.kind == "file"
+end
+
+local function join(folder, name)
+  return folder and folder ~= "." and (folder:gsub("/*$", "/", 1) .. name) or name
+end
+
+-- The script of a chat file: the one that it names, or that of its own name: bot.chat and bot.refund.chat are of bot.lua.
+local function script_of_chat(path, text)
+  local folder, named = script.folder_of(path), parse.script_of(text)
+  if named then
+    return named:find "^/" and named or join(folder, named)
+  end
+  local base = path:match("[^/]*$"):gsub("%.chat$", "")
+  while true do
+    local candidate = join(folder, base .. ".lua")
+    if exists(candidate) then
+      return candidate
+    end
+    local shorter = base:match "^(.+)%.[^.]*$"
+    if not shorter then
+      return nil
+    end
+    base = shorter
+  end
+end
+
+---The transcripts in a file.
+---@param path string a script, or a `*.chat` file
+---@return cunnekt.testing.transcript[]? transcripts
+---@return string? problem
+function testing.read(path)
+  local text, problem = read(path)
+  if not text then
+    return nil, problem
+  elseif not path:find "%.chat$" then
+    local list = parse.text(text, { path = path, script = path })
+    return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}
+  end
+  local its_script = script_of_chat(path, text)
+  if not its_script then
+    return nil, ("%s: there is no script for it; write its path in the file, as in: script: ../bot.lua"):format(path)
+  end
+  local list = parse.text(text, { path = path, script = its_script, is_chat = true })
+  if #list == 0 then
+    list[1] = { path = path, script = its_script, line = 1, steps = {} }
+  end
+  return list
+end
+
+-- The names of a folder's files with one of these endings, sorted.
+local function names_in(folder, ...)
+  local names = {}
+  for _, name in ipairs(assert(core.names(folder or "."))) do
+    for _, ending in ipairs { ... } do
+      if name:sub(-#ending) == ending then
+        names[#names + 1] = name
+      end
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+-- The chat files beside a script that are its own.
+local function chats_of(path)
+  local folder, base = script.folder_of(path), path:match("[^/]*$"):gsub("%.lua$", "")
+  local list = {}
+  for _, name in ipairs(names_in(folder, ".chat")) do
+    if name:sub(1, #base + 1) == base .. "." then
+      list[#list + 1] = join(folder, name)
+    end
+  end
+  return list
+end
+
+---The files with transcripts that are meant by the arguments of `cunnekt test`.
+---@param args string[] scripts with the chat files beside them, chat files, folders
+---@return {path: string, is_asked_for: boolean}[] files each once; those of folders may have no transcript
+function testing.find(args)
+  local files, seen = {}, {}
+  local function add(path, is_asked_for)
+    if not seen[path] then
+      seen[path] = true
+      files[#files + 1] = { path = path, is_asked_for = is_asked_for }
+    end
+  end
+  for _, path in ipairs(args) do
+    local found = core.stat(path)
+    if found and found.kind == "folder" then
+      for _, name in ipairs(names_in(path, ".lua", ".chat")) do
+        add(join(path, name), false)
+      end
+    else
+      local chats = path:find "%.chat$" and {} or chats_of(path)
+      add(path, #chats == 0)
+      for _, chat in ipairs(chats) do
+        add(chat, true)
+      end
+    end
+  end
+  return files
+end
+
+-- ---- playing ---------------------------------------------------------------------------------------------------------------
+
+---Plays one transcript, in a fresh store, without the network.
+---@param transcript cunnekt.testing.transcript of testing.read
+---@param opts? table coverage: of testing.new_coverage; environment: variables for os.getenv, by name
+---@return cunnekt.testing.result
+function testing.play(transcript, opts)
+  return play.run(transcript, opts)
+end
+
+local check_options = { environment = "table" }
+
+---Plays a transcript that is given as text. Raises what did not come as it says.
+---@param path string the script
+---@param text string lines as in a `*.chat` file
+---@param opts? {environment: table<string, string>?} variables for os.getenv
+function testing.check(path, text, opts)
+  opts = options.check("testing.check", opts, check_options)
+  local list = parse.text(text, { path = path, script = path, is_chat = true })
+  if #list == 0 then
+    error("testing.check: the transcript is empty", 2)
+  end
+  for _, transcript in ipairs(list) do
+    local result = play.run(transcript, opts)
+    if #result.problems > 0 then
+      transcript.path = "transcript"
+      error("\n" .. report.failure(result, report.plain), 2)
+    end
+  end
+end
+
+---For busted: a test for each transcript of the files.
+---@param paths string|string[] scripts with the chat files beside them, chat files, folders
+---@param opts? {environment: table<string, string>?}
+function testing.describe(paths, opts)
+  opts = options.check("testing.describe", opts, check_options)
+  local busted_it = _G.it or error("testing.describe: call it from a spec of busted", 2)
+  local count = 0
+  for _, file in ipairs(testing.find(type(paths) == "table" and paths or { paths })) do
+    local list, problem = testing.read(file.path)
+    if not list then
+      error(problem, 2)
+    end
+    for _, transcript in ipairs(list) do
+      count = count + 1
+      busted_it(report.name_of(transcript), function()
+        local result = play.run(transcript, opts)
+        if #result.problems > 0 then
+          error("\n" .. report.failure(result, report.plain), 0)
+        end
+      end)
+    end
+  end
+  if count == 0 then
+    error("testing.describe: there is no transcript in these files", 2)
+  end
+end
+
+return testing
