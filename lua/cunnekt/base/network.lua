@@ -88,16 +88,23 @@ end
 
 -- ---- listeners -------------------------------------------------------------------------------------------------------
 
-local function exchange_of(request)
-  local exchange = {}
-  function exchange.header(_, name)
-    for _, line in ipairs(request.raw.headers or {}) do
-      local field, value = line:match "^([^:]+):%s*(.*)$"
-      if field and field:lower() == name:lower() then
-        return value
-      end
+-- Header fields by lower-case name.
+local function fields_of(raw)
+  local fields = { host = raw.url:match "^%a+://([^/?#]+)" }
+  for _, line in ipairs(raw.headers or {}) do
+    local name, value = line:match "^([^:]+):%s*(.*)$"
+    if name then
+      fields[name:lower()] = value
     end
-    return name:lower() == "host" and request.raw.url:match "^%a+://([^/?#]+)" or nil
+  end
+  return fields
+end
+
+local function exchange_of(request)
+  local exchange, fields = {}, nil
+  function exchange.header(_, name)
+    fields = fields or fields_of(request.raw)
+    return fields[name:lower()]
   end
   function exchange.peer()
     return "127.0.0.1"
