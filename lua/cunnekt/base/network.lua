@@ -72,6 +72,8 @@ local function answer(self, status, body, headers)
   finish(self, status, body, head)
 end
 
+---As of core.request.
+---@param fn fun(chunk: string?)
 function request_methods:read(fn)
   local chunk = self.rest
   self.rest = nil
@@ -80,6 +82,7 @@ function request_methods:read(fn)
   end)
 end
 
+---As of core.request.
 function request_methods:close()
   if not self.is_over then
     finish(self, nil, "cancelled", "closed", true)
@@ -144,6 +147,9 @@ local function deliver(self, request)
 end
 
 ---As core.request.
+---@param raw table
+---@param done fun(...)
+---@return table request
 function virtual_methods:request(raw, done)
   local copy = {} -- the caller may use its table again
   for name, value in pairs(raw) do
@@ -164,6 +170,10 @@ function virtual_methods:request(raw, done)
 end
 
 ---As core.listen.
+---@param opts table
+---@param on_request function
+---@return table? listener
+---@return string? message
 function virtual_methods:listen(opts, on_request)
   local port = opts.port or 0
   if port == 0 then

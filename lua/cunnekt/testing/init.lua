@@ -171,7 +171,7 @@ end
 ---@param opts? {environment: table<string, string>?}
 function testing.describe(paths, opts)
   opts = options.check("testing.describe", opts, check_options)
-  local busted_it = _G.it or error("testing.describe: call it from a spec of busted", 2)
+  local busted_it = require("busted").it
   local count = 0
   for _, file in ipairs(testing.find(type(paths) == "table" and paths or { paths })) do
     local list, problem = testing.read(file.path)

@@ -135,6 +135,16 @@ local function is_to(self, step, message)
   return message.to == self.customer.number or not self.people:is_known(message.to)
 end
 
+-- A message without what its traceback has of cunnekt and of C.
+local function without_own_frames(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    local is_own = line:find "^%s+[^%s:]*cunnekt/%l[%w_/]*%.lua:%d" or line:find "^%s+%[C%]:" or line:find "^%s+%(%.%.%.tail calls"
+    lines[#lines + 1] = not is_own and line or nil
+  end
+  return table.concat(lines, "\n")
+end
+
 -- An error or a warning that no line expects. Their number is bounded: a bot that fails fails for each event.
 local function check_log(self, line)
   for i = #self.stage.logged, 1, -1 do
@@ -142,7 +152,7 @@ local function check_log(self, line)
     if found:find "^cunnekt: error: " or found:find "^cunnekt: warning: " then
       table.remove(self.stage.logged, i)
       if #self.problems < 20 then
-        add(self, line, (found:gsub("^cunnekt: ", "")))
+        add(self, line, without_own_frames((found:gsub("^cunnekt: ", ""))))
       end
     end
   end

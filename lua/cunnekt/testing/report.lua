@@ -35,8 +35,8 @@ function report.name_of(transcript)
   return ("%s:%d%s"):format(transcript.path, transcript.line, words.plain(name))
 end
 
--- Printed lines that are shown of a transcript that failed.
-local max_printed = 20
+-- Differences and printed lines that are shown of one transcript.
+local max_problems, max_printed = 20, 20
 
 local function indented(text)
   return (text:gsub("\n", "\n  "))
@@ -48,7 +48,8 @@ end
 ---@return string several lines, each with its line end
 function report.failure(result, style)
   local lines, path = {}, result.transcript.path
-  for _, problem in ipairs(result.problems) do
+  for i = 1, math.min(#result.problems, max_problems) do
+    local problem = result.problems[i]
     lines[#lines + 1] = style.strong(("%s:%d: %s"):format(path, problem.line, indented(problem.message)))
     if problem.expected then
       lines[#lines + 1] = style.bad("  - " .. words.plain(problem.expected))
@@ -56,6 +57,9 @@ function report.failure(result, style)
     if problem.got then
       lines[#lines + 1] = style.good("  + " .. words.plain(problem.got))
     end
+  end
+  if #result.problems > max_problems then
+    lines[#lines + 1] = ("%s: and %d more differences"):format(path, #result.problems - max_problems)
   end
   for i = math.max(1, #result.printed - max_printed + 1), #result.printed do
     lines[#lines + 1] = "  printed: " .. words.plain(result.printed[i])

@@ -126,7 +126,7 @@ local function on_message(self, entry)
   local from = self.network.serving
   self._bot_of[entry.id] = math.tointeger(tonumber(from and from.url:match "^http://bot%-(%d+)%."))
   local text = table.concat(transcript.describe(entry), " "):gsub("%s+", " ")
-  table.insert(self.messages, { id = entry.id, to = entry.contact, text = words.plain(text) })
+  table.insert(self.messages, { id = entry.id, to = entry.contact, text = words.trim(words.plain(text)) })
 end
 
 -- Which bot a webhook is for.

@@ -1,0 +1,156 @@
+-- SPDX-License-Identifier: MIT
+-- `cunnekt test` as a user sees it: files in, lines and exit codes out.
+
+local core = require "cunnekt.core"
+local process = require "spec.support.process"
+
+describe("cunnekt test", function()
+  local folder
+
+  before_each(function()
+    folder = process.folder()
+  end)
+
+  local function write(name, text)
+    process.write(folder.path .. "/" .. name, text)
+  end
+
+  local function read(name)
+    local file <close> = assert(io.open(folder.path .. "/" .. name, "rb"))
+    return file:read "a"
+  end
+
+  local function test(...)
+    return process.cunnekt({ "test", ... }, { cwd = folder.path })
+  end
+
+  local echo = [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+bot:on("text", function(msg) msg:reply_text("You said " .. msg.text) end)
+bot:on("image", function(msg) msg:reply_text "Nice!" end)
+]]
+
+  it("plays the transcript of a script, and says what no transcript reached", function()
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n")
+    local done = test "bot.lua"
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.truthy(done.out:find("no transcript reached 1 of 2 handlers:\n  bot.lua:4: bot:on('image')", 1, true))
+    assert.truthy(done.out:find("1 transcript, all passed in ", 1, true))
+    assert.is_nil(done.out:find("\27", 1, true)) -- no terminal, no colour
+  end)
+
+  it("shows what differs line by line, with the line of the file", function()
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: You said ho\n-- customer: ho\n-- customer: /image\n-- bot: Nice!\n-- bot: Really\n")
+    local done = test "bot.lua"
+    assert.are.equal(1, done.code)
+    assert.truthy(done.out:find("bot.lua:6: the bot said something else\n  - You said ho\n  + You said hi\n", 1, true), done.out)
+    assert.truthy(done.out:find("bot.lua:7: the bot said more\n  + You said ho\n", 1, true), done.out)
+    assert.truthy(done.out:find("bot.lua:10: the bot did not say this\n  - Really\n", 1, true), done.out)
+    assert.truthy(done.out:find("1 transcript, 1 failed", 1, true))
+  end)
+
+  it("finds chat files beside a script, in a folder, and the script that they name", function()
+    write("bot.lua", echo)
+    write("bot.chat", "# how it begins\ncustomer: hi\nbot: You said hi\n")
+    write("bot.more.chat", "-- customer: yes\n-- bot: You said yes\n")
+    write("other.chat", "script: bot.lua\ncustomer: /image\nbot: Nice!\n")
+    assert.truthy(test("bot.lua").out:find("2 transcripts, all passed", 1, true))
+    assert.truthy(test("other.chat").out:find("1 transcript, all passed", 1, true))
+    assert.truthy(test().out:find("3 transcripts, all passed", 1, true))
+    write("lost.chat", "customer: hi\n")
+    local done = test "lost.chat"
+    assert.are.equal(2, done.code)
+    assert.truthy(done.err:find("there is no script for it; write its path", 1, true))
+  end)
+
+  it("says what to write where there is no transcript, or an empty one", function()
+    write("bot.lua", echo)
+    local done = test "bot.lua"
+    assert.are.equal(1, done.code)
+    assert.truthy(done.err:find("-- customer: hi", 1, true))
+    write("bot.chat", "# nothing yet\n")
+    done = test "bot.lua"
+    assert.are.equal(1, done.code)
+    assert.truthy(done.out:find("bot.chat:1: the transcript is empty", 1, true), done.out)
+    done = test "nowhere.lua"
+    assert.are.equal(2, done.code)
+    done = test "--updat"
+    assert.are.equal(2, done.code)
+  end)
+
+  it("rewrites the bot's lines, and keeps every other byte", function()
+    local text = echo:gsub("\n", "\r\n")
+      .. "--  a note\r\n  -- customer: grüß dich\r\n  --  bot: wrong\r\n-- customer: hi\r\n-- another\r\n-- customer: /image\r\n"
+      .. "-- bot: N…\r\n-- bot: too much\r\n-- customer: end"
+    write("bot.lua", text)
+    local done = test("--update", "bot.lua")
+    assert.are.equal(0, done.code, done.out .. done.err)
+    local expected = echo:gsub("\n", "\r\n")
+      .. "--  a note\r\n  -- customer: grüß dich\r\n  --  bot: You said grüß dich\r\n-- customer: hi\r\n-- bot: You said hi\r\n-- another\r\n"
+      .. "-- customer: /image\r\n-- bot: N…\r\n-- customer: end\r\n-- bot: You said end"
+    assert.are.equal(expected, read "bot.lua")
+    assert.are.equal(0, test("bot.lua").code)
+    test("--update", "bot.lua")
+    assert.are.equal(expected, read "bot.lua")
+  end)
+
+  it("writes no line for what no line of the bot can mend", function()
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n-- log: nothing\n")
+    local before = read "bot.lua"
+    assert.are.equal(1, test("--update", "bot.lua").code)
+    assert.are.equal(before, read "bot.lua")
+  end)
+
+  it("writes JUnit's XML", function()
+    write("bot.lua", echo .. "-- transcript: a < b\n-- customer: hi\n-- bot: <&>\n-- transcript: good\n-- customer: yes\n-- bot: …yes\n")
+    local done = test("--junit", "out.xml", "bot.lua")
+    assert.are.equal(1, done.code)
+    local xml = read "out.xml"
+    assert.truthy(xml:find('<testsuite name="cunnekt test" tests="2" failures="1"', 1, true), xml)
+    assert.truthy(xml:find('name="bot.lua:5: a &lt; b"', 1, true), xml)
+    assert.truthy(xml:find("- &lt;&amp;&gt;\n  + You said hi", 1, true), xml)
+    assert.are.equal(2, test("--junit", "no/where.xml", "bot.lua").code)
+  end)
+
+  it("needs no key, reads no settings of the environment, and leaves no file", function()
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n")
+    local env = { CUNNEKT_STORE = "sqlite:x.db", CUNNEKT_LISTEN = "256.0.0.1:1", CUNNEKT_WEBHOOK_SECRET = "", CUNNEKT_RATE = "x" }
+    local done = process.cunnekt({ "test", "bot.lua" }, { cwd = folder.path, env = env })
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.are.same({ "bot.lua" }, core.names(folder.path))
+  end)
+
+  it("stops a handler that never ends, and shows few of many differences", function()
+    write("bot.lua", [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot { budget = { seconds = 0.2 } }
+bot:on("text", "loop", function() while true do end end)
+bot:on("text", function(msg) for i = 1, 40 do msg:reply_text(tostring(i)) end end)
+-- transcript: endless
+-- customer: loop
+-- transcript: many
+-- customer: hi
+]])
+    local done = test "bot.lua"
+    assert.are.equal(1, done.code)
+    assert.truthy(done.out:find("bot.lua:6: error: ", 1, true), done.out)
+    assert.truthy(done.out:find("budget of 0.2 seconds", 1, true), done.out)
+    assert.truthy(done.out:find("bot.lua: and 20 more differences", 1, true), done.out)
+  end)
+
+  it("shows a script that does not compile, one that raises, and one that ends the program", function()
+    local says = "\n-- customer: hi\n-- bot: hi\n"
+    write("a.lua", "local x = = 1" .. says)
+    write("b.lua", "local cunnekt = require 'cunnekt'\nerror 'no luck'" .. says)
+    write("c.lua", "os.exit(0)" .. says)
+    write("d.lua", "local x = 1" .. says)
+    local done = test "."
+    assert.are.equal(1, done.code)
+    assert.truthy(done.out:find("a.lua:1: unexpected symbol near '='", 1, true), done.out)
+    assert.truthy(done.out:find("b.lua:2: no luck", 1, true), done.out)
+    assert.truthy(done.out:find("c.lua:1: os.exit was called", 1, true), done.out)
+    assert.truthy(done.out:find("d.lua:2: the script makes no bot", 1, true), done.out)
+    assert.truthy(done.out:find("4 transcripts, 4 failed", 1, true), done.out)
+  end)
+end)

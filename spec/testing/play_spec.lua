@@ -1,0 +1,237 @@
+-- SPDX-License-Identifier: MIT
+-- What transcripts can say, and how they fail. Each is played in this process.
+
+local parse = require "cunnekt.testing.parse"
+local play = require "cunnekt.testing.play"
+local process = require "spec.support.process"
+local testing = require "cunnekt.testing"
+
+local head = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot() '
+
+describe("a transcript", function()
+  local folder
+
+  before_each(function()
+    folder = process.folder()
+  end)
+
+  -- The problems as "line: message", with what was expected and what came.
+  local function problems(code, text)
+    local path = folder.path .. "/bot.lua"
+    process.write(path, code)
+    local list = parse.text(text, { path = "bot.chat", script = path, is_chat = true })
+    assert(#list > 0)
+    local found = {}
+    for _, transcript in ipairs(list) do
+      for _, problem in ipairs(play.run(transcript).problems) do
+        local text_of = ("%d: %s"):format(problem.line, problem.message:match "^[^\n]*")
+        found[#found + 1] = text_of .. (problem.expected and " - " .. problem.expected or "") .. (problem.got and " + " .. problem.got or "")
+      end
+    end
+    return found
+  end
+
+  local function passes(code, text)
+    assert.are.same({}, problems(head .. code, text))
+  end
+
+  it("has texts, buttons, lists, forms and files", function()
+    passes([[
+      bot:on("text", function(msg)
+        msg:reply_buttons { body = "Which?", buttons = { { id = "a", title = "One" }, { id = "b", title = "Two" } } }
+        msg:reply_list { body = "Or", list_title = "All", list = { { id = "x", title = "Ex" } } }
+        msg:reply_form { body = "Form", form_cta = "Go", form_id = "1" }
+      end)
+      for _, kind in ipairs { "button", "list" } do
+        bot:on(kind, function(msg) msg:reply_text(msg.reply.id .. " " .. msg.reply.title) end)
+      end
+      bot:on("form", function(msg) msg:reply_text(msg.form.size) end)
+      bot:on("document", function(msg) msg:reply_text(#assert(msg:download()).body .. " bytes") end)
+    ]], [[
+customer: hi
+bot: Which? [One] [Two]
+bot: Or [All] - Ex
+bot: Form [Go] form 1
+customer: /button b
+bot: b Two
+customer: /list
+bot: x Ex
+customer: /form {"size":"big"}
+bot: big
+customer: /document
+bot: … bytes
+]])
+  end)
+
+  it("has statuses, time, the log and staff", function()
+    passes([[
+      bot:on("text", function(msg)
+        msg:reply_text "hello"
+        msg.chat:sleep(2 * 3600)
+        msg:reply_text "still there?"
+      end)
+      bot:on("failed", function() bot:after(30, "sorry", function() bot:chat("919999999999"):reply_text "sorry" end) end)
+      bot:on("echo", function(event) event.chat:reply_text("staff said " .. event.text) end)
+    ]], [[
+customer: hi
+bot: hello
+119 minutes later
+2 hours later
+bot: still there?
+status: failed
+bot: sorry
+staff: I am here
+bot: staff said I am here
+]])
+  end)
+
+  it("waits a minute for an answer, and no longer", function()
+    local code = head .. [[bot:on("text", function(msg) msg.chat:sleep(tonumber(msg.text)) msg:reply_text "now" end)]]
+    assert.are.same({}, problems(code, "customer: 50\nbot: now\n"))
+    assert.are.same({ "2: the bot did not say this - now" }, problems(code, "customer: 70\nbot: now\n"))
+    assert.are.same({}, problems(code, "customer: 3600\n1 hour later\nbot: now\n"))
+    assert.are.same({}, problems(code, "customer: 50\n")) -- no time passes where nothing is waited for
+  end)
+
+  it("has several customers, each with a name and a state", function()
+    local code = head .. [[
+      bot:on("text", function(msg)
+        msg.chat.state.n = (msg.chat.state.n or 0) + 1
+        msg:reply_text(("%s %d"):format(msg.name, msg.chat.state.n))
+        if msg.text == "tell" then bot:chat("919999999999"):reply_text "told" end
+      end)]]
+    assert.are.same({}, problems(code, [[
+customer: hi
+bot: Asha 1
+customer Ravi: hi
+bot: Ravi 1
+customer: hi
+bot: Asha 2
+customer Ravi: tell
+bot: Ravi 2
+bot to Asha: told
+customer 4915112345678: hi
+bot to 4915112345678: Asha 1
+]]))
+    -- A message to another customer is no message to this one.
+    local found = problems(code, "customer: hi\nbot: …\ncustomer Ravi: tell\nbot: Ravi 1\nbot: told\n")
+    assert.are.same({ "5: the bot said something else - told + (to Asha) told" }, found)
+  end)
+
+  it("begins with an empty store, and with a script that was just loaded", function()
+    local code = head .. [[
+      local loaded = require "other"
+      loaded.n = loaded.n + 1
+      count = (count or 0) + 1
+      bot:on("text", function(msg)
+        assert(bot.store:set("n", (bot.store:get "n" or 0) + 1))
+        msg:reply_text(("%d %d %d"):format(bot.store:get "n", loaded.n, count))
+      end)]]
+    process.write(folder.path .. "/other.lua", "return { n = 0 }")
+    assert.are.same({}, problems(code, "transcript: a\ncustomer: hi\nbot: 1 1 1\ntranscript: b\ncustomer: hi\nbot: 1 1 1\n"))
+    assert.is_nil(rawget(_G, "count"))
+    assert.is_nil(package.loaded.other)
+  end)
+
+  local asks = head .. [[
+    bot:on("text", function(msg)
+      local answer, err = cunnekt.http.post("https://crm.example/orders?x=1", nil, { json = { text = msg.text } })
+      msg:reply_text(answer and answer.status .. " " .. answer.body or err.kind)
+    end)]]
+
+  it("answers HTTP requests, in order, by a pattern, or with a failure", function()
+    assert.are.same({}, problems(asks, [[
+customer: a
+http POST https://crm.example/orders?x=1 -> 200 {"id":1}
+bot: 200 {"id":1}
+http POST https://crm.example/… -> 500
+customer: b
+bot: 500
+customer: c
+http POST https://crm.example/… -> timeout
+bot: timeout
+]]))
+  end)
+
+  it("says which line a request needs, and which answer nobody asked for", function()
+    local found = problems(asks, "customer: a\nbot: network\n")
+    assert.are.equal(1, #found)
+    assert.truthy(found[1]:find("^1: the script asked POST https://crm%.example/orders%?x=1"))
+    assert.truthy(found[1]:find("-- http POST https://crm.example/orders?x=1 -> 200 {}", 1, true))
+    assert.are.same({ "1: the script did not ask for this: GET http://a/" },
+      problems(head .. [[bot:on("text", function() end)]], "http GET http://a/ -> 200 {}\ncustomer: a\n"))
+    assert.truthy(problems(asks, "http GET http://a/ -> fine\ncustomer: a\n")[1]:find "^1: write a status")
+  end)
+
+  it("shows a handler that raises, a warning, and a refused send; a line can expect them", function()
+    local code = head .. [[bot:on("text", function(msg) if msg.text == "bad" then msg.nothing.at_all() end msg:reply_text "ok" end)]]
+    local found = problems(code, "customer: bad\n")
+    assert.truthy(found[1]:find "bot.lua:1: attempt to index a nil value", found[1])
+    assert.are.same({}, problems(code, "customer: bad\nlog: attempt to index a nil value\n"))
+    assert.are.same({ "2: the log does not say this - something" }, problems(code, "customer: hi\nlog: something\nbot: ok\n"))
+  end)
+
+  it("ends when the bot does not", function()
+    local unlimited = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot { rate = 0, pair_rate = 0 } '
+    local talks = unlimited .. [[bot:on("text", function(msg) msg:reply_text "x" end) bot:on("delivered", function(s) s.chat:reply_text "again" end)]]
+    local found = problems(talks, "customer: hi\nbot: x\n")
+    assert.truthy(found[1]:find("more than 1000 messages", 1, true), found[1])
+  end)
+
+  it("goes to one of two bots, and so do the statuses", function()
+    local code = [[
+      local cunnekt = require "cunnekt"
+      for i = 1, 2 do
+        local bot = cunnekt.bot()
+        bot:on("text", function(msg) msg:reply_text("bot " .. i) end)
+        bot:on("failed", function(status) status.chat:reply_text("failed " .. i) end)
+      end]]
+    assert.are.same({}, problems(code, [[
+customer: hi
+bot: bot 1
+customer to bot 2: hi
+bot: bot 2
+status: failed
+bot: failed 2
+customer Ravi to bot 1: hi
+bot: bot 1
+status: failed
+bot: failed 1
+]]))
+    assert.are.same({ "1: there is no bot 3: the script makes 2" }, problems(code, "customer to bot 3: hi\n"))
+  end)
+
+  it("is read with CRLF, a byte order mark, any script and no last line end", function()
+    passes([[bot:on("text", function(msg) msg:reply_text("«" .. msg.text .. "»") end)]],
+      "\xef\xbb\xbfcustomer: नमस्ते\r\nbot: «नमस्ते»\r\n\r\n# comment\r\ncustomer Ümit: çay 🍵\r\nbot: «çay 🍵»")
+  end)
+
+  it("names lines that it does not know", function()
+    assert.are.same({ "2: 'costumer' is no line of a transcript; did you mean 'customer'?", "3: this is no line of a transcript: hello" },
+      problems(head, "customer: hi\ncostumer: hi\nhello\n"))
+  end)
+
+  it("in a script is comments, between which there may be others", function()
+    local list = parse.text("-- customer data: none\nlocal x\n  -- customer: hi\n-- a note\n-- boot: hi\n", { path = "a", script = "a" })
+    assert.are.same({ "customer", "unknown" }, { list[1].steps[1].kind, list[1].steps[2].kind })
+    assert.are.equal(3, list[1].line)
+  end)
+end)
+
+describe("cunnekt.testing", function()
+  it("checks a text, and raises what differs", function()
+    local folder = process.folder()
+    local path = folder.path .. "/bot.lua"
+    process.write(path, head .. [[bot:on("text", function(msg) msg:reply_text(os.getenv "SHOP" or "none") end)]])
+    testing.check(path, "customer: hi\nbot: none")
+    testing.check(path, "customer: hi\nbot: Tea", { environment = { SHOP = "Tea" } })
+    assert.has_error(function()
+      testing.check(path, "customer: hi\nbot: Coffee")
+    end, "\ntranscript:2: the bot said something else\n  - Coffee\n  + none\n")
+    assert.has_error(function()
+      testing.check(path, "customer: hi", { environmnt = {} })
+    end, "testing.check: unknown option 'environmnt' (did you mean 'environment'?)")
+  end)
+
+  testing.describe "examples/echo.lua"
+end)
