@@ -40,7 +40,8 @@ DESCRIPTION
                                 writes to the second bot of the script
        -- staff: TEXT           staff write to the customer in WhatsApp's app
        -- status: failed        a status of the last message
-       -- 2 hours later         time passes: seconds, minutes, hours, days, weeks
+       -- 2 hours later         time passes, in seconds, minutes, hours, days,
+                                weeks
        -- log: TEXT             the log has a line with this text; errors and
                                 warnings that are not expected are failures
        -- http POST URL -> 200 {"id":1}
