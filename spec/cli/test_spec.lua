@@ -113,6 +113,16 @@ bot:on("image", function(msg) msg:reply_text "Nice!" end)
     assert.are.equal(2, test("--junit", "no/where.xml", "bot.lua").code)
   end)
 
+  it("has colours on a terminal, unless NO_COLOR is set", function()
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: wrong\n")
+    local command = process.quote(process.host) .. " test bot.lua"
+    local function on_terminal(env)
+      return process.run({ "script", "-qec", command, "/dev/null" }, { cwd = folder.path, env = env }).out
+    end
+    assert.truthy(on_terminal({ TERM = "xterm", NO_COLOR = "" }):find("\27[31m  - wrong\27[0m", 1, true))
+    assert.is_nil(on_terminal({ TERM = "xterm", NO_COLOR = "1" }):find("\27", 1, true))
+  end)
+
   it("needs no key, reads no settings of the environment, and leaves no file", function()
     write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n")
     local env = { CUNNEKT_STORE = "sqlite:x.db", CUNNEKT_LISTEN = "256.0.0.1:1", CUNNEKT_WEBHOOK_SECRET = "", CUNNEKT_RATE = "x" }

@@ -352,7 +352,12 @@ function play.run(transcript, opts)
   }
   self.customer = self.people:find()
   if check_steps(self) then
-    local on = stage.new { on_foreign = foreign(self), folder = script.folder_of(transcript.script), environment = opts.environment }
+    local on = stage.new {
+      on_foreign = foreign(self),
+      script = transcript.script,
+      folder = script.folder_of(transcript.script),
+      environment = opts.environment,
+    }
     self.stage = on
     local ok, failure = xpcall(function()
       local chunk, problem, forget = (opts.load or script.load)(transcript.script)

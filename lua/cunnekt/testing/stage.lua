@@ -81,8 +81,10 @@ end
 local function change_process(self, opts)
   local before = {
     print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
+    arg = rawget(_G, "arg"),
   }
   rawset(_G, "print", printer(self))
+  rawset(_G, "arg", { [0] = opts.script })
   rawset(os, "exit", function()
     error("os.exit was called; a script that is tested goes on", 2)
   end)
@@ -100,6 +102,7 @@ local function change_process(self, opts)
   end
   return function()
     rawset(_G, "print", before.print)
+    rawset(_G, "arg", before.arg)
     rawset(os, "exit", before.exit)
     rawset(os, "getenv", before.getenv)
     log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
@@ -154,7 +157,7 @@ end
 -- ---- the stage -------------------------------------------------------------------------------------------------------
 
 ---Sets up everything but the script.
----@param opts {on_foreign: (fun(request: table): table), environment: table<string, string>?, folder: string?} `on_foreign` as of network.virtual; `folder`: the script's
+---@param opts {on_foreign: (fun(request: table): table), environment: table<string, string>?, script: string, folder: string?} `on_foreign` as of network.virtual; `folder`: the script's
 ---@return cunnekt.testing.stage
 function stage.new(opts)
   local self = setmetatable({ services = {}, messages = {}, logged = {}, printed = {}, target = 1, folder = opts.folder, _bot_of = {} }, stage_mt)
