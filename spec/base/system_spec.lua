@@ -25,6 +25,21 @@ describe("the machine", function()
     assert.equal(parent, pid)
   end)
 
+  it("lists a folder", function()
+    assert.same({}, core.names(folder.path))
+    local wanted = {}
+    for i = 1, 300 do
+      wanted[i] = ("ü%03d"):format(i)
+      process.write(folder.path .. "/" .. wanted[i], "")
+    end
+    local names = core.names(folder.path)
+    table.sort(names)
+    assert.same(wanted, names)
+    local found, message = core.names(folder.path .. "/none")
+    assert.is_nil(found)
+    assert.equal("no such file or directory", message)
+  end)
+
   it("tells files, folders, sockets, and what is not there", function()
     local path = process.write(folder.path .. "/file", "12345")
     os.execute("chmod 640 " .. process.quote(path))
