@@ -24,6 +24,8 @@ CORE_SRC  := $(sort $(foreach d,base json webhook http http/in http/out whatsapp
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
 META_SRC  := $(sort $(wildcard lua/cunnekt/_meta/*.lua))
+# Examples that are bots; the others play a part in them.
+EXAMPLES  := $(sort $(filter-out examples/demo_player.lua examples/notify.lua examples/order_api.lua,$(wildcard examples/*.lua)))
 SQL_SRC   := $(sort $(wildcard src/store/sqlite/sql/*.sql))
 CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/sql_texts.o
 HOST_OBJ  := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embedded.o
@@ -97,10 +99,17 @@ $(BUILD)/obj/sql_texts.o: $(BUILD)/sql_texts.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-# The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
-$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(PUBLIC) $(BUILD)/sources $(BUILD)/commands
+# What `cunnekt new --from` begins with.
+$(BUILD)/examples.lua: src/host/examples.lua $(EXAMPLES) $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(LUA) src/host/embed.lua $(EMBED_AS) $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) $(PUBLIC:$(BUILD)/lua/%=%)=$(PUBLIC) argparse.lua=argparse? > $@.part
+	$(LUA) src/host/examples.lua $(EXAMPLES) > $@.part
+	mv $@.part $@
+
+# The host's Lua files, as C arrays made from the files that the linters read. argparse comes from where it is installed.
+$(BUILD)/embedded.c: src/host/embed.lua $(LUA_SRC) $(PUBLIC) $(BUILD)/examples.lua $(BUILD)/sources $(BUILD)/commands
+	@mkdir -p $(@D)
+	$(LUA) src/host/embed.lua $(EMBED_AS) $(foreach f,$(LUA_SRC),$(f:lua/%=%)=$(f)) $(PUBLIC:$(BUILD)/lua/%=%)=$(PUBLIC) \
+	  cunnekt/cli/new/examples.lua=$(BUILD)/examples.lua argparse.lua=argparse? > $@.part
 	mv $@.part $@
 
 $(BUILD)/obj/embedded.o: $(BUILD)/embedded.c

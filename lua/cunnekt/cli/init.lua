@@ -9,6 +9,7 @@ local cli = {}
 
 -- In the order of the help.
 local commands = {
+  { "new", "make a folder with a bot to begin with" },
   { "run", "run a script" },
   { "dev", "run a script against a local Cunnekt, without an account" },
   { "sandbox", "run a local Cunnekt" },
@@ -57,7 +58,7 @@ EXIT STATUS
        2      the command line was not understood
 
 EXAMPLES
-       cunnekt dev bot.lua
+       cunnekt new shop && cunnekt dev shop/bot.lua
        CUNNEKT_API_KEY=… cunnekt run bot.lua
        CUNNEKT_API_KEY=… cunnekt send text 919999999999 "Your order is on its way"
 ]]
