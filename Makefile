@@ -15,7 +15,6 @@ WERROR   ?=
 include make/libraries.mk
 include make/deps.mk
 include make/check.mk
-include make/install.mk
 include make/bench.mk
 include make/cost.mk
 
@@ -120,6 +119,7 @@ $(HOST): $(HOST_OBJ) $(CORE_OBJ) $(BUILD)/commands
 	@mkdir -p $(@D)
 	$(LINK_HOST) -o $@ $(HOST_OBJ) $(CORE_OBJ) $(HOST_LIBS)
 
+include make/install.mk
 include make/torture.mk
 include make/fuzz.mk
 

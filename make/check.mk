@@ -69,7 +69,7 @@ lint: deps
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) --keep-going lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
-	luacheck -q lua spec examples src
+	luacheck -q lua spec examples src make
 
 # Directions between folders, private names, the map of the folders; length of files, annotations.
 lint-house:
@@ -120,6 +120,7 @@ help:
 	@echo "make cost       counts the instructions of an event and of a dialog's step, and holds them to bounds (valgrind)"
 	@echo "make flow       counts the Lua calls, files and moves of the same; FLOW=all lists them in order"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
+	@echo "make pages      the man pages, the completions and the unit, in $(PAGES)"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 

@@ -41,5 +41,8 @@ build = {
     BINDIR = "$(BINDIR)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    -- Man pages, completions and the unit lie in the rock's own folder; luarocks doc shows the pages.
+    DOCDIR = "$(PREFIX)/doc",
+    UNITDIR = "$(PREFIX)/systemd",
   },
 }

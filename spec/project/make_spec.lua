@@ -142,6 +142,14 @@ describe("make #packaging", function()
     assert.matches("^cunnekt ", result.out)
     assert.truthy(process.read(folder.path .. "/usr/share/lua/5.4/cunnekt/init.lua"))
     assert.truthy(process.read(folder.path .. "/usr/lib/lua/5.4/cunnekt/core.so"))
+    for _, name in ipairs {
+      "man/man1/cunnekt.1", "man/man1/cunnekt-run.1", "man/man5/cunnekt.conf.5", "bash-completion/completions/cunnekt",
+      "zsh/site-functions/_cunnekt", "fish/vendor_completions.d/cunnekt.fish", "doc/cunnekt/README.md", "doc/cunnekt/docs/script.md",
+      "doc/cunnekt/examples/echo.lua", "lua/5.4/cunnekt/_meta/core.lua",
+    } do
+      assert.truthy(process.read(folder.path .. "/usr/share/" .. name), name)
+    end
+    assert.matches("ExecStart=cunnekt run", process.read(folder.path .. "/usr/lib/systemd/system/cunnekt.service"))
     assert.equal(0, process.run({ "make", "uninstall", table.unpack(where) }).code)
     assert.equal("", process.run({ "find", folder.path .. "/usr", "-type", "f" }).out)
   end)
@@ -175,6 +183,16 @@ describe("the rock #packaging", function()
     })
     assert.equal("", result.err)
     assert.equal("[1]\n", result.out)
+  end)
+
+  it("brings man pages, completions, the unit and examples in its own folder", function()
+    local own = tree.path .. "/lib/luarocks/rocks-5.4/cunnekt/scm-1/"
+    for _, name in ipairs {
+      "doc/README.md", "doc/examples/echo.lua", "share/man/man1/cunnekt.1", "share/man/man5/cunnekt.conf.5",
+      "share/bash-completion/completions/cunnekt", "systemd/cunnekt.service",
+    } do
+      assert.truthy(process.read(own .. name), name)
+    end
   end)
 
   it("brings a host that runs a script beside it", function()

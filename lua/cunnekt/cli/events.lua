@@ -14,8 +14,8 @@ NAME
        cunnekt events - list dead letters and waiting events, retry or drop them
 
 SYNOPSIS
-       cunnekt events list [--dead | --pending | --all] [FILTERS]
-              [--limit N] [OPTIONS]
+       cunnekt events list [--dead | --pending | --all | --state STATE]
+              [FILTERS] [--limit N] [OPTIONS]
        cunnekt events show SEQ [OPTIONS]
        cunnekt events retry (SEQ … | --all [FILTERS]) [--new-script] [OPTIONS]
        cunnekt events drop (SEQ … | --all [FILTERS]) [OPTIONS]

@@ -63,7 +63,9 @@ EXAMPLES
        CUNNEKT_API_KEY=… cunnekt send text 919999999999 "Your order is on its way"
 ]]
 
-local function names()
+---The commands' names, in the order of the help.
+---@return string[]
+function cli.names()
   local list = {}
   for i, command in ipairs(commands) do
     list[i] = command[1]
@@ -97,15 +99,26 @@ local function unknown(name)
   if name:find "%.lua$" then
     return usage.mistake(nil, ("unknown command '%s' (did you mean 'run %s'?)"):format(name, name))
   end
-  return usage.mistake(nil, ("unknown command '%s'%s"):format(name, usage.hint(name, names())))
+  return usage.mistake(nil, ("unknown command '%s'%s"):format(name, usage.hint(name, cli.names())))
+end
+
+---A help page; man pages and completions are made from them.
+---@param name? string a command's; nil: the main page
+---@return string? page nil: there is no such command
+function cli.page(name)
+  if not name then
+    return main_page()
+  end
+  local command = find(name)
+  return command and command.help
 end
 
 local function help(name)
-  local command = name and find(name)
-  if name and not command then
+  local page = cli.page(name)
+  if not page then
     return unknown(name)
   end
-  io.stdout:write(command and command.help or main_page())
+  io.stdout:write(page)
   return 0
 end
 
@@ -126,7 +139,7 @@ end
 function cli.main(argv)
   local name = argv[1]
   if not name then
-    return usage.mistake(nil, "a command is missing: one of " .. table.concat(names(), ", "))
+    return usage.mistake(nil, "a command is missing: one of " .. table.concat(cli.names(), ", "))
   elseif name == "help" then
     return help(argv[2])
   elseif name:find "^%-" then

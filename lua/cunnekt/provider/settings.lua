@@ -79,6 +79,7 @@ end
 -- ---- the settings ---------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.setting
+---@field about string what it is; cunnekt.conf(5) is made from this
 ---@field type string|string[] as for options.check
 ---@field env? string the environment variable
 ---@field default? any
@@ -90,8 +91,12 @@ end
 
 ---@type table<string, cunnekt.setting>
 settings.known = {
-  api_key = { type = "string", env = "CUNNEKT_API_KEY", check = header_text, is_secret = true, is_client = true },
+  api_key = {
+    about = "the key of the API, from the API page of the Cunnekt dashboard",
+    type = "string", env = "CUNNEKT_API_KEY", check = header_text, is_secret = true, is_client = true,
+  },
   base_url = {
+    about = "the address of Cunnekt's API",
     type = "string",
     env = "CUNNEKT_BASE_URL",
     default = "https://app2.cunnekt.com/v1",
@@ -100,6 +105,7 @@ settings.known = {
     is_client = true,
   },
   rate = {
+    about = "messages a second for the business number; 0: no limit",
     type = "number",
     env = "CUNNEKT_RATE",
     default = limits.rate,
@@ -108,6 +114,7 @@ settings.known = {
     meaning = "messages a second, such as 80; 0 is no limit",
   },
   pair_rate = {
+    about = "messages a second for one contact, after bursts to 45; 0: no limit",
     type = "number",
     env = "CUNNEKT_PAIR_RATE",
     default = limits.pair_rate,
@@ -115,21 +122,66 @@ settings.known = {
     is_client = true,
     meaning = "messages a second to one contact, such as 0.2; 0 is no limit",
   },
-  timeout = { type = "number", default = 30, check = above_zero, is_client = true, meaning = "seconds, such as 30" },
-  connect_timeout = { type = "number", default = 10, check = above_zero, is_client = true, meaning = "seconds, such as 10" },
-  retries = { type = "integer", default = 3, check = from_zero, is_client = true },
-  ca_file = { type = "string", is_client = true },
-  proxy = { type = "string", has_password = true, is_client = true },
-  mobile_format = { type = { "digits", "plus" }, default = "digits", is_client = true },
-  default_country = { type = "string|integer", check = country_code, is_client = true },
-  phone_number_id = { type = "string|integer", env = "CUNNEKT_PHONE_NUMBER_ID", check = line_id },
-  listen = { type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address },
-  admin = { type = "string", env = "CUNNEKT_ADMIN", check = listen_address },
-  webhook_path = { type = "string", env = "CUNNEKT_WEBHOOK_PATH", default = "/webhook", check = url_path },
-  webhook_secret = { type = "string", env = "CUNNEKT_WEBHOOK_SECRET", check = path_segment, is_secret = true },
-  app_secret = { type = "string", env = "CUNNEKT_APP_SECRET", check = header_text, is_secret = true },
-  verify_token = { type = "string", env = "CUNNEKT_VERIFY_TOKEN", is_secret = true },
-  store = { type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name, has_password = true },
+  timeout = {
+    about = "seconds that a request may take",
+    type = "number", default = 30, check = above_zero, is_client = true, meaning = "seconds, such as 30",
+  },
+  connect_timeout = {
+    about = "seconds that a connection may take to be made",
+    type = "number", default = 10, check = above_zero, is_client = true, meaning = "seconds, such as 10",
+  },
+  retries = {
+    about = "how often a message is tried again that the provider surely did not take",
+    type = "integer", default = 3, check = from_zero, is_client = true,
+  },
+  ca_file = {
+    about = "a file of certificates to trust, instead of those of the system",
+    type = "string", is_client = true,
+  },
+  proxy = {
+    about = "the HTTP proxy for requests to the API",
+    type = "string", has_password = true, is_client = true,
+  },
+  mobile_format = {
+    about = "how numbers are sent: in digits, or with a plus before them",
+    type = { "digits", "plus" }, default = "digits", is_client = true,
+  },
+  default_country = {
+    about = "the country code of numbers that are written without one",
+    type = "string|integer", check = country_code, is_client = true,
+  },
+  phone_number_id = {
+    about = "the business number that a bot writes first from: the provider's id of it",
+    type = "string|integer", env = "CUNNEKT_PHONE_NUMBER_ID", check = line_id,
+  },
+  listen = {
+    about = "the address for webhooks, HOST:PORT; port 0: any free port",
+    type = "string", env = "CUNNEKT_LISTEN", default = "127.0.0.1:8080", check = listen_address,
+  },
+  admin = {
+    about = "the address of /healthz, /readyz and /metrics; keep it private",
+    type = "string", env = "CUNNEKT_ADMIN", check = listen_address,
+  },
+  webhook_path = {
+    about = "the path that webhooks come to",
+    type = "string", env = "CUNNEKT_WEBHOOK_PATH", default = "/webhook", check = url_path,
+  },
+  webhook_secret = {
+    about = "webhooks are taken at /webhook/SECRET and nowhere else",
+    type = "string", env = "CUNNEKT_WEBHOOK_SECRET", check = path_segment, is_secret = true,
+  },
+  app_secret = {
+    about = "checks the signature X-Hub-Signature-256 of each webhook",
+    type = "string", env = "CUNNEKT_APP_SECRET", check = header_text, is_secret = true,
+  },
+  verify_token = {
+    about = "answers the handshake that verifies the webhook's address",
+    type = "string", env = "CUNNEKT_VERIFY_TOKEN", is_secret = true,
+  },
+  store = {
+    about = "where the bot keeps its state: sqlite:FILE, beside the script when it is relative, or memory:",
+    type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name, has_password = true,
+  },
 }
 
 local function types_of(is_wanted)
