@@ -120,6 +120,7 @@ $(HOST): $(HOST_OBJ) $(CORE_OBJ) $(BUILD)/commands
 	$(LINK_HOST) -o $@ $(HOST_OBJ) $(CORE_OBJ) $(HOST_LIBS)
 
 include make/install.mk
+include make/deb.mk
 include make/torture.mk
 include make/fuzz.mk
 
@@ -129,7 +130,7 @@ env:
 	@echo 'export PATH="$(abspath $(BUILD))/bin:$$PATH"'
 
 clean:
-	rm -rf build build-asan build-lint build-rock
+	rm -rf build build-asan build-lint build-rock build-deb
 
 -include $(CORE_OBJ:.o=.d) $(HOST_OBJ:.o=.d)
 FORCE:

@@ -65,7 +65,7 @@ demo: deps-build
 C_FILES := $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
 # Every linter runs, whatever the others found.
-lint: deps
+lint: deps-dev
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) --keep-going lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
@@ -107,7 +107,8 @@ build-lint/tidy/%.checked: % .clang-tidy $(filter src/%.h,$(C_FILES))
 help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
-	@echo "make deps       installs what is missing (Debian, Ubuntu), or says what is"
+	@echo "make deps       installs what a build needs and is missing (Debian, Ubuntu), or says what that is"
+	@echo "make deps-dev   the same for test, lint and fuzz"
 	@echo "make test       the specs, JOBS files at a time (all processors); SPEC=spec/base/json_spec.lua runs one"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
@@ -120,6 +121,7 @@ help:
 	@echo "make cost       counts the instructions of an event and of a dialog's step, and holds them to bounds (valgrind)"
 	@echo "make flow       counts the Lua calls, files and moves of the same; FLOW=all lists them in order"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
+	@echo "make deb        a Debian package in $(DEB_BUILD); make deb-lint has lintian check it"
 	@echo "make pages      the man pages, the completions and the unit, in $(PAGES)"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"

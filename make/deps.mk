@@ -7,11 +7,11 @@ DEPS_BUILD := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libuv1-dev libcurl4-
 # what the specs run beside our own programs: `make test` and `make asan`
 DEPS_TEST := lua-busted luarocks openssl procps
 # `make lint`
-DEPS_LINT := lua-check cppcheck clang clang-tidy clang-format
+DEPS_LINT := lua-check lintian cppcheck clang clang-tidy clang-format
 # `make fuzz`, beside clang
 DEPS_FUZZ := libclang-rt-dev
 
-deps: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT) $(DEPS_FUZZ)
-deps-build: ; @sh make/deps.sh $(DEPS_BUILD)
+deps deps-build: ; @sh make/deps.sh $(DEPS_BUILD)
+deps-dev: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT) $(DEPS_FUZZ)
 deps-test: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
-.PHONY: deps deps-build deps-test
+.PHONY: deps deps-dev deps-build deps-test

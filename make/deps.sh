@@ -5,7 +5,8 @@
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'END'
-cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewhere install these first:
+cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewhere install these first (the second
+line of each is for `make test` and `make lint` only):
   dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel utf8proc-devel tzdata
           luarocks openssl procps-ng cppcheck clang clang-tools-extra
   apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev utf8proc-dev tzdata
@@ -14,7 +15,7 @@ cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewh
           luarocks procps-ng cppcheck clang
   brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3 sqlite utf8proc
           luarocks cppcheck llvm
-and then: luarocks --lua-version=5.4 install argparse lua-cjson busted luacheck (each by itself)
+and then: luarocks --lua-version=5.4 install argparse lua-cjson (and busted, luacheck; each by itself)
 END
   exit 2
 fi

@@ -1,0 +1,30 @@
+# `make deb` builds a Debian package in the build folder, with dpkg's own tools: dpkg-buildflags, dpkg-shlibdeps, dpkg-deb.
+# Whose package it is say DEBFULLNAME and DEBEMAIL, as for other tools of Debian.
+DEB_BUILD    := build-deb
+DEB_REVISION ?= 1
+DEB_VERSION   = $(shell sed -n 's/.*[{ ]version = "\([^"]*\)".*/\1/p' lua/cunnekt/init.lua)-$(DEB_REVISION)
+DEPS_DEB     := dpkg-dev binutils
+
+# Where Debian has these. The multiarch name is the compiler's.
+deb_arch      = $(shell dpkg-architecture -qDEB_HOST_MULTIARCH)
+DEB_FOLDERS   = PREFIX=/usr LIBDIR=/usr/lib/$(deb_arch)/lua/5.4 UNITDIR=/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions
+deb_flags     = $(shell DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get $(1))
+DEB_FLAGS     = CPPFLAGS="$(call deb_flags,CPPFLAGS)" CFLAGS="$(call deb_flags,CFLAGS)" LDFLAGS="$(call deb_flags,LDFLAGS)"
+
+deb: deps-deb
+	@rm -rf $(DEB_BUILD)/root
+	@$(MAKE) --no-print-directory --silent $(SIDE_BY_SIDE) BUILD=$(DEB_BUILD) $(DEB_FLAGS) all
+	@$(MAKE) --no-print-directory --silent BUILD=$(DEB_BUILD) $(DEB_FLAGS) DESTDIR=$(abspath $(DEB_BUILD))/root $(DEB_FOLDERS) install >/dev/null
+	@sh make/deb/build.sh $(DEB_BUILD) $(DEB_VERSION)
+
+# What Debian's own checker says of it. A warning is a failure, as in `make lint`. A local build has nobody's address.
+DEB_NO_ADDRESS = $(if $(DEBEMAIL),,--suppress-tags bogus-mail-host$(comma)bogus-mail-host-in-debian-changelog)
+comma := ,
+deb-lint: deb
+	@sh make/deps.sh lintian
+	@$(MAKE) --no-print-directory lint-deb
+lint-deb:
+	@lintian --allow-root --fail-on error,warning $(DEB_NO_ADDRESS) $(DEB_BUILD)/*.deb
+
+deps-deb: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_DEB)
+.PHONY: deb deb-lint lint-deb deps-deb
