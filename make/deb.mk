@@ -26,5 +26,11 @@ deb-lint: deb
 lint-deb:
 	@lintian --allow-root --fail-on error,warning $(DEB_NO_ADDRESS) $(DEB_BUILD)/*.deb
 
+# The package on a bare Debian that boots in a folder: from `cunnekt new` to the service, and away again. For root, with a
+# mirror of Debian.
+deb-try: deb
+	@sh make/deps.sh mmdebstrap systemd-container
+	@sh spec/project/bare_debian/run.sh $(DEB_BUILD)/*.deb
+
 deps-deb: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_DEB)
-.PHONY: deb deb-lint lint-deb deps-deb
+.PHONY: deb deb-try deb-lint lint-deb deps-deb

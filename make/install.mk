@@ -13,10 +13,10 @@ PAGES      := $(BUILD)/pages
 BUILD_HOST ?= $(HOST)
 DOC_SRC    := $(sort $(wildcard docs/*.md docs/*.svg))
 
-$(PAGES)/made: $(sort $(wildcard make/pages/*.lua)) $(HOST)
+$(PAGES)/made: $(sort $(wildcard make/pages/*.lua make/pages/*/*.lua)) $(HOST)
 	@mkdir -p $(@D)
 	@rm -f $(@D)/*
-	@$(BUILD_HOST) run make/pages/main.lua $(@D)
+	@LUA_PATH=";;$(CURDIR)/make/pages/stand_in/?.lua" $(BUILD_HOST) run make/pages/main.lua $(@D)
 	@touch $@
 
 pages: $(PAGES)/made

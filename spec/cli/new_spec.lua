@@ -45,6 +45,16 @@ describe("cunnekt new", function()
     stage:play(block)
   end)
 
+  it("writes commands for trying it that work as they stand", function()
+    new "shop"
+    local commands = read("shop/README.md"):match "## Try it\n.-```sh\n(.-)```"
+    local env = { PATH = process.host:gsub("/[^/]*$", ":") .. os.getenv "PATH" }
+    local result = process.run({ "sh", "-e", "-c", commands }, { cwd = folder.path .. "/shop", env = env, stdin = "hi\n/button call\nat ten\n" })
+    assert.equal(0, result.code, result.err)
+    assert.matches("no mistakes found", result.out)
+    assert.matches("We call you: at ten%.", result.out)
+  end)
+
   it("makes a bot that starts once the key is filled in", function()
     new "shop"
     local words = { process.host, "run", "shop/bot.lua" }
