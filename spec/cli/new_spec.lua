@@ -1,5 +1,4 @@
 -- SPDX-License-Identifier: MIT
-local manual = require "spec.support.manual"
 local process = require "spec.support.process"
 
 describe("cunnekt new", function()
@@ -36,13 +35,9 @@ describe("cunnekt new", function()
     new "shop"
     local checked = process.run({ process.host, "check", "shop/bot.lua" }, { cwd = folder.path })
     assert.equal(0, checked.code, checked.out)
-    local stage = manual.stage()
-    finally(function()
-      stage:close()
-    end)
-    local block = manual.script(folder.path .. "/shop/bot.lua")
-    assert.is_true(#block.steps > 5)
-    stage:play(block)
+    local tested = process.run({ process.host, "test", "shop/bot.lua" }, { cwd = folder.path })
+    assert.equal(0, tested.code, tested.out)
+    assert.matches("1 transcript, all passed", tested.out)
   end)
 
   it("writes commands for trying it that work as they stand", function()
@@ -52,6 +47,7 @@ describe("cunnekt new", function()
     local result = process.run({ "sh", "-e", "-c", commands }, { cwd = folder.path .. "/shop", env = env, stdin = "hi\n/button call\nat ten\n" })
     assert.equal(0, result.code, result.err)
     assert.matches("no mistakes found", result.out)
+    assert.matches("all passed", result.out)
     assert.matches("We call you: at ten%.", result.out)
   end)
 

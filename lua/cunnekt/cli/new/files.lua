@@ -38,7 +38,7 @@ bot:on("message", function(msg)
   msg:reply_text "Say hi to begin."
 end)
 
--- What happens, line by line; cunnekt dev bot.lua plays it with you as the customer.
+-- What happens, line by line; cunnekt test bot.lua plays it.
 --
 -- customer: good morning
 -- bot: Say hi to begin.
@@ -96,10 +96,11 @@ A WhatsApp bot that runs with [cunnekt](https://www.cunnekt.com).
 
 ```sh
 cunnekt check bot.lua     # finds mistakes without running it
+cunnekt test bot.lua      # plays the conversation at its end
 cunnekt dev bot.lua       # you are the customer; no account is needed
 ```
 
-The conversation at the end of `bot.lua` is what happens.
+Write the conversation at the end of `bot.lua` as you change the script: `cunnekt test` says line by line what differs.
 
 ## Put it into service
 
