@@ -82,6 +82,23 @@ describe("a refused reply", function()
     assert.matches("^bot.lua:2: ", warnings()[1])
   end)
 
+  it("names the handler or the dialog where the line is gone, as with `return`", function()
+    define [[
+      bot:dialog("order", function(chat)
+        chat:ask "Which?"
+        return chat:reply_text ""
+      end)
+      bot:on("text", "^order$", function(msg) msg:start "order" end)
+      bot:on("text", function(msg) return msg:reply_text "" end)
+    ]]
+    say "hi"
+    say "order"
+    say "cake"
+    local text = table.concat(rig.lines, "\n")
+    assert.matches("bot.lua:6: in the handler of 'text': reply_text: text is empty", text, 1, true)
+    assert.matches("bot.lua:1: in the dialog 'order': reply_text: text is empty", text, 1, true)
+  end)
+
   it("is said once in a dialog, whose replay meets it again", function()
     define [[
       bot:dialog("order", function(chat)

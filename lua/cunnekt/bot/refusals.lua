@@ -38,6 +38,16 @@ local function name_of(where)
   return current and current.asking or where
 end
 
+-- Where no frame has the line, as of `return chat:reply_text(…)`: the function of the script that is running.
+local function function_of(current)
+  local known = current and current.script and current.script.known[current.name]
+  if not known then
+    return "in the script"
+  end
+  local info, event = debug.getinfo(known.fn, "S"), current.name:match "^on:%d+:(.*)$"
+  return ("%s:%d: in the %s '%s'"):format(info.short_src, info.linedefined, event and "handler of" or "dialog", event or current.name)
+end
+
 local function report(place, where, err)
   local key = table.concat({ place, where, err.kind, err.field or "", err.limit or "" }, " ")
   local count = count_of(key)
@@ -58,13 +68,13 @@ function refusals.note(scope, where, err)
   if err.kind == "cancelled" or err.kind == "store" or err.kind == "conflict" then
     return nil, err -- not the script's mistake
   end
-  local place = blame.place(2) or "?"
+  local running = task.running()
+  local current = running and running.run
+  local place = blame.place(2) or function_of(current)
   local called = name_of(where)
   if scope.replies == "raise" then
     error(("%s: %s: %s"):format(place, called, advice.sentence(err)), 0)
   end
-  local running = task.running()
-  local current = running and running.run
   if not current or not (current.replay or current.resumes_at) then -- a replay has said it before
     report(place, called, err)
   end

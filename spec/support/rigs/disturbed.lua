@@ -46,7 +46,12 @@ function disturbed.describe(example)
 
     it("as it was meant to", function()
       assert.is_true(#reference.seen["919999999999"] >= 5)
-      assert.are.same({}, reference.lines)
+      -- Whoever is silent for a day is told no more, which the log says.
+      local lines = {}
+      for _, line in ipairs(reference.lines) do
+        lines[#lines + 1] = not line:find "reply_text: the customer has not written for 24 hours" and line or nil
+      end
+      assert.are.same({}, lines)
     end)
 
     for name, happen in pairs(happenings) do
