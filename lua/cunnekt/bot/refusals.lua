@@ -40,11 +40,11 @@ end
 
 -- Where no frame has the line, as of `return chat:reply_text(…)`: the function of the script that is running.
 local function function_of(current)
-  local known = current and current.script and current.script.known[current.name]
-  if not known then
+  local entry = current and current.script and current.script.known[current.name]
+  if not entry then
     return "in the script"
   end
-  local info, event = debug.getinfo(known.fn, "S"), current.name:match "^on:%d+:(.*)$"
+  local info, event = debug.getinfo(entry.fn, "S"), current.name:match "^on:%d+:(.*)$"
   return ("%s:%d: in the %s '%s'"):format(info.short_src, info.linedefined, event and "handler of" or "dialog", event or current.name)
 end
 

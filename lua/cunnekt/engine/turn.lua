@@ -176,6 +176,16 @@ local function settle_commit(self, change)
   end
 end
 
+-- Hands committed messages to the outbox.
+local function release(turns, sends)
+  if sends == nothing then
+    return
+  elseif turns._on_messages then
+    turns._on_messages(sends)
+  end
+  turns._outbox:enqueue(sends)
+end
+
 ---Commits everything buffered so far in one transaction: the event is finished, states and values are saved, messages join
 ---the outbox. Waits.
 ---@param stage "end"|"wait"|"more" what follows: nothing, a wait, or more of the same event
@@ -205,12 +215,7 @@ function turn_methods:commit(stage)
   if change.run or pauses ~= nothing or jobs ~= nothing then
     turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
   end
-  if sends ~= nothing then
-    if turns._on_messages then
-      turns._on_messages(sends)
-    end
-    turns._outbox:enqueue(sends)
-  end
+  release(turns, sends)
   if own_events ~= nothing then
     turns._inbox:enqueue(own_events)
   end
@@ -251,12 +256,7 @@ function turn_methods:settle_plain(asked)
   if run and run.waiting then
     run:on_committed(asked)
   end
-  if sends ~= nothing then
-    if turns._on_messages then
-      turns._on_messages(sends)
-    end
-    turns._outbox:enqueue(sends)
-  end
+  release(turns, sends)
   self.is_committing = false
 end
 
