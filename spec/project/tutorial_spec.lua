@@ -1,0 +1,172 @@
+-- SPDX-License-Identifier: MIT
+-- The tutorial is followed word for word: its changes are made to the script, its commands are run in order, and each prints what
+-- the page shows. Blocks `sh` need root or the internet, and are compared with what `cunnekt new` writes instead.
+
+local process = require "spec.support.process"
+
+local PAGE = "docs/tutorial.md"
+local SECRET = "SECRET"
+
+---The blocks of the page: kind (what stands behind the fence), line, text, typed (for the console).
+local function read_blocks()
+  local blocks, block, typed, number = {}, nil, nil, 0
+  for line in io.lines(PAGE) do
+    number = number + 1
+    local fence = line:match "^```(.*)$"
+    if fence and block then
+      block.text = table.concat(block, "\n") .. "\n"
+      blocks[#blocks + 1], block = block, nil
+    elseif fence then
+      block, typed = { kind = fence, line = number, typed = typed }, nil
+    elseif block then
+      block[#block + 1] = line
+    else
+      typed = line:match "^<!%-%- typed: (.*) %-%->$" or typed
+    end
+  end
+  return blocks
+end
+
+-- The commands of a console block, each with what it prints.
+local function commands_of(block)
+  local commands = {}
+  for _, line in ipairs(block) do
+    local words = line:match "^%$ (.*)$"
+    if words then
+      commands[#commands + 1] = { words = words, shown = {} }
+    else
+      table.insert(commands[#commands].shown, line)
+    end
+  end
+  return commands
+end
+
+-- `…` stands for anything, and on a line of its own for any lines.
+local function matches(shown, printed)
+  local pattern = ("\n" .. table.concat(shown, "\n")):gsub("[%p%%]", "%%%0")
+  pattern = pattern:gsub("\n…", "\0"):gsub("…", "[^\n]-"):gsub("%z", "\n.-")
+  return ("\n" .. printed:gsub("%s+$", "")):find("^" .. pattern .. "$") ~= nil
+end
+
+-- Makes a change, of which the lines before it must be there once.
+local function change(block, text)
+  local before, after = {}, {}
+  for _, line in ipairs(block) do
+    local mark, rest = line:match "^([ +-])(.*)$"
+    assert(mark, ("%s:%d: a line has no mark: %s"):format(PAGE, block.line, line))
+    if mark ~= "+" then
+      before[#before + 1] = rest
+    end
+    if mark ~= "-" then
+      after[#after + 1] = rest
+    end
+  end
+  before, after = table.concat(before, "\n") .. "\n", table.concat(after, "\n") .. "\n"
+  local from, to = text:find(before, 1, true)
+  assert(from, ("%s:%d: these lines are not in the script:\n%s"):format(PAGE, block.line, before))
+  assert(not text:find(before, to + 1, true), ("%s:%d: these lines are there twice"):format(PAGE, block.line))
+  return text:sub(1, from - 1) .. after .. text:sub(to + 1)
+end
+
+describe("the tutorial", function()
+  local folder, env, service
+
+  before_each(function()
+    folder = process.folder()
+    env = { PATH = process.host:gsub("/[^/]*$", ":") .. os.getenv "PATH" }
+  end)
+
+  after_each(function()
+    if service then
+      service:signal "TERM"
+      service:wait()
+      service = nil
+    end
+  end)
+
+  -- What the unit does, without root: the folders of the machine are in the test's folder.
+  local function start_service()
+    local home = folder.path
+    for _, name in ipairs { "/srv", "/etc", "/var" } do
+      process.run { "mkdir", home .. name }
+    end
+    process.run { "cp", "-r", home .. "/shop", home .. "/srv/shop" }
+    process.write(home .. "/etc/cunnekt-shop.env", ("CUNNEKT_API_KEY=key\nCUNNEKT_WEBHOOK_SECRET=%s\n"):format(SECRET))
+    service = process.start({ process.host, "run", home .. "/srv/shop/bot.lua" }, {
+      env = {
+        CUNNEKT_API_KEY = "key", CUNNEKT_WEBHOOK_SECRET = SECRET, CUNNEKT_LISTEN = "127.0.0.1:0",
+        CUNNEKT_BASE_URL = "http://127.0.0.1:9/v1", CUNNEKT_STORE = ("sqlite:%s/var/bot.db"):format(home),
+      },
+    })
+    return "http://127.0.0.1:" .. service:expect "listening on 127%.0%.0%.1:(%d+)"
+  end
+
+  -- The same command where there are no root, no proxy and no folders of the machine. Gives also the way back, for what it prints.
+  local function here(words)
+    local home = folder.path
+    if words:find "https://bot%.example%.com" or words:find "/var/lib" then
+      env.ADDRESS = env.ADDRESS or start_service()
+    end
+    return (words:gsub("^sudo ", ""):gsub("https://bot%.example%.com", env.ADDRESS or "")
+      :gsub("/var/lib/cunnekt%-shop", home .. "/var"):gsub("/etc/cunnekt%-shop", home .. "/etc/cunnekt-shop")
+      :gsub("/srv/shop", home .. "/srv/shop"))
+  end
+
+  local function back(printed)
+    return (printed:gsub(folder.path:gsub("%p", "%%%0") .. "/var", "/var/lib/cunnekt-shop"))
+  end
+
+  it("is true, step by step", function()
+    local cwd, count = folder.path, 0
+    for _, block in ipairs(read_blocks()) do
+      if block.kind == "diff" then
+        local path = folder.path .. "/shop/bot.lua"
+        process.write(path, change(block, process.read(path)))
+      elseif block.kind == "console" then
+        for _, command in ipairs(commands_of(block)) do
+          local where = ("%s:%d: $ %s"):format(PAGE, block.line, command.words)
+          local inner = command.words:match "^cd (.*)$"
+          if inner then
+            cwd = cwd .. "/" .. inner
+          else
+            local result = process.run({ "sh", "-c", here(command.words) .. " 2>&1" }, {
+              cwd = cwd, env = env, stdin = block.typed and block.typed:gsub("; ", "\n") .. "\n",
+            })
+            local printed = back(result.out)
+            assert(matches(command.shown, printed), ("%s\nprinted:\n%s"):format(where, printed))
+            count = count + 1
+          end
+        end
+      end
+    end
+    assert.is_true(count >= 9)
+  end)
+
+  it("says the same as the README.md of the folder where root is needed", function()
+    process.run({ process.host, "new", "shop" }, { cwd = folder.path })
+    local readme, tutorial = process.read(folder.path .. "/shop/README.md"), process.read(PAGE)
+    local count = 0
+    for line in readme:match("## Put it into service(.-)## Look"):gmatch "[^\n]+" do
+      line = line:match "^ *(sudo .*)$"
+      if line then
+        assert.truthy(tutorial:find(line .. "\n", 1, true), line)
+        count = count + 1
+      end
+    end
+    assert.is_true(count >= 7)
+  end)
+
+  it("shows the proxy of the operations page", function()
+    local function location(path)
+      return process.read(path):match "(  location /webhook/ {.-\n  })"
+    end
+    assert.equal(location "docs/operations.md", location(PAGE))
+  end)
+
+  it("is not believed where the output differs", function()
+    assert.is_true(matches({ "a … c", "…", "end" }, "a b c\nx\ny\nend\n"))
+    assert.is_false(matches({ "a … c" }, "a b d"))
+    assert.is_false(matches({ "a" }, "a\nb"))
+    assert.is_false(matches({ "a", "b" }, "a"))
+  end)
+end)
