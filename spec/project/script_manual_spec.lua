@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Every Lua block of the manual and of the README is played, and does what its comments say. How: support/manual.lua.
+-- Every Lua block of the manual, of the how-to pages and of the README is played, and does what its comments say. How: support/manual.lua.
 
 local manual = require "spec.support.manual"
 
@@ -9,7 +9,9 @@ local most_compiled = 2
 describe("the Lua blocks of", function()
   local compiled = 0
 
-  for _, path in ipairs { "docs/script.md", "README.md" } do
+  for _, path in ipairs {
+    "docs/script.md", "README.md", "docs/howto/appointments.md", "docs/howto/handover.md", "docs/howto/language_model.md", "docs/howto/opt_out.md",
+  } do
     describe(path, function()
       local blocks = manual.blocks(path)
       local stage
