@@ -68,6 +68,18 @@ describe("the links of the docs", function()
     assert.is_nil(problem_of("docs/script.md", "#dialogs"))
   end)
 
+  it("are there for each example, with what it shows", function()
+    local readme = process.read "README.md"
+    for name in lfs.dir "examples" do
+      if name:find "%.lua$" and name ~= "demo_player.lua" then
+        local row = ("| [%s](examples/%s) | "):format(name, name)
+        local _, last = readme:find(row, 1, true)
+        assert.truthy(last, name)
+        assert.matches("^%w", readme:sub(last + 1))
+      end
+    end
+  end)
+
   it("are there for each page and each how-to", function()
     local readme = process.read "README.md"
     for _, page in ipairs(pages()) do
