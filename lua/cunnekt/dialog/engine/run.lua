@@ -66,7 +66,8 @@ run_methods.n, run_methods.draws = 0, 0
 ---@param fields table becomes the run: id, name, contact, to, args, code, at, is_dialog; replay, delivery and expects for a rebuilt one
 ---@return cunnekt.run
 function run.new(fields)
-  fields.pending, fields.epoch = {}, next_epoch()
+  last_epoch = last_epoch + 1
+  fields.pending, fields.epoch = {}, last_epoch
   fields.is_stored = fields.replay ~= nil
   if fields.replay and not fields.replay[1] then
     fields.replay = nil
