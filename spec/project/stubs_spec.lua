@@ -73,36 +73,20 @@ end)
 describe("what a script can call", function()
   local script = annotations.stubs "lua/cunnekt/_meta/script.lua"
 
-  -- The methods of an object, whatever its __index is.
-  local function methods_of(object)
-    local index = getmetatable(object).__index
-    if type(index) == "table" then
-      return index
-    end
-    for i = 1, math.huge do
-      local name, value = debug.getupvalue(index, i)
-      if not name then
-        error "no methods found"
-      elseif name:find "_methods$" then
-        return value
-      end
-    end
-  end
-
   local bot = setmetatable({}, { __index = function() end })
   local a_client = client.new { api_key = "key", base_url = "http://127.0.0.1:9" }
   local places = {
     { "cunnekt.", cunnekt },
     { "cunnekt.client.", client },
-    { "cunnekt.client:", methods_of(a_client) },
+    { "cunnekt.client:", annotations.methods_of(a_client) },
     { "cunnekt.service.", require "cunnekt.service" },
     { "cunnekt.errors.", require "cunnekt.base.errors" },
     { "cunnekt.sandbox.", require "cunnekt.sandbox" },
-    { "cunnekt.chat:", methods_of(chat.new(bot, ":1", "1")) },
-    { "cunnekt.message:", methods_of(event.bind(bot, ":1", { kind = "message" })) },
-    { "cunnekt.sent:", methods_of(sent.new {}) },
-    { "cunnekt.keys:", methods_of(values.new(bot)) },
-    { "cunnekt.action:", methods_of(require("cunnekt.bot.action").new("a", {})) },
+    { "cunnekt.chat:", annotations.methods_of(chat.new(bot, ":1", "1")) },
+    { "cunnekt.message:", annotations.methods_of(event.bind(bot, ":1", { kind = "message" })) },
+    { "cunnekt.sent:", annotations.methods_of(sent.new {}) },
+    { "cunnekt.keys:", annotations.methods_of(values.new(bot)) },
+    { "cunnekt.action:", annotations.methods_of(require("cunnekt.bot.action").new("a", {})) },
   }
   for _, name in ipairs { "json", "http", "webhook", "build", "filter" } do
     places[#places + 1] = { ("cunnekt.%s."):format(name), cunnekt[name] }

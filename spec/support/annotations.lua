@@ -185,4 +185,22 @@ function annotations.upvalue(fn, wanted)
   end
 end
 
+---The methods of an object, whatever its __index is.
+---@param object table
+---@return table<string, function>
+function annotations.methods_of(object)
+  local index = getmetatable(object).__index
+  if type(index) == "table" then
+    return index
+  end
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(index, i)
+    if not name then
+      error "no methods found"
+    elseif name:find "_methods$" then
+      return value
+    end
+  end
+end
+
 return annotations

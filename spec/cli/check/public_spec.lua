@@ -21,17 +21,7 @@ local status = require "cunnekt.provider.status"
 local types = require "cunnekt.cli.check.types"
 local values = require "cunnekt.bot.values"
 local wait = require "cunnekt.dialog.flow.wait"
-
-local function sorted(...)
-  local names = {}
-  for _, set in ipairs { ... } do
-    for name in pairs(set) do
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  return names
-end
+local words = require "cunnekt.cli.check.words"
 
 local function set_of(list)
   local set = {}
@@ -51,32 +41,16 @@ local function literals(class, field)
   return found
 end
 
--- The methods of an object, whatever its __index is.
-local function methods_of(object)
-  local index = getmetatable(object).__index
-  if type(index) == "table" then
-    return index
-  end
-  for i = 1, math.huge do
-    local name, value = debug.getupvalue(index, i)
-    if not name then
-      error "no methods found"
-    elseif name:find "_methods$" then
-      return value
-    end
-  end
-end
-
 local a_bot = setmetatable({}, { __index = function() end })
 
 local objects = {
   ["cunnekt.bot"] = annotations.upvalue(require("cunnekt.bot").new, "bot_mt").__index,
-  ["cunnekt.client"] = methods_of(client.new { api_key = "key", base_url = "http://127.0.0.1:9" }),
-  ["cunnekt.chat"] = methods_of(chat.new(a_bot, ":1", "1")),
-  ["cunnekt.message"] = methods_of(event.bind(a_bot, ":1", { kind = "message" })),
-  ["cunnekt.sent"] = methods_of(sent.new {}),
-  ["cunnekt.keys"] = methods_of(values.new(a_bot)),
-  ["cunnekt.action"] = methods_of(actions.new("a", {})),
+  ["cunnekt.client"] = annotations.methods_of(client.new { api_key = "key", base_url = "http://127.0.0.1:9" }),
+  ["cunnekt.chat"] = annotations.methods_of(chat.new(a_bot, ":1", "1")),
+  ["cunnekt.message"] = annotations.methods_of(event.bind(a_bot, ":1", { kind = "message" })),
+  ["cunnekt.sent"] = annotations.methods_of(sent.new {}),
+  ["cunnekt.keys"] = annotations.methods_of(values.new(a_bot)),
+  ["cunnekt.action"] = annotations.methods_of(actions.new("a", {})),
   ["cunnekt.filters"] = cunnekt.filter,
   ["cunnekt.build"] = cunnekt.build,
   ["cunnekt.http"] = cunnekt.http,
@@ -132,7 +106,7 @@ describe("cunnekt check knows", function()
   }
   for class, known in pairs(options) do
     it("the options " .. class, function()
-      assert.same(sorted(table.unpack(known)), sorted(types.members(class)))
+      assert.same(words.names(table.unpack(known)), words.names(types.members(class)))
     end)
 
     it("the words that " .. class .. " take", function()
@@ -140,7 +114,7 @@ describe("cunnekt check knows", function()
         for name, kind in pairs(set) do
           kind = type(kind) == "table" and kind.type or kind
           if type(kind) == "table" then
-            assert.same(sorted(set_of(kind)), sorted(literals(class, name)), name)
+            assert.same(words.names(set_of(kind)), words.names(literals(class, name)), name)
           end
         end
       end
@@ -155,7 +129,7 @@ describe("cunnekt check knows", function()
     for name in tostring(err):match("known: ([^)]*)"):gmatch "[%w_]+" do
       set[name] = true
     end
-    return sorted(set)
+    return words.names(set)
   end
 
   for kind, class in pairs {
@@ -163,7 +137,7 @@ describe("cunnekt check knows", function()
     cta_url = "cunnekt.cta_url_message", template = "cunnekt.template_message",
   } do
     it("the content of " .. class, function()
-      assert.same(sorted(types.members(class)), named(function(content)
+      assert.same(words.names(types.members(class)), named(function(content)
         if kind == "template" then
           return cunnekt.build.send_template("919999999999", "t", content)
         end
@@ -181,18 +155,18 @@ describe("cunnekt check knows", function()
     end
     local routes = route.new()
     local function nothing() end
-    assert.same(sorted(types.members "cunnekt.on_options"), named(raised(function(opts)
+    assert.same(words.names(types.members "cunnekt.on_options"), named(raised(function(opts)
       routes:add("text", nil, nothing, opts, 1)
     end)))
-    assert.same(sorted(types.members "cunnekt.global_options"), named(raised(function(opts)
+    assert.same(words.names(types.members "cunnekt.global_options"), named(raised(function(opts)
       routes:add_global("help", nothing, opts, 1)
     end)))
     local start_types = annotations.upvalue(objects["cunnekt.bot"].start, "start_types")
-    assert.same(sorted(start_types), sorted(types.members "cunnekt.bot.start_options"))
+    assert.same(words.names(start_types), words.names(types.members "cunnekt.bot.start_options"))
   end)
 
   it("the events, and what handlers of them get", function()
-    assert.same(sorted(set_of(route.names)), sorted(literals "cunnekt.event_name"))
+    assert.same(words.names(set_of(route.names)), words.names(literals "cunnekt.event_name"))
     for _, name in ipairs(route.names) do
       local class = "cunnekt.event." .. (route.kind_of(name) or "any")
       assert.is_true(types.is_class(class), class)
@@ -202,17 +176,17 @@ describe("cunnekt check knows", function()
 
   it("the messages that can answer", function()
     local can_answer = annotations.upvalue(annotations.upvalue(ask.ask, "add_accepted"), "can_answer")
-    assert.same(sorted(can_answer), sorted(literals "cunnekt.answer_type"))
+    assert.same(words.names(can_answer), words.names(literals "cunnekt.answer_type"))
   end)
 
   it("the states of a message", function()
-    assert.same(sorted(set_of(status.shown), status.set { "dropped" }), sorted(literals("cunnekt.sent", "state")))
-    assert.same(sorted(set_of(status.own_events)), sorted(literals("cunnekt.event.own", "status")))
+    assert.same(words.names(set_of(status.shown), status.set { "dropped" }), words.names(literals("cunnekt.sent", "state")))
+    assert.same(words.names(set_of(status.own_events)), words.names(literals("cunnekt.event.own", "status")))
   end)
 
   -- The control: the comparison itself finds what is added.
   it("nothing of an option that has no annotation", function()
     assert.is_nil(types.member("cunnekt.delivery", "no_such_option"))
-    assert.not_same(sorted(reply.delivery_types, { no_such_option = true }), sorted(types.members "cunnekt.delivery"))
+    assert.not_same(words.names(reply.delivery_types, { no_such_option = true }), words.names(types.members "cunnekt.delivery"))
   end)
 end)
