@@ -75,7 +75,7 @@ static void read_subject(lua_State *L, int index, struct cnk_saved_charge *it)
     it->name = lua_tostring(L, index);
 }
 
-/* Pushes a charge, for core.resume. A name is kept by it. */
+/* Pushes a charge, for the field of a task. A name is kept by it. */
 static void push_charge(lua_State *L, const struct cnk_saved_charge *it, int subject)
 {
   struct cnk_saved_charge *kept = lua_newuserdatauv(L, sizeof *kept, it->name ? 1 : 0);

@@ -167,13 +167,6 @@ end
 
 local place = incoming.place
 
----Notes what has come of events that the store has accepted, and puts them into the conversations where they belong.
----@param fresh table[] see incoming.note
----@param joins integer as the verb gives it
-function store_methods:note_accepted(fresh, joins)
-  incoming.note(self, fresh, joins)
-end
-
 ---Stores the events of a webhook; calls back after the commit.
 ---@param body string
 ---@param room integer so many events may be taken

@@ -5,6 +5,7 @@
 local busted = require "busted"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
+local incoming = require "cunnekt.store.incoming"
 local records = require "cunnekt.store.records"
 local store = require "cunnekt.store"
 
@@ -92,7 +93,7 @@ function store_rig.accept(of, list)
       fresh[#fresh + 1] = record.is_fresh and record or nil
     end
     if is_ok then
-      of:note_accepted(fresh, request.joins)
+      incoming.note(of, fresh, request.joins)
     end
   end)
   while calls == 0 do
