@@ -7,6 +7,8 @@ local clock = require "cunnekt.time.clock"
 local engine_rig = require "spec.support.rigs.engine_rig"
 local errors = require "cunnekt.base.errors"
 local messages = require "cunnekt.store.messages"
+local process = require "spec.support.process"
+local recorder = require "recorder"
 local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
 
@@ -223,17 +225,18 @@ describe("outbox", function()
 
   -- The disk is full, for example: found as "sending" after a crash, its delivery is uncertain; unmarked, it is not sent.
   it("does not send what it cannot mark as being sent", function()
-    new()
+    local folder = process.folder()
+    recorder.begin()
+    new { url = "sqlite:" .. folder.path .. "/full.db", store = { vfs = "recorder" } }
     answers[1] = network
     local handle = send_and_settle "a"
-    local mark = it_.store.mark_sending
-    it_.store.mark_sending = function(_, row, done)
-      done(row, nil, errors.new("store", "disk is full"))
-    end
+    recorder.faults { write = true, after = 1, times = 1000000, code = "full" }
     time:advance(2)
-    it_:settle()
+    it_:step_until(function()
+      return handle.err and handle.err.kind == "store"
+    end, "a mark that fails")
     assert.are.same({ { "a" }, "queued" }, { it_:texts(), handle.state })
-    it_.store.mark_sending = mark
+    recorder.faults {}
     time:advance(10)
     it_:settle()
     assert.are.same({ "a", "a" }, it_:texts())

@@ -40,7 +40,7 @@ end
 describe("the stub of the C module", function()
   local stubs = annotations.stubs(
     "lua/cunnekt/_meta/core.lua", "lua/cunnekt/_meta/core_budget.lua", "lua/cunnekt/_meta/core_engine.lua", "lua/cunnekt/_meta/core_identity.lua",
-    "lua/cunnekt/_meta/core_listen.lua", "lua/cunnekt/_meta/core_webhook.lua"
+    "lua/cunnekt/_meta/core_listen.lua", "lua/cunnekt/_meta/core_outbox.lua", "lua/cunnekt/_meta/core_webhook.lua"
   )
   local found, others = registered()
 
@@ -84,7 +84,7 @@ describe("what a script can call", function()
     { "cunnekt.sandbox.", require "cunnekt.sandbox" },
     { "cunnekt.chat:", annotations.methods_of(chat.new(bot, ":1", "1")) },
     { "cunnekt.message:", annotations.methods_of(event.bind(bot, ":1", { kind = "message" })) },
-    { "cunnekt.sent:", annotations.methods_of(sent.new {}) },
+    { "cunnekt.sent:", sent.methods },
     { "cunnekt.keys:", annotations.methods_of(values.new(bot)) },
     { "cunnekt.action:", annotations.methods_of(require("cunnekt.bot.action").new("a", {})) },
   }

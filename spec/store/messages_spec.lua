@@ -9,7 +9,6 @@ local records = require "cunnekt.store.records"
 local recovery = require "cunnekt.store.recovery"
 local rig = require "spec.support.rigs.store_rig"
 local status_names = require "cunnekt.provider.status"
-local task = require "cunnekt.base.task"
 
 local contact = "1:919999999999"
 local now = 1700000000
@@ -39,9 +38,7 @@ describe("messages of the store", function()
   it("that are being sent are noted before they are", function()
     local row = queued()
     row.attempts = 2
-    assert(select(2, task.await(function(done)
-      store:mark_sending(row, done)
-    end)))
+    assert(store:call("mark_sending", { messages = { { id = row.id, attempts = row.attempts } } }))
     local found = recovery.messages(store)[1]
     assert.are.same({ "sending", 2 }, { found.state, found.attempts })
     assert.equal("sending", (messages.state(store, row.id)))

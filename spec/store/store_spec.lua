@@ -340,11 +340,6 @@ describe("the store", function()
       local ok, err = store[name](store, table.unpack(arguments))
       assert.are.same({ nil, "store" }, { ok, err and err.kind }, name)
     end
-    local said
-    store:mark_sending({ id = 1, attempts = 1 }, function(...)
-      said = { ... }
-    end)
-    assert.are.same({ nil, "store" }, { said[2], said[3].kind })
     for name, arguments in pairs { conversation = { contact }, value = { "a" }, next_id = {}, read = { "counts" } } do
       local ok, err = pcall(store[name], store, table.unpack(arguments))
       assert.are.same({ false, "store" }, { ok, err.kind }, name)

@@ -51,6 +51,13 @@ lua_Integer cnk_bind_opt_integer(lua_State *L, int index, const char *name, lua_
 const char *cnk_bind_opt_string(lua_State *L, int index, const char *name, const char *otherwise);
 bool cnk_bind_opt_boolean(lua_State *L, int index, const char *name);
 
+/* http.c: pushes what a request's event gives to its function; how many values. The endpoint at an index; NULL when there is none, or
+ * it is closed. */
+struct cnk_http_event;
+struct cnk_endpoint;
+int cnk_bind_push_http_event(lua_State *L, const struct cnk_http_event *event);
+struct cnk_endpoint *cnk_bind_endpoint(lua_State *L, int index);
+
 /* Each adds its functions to the module table on top of the stack. The state comes first. */
 void cnk_bind_open_state(lua_State *L);
 void cnk_bind_open_loop(lua_State *L);
@@ -73,5 +80,9 @@ void cnk_bind_open_message(lua_State *L);
 void cnk_bind_open_tasks(lua_State *L);
 void cnk_bind_open_limiter(lua_State *L);
 void cnk_bind_open_lanes(lua_State *L);
+void cnk_bind_open_rows(lua_State *L);
+void cnk_bind_open_sent(lua_State *L);
+void cnk_bind_open_outbox(lua_State *L);
+void cnk_bind_open_turns(lua_State *L);
 
 #endif

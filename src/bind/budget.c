@@ -87,6 +87,24 @@ static void push_charge(lua_State *L, const struct cnk_saved_charge *it, int sub
   }
 }
 
+struct cnk_saved_charge cnk_new_charge(lua_State *L, int index, int64_t event)
+{
+  const struct cnk_budget *budget = lua_touserdata(L, index);
+  struct cnk_saved_charge it = {0};
+  if (budget)
+    it = (struct cnk_saved_charge){
+        .budget = budget, .account = ++meter.last_account, .nanoseconds = budget->nanoseconds, .event = event};
+  return it;
+}
+
+void cnk_push_charge(lua_State *L, const struct cnk_saved_charge *it)
+{
+  if (it->account)
+    push_charge(L, it, 0);
+  else
+    lua_pushnil(L);
+}
+
 /* budget:enter(subject[, seconds]) -> charge: charges a new turn with what runs from now on, until its coroutine
  * yields or returns; `seconds` instead of the budget's own. */
 static int enter(lua_State *L)

@@ -90,6 +90,12 @@ static inline void cnk_stop_thread(struct cnk_meter *meter, lua_State *thread)
     lua_sethook(thread, meter->hook, LUA_MASKCOUNT, 1);
 }
 
+/* A new account for the turn of an event, of the budget at an index: nobody's where there is nil. */
+struct cnk_saved_charge cnk_new_charge(lua_State *L, int budget, int64_t event);
+
+/* Pushes such an account as Lua keeps it, or nil. */
+void cnk_push_charge(lua_State *L, const struct cnk_saved_charge *it);
+
 /* Pushes the function given to core.on_stop. */
 void cnk_budget_push_on_stop(lua_State *L);
 

@@ -34,5 +34,9 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_tasks(L);
   cnk_bind_open_limiter(L);
   cnk_bind_open_lanes(L);
+  cnk_bind_open_rows(L);
+  cnk_bind_open_sent(L);
+  cnk_bind_open_outbox(L);
+  cnk_bind_open_turns(L);
   return 1;
 }

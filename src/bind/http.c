@@ -100,7 +100,7 @@ static int push_failure(lua_State *L, const struct cnk_http_event *event)
   return 4;
 }
 
-static int push_arguments(lua_State *L, const struct cnk_http_event *event)
+int cnk_bind_push_http_event(lua_State *L, const struct cnk_http_event *event)
 {
   switch (event->what) {
   case CNK_HTTP_ANSWER:
@@ -131,7 +131,7 @@ static void on_event(struct cnk_http_request **slot, const struct cnk_http_event
   bool is_done = lua_getiuservalue(L, -1, USER_DONE) == LUA_TFUNCTION;
   lua_pop(L, 1);
   take_user_value(L, is_done ? USER_DONE : USER_READ);
-  int arguments = push_arguments(L, event);
+  int arguments = cnk_bind_push_http_event(L, event);
   struct cnk_http_request *request = face->request;
   cnk_http_taken(request);
   cnk_bind_unref(L, &face->anchor);
@@ -278,6 +278,12 @@ static int endpoint(lua_State *L)
   return 1;
 }
 
+struct cnk_endpoint *cnk_bind_endpoint(lua_State *L, int index)
+{
+  const struct endpoint_face *face = luaL_testudata(L, index, ENDPOINT);
+  return face ? face->endpoint : NULL;
+}
+
 static int close_endpoint(lua_State *L)
 {
   struct endpoint_face *face = luaL_checkudata(L, 1, ENDPOINT);
@@ -295,7 +301,7 @@ static void on_post_event(struct cnk_post **slot, const struct cnk_http_event *e
   int at = lua_gettop(L);
   for (int i = 1; i <= 1 + face->givens; i++)
     lua_getiuservalue(L, at, i);
-  int arguments = face->givens + push_arguments(L, event);
+  int arguments = face->givens + cnk_bind_push_http_event(L, event);
   cnk_post_taken(face->post);
   cnk_bind_unref(L, &face->anchor);
   lua_remove(L, at);

@@ -387,7 +387,7 @@ function store:commit_turn(request, done) end
 ---commit_turn of a turn that only finishes an event and queues messages, without a table in between.
 ---@param event integer
 ---@param joins integer?
----@param rows {id: integer, contact: string, text: string, unknown: string, is_marked: boolean?, is_parked: boolean?}[] `text`: the payload
+---@param rows cunnekt.outbox.row[]
 ---@param done fun(subject: any, ok: boolean?, err: any) after a success `err` is the sequence of the commit, if the dialog asks
 ---@param subject any
 ---@param part {id: integer, waiting: string, due: number?, asks: boolean?, before: integer, after: integer, steps: table[], only: string?}? of a dialog that goes on to wait; `only`: its contact, if it must be the only dialog of that
@@ -396,29 +396,6 @@ function store:commit_turn(request, done) end
 ---@return string? code
 function store:commit_plain(event, joins, rows, done, subject, part) end
 
----mark_sending of one message.
----@param id integer
----@param attempts integer
----@param is_parked boolean?
----@param done fun(subject: any, ok: boolean?, err: any)
----@param subject any
----@return boolean? is_taken
----@return string? message
----@return string? code
-function store:mark_plain(id, attempts, is_parked, done, subject) end
-
----settle of one message that was accepted, without a track, a reason and events. `done` hears of failures; of a success only where
----it is the first one after a failure.
----@param id integer
----@param contact string
----@param message_id string
----@param rank integer
----@param done fun(subject: any, ok: boolean?, err: any)
----@param subject any
----@return boolean? is_taken
----@return string? message
----@return string? code
-function store:accepted_plain(id, contact, message_id, rank, done, subject) end
 ---@param request table timers, now
 ---@param done cunnekt.core.stored
 function store:fire(request, done) end

@@ -149,6 +149,14 @@ task.go_on = start
 ---@type fun(): cunnekt.task?
 task.running = running
 
+---Makes a task of a coroutine that runs already, see src/bind/engine/tasks.h.
+---@param fields table co, charge
+---@return cunnekt.task
+function task.adopt(fields)
+  fields.is_done = false
+  return setmetatable(fields, task_mt)
+end
+
 ---Whether this code may wait by yielding: false in a coroutine that the script created.
 ---@return boolean
 function task.can_yield()

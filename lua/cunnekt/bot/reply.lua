@@ -249,9 +249,14 @@ reply.kinds = { "template", "text", "buttons", "list", "form", "image", "video",
 ---@param text any
 ---@return cunnekt.sent?
 function reply.at_once(scope, contact, to, text)
+  local turns = scope.engine.turns
+  local sent = turns.bare and turns.bare:say(contact, to, text)
+  if sent then
+    return sent
+  end
   local running = task.running()
   local its_turn, current = running and running.turn, running and running.run
-  if not its_turn or its_turn.turns ~= scope.engine.turns or scope.hooks.senders[1] or (current and not current:is_live())
+  if not its_turn or its_turn.turns ~= turns or scope.hooks.senders[1] or (current and not current:is_live())
     or not is_just_opened(scope, contact, its_turn) then
     return nil
   end
@@ -260,8 +265,7 @@ function reply.at_once(scope, contact, to, text)
   if not id then
     return nil
   end
-  local row = scope.engine.outbox:new_row(contact, { type = "text", mobile = to, text = text }, nil, nil, id)
-  row.text = json_text
+  local row = scope.engine.outbox:new_text(contact, id, to, json_text)
   its_turn:send(row)
   if current then
     current:note_send(json_text, id)

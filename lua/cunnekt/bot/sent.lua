@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The handle that a reply returns: the state of one message of the outbox, and `wait` for a later state. The outbox advances
--- it, by responses and statuses, with the functions of this module; a script only reads it and waits.
+-- it, by responses and statuses, in C (src/bind/engine/sent.c) or with the functions of this module; a script only reads it and waits.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local steps = require "cunnekt.engine.steps"
@@ -23,19 +24,17 @@ local waitable = status_names.set(status_names.awaitable)
 ---@field track table? the option of the reply
 ---@field id integer its id in the outbox
 local sent_methods = {}
-local sent_mt = { __index = sent_methods, __name = "cunnekt.sent" }
+sent.methods = sent_methods
 
-function sent_mt:__tostring()
+core.sent_methods(sent_methods, function(self)
   return ("cunnekt.sent: %s%s"):format(self.state, self.message_id and " " .. self.message_id or "")
-end
+end)
 
 ---A handle for a new message.
 ---@param payload table
 ---@return cunnekt.sent
 function sent.new(payload)
-  -- With the usual keys preallocated.
-  local handle = { state = "queued", payload = payload, id = nil, message_id = nil, err = nil }
-  return setmetatable(handle, sent_mt)
+  return core.sent(payload)
 end
 
 local function wake(self)

@@ -2,11 +2,14 @@
 -- Dispatches each event in a turn: to the dialog that waits for it, or to the handlers. Messages of a conversation that a
 -- person has taken over are kept for people to read. engine/failure.lua decides what follows a failure.
 
+local attempts = require "cunnekt.engine.attempts"
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local incoming = require "cunnekt.store.incoming"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local lines = require "cunnekt.bot.lines"
 local log = require "cunnekt.base.log"
@@ -17,6 +20,8 @@ local run = require "cunnekt.dialog.engine.run"
 local task = require "cunnekt.base.task"
 local unsent = require "cunnekt.dialog.flow.unsent"
 
+local is_stopped = core.is_stopped
+
 local dispatch = {}
 
 ---Two hooks of the engine: `on_turn` and `on_answer`.
@@ -24,6 +29,7 @@ local dispatch = {}
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number))
 ---@field on_join fun(from: string, to: string)
 ---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]?
+---@field serve_bare fun() lets C run the turns that it can; after the hooks are connected
 
 -- ---- reading an event ----------------------------------------------------------------------------------------------
 
@@ -209,6 +215,59 @@ local function dispatch_in_task(self, record, ending)
   end
 end
 
+-- ---- bare turns ----------------------------------------------------------------------------------------------------
+
+-- What runs in the coroutine of a bare turn: the handlers for the event, as long as they want nothing but to reply.
+local function serve(self, bare, parsed, contact)
+  local it = event.bind(self.scope, contact, parsed)
+  local line = it.phone_number_id
+  if line and not self.engine.lines[line] then
+    lines.note(self.engine.lines, line)
+  end
+  local ok, failure = xpcall(self.routes.dispatch, attempts.with_traceback, self.routes, it, bare)
+  if ok and not bare.is_task and not is_stopped() then
+    return
+  end
+  execute.end_adopted(self.dialogs, ok, failure)
+end
+
+-- The task of a bare turn that wants more, with its turn and the run of its handlers, as they would be at this point.
+local function make_task(self, bare)
+  local record, it, rows = bare.record, bare.event, bare.rows or {}
+  local ending = { dispatch = self, record = record, done = bare.done, event = it }
+  local its_turn, its_run = self.engine.turns:new(record, handle, on_end, nil, ending), new_run(self, record, it, ending)
+  its_run.started_at, its_run.event, its_run.name = its_run.at, nil, bare.name or its_run.name
+  for _, row in ipairs(rows) do
+    its_turn:send(row)
+    its_run:note_send(row.text, row.id)
+  end
+  return execute.adopt(its_turn, its_run, bare.thread, bare.charge)
+end
+
+local function fail_bare(self, bare, err, code)
+  local its_task = make_task(self, bare)
+  self.engine.turns:go_on(its_task.turn, type(err) == "string" and incoming.error_of(err, code) or err)
+end
+
+-- Has C run the turns that are bare.
+local function serve_bare(self)
+  self.engine:serve_bare {
+    routes = self.routes,
+    dialogs = self.dialogs,
+    taps = self.taps,
+    senders = self.scope.hooks.senders,
+    serve = function(bare, parsed, contact)
+      return serve(self, bare, parsed, contact)
+    end,
+    make_task = function(bare)
+      return make_task(self, bare)
+    end,
+    fail = function(bare, err, code)
+      fail_bare(self, bare, err, code)
+    end,
+  }
+end
+
 -- ---- messages ------------------------------------------------------------------------------------------------------
 
 -- The events that report the outcome of a message: for a handler, and for a dialog that waits for the delivery.
@@ -257,6 +316,9 @@ function dispatch.new(parts)
         return nil
       end
       return reports_of(parts, row, outcome, err)
+    end,
+    serve_bare = function()
+      serve_bare(parts)
     end,
   }
 end

@@ -184,8 +184,10 @@ local function finish(self, failure, its_run)
   self.on_end(failure, self.record, its_run, self.context)
 end
 
--- In a task of its own: what the usual way could not do.
-local function go_on(self, failure)
+---In a task of its own: what the usual way could not do.
+---@param self cunnekt.turn
+---@param failure cunnekt.error
+function attempts.go_on(self, failure)
   local running = task.running()
   running.turn, self.task = self, running
   finish(self, attempts.run(self, self.fn, failure))
@@ -196,7 +198,7 @@ local function on_plain_commit(self, ok, err) -- or the sequence of a question
   if not ok then
     self.turns._outbox:unmark(self.sends)
     self.is_committing = false
-    task.spawn(go_on, self, err)
+    task.spawn(attempts.go_on, self, err)
     return
   end
   self:settle_plain(err)
@@ -232,6 +234,17 @@ local function is_plain(self)
   return not run or not run.is_stored
 end
 
+-- The function of a turn has returned in its task: commits, or tries again.
+local function after_call(self, failure)
+  if not failure and is_plain(self) then
+    failure = self:begin_plain(on_plain_commit)
+    if not failure then
+      return
+    end
+  end
+  end_turn(self, failure)
+end
+
 ---Runs a turn in the running task, which is new.
 ---@param self cunnekt.turn
 function attempts.run_in_task(self)
@@ -241,14 +254,22 @@ function attempts.run_in_task(self)
     acquire_retry(self) -- a resident run cannot be retried in place, so this turn must not conflict again
     self.answers, record.answers = record.answers, nil
   end
-  local failure = call(self, self.fn)
-  if not failure and is_plain(self) then
-    failure = self:begin_plain(on_plain_commit)
-    if not failure then
-      return
-    end
+  after_call(self, call(self, self.fn))
+end
+
+---Ends a turn that was bare, in its task, with what follows its handlers.
+---@param self cunnekt.turn
+---@param follow fun(...: any)
+---@param ... any its arguments
+function attempts.end_adopted(self, follow, ...)
+  local ok, failure = xpcall(follow, with_traceback, ...)
+  if not ok then
+    failure = failure_of(self, failure)
+  else
+    local its_budget = self.turns.budget
+    failure = its_budget.meter and is_stopped() and its_budget:failure() or nil
   end
-  end_turn(self, failure)
+  after_call(self, failure)
 end
 
 return attempts

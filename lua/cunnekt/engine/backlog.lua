@@ -7,6 +7,7 @@
 -- is queued. So an answer that is a little old makes nothing be sent twice.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
 local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
@@ -46,7 +47,7 @@ end
 ---@class cunnekt.backlog
 ---@field replies cunnekt.backlog.class
 ---@field bulk cunnekt.backlog.class
----@param parts {store: cunnekt.open_store, lanes: cunnekt.lanes, prepare: fun(row: cunnekt.outbox.row)} `prepare`: makes a row of the store one of a lane
+---@param parts {store: cunnekt.open_store, lanes: cunnekt.lanes, prepare: fun(stored: table): cunnekt.outbox.row} `prepare`: makes a row of the store one of a lane
 ---@return cunnekt.backlog
 function backlog.new(parts)
   local self = setmetatable({
@@ -179,8 +180,8 @@ local function count_taken(its_class, row)
 end
 
 -- Takes a row of a page, where its lane does not know it.
-function backlog_methods:_take(its_class, row, may_be_more)
-  self._prepare(row)
+function backlog_methods:_take(its_class, stored, may_be_more)
+  local row = self._prepare(stored)
   local count, has_parked = self._lanes:lane(row.lane)
   if count and (has_parked or self._lanes:find(row.lane, is_row(row.id))) then
     return false
@@ -321,8 +322,8 @@ function backlog_methods:_take_lane(its_class, lane, rows)
     return
   end
   local new = {}
-  for _, row in ipairs(rows) do
-    self._prepare(row)
+  for _, stored in ipairs(rows) do
+    local row = self._prepare(stored)
     if not self._lanes:find(lane.key, is_row(row.id)) then
       count_taken(its_class, row)
       new[#new + 1] = row
@@ -354,7 +355,7 @@ function backlog_methods:_fill_lane(lane)
 end
 
 ---What keys of lanes of bulk messages begin with.
-backlog.bulk_prefix = "bulk "
+backlog.bulk_prefix = core.bulk_lane
 
 -- ---- messages with a time --------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- One delivery of a message of the outbox: from its permit to what the store keeps of its outcome. It marks, writes and
--- settles; the queue is outbox.lua's, whose private fields these functions use.
+-- One delivery of a message of the outbox, where something is not as usual: it waits for more than its turn, was refused, or its
+-- outcome is uncertain. The usual way is src/bind/engine/delivery.c; the queue is outbox.lua's, whose private fields these functions use.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
+local incoming = require "cunnekt.store.incoming"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
@@ -22,8 +23,6 @@ local unknown_ends = { hold = "unknown", fail = "failed" }
 -- Temporary failures: the message was certainly not accepted, and stays queued. A rejected key or certificate is one of
 -- them: an operator will fix it, and the replies must not be lost by then.
 local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
--- Handles of this many recent messages are kept, for messages with `after`.
-local remembered = 1024
 
 local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, retry.message(row.attempts))
@@ -166,27 +165,19 @@ function delivery.give_up_lost(self, row)
   give_up_uncertain(self, row, "the program ended while the message was being sent; it may or may not have been delivered")
 end
 
--- The acceptance could not be stored: it is until it can be.
-local function accept_again(row, ok)
-  if not ok then
-    row.outbox._store:settle { records.accepted(row, row.message_id) }
-  end
-end
-
-local function settle_accepted(self, row, message_id)
+-- A message was accepted with something to be said beside it. `events`: those that report it; false: not asked for yet.
+local function settle_accepted(self, row, message_id, events)
   local handle, known = row.handle, self._known
   if log.is_debug then
     log.debug("send", "message", row.id, "result", "accepted", "id", message_id and redact.id(message_id), "attempt", row.attempts)
   end
   self._counts.messages_accepted = self._counts.messages_accepted + 1
-  handle.message_id, row.message_id = message_id, message_id
+  handle.message_id = message_id
   local early = known.early_count > 0 and message_id and known:early(message_id) or nil
-  local events = self._hooks.on_answer(row, "accepted")
-  if events or early or row.track or not message_id then
-    store_outcome(self, records.accepted(row, message_id, early), events)
-  else
-    self._store:settle_accepted(row, message_id, accept_again)
+  if events == false then
+    events = self._hooks.on_answer(row, "accepted")
   end
+  store_outcome(self, records.accepted(row, message_id, early), events)
   self._handles.advance(handle, "accepted")
   if message_id then
     known.by_message_id[message_id] = handle
@@ -202,12 +193,12 @@ local max_wait = 60
 -- A message with `after = "delivered"` waits until the previous one was delivered. That is accepted already, because a lane
 -- sends one at a time. It takes its permit afterwards; false when there is none, and the lane waits for it.
 local function wait_for_previous(self, row, done)
-  local previous = self._last[row.contact]
+  local previous = self._core:last_of(row.contact)
   if previous and previous ~= row.handle then
     self._handles.wait_until(previous, "delivered", max_wait)
   end
   row.has_waited = true
-  local pause = self:_pass(row)
+  local pause = self._core:pass(row)
   if pause then
     done(pause)
   end
@@ -265,7 +256,7 @@ local function readdress(self, row, done)
   row.payload, row.text = with_recipient(row.payload, to), nil
   row.fallback = row.fallback and with_recipient(row.fallback, to)
   row.handle.payload = row.payload
-  local pause = self:_pass(row)
+  local pause = self._core:pass(row)
   if pause then
     done(pause)
   end
@@ -305,31 +296,10 @@ local function is_time(self, row, done)
   return false
 end
 
--- What the provider has said of a row, or why nothing was heard.
-local function on_outcome(row, message_id, err)
-  local self, done = row.outbox, row.done
-  row.is_written, row.request = false, nil
-  if not row.is_given_up then -- else the program stops: its outcome is settled already
-    if err then
-      return settle_failure(self, row, err, done)
-    end
-    settle_accepted(self, row, message_id)
-  end
-  done()
-end
-
--- Writes a row, which is marked.
-local function write(self, row)
-  row.is_written, row.is_parked = true, nil
-  row.request = self._client:transmit(row, on_outcome)
-end
-
--- The store has answered to the mark of a row.
-local function on_mark(row, is_marked, err)
-  local self, done = row.outbox, row.done
-  if is_marked and not self._is_stopped then
-    write(self, row)
-  elseif is_marked then
+-- The store has not marked a row, or nothing is written any more.
+local function on_unmarked(self, row, is_marked, err)
+  local done = row.done
+  if is_marked then
     row.attempts = row.attempts - 1
     delivery.put_back(self, row, function()
       done(0) -- a stopped lane starts nothing
@@ -346,18 +316,8 @@ end
 
 -- Sends a row that waits for nothing else.
 local function send(self, row, done)
-  if (row.expires or row.hours or row.due) and not is_time(self, row, done) then
-    return
-  end
-  local handle = row.handle
-  self._recent_at = self._recent_at % remembered + 1
-  self._recent[self._recent_at], self._last[row.contact] = handle, handle
-  row.attempts, row.outbox, row.done = row.attempts + 1, self, done
-  self._handles.advance(handle, "sending")
-  if row.is_marked then
-    write(self, row)
-  else
-    self._store:mark_sending(row, on_mark)
+  if not (row.expires or row.hours or row.due) or is_time(self, row, done) then
+    self._core:send(row)
   end
 end
 
@@ -375,11 +335,9 @@ local function prepare(self, row, done)
   send(self, row, done)
 end
 
----Sends a message: it ends with a call of `done`, and in most cases waits for nothing in between.
----@param self cunnekt.outbox
----@param row cunnekt.outbox.row
----@param done fun(pause?: number) of its lane
-function delivery.run(self, row, done)
+-- Sends a message that is not the usual one.
+local function run(self, row)
+  local done = row.done
   if row.is_dropped then
     drop_row(self, row, done)
   elseif row.is_marked then
@@ -391,10 +349,49 @@ function delivery.run(self, row, done)
   end
 end
 
+---Sets what the core of an outbox asks; see src/bind/engine/outbox.h.
+---@param self cunnekt.outbox
+---@param parts table
+function delivery.connect(self, parts)
+  function parts.run(row)
+    run(self, row)
+  end
+  function parts.not_marked(row, is_marked, err, code)
+    if type(err) == "string" then
+      err = incoming.error_of(err, code) -- it was not asked
+    end
+    on_unmarked(self, row, is_marked, err)
+  end
+  function parts.transmit(row, on_outcome)
+    row.request = self._client:transmit(row, on_outcome)
+  end
+  function parts.read(row, ...)
+    self._client:read(row, parts.on_outcome, ...)
+  end
+  function parts.fail(row, err)
+    settle_failure(self, row, err, row.done)
+  end
+  function parts.on_answer(row, outcome)
+    return self._hooks.on_answer(row, outcome)
+  end
+  function parts.settle(row, message_id, events)
+    settle_accepted(self, row, message_id, events)
+  end
+  -- The acceptance could not be stored: it is until it can be.
+  function parts.store_again(row, is_stored)
+    if not is_stored then
+      self._store:settle { records.accepted(row, row.handle.message_id) }
+    end
+  end
+end
+
 ---Ends what a row waits for, at the end of a stop.
+---@param self cunnekt.outbox
 ---@param row cunnekt.outbox.row
-function delivery.cancel(row)
-  if row.request then
+function delivery.cancel(self, row)
+  if self._core:cancel(row) then
+    return
+  elseif row.request then
     row.request:close()
   elseif row.task then
     task.cancel(row.task)

@@ -20,12 +20,10 @@ local max_early = 1000
 ---@field by_id table<integer, cunnekt.sent> those that are still held by somebody
 ---@field by_message_id table<string, cunnekt.sent>
 ---@field early_count integer statuses that wait
----@param parts {store: table, maker: table, is_sending: fun(): boolean} `maker`: bot/sent.lua, which creates and advances handles
+---@param parts {store: table, maker: table, is_sending: fun(): boolean} `maker`: bot/sent.lua, which creates and advances handles; `by_id` and `by_message_id` are set by the outbox
 ---@return cunnekt.handles
 function handles.new(parts)
   return setmetatable({
-    by_id = setmetatable({}, { __mode = "v" }),
-    by_message_id = setmetatable({}, { __mode = "v" }),
     early_count = 0,
     _early = {},
     _store = parts.store,

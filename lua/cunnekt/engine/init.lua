@@ -2,8 +2,10 @@
 -- The engine takes an event from its acceptance to the settled messages of its turn. It assembles inbox, turns and outbox,
 -- and calls four hooks of the layers above. It knows no handlers, no dialogs and no HTTP.
 
+local core = require "cunnekt.core"
 local counts = require "cunnekt.engine.counts"
 local inbox = require "cunnekt.engine.inbox"
+local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local outbox = require "cunnekt.engine.outbox"
@@ -90,6 +92,20 @@ function engine_methods:connect(hooks)
   end)
   self.outbox:connect(hooks, self.inbox)
   self.turns:connect(hooks.on_commit)
+end
+
+---Lets C run the turns of events that need nothing but their handler and its replies, see src/bind/engine/turn.c. Call it after `connect`.
+---@param parts {routes: table, dialogs: table, taps: table, senders: function[], serve: function, make_task: function, fail: function}
+function engine_methods:serve_bare(parts)
+  local store = self.store
+  parts.lanes, parts.outbox, parts.store, parts.persons = self.inbox._lanes, self.outbox._core, store, store.persons
+  parts.budget, parts.log, parts.wall_clock, parts.counts = self.budget, log, self.wall_clock, self.counts
+  parts.most_characters, parts.window = limits.characters.text.max, limits.service_window
+  parts.least_digits, parts.most_digits = limits.number_digits.min, limits.number_digits.max
+  function parts.take_id()
+    return store:take_id()
+  end
+  self.turns.bare = core.bare_turns(parts)
 end
 
 ---Stores an own event outside any turn and queues it. Waits.

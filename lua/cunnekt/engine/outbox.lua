@@ -11,16 +11,17 @@ local core = require "cunnekt.core"
 local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
+local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
 
 local outbox = {}
 
+core.read_payloads(json.decode)
+
 -- Seconds for which a status waits for the response to a message that is being sent.
 local max_wait = 60
--- Of waiting messages beyond this number memory holds no content, only where to find it.
-local max_in_memory = 2000
 
 local outbox_methods = {}
 local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
@@ -37,8 +38,8 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field handle cunnekt.sent
 ---@field attempts integer
 ---@field is_plain boolean? it has no options: neither a track nor times nor another of them
----@field message_id string? once it was accepted
----@field lane string key of its lane
+---@field lane string key of its lane, which follows from the contact
+---@field to string the recipient, as the payload has it
 ---@field is_bulk boolean? it lets the other messages pass
 ---@field due number? not sent before, in seconds since 1970
 ---@field expires number? not sent from then on
@@ -54,8 +55,7 @@ local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
 ---@field is_dropped boolean? by an operator
 ---@field task cunnekt.task? that waits until it can be sent
 ---@field request table? under way
----@field outbox cunnekt.outbox? once it was tried
----@field done fun(pause?: number)? of its lane, likewise
+---@field done fun(pause?: number)? of its lane, once it was tried
 ---@field lost_at number? when it was sent by an earlier process, which ended before the response
 
 -- Bulk messages have lanes of their own, so that a reply to the same contact passes them.
@@ -67,23 +67,20 @@ local function itself(contact)
   return contact
 end
 
-local function set_lane(row)
-  row.lane = row.is_bulk and bulk_lane(row.contact) or row.contact
-end
-
 -- Forgets the content of a row, which the store has.
 local function make_light(row)
   if not row.is_light then
-    row.payload, row.text, row.fallback, row.handle = { mobile = row.payload.mobile }, nil, nil, nil
+    row.payload, row.text, row.fallback, row.handle = { mobile = row.to }, nil, nil, nil
     row.is_light = true
   end
 end
 
--- Makes a row of the store one of a lane.
-local function prepare(row)
+-- A row of a lane, of one of the store.
+local function prepare(stored)
+  local row = core.row(stored)
   row.is_parked = true
-  set_lane(row)
   make_light(row)
+  return row
 end
 
 ---@class cunnekt.outbox
@@ -93,19 +90,13 @@ function outbox.new(options)
   local self = setmetatable({
     _store = options.store,
     _client = options.client,
-    _unknown = options.unknown,
     _handles = options.handles,
     _has_unknown = options.has_unknown or false,
     _counts = options.counts,
-    _last = setmetatable({}, { __mode = "v" }), -- contact → handle of its last message, if that is one of `_recent`
-    _recent = {}, -- a ring
-    _recent_at = 0,
     _warned = {},
     _is_stopped = false,
   }, outbox_mt)
-  self._lanes = core.lanes(options.concurrency, nil, function(row)
-    return self:_pass(row)
-  end)
+  self._lanes = core.lanes(options.concurrency)
   self._backlog = backlog.new {
     store = options.store,
     lanes = self._lanes,
@@ -118,7 +109,48 @@ function outbox.new(options)
       return self._lanes:active() > 0
     end,
   }
+  self:_connect_core(options)
   return self
+end
+
+-- What each message needs is done in C, see src/bind/engine/outbox.h; these are what it asks, in rare cases.
+function outbox_methods:_connect_core(options)
+  local client, store, its_backlog = self._client, self._store, self._backlog
+  local parts = {
+    lanes = self._lanes,
+    store = store:face(),
+    client = client,
+    limiter = client.limiter and client:limiter() or nil,
+    counts = self._counts,
+    unknown = options.unknown,
+    log = log,
+    persons = store.persons,
+    replies = its_backlog.replies.waiting,
+    bulk = its_backlog.bulk.waiting,
+    handles = self._known,
+    accepted_id = core.accepted_id,
+    advance = self._handles.advance,
+    make_light = make_light,
+  }
+  function parts.permit(row)
+    return client:take_permit(row.payload)
+  end
+  function parts.is_elsewhere(row)
+    return select(3, delivery.ids_of(row)) ~= nil
+  end
+  function parts.must_park(row, ahead, beside)
+    return its_backlog:must_park(row, ahead, beside)
+  end
+  function parts.add_parked(row)
+    its_backlog:add(row)
+  end
+  function parts.put_back(row)
+    delivery.put_back(self, row, function()
+      self._lanes:release(row.lane)
+    end)
+  end
+  delivery.connect(self, parts)
+  self._core, self._known.by_id, self._known.by_message_id = core.outbox(parts)
 end
 
 ---Sets the hooks, and the inbox for events that report an outcome.
@@ -126,9 +158,6 @@ end
 ---@param inbox cunnekt.inbox
 function outbox_methods:connect(hooks, inbox)
   self._hooks, self._inbox = hooks, inbox
-  self._lanes:connect(function(row, done)
-    delivery.run(self, row, done)
-  end)
 end
 
 ---The number of messages that wait or are being sent, without those that wait for a time.
@@ -152,6 +181,7 @@ end
 ---Starts no more sends; running ones may finish.
 function outbox_methods:stop()
   self._is_stopped = true
+  self._core:stop()
   self._lanes:stop()
   self._backlog:stop()
 end
@@ -163,7 +193,7 @@ function outbox_methods:settle_unanswered()
     if row.is_written then
       delivery.give_up_unanswered(self, row)
     end
-    delivery.cancel(row)
+    delivery.cancel(self, row)
   end
 end
 
@@ -188,29 +218,13 @@ end
 ---@param payload table
 ---@param opts table? unknown, track, after, priority
 ---@param times table? due, expires, hours; see send_times.read
----@param id integer? of the store; a new one by default, which may wait
 ---@return cunnekt.outbox.row
-function outbox_methods:new_row(contact, payload, opts, times, id)
-  local handle
-  id, handle = id or self._store:next_id(), self._handles.new(payload)
-  handle.id, handle.track = id, opts and opts.track
-  self._known.by_id[id] = handle
-  local row = {
-    id = id,
-    contact = contact,
-    lane = contact,
-    payload = payload,
-    unknown = opts and opts.unknown or self._unknown,
-    track = handle.track,
-    after = opts and opts.after,
-    handle = handle,
-    attempts = 0,
-    is_plain = not opts and not times,
-    -- With the keys preallocated that most rows get.
-    text = nil, event = nil, is_marked = nil, has_permit = nil, outbox = nil, done = nil, is_written = nil, request = nil, message_id = nil,
-  }
-  if opts and opts.priority == "bulk" then
-    row.is_bulk, row.lane = true, bulk_lane(contact)
+function outbox_methods:new_row(contact, payload, opts, times)
+  local row = self._core:new_row(contact, self._store:next_id(), payload)
+  row.is_plain = not opts and not times
+  if opts then
+    row.track, row.after, row.unknown, row.is_bulk = opts.track, opts.after, opts.unknown or row.unknown, opts.priority == "bulk"
+    row.handle.track = opts.track
   end
   if times then
     row.due, row.expires, row.hours = times.due, times.expires, times.hours
@@ -218,22 +232,14 @@ function outbox_methods:new_row(contact, payload, opts, times, id)
   return row
 end
 
--- Queues a stored row behind the others of its contact.
-local function queue(self, row)
-  if self._lanes:count() >= max_in_memory then
-    make_light(row)
-  end
-  self._lanes:push(row.lane, row, row.is_bulk)
-end
-
--- Starts a row that was marked with its turn's commit, in the lane that is reserved for it.
-local function start_marked(self, row)
-  if not self._is_stopped then
-    return self._lanes:start_reserved(row.lane, row)
-  end
-  delivery.put_back(self, row, function()
-    self._lanes:release(row.lane)
-  end)
+---The same for the usual message: a text without options.
+---@param contact string
+---@param id integer of the store
+---@param to string
+---@param text string the payload as JSON
+---@return cunnekt.outbox.row
+function outbox_methods:new_text(contact, id, to, text)
+  return self._core:new_text(contact, id, to, text)
 end
 
 ---Notes that a row is only in the store now, and waits for a time.
@@ -252,56 +258,18 @@ end
 ---Queues stored rows.
 ---@param rows cunnekt.outbox.row[] in the order of the script's calls
 function outbox_methods:enqueue(rows)
-  self._counts.messages_queued = self._counts.messages_queued + #rows
   if log.is_debug then
     note_replies(rows)
   end
-  for i = 1, #rows do
-    local row = rows[i]
-    if row.is_marked then
-      start_marked(self, row)
-    elseif row.is_parked then
-      self._backlog:add(row)
-    else
-      queue(self, row)
-    end
-  end
+  self._core:enqueue(rows)
 end
 
--- Whether a row of a turn can be written as soon as the turn is committed; takes its permit and reserves its lane.
-local function take_slot(self, row)
-  local waiting = (row.is_bulk and self._backlog.bulk or self._backlog.replies).waiting
-  if row.after == "delivered" or row.due or row.hours or waiting.has_more then
-    return false
-  elseif self._store.persons.has_aliases and select(3, delivery.ids_of(row)) then
-    return false -- its person may have left that number; the store knows
-  elseif not self._lanes:reserve(row.lane, row.is_bulk) then
-    return false
-  elseif self._client:take_permit(row.payload) > 0 then
-    self._lanes:release(row.lane)
-    return false
-  end
-  row.has_permit = true
-  return true
-end
-
----Decides about the rows of a turn, before its commit stores them. Those that will be written as soon as it is committed are
----marked, and stored as being sent, which saves another commit; those for which memory has no room are parked. `enqueue` or
----`unmark` must follow.
+---Decides about the rows of a turn, before its commit stores them. Those that will be written as soon as it is committed take their
+---permit, reserve their lane, are marked, and stored as being sent, which saves another commit; those for which memory has no room
+---are parked. `enqueue` or `unmark` must follow.
 ---@param rows cunnekt.outbox.row[]
 function outbox_methods:mark(rows)
-  local before = nil -- lane → rows that were not marked: what follows in it waits, too
-  for i = 1, #rows do
-    local row = rows[i]
-    local ahead = before and before[row.lane]
-    -- It is marked already when the script has caught what an earlier commit of the turn raised.
-    row.is_marked = row.is_marked or (not ahead and take_slot(self, row))
-    if not row.is_marked then
-      before = before or {}
-      before[row.lane] = (ahead or 0) + 1
-      row.is_parked = self._backlog:must_park(row, ahead or 0, i - 1)
-    end
-  end
+  self._core:mark(rows)
 end
 
 ---Takes back the marks of a turn whose commit failed, if there are any.
@@ -316,19 +284,6 @@ function outbox_methods:unmark(rows)
   end
 end
 
--- The lanes' gate: a message passes with a permit.
-function outbox_methods:_pass(row)
-  if row.has_permit or row.is_dropped or (row.after == "delivered" and not row.has_waited) then
-    return nil
-  end
-  local pause, is_for_all = self._client:take_permit(row.payload)
-  if pause > 0 then
-    return pause, is_for_all
-  end
-  row.has_permit = true
-  return nil
-end
-
 -- What was stored later comes later; ids do not order, but those of one process grow.
 local function comes_before(a, b)
   return a.id < b.id
@@ -341,10 +296,10 @@ function outbox_methods:join_contacts(from, to)
   for _, lane_of in ipairs { itself, bulk_lane } do
     local is_bulk = lane_of == bulk_lane
     self._backlog:join(lane_of(from), lane_of(to), is_bulk, comes_before, function(row)
-      row.contact, row.lane = to, lane_of(to)
+      row.contact = to
     end)
   end
-  self._last[to] = self._last[to] or self._last[from]
+  self._core:join_recent(from, to)
 end
 
 ---Drops a row whose turn failed before its commit.
@@ -355,8 +310,8 @@ function outbox_methods:discard(row)
 end
 
 -- Adds what a row from the store lacks, and puts it into memory.
-local function push_from_store(self, row, method)
-  set_lane(row)
+local function push_from_store(self, stored, method)
+  local row = core.row(stored)
   self._known:attach(row)
   self._backlog:push_with(row, function()
     self._lanes[method](self._lanes, row.lane, row, row.is_bulk)
@@ -368,12 +323,13 @@ end
 ---@param parked {replies: integer, bulk: integer, timed: integer} numbers of the others
 function outbox_methods:recover(rows, parked)
   self._backlog:begin(parked)
-  for _, row in ipairs(rows) do
-    if row.unknown ~= "resend" then
+  for _, stored in ipairs(rows) do
+    if stored.unknown ~= "resend" then
+      local row = core.row(stored)
       self._known:attach(row)
       delivery.give_up_lost(self, row)
     else
-      push_from_store(self, row, "push")
+      push_from_store(self, stored, "push")
     end
   end
 end

@@ -293,6 +293,7 @@ end
 
 ---@class cunnekt.turns
 ---@field budget cunnekt.turn_budget
+---@field bare userdata? of core.bare_turns
 ---Runs the turns of one bot, and again those that conflict.
 ---@param parts {store: table, inbox: cunnekt.inbox, outbox: cunnekt.outbox, budget: cunnekt.turn_budget?}
 ---@return cunnekt.turns
@@ -337,7 +338,23 @@ end
 ---The number of open turns.
 ---@return integer
 function turns_methods:count()
-  return self._open
+  return self._open + (self.bare and self.bare:count() or 0)
+end
+
+---Takes a turn that was bare, see src/bind/engine/turn.c, with its task.
+---@param its_turn cunnekt.turn
+---@param its_task cunnekt.task
+function turns_methods:adopt(its_turn, its_task)
+  self._open = self._open + 1
+  its_turn.task, its_task.turn = its_task, its_turn
+end
+
+---The commit of a bare turn has failed: it goes on in a new task.
+---@param its_turn cunnekt.turn that was adopted
+---@param err cunnekt.error
+function turns_methods:go_on(its_turn, err)
+  self._outbox:unmark(its_turn.sends)
+  task.spawn(attempts.go_on, its_turn, err)
 end
 
 ---The turn of the running task, if it is one of this bot's.

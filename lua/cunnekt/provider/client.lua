@@ -300,19 +300,33 @@ function client_methods:return_permit(payload)
   self._limiter:give_back(payload.mobile)
 end
 
-local function on_answer(self, done, message, ...)
-  local status, body = ...
-  local id = status and status < 300 and core.accepted_id(body)
-  if id then
-    self._limiter:forgive(message.payload.mobile)
-    return done(message, id)
-  end
+---What the outbox needs to send the usual messages by itself.
+---@return cunnekt.limiter
+function client_methods:limiter()
+  return self._limiter
+end
+
+---What an answer to a message says, where it is not the usual one.
+---@param message {payload: table}
+---@param done fun(message: table, message_id: string?, err: cunnekt.error?)
+---@param ... any what the endpoint gives
+function client_methods:read(message, done, ...)
   local payload = message.payload
   local sent, err = outcome_of(self, payload, self._transport.to(build.endpoint(payload)).read(...))
   if sent then
     self._limiter:forgive(payload.mobile)
   end
   done(message, sent and sent.message_id, err)
+end
+
+local function on_answer(self, done, message, ...)
+  local status, body = ...
+  local id = status and status < 300 and core.accepted_id(body)
+  if not id then
+    return self:read(message, done, ...)
+  end
+  self._limiter:forgive(message.payload.mobile)
+  done(message, id)
 end
 
 ---Posts a message once, for the outbox, which has a permit, waits and tries again by itself. It waits for nothing, and is no step
@@ -322,7 +336,7 @@ end
 ---@return any request what cancels it, with a method `close`
 function client_methods:transmit(message, done)
   local payload, text = message.payload, message.text
-  local texts = text and payload.type == "text" and self._texts
+  local texts = text and payload.type == "text" and self.texts
   if texts then
     return texts:post(text, on_answer, self, done, message) -- the usual one
   end
@@ -333,7 +347,7 @@ function client_methods:transmit(message, done)
   end
   local prepared = self._transport.to(build.endpoint(payload))
   if body == text and payload.type == "text" then
-    self._texts = prepared.endpoint
+    self.texts = prepared.endpoint -- from now on the outbox posts to it by itself
   end
   return prepared.start(body, on_answer, self, done, message)
 end

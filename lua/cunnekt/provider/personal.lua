@@ -63,7 +63,8 @@ end
 ---@param about? table the event that was handled, the payload that was sent, or the handle of one
 ---@return string
 function personal.error(text, about)
-  local source = about and rawget(about, "payload")
+  local is_handle = type(about) == "userdata"
+  local source = about and (is_handle and about.payload or not is_handle and rawget(about, "payload")) or nil
   source = type(source) == "table" and source or about
   return redact.sentence(text, source and personal.texts(source))
 end

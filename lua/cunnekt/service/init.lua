@@ -98,6 +98,7 @@ local function connect(self, routes)
       self.schedule:apply(change.jobs)
     end,
   }
+  its_dispatch.serve_bare()
 end
 
 local function open_store(url)

@@ -13,7 +13,6 @@ local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
-local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 local units = require "cunnekt.time.units"
 
@@ -141,6 +140,12 @@ function store_methods:repair(what, request)
     table.move(list, 1, #list, #changed + 1, changed)
   end
   return changed
+end
+
+---The store's own face, for what C asks of it.
+---@return table
+function store_methods:face()
+  return self._db
 end
 
 ---A new id of a message or a dialog; the store names events itself. Waits now and then; raises a cunnekt.error of kind store
@@ -306,16 +311,6 @@ end
 
 -- ---- messages --------------------------------------------------------------------------------------------------------
 
----Marks a message as being sent, before it is: found so after a crash, its delivery is uncertain.
----@param row cunnekt.outbox.row
----@param done fun(row: cunnekt.outbox.row, ok: boolean?, err: cunnekt.error?) called after the commit; `err` is of kind store or conflict
-function store_methods:mark_sending(row, done)
-  local is_taken, message, code = self._db:mark_plain(row.id, row.attempts, row.is_parked, done, row)
-  if not is_taken then
-    done(row, nil, error_of(message, code))
-  end
-end
-
 ---Stores what became of messages.
 ---@param outcomes table[] struct cnk_outcome; see records.outcome
 ---@param done? fun() called after the commit
@@ -331,17 +326,6 @@ function store_methods:settle(outcomes, done)
       done(err)
     end
   end)
-end
-
----Stores that a message was accepted, of which nothing else is to be said.
----@param row cunnekt.outbox.row
----@param message_id string
----@param done fun(row: cunnekt.outbox.row, ok: boolean?, err: cunnekt.error?) called when it failed; perhaps otherwise, too
-function store_methods:settle_accepted(row, message_id, done)
-  local is_taken, message, code = self._db:accepted_plain(row.id, row.contact, message_id, status_names.ranks.accepted, done, row)
-  if not is_taken then
-    done(row, nil, error_of(message, code))
-  end
 end
 
 -- ---- the whole -------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ local objects = {
   ["cunnekt.client"] = annotations.methods_of(client.new { api_key = "key", base_url = "http://127.0.0.1:9" }),
   ["cunnekt.chat"] = annotations.methods_of(chat.new(a_bot, ":1", "1")),
   ["cunnekt.message"] = annotations.methods_of(event.bind(a_bot, ":1", { kind = "message" })),
-  ["cunnekt.sent"] = annotations.methods_of(sent.new {}),
+  ["cunnekt.sent"] = sent.methods,
   ["cunnekt.keys"] = annotations.methods_of(values.new(a_bot)),
   ["cunnekt.action"] = annotations.methods_of(actions.new("a", {})),
   ["cunnekt.filters"] = cunnekt.filter,

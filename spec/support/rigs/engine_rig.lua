@@ -31,7 +31,7 @@ local function deliver(self, payload)
   return answer or { message_id = "wamid." .. (payload.text or payload.templateid or payload.body), status = 200 }
 end
 
----@param opts? table url: of the store; on_turn, on_answer; the options of an engine
+---@param opts? table url: of the store; `store`: its options; on_turn, on_answer; the options of an engine
 ---@return table rig `engine` and its parts; `heard`: commits and failures; `answers`; `lines`: of the log
 function engine_rig.new(opts)
   opts = opts or {}
@@ -46,7 +46,7 @@ function engine_rig.new(opts)
   log.write = function(line)
     self.lines[#self.lines + 1] = line
   end
-  self.store = rig.open(opts.url)
+  self.store = rig.open(opts.url, opts.store)
   local client = {
     take_permit = function()
       return 0, false

@@ -14,4 +14,9 @@ static inline struct cnk_text cnk_bind_text(lua_State *L, int index)
   return text;
 }
 
+/* limiter.c: takes a permit of the limiter at an index for the recipient at another one: the seconds until there may be one, 0: it is
+ * taken. Forgives that recipient. */
+double cnk_bind_take_permit(lua_State *L, int limiter, int to, bool *is_for_all);
+void cnk_bind_forgive(lua_State *L, int limiter, int to);
+
 #endif

@@ -51,35 +51,59 @@ static void call(lua_State *L, struct cnk_lanes *lanes, lua_CFunction fn, void *
   cnk_bind_call(L, 2);
 }
 
+void cnk_bind_finish(lua_State *L, const struct cnk_start *start, double pause)
+{
+  struct cnk_lua_lanes *face = start->lanes;
+  struct cnk_slot *slot = cnk_slots_at(&face->slots, start->slot);
+  if (!slot || slot->start == 0 || slot->start != start->number || !push_face(L, &face->lanes))
+    return;
+  int at = lua_gettop(L);
+  slot->start = 0;
+  cnk_lanes_done(&face->lanes, &slot->item, pause, L);
+  if (isnan(pause) && face->self)
+    cnk_slots_drop(L, &face->slots, slot, at);
+  lua_settop(L, at - 1);
+}
+
 /* done(pause?), with the lanes, the number of a slot and that of its start as upvalues: it counts once. */
 static int done(lua_State *L)
 {
-  struct cnk_lua_lanes *face = lua_touserdata(L, lua_upvalueindex(1));
-  struct cnk_slot *slot = cnk_slots_at(&face->slots, (size_t)lua_tointeger(L, lua_upvalueindex(2)));
+  const struct cnk_start start = {
+      .lanes = lua_touserdata(L, lua_upvalueindex(1)),
+      .slot = (size_t)lua_tointeger(L, lua_upvalueindex(2)),
+      .number = (uint64_t)lua_tointeger(L, lua_upvalueindex(3)),
+  };
   double pause = lua_isnoneornil(L, 1) ? (double)NAN : (double)luaL_checknumber(L, 1);
-  if (!slot || slot->start == 0 || slot->start != (uint64_t)lua_tointeger(L, lua_upvalueindex(3)))
-    return 0;
-  slot->start = 0;
   lua_settop(L, 0);
-  cnk_lanes_done(&face->lanes, &slot->item, pause, L);
-  if (isnan(pause) && face->self) {
-    lua_pushvalue(L, lua_upvalueindex(1));
-    cnk_slots_drop(L, &face->slots, slot, 1);
-  }
+  cnk_bind_finish(L, &start, pause);
   return 0;
+}
+
+void cnk_bind_push_done(lua_State *L, const struct cnk_start *start)
+{
+  if (!start->lanes || !push_face(L, &start->lanes->lanes)) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_pushinteger(L, (lua_Integer)start->slot);
+  lua_pushinteger(L, (lua_Integer)start->number);
+  lua_pushcclosure(L, done, 3);
 }
 
 static int run_slot(lua_State *L)
 {
   struct cnk_lua_lanes *face = lua_touserdata(L, 1);
   struct cnk_slot *slot = lua_touserdata(L, 2);
-  slot->start = ++face->starts;
-  lua_getiuservalue(L, 1, CNK_LANES_RUN);
+  const struct cnk_start start = {.lanes = face, .slot = slot->number, .number = ++face->starts};
+  slot->start = start.number;
+  lua_getiuservalue(L, 1, CNK_LANES_NATIVE);
   cnk_slots_push(L, slot, 1);
-  lua_pushvalue(L, 1);
-  lua_pushinteger(L, (lua_Integer)slot->number);
-  lua_pushinteger(L, (lua_Integer)slot->start);
-  lua_pushcclosure(L, done, 3);
+  if (face->native && face->native->run(L, &start))
+    return 0;
+  lua_settop(L, 4);
+  lua_getiuservalue(L, 1, CNK_LANES_RUN);
+  lua_pushvalue(L, 4);
+  cnk_bind_push_done(L, &start);
   lua_call(L, 2, 0);
   return 0;
 }
@@ -97,7 +121,14 @@ struct gate_call {
 
 static int ask_gate(lua_State *L)
 {
+  const struct cnk_lua_lanes *face = lua_touserdata(L, 1);
   struct gate_call *asked = lua_touserdata(L, 2);
+  if (face->native) {
+    lua_getiuservalue(L, 1, CNK_LANES_NATIVE);
+    cnk_slots_push(L, cnk_slot_of(asked->item), 1);
+    asked->pause = face->native->gate(L, &asked->is_for_all);
+    return 0;
+  }
   lua_getiuservalue(L, 1, CNK_LANES_GATE);
   cnk_slots_push(L, cnk_slot_of(asked->item), 1);
   lua_call(L, 1, 2);
@@ -179,6 +210,14 @@ static void wake(struct cnk_lanes *lanes, void *context)
   lua_pop(L, 1);
 }
 
+void cnk_bind_own_lanes(lua_State *L, int lanes, const struct cnk_native_owner *native)
+{
+  struct cnk_lua_lanes *face = lua_touserdata(L, lanes);
+  lua_setiuservalue(L, lanes, CNK_LANES_NATIVE);
+  face->native = native;
+  face->lanes.owner.gate = gate;
+}
+
 /* ---- the functions ------------------------------------------------------------------------------------------------- */
 
 /* Keeps the function at 2, or nil. */
@@ -194,7 +233,7 @@ static bool keep_function(lua_State *L, int which)
 
 static int connect_run(lua_State *L)
 {
-  cnk_bind_check_lanes(L);
+  cnk_bind_check_lanes(L)->native = NULL;
   keep_function(L, CNK_LANES_RUN);
   return 0;
 }

@@ -20,13 +20,34 @@ static int fail_for_lane(lua_State *L, struct cnk_lua_lanes *face, struct cnk_sl
   return cnk_bind_lanes_no_memory(L);
 }
 
+void cnk_bind_push_item(lua_State *L, struct cnk_lua_lanes *face, int lanes, struct cnk_text key, int item,
+                        bool is_background)
+{
+  struct cnk_slot *slot = cnk_slots_take(L, &face->slots, lanes, item);
+  if (slot && cnk_lanes_push(&face->lanes, key, &slot->item, is_background, L))
+    return;
+  if (slot)
+    cnk_slots_drop(L, &face->slots, slot, lanes);
+  cnk_bind_lanes_no_memory(L);
+}
+
+bool cnk_bind_start_reserved(lua_State *L, struct cnk_lua_lanes *face, int lanes, struct cnk_text key, int item)
+{
+  struct cnk_slot *slot = cnk_slots_take(L, &face->slots, lanes, item);
+  if (!slot)
+    cnk_bind_lanes_no_memory(L);
+  if (cnk_lanes_start_reserved(&face->lanes, key, &slot->item, L))
+    return true;
+  cnk_slots_drop(L, &face->slots, slot, lanes);
+  return false;
+}
+
 /* lanes:push(key, item, is_background?) */
 static int push(lua_State *L)
 {
   struct cnk_lua_lanes *face = cnk_bind_check_lanes(L);
-  struct cnk_slot *slot = new_slot(L, face);
-  if (!cnk_lanes_push(&face->lanes, cnk_bind_text(L, 2), &slot->item, lua_toboolean(L, 4), L))
-    return fail_for_lane(L, face, slot);
+  luaL_checkany(L, 3);
+  cnk_bind_push_item(L, face, 1, cnk_bind_text(L, 2), 3, lua_toboolean(L, 4));
   return 0;
 }
 
@@ -63,11 +84,10 @@ static int reserve(lua_State *L)
 static int start_reserved(lua_State *L)
 {
   struct cnk_lua_lanes *face = cnk_bind_check_lanes(L);
-  struct cnk_slot *slot = new_slot(L, face);
-  if (cnk_lanes_start_reserved(&face->lanes, cnk_bind_text(L, 2), &slot->item, L))
-    return 0;
-  cnk_slots_drop(L, &face->slots, slot, 1);
-  return luaL_error(L, "this lane is not reserved");
+  luaL_checkany(L, 3);
+  if (!cnk_bind_start_reserved(L, face, 1, cnk_bind_text(L, 2), 3))
+    return luaL_error(L, "this lane is not reserved");
+  return 0;
 }
 
 /* lanes:release(key) */

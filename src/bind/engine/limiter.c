@@ -31,13 +31,24 @@ static double check_memory(lua_State *L, double seconds)
   return seconds;
 }
 
+double cnk_bind_take_permit(lua_State *L, int limiter, int to, bool *is_for_all)
+{
+  struct lua_limiter *face = lua_touserdata(L, limiter);
+  return check_memory(L, cnk_limiter_delay(&face->limiter, cnk_bind_text(L, to), now(face), is_for_all));
+}
+
+void cnk_bind_forgive(lua_State *L, int limiter, int to)
+{
+  struct lua_limiter *face = lua_touserdata(L, limiter);
+  cnk_limiter_forgive(&face->limiter, cnk_bind_text(L, to));
+}
+
 /* limiter:delay(to) -> seconds, is_for_all */
 static int delay(lua_State *L)
 {
-  struct lua_limiter *face = check_limiter(L);
+  check_limiter(L);
   bool is_for_all;
-  double wait = cnk_limiter_delay(&face->limiter, cnk_bind_text(L, 2), now(face), &is_for_all);
-  lua_pushnumber(L, check_memory(L, wait));
+  lua_pushnumber(L, cnk_bind_take_permit(L, 1, 2, &is_for_all));
   lua_pushboolean(L, is_for_all);
   return 2;
 }

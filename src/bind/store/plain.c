@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "bind/engine/row.h"
 #include "bind/store/verbs.h"
 
 static void copy_text(lua_State *L, struct cnk_store_call *call, int index, struct cnk_text *to)
@@ -47,14 +48,24 @@ static void *take(lua_State *L, struct cnk_store_call *call, size_t size)
   return memory;
 }
 
-static void read_message(lua_State *L, struct cnk_store_call *call, int row, struct cnk_message *message)
+/* The user value of the row on top, which keeps the text until it is copied. */
+static void copy_value(lua_State *L, struct cnk_store_call *call, int which, struct cnk_text *to)
 {
-  message->id = get_integer(L, row, "id");
-  copy_field(L, call, row, "contact", &message->contact);
-  copy_field(L, call, row, "text", &message->payload);
-  copy_field(L, call, row, "unknown", &message->unknown);
-  message->state = get_boolean(L, row, "is_marked") ? CNK_MESSAGE_SENDING : CNK_MESSAGE_QUEUED;
-  message->is_parked = get_boolean(L, row, "is_parked");
+  lua_getiuservalue(L, -1, which);
+  copy_text(L, call, -1, to);
+  lua_pop(L, 1);
+}
+
+/* The row on top. */
+static void read_message(lua_State *L, struct cnk_store_call *call, struct cnk_message *message)
+{
+  const struct cnk_row *row = cnk_bind_check_row(L, -1);
+  message->id = row->id;
+  copy_value(L, call, CNK_ROW_CONTACT, &message->contact);
+  copy_value(L, call, CNK_ROW_TEXT, &message->payload);
+  copy_value(L, call, CNK_ROW_UNKNOWN, &message->unknown);
+  message->state = row->flags & CNK_ROW_IS_MARKED ? CNK_MESSAGE_SENDING : CNK_MESSAGE_QUEUED;
+  message->is_parked = row->flags & CNK_ROW_IS_PARKED;
   message->due = message->expires = NAN;
 }
 
@@ -103,6 +114,27 @@ static void read_dialog(lua_State *L, struct cnk_store_call *call, int part, str
   turn->only = only->contact.data ? only : NULL;
 }
 
+int cnk_bind_commit_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_plain_turn *plain, int done,
+                          int subject)
+{
+  struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_COMMIT_TURN);
+  struct cnk_turn *turn = call->request;
+  turn->event = plain->event;
+  turn->joins = plain->joins;
+  turn->now = cnk_clock_wall(face->loop->clock);
+  turn->messages.count = plain->rows ? lua_rawlen(L, plain->rows) : 0;
+  if (turn->messages.count > 0)
+    turn->messages.items = take(L, call, turn->messages.count * sizeof *turn->messages.items);
+  for (size_t i = 0; i < turn->messages.count; i++) {
+    lua_rawgeti(L, plain->rows, (lua_Integer)i + 1);
+    read_message(L, call, &turn->messages.items[i]);
+    lua_pop(L, 1);
+  }
+  if (plain->part)
+    read_dialog(L, call, plain->part, turn);
+  return cnk_bind_run_plain(L, face, done, subject, false);
+}
+
 /* store:commit_plain(event, joins, rows, done, subject, part) -> true | nil, message, code: finishes an event, and queues
  * messages that have nothing but `id`, `contact`, `text`, `unknown`, `is_marked` and `is_parked`; `part`, if there is one, is
  * a dialog that goes on to wait. done(subject, true | nil, err): after a success `err` is the sequence of a question. */
@@ -114,74 +146,45 @@ static int commit_plain(lua_State *L)
   luaL_checktype(L, 4, LUA_TTABLE);
   luaL_checktype(L, 5, LUA_TFUNCTION);
   lua_settop(L, 7);
-  struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_COMMIT_TURN);
-  struct cnk_turn *turn = call->request;
-  turn->event = luaL_checkinteger(L, 2);
-  turn->joins = luaL_optinteger(L, 3, 0);
-  turn->now = cnk_clock_wall(face->loop->clock);
-  turn->messages.count = lua_rawlen(L, 4);
-  if (turn->messages.count > 0)
-    turn->messages.items = take(L, call, turn->messages.count * sizeof *turn->messages.items);
-  for (size_t i = 0; i < turn->messages.count; i++) {
-    lua_rawgeti(L, 4, (lua_Integer)i + 1);
-    luaL_checktype(L, -1, LUA_TTABLE);
-    read_message(L, call, 8, &turn->messages.items[i]);
-    lua_pop(L, 1);
-  }
-  if (!lua_isnil(L, 7))
-    read_dialog(L, call, 7, turn);
-  return cnk_bind_run_plain(L, face, 5, 6, false);
+  const struct cnk_plain_turn plain = {
+      .event = luaL_checkinteger(L, 2), .joins = luaL_optinteger(L, 3, 0), .rows = 4, .part = lua_isnil(L, 7) ? 0 : 7};
+  return cnk_bind_commit_plain(L, face, &plain, 5, 6);
 }
 
-/* store:mark_plain(id, attempts, is_parked, done, subject): mark_sending of one message; done as of commit_plain. */
-static int mark_plain(lua_State *L)
+int cnk_bind_mark_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_mark *mark, int done, int subject)
 {
-  struct cnk_bind_store *face = cnk_bind_find_store(L);
-  if (!face)
-    return 3;
-  luaL_checktype(L, 5, LUA_TFUNCTION);
-  lua_settop(L, 6);
   struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_MARK_SENDING);
   struct cnk_mark_sending *request = call->request;
   request->messages.items = take(L, call, sizeof *request->messages.items);
   request->messages.count = 1;
-  request->messages.items[0] = (struct cnk_mark){
-      .id = luaL_checkinteger(L, 2), .attempts = luaL_checkinteger(L, 3), .is_parked = lua_toboolean(L, 4)};
+  request->messages.items[0] = *mark;
   request->now = cnk_clock_wall(face->loop->clock);
-  return cnk_bind_run_plain(L, face, 5, 6, false);
+  return cnk_bind_run_plain(L, face, done, subject, false);
 }
 
-/* store:accepted_plain(id, contact, message_id, rank, done, subject): a settle of one message that was accepted, without
- * track and reason. done(subject, nil, err) only when it failed. */
-static int accepted_plain(lua_State *L)
+int cnk_bind_accepted_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_outcome *accepted, int done,
+                            int subject)
 {
-  struct cnk_bind_store *face = cnk_bind_find_store(L);
-  if (!face)
-    return 3;
-  luaL_checktype(L, 6, LUA_TFUNCTION);
-  lua_settop(L, 7);
   struct cnk_store_call *call = cnk_bind_new_call(L, face, CNK_SETTLE);
   struct cnk_settle *request = call->request;
   struct cnk_outcome *outcome = take(L, call, sizeof *outcome);
   request->outcomes.items = outcome;
   request->outcomes.count = 1;
   request->now = cnk_clock_wall(face->loop->clock);
-  outcome->id = luaL_checkinteger(L, 2);
+  *outcome = *accepted;
   outcome->state = CNK_MESSAGE_ACCEPTED;
   outcome->at = outcome->due = NAN;
-  outcome->rank = luaL_checkinteger(L, 5);
-  copy_text(L, call, 3, &outcome->contact);
-  copy_text(L, call, 4, &outcome->message_id);
-  return cnk_bind_run_plain(L, face, 6, 7, true);
+  if (!cnk_arena_copy(&call->arena, accepted->contact, &outcome->contact) ||
+      !cnk_arena_copy(&call->arena, accepted->message_id, &outcome->message_id))
+    luaL_error(L, "not enough memory for a call of the store");
+  return cnk_bind_run_plain(L, face, done, subject, true);
 }
 
 void cnk_bind_add_plain(lua_State *L)
 {
   static const luaL_Reg methods[] = {
-      {"commit_plain",   commit_plain  },
-      {"mark_plain",     mark_plain    },
-      {"accepted_plain", accepted_plain},
-      {NULL,             NULL          },
+      {"commit_plain", commit_plain},
+      {NULL,           NULL        },
   };
   luaL_setfuncs(L, methods, 0);
 }

@@ -54,6 +54,21 @@ int cnk_bind_run_call(lua_State *L, struct cnk_bind_store *face, int subject, in
  * or nil and an error. `is_quiet`: it only hears of a failure. */
 int cnk_bind_run_plain(lua_State *L, struct cnk_bind_store *face, int done, int subject, bool is_quiet);
 
+/* plain.c: commit_turn of a turn that only finishes an event and queues messages, and may let a dialog wait again; answered as
+ * cnk_bind_run_plain says, with the sequence of a question. `rows`, `part`: where they are; 0: there are none. */
+struct cnk_plain_turn {
+  int64_t event, joins;
+  int rows, part;
+};
+int cnk_bind_commit_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_plain_turn *plain, int done,
+                          int subject);
+
+/* The same for mark_sending of one message, answered as cnk_bind_run_plain says; and a settle of one that was accepted, without track
+ * and reason, of which only a failure is told. The texts are copied. */
+int cnk_bind_mark_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_mark *mark, int done, int subject);
+int cnk_bind_accepted_plain(lua_State *L, struct cnk_bind_store *face, const struct cnk_outcome *accepted, int done,
+                            int subject);
+
 /* call.c, plain.c, query.c: add the methods to the table on top of the stack. */
 void cnk_bind_add_verbs(lua_State *L);
 void cnk_bind_add_plain(lua_State *L);

@@ -117,6 +117,12 @@ function advance(dialogs, current, ...)
   return settle(dialogs, current, ok, failure)
 end
 
+local function begin_planned(dialogs, its_run, is_over)
+  if is_over and its_run.planned then
+    dialogs:begin_planned(its_run)
+  end
+end
+
 -- A handler waits: the coroutine of its task is the strand of its run from now on.
 local function become_strand(t, strand)
   t.run.strand, t.run.is_apart = strand, true
@@ -137,6 +143,38 @@ local function call_handlers(dialogs, current)
   return settle(dialogs, current, ok, failure)
 end
 
+---Makes a run of handlers, which has begun in a bare turn, that of the turn's task.
+---@param its_turn cunnekt.turn
+---@param current cunnekt.run
+---@param thread thread the coroutine of the handlers
+---@param charge userdata?
+---@return cunnekt.task
+function execute.adopt(its_turn, current, thread, charge)
+  local t = task.adopt { co = thread, charge = charge, run = current, become_strand = become_strand }
+  t.handlers_run, its_turn.run = current, current
+  its_turn.turns:adopt(its_turn, t)
+  return t
+end
+
+-- What follows the handlers of a run.
+local function follow_handlers(dialogs, current, ok, failure)
+  begin_planned(dialogs, settle(dialogs, current, ok, failure))
+end
+
+---Ends handlers that began in a bare turn, in their coroutine.
+---@param dialogs cunnekt.dialogs
+---@param ok boolean
+---@param failure any
+function execute.end_adopted(dialogs, ok, failure)
+  local running = task.running()
+  local current = running.run
+  if current.is_apart then
+    task.end_strand(ok, failure)
+  end
+  running.become_strand = nil
+  attempts.end_adopted(running.turn, follow_handlers, dialogs, current, ok, failure)
+end
+
 ---Starts a run. Raises the failure that ended it.
 ---@param dialogs cunnekt.dialogs
 ---@param current cunnekt.run
@@ -146,12 +184,6 @@ function execute.begin(dialogs, current)
   current.started_at = current.started_at or current.at
   current.strand = task.new_strand()
   return advance(dialogs, current, xpcall, enter, attempts.with_traceback, dialogs, current)
-end
-
-local function begin_planned(dialogs, its_run, is_over)
-  if is_over and its_run.planned then
-    dialogs:begin_planned(its_run)
-  end
 end
 
 ---Starts a run, and when it ends the dialogs that it planned. Raises like `begin`.

@@ -161,7 +161,7 @@ wait.types = {
   media = "boolean",
   any = "boolean",
   signal = "string",
-  sent = "table",
+  sent = "userdata",
   reaches = status_names.awaitable,
   timeout = "number",
 }
@@ -184,6 +184,9 @@ end
 ---@return table? event
 ---@return cunnekt.error? err
 function wait.wait(dialogs, chat, wanted)
+  if type(wanted) == "table" and wanted.sent ~= nil and type(wanted.sent) ~= "userdata" then
+    error("chat:wait: option 'sent' must be the handle of a reply", 2)
+  end
   options.check("chat:wait", wanted, wait.types)
   local types, handle = types_of(wanted), wanted.sent
   if not types and not wanted.signal and not handle and not wanted.timeout then

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Handles as scripts see them, see row.h. Their methods are those of bot/sent.lua. */
+#include <string.h>
+
+#include "bind/engine/row.h"
+
+/* The registry's table of methods. */
+static const char methods_key = 0;
+
+static const char *const states[] = {"queued",  "sending",  "accepted", "sent",    "delivered", "read", "played",
+                                     "unknown", "rejected", "failed",   "expired", "dropped",   NULL};
+
+/* Numbers of fields beside those of user values. */
+enum { ID = 50, STATE };
+
+static const struct cnk_field_name names[] = {
+    {"id",         ID                 },
+    {"state",      STATE              },
+    {"payload",    CNK_SENT_PAYLOAD   },
+    {"message_id", CNK_SENT_MESSAGE_ID},
+    {NULL,         0                  },
+};
+
+static struct cnk_sent *find_sent(lua_State *L, int index)
+{
+  struct cnk_sent *sent = lua_touserdata(L, index);
+  return sent && lua_rawlen(L, index) == sizeof *sent && sent->self == sent ? sent : NULL;
+}
+
+static struct cnk_sent *check_sent(lua_State *L, int index)
+{
+  struct cnk_sent *sent = find_sent(L, index);
+  return sent ? sent : luaL_checkudata(L, index, CNK_SENT_CLASS);
+}
+
+struct cnk_sent *cnk_bind_new_sent(lua_State *L, int64_t id)
+{
+  struct cnk_sent *sent = lua_newuserdatauv(L, sizeof *sent, CNK_SENT_VALUES);
+  sent->self = sent;
+  sent->id = id;
+  sent->state = CNK_SENT_QUEUED;
+  luaL_setmetatable(L, CNK_SENT_CLASS);
+  return sent;
+}
+
+bool cnk_bind_advance_sent(lua_State *L, int index, enum cnk_sent_state state)
+{
+  struct cnk_sent *sent = find_sent(L, index);
+  if (!sent || sent->state >= state || sent->state > CNK_SENT_SENDING)
+    return false;
+  bool has_more = lua_getiuservalue(L, index, CNK_SENT_MORE) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (!has_more)
+    sent->state = state;
+  return !has_more;
+}
+
+static lua_Integer number_of(lua_State *L)
+{
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  lua_Integer number = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
+/* A field that is no handle's own is a method. */
+static int get_other(lua_State *L)
+{
+  cnk_bind_get_more(L, CNK_SENT_MORE);
+  if (!lua_isnil(L, -1))
+    return 1;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key);
+  lua_pushvalue(L, 2);
+  lua_gettable(L, -2);
+  return 1;
+}
+
+static int get_sent(lua_State *L)
+{
+  const struct cnk_sent *sent = check_sent(L, 1);
+  lua_Integer number = number_of(L);
+  switch (number) {
+  case 0: return get_other(L);
+  case ID:
+    if (sent->id)
+      lua_pushinteger(L, sent->id);
+    else
+      lua_pushnil(L);
+    return 1;
+  case STATE: lua_pushstring(L, states[sent->state]); return 1;
+  case CNK_SENT_PAYLOAD: cnk_bind_push_payload(L, CNK_SENT_TEXT, CNK_SENT_PAYLOAD); return 1;
+  default: lua_getiuservalue(L, 1, (int)number); return 1;
+  }
+}
+
+static int set_sent(lua_State *L)
+{
+  struct cnk_sent *sent = check_sent(L, 1);
+  lua_Integer number = number_of(L);
+  switch (number) {
+  case 0: cnk_bind_set_more(L, CNK_SENT_MORE); return 0;
+  case ID: sent->id = luaL_optinteger(L, 3, 0); return 0;
+  case STATE: sent->state = (enum cnk_sent_state)luaL_checkoption(L, 3, NULL, states); return 0;
+  default: break;
+  }
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, (int)number);
+  return 0;
+}
+
+/* core.sent(payload) -> handle */
+static int new_sent(lua_State *L)
+{
+  lua_settop(L, 1);
+  cnk_bind_new_sent(L, 0);
+  lua_insert(L, 1);
+  lua_setiuservalue(L, 1, CNK_SENT_PAYLOAD);
+  return 1;
+}
+
+/* core.sent_methods(methods, tostring) */
+static int set_methods(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  luaL_getmetatable(L, CNK_SENT_CLASS);
+  lua_insert(L, 2);
+  lua_setfield(L, 2, "__tostring");
+  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
+  return 0;
+}
+
+void cnk_bind_open_sent(lua_State *L)
+{
+  static const luaL_Reg functions[] = {
+      {"sent",         new_sent   },
+      {"sent_methods", set_methods},
+      {NULL,           NULL       },
+  };
+  cnk_bind_fields(L, CNK_SENT_CLASS, names, get_sent, set_sent);
+  luaL_setfuncs(L, functions, 0);
+}
