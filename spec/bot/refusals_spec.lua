@@ -94,6 +94,9 @@ describe("a refused reply", function()
     say "hi"
     say "order"
     say "cake"
+    bot_rig.wait_for(function() -- statuses of the question are events, too
+      return #warnings() == 2
+    end, "both warnings")
     local text = table.concat(rig.lines, "\n")
     assert.matches("bot.lua:6: in the handler of 'text': reply_text: text is empty", text, 1, true)
     assert.matches("bot.lua:1: in the dialog 'order': reply_text: text is empty", text, 1, true)

@@ -33,9 +33,7 @@ describe("inbox", function()
     local options = {
       store = store, counts = numbers, concurrency = 10, capacity = 100, has_to_wait = true,
       outbox = {
-        burden = function()
-          return 0
-        end,
+        replies = { stored = 0 },
         on_status = function(_, status, record)
           table.insert(heard.statuses, { status.status, record.id })
           heard.record = record

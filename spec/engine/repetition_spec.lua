@@ -21,7 +21,7 @@ describe("a webhook that comes again", function()
     store, numbers = rig.open(), counts.new()
     its_inbox = inbox.new {
       store = store, counts = numbers, concurrency = 10, capacity = 10000, has_to_wait = true,
-      outbox = { burden = function() return 0 end, on_status = function() end }, wall_clock = { witness = function() end },
+      outbox = { replies = { stored = 0 }, on_status = function() end }, wall_clock = { witness = function() end },
     }
     its_inbox:connect(function() end)
   end)

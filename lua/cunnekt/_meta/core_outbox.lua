@@ -92,6 +92,38 @@ function outbox:join_recent(from, to) end
 ---From now on nothing is written.
 function outbox:stop() end
 
+-- ---- the inbox ---------------------------------------------------------------------------------------------------------
+
+---Webhooks on their way into the store, and new events into their lanes. `parts`: the user values that inbox.c names, of which the
+---functions are asked in rare cases; `capacity`: maximum of waiting events; `accept`: core.accept_webhook.
+---@param parts table
+---@return cunnekt.core_inbox
+function core.inbox(parts) end
+
+---@class cunnekt.core_inbox
+local inbox = {}
+
+---Stores the events of a webhook, then queues the new ones.
+---@param body string
+---@param done fun(err: cunnekt.error?, subject: any)
+---@param subject any
+---@return boolean? is_taken nil: nothing is stored, and `done` is not called
+---@return string? message
+---@return string? code as of core.accept_webhook
+function inbox:accept(body, done, subject) end
+
+---Queues stored records.
+---@param records cunnekt.inbox.record[] in order of acceptance
+function inbox:enqueue(records) end
+
+---How many more events may be accepted.
+---@return integer
+function inbox:room() end
+
+---Notes that so many events are there by now, or were not stored.
+---@param count integer
+function inbox:ended(count) end
+
 -- ---- bare turns --------------------------------------------------------------------------------------------------------
 
 ---Runs the turns of events that need nothing but their handlers and usual replies; the others stay with the function of

@@ -250,7 +250,7 @@ reply.kinds = { "template", "text", "buttons", "list", "form", "image", "video",
 ---@return cunnekt.sent?
 function reply.at_once(scope, contact, to, text)
   local turns = scope.engine.turns
-  local sent = turns.bare and turns.bare:say(contact, to, text)
+  local sent = turns and turns.bare and turns.bare:say(contact, to, text)
   if sent then
     return sent
   end

@@ -5,6 +5,8 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
+local identity = require "cunnekt.provider.identity"
+local incoming = require "cunnekt.store.incoming"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local status_names = require "cunnekt.provider.status"
@@ -13,9 +15,6 @@ local webhook = require "cunnekt.provider.webhook"
 
 local inbox = {}
 
--- Of events beyond this number memory holds only the id, not the body.
-local max_in_memory = 2000
-
 local inbox_methods = {}
 local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 
@@ -23,16 +22,16 @@ local inbox_mt = { __index = inbox_methods, __name = "cunnekt.inbox" }
 ---@param options table `store`; `concurrency`: maximum of running turns; `capacity`: maximum of waiting events; `has_to_wait`: whether a contact's later events wait for one that is retried; `outbox`: gets statuses on acceptance; `wall_clock`: gets timestamps; `counts`: is incremented
 ---@return cunnekt.inbox
 function inbox.new(options)
-  return setmetatable({
+  local self = setmetatable({
     _lanes = core.lanes(options.concurrency),
     _store = options.store,
-    _capacity = options.capacity,
     _has_to_wait = options.has_to_wait,
     _outbox = options.outbox,
     _wall_clock = options.wall_clock,
     _counts = options.counts,
-    _accepting = 0,
   }, inbox_mt)
+  self._core = core.inbox(self:_parts(options.capacity))
+  return self
 end
 
 ---Sets what runs a turn.
@@ -66,16 +65,10 @@ function inbox_methods:when_quiet(fn)
   self._lanes:when_quiet(fn)
 end
 
--- So many more events may be accepted. What earlier ones have caused counts, too: while the provider takes no messages new events
--- are refused in time, and come again later.
-function inbox_methods:_room()
-  return self._capacity - self._lanes:count() - self._accepting - self._outbox:burden()
-end
-
 ---Whether `count` more events may be accepted.
 ---@param count integer
 function inbox_methods:has_room(count)
-  return count <= self:_room()
+  return count <= self._core:room()
 end
 
 local inbound_at = webhook.inbound_at
@@ -91,13 +84,7 @@ end
 ---Queues stored records.
 ---@param records cunnekt.inbox.record[] in order of acceptance
 function inbox_methods:enqueue(records)
-  for _, record in ipairs(records) do
-    if self._lanes:count() >= max_in_memory then
-      record.event, record.body = nil, nil
-    end
-    record.queued_at = clock.monotonic()
-    self._lanes:push(record.contact, record)
-  end
+  self._core:enqueue(records)
 end
 
 ---Two conversations have turned out to be one person's: the events of one are the other's.
@@ -256,15 +243,7 @@ function inbox_methods:retry_now(id, contact)
   end
 end
 
--- What a new event causes before its turn.
-local function on_accepted(self, record)
-  if record.timestamp then
-    self._wall_clock:witness(record.timestamp)
-  end
-  if record.is_status then
-    self._outbox:on_status(record.event or record_of.read_body(record.body), record)
-  end
-end
+-- ---- what the store has accepted -----------------------------------------------------------------------------------
 
 -- Joins in memory what the store has joined for these events. Some of them may have been of the conversation that is gone.
 local function join_all(self, records)
@@ -277,6 +256,51 @@ local function join_all(self, records)
         end
       end
     end
+  end
+end
+
+-- What a new event causes before its turn.
+local function on_accepted(self, record)
+  if record.timestamp then
+    self._wall_clock:witness(record.timestamp)
+  end
+  if record.is_status then
+    self._outbox:on_status(record.event or record_of.read_body(record.body), record)
+  end
+end
+
+-- All calls for a webhook are answered. Stored events are handled even if others failed: the sender repeats the webhook, and they
+-- are duplicates then.
+local function end_webhook(self, webhook_of, fresh, problem)
+  self._core:ended(webhook_of.count)
+  local counts, new = self._counts, #fresh
+  counts.events_accepted = counts.events_accepted + new
+  counts.events_deduplicated = counts.events_deduplicated + (problem and 0 or webhook_of.count - new)
+  webhook_of.done(problem, webhook_of.subject)
+  if self._store.persons.has_aliases and not problem then
+    join_all(self, fresh)
+  end
+  for i = 1, new do
+    on_accepted(self, fresh[i])
+  end
+  self:enqueue(fresh)
+end
+
+-- The store has answered to a call for a webhook, not as usual: it has failed, or is one of several; or an event may be another
+-- conversation's than it says. `parts`: of a webhook with several calls; `message` where some of these were not taken.
+local function on_answer(self, fresh, joins, webhook_of, parts)
+  local failure = not fresh and joins or nil -- an error
+  if fresh then
+    incoming.note(self._store, fresh, joins)
+  end
+  if not parts then
+    return end_webhook(self, webhook_of, fresh or {}, failure)
+  end
+  parts.failure = failure or parts.failure or parts.message and incoming.error_of(parts.message, parts.code)
+  parts.all = parts.all and table.move(fresh or {}, 1, #(fresh or {}), #parts.all + 1, parts.all) or fresh
+  parts.missing = parts.missing - 1
+  if parts.missing == 0 then
+    end_webhook(self, webhook_of, parts.all or {}, parts.failure)
   end
 end
 
@@ -303,31 +327,37 @@ local function describe(event, batch)
   return key, body, event.kind == "status" and select(2, status_names.rank_of(event)) or nil
 end
 
+-- What the core needs, and asks in rare cases; see src/bind/engine/inbox.c.
+function inbox_methods:_parts(capacity)
+  local store, its_outbox = self._store, self._outbox
+  local parts = {
+    lanes = self._lanes, capacity = capacity, sends = its_outbox.lanes, replies = its_outbox.replies, store = store:face(),
+    store_face = store, persons = store.persons, conversations = store.conversations.cache, counts = self._counts,
+    wall_clock = self._wall_clock, accept = core.accept_webhook, describe = describe, is_same = identity.same,
+  }
+  function parts.note_inbound(fresh)
+    store.conversations:note_inbound(fresh)
+  end
+  function parts.general(fresh, joins, count, done, subject, several)
+    on_answer(self, fresh, joins, { count = count, done = done, subject = subject }, several)
+  end
+  function parts.on_status(record)
+    its_outbox:on_status(record.event or record_of.read_body(record.body), record)
+  end
+  return parts
+end
+
 ---Stores the events of a webhook, then queues the new ones.
 ---@param body string
----@param done fun(err: cunnekt.error?) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
+---@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
+---@param subject any
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
 ---@return cunnekt.error? err kind invalid, too_large, store, or busy: there is no room
-function inbox_methods:accept(body, done)
-  local count, err
-  count, err = self._store:accept(body, self:_room(), describe, function(fresh, problem)
-    self._accepting = self._accepting - count
-    local counts, new = self._counts, #fresh
-    counts.events_accepted = counts.events_accepted + new
-    counts.events_deduplicated = counts.events_deduplicated + (problem and 0 or count - new)
-    done(problem)
-    if self._store.persons.has_aliases and not problem then
-      join_all(self, fresh)
-    end
-    for i = 1, new do
-      on_accepted(self, fresh[i])
-    end
-    self:enqueue(fresh)
-  end)
-  if not count then
-    return nil, err
+function inbox_methods:accept(body, done, subject)
+  local is_taken, message, code = self._core:accept(body, done, subject)
+  if not is_taken then
+    return nil, incoming.refusal(message, code)
   end
-  self._accepting = self._accepting + count
   return true
 end
 

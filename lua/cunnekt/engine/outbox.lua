@@ -84,6 +84,8 @@ local function prepare(stored)
 end
 
 ---@class cunnekt.outbox
+---@field lanes cunnekt.lanes for who counts what is in them, as is `replies`
+---@field replies cunnekt.backlog.class
 ---@param options table `store`; `client`; `handles`: bot/sent.lua, which creates and advances handles; `concurrency`: maximum of running sends; `unknown`: the default policy; `has_unknown`: whether the store has messages whose delivery is uncertain; `counts`: is incremented
 ---@return cunnekt.outbox
 function outbox.new(options)
@@ -110,6 +112,7 @@ function outbox.new(options)
     end,
   }
   self:_connect_core(options)
+  self.lanes, self.replies = self._lanes, self._backlog.replies
   return self
 end
 

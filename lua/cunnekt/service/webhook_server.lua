@@ -73,18 +73,21 @@ local function busy(exchange, message)
   refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry.sender) })
 end
 
+-- The events of a webhook are stored, or cannot be.
+local function on_stored(problem, exchange)
+  if problem then
+    return busy(exchange, "the events cannot be stored now")
+  end
+  exchange:answer(200)
+end
+
 local function receive(self, exchange, body)
   local secret = self._settings.app_secret
   if secret and not webhook.check_signature(exchange:header(signature_field), body, secret) then
     note_refusal(self, 401, 1)
     return refuse(exchange, 401, "the signature does not match the body")
   end
-  local is_taken, err = self._inbox:accept(body, function(problem)
-    if problem then
-      return busy(exchange, "the events cannot be stored now")
-    end
-    exchange:answer(200)
-  end)
+  local is_taken, err = self._inbox:accept(body, on_stored, exchange)
   if is_taken then
     return
   elseif err.kind == "too_large" then

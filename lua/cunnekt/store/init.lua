@@ -172,17 +172,6 @@ end
 
 local place = incoming.place
 
----Stores the events of a webhook; calls back after the commit.
----@param body string
----@param room integer so many events may be taken
----@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? see core.accept_webhook
----@param done fun(fresh: cunnekt.inbox.record[], err: cunnekt.error?) those that are no duplicates
----@return integer? count of the events; nil: nothing is stored, and `done` is not called
----@return cunnekt.error? err kind invalid, too_large or busy (no room); store
-function store_methods:accept(body, room, describe, done)
-  return incoming.accept(self, body, room, describe, done)
-end
-
 ---Stores an own event. Waits.
 ---@param record cunnekt.inbox.record
 ---@return boolean? ok
@@ -249,7 +238,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict
 function store_methods:commit_turn(turn)
-  local known, writes_state = self._conversations, turn.states ~= nil and turn.states[1] ~= nil
+  local known, writes_state = self.conversations, turn.states ~= nil and turn.states[1] ~= nil
   if writes_state then
     known:begin(turn)
   end
@@ -279,13 +268,13 @@ end
 ---@param contact string
 ---@return cunnekt.store.conversation
 function store_methods:conversation(contact)
-  local known = self._conversations:find(contact)
+  local known = self.conversations:find(contact)
   if known then
     return known
   end
   local row = self:read("conversation", { contact = contact })[1]
   local found = row or { version = 0 }
-  return self._conversations:keep(contact, {
+  return self.conversations:keep(contact, {
     state = found.state,
     version = found.version,
     last_inbound = found.last_inbound,
@@ -421,10 +410,10 @@ local function open(url, options)
   local self = setmetatable({
     is_kept = path ~= ":memory:",
     _db = db,
-    _conversations = conversations.new(),
+    conversations = conversations.new(),
     joins = 0, -- of conversations, that the store has told of
   }, store_mt)
-  self.persons = persons.new(self, self._conversations)
+  self.persons = persons.new(self, self.conversations)
   db:on_failure(function(problem, code)
     return on_failure(self, problem, code)
   end)

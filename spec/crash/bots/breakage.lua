@@ -32,42 +32,34 @@ local function wrap_turns(inbox, run)
   end, inbox._on_join)
 end
 
--- Each event has a lane of its own, so those of one customer overtake each other.
+-- An event leaves its lane before its turn, so those of one customer overtake each other: waits of different lengths, as handlers
+-- that ask elsewhere have them.
 function ways.no_order(service)
-  local inbox, serial = service.inbox, 0
-  local enqueue = inbox.enqueue
-  local lanes = {
-    count = function()
-      return inbox._lanes:count()
-    end,
-    push = function(_, _, item)
-      serial = serial + 1
-      inbox._lanes:push("lane " .. serial, item)
-    end,
-  }
-  function inbox.enqueue(_, records)
-    enqueue({ _lanes = lanes }, records)
-  end
-  -- Waits of different lengths, as handlers that ask elsewhere have them.
-  wrap_turns(inbox, function(on_turn, record, done)
-    require("cunnekt.time.clock").after(math.random() * 0.01, function()
-      on_turn(record, done)
-    end)
+  wrap_turns(service.inbox, function(on_turn, record, done)
+    local after = require("cunnekt.time.clock").after
+    local function run()
+      on_turn(record, function(pause)
+        if pause then
+          after(pause, run)
+        end
+      end)
+    end
+    after(math.random() * 0.01, run)
+    done()
   end)
 end
 
 -- What finds no room is dropped, with a 200.
 function ways.drop_when_full(service)
   local inbox = service.inbox
-  local has_room, accept = inbox.has_room, inbox.accept
-  function inbox.has_room()
-    return true
-  end
-  function inbox.accept(self, events, body, done)
-    if has_room(self, #events) then
-      return accept(self, events, body, done)
+  local accept = inbox.accept
+  function inbox.accept(self, body, done, subject)
+    local is_taken, err = accept(self, body, done, subject)
+    if not is_taken and err.kind == "busy" then
+      done(nil, subject)
+      return true
     end
-    done()
+    return is_taken, err
   end
 end
 

@@ -6,7 +6,7 @@
 #ifndef CNK_BIND_ROW_H
 #define CNK_BIND_ROW_H
 
-#include "bind/engine/lanes.h"
+#include "bind/lanes/lanes.h"
 #include "http/out/endpoint.h"
 
 /* What the keys of lanes of bulk messages begin with: these have lanes of their own, so that a reply to the same contact passes them. */

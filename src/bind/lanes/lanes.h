@@ -4,7 +4,7 @@
 #define CNK_BIND_LANES_H
 
 #include "bind/engine/engine.h"
-#include "bind/engine/slots.h"
+#include "bind/lanes/slots.h"
 
 /* User values of the lanes: the values of items, and the owner's functions. */
 enum {

@@ -6,7 +6,7 @@
  * weak values, and calls Lua in protected calls only: an error goes to core.on_error, and one for lack of memory ends the
  * program.
  */
-#include "bind/engine/lanes.h"
+#include "bind/lanes/lanes.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of lanes for owners that hold more than a lane does, and for two lanes that become one. */
-#include "bind/engine/lanes.h"
+#include "bind/lanes/lanes.h"
 
 /* lanes:lane(key) -> count, has_more; nil when there is none */
 static int lane(lua_State *L)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Slots come in chunks, which stay where they are; see slots.h. */
-#include "bind/engine/slots.h"
+#include "bind/lanes/slots.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of lanes on their items, which are any values. */
-#include "bind/engine/lanes.h"
+#include "bind/lanes/lanes.h"
 
 /* A slot for the value at 3, of a lane whose key is at 2. */
 static struct cnk_slot *new_slot(lua_State *L, struct cnk_lua_lanes *face)
