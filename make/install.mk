@@ -13,6 +13,7 @@ PAGES      := $(BUILD)/pages
 BUILD_HOST ?= $(HOST)
 DOC_SRC    := $(sort $(wildcard docs/*.md docs/*.svg))
 HOWTO_SRC  := $(sort $(wildcard docs/howto/*.md))
+REFERENCE_SRC := $(sort $(wildcard docs/reference/*.md))
 
 $(PAGES)/made: $(sort $(wildcard make/pages/*.lua make/pages/*/*.lua)) $(HOST)
 	@mkdir -p $(@D)
@@ -40,6 +41,7 @@ install: all pages
 	@$(call install_files,644,$(DOCDIR),README.md CHANGELOG.md LICENSE)
 	@$(call install_files,644,$(DOCDIR)/docs,$(DOC_SRC))
 	@$(call install_files,644,$(DOCDIR)/docs/howto,$(HOWTO_SRC))
+	@$(call install_files,644,$(DOCDIR)/docs/reference,$(REFERENCE_SRC))
 	@$(call install_files,644,$(DOCDIR)/examples,examples/*.lua)
 	@echo "installed below $(DESTDIR)$(PREFIX)"
 

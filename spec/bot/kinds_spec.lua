@@ -7,6 +7,7 @@ local cunnekt = require "cunnekt"
 local filter = require "cunnekt.bot.filter"
 local json = require "cunnekt.base.json"
 local manual = require "spec.support.manual"
+local pages = require "spec.support.pages"
 local route = require "cunnekt.bot.route"
 local samples = require "cunnekt.sandbox.samples"
 local webhook = require "cunnekt.provider.webhook"
@@ -140,10 +141,12 @@ describe("the handlers of the manual", function()
   it("stumble over no field of a webhook in which something is wrong", function()
     math.randomseed(1701)
     local all, tried = {}, 0
-    for _, block in ipairs(manual.blocks "docs/script.md") do
-      local routes = block.kind == "script" and block.code:find "bot:on" and not block.code:find "debounce" and not block.code:find "listen%(" and routes_of(block)
-      if routes then
-        all[#all + 1] = { routes = routes, line = block.line }
+    for _, page in ipairs(pages.reference()) do
+      for _, block in ipairs(manual.blocks(page)) do
+        local routes = block.kind == "script" and block.code:find "bot:on" and not block.code:find "debounce" and not block.code:find "listen%(" and routes_of(block)
+        if routes then
+          all[#all + 1] = { routes = routes, where = ("%s:%d"):format(page, block.line) }
+        end
       end
     end
     assert.is_true(#all >= 8)
@@ -160,7 +163,7 @@ describe("the handlers of the manual", function()
           tried = tried + 1
           local ok, problem = pcall(one.routes.dispatch, one.routes, with_methods(event))
           local is_slip = not ok and (tostring(problem):find "attempt to" or tostring(problem):find "bad argument")
-          assert.is_falsy(is_slip and ("line %d: %s: %s"):format(one.line, problem, body))
+          assert.is_falsy(is_slip and ("%s: %s: %s"):format(one.where, problem, body))
         end
       end
     end

@@ -2,20 +2,8 @@
 -- The pages link to what is there: files, and headings of pages.
 
 local lfs = require "lfs"
+local pages = require "spec.support.pages"
 local process = require "spec.support.process"
-
-local function pages()
-  local list = { "README.md", "CONTRIBUTING.md" }
-  for _, folder in ipairs { "docs", "docs/howto" } do
-    for name in lfs.dir(folder) do
-      if name:find "%.md$" then
-        list[#list + 1] = folder .. "/" .. name
-      end
-    end
-  end
-  table.sort(list)
-  return list
-end
 
 -- The text without its code.
 local function prose_of(path)
@@ -54,7 +42,7 @@ local function problem_of(page, link)
 end
 
 describe("the links of the docs", function()
-  for _, page in ipairs(pages()) do
+  for _, page in ipairs(pages.all()) do
     it("lead somewhere: " .. page, function()
       for link in prose_of(page):gsub("`[^`\n]*`", ""):gmatch "%]%(([^)%s]+)%)" do
         assert.is_nil(problem_of(page, link), link)
@@ -63,9 +51,9 @@ describe("the links of the docs", function()
   end
 
   it("would be missed", function()
-    assert.equal("there is no docs/nothing.md", problem_of("docs/script.md", "nothing.md"))
-    assert.equal("README.md has no heading #nothing", problem_of("docs/script.md", "../README.md#nothing"))
-    assert.is_nil(problem_of("docs/script.md", "#dialogs"))
+    assert.equal("there is no docs/nothing.md", problem_of("docs/reference/dialogs.md", "../nothing.md"))
+    assert.equal("README.md has no heading #nothing", problem_of("docs/reference/dialogs.md", "../../README.md#nothing"))
+    assert.is_nil(problem_of("docs/reference/dialogs.md", "#guarantees"))
   end)
 
   it("are there for each example, with what it shows", function()
@@ -80,12 +68,21 @@ describe("the links of the docs", function()
     end
   end)
 
-  it("are there for each page and each how-to", function()
-    local readme = process.read "README.md"
-    for _, page in ipairs(pages()) do
-      local is_how_to = page:find "^docs/howto/" and not page:find "README"
-      local list, link = is_how_to and process.read "docs/howto/README.md" or readme, is_how_to and page:match "[^/]+$" or page
-      assert.truthy(page == "README.md" or list:find(("(%s)"):format(link), 1, true), page)
+  it("are there for each page, in the list of its folder", function()
+    for _, page in ipairs(pages.all()) do
+      local folder, name = page:match "^(docs/%l+/)(.*)$"
+      local list, link = "README.md", page
+      if folder and name ~= "README.md" then
+        list, link = folder .. "README.md", name
+      end
+      assert.truthy(page == "README.md" or process.read(list):find(("(%s)"):format(link), 1, true), page)
+    end
+  end)
+
+  it("are short pages", function()
+    for _, page in ipairs(pages.all()) do
+      local _, lines = process.read(page):gsub("\n", "")
+      assert.is_true(lines <= 500, page)
     end
   end)
 end)

@@ -147,7 +147,7 @@ describe("make #packaging", function()
     assert.truthy(process.read(folder.path .. "/usr/lib/lua/5.4/cunnekt/core.so"))
     for _, name in ipairs {
       "man/man1/cunnekt.1", "man/man1/cunnekt-run.1", "man/man5/cunnekt.conf.5", "bash-completion/completions/cunnekt",
-      "zsh/site-functions/_cunnekt", "fish/vendor_completions.d/cunnekt.fish", "doc/cunnekt/README.md", "doc/cunnekt/docs/script.md",
+      "zsh/site-functions/_cunnekt", "fish/vendor_completions.d/cunnekt.fish", "doc/cunnekt/README.md", "doc/cunnekt/docs/reference/README.md",
       "doc/cunnekt/docs/howto/handover.md",
       "doc/cunnekt/examples/echo.lua", "lua/5.4/cunnekt/_meta/core.lua",
     } do

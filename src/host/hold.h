@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The standard library of the host: as Lua's own, but for what would let a script escape its budget (docs/script.md,
+ * The standard library of the host: as Lua's own, but for what would let a script escape its budget (docs/reference/turns.md,
  * "Budget"). Coroutines keep the meter's account of which one runs; error handlers do not run for a stop; and what
  * breaks the hold is refused to scripts, some of it everywhere, most of it only in a turn.
  */

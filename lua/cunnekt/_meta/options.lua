@@ -7,8 +7,8 @@
 
 ---What turns are stopped beyond.
 ---@class cunnekt.budget_options
----@field seconds? number CPU time of a turn, 0.1 to 3600
----@field memory? string of all of Lua, such as "256MB"
+---@field seconds? number seconds of CPU time for a turn, 0.1 to 3600; 5 by default
+---@field memory? string of all of Lua, 32MB or more; "256MB" by default
 
 ---Every setting, every option of the client, and the bot's own.
 ---@class cunnekt.bot.options: cunnekt.client.options
@@ -28,15 +28,15 @@
 ---@field on_failure? "wait"|"pass" whether the contact's later events wait for a retry; "wait" by default
 ---@field keep_days? integer days to keep dead letters and undelivered messages; 30 by default
 ---@field parked? integer maximum of waiting dialogs in memory; 1000 by default
----@field parked_seconds? number idle seconds before a waiting dialog is evicted; 600 by default
+---@field parked_seconds? number seconds that it is idle before a waiting dialog is evicted; 600 by default
 ---@field replies? "return"|"raise" what a refused reply does: returns `nil, err` (default), or raises
----@field budget? false|cunnekt.budget_options of a turn; 5 seconds and 256MB by default, false: none
+---@field budget? false|cunnekt.budget_options of a turn; false: none
 
 ---@class cunnekt.on_options
 ---@field debounce? number seconds of quiet after which a contact's texts are handled as one
 
 ---@class cunnekt.global_options
----@field even_paused? boolean it runs also while a person has taken over (chat:pause)
+---@field even_paused? boolean it runs also while a person has taken over (chat:pause); false by default
 
 ---@class cunnekt.dialog_options
 ---@field unexpected? "interrupt"|"ignore"|"queue"|fun(msg: cunnekt.message) where messages go that the dialog does not wait for: to the handlers ("interrupt", default), nowhere ("ignore"), to its later waits ("queue"), or to a function
@@ -52,11 +52,11 @@
 
 ---Delivery options of a reply.
 ---@class cunnekt.delivery
----@field unknown? "hold"|"resend"|"fail" what to do when its delivery is uncertain
+---@field unknown? "hold"|"resend"|"fail" what to do when its delivery is uncertain; the bot's own option by default
 ---@field track? table returned as `status.track` with its statuses
 ---@field after? "accepted"|"delivered" is sent when the previous message is so far
 ---@field fallback? cunnekt.fallback
----@field priority? "normal"|"bulk" "bulk": all other messages pass it
+---@field priority? "normal"|"bulk" "bulk": all other messages pass it; "normal" by default
 ---@field expires? number seconds after which it is not sent any more
 ---@field not_before? number time in seconds since 1970
 ---@field send_between? cunnekt.send_hours
@@ -99,8 +99,8 @@
 ---@field timeout? number seconds
 
 ---@class cunnekt.collect_options
----@field media? boolean with `text`: both by default
----@field text? boolean
+---@field media? boolean files are collected; both by default
+---@field text? boolean texts are collected; both by default
 ---@field quiet? number seconds without a message that end it; 5 by default
 ---@field max? integer of messages; 100 by default, which is the most
 ---@field timeout? number seconds for the first one

@@ -222,7 +222,7 @@ function chat_methods:call(name, args)
 end
 
 ---@class cunnekt.start_options
----@field replace? boolean end a waiting dialog of this name, and begin anew
+---@field replace? boolean end a waiting dialog of this name, and begin anew; false by default
 
 ---Starts a dialog in this conversation when the running handler or dialog returns. While one of this name waits, it goes on, and
 ---asks its question again.

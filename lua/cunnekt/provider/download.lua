@@ -24,7 +24,7 @@ local LONGEST, SLOWEST = 15 * units.minute, 1024
 ---@class cunnekt.download.options
 ---@field path? string the file to write; missing folders are made
 ---@field sink? fun(chunk: string): any takes the bytes as they arrive; ends the download by returning false or `nil, message`
----@field sha256? string base64, as in the webhook; other bytes fail with the kind "corrupt"
+---@field sha256? string base64; other bytes fail with the kind "corrupt"; that of the webhook by default, with msg:download
 ---@field max_bytes? integer 100 MB by default; 16 MB without path and sink
 ---@field timeout? number seconds for the whole download, retries included; 900 by default
 ---@field min_speed? integer bytes a second that it must have, over any 30 s; 1024 by default, 0: none

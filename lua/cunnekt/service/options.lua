@@ -22,7 +22,7 @@ bot_options.types = {
   replies = { "return", "raise" },
 }
 
--- docs/script.md describes them, except `sends`: messages being sent concurrently.
+-- docs/reference/bot.md describes them, except `sends`: messages being sent concurrently.
 local defaults = {
   concurrency = 1000,
   queue = 100000,

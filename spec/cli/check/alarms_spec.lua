@@ -4,6 +4,7 @@
 
 local lexer = require "cunnekt.cli.check.lexer"
 local manual = require "spec.support.manual"
+local pages = require "spec.support.pages"
 local process = require "spec.support.process"
 local rules = require "cunnekt.cli.check.rules"
 
@@ -58,7 +59,7 @@ describe("cunnekt check is silent", function()
 
   it("about the manual, but for what it shows to be refused", function()
     local list = {}
-    for _, page in ipairs { "README.md", "docs/script.md", "docs/operations.md", "docs/sandbox.md" } do
+    for _, page in ipairs(pages.all()) do
       for _, block in ipairs(manual.blocks(page)) do
         local code = block.kind == "handler" and ("bot:on('message', function(msg) %s end)"):format(block.code) or block.code
         if block.kind ~= "conf" and not code:find "^%-%- not run: it shows mistakes" then
@@ -67,14 +68,14 @@ describe("cunnekt check is silent", function()
       end
     end
     assert.same({
-      "docs/script.md: cunnekt.build.send_text: text is empty; leave the reply out, or write something",
-      "docs/script.md: cunnekt.build.send_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
-      "docs/script.md: client:send_buttons: buttons[1].title is 28 characters long; Cunnekt allows 24",
+      "docs/reference/client.md: client:send_buttons: buttons[1].title is 28 characters long; Cunnekt allows 24",
+      "docs/reference/messages.md: cunnekt.build.send_text: text is empty; leave the reply out, or write something",
+      "docs/reference/messages.md: cunnekt.build.send_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
     }, list)
   end)
 
   it("about nothing that the manual's own example of it shows", function()
-    local page = process.read "docs/script.md"
+    local page = process.read "docs/reference/commands.md"
     local code, printed = page:match "```lua\n(%-%- not run: it shows mistakes.-)```\n\nit prints\n\n```\n(.-)```"
     local list = {}
     for _, problem in ipairs(rules.check(HEAD .. code, "")) do
