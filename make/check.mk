@@ -66,7 +66,7 @@ C_FILES := $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
 # Every linter runs, whatever the others found.
 lint: deps-dev
-	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) --keep-going lint-lua lint-house lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) --keep-going lint-lua lint-house lint-pages lint-format lint-warnings lint-cycles lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck -q lua spec examples src make
@@ -75,6 +75,11 @@ lint-lua:
 lint-house:
 	$(LUA) spec/lint/house.lua
 	$(LUA) spec/lint/sources.lua
+
+# Spelling and links of the pages, spelling of comments and messages.
+lint-pages:
+	$(LUA) spec/lint/pages/words.lua
+	$(LUA) spec/lint/pages/links.lua
 
 lint-format:
 	clang-format --dry-run -Werror $(C_FILES)
@@ -113,7 +118,7 @@ help:
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
 	@echo "make tsan       the store's threads under the thread sanitizer"
-	@echo "make lint       luacheck, folders, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
+	@echo "make lint       luacheck, folders, spelling, links, formatting, warnings of two compilers, circles of C files, cppcheck, clang-tidy"
 	@echo "make format     formats the C files"
 	@echo "make bench      measures against nginx, Bun, Node and libcurl in a quarter of an hour; make bench-deps installs those"
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
@@ -127,4 +132,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help

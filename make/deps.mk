@@ -7,7 +7,7 @@ DEPS_BUILD := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libuv1-dev libcurl4-
 # what the specs run beside our own programs: `make test` and `make asan`
 DEPS_TEST := lua-busted luarocks openssl procps
 # `make lint`
-DEPS_LINT := lua-check lintian cppcheck clang clang-tidy clang-format
+DEPS_LINT := lua-check lintian cppcheck clang clang-tidy clang-format hunspell hunspell-en-gb
 # `make fuzz`, beside clang
 DEPS_FUZZ := libclang-rt-dev
 
