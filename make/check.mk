@@ -61,6 +61,11 @@ demo: deps-build
 	@$(MAKE) --no-print-directory all
 	@$(TEST_ENV) && sh examples/demo.sh
 
+# The picture of `cunnekt dev` in the README, from a run in a pseudo-terminal.
+picture: deps-build
+	@$(MAKE) --no-print-directory all
+	@$(HOST) run make/picture/main.lua $(abspath $(HOST)) docs/dev.svg
+
 # ---- lint ---------------------------------------------------------------------------------------------------------
 C_FILES := $(shell find src spec -name '*.c' -o -name '*.h' | LC_ALL=C sort)
 
@@ -112,6 +117,7 @@ build-lint/tidy/%.checked: % .clang-tidy $(filter src/%.h,$(C_FILES))
 help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
+	@echo "make picture    draws docs/dev.svg anew, the picture of the README, from a real run"
 	@echo "make deps       installs what a build needs and is missing (Debian, Ubuntu), or says what that is"
 	@echo "make deps-dev   the same for test, lint and fuzz"
 	@echo "make test       the specs, JOBS files at a time (all processors); SPEC=spec/base/json_spec.lua runs one"
@@ -132,4 +138,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
+.PHONY: test test-modules asan tsan demo picture lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
