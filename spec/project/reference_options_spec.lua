@@ -233,6 +233,13 @@ describe("the tables of options", function()
     end
   end)
 
+  it("are beside a table of all names of events", function()
+    local page = texts["docs/reference/receiving.md"]
+    for name in public["cunnekt.event_name"].alias:gmatch '"([%w_]+)"' do
+      assert.truthy(page:find(("`%s`"):format(name), 1, true), name)
+    end
+  end)
+
   -- The control: each kind of slip is found.
   it("would be missed if they were wrong", function()
     local function problems_with(path, from, to)
