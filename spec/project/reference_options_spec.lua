@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Every option of every call is in a table of the reference, with the type and the default of its annotation: none is missing, none
--- invented. A table says in a comment above it which class of options it shows; one class may have several.
+-- invented. So are the fields of events and of what calls return. A table says in a comment above it which class it shows; one
+-- class may have several.
 
 local bot_options = require "cunnekt.service.options"
 local pages = require "spec.support.pages"
@@ -32,21 +33,46 @@ local function add_classes(text, found)
   end
 end
 
--- What a class has of its own, by its annotations: field → the type, and what is said about it.
-local function read_fields(text, class, fields)
-  local body = text:match("\n%-%-%-@class " .. class:gsub("%p", "%%%0") .. "%f[^%w_.][^\n]*\n(.-)\n[^%-]") or ""
-  for name, mark, rest in body:gsub("\n%-%-%-([^@])", " %1"):gmatch "%-%-%-@field ([%w_]+)(%??) ([^\n]*)" do
-    fields[name] = { about = rest, is_required = mark == "" }
+-- The classes whose fields a script reads. `kind` is the head of their section.
+local function classes_of_fields()
+  local found = {}
+  for name in pairs(public) do
+    found[name] = name:find "^cunnekt%.webhook%." and name ~= "cunnekt.webhook.event" or nil
   end
+  for _, name in ipairs {
+    "cunnekt.message", "cunnekt.event.status", "cunnekt.event.own", "cunnekt.error", "cunnekt.sent", "cunnekt.job", "cunnekt.sent_answer",
+    "cunnekt.download.result",
+  } do
+    found[name] = true
+  end
+  return found
 end
 
-local function sources()
-  local list, pipe = {}, io.popen "find lua -name '*.lua'"
+local function fields_of(class)
+  local fields = {}
+  for name, its_type in pairs(public[class].fields or {}) do
+    fields[name] = (name ~= "kind" or class == "cunnekt.error") and its_type or nil
+  end
+  return fields
+end
+
+-- What the annotations say: class → field → what is said about it.
+local function read_annotations()
+  local all, pipe = {}, io.popen "find lua -name '*.lua'"
   for path in pipe:lines() do
-    list[#list + 1] = "\n" .. process.read(path)
+    local class
+    -- A field may go on in the next line.
+    for line in (process.read(path) .. "\n"):gsub("(%-%-%-@field[^\n]*)\n%-%-%-([^@])", "%1 %2"):gmatch "(.-)\n" do
+      class = line:find "^%-%-%-" and (line:match "^%-%-%-@class ([%w_.]+)" or class) or nil
+      local name, mark, rest = line:match "^%-%-%-@field ([%w_]+)(%??) (.*)$"
+      if class and name then
+        all[class] = all[class] or {}
+        all[class][name] = { about = rest, is_required = mark == "" }
+      end
+    end
   end
   pipe:close()
-  return table.concat(list)
+  return all
 end
 
 -- A type as a reader of a table needs it: a set of words.
@@ -78,11 +104,11 @@ local function cells_of(line)
   return cells
 end
 
--- The rows of all tables of options: class → option → the cells by their heads.
-local function read_tables(texts)
+-- The rows of all tables, "options" or "fields": class → name → the cells by their heads.
+local function read_tables(texts, kind)
   local tables = {}
   for page, text in pairs(texts) do
-    for class, body in text:gmatch "<!%-%- options: ([%w_.]+) %-%->\n(.-)\n%f[^|\n]" do
+    for class, body in text:gmatch("<!%-%- " .. kind .. ": ([%w_.]+) %-%->\n(.-)\n%f[^|\n]") do
       tables[class] = tables[class] or {}
       local heads
       for line in (body .. "\n"):gmatch "(|[^\n]*)\n" do
@@ -94,8 +120,8 @@ local function read_tables(texts)
           for i, head in ipairs(heads) do
             row[head] = cells[i] or ""
           end
-          local name = row.option:match "^`([%w_]+)`$"
-          assert(name, ("%s: not the name of an option: %s"):format(page, row.option))
+          local name = cells[1]:match "^`([%w_]+)`$"
+          assert(name, ("%s: not a name: %s"):format(page, cells[1]))
           assert(not tables[class][name], ("%s: %s is there twice"):format(page, name))
           tables[class][name] = row
         end
@@ -134,17 +160,21 @@ local function default_of(about)
 end
 
 local function check_row(where, field, row, its_type, problems)
+  local says = row["what it does"]
   local function complain(what, ...)
     problems[#problems + 1] = ("%s: %s"):format(where, what:format(...))
   end
-  if not is_same(words_of(its_type), set_of_cell(row.type)) then
+  local is_text = not says and its_type:find '^"' and row.type == "string" -- the words are in the text
+  if not is_text and not is_same(words_of(its_type), set_of_cell(row.type)) then
     complain("the type is %s, not %s", its_type, row.type)
   end
   local unit = field.about:match "^%S+%s+(seconds)" or field.about:match "^%S+%s+(bytes)"
   if unit and not row.type:find("(" .. unit, 1, true) then
     complain("the type has no unit (%s)", unit)
   end
-  if row["what it does"] == "" then
+  if not says then
+    return -- a field
+  elseif says == "" then
     complain "nothing is said about it"
   end
   local default = default_of(field.about)
@@ -162,12 +192,11 @@ local function check_row(where, field, row, its_type, problems)
 end
 
 -- What is wrong with the tables.
-local function problems_of(tables, classes, text)
+local function problems_of(tables, classes, annotations)
   local problems = {}
   for class in pairs(classes) do
-    local fields, rows = {}, tables[class] or {}
-    read_fields(text, class, fields)
-    for name, its_type in pairs(public[class].fields or {}) do
+    local fields, rows = annotations[class] or {}, tables[class] or {}
+    for name, its_type in pairs(fields_of(class)) do
       local where = class .. "." .. name
       if not rows[name] then
         problems[#problems + 1] = where .. ": is in no table"
@@ -176,14 +205,14 @@ local function problems_of(tables, classes, text)
       end
     end
     for name in pairs(rows) do
-      if not (public[class].fields or {})[name] then
-        problems[#problems + 1] = ("%s.%s: there is no such option"):format(class, name)
+      if not fields_of(class)[name] then
+        problems[#problems + 1] = ("%s.%s: there is no such name"):format(class, name)
       end
     end
   end
   for class in pairs(tables) do
     if not classes[class] then
-      problems[#problems + 1] = class .. ": a table of what is no class of options"
+      problems[#problems + 1] = class .. ": a table of what is no such class"
     end
   end
   table.sort(problems)
@@ -191,7 +220,7 @@ local function problems_of(tables, classes, text)
 end
 
 describe("the tables of options", function()
-  local classes, texts, text = {}, {}, sources()
+  local classes, texts, annotations = {}, {}, read_annotations()
 
   setup(function()
     for _, class in pairs(public) do
@@ -208,7 +237,7 @@ describe("the tables of options", function()
   end)
 
   it("hold every option of every call, with its type and its default, and no other", function()
-    assert.equal("", table.concat(problems_of(read_tables(texts), classes, text), "\n"))
+    assert.equal("", table.concat(problems_of(read_tables(texts, "options"), classes, annotations), "\n"))
     local count = 0
     for _ in pairs(classes) do
       count = count + 1
@@ -216,8 +245,12 @@ describe("the tables of options", function()
     assert.is_true(count > 30)
   end)
 
+  it("are beside tables of all fields of events and results", function()
+    assert.equal("", table.concat(problems_of(read_tables(texts, "fields"), classes_of_fields(), annotations), "\n"))
+  end)
+
   it("name the variables and the defaults that the program takes", function()
-    local tables = read_tables(texts)
+    local tables = read_tables(texts, "options")
     for name, setting in pairs(settings.known) do
       local row = tables[setting.is_client and "cunnekt.client.options" or "cunnekt.bot.options"][name]
       assert.equal(setting.env and ("`%s`"):format(setting.env) or "", row.variable, name)
@@ -249,11 +282,11 @@ describe("the tables of options", function()
       end
       local first, last = assert(changed[path]:find(from, 1, true))
       changed[path] = changed[path]:sub(1, first - 1) .. to .. changed[path]:sub(last + 1)
-      return table.concat(problems_of(read_tables(changed), classes, text), "\n")
+      return table.concat(problems_of(read_tables(changed, "options"), classes, annotations), "\n")
     end
     local page = "docs/reference/questions.md"
     assert.matches("collect_options.quiet: is in no table", problems_with(page, "`quiet`", "`quite`"))
-    assert.matches("collect_options.quite: there is no such option", problems_with(page, "`quiet`", "`quite`"))
+    assert.matches("collect_options.quite: there is no such name", problems_with(page, "`quiet`", "`quite`"))
     assert.matches("quiet: the type is", problems_with(page, "`quiet` | number", "`quiet` | string"))
     assert.matches("quiet: the type has no unit", problems_with(page, "`quiet` | number (seconds)", "`quiet` | number"))
     assert.matches("quiet: the default is 5, not 6", problems_with(page, "(seconds) | 5", "(seconds) | 6"))

@@ -15,6 +15,8 @@ local errors = {}
 ---@field sent? boolean whether the request may have reached the server
 ---@field body? string the answer's body, shortened
 ---@field raw? any the answer's decoded body
+---@field received? integer bytes of a download that timed out
+---@field total? integer bytes that it would have had, where the server says it
 ---@field field? string the field that a check refused
 ---@field limit? number the limit that it broke
 ---@field length? integer the length it had
