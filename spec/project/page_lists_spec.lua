@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What the lists of the pages hold: every example, every page. (Whether links lead somewhere: spec/lint/pages/links.lua.)
 
+local cli = require "cunnekt.cli"
 local lfs = require "lfs"
 local pages = require "spec.support.pages"
 local process = require "spec.support.process"
@@ -26,6 +27,13 @@ describe("the lists of the pages", function()
         list, link = folder .. "README.md", name
       end
       assert.truthy(page == "README.md" or process.read(list):find(("(%s)"):format(link), 1, true), page)
+    end
+  end)
+
+  it("have each command of the program", function()
+    local page = process.read "docs/reference/commands.md"
+    for _, name in ipairs(cli.names()) do
+      assert.matches("\n| `cunnekt " .. name .. "%f[^%w]", page)
     end
   end)
 
