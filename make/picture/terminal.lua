@@ -77,9 +77,11 @@ function methods:set_style(codes)
       self.style = changed(self.style, { bold = false, dim = false })
     elseif code >= 30 and code <= 37 or code >= 90 and code <= 97 then
       self.style = changed(self.style, { color = code < 90 and code - 30 or code - 82 })
-    elseif code == 38 and codes[i + 1] == 5 then
-      self.style = changed(self.style, { color = codes[i + 2] % 16 })
-      i = i + 2
+    elseif code == 38 or code == 48 then -- of 256 or of all colours; those behind the letters are left out
+      if code == 38 and codes[i + 1] == 5 then
+        self.style = changed(self.style, { color = (codes[i + 2] or 7) % 16 })
+      end
+      i = i + (codes[i + 1] == 2 and 4 or 2)
     elseif code == 39 then
       self.style = changed(self.style, { color = false })
     end
@@ -160,7 +162,7 @@ function methods:write(text)
   local at = 1
   while at <= #text do
     local parameters, final, next_at = text:match("^\27%[([%d;?]*)([%a@])()", at)
-    next_at = next_at or text:match("^\27%][^\7\27]*[\7\27]\\?()", at) or text:match("^\27.()", at)
+    next_at = next_at or text:match("^\27%][^\7\27]*[\7\27]\\?()", at) or text:match("^\27[()]?.()", at)
     if final then
       self:control(final, parameters)
     elseif not next_at then
