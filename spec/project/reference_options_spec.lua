@@ -41,7 +41,7 @@ local function classes_of_fields()
   end
   for _, name in ipairs {
     "cunnekt.message", "cunnekt.event.status", "cunnekt.event.own", "cunnekt.error", "cunnekt.sent", "cunnekt.job", "cunnekt.sent_answer",
-    "cunnekt.download.result",
+    "cunnekt.download.result", "cunnekt.chat",
   } do
     found[name] = true
   end
