@@ -9,28 +9,6 @@
 /* Of waiting messages beyond this number memory holds no content, only where to find it. */
 #define MOST_IN_MEMORY 2000
 
-struct cnk_lua_outbox *cnk_bind_check_outbox(lua_State *L)
-{
-  return cnk_bind_self(L, sizeof(struct cnk_lua_outbox), CNK_OUTBOX_CLASS);
-}
-
-void cnk_outbox_ask(lua_State *L, int outbox, int which, int row, int args, int results)
-{
-  lua_getiuservalue(L, outbox, which);
-  lua_pushvalue(L, row);
-  lua_rotate(L, -args - 2, 2);
-  lua_call(L, args + 1, results);
-}
-
-bool cnk_outbox_is_set(lua_State *L, int outbox, int which, const char *name)
-{
-  lua_getiuservalue(L, outbox, which);
-  lua_getfield(L, -1, name);
-  bool is_set = lua_toboolean(L, -1);
-  lua_pop(L, 2);
-  return is_set;
-}
-
 /* ---- new messages ------------------------------------------------------------------------------------------------ */
 
 /* The row on top gets a handle, with the value of its own as the handle's. */
@@ -95,44 +73,7 @@ static int new_row(lua_State *L)
   return 1;
 }
 
-/* ---- permits ----------------------------------------------------------------------------------------------------- */
-
-static double take_permit(lua_State *L, int outbox, int row, bool *is_for_all)
-{
-  double pause;
-  int top = lua_gettop(L);
-  if (lua_getiuservalue(L, outbox, CNK_OUTBOX_LIMITER) == LUA_TUSERDATA) {
-    lua_getiuservalue(L, row, CNK_ROW_TO);
-    pause = cnk_bind_take_permit(L, top + 1, top + 2, is_for_all);
-  } else {
-    cnk_outbox_ask(L, outbox, CNK_OUTBOX_PERMIT, row, 0, 2);
-    pause = luaL_checknumber(L, -2);
-    *is_for_all = lua_toboolean(L, -1);
-  }
-  lua_settop(L, top);
-  if (pause <= 0)
-    ((struct cnk_row *)lua_touserdata(L, row))->flags |= CNK_ROW_HAS_PERMIT;
-  return pause;
-}
-
-/* Whether it waits for the delivery of the message before it. */
-static bool is_after_delivery(lua_State *L, int row)
-{
-  bool is_it = cnk_bind_push_more(L, row, "after") == LUA_TSTRING && strcmp(lua_tostring(L, -1), "delivered") == 0;
-  lua_pop(L, 1);
-  return is_it;
-}
-
-double cnk_outbox_pass(lua_State *L, int outbox, int index, bool *is_for_all)
-{
-  const struct cnk_row *row = lua_touserdata(L, index);
-  if (row->flags & (CNK_ROW_HAS_PERMIT | CNK_ROW_IS_DROPPED))
-    return -1;
-  if (!(row->flags & CNK_ROW_HAS_WAITED) && is_after_delivery(L, index))
-    return -1;
-  double pause = take_permit(L, outbox, index, is_for_all);
-  return pause > 0 ? pause : -1;
-}
+/* ---- before the commit ------------------------------------------------------------------------------------------- */
 
 /* outbox:pass(row) -> seconds, is_for_all; nil: it has a permit, or needs none */
 static int pass(lua_State *L)
@@ -150,8 +91,6 @@ static int pass(lua_State *L)
   return 2;
 }
 
-/* ---- before the commit ------------------------------------------------------------------------------------------- */
-
 /* Whether it waits for anything else than its turn among the others. */
 static bool has_time(lua_State *L, int row)
 {
@@ -167,7 +106,7 @@ static bool take_slot(lua_State *L, int index)
   const struct cnk_row *row = lua_touserdata(L, index);
   bool is_bulk = row->flags & CNK_ROW_IS_BULK, is_for_all;
   if (cnk_outbox_is_set(L, 1, is_bulk ? CNK_OUTBOX_BULK : CNK_OUTBOX_REPLIES, "has_more") ||
-      is_after_delivery(L, index) || has_time(L, index))
+      cnk_outbox_is_after_delivery(L, index) || has_time(L, index))
     return false;
   if (cnk_outbox_is_set(L, 1, CNK_OUTBOX_PERSONS, "has_aliases")) {
     cnk_outbox_ask(L, 1, CNK_OUTBOX_IS_ELSEWHERE, index, 0, 1);
@@ -179,7 +118,7 @@ static bool take_slot(lua_State *L, int index)
   cnk_bind_push_lane(L, index);
   struct cnk_text lane = cnk_bind_text(L, -1);
   bool is_reserved = cnk_lanes_reserve(&outbox->lanes->lanes, lane, is_bulk);
-  if (is_reserved && take_permit(L, 1, index, &is_for_all) > 0) {
+  if (is_reserved && cnk_outbox_take_permit(L, 1, index, &is_for_all) > 0) {
     cnk_lanes_release(&outbox->lanes->lanes, lane, L);
     is_reserved = false;
   }

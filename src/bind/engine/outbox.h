@@ -58,6 +58,7 @@ struct cnk_lua_outbox {
 
 #define CNK_OUTBOX_CLASS "cunnekt.core_outbox"
 
+/* permit.c: the outbox at 1; raises. */
 struct cnk_lua_outbox *cnk_bind_check_outbox(lua_State *L);
 
 /* Calls a function of the outbox with the row, and the values above `args`, which it takes; leaves the results. */
@@ -66,7 +67,12 @@ void cnk_outbox_ask(lua_State *L, int outbox, int which, int row, int args, int 
 /* Whether a field of the table that is a user value is set. */
 bool cnk_outbox_is_set(lua_State *L, int outbox, int which, const char *name);
 
-/* outbox.c: lets a message pass the gate of the lanes: less than 0, or the seconds for which it waits. */
+/* Whether a message waits for the delivery of the one before it. */
+bool cnk_outbox_is_after_delivery(lua_State *L, int row);
+
+/* Takes the permit of a message: the seconds until there may be one, 0: it has it. Lets it pass the gate of the lanes: less than 0, or
+ * the seconds for which it waits. */
+double cnk_outbox_take_permit(lua_State *L, int outbox, int row, bool *is_for_all);
 double cnk_outbox_pass(lua_State *L, int outbox, int row, bool *is_for_all);
 
 /* outbox.c: pushes a row for the usual message, with a handle; where its texts are, the last one being the payload as JSON. */
