@@ -240,6 +240,8 @@ describe("outbox", function()
     time:advance(10)
     it_:settle()
     assert.are.same({ "a", "a" }, it_:texts())
+    it_:close()
+    recorder.begin()
   end)
 
   describe("whose message may have been accepted", function()
