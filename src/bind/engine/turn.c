@@ -239,15 +239,7 @@ static bool run(lua_State *L, const struct cnk_start *start)
   return true;
 }
 
-/* An event waits for nothing else than its lane. */
-static double gate(lua_State *L, bool *is_for_all)
-{
-  (void)L;
-  *is_for_all = false;
-  return -1;
-}
-
-static const struct cnk_native_owner owner_of_lanes = {.run = run, .gate = gate};
+static const struct cnk_native_owner owner_of_lanes = {.run = run};
 
 /* turns:count() -> the number of bare turns that are open */
 static int count(lua_State *L)

@@ -215,7 +215,7 @@ void cnk_bind_own_lanes(lua_State *L, int lanes, const struct cnk_native_owner *
   struct cnk_lua_lanes *face = lua_touserdata(L, lanes);
   lua_setiuservalue(L, lanes, CNK_LANES_NATIVE);
   face->native = native;
-  face->lanes.owner.gate = gate;
+  face->lanes.owner.gate = native->gate ? gate : NULL;
 }
 
 /* ---- the functions ------------------------------------------------------------------------------------------------- */
@@ -233,7 +233,10 @@ static bool keep_function(lua_State *L, int which)
 
 static int connect_run(lua_State *L)
 {
-  cnk_bind_check_lanes(L)->native = NULL;
+  struct cnk_lua_lanes *face = cnk_bind_check_lanes(L);
+  face->native = NULL;
+  face->lanes.owner.gate = lua_getiuservalue(L, 1, CNK_LANES_GATE) == LUA_TFUNCTION ? gate : NULL;
+  lua_pop(L, 1);
   keep_function(L, CNK_LANES_RUN);
   return 0;
 }

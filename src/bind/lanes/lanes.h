@@ -32,7 +32,7 @@ struct cnk_start {
 struct cnk_native_owner {
   /* False for an item that is not its own: Lua's function runs it. cnk_bind_finish must follow. */
   bool (*run)(lua_State *L, const struct cnk_start *start);
-  /* As the function `gate` of struct cnk_lanes_owner. */
+  /* As the function `gate` of struct cnk_lanes_owner; NULL: each item may start. */
   double (*gate)(lua_State *L, bool *is_for_all);
 };
 
@@ -62,7 +62,7 @@ static inline int cnk_bind_lanes_no_memory(lua_State *L)
   return luaL_error(L, "not enough memory");
 }
 
-/* Makes the value on top, which it pops, the owner of the lanes at an index. */
+/* Makes the value on top, which it pops, the owner of the lanes at an index, until lanes:connect sets another one. */
 void cnk_bind_own_lanes(lua_State *L, int lanes, const struct cnk_native_owner *native);
 
 /* Ends a start, which counts once; after a pause in seconds that is not NAN, the item is run again. */
