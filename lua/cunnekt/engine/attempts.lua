@@ -81,6 +81,9 @@ local function failure_of(self, failure)
     -- Out of memory or C stack. Whether the commit succeeded is unknown, so the program must end.
     error(failure, 0)
   end
+  if self.task then
+    self.task.is_spent = true -- its coroutine may have a stack of many megabytes
+  end
   local err = self.task and self.turns.budget:failure(failure)
   return err or with_traceback(failure)
 end

@@ -6,6 +6,7 @@
 -- program starts anew. Then the turn of that event fails before it runs any code of the script, and the note goes when the
 -- store has the dead letter.
 
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
@@ -105,11 +106,17 @@ function budget_methods:failure(failure)
   return failure ~= nil and error_of_own_limit(self, failure) or nil
 end
 
----Called when a stopped turn has been undone: collects what it left. Where the state is unsound, or still too large, the program
----starts anew.
+---Called when a stopped turn has been undone: collects what it left, and once more what its coroutine held. Where the state is
+---unsound, or still too large, the program starts anew.
 ---@param err cunnekt.error
 function budget_methods:after_stop(err)
-  if not self.meter or core.is_bounded(self.meter) then
+  local meter = self.meter
+  if not meter then
+    return
+  elseif core.is_bounded(meter) then
+    clock.after(0, function()
+      core.is_bounded(meter)
+    end)
     return
   end
   log.error("%s; the memory is still held, or the state is not sound", tostring(err))

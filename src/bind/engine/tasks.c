@@ -66,8 +66,12 @@ static void tell(lua_State *L, int shared, int which, int task, lua_State *co, i
 static void end(lua_State *L, int shared, int pool, int task, lua_State *co, int results)
 {
   bool is_awaited = lua_getfield(L, task, "waiters") != LUA_TNIL;
-  lua_getfield(L, task, "co");
-  keep(L, shared, pool);
+  bool is_spent = lua_getfield(L, task, "is_spent") != LUA_TNIL; /* its stack may be a large one */
+  lua_pop(L, 1);
+  if (!is_spent) {
+    lua_getfield(L, task, "co");
+    keep(L, shared, pool);
+  }
   lua_pushnil(L);
   lua_setfield(L, task, "co");
   if (results > 0 || is_awaited) {
