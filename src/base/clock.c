@@ -156,12 +156,12 @@ static double read_system(clockid_t id)
 
 double cnk_clock_wall(const struct cnk_clock *clock)
 {
-  return clock->is_virtual ? clock->wall : read_system(CLOCK_REALTIME);
+  return clock->is_virtual ? clock->wall : read_system(CLOCK_REALTIME) + clock->wall;
 }
 
 double cnk_clock_monotonic(const struct cnk_clock *clock)
 {
-  return clock->is_virtual ? clock->steady : read_system(CLOCK_MONOTONIC);
+  return clock->is_virtual ? clock->steady : read_system(CLOCK_MONOTONIC) + clock->steady;
 }
 
 static void start(struct cnk_timer *timer, struct cnk_clock *clock, double due, double now)
@@ -200,6 +200,23 @@ void cnk_timer_stop(struct cnk_timer *timer)
   timer->clock = NULL;
   if (!clock->is_virtual && timer->keeps_loop && --clock->keeping == 0)
     keep_loop(clock);
+}
+
+void cnk_clock_skip(struct cnk_clock *clock, double seconds)
+{
+  clock->wall += seconds;
+  clock->steady += seconds;
+  if (clock->first)
+    arm(clock, clock->first->due, cnk_clock_monotonic(clock));
+}
+
+bool cnk_clock_next(const struct cnk_clock *clock, double *seconds)
+{
+  if (!clock->first)
+    return false;
+  double left = clock->first->due - cnk_clock_monotonic(clock);
+  *seconds = left > 0 ? left : 0;
+  return true;
 }
 
 /* ---- virtual clocks ---------------------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ struct cnk_timer {
 struct cnk_clock {
   struct cnk_timer *first; /* root of a heap */
   uint64_t numbers;
-  double wall, steady; /* of a virtual clock */
+  double wall, steady; /* of a virtual clock; what a real one was moved ahead by */
   bool is_virtual;
   /* Of a real one. */
   uv_timer_t uv; /* wakes the loop no later than the first timer is due */
@@ -79,6 +79,13 @@ static inline bool cnk_timer_is_running(const struct cnk_timer *timer)
 /* Moves a virtual clock on, and fires what falls due on the way, in its order, each at its own time; what these start
  * and what falls due in time as well. `fire` may jump away: then the clock stands at the time of that timer. */
 void cnk_clock_advance(struct cnk_clock *clock, double seconds, void *context);
+
+/* Moves a real clock ahead of the system's, for good. What falls due on the way fires in its order when the loop runs, all of
+ * it at the new time. */
+void cnk_clock_skip(struct cnk_clock *clock, double seconds);
+
+/* Seconds until the first timer is due, 0 when it is already; false when no timer runs. */
+bool cnk_clock_next(const struct cnk_clock *clock, double *seconds);
 
 /* Sets the wall clock of a virtual clock alone. */
 void cnk_clock_set_wall(struct cnk_clock *clock, double wall);

@@ -182,6 +182,25 @@ static int is_virtual(lua_State *L)
   return 1;
 }
 
+/* core.skip_time(seconds): moves the real clock ahead. */
+static int skip_time(lua_State *L)
+{
+  lua_Number seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 1, "not a usable number of seconds");
+  cnk_clock_skip(&upvalue_loop(L)->real_clock, seconds);
+  return 0;
+}
+
+/* core.next_timer() -> seconds until the first timer of the real clock is due, or nil */
+static int next_timer(lua_State *L)
+{
+  double seconds;
+  if (!cnk_clock_next(&upvalue_loop(L)->real_clock, &seconds))
+    return 0;
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
 /* ---- the real time -------------------------------------------------------------------------------------------------- */
 
 struct lua_wall_clock {
@@ -313,6 +332,8 @@ static const luaL_Reg functions[] = {
     {"real_monotonic", real_monotonic},
     {"real_timer",     real_timer    },
     {"is_virtual",     is_virtual    },
+    {"skip_time",      skip_time     },
+    {"next_timer",     next_timer    },
     {"virtual_clock",  virtual_clock },
     {"wall_clock",     wall_clock    },
     {NULL,             NULL          },

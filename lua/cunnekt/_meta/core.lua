@@ -92,6 +92,15 @@ function core.real_monotonic() end
 ---@return cunnekt.timer
 function core.real_timer(seconds, fn) end
 
+---Moves the system's clock ahead for this process: the time, and what waits for it. What falls due on the way fires in its order
+---when the loop runs, all at the new time.
+---@param seconds number
+function core.skip_time(seconds) end
+
+---How long until the first timer on the system's clock is due, whosever it is.
+---@return number? seconds nil when there is none
+function core.next_timer() end
+
 ---@return boolean is_virtual whether a virtual clock is installed
 function core.is_virtual() end
 

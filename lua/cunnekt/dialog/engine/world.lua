@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The global environment of scripts: in a run, time, random numbers and the order of `pairs` are the same at every replay, and
--- functions that cannot be replayed raise in dialogs. Outside runs these are Lua's own functions.
+-- functions that cannot be replayed raise in dialogs. Outside runs these are Lua's own functions, but for the time, which is that of
+-- the clock: tests and `cunnekt dev` move it.
 
 local canonical = require "cunnekt.base.canonical"
+local clock = require "cunnekt.time.clock"
 local steps = require "cunnekt.engine.steps"
 
 local world = {}
@@ -23,17 +25,14 @@ local function make_os()
   local it = setmetatable({}, { __index = os })
   function it.time(t)
     local current = current_run()
-    if t ~= nil or not current then
+    if t ~= nil then
       return os.time(t)
     end
-    return math.floor(current.at)
+    return math.floor(current and current.at or clock.now())
   end
   function it.date(format, at)
     local current = current_run()
-    if at == nil and current then
-      at = math.floor(current.at)
-    end
-    return os.date(format or "%c", at)
+    return os.date(format or "%c", at or math.floor(current and current.at or clock.now()))
   end
   function it.clock()
     local current = current_run()
