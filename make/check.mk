@@ -9,7 +9,7 @@ SPEC ?= spec
 TEST_ENV = eval "$$($(MAKE) -s env)" && export LUA_CPATH="$(abspath $(BUILD))/spec/?.so;$$LUA_CPATH" && export CUNNEKT_HOST="$(abspath $(HOST))" CUNNEKT_LUA="$(LUA)"
 
 # What the specs need in C. Never sanitized: a sanitized host takes plain modules, a plain interpreter no other.
-TEST_MODULES := $(BUILD)/spec/rawclient.so $(BUILD)/spec/recorder.so $(BUILD)/spec/late_waker.so $(BUILD)/spec/sqltool.so
+TEST_MODULES := $(BUILD)/spec/rawclient.so $(BUILD)/spec/recorder.so $(BUILD)/spec/late_waker.so $(BUILD)/spec/sqltool.so $(BUILD)/spec/terminal.so
 
 $(BUILD)/spec/%.so: spec/support/%.c | libraries
 	@mkdir -p $(@D)

@@ -56,6 +56,7 @@ Maintainer: $maintainer
 Installed-Size: $(du -k -s "$root/usr" | cut -f1)
 Depends: $libraries, ca-certificates, tzdata
 Recommends: lua-cjson
+Suggests: libedit2
 Suggests: lua5.4
 Section: net
 Priority: optional

@@ -35,6 +35,24 @@ describe("numbers and lists as words", function()
     assert.equal("7", words.plain(7))
   end)
 
+  it("are wrapped at blanks, by the columns that they take", function()
+    assert.same({ "one two", "three" }, words.wrap("one two three", 8))
+    assert.same({ "中文 中", "文" }, words.wrap("中文 中 文", 7))
+    assert.same({ "e\u{301}e\u{301} e" }, words.wrap("e\u{301}e\u{301} e", 4)) -- a mark takes no column
+    assert.same({ "" }, words.wrap("", 4))
+  end)
+
+  it("are broken anywhere when a word is wider than the line", function()
+    assert.same({ "abcd", "efgh", "i" }, words.wrap("abcdefghi", 4))
+    assert.same({ "中文", "字" }, words.wrap("中文字", 5))
+    assert.same({ "中", "文" }, words.wrap("中文", 1)) -- one at least, so that it ends
+    assert.same({ "a", "bcde", "f g" }, words.wrap("a bcdef g", 4))
+  end)
+
+  it("keep the blanks at their beginning in each piece", function()
+    assert.same({ "  a", "  b" }, words.wrap("  a b", 4))
+  end)
+
   it("take the first line of a text", function()
     assert.equal("one", words.first_line "one\ntwo")
     assert.equal("", words.first_line "")

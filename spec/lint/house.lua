@@ -21,6 +21,7 @@ local lua_folders = {
 local no_lua = { "lua.h", "lauxlib.h", "lualib.h" }
 local c_folders = {
   base = { includes = {}, never = no_lua },
+  terminal = { includes = { base = true }, never = no_lua },
   json = { includes = { base = true }, never = no_lua },
   http = { includes = { base = true }, never = no_lua },
   whatsapp = { includes = { base = true, json = true }, never = no_lua },
@@ -28,7 +29,7 @@ local c_folders = {
   engine = { includes = { base = true, whatsapp = true }, never = no_lua },
   webhook = { includes = { base = true, json = true, whatsapp = true, store = true }, never = no_lua },
   bind = {
-    includes = { base = true, json = true, http = true, whatsapp = true, store = true, engine = true, webhook = true },
+    includes = { base = true, terminal = true, json = true, http = true, whatsapp = true, store = true, engine = true, webhook = true },
     never = { "curl/curl.h", "microhttpd.h", "sqlite3.h" },
   },
   host = { includes = { base = true, bind = true }, never = {} },

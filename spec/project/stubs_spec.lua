@@ -40,7 +40,8 @@ end
 describe("the stub of the C module", function()
   local stubs = annotations.stubs(
     "lua/cunnekt/_meta/core.lua", "lua/cunnekt/_meta/core_budget.lua", "lua/cunnekt/_meta/core_engine.lua", "lua/cunnekt/_meta/core_identity.lua",
-    "lua/cunnekt/_meta/core_listen.lua", "lua/cunnekt/_meta/core_outbox.lua", "lua/cunnekt/_meta/core_webhook.lua"
+    "lua/cunnekt/_meta/core_listen.lua", "lua/cunnekt/_meta/core_outbox.lua", "lua/cunnekt/_meta/core_terminal.lua",
+    "lua/cunnekt/_meta/core_webhook.lua"
   )
   local found, others = registered()
 

@@ -99,6 +99,34 @@ describe("a message of the bot", function()
   end)
 end)
 
+describe("the look of a message", function()
+  local buttons = outgoing("button", { body = "B", buttons = { { reply = { title = "Yes" } }, { reply = { title = "No" } } } })
+  local list = outgoing("list", { body = "B", list_title = "Choose", list = { { title = "Tea", description = "hot" }, { title = "Cake" } } })
+
+  it("has numbers for its choices where they are asked for", function()
+    assert.same({ "B", "[1 Yes] [2 No]" }, transcript.describe(buttons, 1))
+    assert.same({ "B", "[Choose]", "  3 Tea: hot", "  4 Cake" }, transcript.describe(list, 3))
+  end)
+
+  it("fits the terminal, whatever its width, with wide characters too", function()
+    local core = require "cunnekt.core"
+    local entry = outgoing("text", { text = ("中文 "):rep(40) .. ("x"):rep(200) }, { { status = "read" } })
+    for _, columns in ipairs { 24, 40, 60, 80, 100, 120 } do
+      for line in transcript.format(entry, "bot", { columns = columns }):gmatch "[^\n]+" do
+        assert.is_true(core.columns(line) <= columns, ("%d columns: %s"):format(columns, line))
+      end
+    end
+  end)
+
+  it("has colours where they are asked for", function()
+    local function paint(what, text)
+      return ("<%s:%s>"):format(what, text)
+    end
+    local entry = incoming("text", { text = { body = "hi" } })
+    assert.equal("  <name:Asha>\n  <bar:│> hi", transcript.format(entry, "bot", { paint = paint }))
+  end)
+end)
+
 describe("a long or hostile text", function()
   it("is broken at blanks, counted in characters", function()
     local entry = incoming("text", { text = { body = ("é"):rep(40) .. " " .. ("a"):rep(40) } })

@@ -85,5 +85,6 @@ void cnk_bind_open_sent(lua_State *L);
 void cnk_bind_open_outbox(lua_State *L);
 void cnk_bind_open_turns(lua_State *L);
 void cnk_bind_open_inbox(lua_State *L);
+void cnk_bind_open_terminal(lua_State *L);
 
 #endif

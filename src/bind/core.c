@@ -39,5 +39,6 @@ int luaopen_cunnekt_core(lua_State *L)
   cnk_bind_open_outbox(L);
   cnk_bind_open_turns(L);
   cnk_bind_open_inbox(L);
+  cnk_bind_open_terminal(L);
   return 1;
 }

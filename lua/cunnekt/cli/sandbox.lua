@@ -3,6 +3,7 @@
 -- sandbox/, the layout of a printed message in transcript/.
 
 local address = require "cunnekt.base.address"
+local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
 local sandbox = require "cunnekt.sandbox"
 local settings = require "cunnekt.provider.settings"
@@ -101,19 +102,32 @@ local function define(parser)
   parser:flag "--quiet"
 end
 
+local function usual_look()
+  return { columns = core.terminal_columns() }
+end
+
 ---A function that prints a sandbox's events on stdout, for `on_event` of sandbox.new.
 ---@param business string the bot's name
+---@param look_of? fun(entry: table): cunnekt.transcript.look
+---@param write? fun(text: string, style: string?) prints lines; `style`: "problem" for what went wrong
 ---@return fun(event: table)
-function command.show(business)
+function command.show(business, look_of, write)
+  look_of = look_of or usual_look
+  write = write or function(text)
+    print(text)
+  end
+  local function problem(sentence, ...)
+    write((" "):rep(transcript.right(core.terminal_columns())) .. "\u{2717} " .. sentence:format(...), "problem")
+  end
   return function(event)
     if event.kind == "in" or event.kind == "out" then
-      print(transcript.format(state.view(event.entry), business))
+      write(transcript.format(state.view(event.entry), business, look_of(event.entry)))
     elseif event.kind == "status" and event.status == "failed" then
-      print(("%s\u{2717} not delivered (%s)"):format((" "):rep(30), event.code or "no code"))
+      problem("not delivered (%s)", event.code or "no code")
     elseif event.kind == "refused" then
-      print(("%s\u{2717} refused: %s (code %d)"):format((" "):rep(30), event.message, event.code))
+      problem("refused: %s (code %d)", event.message, event.code)
     elseif event.kind == "webhook_refused" and event.attempts == 1 then
-      print(("-- the bot refused a webhook (%s); trying again"):format(event.status or event.error.kind))
+      write(("-- the bot refused a webhook (%s); trying again"):format(event.status or event.error.kind), "problem")
     end
   end
 end

@@ -1,14 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- Formats a message of the sandbox's transcript for a terminal: the customer on the left, the business on the right, with
 -- the ticks of WhatsApp. It takes entries as the control API returns them, and prints nothing itself.
+local core = require "cunnekt.core"
 local json = require "cunnekt.base.json"
 local status = require "cunnekt.provider.status"
 local words = require "cunnekt.base.words"
 
 local transcript = {}
 
-local RIGHT = 30 -- where the business begins
-local WIDTH = 46 -- of either side
+-- Of a terminal with so many columns: where the business begins, and what is left free at the right. Narrower and wider ones are
+-- divided alike; lines that are longer than this are hard to read.
+local COLUMNS, RIGHT, MARGIN = 80, 30, 2
+local FEWEST, MOST = 24, 120
 
 -- ---- content -------------------------------------------------------------------------------------------------------
 
@@ -101,20 +104,21 @@ function OUT.text(p, lines)
   add(lines, p.text)
 end
 
-function OUT.button(p, lines)
+function OUT.button(p, lines, _, first)
   out_body(p, lines)
   local titles = {}
   for i, button in ipairs(p.buttons) do
-    titles[i] = ("[%s]"):format(button.reply.title)
+    titles[i] = first and ("[%d %s]"):format(first + i - 1, button.reply.title) or ("[%s]"):format(button.reply.title)
   end
   add(lines, table.concat(titles, " "))
 end
 
-function OUT.list(p, lines)
+function OUT.list(p, lines, _, first)
   out_body(p, lines)
   add(lines, ("[%s]"):format(p.list_title))
-  for _, row in ipairs(p.list) do
-    add(lines, ("  - %s%s"):format(row.title, row.description and ": " .. row.description or ""))
+  for i, row in ipairs(p.list) do
+    local mark = first and ("%d"):format(first + i - 1) or "-"
+    add(lines, ("  %s %s%s"):format(mark, row.title, row.description and ": " .. row.description or ""))
   end
 end
 
@@ -151,22 +155,6 @@ end
 
 -- ---- layout ------------------------------------------------------------------------------------------------------
 
--- Breaks lines at spaces where possible; counts characters, not bytes.
-local function wrap(line, width)
-  local pieces, current = {}, ""
-  for word in line:gmatch "%S+" do
-    local joined = current == "" and word or current .. " " .. word
-    if (utf8.len(joined) or #joined) > width and current ~= "" then
-      pieces[#pieces + 1], current = current, word
-    else
-      current = joined
-    end
-  end
-  pieces[#pieces + 1] = current
-  pieces[1] = (line:match "^%s*") .. pieces[1]
-  return pieces
-end
-
 local TICKS = {
   sent = "\u{2713}", delivered = "\u{2713}\u{2713}", read = "\u{2713}\u{2713} read", played = "\u{2713}\u{2713} played",
   failed = "\u{2717} failed",
@@ -181,34 +169,67 @@ end
 
 ---The content of a message.
 ---@param entry table as GET /control/messages gives it
+---@param first? integer the number of its first button or row; nil: they have none
 ---@return string[] lines
-function transcript.describe(entry)
+function transcript.describe(entry, first)
   local lines = {}
   local describe = (entry.direction == "in" and IN or OUT)[entry.type]
   -- A message that was changed on purpose may lack the fields of its type.
-  local ok = describe and pcall(describe, entry.message or entry.payload, lines, entry)
+  local ok = describe and pcall(describe, entry.message or entry.payload, lines, entry, first)
   if not ok or #lines == 0 then
     lines = { ("<%s>"):format(entry.type) }
   end
   return lines
 end
 
----A message laid out for a terminal of 80 columns.
+---How a message is laid out.
+---@class cunnekt.transcript.look
+---@field columns? integer of the terminal; 80 by default
+---@field first? integer the number of its first button or row; nil: they have none
+---@field paint? fun(what: "name"|"bar"|"ticks", text: string): string adds colours
+
+-- Where each side begins, and how wide its text may be.
+local function sides(columns)
+  columns = math.max(FEWEST, math.min(columns or COLUMNS, MOST))
+  local right = columns * RIGHT // COLUMNS
+  return right, columns - right - 2 * MARGIN
+end
+
+local function plain(_, text)
+  return text
+end
+
+---The column in which the business's side begins.
+---@param columns? integer of the terminal
+---@return integer
+function transcript.right(columns)
+  return (sides(columns))
+end
+
+---A message laid out for a terminal.
 ---@param entry table as GET /control/messages gives it
 ---@param business string the bot's name
+---@param look? cunnekt.transcript.look
 ---@return string text several lines, without a line end
-function transcript.format(entry, business)
-  local is_in = entry.direction == "in"
-  local indent = is_in and "  " or (" "):rep(RIGHT)
-  local out = { indent .. words.plain(is_in and (entry.name or entry.contact) or business) }
-  for _, line in ipairs(transcript.describe(entry)) do
-    for _, piece in ipairs(wrap(words.plain(line), WIDTH)) do
-      out[#out + 1] = indent .. (is_in and "\u{2502} " or "\u{2503} ") .. piece
+function transcript.format(entry, business, look)
+  look = look or {}
+  local is_in, paint = entry.direction == "in", look.paint or plain
+  local right, width = sides(look.columns)
+  local indent = is_in and "  " or (" "):rep(right)
+  local bar = paint("bar", is_in and "\u{2502}" or "\u{2503}") .. " "
+  local out = { indent .. paint("name", words.plain(is_in and (entry.name or entry.contact) or business)) }
+  local last = ""
+  for _, line in ipairs(transcript.describe(entry, look.first)) do
+    for _, piece in ipairs(words.wrap(words.plain(line), width)) do
+      last = piece
+      out[#out + 1] = indent .. bar .. piece
     end
   end
   local ticks = not is_in and transcript.ticks(entry.statuses) or ""
-  if ticks ~= "" then
-    out[#out] = out[#out] .. "  " .. ticks
+  if ticks ~= "" and core.columns(last) + 2 + core.columns(ticks) <= width then
+    out[#out] = out[#out] .. "  " .. paint("ticks", ticks)
+  elseif ticks ~= "" then
+    out[#out + 1] = indent .. bar .. paint("ticks", ticks)
   end
   return table.concat(out, "\n")
 end
