@@ -19,10 +19,18 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 ---@field failure_listeners function[] bot:on_error
 ---@field restart_listeners function[] bot:on_restart
 ---@field budget cunnekt.turn_budget?
+---@field observer fun(err: cunnekt.error)? sees every failure, heard or logged
 
 ---@return cunnekt.hooks
 function hooks.new()
   return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _said = {} }, hooks_mt)
+end
+
+---Takes over the functions of another one, in the place of its own. A failure that was told is told again.
+---@param other cunnekt.hooks
+function hooks_methods:replace(other)
+  self.senders, self.failure_listeners, self.restart_listeners = other.senders, other.failure_listeners, other.restart_listeners
+  self._said = {}
 end
 
 ---Calls the functions of bot:before_send, and checks the payload that they return.
@@ -92,6 +100,9 @@ end
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)
+  if self.observer then
+    self.observer(err)
+  end
   local stop = self.budget and self.budget.stopped_listener
   if stop then
     log.error("bot:on_error is not called until the next start: %s", stop.message)

@@ -206,6 +206,17 @@ function routes_methods:wrap(fn)
   self.has_wrappers = true
 end
 
+---Takes over the handlers, commands and middleware of another one, which is not used afterwards, in the place of its own.
+---@param other cunnekt.routes
+function routes_methods:replace(other)
+  for name in pairs(self) do
+    self[name] = nil
+  end
+  for name, value in pairs(other) do
+    self[name] = value
+  end
+end
+
 ---The functions of bot:use.
 ---@return function[]
 function routes_methods:wrappers()
@@ -309,6 +320,19 @@ local function candidates(self, event)
     end
   end
   return list
+end
+
+---Whether events such as this one come to a handler, whatever its matcher says.
+---@param entry table of `add`
+---@param event table
+---@return boolean
+function routes_methods:fits(entry, event)
+  for _, other in ipairs(candidates(self, event)) do
+    if other == entry then
+      return true
+    end
+  end
+  return false
 end
 
 ---The debounce time of a text: that of the first handler that matches. A global command is never joined to other texts. The event

@@ -49,6 +49,15 @@ function taps_methods:add(fn)
   end
 end
 
+---Sets the functions, in the place of those that there are.
+---@param functions fun(what: table)[]
+function taps_methods:replace(functions)
+  self._functions = {}
+  for _, fn in ipairs(functions) do
+    self:add(fn)
+  end
+end
+
 -- ---- what they see -------------------------------------------------------------------------------------------------
 
 local refusal = "bot:tap: a function of bot:tap changes nothing: it can neither reply nor wait, and has no chat.state and bot.store"

@@ -69,21 +69,29 @@ end
 
 -- ---- what a script registers ---------------------------------------------------------------------------------------
 
----Registers a dialog, or a handler under the name with which its runs are stored.
+---Adds a dialog to a script, or a handler under the name with which its runs are stored.
+---@param known table<string, table> as cunnekt.dialog.script has it
 ---@param name string
 ---@param fn function
 ---@param opts table is_dialog, unexpected, expires, on_change
 ---@param matcher any of a handler
-function dialogs_methods:register(name, fn, opts, matcher)
+function dialog.declare(known, name, fn, opts, matcher)
   world.adopt(fn)
-  self.script.known[name] = { name = name, fn = fn, opts = opts, matcher = matcher }
-  self._handlers_code = nil
-  if opts.is_dialog then
-    self.is_used = true
-    if type(opts.unexpected) == "function" then
-      world.adopt(opts.unexpected)
-    end
+  known[name] = { name = name, fn = fn, opts = opts, matcher = matcher }
+  if type(opts.unexpected) == "function" then
+    world.adopt(opts.unexpected)
   end
+end
+
+---The same for the current script.
+---@param name string
+---@param fn function
+---@param opts table
+---@param matcher any
+function dialogs_methods:register(name, fn, opts, matcher)
+  dialog.declare(self.script.known, name, fn, opts, matcher)
+  self._handlers_code = nil
+  self.is_used = self.is_used or opts.is_dialog or false
 end
 
 -- One digest for all handlers: an event may go through several.
@@ -464,6 +472,12 @@ end
 function dialogs_methods:stop()
   self.due:stop()
   self.resident:evict_all()
+end
+
+---Sets the current script.
+---@param script cunnekt.dialog.script
+function dialogs_methods:use_script(script)
+  self.script, self._handlers_code, self._handlers_source = script, nil, nil
 end
 
 ---Evicts every dialog from memory.

@@ -335,6 +335,15 @@ function schedule_methods:withdraw(name)
   return was_declared
 end
 
+---Queues a scheduled job anew, for the time that it has now.
+---@param job cunnekt.schedule.job
+function schedule_methods:queue(job)
+  if not job.is_running then
+    queue(self, job)
+    arm(self)
+  end
+end
+
 ---Whether jobs are now scheduled in turns, and not by `declare`.
 ---@return boolean
 function schedule_methods:is_loaded()

@@ -17,18 +17,34 @@ function script.folder_of(path)
   return folder == "" and "/" or folder
 end
 
+---The file of a module in Lua that is not ours.
+---@param name string for require
+---@return string? path
+function script.module_path(name)
+  return not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path) or nil
+end
+
+---Loads a module into the environment of a script. Raises what require does.
+---@param name string
+---@param path string
+---@param env table
+---@return function chunk
+function script.load_module(name, path, env)
+  local chunk, failure = source.load_module(name, path, env)
+  if not chunk then
+    error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
+  end
+  return chunk
+end
+
 -- What finds the modules of the script that is loaded into `env`.
 local function searcher(env)
   return function(name)
-    local path = not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path)
+    local path = script.module_path(name)
     if not path then
       return nil -- the next searcher reports where it searched
     end
-    local chunk, failure = source.load_module(name, path, env)
-    if not chunk then
-      error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
-    end
-    return chunk, path
+    return script.load_module(name, path, env), path
   end
 end
 
@@ -59,11 +75,12 @@ end
 
 ---Loads a script. `require` finds files beside it, after those on the user's own path.
 ---@param path string "-" for standard input
+---@param env? table from world.new
 ---@return function? chunk
 ---@return string? problem
 ---@return fun() forget takes its modules and globals out of the process again
-function script.load(path)
-  local env = world.new()
+function script.load(path, env)
+  env = env or world.new()
   local search = searcher(env)
   local forget = undoer(env, search)
   table.insert(package.searchers, 2, search)

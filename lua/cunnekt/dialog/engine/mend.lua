@@ -31,10 +31,16 @@ function mender_methods:cut(its_run)
   its_run:begin_anew(outcome)
 end
 
----What mends runs.
+---What gives runs to the current script.
 ---@class cunnekt.mender
----@field cut fun(self, its_run: cunnekt.run)
+---@field cut? fun(self, its_run: cunnekt.run) nil: where the journal does not fit, the run diverges, and stays as it is
+
+---Mends broken runs.
 ---@type cunnekt.mender
 mend.mender = setmetatable({}, mender_mt)
+
+---Gives runs that are not broken to the current script (dialog/replacement.lua).
+---@type cunnekt.mender
+mend.mover = {}
 
 return mend

@@ -117,8 +117,8 @@ end
 -- ---- rebuilding ----------------------------------------------------------------------------------------------------
 
 -- It goes on to belong to the current script.
-local function mend_with(dialogs, current)
-  current.mender = mend.mender
+local function mend_with(dialogs, current, mender)
+  current.mender = mender
   current.code, current.source = dialogs:code_of(current.name)
 end
 
@@ -126,8 +126,9 @@ end
 ---@param dialogs cunnekt.dialogs
 ---@param stored cunnekt.store.dialog
 ---@param delivery table? event and record that end its wait; nil: it waits again, or a crash interrupted it after a commit
-function rebuild.rebuild(dialogs, stored, delivery)
-  local is_mended = stored.error ~= nil and stored.error.mend == "new"
+---@param mender cunnekt.mender? gives it to the current script; nil: if it is broken, and to be mended with that
+function rebuild.rebuild(dialogs, stored, delivery, mender)
+  mender = mender or stored.error and stored.error.mend == "new" and mend.mender or nil
   delivery = delivery or stored.waiting and {} or nil
   local is_handler = stored.name:find(formats.handler_pattern) ~= nil
   local current = run.new {
@@ -149,14 +150,14 @@ function rebuild.rebuild(dialogs, stored, delivery)
     resumes_at = not delivery and stored.steps or nil,
   }
   current.stored_n = stored.steps
-  if is_mended then
-    mend_with(dialogs, current)
+  if mender then
+    mend_with(dialogs, current, mender)
   end
   execute.make_current(current)
   local its_turn = task.running().turn
   its_turn:charge(its_turn.turns.budget.seconds * (stored.steps + 1)) -- at most what the steps were allowed to use
-  local steps = read_steps(dialogs, stored, is_mended)
-  local script, problem = script_for(dialogs, stored, is_mended)
+  local steps = read_steps(dialogs, stored, mender == mend.mender)
+  local script, problem = script_for(dialogs, stored, mender ~= nil)
   if not steps then
     problem = "its journal is incomplete"
   end

@@ -42,7 +42,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field replay table[]? steps to replay, by number
 ---@field delivery table? ends the wait after the replay: event and record; empty: it waits again
 ---@field expects string? the mark of that wait
----@field mender cunnekt.mender? it is broken, and goes on with a new script: cuts the journal where that differs
+---@field mender cunnekt.mender? it goes on with a new script: cuts the journal where that differs, if it is broken
 ---@field resumes_at integer? the step in which the turn was committed before a crash; a rebuilt run without a delivery
 ---@field epoch integer changes with each commit: what was read before it may have changed since
 ---@field asks integer[]? the first steps of the questions that were answered
@@ -110,7 +110,7 @@ function run_methods:check_end()
     error(self.fatal, 0)
   elseif self:is_rebuilding() then
     self.n = self.n + 1
-    if self.mender then
+    if self.mender and self.mender.cut then
       return self.mender:cut(self)
     end
     diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
@@ -175,7 +175,7 @@ local function read_outcome(self, text)
     return outcome
   elseif not errors.is(outcome) then
     error(outcome, 0)
-  elseif self.mender then
+  elseif self.mender and self.mender.cut then
     return nil
   end
   local message = "the dialog '%s' cannot continue at step %d: %s"
@@ -184,7 +184,7 @@ end
 
 -- The script makes another step than the journal has: raises, or the journal is cut before it.
 local function differ(self, was, is_now)
-  if not self.mender then
+  if not (self.mender and self.mender.cut) then
     diverged(self, was, is_now)
   end
   self.mender:cut(self)

@@ -72,6 +72,13 @@ function source.load_module(name, path, env)
   return compile(text, path, "bt", env)
 end
 
+---The files of a script that were loaded into an environment.
+---@param env table from world.new
+---@return table<string, string> files path → text
+function source.files(env)
+  return by_world[env] and by_world[env].files or {}
+end
+
 local function env_of(fn)
   for i = 1, math.huge do
     local name, value = debug.getupvalue(fn, i)
