@@ -13,8 +13,8 @@ local LONGEST = 20
 -- What is typed, and what the bot says then. Ends before the last line.
 local session = {
   { wait = "listening" },
-  { type = "hello", wait = "[Black]" },
-  { type = "Green", wait = "How many cups?" },
+  { type = "hello", wait = "[2 Black]" },
+  { type = "1", wait = "How many cups?" },
   { type = "two", wait = "A number, please." },
   { type = "2", wait = "five minutes" },
 }

@@ -8,7 +8,9 @@ local sandbox = require "cunnekt.sandbox"
 
 local ECHO = [[
 local bot = require("cunnekt").bot()
-bot:on("text", function(msg) msg:reply_text("You said " .. msg.text) end)
+bot:on("text", function(msg)
+  msg:reply_buttons{ body = "You said " .. msg.text, buttons = { {id="yes", title="Yes"}, {id="no", title="No"} } }
+end)
 bot:on("button", function(msg) msg:reply_text("You chose " .. msg.reply.id) end)
 bot:on("image", function(msg) msg:reply_text("A picture of type " .. msg.media.mime_type) end)
 ]]
@@ -31,7 +33,7 @@ describe("cunnekt dev", function()
   it("needs no account, and lets one talk to the script", function()
     local result = start({ stdin = "hello\n/button yes\n/image\n" }, "--name", "Ravi", "echo.lua"):wait()
     assert.equal(0, result.code, result.err)
-    local order = { "Ravi", "hello", "You said hello", "%(yes%)", "You chose yes", "image", "A picture of type image/png" }
+    local order = { "Ravi", "hello", "You said hello", "%(Yes%)", "You chose yes", "image", "A picture of type image/png" }
     local at = 1
     for _, words in ipairs(order) do
       local _, last = result.out:find(words, at)

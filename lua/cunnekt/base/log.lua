@@ -14,6 +14,9 @@ log.is_shown = false
 
 local is_json = false
 
+-- Who hears of each step; and whether it is written as well.
+local listener, is_written = nil, true
+
 ---Writes a line; replace it to log elsewhere.
 ---@param line string
 function log.write(line)
@@ -50,6 +53,12 @@ local function as_json(level, text, fields)
   return ("{%s}"):format(table.concat(parts, ","))
 end
 
+---Lets a function hear of each step, whether those are logged or not: `cunnekt dev`.
+---@param fn fun(what: string, ...: any) as log.debug is called
+function log.listen(fn)
+  listener, is_written, log.is_debug = fn, log.is_debug, true
+end
+
 local function say(level, format, ...)
   local text = select("#", ...) > 0 and format:format(...) or format
   if is_json then
@@ -81,6 +90,12 @@ end
 ---@param what string "event", "route", "reply", "send"
 ---@param ... any names and values in turns; those that are nil are left out
 function log.debug(what, ...)
+  if listener then
+    listener(what, ...)
+  end
+  if not is_written then
+    return
+  end
   local fields, words = {}, {}
   for i = 1, select("#", ...), 2 do
     local name, value = select(i, ...)

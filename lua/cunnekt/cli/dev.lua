@@ -1,20 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt dev`: runs a script and a sandbox in one process, and shows their chat in the terminal, where the user writes as
--- the customer. What a typed line means is in typed.lua.
+-- the customer. What happens then is in dev/; service/reload loads the script again when it changes.
 
 local address = require "cunnekt.base.address"
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
 local run = require "cunnekt.cli.run"
 local samples = require "cunnekt.sandbox.samples"
 local sandbox = require "cunnekt.sandbox"
+local service = require "cunnekt.service"
+local session = require "cunnekt.cli.dev.session"
 local settings = require "cunnekt.provider.settings"
-local show = require("cunnekt.cli.sandbox").show
 local signals = require "cunnekt.service.signals"
-local task = require "cunnekt.base.task"
-local typed = require "cunnekt.transcript.typed"
 local usage = require "cunnekt.cli.usage"
 
 local dev = {}
@@ -32,9 +30,29 @@ DESCRIPTION
        script as if a customer had written it. The conversation is shown as a
        chat. No key is needed, and nobody is reached.
 
-       A line that you type is a text; /help lists what else a customer can
-       send; /quit, the end of the input, or Ctrl-C ends both, and so does the
+       A line that you type is a text. The number of a button or a row taps it,
+       as long as some are offered. /help lists what else a customer can send,
+       and:
+
+       /from NUMBER NAME   write as another customer
+       /clock +2h          let time pass: reminders, deadlines and jobs come due
+       /state              what is kept of you: chat.state, dialogs, values
+       /why                which handlers your last message met, and why it went
+                           where it went
+       /end [ID]           end your open dialogs, or one of them
+       /text TEXT          a text, whatever it looks like
+
+       /quit, the end of the input, Ctrl-D or Ctrl-C ends both, and so does the
        end of a script that has no bot.
+
+       When SCRIPT, or a module beside it, changes, it is checked and loaded
+       again, and takes over between two turns. A script that is broken is
+       refused, and the code from before goes on. Open dialogs go on with the
+       new code where their steps so far fit it; where not, it says so. An event
+       at which a handler has failed is tried again at once.
+
+       On a terminal lines can be edited and completed where libedit is
+       installed.
 
        Another terminal can act as the customer too: cunnekt trigger … --sandbox
        URL, with the URL that is printed.
@@ -60,6 +78,11 @@ OPTIONS
        --log FORMAT
               text (default), or json: one object a line.
 
+ENVIRONMENT
+       NO_COLOR
+              No colours, if it is not empty. There are none either when the
+              output is no terminal.
+
 EXIT STATUS
        0      ended by /quit, the end of the input, or a signal
        1      the script raised an error: a traceback is on standard error
@@ -67,7 +90,7 @@ EXIT STATUS
 
 EXAMPLES
        cunnekt dev bot.lua
-       printf 'hi\n/button bad\n' | cunnekt dev bot.lua
+       printf 'hi\n2\n/why\n' | cunnekt dev bot.lua
 ]]
 
 local FLAGS = { "--sandbox", "--from", "--name", "--log" }
@@ -128,202 +151,23 @@ local function connect(box, values, sources, folder)
   return ("http://%s%s"):format(listen, values.webhook_secret and "/webhook/…" or path)
 end
 
--- ---- the session ---------------------------------------------------------------------------------------------------
-
-local session_methods = {}
-local session_mt = { __index = session_methods }
-
-local show_event = show "bot"
-
--- Seconds: for a script to end after its bots, as the default grace of bots; and for its bot to listen after the end of the input.
-local LONGEST_END, LONGEST_START = 10, 3
-
-local function is_serving()
-  local bot = package.loaded["cunnekt.service"]
-  return bot ~= nil and bot.is_serving()
-end
-
-local function new_session(parsed)
-  local self = setmetatable({ person = parsed, timers = {}, lines = {} }, session_mt)
-  self.script = {
-    goes_on = function()
-      return self:goes_on()
+-- The script is loaded, and loaded again, by this.
+local function new_reload(its_session, path, args)
+  local reload = require("cunnekt.service.reload").new {
+    path = path,
+    args = args,
+    check = run.check,
+    say = function(text)
+      its_session.screen:note(text)
     end,
   }
-  function self.on_event(event)
-    -- The terminal has shown what was typed there.
-    if not (event.kind == "in" and self.is_echoed) then
-      show_event(event)
-    end
+  service.on_new = function(new)
+    reload:note(new)
   end
-  return self
-end
-
-function session_methods:after(seconds, fn)
-  local timer
-  timer = clock.after(seconds, function()
-    self.timers[timer] = nil
-    fn()
-  end)
-  self.timers[timer] = true
-end
-
-function session_methods:close_input()
-  if self.input then
-    self.input:close()
+  function its_session.script.load()
+    return reload:load()
   end
-end
-
-function session_methods:close()
-  self:close_input()
-  for timer in pairs(self.timers) do
-    timer:close()
-  end
-  self.timers = {}
-  self.box:close()
-  self.is_closed = true
-end
-
--- Bots need time to stop, and still talk to the sandbox; and the script may have something to do after them.
-function session_methods:close_after_bots(is_late)
-  local main = self.script.main
-  local is_over = not main or main.is_done or not self.had_bot or is_late
-  if is_serving() or not is_over then
-    return self:after(0.05, function()
-      self:close_after_bots(is_late)
-    end)
-  end
-  self:close()
-  if main and not main.is_done then
-    task.cancel(main)
-    if not main.is_done then -- it waits where no task can be cancelled
-      os.exit(0, false)
-    end
-  end
-end
-
--- Stops orderly. A second signal ends the process at once, see service/signals.lua.
-function session_methods:stop()
-  if self.is_stopping then
-    return
-  end
-  self.is_stopping, self.had_bot = true, is_serving()
-  self:close_input()
-  if self.had_bot then
-    package.loaded["cunnekt.service"].stop_all()
-    self:after(LONGEST_END, function()
-      self:close_after_bots(true)
-    end)
-  end
-  self:close_after_bots()
-end
-
--- Whether what the script has begun may still come to something. What the session itself waits for does not count.
-function session_methods:goes_on()
-  if self.is_stopping or is_serving() then
-    return not self.is_closed
-  end
-  local own = 0
-  for _ in pairs(self.timers) do
-    own = own + 1
-  end
-  local now = core.counts()
-  return now.timers > own or now.listeners > 1 or now.requests + now.exchanges + now.files > 0
-end
-
--- Calls `fn` when every message is answered. Waits 10 seconds at most, for a bot that accepts nothing.
-function session_methods:when_idle(fn, tries)
-  tries = tries or 500
-  local bot = package.loaded["cunnekt.service"]
-  if tries == 0 or not self.box:is_busy() and (not bot or bot.is_idle()) then
-    return fn()
-  end
-  self:after(0.02, function()
-    self:when_idle(fn, tries - 1)
-  end)
-end
-
-function session_methods:quit()
-  self:close_input()
-  self:when_idle(function()
-    self:stop()
-  end)
-end
-
-function session_methods:say(message)
-  message.from, message.name = self.person.from, self.person.name
-  self.is_echoed = self.is_terminal
-  local said, err = self.box:say(message)
-  self.is_echoed = false
-  return not said and err.message or nil
-end
-
-function session_methods:take_line(line)
-  local message, problem = typed.read(line)
-  if message == "quit" then
-    return self:quit()
-  elseif message == "help" then
-    return print(typed.help)
-  elseif message then
-    problem = self:say(message)
-  end
-  if problem then
-    print(problem)
-  end
-end
-
--- Waits for the script's bot to listen: a webhook posted earlier would be refused. At the end of the input a script that has no
--- bot is not waited for.
-function session_methods:wait_for_bot()
-  if self.is_waiting then
-    return
-  end
-  self.is_waiting = true
-  self:after(0.02, function()
-    self.is_waiting = false
-    self.waited = (self.waited or 0) + (self.has_ended and 0.02 or 0)
-    if self.waited > LONGEST_START or typed.read(self.lines[1] or "") == "quit" then
-      return self:quit()
-    end
-    self:take_lines()
-  end)
-end
-
--- A person reads an answer before writing the next line; lines from a pipe wait for it too.
-function session_methods:take_lines()
-  if self.is_taking then
-    return
-  elseif not is_serving() then
-    return self:wait_for_bot()
-  end
-  local line = table.remove(self.lines, 1)
-  if line then
-    self:take_line(line)
-    self.is_taking = not self.is_terminal
-    if self.is_terminal then
-      return self:take_lines()
-    end
-    self:when_idle(function()
-      self.is_taking = false
-      self:take_lines()
-    end)
-  elseif self.has_ended then
-    self:quit()
-  end
-end
-
-function session_methods:listen_to_person()
-  local split = typed.splitter(function(line)
-    self.lines[#self.lines + 1] = line
-    self.has_spoken = true
-  end)
-  self.input = core.stdin(function(chunk)
-    split(chunk)
-    -- An input that is empty from the start (a service, `</dev/null`) does not mean that the user wants to quit.
-    self.has_ended = chunk == nil and (self.has_spoken or self.is_terminal)
-    self:take_lines()
-  end)
-  self.is_terminal = self.input:is_terminal()
+  return reload
 end
 
 local function start(parsed, path, rest)
@@ -338,21 +182,23 @@ local function start(parsed, path, rest)
     return usage.mistake("dev", values)
   end
   log.is_shown = true
-  local session = new_session(parsed)
-  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = session.on_event })
+  local its_session = session.new { from = from, name = parsed.name or "Asha" }
+  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = its_session.on_event })
   if not box then
     return usage.mistake("dev", err.message)
   end
-  session.box = box
+  its_session:use(box)
   local webhook = connect(box, values, sources, folder)
   io.stdout:setvbuf "line"
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
-  session:listen_to_person()
+  its_session.reload = new_reload(its_session, path, rest)
+  its_session:listen_to_person()
+  its_session:watch_script()
   signals.watch(function()
-    session:stop()
+    its_session:stop()
   end)
-  local code = run.script(path, rest, session.script)
-  session:close()
+  local code = run.script(path, rest, its_session.script)
+  its_session:close()
   return code
 end
 

@@ -175,45 +175,55 @@ end
 -- Lines of a check that are logged at a start.
 local max_warnings = 20
 
--- What `cunnekt check` finds, as warnings; gives what is wrong with a script that does not compile. Nothing in here keeps a script
--- from running.
-local function check_first(path)
+---What `cunnekt check` finds in a script, as warnings; and what is wrong with one that does not compile. Nothing in here keeps a
+---script from running.
+---@param path string
+---@return string[] warnings
+---@return string? problem
+function run.check(path)
   local ok, lines, is_broken = pcall(check.lines, path)
   if not ok then
-    return log.debug("check", "failed", lines)
+    log.debug("check", "failed", lines)
+    return {}
   elseif is_broken then
-    return table.concat(lines, "\n")
+    return {}, table.concat(lines, "\n")
+  elseif #lines > max_warnings then
+    lines[max_warnings + 1] = ("%d more: cunnekt check %s"):format(#lines - max_warnings, path)
   end
-  for i = 1, math.min(#lines, max_warnings) do
-    log.warn("%s", lines[i])
+  return table.move(lines, 1, max_warnings + 1, 1, {})
+end
+
+local function check_first(path)
+  local warnings, problem = run.check(path)
+  for _, line in ipairs(warnings) do
+    log.warn("%s", line)
   end
-  if #lines > max_warnings then
-    log.warn("%d more: cunnekt check %s", #lines - max_warnings, path)
-  end
+  return problem
 end
 
 ---Runs a script to its end. For `cunnekt dev` too.
 ---@param path string "-" for standard input
 ---@param args string[]
----@param host? {main: cunnekt.task?, goes_on: (fun(): boolean)?} gets the task of the script itself, which may be cancelled; `goes_on`: whether what the script has begun may go on when it has ended
+---@param host? {main: cunnekt.task?, goes_on: (fun(): boolean)?, load: (fun(path: string): function?, string?)?} `load`: in place of script.load; gets the task of the script itself, which may be cancelled; `goes_on`: whether what the script has begun may go on when it has ended
 ---@return integer code 0; 1 when it raised an error, which is on stderr then
 function run.script(path, args, host)
   host = host or {}
   -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
   local explained = path ~= "-" and check_first(path) or nil
-  local chunk, problem = script.load(path)
+  local chunk, problem = (host.load or script.load)(path)
   if not chunk then
     return complain(explained or problem)
   end
-  local watch = watch_tasks()
+  local watch, main = watch_tasks(), nil
   local has_ended, ok, failure = pcall(task.run, function()
-    host.main = task.running()
+    main = task.running()
+    host.main = main
     return xpcall(chunk, script.traceback, table.unpack(args))
   end)
   if not has_ended then
     return complain(ok)
-  elseif not ok and not host.main.is_cancelled then
+  elseif not ok and not main.is_cancelled then
     return complain(failure)
   end
   ok, failure = pcall(finish, host.goes_on)

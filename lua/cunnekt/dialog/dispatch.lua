@@ -14,6 +14,7 @@ local kept_events = require "cunnekt.dialog.flow.kept_events"
 local lines = require "cunnekt.bot.lines"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
+local offer = require "cunnekt.dialog.flow.offer"
 local personal = require "cunnekt.provider.personal"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
@@ -183,6 +184,9 @@ local function dispatch_event(self, record, ending)
   local is_paused = it and dialogs.has_paused and self.engine.store:conversation(record.contact).is_paused
   local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
   if is_paused and it.kind == "message" and not (global and global.even_paused) then
+    if log.is_debug then
+      log.debug("route", "event", record.id, "to", "a person has the conversation: kept")
+    end
     kept_events.keep_message(self.engine, record, call_at_end(ending))
     return nil
   elseif is_paused and (own_status == "dialog_timeout" or own_status == "dialog_again") then
@@ -197,7 +201,7 @@ local function dispatch_event(self, record, ending)
   end
   if its_turn then
     if log.is_debug then
-      log.debug("route", "event", record.id, "to", "the dialog that waits")
+      log.debug("route", "event", record.id, "to", offer.words_for(its_turn))
     end
     return its_turn
   end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The sandbox's control API, JSON under /control/: write as a customer, read messages, advance the clock, inject faults. It
 -- needs no key, since pages of other sites are refused (base/local_page.lua). Each call is described at its function.
+local choices = require "cunnekt.sandbox.choices"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
@@ -47,24 +48,6 @@ local function customer(field, text)
   return number or error(err.message, 0)
 end
 
--- A choice in the buttons or the list of a message: the one with this id, or the first.
-local function find_choice(entry, kind, id)
-  local payload = entry and entry.payload
-  if kind == "button" and payload and payload.type == "button" then
-    for _, button in ipairs(payload.buttons) do
-      if not id or button.reply.id == id then
-        return button.reply.id, button.reply.title
-      end
-    end
-  elseif kind == "list" and payload and payload.type == "list" then
-    for _, row in ipairs(payload.list) do
-      if not id or row.id == id then
-        return row.id, row.title, row.description
-      end
-    end
-  end
-end
-
 -- Whether a message can be tapped so.
 local function offers(entry, kind, id)
   local payload = entry.payload
@@ -75,7 +58,7 @@ local function offers(entry, kind, id)
   elseif kind == "quick_reply" then
     return payload.templateid ~= nil
   end
-  return find_choice(entry, kind, id) ~= nil
+  return choices.find(entry, kind, id) ~= nil
 end
 
 -- The message on which a customer taps: the one that is given, or the newest with this choice, or else the last one.
@@ -98,10 +81,10 @@ local IS_TAP = { button = true, list = true, quick_reply = true, form = true }
 local function complete(self, kind, opts, contact)
   if IS_TAP[kind] then
     local tapped = find_tapped(self, kind, opts, contact)
-    local id, title, description = find_choice(tapped, kind, opts.id)
-    if id then
-      opts.id, opts.title = id, opts.title or opts.text or title
-      opts.description = opts.description or description
+    local choice = choices.find(tapped, kind, opts.id)
+    if choice then
+      opts.id, opts.title = choice.id, opts.title or opts.text or choice.title
+      opts.description = opts.description or choice.description
     end
     opts.context = opts.context or tapped and tapped.id
   elseif kind == "reaction" then

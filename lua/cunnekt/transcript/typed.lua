@@ -17,6 +17,11 @@ A line is a text to the bot. Else:
 Without ID it is the first choice; without FILE a sample is sent.
 ]]
 
+---The commands, without their slash.
+typed.names = {
+  "button", "list", "reply", "form", "image", "document", "audio", "video", "sticker", "location", "react", "edit", "delete", "help", "quit",
+}
+
 local CHOICES = { button = "button", list = "list", reply = "quick_reply" }
 local FILES = { image = true, document = true, audio = true, video = true, sticker = true }
 

@@ -200,6 +200,20 @@ function offer.offer(dialogs, it, record, its_end, context)
   })
 end
 
+local words = {
+  deliver = "the dialog that waits",
+  queue = "the dialog that waits: kept for its later questions",
+  ignore = "nobody: the dialog that waits ignores what does not answer it",
+  expire = "the dialog that waits: it has expired",
+}
+
+---What is done in such a turn, for the log.
+---@param its_turn cunnekt.turn of offer.offer
+---@return string
+function offer.words_for(its_turn)
+  return words[its_turn.context.what]
+end
+
 -- ---- messages kept for later ---------------------------------------------------------------------------------------
 
 ---The first kept message that a run's wait accepts; the running turn's commit removes it. Waits.

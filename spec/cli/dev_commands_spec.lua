@@ -1,0 +1,187 @@
+-- SPDX-License-Identifier: MIT
+-- What can be typed at `cunnekt dev` beside messages: choices by number, other customers, time, and why.
+
+local process = require "spec.support.process"
+
+local script = [[
+local bot = require("cunnekt").bot()
+bot:use(function(msg, next) if msg.text ~= "spam" then return next() end end)
+bot:on("text", "^menu", function(msg)
+  msg:reply_buttons{ body = "How was it?", buttons = { {id="good", title="Good"}, {id="bad", title="Bad"} } }
+end)
+bot:on("text", "^list", function(msg)
+  msg:reply_list{ body = "Which?", list_title = "Drinks", list = { {id="tea", title="Tea", description="hot"}, {id="milk", title="Milk"} } }
+end)
+bot:on("text", "^both", function(msg)
+  msg:reply_buttons{ body = "First", buttons = { {id="a", title="A"}, {id="b", title="B"} } }
+  msg:reply_buttons{ body = "Second", buttons = { {id="c", title="C"} } }
+end)
+bot:on("text", "%d", function(msg) msg:reply_text("number " .. msg.text) end)
+bot:on("text", "^who", function(msg)
+  msg.chat.state.count = (msg.chat.state.count or 0) + 1
+  bot.store:set("seen " .. msg.from, { at = "noon" })
+  bot.store:set("other", 1)
+  msg:reply_text(("%s %s %d"):format(msg.name, msg.from, msg.chat.state.count))
+end)
+bot:on("text", "^next", function(msg) return "next" end)
+bot:on("text", "^time", function(msg) msg:reply_text(os.date("%d", os.time())) end)
+bot:on("text", "^fail", function(msg) msg:reply_text "" end)
+bot:on("text", "^wait", function(msg) msg:start "order" end)
+bot:on("button", function(msg) msg:reply_text("tapped " .. msg.reply.id .. (msg.stale and " late" or "")) end)
+bot:on("list", function(msg) msg:reply_text("chose " .. msg.reply.id) end)
+bot:dialog("order", function(chat)
+  local answer = chat:ask("Which drink?", { timeout = 7200, remind = { after = 3600, text = "Still there?" } })
+  chat:reply_text(answer and "ordered " .. answer.text or "gave up")
+end)
+]]
+
+-- The lines of the bot and the program, without the layout.
+local function play(...)
+  local folder = process.folder()
+  process.write(folder.path .. "/bot.lua", script)
+  local result = process.cunnekt({ "dev", "--sandbox", "127.0.0.1:0", "bot.lua" }, {
+    cwd = folder.path, env = { CUNNEKT_LISTEN = "127.0.0.1:0" }, stdin = table.concat({ ... }, "\n") .. "\n",
+  })
+  assert.equal(0, result.code, result.err)
+  local text = result.out:gsub("^.-/quit%.\n", ""):gsub("\n%s+┃ ", "\n"):gsub("\n%s+│ ", "\n> "):gsub("\n%s+bot\n", "\n")
+  return text, result
+end
+
+local function assert_has(text, ...)
+  local at = 1
+  for _, words in ipairs { ... } do
+    local _, last = text:find(words, at, true)
+    assert(last, ("'%s' is missing, or too early, in:\n%s"):format(words, text))
+    at = last + 1
+  end
+end
+
+describe("choices in cunnekt dev", function()
+  it("are tapped by their number: buttons", function()
+    assert_has(play("menu", "2"), "[1 Good] [2 Bad]", "> (Bad)", "tapped bad")
+  end)
+
+  it("are tapped by their number: rows", function()
+    assert_has(play("list", "1"), "  1 Tea: hot\n", "  2 Milk\n", "> (Tea)", "chose tea")
+  end)
+
+  it("of several messages are numbered on", function()
+    assert_has(play("both", "3"), "[1 A] [2 B]", "[3 C]", "tapped c")
+  end)
+
+  it("are open until the customer writes: then a number is a text", function()
+    assert_has(play("2"), "> 2", "number 2")
+    assert_has(play("menu", "hello", "2"), "> hello", "> 2", "number 2")
+    assert_has(play("menu", "1", "2"), "tapped good", "> 2", "number 2")
+  end)
+
+  it("are those of the customer who is typed for", function()
+    assert_has(play("menu", "/from 919888888888", "1", "/from 919999999999", "1"), "number 1", "tapped good")
+  end)
+
+  it("refuse a number that is none of them, and /text says it all the same", function()
+    assert_has(play("menu", "3", "/text 3"), "-- there is no choice 3, only 1 to 2; to say the number itself: /text 3", "> 3", "number 3")
+    assert_has(play("menu", "0"), "there is no choice 0")
+  end)
+
+  it("are tapped by their id, also later", function()
+    assert_has(play("menu", "hello", "/button bad"), "tapped bad")
+    assert_has(play("list", "/list milk"), "chose milk")
+    assert_has(play("menu", "/button"), "tapped good")
+  end)
+
+  it("refuse an id that was not offered, and name those that were", function()
+    local text = play("/button good", "menu", "/button great", "/list tea")
+    assert_has(text, "-- the bot has offered no buttons", "-- no button has the id 'great'; possible: good and bad", "-- the bot has offered no rows")
+    assert.not_matches("tapped", text)
+  end)
+end)
+
+describe("what happens to a message, in cunnekt dev,", function()
+  it("is said where no handler matched", function()
+    assert_has(play("xyz", "who"), "> xyz", "-- no handler matched; /why says more", "> who", "Asha")
+    assert.not_matches("no handler", play("who", "menu"))
+  end)
+
+  it("is said where a reply was refused", function()
+    local _, result = play "fail"
+    assert.matches("bot.lua:22: reply_text: text is empty", result.err)
+  end)
+
+  it("is explained by /why: matchers, and what was not reached", function()
+    assert_has(play("/why", "menu", "/why"),
+      "-- nothing was written yet",
+      "-- the last message: text 'menu'",
+      "bot:use, bot.lua:2: called next()",
+      "bot:on 'text', bot.lua:3: was called\n",
+      "bot:on 'text', bot.lua:6: was not reached",
+      "bot:on 'button', bot.lua:24: is for other events",
+      "it went to: the handler at bot.lua:3\n")
+  end)
+
+  it('is explained by /why: a handler that returned "next", and none after it', function()
+    assert_has(play("next one", "/why"), "bot.lua:3: its matcher said no", 'was called, and returned "next"', "it went to: no other handler, after \"next\"")
+  end)
+
+  it("is explained by /why: middleware that ended it", function()
+    assert_has(play("spam", "/why"), "bot:use, bot.lua:2: did not call next(): the message ended here")
+  end)
+
+  it("is explained by /why: a dialog that got it", function()
+    assert_has(play("wait", "tea", "/why"), "ordered tea", "bot:use, bot.lua:2: called next()", "it went to: the dialog that waits")
+  end)
+end)
+
+describe("the commands of cunnekt dev", function()
+  it("write as somebody else", function()
+    assert_has(play("who", "/from +91 98888-88888 Ravi", "who", "/from", "/from 919999999999", "who"),
+      "Asha 919999999999 1", "-- you are Ravi, 919888888888", "Ravi 919888888888 1", "-- you are Ravi, 919888888888",
+      "-- you are Asha, 919999999999", "Asha 919999999999 2")
+  end)
+
+  it("refuse a number that may be anybody's", function()
+    assert_has(play("/from 98888", "/from Ravi", "who"), "-- /from", "-- /from", "Asha 919999999999 1")
+  end)
+
+  it("let time pass: reminders and deadlines come, each at its time", function()
+    assert_has(play("wait", "/clock +50m", "/clock +20m", "/clock +1h"),
+      "Which drink?", "it is", "Still there?", "it is", "gave up", "it is")
+    assert_has(play("wait", "/clock +1d"), "Still there?", "gave up")
+  end)
+
+  it("move the time that the script sees", function()
+    local text = play("time", "/clock +1d", "time")
+    local first, second = text:match "> time\n(%d+)\n.*> time\n(%d+)"
+    assert.equal(tonumber(os.date("%d", os.time() + 86400)), tonumber(second))
+    assert.not_equal(first, second)
+  end)
+
+  it("say what a time is", function()
+    assert_has(play("/clock tomorrow", "/clock -1h", "/clock"),
+      "-- 'tomorrow' is no time that can pass; write +90s, +30m, +2h or +1d", "-- '-1h' is no time", "-- it is 20")
+  end)
+
+  it("show what is kept of the customer", function()
+    assert_has(play("/state", "who", "wait", "/state"),
+      "-- Asha, 919999999999\n--   the bot does not know you yet",
+      "--   chat.state: count = 1\n", "'order': waiting for text", "--   bot.store 'seen 919999999999' = {\"at\":\"noon\"}",
+      "--   bot.store has 1 other key without your number")
+  end)
+
+  it("end open dialogs", function()
+    assert_has(play("wait", "/end", "tea", "/end", "/end x"),
+      "-- ended: ", "> tea", "no handler matched", "-- there is no such dialog", "-- /end takes the number of a dialog")
+  end)
+
+  it("name the one that was meant", function()
+    assert_has(play("/clok +2h", "/stat", "/buton good"),
+      "there is no /clok; /help lists what there is (did you mean 'clock'?)", "(did you mean 'state'?)", "(did you mean 'button'?)")
+  end)
+
+  it("are listed by /help", function()
+    local text = play "/help"
+    for _, name in ipairs { "/button ID", "/from", "/clock", "/state", "/why", "/end", "/text", "/quit" } do
+      assert.is_truthy(text:find(name, 1, true), name)
+    end
+  end)
+end)
