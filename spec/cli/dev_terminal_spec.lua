@@ -199,6 +199,20 @@ describe("cunnekt dev on a terminal", function()
     end)
   end
 
+  it("goes on with the line after it was stopped", function()
+    start()
+    it_runs:type "half"
+    it_runs:expect_current "Asha> half"
+    it_runs:stop()
+    it_runs:set_cooked() -- as a shell does
+    it_runs:go_on()
+    process.wait_until("a line that can be edited", function()
+      return not it_runs:is_cooked()
+    end)
+    it_runs:type " a line\r"
+    it_runs:expect "said half a line"
+  end)
+
   it("does not end on Ctrl-D within a line", function()
     start()
     it_runs:type("abc" .. ctrl_a .. ctrl_d .. ctrl_e .. ctrl_d)

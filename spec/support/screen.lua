@@ -241,6 +241,21 @@ function screen_methods:is_cooked()
   return self._it:is_cooked()
 end
 
+---Makes the terminal as it was before the program began.
+function screen_methods:set_cooked()
+  self._it:set_cooked()
+end
+
+---Stops the program as Ctrl-Z does.
+function screen_methods:stop()
+  self._it:signal "STOP"
+end
+
+---Lets it go on.
+function screen_methods:go_on()
+  self._it:signal "CONT"
+end
+
 ---Waits for the program's end.
 ---@return integer code negative: the signal that ended it
 function screen_methods:wait()

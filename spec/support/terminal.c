@@ -119,6 +119,27 @@ static int is_cooked(lua_State *L)
   return 1;
 }
 
+/* terminal:set_cooked(): as a shell does whose program was stopped */
+static int set_cooked(lua_State *L)
+{
+  struct terminal *it = check_terminal(L);
+  struct termios modes;
+  if (tcgetattr(it->slave, &modes) == 0) {
+    modes.c_lflag |= ECHO | ICANON | ISIG;
+    tcsetattr(it->slave, TCSANOW, &modes);
+  }
+  return 0;
+}
+
+/* terminal:signal("STOP" or "CONT") */
+static int send_signal(lua_State *L)
+{
+  struct terminal *it = check_terminal(L);
+  if (it->child)
+    kill(it->child, strcmp(luaL_checkstring(L, 2), "STOP") == 0 ? SIGSTOP : SIGCONT);
+  return 0;
+}
+
 /* terminal:ended() -> exit code, or the negative signal; nil while it runs */
 static int ended(lua_State *L)
 {
@@ -156,13 +177,15 @@ int luaopen_terminal(lua_State *L)
       {NULL,  NULL}
   };
   static const luaL_Reg methods[] = {
-      {"read",      read_some     },
-      {"type",      type_text     },
-      {"resize",    resize        },
-      {"is_cooked", is_cooked     },
-      {"ended",     ended         },
-      {"close",     close_terminal},
-      {NULL,        NULL          }
+      {"read",       read_some     },
+      {"type",       type_text     },
+      {"resize",     resize        },
+      {"is_cooked",  is_cooked     },
+      {"set_cooked", set_cooked    },
+      {"signal",     send_signal   },
+      {"ended",      ended         },
+      {"close",      close_terminal},
+      {NULL,         NULL          }
   };
   luaL_newmetatable(L, TERMINAL);
   luaL_newlib(L, methods);

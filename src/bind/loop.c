@@ -159,6 +159,7 @@ static int signal_number(lua_State *L, const char *name)
       {"SIGTERM", SIGTERM},
       {"SIGINT",  SIGINT },
       {"SIGHUP",  SIGHUP },
+      {"SIGCONT", SIGCONT},
       {"SIGUSR1", SIGUSR1}
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)

@@ -118,6 +118,12 @@ static int show(lua_State *L)
   return 0;
 }
 
+static int resume(lua_State *L)
+{
+  cnk_editor_resume(check_editor(L)->it);
+  return 0;
+}
+
 void cnk_bind_open_terminal(lua_State *L)
 {
   static const luaL_Reg functions[] = {
@@ -133,6 +139,7 @@ void cnk_bind_open_terminal(lua_State *L)
       {"set_prompt", set_prompt  },
       {"hide",       hide        },
       {"show",       show        },
+      {"resume",     resume      },
       {"close",      close_editor},
       {NULL,         NULL        }
   };

@@ -427,6 +427,18 @@ void cnk_editor_hide(struct cnk_editor *editor)
   fflush(stdout);
 }
 
+void cnk_editor_resume(struct cnk_editor *editor)
+{
+  if (!editor->is_open)
+    return;
+  locale_t outside = uselocale(editor->locale);
+  editor->lib->set(editor->line, CNK_EL_PREP_TERM, 0); /* it believes that the terminal is as it left it */
+  editor->lib->set(editor->line, CNK_EL_PREP_TERM, 1);
+  if (!editor->is_hidden)
+    editor->lib->set(editor->line, CNK_EL_REFRESH);
+  uselocale(outside);
+}
+
 void cnk_editor_show(struct cnk_editor *editor)
 {
   if (editor->is_open && !editor->is_hidden)

@@ -32,6 +32,7 @@ enum { /* operations of el_wset */
        CNK_EL_GETCFN = 13,
        CNK_EL_CLIENTDATA = 14,
        CNK_EL_UNBUFFERED = 15,
+       CNK_EL_PREP_TERM = 16,
        CNK_EL_REFRESH = 20
 };
 

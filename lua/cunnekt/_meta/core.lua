@@ -32,7 +32,7 @@ function core.out_of_memory() end
 
 ---Calls `fn` at every such signal. Does not keep step() under way.
 ---While SIGTERM or SIGINT is watched, the second of them ends the process at once, with 1.
----@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGUSR1"
+---@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGCONT"|"SIGUSR1"
 ---@param fn fun()
 ---@return cunnekt.signal
 function core.signal(name, fn) end

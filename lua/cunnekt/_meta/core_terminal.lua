@@ -46,5 +46,8 @@ function editor:hide() end
 ---Draws the line, in the first column; begins one where none is being edited.
 function editor:show() end
 
+---Takes the terminal over again, after the process was stopped and goes on.
+function editor:resume() end
+
 ---Puts the terminal back; closing twice is fine.
 function editor:close() end

@@ -205,13 +205,10 @@ function screen_methods:start()
   self.is_terminal = self._input:is_terminal()
   if self._editor then
     self._editor:show()
+    self._continued = core.signal("SIGCONT", function()
+      self._editor:resume()
+    end)
   end
-end
-
----Whether lines are edited here: otherwise the terminal itself has echoed them.
----@return boolean
-function screen_methods:has_editor()
-  return self._editor ~= nil
 end
 
 ---@param text string
@@ -230,6 +227,7 @@ end
 function screen_methods:close()
   if self._editor then
     self._editor:hide()
+    self._continued:close()
     self._editor:close()
     self._editor = nil
     self._put_back()
