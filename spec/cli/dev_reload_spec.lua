@@ -212,6 +212,44 @@ bot:every(7200, "old", function() bot:chat(bot.store:get "to"):reply_text "old t
     assert.not_matches("one tick", it_runs:text())
   end)
 
+  it("ends the tasks of the old code, and those of code that is refused", function()
+    local beats = header .. [[
+bot:on("text", function(msg) msg:reply_text("one: " .. msg.text) end)
+cunnekt.spawn(function()
+  while true do
+    cunnekt.sleep(0.05)
+    bot.store:set("beat one", (bot.store:get "beat one" or 0) + 1)
+  end
+end)
+]]
+    start(beats)
+    write((beats:gsub("one", "two")) .. "cunnekt.sleep(0.2)\nerror 'out of tea'")
+    it_runs:expect "bot.lua is not reloaded"
+    write((beats:gsub("one", "three")))
+    it_runs:expect "bot.lua reloaded"
+    write(header .. [[
+bot:on("text", function(msg)
+  local before = {}
+  for key, value in bot.store:each "beat" do before[key] = value end
+  msg.chat:sleep(0.5)
+  for key, value in bot.store:each "beat" do msg:reply_text(key .. (value == before[key] and " has ended" or " goes on")) end
+end)]])
+    it_runs:expect "bot.lua reloaded.*bot.lua reloaded"
+    it_runs:type "count\r"
+    it_runs:expect "beat three has ended"
+    it_runs:expect "beat one has ended"
+    assert.not_matches("goes on", it_runs:text():match "count\n.*")
+  end)
+
+  it("waits for a script that waits while it is loaded, and takes a later change instead", function()
+    start(echo)
+    write(header .. 'cunnekt.sleep(3600)\nbot:on("text", function(msg) msg:reply_text "never" end)')
+    say("tea", "one: tea")
+    write((echo:gsub("one", "two")))
+    it_runs:expect "bot.lua reloaded"
+    say("cake", "two: cake")
+  end)
+
   it("says which options of the bot need a new start", function()
     start(echo)
     change("bot()", "bot{ attempts = 2 }")
