@@ -55,8 +55,7 @@ Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -k -s "$root/usr" | cut -f1)
 Depends: $libraries, ca-certificates, tzdata
-Recommends: lua-cjson
-Suggests: libedit2
+Recommends: lua-cjson, libedit2
 Suggests: lua5.4
 Section: net
 Priority: optional

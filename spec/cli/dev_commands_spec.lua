@@ -28,6 +28,9 @@ bot:on("text", "^time", function(msg) msg:reply_text(os.date("%d", os.time())) e
 bot:on("text", "^fail", function(msg) msg:reply_text "" end)
 bot:on("text", "^wait", function(msg) msg:start "order" end)
 bot:on("button", function(msg) msg:reply_text("tapped " .. msg.reply.id .. (msg.stale and " late" or "")) end)
+bot:on("text", "^pause", function(msg) msg.chat:pause() end)
+bot:on("text", "^deaf", function(msg) msg:start "deaf" end)
+bot:dialog("deaf", function(chat) chat:reply_text("heard " .. chat:ask("Only texts").text) end, { unexpected = "ignore" })
 bot:on("list", function(msg) msg:reply_text("chose " .. msg.reply.id) end)
 bot:dialog("order", function(chat)
   local answer = chat:ask("Which drink?", { timeout = 7200, remind = { after = 3600, text = "Still there?" } })
@@ -125,6 +128,13 @@ describe("what happens to a message, in cunnekt dev,", function()
 
   it("is explained by /why: middleware that ended it", function()
     assert_has(play("spam", "/why"), "bot:use, bot.lua:2: did not call next(): the message ended here")
+  end)
+
+  it("is said where a person has the conversation, and where a dialog ignores it", function()
+    assert_has(play("pause", "menu", "/why"),
+      "> menu", "-- nobody; it is kept, since a person has the conversation; /why says more", "it went to: nobody; it is kept")
+    assert_has(play("deaf", "/image", "tea"),
+      "image <image/png", "-- nobody; the dialog that waits ignores what does not answer it; /why says more", "heard tea")
   end)
 
   it("is explained by /why: a dialog that got it", function()

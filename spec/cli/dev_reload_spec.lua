@@ -95,7 +95,7 @@ old = true]])
     { "an error as it is loaded", "error 'out of tea'", "bot.lua:5: out of tea" },
     { "a module that is not there", 'require "nosuch"', "module 'nosuch' not found" },
     { "a wrong option", "cunnekt.bot{ attemps = 1 }", "bot.lua:5: .*the running script has made 1 bot" },
-    { "a misuse", 'bot:on("tekst", print)', "bot.lua:5: bot:on: unknown event 'tekst' %(did you mean 'text'%?%)" },
+    { "a misuse", 'bot:on("te" .. "kst", print)', "bot.lua:5: bot:on: unknown event 'tekst' %(did you mean 'text'%?%)" },
   }
   for _, case in ipairs(broken) do
     it("refuses " .. case[1] .. ", and the code from before goes on", function()
@@ -192,6 +192,27 @@ bot:on("text", function(msg) msg:reply_text "one" end)]])
     local text = it_runs:text()
     assert.is_true(text:find("one, slowly", 1, true) < text:find("reloaded", 1, true), text)
     say("x", "two")
+  end)
+
+  it("replaces everything that is registered: middleware, commands, hooks, taps", function()
+    local all = header .. [[
+bot:use(function(msg, next) msg.text = msg.text and msg.text .. " one" return next() end)
+bot:tap(function(what) print("tap one " .. what.kind) end)
+bot:before_send(function(payload) payload.text = payload.text .. " sent one" return payload end)
+bot:on_error(function(err) print "error one" end)
+bot:global("stop", function(msg) msg:reply_text "stopped one" end)
+bot:on("text", "fail", function() error "out of tea" end)
+bot:on("text", function(msg) msg:reply_text(msg.text) end)]]
+    start(all)
+    say("tea", "tea one sent one")
+    write((all:gsub("one", "two")))
+    it_runs:expect "bot.lua reloaded: 2 handlers"
+    say("cake", "cake two sent two")
+    say("stop", "stopped two sent two")
+    say("fail", "error two")
+    local after = it_runs:text():match "reloaded.*"
+    assert.matches("tap two message.*tap two outgoing", after)
+    assert.not_matches("one", after)
   end)
 
   it("moves its jobs to the new code, at the time that they had", function()

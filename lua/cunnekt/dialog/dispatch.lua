@@ -185,7 +185,7 @@ local function dispatch_event(self, record, ending)
   local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
   if is_paused and it.kind == "message" and not (global and global.even_paused) then
     if log.is_debug then
-      log.debug("route", "event", record.id, "to", "a person has the conversation: kept")
+      log.debug("route", "event", record.id, "to", "nobody; it is kept, since a person has the conversation")
     end
     kept_events.keep_message(self.engine, record, call_at_end(ending))
     return nil

@@ -55,8 +55,8 @@ function session.new(person)
   end, function(before)
     return self:complete(before)
   end)
-  self.why = why.new(function()
-    self.screen:note "no handler matched; /why says more"
+  self.why = why.new(function(to)
+    self.screen:note(to .. "; /why says more")
   end)
   local show_event = show("bot", function(entry)
     return {

@@ -12,14 +12,19 @@ local why_methods = {}
 local why_mt = { __index = why_methods, __name = "cunnekt.dev.why" }
 
 ---@class cunnekt.dev.why
----@param on_unmatched fun() called for a message that no handler was for
+---@param on_unanswered fun(to: string) called for a message that nothing of the script got, with where it went
 ---@return cunnekt.dev.why
-function why.new(on_unmatched)
-  local self = setmetatable({ _on_unmatched = on_unmatched }, why_mt)
+function why.new(on_unanswered)
+  local self = setmetatable({ _on_unanswered = on_unanswered }, why_mt)
   log.listen(function(what, ...)
     self:hear(what, ...)
   end)
   return self
+end
+
+-- Whether nothing of the script got a message that went there.
+local function answers_nothing(to)
+  return to == "no handler matched" or to:find "^nobody;" ~= nil
 end
 
 -- A step of the log.
@@ -36,8 +41,8 @@ function why_methods:hear(what, ...)
     if self.last then
       self.last.to = fields.to
     end
-    if fields.to == "no handler matched" then
-      self._on_unmatched()
+    if answers_nothing(fields.to) then
+      self._on_unanswered(fields.to)
     end
   end
 end

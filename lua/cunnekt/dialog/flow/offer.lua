@@ -203,7 +203,7 @@ end
 local words = {
   deliver = "the dialog that waits",
   queue = "the dialog that waits: kept for its later questions",
-  ignore = "nobody: the dialog that waits ignores what does not answer it",
+  ignore = "nobody; the dialog that waits ignores what does not answer it",
   expire = "the dialog that waits: it has expired",
 }
 
