@@ -199,6 +199,21 @@ describe("cunnekt dev on a terminal", function()
     end)
   end
 
+  it("leaves the terminal as it was when a second Ctrl-C ends a script that never ends", function()
+    process.write(folder.path .. "/busy.lua", 'local bot = require("cunnekt").bot{ budget = false }\nbot:on("text", function() while true do end end)')
+    start { args = { "busy.lua" } }
+    it_runs:type "hi\r"
+    it_runs:expect "Asha> hi"
+    process.wait_until("the end", function()
+      it_runs:type(ctrl_c)
+      screen.pause()
+      it_runs:look()
+      return it_runs:has_ended()
+    end)
+    assert.equal(1, it_runs:wait())
+    assert.is_true(it_runs:is_cooked())
+  end)
+
   it("goes on with the line after it was stopped", function()
     start()
     it_runs:type "half"

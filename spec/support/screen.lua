@@ -256,6 +256,11 @@ function screen_methods:go_on()
   self._it:signal "CONT"
 end
 
+---@return boolean
+function screen_methods:has_ended()
+  return self._it:ended() ~= nil
+end
+
 ---Waits for the program's end.
 ---@return integer code negative: the signal that ended it
 function screen_methods:wait()

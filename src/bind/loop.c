@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bind/budget.h"
+#include "terminal/editor.h"
 
 #define SIGNAL "cunnekt.signal"
 
@@ -36,8 +37,10 @@ static struct {
 static void on_ending(int number)
 {
   int before = errno;
-  if (atomic_load(&endings.watches) > 0 && atomic_fetch_add(&endings.arrived, 1) > 0)
+  if (atomic_load(&endings.watches) > 0 && atomic_fetch_add(&endings.arrived, 1) > 0) {
+    cnk_editor_abandon();
     _exit(1);
+  }
   endings.tell_libuv(number);
   errno = before;
 }

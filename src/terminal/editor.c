@@ -10,6 +10,7 @@
 #include "terminal/editor.h"
 
 #include <locale.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,20 +54,20 @@ struct cnk_editor {
 /* ---- the terminal at the end of the process ------------------------------------------------------------------------ */
 
 static struct termios before;
-static bool is_raw;
+static volatile sig_atomic_t is_raw;
 
-static void put_back(void)
+void cnk_editor_abandon(void)
 {
   if (is_raw)
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-  is_raw = false;
+    tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  is_raw = 0;
 }
 
 static void note_terminal(void)
 {
   static bool is_registered;
   if (!is_registered)
-    is_registered = atexit(put_back) == 0;
+    is_registered = atexit(cnk_editor_abandon) == 0;
   is_raw = tcgetattr(STDIN_FILENO, &before) == 0;
 }
 
@@ -320,7 +321,7 @@ void cnk_editor_free(struct cnk_editor *editor)
     uselocale(outside);
     freelocale(editor->locale);
   }
-  put_back();
+  cnk_editor_abandon();
   cnk_buffer_reset(&editor->queue, 0);
   free(editor->prompt);
   free(editor);

@@ -49,6 +49,9 @@ void cnk_editor_hide(struct cnk_editor *editor);
 /* Draws the line where the cursor is, which must be in the first column; begins one where none is being edited. */
 void cnk_editor_show(struct cnk_editor *editor);
 
+/* Puts the terminal back where the process is about to end otherwise than by exit(). May be called by a signal handler. */
+void cnk_editor_abandon(void);
+
 /* After the process was stopped (Ctrl-Z) and goes on: the terminal is taken over again, and the line drawn. */
 void cnk_editor_resume(struct cnk_editor *editor);
 
