@@ -84,14 +84,23 @@ describe("the tutorial", function()
     end
   end)
 
-  -- What the unit does, without root: the folders of the machine are in the test's folder.
+  -- The folders of the machine are in the test's folder.
+  local function here(text)
+    local home = folder.path
+    return (text:gsub("/var/lib/cunnekt%-shop", home .. "/var"):gsub("/etc/cunnekt%-shop", home .. "/etc/cunnekt-shop")
+      :gsub("/srv/shop", home .. "/srv/shop"))
+  end
+
+  -- What the unit does, without root.
   local function start_service()
     local home = folder.path
     for _, name in ipairs { "/srv", "/etc", "/var" } do
       process.run { "mkdir", home .. name }
     end
     process.run { "cp", "-r", home .. "/shop", home .. "/srv/shop" }
-    process.write(home .. "/etc/cunnekt-shop.env", ("CUNNEKT_API_KEY=key\nCUNNEKT_WEBHOOK_SECRET=%s\n"):format(SECRET))
+    process.write(home .. "/etc/cunnekt-shop.service", here(process.read(home .. "/shop/cunnekt-shop.service")))
+    local env_file = process.write(home .. "/etc/cunnekt-shop.env", ("CUNNEKT_API_KEY=key\nCUNNEKT_WEBHOOK_SECRET=%s\n"):format(SECRET))
+    process.run { "chmod", "600", env_file }
     service = process.start({ process.host, "run", home .. "/srv/shop/bot.lua" }, {
       env = {
         CUNNEKT_API_KEY = "key", CUNNEKT_WEBHOOK_SECRET = SECRET, CUNNEKT_LISTEN = "127.0.0.1:0",
@@ -101,15 +110,13 @@ describe("the tutorial", function()
     return "http://127.0.0.1:" .. service:expect "listening on 127%.0%.0%.1:(%d+)"
   end
 
-  -- The same command where there are no root, no proxy and no folders of the machine. Gives also the way back, for what it prints.
-  local function here(words)
-    local home = folder.path
-    if words:find "https://bot%.example%.com" or words:find "/var/lib" then
+  -- The same command where there are no root, no proxy and no units.
+  local function command_of(words)
+    if words:find "https://bot%.example%.com" or words:find "/var/lib" or words:find "%-%-unit" then
       env.ADDRESS = env.ADDRESS or start_service()
     end
-    return (words:gsub("^sudo ", ""):gsub("https://bot%.example%.com", env.ADDRESS or "")
-      :gsub("/var/lib/cunnekt%-shop", home .. "/var"):gsub("/etc/cunnekt%-shop", home .. "/etc/cunnekt-shop")
-      :gsub("/srv/shop", home .. "/srv/shop"))
+    return (here(words):gsub("^sudo ", ""):gsub("https://bot%.example%.com", env.ADDRESS or "")
+      :gsub("%-%-unit (%S+)", ("--unit %s/etc/%%1.service"):format(folder.path)))
   end
 
   local function back(printed)
@@ -129,7 +136,7 @@ describe("the tutorial", function()
           if inner then
             cwd = cwd .. "/" .. inner
           else
-            local result = process.run({ "sh", "-c", here(command.words) .. " 2>&1" }, {
+            local result = process.run({ "sh", "-c", command_of(command.words) .. " 2>&1" }, {
               cwd = cwd, env = env, stdin = block.typed and block.typed:gsub("; ", "\n") .. "\n",
             })
             local printed = back(result.out)

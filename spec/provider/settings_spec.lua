@@ -81,6 +81,11 @@ describe("settings", function()
     assert.are.same({ "http://127.0.0.1:1/v1", "k", 5 }, { values.base_url, values.api_key, values.rate })
   end)
 
+  it("are refused where their file is there and cannot be read", function()
+    local path = conf "return {}" .. "/cunnekt.conf.lua"
+    assert_raises(path .. ": cannot be read: Not a directory", { conf_path = path })
+  end)
+
   it("put a store's file and cunnekt.conf.lua beside the script, and leave whole paths alone", function()
     conf 'return { rate = 7 }'
     settings.set_host { folder = folder }

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utf8proc.h>
 #include <uv.h>
 
@@ -23,6 +24,7 @@ int cnk_system_stat(const char *path, struct cnk_system_file *out)
     mode_t mode = (mode_t)request.statbuf.st_mode;
     out->size = request.statbuf.st_size;
     out->mode = mode & 07777;
+    out->owner = (unsigned)request.statbuf.st_uid;
     out->kind = S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "folder" : S_ISSOCK(mode) ? "socket" : "other";
   }
   uv_fs_req_cleanup(&request);
@@ -35,6 +37,14 @@ int cnk_system_inode(const char *path, uint64_t *out)
   int status = uv_fs_stat(NULL, &request, path, NULL);
   if (status == 0)
     *out = request.statbuf.st_ino;
+  uv_fs_req_cleanup(&request);
+  return status;
+}
+
+int cnk_system_may_write(const char *path)
+{
+  uv_fs_t request;
+  int status = uv_fs_access(NULL, &request, path, W_OK, NULL);
   uv_fs_req_cleanup(&request);
   return status;
 }
@@ -100,4 +110,9 @@ const char *cnk_system_library(int index, const char **version)
 int cnk_system_pid(void)
 {
   return uv_os_getpid();
+}
+
+unsigned cnk_system_user(void)
+{
+  return (unsigned)geteuid();
 }

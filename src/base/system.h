@@ -13,6 +13,7 @@
 struct cnk_system_file {
   uint64_t size;
   unsigned mode;    /* permissions only */
+  unsigned owner;   /* the number of the user */
   const char *kind; /* static: "file", "folder", "socket" or "other" */
 };
 
@@ -21,6 +22,8 @@ int cnk_system_folder(char *out, size_t size);
 int cnk_system_stat(const char *path, struct cnk_system_file *out);
 /* What tells a file from every other one of its file system. */
 int cnk_system_inode(const char *path, uint64_t *out);
+/* Whether this process may write to a file, or make files in a folder: 0, or why not. */
+int cnk_system_may_write(const char *path);
 /* Bytes that this user may still write to the file system that holds `path`. */
 int cnk_system_disk_free(const char *path, uint64_t *out);
 /* The names in a folder, each with a zero behind it, as far as they fit into `size`; `needed` is set to the bytes that all take. */
@@ -35,7 +38,8 @@ const char *cnk_system_library(int index, const char **version);
 /* Whether a person sees what is written to this descriptor. */
 bool cnk_system_is_terminal(int descriptor);
 
-/* The number of this process. */
+/* The numbers of this process, and of the user that it is. */
 int cnk_system_pid(void);
+unsigned cnk_system_user(void);
 
 #endif

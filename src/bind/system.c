@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua face of base/system.h: core.folder, stat, names, inode, disk_free, memory, libraries, is_terminal, pid. */
+/* The Lua face of base/system.h: core.folder, stat, may_write, names, inode, disk_free, memory, libraries, is_terminal,
+ * pid, user. */
 #include "bind/bind.h"
 
 #include <limits.h>
@@ -25,20 +26,32 @@ static int folder(lua_State *L)
   return 1;
 }
 
-/* core.stat(path) -> {size, mode, kind}, or nil and a message */
+/* core.stat(path) -> {size, mode, owner, kind}, or nil and a message */
 static int stat_file(lua_State *L)
 {
   struct cnk_system_file found;
   int status = cnk_system_stat(luaL_checkstring(L, 1), &found);
   if (status != 0)
     return push_failure(L, status);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, (lua_Integer)found.owner);
+  lua_setfield(L, -2, "owner");
   lua_pushinteger(L, (lua_Integer)found.size);
   lua_setfield(L, -2, "size");
   lua_pushinteger(L, (lua_Integer)found.mode);
   lua_setfield(L, -2, "mode");
   lua_pushstring(L, found.kind);
   lua_setfield(L, -2, "kind");
+  return 1;
+}
+
+/* core.may_write(path) -> true, or nil and a message */
+static int may_write(lua_State *L)
+{
+  int status = cnk_system_may_write(luaL_checkstring(L, 1));
+  if (status != 0)
+    return push_failure(L, status);
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -124,9 +137,17 @@ static int pid(lua_State *L)
   return 1;
 }
 
+/* core.user() -> the number of this process's user */
+static int user(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cnk_system_user());
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"folder",      folder     },
     {"stat",        stat_file  },
+    {"may_write",   may_write  },
     {"inode",       inode      },
     {"disk_free",   disk_free  },
     {"memory",      memory     },
@@ -134,6 +155,7 @@ static const luaL_Reg functions[] = {
     {"names",       names      },
     {"is_terminal", is_terminal},
     {"pid",         pid        },
+    {"user",        user       },
     {NULL,          NULL       },
 };
 

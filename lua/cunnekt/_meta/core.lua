@@ -330,9 +330,15 @@ function file:close(fn) end
 function core.folder() end
 
 ---@param path string links are followed
----@return {size: integer, mode: integer, kind: "file"|"folder"|"socket"|"other"}? found mode: the permissions
+---@return {size: integer, mode: integer, owner: integer, kind: "file"|"folder"|"socket"|"other"}? found mode: the permissions; owner: the user's number
 ---@return string? message
 function core.stat(path) end
+
+---Whether this process may write to a file, or make files in a folder.
+---@param path string
+---@return boolean? ok
+---@return string? message why not
+function core.may_write(path) end
 
 ---The names in a folder, in no order, without . and ..
 ---@param folder string
@@ -368,6 +374,9 @@ function core.libraries() end
 
 ---@return integer pid the number of this process
 function core.pid() end
+
+---@return integer user the number of this process's user; 0: root
+function core.user() end
 
 
 -- ---- the store --------------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt doctor`: checks settings, store, host and machine, and prints one sentence about each. The checks themselves are
--- in operate/doctor.lua; this file reads the options and prints.
+-- in operate/doctor/; this file reads the options and prints.
 
 local examine = require("cunnekt.operate.doctor").examine
 local json = require "cunnekt.base.json"
 local run = require "cunnekt.cli.run"
+local unit = require "cunnekt.operate.doctor.unit"
 local usage = require "cunnekt.cli.usage"
 
 local doctor = {}
@@ -14,24 +15,40 @@ NAME
        cunnekt doctor - check settings, store and host, and say what is wrong
 
 SYNOPSIS
-       cunnekt doctor [SCRIPT] [--online] [OPTIONS]
+       cunnekt doctor [SCRIPT] [OPTIONS]
+       cunnekt doctor --unit NAME [OPTIONS]
 
 DESCRIPTION
-       Checks the settings and where each comes from, the key, the store (its
-       version, integrity, size and dead letters), the host that runs on it, the
-       disk, the clock and the libraries, and prints one sentence about each.
-       Nothing is changed. Secrets are never shown.
+       Checks the settings and where each comes from, the key and the other
+       secrets, the addresses to listen on, the store (its files, version,
+       integrity and size, what waits in it, dead letters, paused conversations,
+       dialogs that need an older script), the host that runs on it, the disk,
+       the clock and the libraries, and prints one sentence about each. Nothing
+       is changed. Secrets are never shown.
 
        A line begins with ok, with note for what you should know, or with WRONG
        for what keeps the bot from working.
 
-       Run it as the host's user, with the host's environment. Options that
-       SCRIPT gives to cunnekt.bot are not known here.
+       Run it with --unit where the bot is a service, else as the host's user,
+       with the host's environment. Options that SCRIPT gives to cunnekt.bot are
+       not known here.
 
 OPTIONS
+       --unit NAME
+              Check what the service NAME of systemd runs, with the settings of
+              its unit and its environment file. NAME may be the path of a unit.
+              Needs root, as environment files do.
+
        --online
-              Also check whether Cunnekt's API can be reached, and compare the
-              time with it. No message is sent, and no key.
+              Also ask Cunnekt's API: whether it can be reached, whether it takes
+              the key, and what time it has. It is asked for the media of a
+              message that does not exist; nothing is sent. The key goes to
+              https addresses and this machine only.
+
+       --public URL
+              Also ask the bot's public address, such as
+              https://bot.example.com, whether it leads to the bot. Nothing is
+              posted.
 
        --store NAME
               The store, sqlite:FILE. By default CUNNEKT_STORE, the setting in
@@ -49,7 +66,8 @@ EXIT STATUS
        2      the command line was not understood
 
 EXAMPLES
-       cunnekt doctor shop/bot.lua --online
+       sudo cunnekt doctor --unit cunnekt-shop --online
+       cunnekt doctor shop/bot.lua --public https://bot.example.com
        cunnekt doctor --store sqlite:/var/backups/shop-Mon.db
 ]]
 
@@ -69,6 +87,83 @@ local function report(findings, is_json)
   return is_well and 0 or 1
 end
 
+-- ---- what is checked -----------------------------------------------------------------------------------------------
+
+-- The names of this process's variables that may be meant as settings. Elsewhere than on Linux nobody says them.
+local function own_variables()
+  local file = io.open("/proc/self/environ", "rb")
+  local names = {}
+  for name in (file and file:read "a" or ""):gmatch "%f[^%z%c](CUNNEKT_[^=%z]*)=" do
+    names[#names + 1] = name
+  end
+  if file then
+    file:close()
+  end
+  table.sort(names)
+  return names
+end
+
+local function variables_of(its_unit)
+  if not its_unit then
+    return own_variables()
+  end
+  local names = {}
+  for name in pairs(its_unit.environment) do
+    names[#names + 1] = name:find "^CUNNEKT_" and name or nil
+  end
+  table.sort(names)
+  return names
+end
+
+-- Reads the options that a unit gives to `cunnekt run`, with those of our own command line before them.
+local function read_unit(parsed)
+  local its_unit, problem = unit.read(parsed.unit)
+  if not its_unit then
+    return nil, usage.mistake("doctor", problem)
+  end
+  local names = usage.setting_names()
+  local before, at = run.split(its_unit.args, usage.setting_flags(names))
+  local flags, code = usage.parse("run", run.help, function(parser)
+    usage.declare_settings(parser, names)
+    usage.declare_log(parser)
+  end, before)
+  if not flags then
+    return nil, code or 2
+  end
+  its_unit.script = its_unit.args[at]
+  flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config
+  code = usage.apply_settings("doctor", flags, names, its_unit.script and run.folder_of(its_unit.script))
+  return not code and its_unit or nil, code
+end
+
+local function read_script(parsed)
+  local problem = parsed.script and usage.unreadable(parsed.script)
+  local folder = parsed.script and run.folder_of(parsed.script)
+  return problem and usage.mistake("doctor", problem) or usage.apply_settings("doctor", parsed, { "store" }, folder)
+end
+
+local function examine_all(parsed, its_unit)
+  local script, getenv = parsed.script, nil
+  local findings = {}
+  if its_unit then
+    script = its_unit.script
+    getenv = function(name)
+      return its_unit.environment[name]
+    end
+    findings = unit.findings(its_unit, script)
+    local problem = script and usage.unreadable(script)
+    if problem or not script then
+      local text = ("%s names no script that can be read%s"):format(its_unit.path, problem and ": " .. problem or "")
+      table.insert(findings, { level = "wrong", about = "unit", text = text })
+    end
+  end
+  local more = examine {
+    version = require("cunnekt").version, is_online = parsed.online, public = parsed.public,
+    script = script, getenv = getenv, variables = variables_of(its_unit),
+  }
+  return table.move(more, 1, #more, #findings + 1, findings)
+end
+
 ---@param args string[]
 ---@return integer code
 function doctor.run(args)
@@ -76,20 +171,25 @@ function doctor.run(args)
     parser:argument("script"):args "?"
     parser:flag "--online"
     parser:flag "--json"
+    parser:option "--unit"
+    parser:option "--public"
     parser:option "--store"
     parser:option "--config"
   end, args)
   if not parsed then
     return code or 2
+  elseif parsed.unit and parsed.script then
+    return usage.mistake("doctor", "--unit names the script already; leave it out")
+  elseif parsed.public and not parsed.public:find "^[hH][tT][tT][pP][sS]?://[^%s/?#]+/?$" then
+    return usage.mistake("doctor", "--public takes an address without a path, such as https://bot.example.com")
   end
-  local problem = parsed.script and usage.unreadable(parsed.script)
-  local folder = parsed.script and run.folder_of(parsed.script)
-  code = problem and usage.mistake("doctor", problem) or usage.apply_settings("doctor", parsed, { "store" }, folder)
-  if code then
-    return code
+  local its_unit
+  if parsed.unit then
+    its_unit, code = read_unit(parsed)
+  else
+    code = read_script(parsed)
   end
-  local findings = examine { version = require("cunnekt").version, is_online = parsed.online or false }
-  return report(findings, parsed.json)
+  return code or report(examine_all(parsed, its_unit), parsed.json)
 end
 
 return doctor

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The operations on the host and the store as a whole: what runs and what waits, a check of the database, a backup. How
--- `cunnekt doctor` words the results is in doctor.lua.
+-- `cunnekt doctor` words the results is in doctor/.
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -24,13 +24,25 @@ local function count_waiting(target)
   return lists.count_waiting(target.store)
 end
 
+-- Stores of earlier versions, which are only read, have no columns for pauses.
+local function count_paused(target)
+  local version = target.store.version or formats.schema_version
+  if version < formats.schema_version then
+    return {}
+  end
+  return lists.count_paused(target.store)
+end
+
 local function about(target)
   local dead_letters, err = lists.count_dead_letters(target.store)
-  local waiting
+  local waiting, paused
   if dead_letters then
     waiting, err = count_waiting(target)
   end
-  if not waiting then
+  if waiting then
+    paused, err = count_paused(target)
+  end
+  if not paused then
     return nil, err
   end
   local service = target.service
@@ -47,6 +59,9 @@ local function about(target)
     unknown = dead_letters.unknown,
     rejected = dead_letters.rejected,
     failed = dead_letters.failed,
+    paused = paused.conversations,
+    paused_since = paused.since,
+    paused_messages = paused.messages,
   }
 end
 

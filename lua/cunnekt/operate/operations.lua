@@ -47,7 +47,7 @@ local operations = {}
 
 ---@type table<string, cunnekt.operate.operation>
 local known = {}
-for _, part in ipairs { "events", "messages", "dialogs", "contacts", "values", "host" } do
+for _, part in ipairs { "events", "messages", "dialogs", "scripts", "contacts", "values", "host" } do
   for name, operation in pairs(require("cunnekt.operate." .. part).operations) do
     known[name] = operation
   end

@@ -269,14 +269,20 @@ local function without_values(problem)
   end))
 end
 
+local not_there = 2 -- ENOENT
+
 local function read_conf(path)
-  local file = io.open(path, "r")
-  if not file then
+  local file, problem, code = io.open(path, "r")
+  if not file and code == not_there then
     return {}
+  elseif not file then
+    -- Passed over, its settings would be missing without a word.
+    refuse(path, ("cannot be read: %s"):format(problem:match "[^:]*$":match "^%s*(.*)"))
   end
   file:close()
   -- Without an environment: the file is data, written as Lua.
-  local chunk, problem = loadfile(path, "t", {})
+  local chunk
+  chunk, problem = loadfile(path, "t", {})
   if not chunk then
     problem = without_values(problem)
     error(problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem), 0)

@@ -258,6 +258,41 @@ function lists.paused(store, filter)
   return store:query("paused", parameters_of(filter, { limit = filter.limit or math.maxinteger }))
 end
 
+---How many conversations a person has. Waits.
+---@param store cunnekt.open_store
+---@return {conversations: integer, since: number?, messages: integer}? paused since: the oldest pause; messages: that came meanwhile
+---@return cunnekt.error? err kind store
+function lists.count_paused(store)
+  local rows, err = store:query "count_paused"
+  return rows and rows[1] or nil, err
+end
+
+---What open dialogs began with. Waits.
+---@param store cunnekt.open_store
+---@return {name: string, code: string?, dialogs: integer}[]? list a row for each name and code, in no order
+---@return cunnekt.error? err kind store
+function lists.dialog_scripts(store)
+  local parameters, list, by_key = { at = math.mininteger }, {}, {}
+  repeat
+    local rows, err = store:query("dialog_scripts", parameters)
+    if not rows then
+      return nil, err
+    end
+    for _, row in ipairs(rows) do
+      local key = row.name and ("%d %s%s"):format(#row.name, row.name, row.code or "")
+      local known = key and by_key[key]
+      if known then
+        known.dialogs = known.dialogs + row.dialogs
+      elseif key then
+        by_key[key] = { name = row.name, code = row.code, dialogs = row.dialogs }
+        list[#list + 1] = by_key[key]
+      end
+    end
+    parameters.at = rows[1] and rows[1].next
+  until not parameters.at
+  return list
+end
+
 -- ---- persons ---------------------------------------------------------------------------------------------------------
 
 ---Persons, in the order of their conversations' keys. Waits.

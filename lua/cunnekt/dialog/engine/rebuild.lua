@@ -95,17 +95,28 @@ local function restart(dialogs, stored, steps, delivery, migrate)
   execute.call(dialogs, current)
 end
 
+---What a run continues with that began with this code.
+---@param dialogs cunnekt.dialogs
+---@param name string the dialog's or handler's
+---@param was string digests, as code.digest returns them
+---@return "current"|"restart"|"old" choice "old": the script that it began with, if the store has it
+function rebuild.choose(dialogs, name, was)
+  local digest, known = dialogs:code_of(name), dialogs.script.known[name]
+  if digest and not code.is_changed(was, digest) then
+    return "current"
+  end
+  return known and known.opts.is_dialog and known.opts.on_change ~= "keep" and "restart" or "old"
+end
+
 -- The script with which a run continues; true when it must restart; nil and the reason when there is none.
 local function script_for(dialogs, stored, is_mended)
-  local digest = dialogs:code_of(stored.name)
-  local known = dialogs.script.known[stored.name]
   if is_mended then
-    local has_code = known or stored.name:find(formats.handler_pattern)
+    local has_code = dialogs.script.known[stored.name] or stored.name:find(formats.handler_pattern)
     return has_code and dialogs.script or nil, not has_code and "it is not in the current script" or nil
-  elseif digest and not code.is_changed(stored.code, digest) then
-    return dialogs.script
-  elseif known and known.opts.is_dialog and known.opts.on_change ~= "keep" then
-    return true
+  end
+  local choice = rebuild.choose(dialogs, stored.name, stored.code)
+  if choice ~= "old" then
+    return choice == "restart" or dialogs.script
   end
   local old, problem = code.old_script(dialogs, stored.code)
   if old and (old.known[stored.name] or not stored.name:find(formats.handler_pattern)) then

@@ -91,6 +91,18 @@ SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
+-- name: dialog_scripts
+-- What open dialogs began with, and how many of them.
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
+SELECT page.next, name, code, count(id) AS dialogs
+  FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND error IS NULL
+  GROUP BY name, code;
+
+-- name: count_paused
+-- Few conversations are, and they have an index.
+SELECT count(*) AS conversations, min(paused_at) AS since, coalesce(sum(paused_messages), 0) AS messages
+  FROM conversation WHERE paused IS NOT NULL;
+
 -- name: paused
 -- Conversations that a person has, the longest first; of the messages that came since some are kept.
 WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE id = :contact

@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+-- The store's files and its disk, and what waits in it, as `cunnekt doctor` finds them.
+
+local doctor = require "spec.support.rigs.doctor"
+local kept_bot = require "spec.support.rigs.kept_bot"
+local process = require "spec.support.process"
+
+local NOBODY = "65534"
+
+local is_root = process.run({ "sh", "-c", "test $(id -u) = 0 && setpriv --reuid=65534 --clear-groups true" }).code == 0
+-- A small disk of one's own: mounted where only this process and its children see it.
+local small_disk = [[mount -t tmpfs -o size=2m tmpfs small && dd if=/dev/zero of=small/rest bs=1k count=%d 2>/dev/null; exec "$@"]]
+local can_mount = process.run({ "unshare", "-rm", "true" }).code == 0
+
+describe("cunnekt doctor, asked about the store,", function()
+  local kept
+
+  before_each(function()
+    kept = kept_bot.new()
+  end)
+
+  after_each(function()
+    kept:close()
+  end)
+
+  local function ask(opts)
+    opts = opts or {}
+    opts.cwd = kept.folder.path
+    return doctor.run(opts.words or {}, opts)
+  end
+
+  local function make_store()
+    kept:start()
+    kept:stop()
+  end
+
+  it("finds nothing where it can be written", function()
+    make_store()
+    assert.equal("", ask().wrong)
+  end)
+
+  it("finds a store that its user cannot write", function()
+    if not is_root then
+      return pending "for root, who can become another user"
+    end
+    make_store()
+    process.run({ "sh", "-c", "chmod 755 .; chmod 644 cunnekt.db*" }, { cwd = kept.folder.path })
+    local as = { "setpriv", "--reuid=" .. NOBODY, "--clear-groups" }
+    local result = ask { as = as }
+    assert.matches("store: cunnekt.db cannot be written: permission denied; run this as the bot's user, or give it that owner", result.wrong)
+    assert.matches("store: no files can be made in ., which the store needs: permission denied", result.wrong)
+    process.run({ "chown", "-R", NOBODY, "." }, { cwd = kept.folder.path })
+    assert.equal("", ask({ as = as }).wrong)
+  end)
+
+  it("finds, for root, files that are not the user's who has the folder", function()
+    if not is_root then
+      return pending "for root, who can give files away"
+    end
+    make_store()
+    process.run({ "chown", NOBODY, "." }, { cwd = kept.folder.path })
+    local result = ask()
+    assert.matches("store: cunnekt.db is not the user's who has its folder, so the bot cannot write it: sudo chown %-%-reference=%. cunnekt.db",
+      result.wrong)
+    process.run({ "sh", "-c", "chown --reference=. cunnekt.db*" }, { cwd = kept.folder.path })
+    assert.equal("", ask().wrong)
+  end)
+
+  it("finds a folder that is not there", function()
+    local result = ask { words = { "--store", "sqlite:no/such/folder/bot.db" } }
+    assert.matches("disk: the folder of the store, no/such/folder, cannot be used: no such file or directory; make it, or set CUNNEKT_STORE",
+      result.wrong)
+  end)
+
+  it("finds a disk that is full, and one that is nearly", function()
+    if not can_mount then
+      return pending "needs a namespace of its own"
+    end
+    process.run({ "mkdir", "small" }, { cwd = kept.folder.path })
+    local function with(kilobytes)
+      return ask {
+        words = { "--store", "sqlite:small/bot.db" },
+        as = { "unshare", "-rm", "sh", "-c", small_disk:format(kilobytes), "sh" },
+      }
+    end
+    assert.matches("disk: the store's disk is full: webhooks are refused until you free space on it %(df small%)", with(2000).wrong)
+    assert.matches("disk: only %S+ %S+ are free on the store's disk", with(100).wrong)
+  end)
+
+  it("counts paused conversations", function()
+    assert.is_nil(ask().note:find("paused", 1, true))
+    local bot = kept:start()
+    kept:say "hi"
+    kept:settle()
+    assert.equal(0, kept:run("dialogs", "pause", "919999999999").code)
+    local line = "dialogs: 1 conversation is paused for up to %d+s, and nothing is handled there %(%d messages? came meanwhile%); "
+      .. "see cunnekt dialogs list %-%-paused"
+    assert.matches(line, (ask().note:gsub("0 messages", "0 message")))
+    assert.truthy(bot)
+    kept:stop()
+    assert.matches("1 conversation is paused", ask().note)
+    kept:start()
+    assert.equal(0, kept:run("dialogs", "resume", "919999999999").code)
+    assert.is_nil(ask().note:find("paused", 1, true))
+  end)
+
+  it("counts events that wait, and dead letters", function()
+    kept:start(function(bot)
+      bot:on("text", function()
+        error "no"
+      end)
+    end)
+    kept:say "x"
+    kept:wait_for_events("dead", 1)
+    kept:stop()
+    assert.matches("store: 1 dead letter; see cunnekt events list", ask().note)
+    assert.equal(0, kept:run("events", "retry", "--all").code)
+    local result = ask()
+    assert.matches("store: no host runs, so nothing of that is handled or sent", result.note)
+    assert.matches("waiting: 1 event to be handled", result.ok)
+  end)
+end)
