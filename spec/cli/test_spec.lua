@@ -35,9 +35,52 @@ bot:on("image", function(msg) msg:reply_text "Nice!" end)
     write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n")
     local done = test "bot.lua"
     assert.are.equal(0, done.code, done.out .. done.err)
-    assert.truthy(done.out:find("no transcript reached 1 of 2 handlers:\n  bot.lua:4: bot:on('image')", 1, true))
+    assert.truthy(done.out:find("no transcript reached 1 of 2 handlers, dialogs and jobs:\n  bot.lua:4: bot:on('image')", 1, true))
     assert.truthy(done.out:find("1 transcript, all passed in ", 1, true))
     assert.is_nil(done.out:find("\27", 1, true)) -- no terminal, no colour
+  end)
+
+  it("says which dialogs, global commands and jobs no transcript reached", function()
+    write("bot.lua", [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+bot:global("menu", function(msg) msg:reply_text "Menu" end)
+bot:dialog("asked", function(chat) chat:ask "Yes?" end)
+bot:dialog("called", function(chat) chat:reply_text "Called" end)
+bot:dialog("never", function(chat) chat:reply_text "Never" end)
+bot:dialog("outer", function(chat) chat:call "called" end)
+bot:job("remind", function(job) bot:chat(job.args):reply_text "Remember!" end)
+bot:job("forgotten", function() end)
+bot:every(3600, "hourly", function() end)
+bot:daily("03:00", "nightly", function() end)
+bot:on("text", "later", function(msg)
+  bot:after(60, { args = msg.from }, "remind " .. msg.from, "remind")
+  bot:after(90, "once " .. msg.from, function() end)
+  bot:after(86400, "tomorrow " .. msg.from, function() end)
+end)
+bot:on("text", "ask", function(msg) msg:start "asked" end)
+bot:on("text", "outer", function(msg) msg:start "outer" end)
+-- transcript: a question
+-- customer: ask
+-- bot: Yes?
+-- transcript: a call
+-- customer: outer
+-- bot: Called
+-- transcript: time
+-- customer: later
+-- 1 hour later
+-- bot: Remember!
+]])
+    local done = test "bot.lua"
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.truthy(done.out:find([[
+no transcript reached 5 of 14 handlers, dialogs and jobs:
+  bot.lua:3: bot:global('menu')
+  bot.lua:6: bot:dialog('never')
+  bot.lua:9: bot:job('forgotten')
+  bot.lua:11: job 'nightly'
+  bot.lua:15: job 'tomorrow 919999999999'
+3 transcripts, all passed]], 1, true), done.out)
   end)
 
   it("shows what differs line by line, with the line of the file", function()

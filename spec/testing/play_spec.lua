@@ -35,6 +35,47 @@ describe("a transcript", function()
     assert.are.same({}, problems(head .. code, text))
   end
 
+  it("runs what is due at the very end of a time before the next line", function()
+    passes([[
+      local runs = 0
+      bot:every(7200, "count", function() runs = runs + 1 end)
+      bot:on("text", "when", function(msg)
+        bot:after(1800, { args = msg.from }, "call " .. msg.from, "call")
+      end)
+      bot:job("call", function(job) bot:chat(job.args):reply_text "Called" end)
+      bot:on("text", function(msg) msg:reply_text(tostring(runs)) end)
+    ]], [[
+customer: a
+bot: 0
+2 hours later
+customer: a
+bot: 1
+4 hours later
+customer: a
+bot: 3
+customer: when
+30 minutes later
+bot: Called
+7 days later
+customer: a
+bot: 87
+]])
+    -- Not before.
+    passes([[
+      local runs = 0
+      bot:every(7200, "count", function() runs = runs + 1 end)
+      bot:on("text", function(msg) msg:reply_text(tostring(runs)) end)
+    ]], "119 minutes later\n59 seconds later\ncustomer: a\nbot: 0\n1 second later\ncustomer: a\nbot: 1\n")
+  end)
+
+  it("lists the attempts of a failing handler in their order", function()
+    local found = problems(head .. [[bot:on("text", function() error "no" end)]], "customer: a\n1 hour later\n")
+    for i, problem in ipairs(found) do
+      assert.truthy(problem:find("attempt " .. i .. " of", 1, true), table.concat(found, "\n"))
+    end
+    assert.is_true(#found >= 3)
+  end)
+
   it("has texts, buttons, lists, forms and files", function()
     passes([[
       bot:on("text", function(msg)

@@ -52,7 +52,8 @@ DESCRIPTION
        A *.chat file has the same lines, with or without --; # begins a comment,
        and script: PATH names a script that has another name.
 
-       Besides, it lists the handlers that no transcript has reached.
+       Besides, it lists the handlers, global commands, dialogs and jobs that no
+       transcript has reached.
 
 OPTIONS
        --update

@@ -94,6 +94,24 @@ function dialogs_methods:register(name, fn, opts, matcher)
   self.is_used = self.is_used or opts.is_dialog or false
 end
 
+---Calls `on_begin` before each run, and each replay, of each dialog that there is by now. For `cunnekt test`, as routes:watch.
+---@param on_begin fun(entry: table)
+---@return {what: string, fn: function}[] entries
+function dialogs_methods:watch(on_begin)
+  local entries = {}
+  for name, known in pairs(self.script.known) do
+    if known.opts.is_dialog then
+      local fn, watched = known.fn, { what = ("bot:dialog('%s')"):format(name), fn = known.fn }
+      entries[#entries + 1] = watched
+      function known.fn(...)
+        on_begin(watched)
+        return fn(...)
+      end
+    end
+  end
+  return entries
+end
+
 -- One digest for all handlers: an event may go through several.
 local function code_of_handlers(self)
   if not self._handlers_code then

@@ -125,6 +125,13 @@ local function check_seconds(where, seconds, is_zero_fine)
   end
 end
 
+---Watches runs of jobs, see schedule.lua.
+---@param on_run fun(fn: function, name: string)
+---@return fun(): {what: string, fn: function}[] entries
+function planner_methods:watch(on_run)
+  return self._schedule:watch(on_run)
+end
+
 ---bot:job, see bot/init.lua.
 ---@param name string
 ---@param fn fun(job: cunnekt.job)

@@ -230,7 +230,11 @@ local function run_function(self, current, change, times)
     change.version = job.version
     current:buffer("jobs")[job.name] = change
   end
-  (job.fn or self._functions[job.runs]) {
+  local fn = job.fn or self._functions[job.runs]
+  if self._on_run then
+    self._on_run(fn, job.name)
+  end
+  fn {
     name = job.name,
     due = times.due,
     last = times.last,
@@ -318,6 +322,25 @@ end
 ---@return table<string, function>
 function schedule_methods:functions()
   return self._functions
+end
+
+---Calls `on_run` before each run of a job. For `cunnekt test`, which shows those that did not run.
+---@param on_run fun(fn: function, name: string)
+---@return fun(): {what: string, fn: function}[] entries gives the jobs and the functions of bot:job that there are then
+function schedule_methods:watch(on_run)
+  self._on_run = on_run
+  return function()
+    local entries = {}
+    for name, fn in pairs(self._functions) do
+      entries[#entries + 1] = { what = ("bot:job('%s')"):format(name), fn = fn }
+    end
+    for _, jobs in ipairs { self._declared, self._jobs } do
+      for name, job in pairs(jobs) do
+        entries[#entries + 1] = job.fn and { what = ("job '%s'"):format(name), fn = job.fn }
+      end
+    end
+    return entries
+  end
 end
 
 ---Declares a job before the start; `load` merges it with what the store has.

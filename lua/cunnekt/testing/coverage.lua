@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Which handlers of bot:on and bot:global the transcripts have reached, by the place at which they are written.
+-- Which handlers of bot:on and bot:global, dialogs and jobs the transcripts have reached, by the place at which they are written.
 
 local bot = require "cunnekt.bot"
 
@@ -18,7 +18,40 @@ function coverage.new()
   return { by_place = {} }
 end
 
----Counts what the handlers of bots run.
+-- A function that handlers make anew for each job has one place, whatever its jobs are called.
+local function note(into, what, fn, count)
+  local path, line = place_of(fn)
+  local kind = what:match "^[%w:]+"
+  local key = ("%s:%d %s"):format(path, line, kind == "job" and kind or what)
+  local known = into.by_place[key] or { path = path, line = line, what = what, count = 0 }
+  known.count = known.count + count
+  into.by_place[key] = known
+end
+
+---Counts what jobs run, from the moment that a bot is made.
+---@param service cunnekt.service
+---@param into? cunnekt.testing.coverage nil: nothing is counted
+---@return fun() finish
+function coverage.watch_jobs(service, into)
+  if not into then
+    return function() end
+  end
+  local hits, names = {}, {}
+  local entries_of = bot.parts(service.bot).planner:watch(function(fn, name)
+    hits[fn], names[fn] = (hits[fn] or 0) + 1, names[fn] or name
+  end)
+  return function()
+    for _, entry in ipairs(entries_of()) do
+      note(into, entry.what, entry.fn, hits[entry.fn] or 0)
+      hits[entry.fn] = nil
+    end
+    for fn, count in pairs(hits) do -- those that have ended
+      note(into, ("job '%s'"):format(names[fn]), fn, count)
+    end
+  end
+end
+
+---Counts what the handlers and dialogs of bots run.
 ---@param services cunnekt.service[]
 ---@param into? cunnekt.testing.coverage nil: nothing is counted
 ---@return fun() finish
@@ -27,24 +60,24 @@ function coverage.watch(services, into)
     return function() end
   end
   local hits, entries = {}, {}
+  local function count(entry)
+    hits[entry] = (hits[entry] or 0) + 1
+  end
   for _, service in ipairs(services) do
-    local found = bot.parts(service.bot).routes:watch(function(entry)
-      hits[entry] = (hits[entry] or 0) + 1
-    end)
-    table.move(found, 1, #found, #entries + 1, entries)
+    local parts = bot.parts(service.bot)
+    for _, watched in ipairs { parts.routes, parts.dialogs } do
+      local found = watched:watch(count)
+      table.move(found, 1, #found, #entries + 1, entries)
+    end
   end
   return function()
     for _, entry in ipairs(entries) do
-      local path, line = place_of(entry.fn)
-      local key = ("%s:%d %s"):format(path, line, entry.what)
-      local known = into.by_place[key] or { path = path, line = line, what = entry.what, count = 0 }
-      known.count = known.count + (hits[entry] or 0)
-      into.by_place[key] = known
+      note(into, entry.what, entry.fn, hits[entry] or 0)
     end
   end
 end
 
----The handlers that no transcript reached, by file and line.
+---The handlers, dialogs and jobs that no transcript reached, by file and line.
 ---@param of cunnekt.testing.coverage
 ---@return {path: string, line: integer, what: string}[] missed
 ---@return integer total

@@ -105,8 +105,11 @@ function run_action.status(self, step)
   return control(self, "/control/statuses", { id = last.id, status = step.text, wait = true })
 end
 
+-- Beyond all rounding of times since 1970 over so many steps: what is due at the very end has happened.
+local beyond = 0.001
+
 function run_action.later(self, step)
-  return self.stage:pass(step.seconds, math.max(pace, step.seconds / max_steps))
+  return self.stage:pass(step.seconds + beyond, math.max(pace, step.seconds / max_steps))
 end
 
 -- ---- what is expected ----------------------------------------------------------------------------------------------------
@@ -145,17 +148,17 @@ local function without_own_frames(text)
   return table.concat(lines, "\n")
 end
 
--- An error or a warning that no line expects. Their number is bounded: a bot that fails fails for each event.
+-- Errors and warnings that no line expects. Their number is bounded: a bot that fails fails for each event.
 local function check_log(self, line)
-  for i = #self.stage.logged, 1, -1 do
-    local found = self.stage.logged[i]
-    if found:find "^cunnekt: error: " or found:find "^cunnekt: warning: " then
-      table.remove(self.stage.logged, i)
-      if #self.problems < 20 then
-        add(self, line, without_own_frames((found:gsub("^cunnekt: ", ""))))
-      end
+  local others = {}
+  for _, found in ipairs(self.stage.logged) do
+    if not (found:find "^cunnekt: error: " or found:find "^cunnekt: warning: ") then
+      others[#others + 1] = found
+    elseif #self.problems < 20 then
+      add(self, line, without_own_frames((found:gsub("^cunnekt: ", ""))))
     end
   end
+  self.stage.logged = others
 end
 
 -- To whom a message goes, where that has to be said.
@@ -323,6 +326,9 @@ local function run_all(self, chunk)
     end
   end
   watched()
+  for _, finish in ipairs(self.watched_jobs) do
+    finish()
+  end
   if #self.problems == 0 and self.opts.until_done then
     local is_done = self.opts.until_done
     problem = not is_done(self.stage) and self.stage:pass(patience, pace, function()
@@ -348,7 +354,7 @@ function play.run(transcript, opts)
   local began = core.real_monotonic()
   local self = {
     transcript = transcript, opts = opts, problems = {}, changes = {}, missing = {}, answers = http_answers.new(),
-    people = people.new(transcript.steps),
+    people = people.new(transcript.steps), watched_jobs = {},
   }
   self.customer = self.people:find()
   if check_steps(self) then
@@ -357,6 +363,9 @@ function play.run(transcript, opts)
       script = transcript.script,
       folder = script.folder_of(transcript.script),
       environment = opts.environment,
+      on_service = function(new)
+        table.insert(self.watched_jobs, coverage.watch_jobs(new, opts.coverage))
+      end,
     }
     self.stage = on
     local ok, failure = xpcall(function()

@@ -81,7 +81,7 @@ function report.summary(results, style)
   return (failed == 0 and style.good or style.bad)(text:sub(1, -2)) .. "\n"
 end
 
----The handlers that no transcript reached.
+---The handlers, dialogs and jobs that no transcript reached.
 ---@param missed {path: string, line: integer, what: string}[]
 ---@param total integer
 ---@return string several lines; empty when all were reached
@@ -89,7 +89,7 @@ function report.missed(missed, total)
   if #missed == 0 then
     return ""
   end
-  local lines = { ("no transcript reached %d of %s:"):format(#missed, words.count(total, "handler")) }
+  local lines = { ("no transcript reached %d of %d handlers, dialogs and jobs:"):format(#missed, total) }
   for _, entry in ipairs(missed) do
     lines[#lines + 1] = ("  %s:%d: %s"):format(entry.path, entry.line, entry.what)
   end

@@ -99,6 +99,9 @@ local function change_process(self, opts)
     table.insert(self.services, new)
     new.engine.budget.check_room = has_room
     self:point_at_sandbox()
+    if opts.on_service then
+      opts.on_service(new)
+    end
   end
   return function()
     rawset(_G, "print", before.print)
@@ -157,7 +160,7 @@ end
 -- ---- the stage -------------------------------------------------------------------------------------------------------
 
 ---Sets up everything but the script.
----@param opts {on_foreign: (fun(request: table): table), environment: table<string, string>?, script: string, folder: string?} `on_foreign` as of network.virtual; `folder`: the script's
+---@param opts {on_foreign: (fun(request: table): table), environment: table<string, string>?, script: string, folder: string?, on_service: fun(new: cunnekt.service)?} `on_foreign` as of network.virtual; `folder`: the script's; `on_service`: called with each bot's
 ---@return cunnekt.testing.stage
 function stage.new(opts)
   local self = setmetatable({ services = {}, messages = {}, logged = {}, printed = {}, target = 1, folder = opts.folder, _bot_of = {} }, stage_mt)
