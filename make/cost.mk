@@ -1,4 +1,4 @@
-# What an event costs. `make cost` counts the instructions of an event and of a step of a dialog in valgrind, in a minute or
+# What an event costs. `make cost` counts the instructions of an event, a step of a dialog and a transcript in valgrind, in a minute or
 # so; `make flow` counts the Lua calls, the files that they are in, and the moves between files, in seconds. Both hold
 # the figures to spec/cost/bounds.lua. The way of an event, call by call: make flow FLOW=all.
 FLOW ?=
@@ -12,6 +12,7 @@ cost: deps-build
 	@sh make/deps.sh $(DEPS_COST)
 	@$(MAKE) --no-print-directory all $(BUILD)/spec/callgrind.so $(BUILD)/spec/child.so
 	@$(TEST_ENV) && $(LUA) spec/cost/cost.lua "$$CUNNEKT_HOST"
+	@$(TEST_ENV) && $(LUA) spec/cost/transcripts.lua "$$CUNNEKT_HOST"
 
 flow: deps-build
 	@$(MAKE) --no-print-directory all

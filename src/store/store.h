@@ -400,6 +400,7 @@ struct cnk_store_options {
   int wal_pages; /* so many new pages of log begin a round of checkpoints; it may grow to some dozen times this */
   size_t queue_calls, queue_bytes; /* more than this is not taken */
   bool is_read_only;               /* leaves no trace: the file stays as it is, and nothing appears beside it */
+  bool is_in_place;                /* one in memory works on the loop's thread: for tests, which open many */
 };
 
 /* What an owner should begin with. */

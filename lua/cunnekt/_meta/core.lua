@@ -383,7 +383,7 @@ function core.user() end
 
 ---Opens a store, makes it where there is none, and brings an older one up to date. Waits for the disk.
 ---@param url string "sqlite:FILE" or "memory:"
----@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it
+---@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, in_place?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; in_place: one in memory has no thread of its own
 ---@return cunnekt.store? store, string? message
 function core.store_open(url, options) end
 

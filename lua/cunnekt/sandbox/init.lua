@@ -30,10 +30,14 @@ local sandbox = {}
 ---@field retry number|nil seconds before a refused webhook is posted again, doubled each time (1)
 ---@field history integer|nil messages that are kept (10000)
 ---@field on_event fun(event: table)|nil is called for each event: `{kind = "in"|"out"|"status"|"refused"|"webhook_refused", …}`
+---@field deliver cunnekt.sandbox_deliver|nil takes webhooks in this process instead of their being posted; the usual statuses of a message come together then
+
+---@alias cunnekt.sandbox_deliver fun(body: string, entry: table, is_status: boolean): integer gives the HTTP status; may wait
 
 local OPTIONS = {
   host = "string", port = "integer", api_key = "string", webhook = "string", app_secret = "string", open = "boolean",
   statuses = "boolean", read = "boolean", delay = "number", retry = "number", history = "integer", on_event = "function",
+  deliver = "function",
 }
 
 local INDEX = [[
@@ -76,6 +80,7 @@ local function parts(self, o)
     delay = o.delay or 0,
     retry = o.retry or 1,
     on_event = on_event,
+    deliver = o.deliver,
   }
   self._webhooks:aim(o.webhook)
   local shared = { state = self.state, faults = self._faults, webhooks = self._webhooks, on_event = on_event }

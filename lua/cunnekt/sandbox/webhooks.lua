@@ -26,7 +26,7 @@ local MAX_WAITING = 200000
 local webhooks_methods = {}
 local webhooks_mt = { __index = webhooks_methods, __name = "cunnekt.sandbox_webhooks" }
 
----@param opts { state: table, faults: table, url: string|nil, secret: string|nil, statuses: boolean, read: boolean, delay: number, retry: number, on_event: fun(event: table) }
+---@param opts { state: table, faults: table, url: string|nil, secret: string|nil, statuses: boolean, read: boolean, delay: number, retry: number, on_event: fun(event: table), deliver: cunnekt.sandbox_deliver|nil }
 ---@return table webhooks
 function webhooks.new(opts)
   return setmetatable({
@@ -41,6 +41,7 @@ function webhooks.new(opts)
     _state = opts.state,
     _faults = opts.faults,
     _on_event = opts.on_event,
+    _deliver = opts.deliver,
     _queues = {}, -- contact → list of jobs, the first one in progress; a queue is in at most one of: ready, worker, pause
     _ready = {},
     _ready_first = 1,
@@ -89,13 +90,9 @@ local function pause(self, queue, seconds)
   self._pauses[timer] = true
 end
 
--- The body of a status is made when it is posted, so a long queue holds no text, and its time is right.
-local function body_of(self, job)
-  if job.body then
-    return job.body
-  end
+local function status_of(self, job, status)
   local entry = job.entry
-  return json.encode(samples.status(job.status, {
+  return samples.status(status, {
     id = entry.id,
     from = entry.contact,
     conversation = self:_conversation(entry.contact),
@@ -103,7 +100,19 @@ local function body_of(self, job)
     timestamp = self._state:now(),
     code = job.code,
     title = job.title,
-  }))
+  })
+end
+
+-- The body of a status is made when it is posted, so a long queue holds no text, and its time is right.
+local function body_of(self, job)
+  if job.body then
+    return job.body
+  end
+  local body = status_of(self, job, job.status)
+  for _, status in ipairs(job.more or {}) do
+    table.insert(body.statuses, status_of(self, job, status).statuses[1])
+  end
+  return json.encode(body)
 end
 
 local function note(self, entry, status, code)
@@ -115,14 +124,17 @@ local function note_first(self, job)
   if job.status and not job.is_noted then
     job.is_noted = true
     note(self, job.entry, job.status, job.code)
+    for _, status in ipairs(job.more or {}) do
+      note(self, job.entry, status)
+    end
   end
 end
 
--- Posts once; returns whether the bot accepted it.
-local function post(self, job)
-  job.attempts = (job.attempts or 0) + 1
-  local body = body_of(self, job)
-  local answer, err = http.request {
+local function post_body(self, body, job)
+  if self._deliver then
+    return { status = self._deliver(body, job.entry, job.status ~= nil) }
+  end
+  return http.request {
     method = "POST",
     url = self.url,
     headers = webhooks.headers(body, self._secret),
@@ -131,6 +143,12 @@ local function post(self, job)
     connect_timeout = 5,
     max_bytes = 65536,
   }
+end
+
+-- Posts once; returns whether the bot accepted it.
+local function post(self, job)
+  job.attempts = (job.attempts or 0) + 1
+  local answer, err = post_body(self, body_of(self, job), job)
   local is_taken = answer and answer.status >= 200 and answer.status < 300
   local outcome = { attempts = job.attempts, status = answer and answer.status, error = err and err.kind }
   job.entry.webhook = outcome
@@ -238,8 +256,9 @@ end
 ---Posts one status of a message.
 ---@param entry table
 ---@param status string
----@param more { code: integer|nil, title: string|nil, wait: number|nil, body: string|nil, on_outcome: function|nil }|nil
----wait: seconds before it; body: the webhook's JSON, when it is not to be made here; on_outcome: as in `message`
+---@param more { code: integer|nil, title: string|nil, wait: number|nil, body: string|nil, on_outcome: function|nil, more: string[]|nil }|nil
+---wait: seconds before it; body: the webhook's JSON, when it is not to be made here; on_outcome: as in `message`; more: statuses that
+---come with it
 function webhooks_methods:status(entry, status, more)
   local job = more or {}
   job.entry, job.status = entry, status
@@ -252,6 +271,8 @@ end
 
 local ORDER = status_names.usual
 local REVERSED = { ORDER[3], ORDER[2], ORDER[1] }
+-- What follows the first one where they come together.
+local ORDER_BEHIND, UNREAD_BEHIND = { ORDER[2], ORDER[3] }, { ORDER[2] }
 
 ---Posts the statuses of an accepted message: sent, delivered, read, or those of a fault.
 ---@param entry table
@@ -262,6 +283,9 @@ function webhooks_methods:announce(entry, fault)
   end
   if fault and fault.kind == "failed" then
     return self:status(entry, "failed", { code = fault.code, title = fault.title, wait = self.delay })
+  end
+  if self._deliver and self.url and not fault and self.delay == 0 then
+    return self:status(entry, ORDER[1], { more = self.read and ORDER_BEHIND or UNREAD_BEHIND })
   end
   local is_instant = not self.url and self.delay == 0 -- without a bot, as in load tests, nothing is queued
   for _, status in ipairs(fault and fault.kind == "reorder" and REVERSED or ORDER) do

@@ -28,9 +28,10 @@ end
 ---@param name string
 ---@param path string
 ---@param env table
+---@param cache? table<string, table> as in source.load
 ---@return function chunk
-function script.load_module(name, path, env)
-  local chunk, failure = source.load_module(name, path, env)
+function script.load_module(name, path, env, cache)
+  local chunk, failure = source.load_module(name, path, env, cache)
   if not chunk then
     error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, failure), 0)
   end
@@ -38,13 +39,13 @@ function script.load_module(name, path, env)
 end
 
 -- What finds the modules of the script that is loaded into `env`.
-local function searcher(env)
+local function searcher(env, cache)
   return function(name)
     local path = script.module_path(name)
     if not path then
       return nil -- the next searcher reports where it searched
     end
-    return script.load_module(name, path, env), path
+    return script.load_module(name, path, env, cache), path
   end
 end
 
@@ -76,12 +77,13 @@ end
 ---Loads a script. `require` finds files beside it, after those on the user's own path.
 ---@param path string "-" for standard input
 ---@param env? table from world.new
+---@param cache? table<string, table> as in source.load
 ---@return function? chunk
 ---@return string? problem
 ---@return fun() forget takes its modules and globals out of the process again
-function script.load(path, env)
+function script.load(path, env, cache)
   env = env or world.new()
-  local search = searcher(env)
+  local search = searcher(env, cache)
   local forget = undoer(env, search)
   table.insert(package.searchers, 2, search)
   local chunk, problem
@@ -90,7 +92,7 @@ function script.load(path, env)
   else
     local folder = script.folder_of(path) or "."
     package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
-    chunk, problem = source.load(path, env)
+    chunk, problem = source.load(path, env, cache)
   end
   return chunk, problem, forget
 end

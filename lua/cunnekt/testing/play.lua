@@ -345,6 +345,9 @@ local function run_all(self, chunk)
   end
 end
 
+-- Scripts are compiled once; each transcript runs them anew.
+local compiled = {}
+
 ---Plays a transcript.
 ---@param transcript cunnekt.testing.transcript
 ---@param opts? {http: (fun(request: table): table?)?, coverage: table?, load: (fun(): function?, string?, fun()?)?, environment: table<string, string>?, until_done: (fun(stage: cunnekt.testing.stage): boolean)?} `until_done`: time passes for it at the end; `http`: answers for requests that the transcript has none for; `coverage`: of coverage.new; `load`: gives the script's chunk, in place of its file
@@ -369,7 +372,7 @@ function play.run(transcript, opts)
     }
     self.stage = on
     local ok, failure = xpcall(function()
-      local chunk, problem, forget = (opts.load or script.load)(transcript.script)
+      local chunk, problem, forget = (opts.load or script.load)(transcript.script, nil, compiled)
       on.forget = forget
       if chunk then
         run_all(self, chunk)

@@ -5,12 +5,13 @@
 
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
-local json = require "cunnekt.base.json"
+local formats = require "cunnekt.store.formats"
 local log = require "cunnekt.base.log"
 local network = require "cunnekt.base.network"
 local sandbox = require "cunnekt.sandbox"
 local service = require "cunnekt.service"
 local settings = require "cunnekt.provider.settings"
+local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
 local transcript = require "cunnekt.transcript.line"
 local words = require "cunnekt.base.words"
@@ -23,9 +24,8 @@ local start = 1700000000.5
 -- Seconds of real time for what follows one line, and messages of the bot in it: more is a bot that never ends.
 local max_seconds, max_messages = 20, 1000
 
--- A customer's webhook goes to one bot, a status to the bot that has sent the message: both are posted here first.
-local hub_port = 39999
-local hub_url = ("http://127.0.0.1:%d/webhook"):format(hub_port)
+-- Where webhooks are said to go: they are handed over in this process.
+local webhook_url = "http://127.0.0.1:39999/webhook"
 
 local sandbox_port = 39998
 ---Where the sandbox is, as for a program on this machine.
@@ -77,11 +77,17 @@ local function has_room()
   return true
 end
 
+-- No dialog outlives the script that it began with, so that nobody has to know whether the code is the same.
+local same_code = formats.code:format("", "")
+local function code_of()
+  return same_code
+end
+
 -- Gives the function that puts everything back.
 local function change_process(self, opts)
   local before = {
     print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
-    arg = rawget(_G, "arg"),
+    open_store = store.open, arg = rawget(_G, "arg"),
   }
   rawset(_G, "print", printer(self))
   rawset(_G, "arg", { [0] = opts.script })
@@ -95,9 +101,13 @@ local function change_process(self, opts)
   task.on_failure = function(failure)
     self.failure = self.failure or tostring(failure)
   end
+  store.open = function(url) -- without a thread, which costs more than all that a transcript stores
+    return before.open_store(url, { in_place = true })
+  end
   service.on_new = function(new)
     table.insert(self.services, new)
     new.engine.budget.check_room = has_room
+    new.dialogs.code_of = code_of
     self:point_at_sandbox()
     if opts.on_service then
       opts.on_service(new)
@@ -109,6 +119,7 @@ local function change_process(self, opts)
     rawset(os, "exit", before.exit)
     rawset(os, "getenv", before.getenv)
     log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
+    store.open = before.open_store
     settings.set_host()
   end
 end
@@ -135,26 +146,26 @@ local function on_message(self, entry)
   table.insert(self.messages, { id = entry.id, to = entry.contact, text = words.trim(words.plain(text)) })
 end
 
--- Which bot a webhook is for.
-local function addressee(self, body)
-  local read = json.decode(body)
-  local status = type(read) == "table" and type(read.statuses) == "table" and read.statuses[1]
-  local its = self.services[status and self._bot_of[status.id] or self.target]
+-- A customer's webhook goes to one bot, a status to the bot that has sent the message.
+local function addressee(self, entry, is_status)
+  local its = self.services[is_status and self._bot_of[entry.id] or self.target]
   return its and not its.is_stopping and its:address() and its or nil
 end
 
 -- The bot gets it behind its webhook's address, so that its secrets do not matter.
-local function receive(self, exchange, body)
-  local its = addressee(self, body)
+local function deliver(self, body, entry, is_status)
+  local its = addressee(self, entry, is_status)
   if not its then -- as if it were delivered: nobody is there who could wait for it
-    return exchange:answer(200)
+    return 200
   end
-  local is_taken, err = its.inbox:accept(body, function(problem)
-    exchange:answer(problem and 503 or 200)
+  return task.await(function(done)
+    local is_taken, err = its.inbox:accept(body, function(problem)
+      done(problem and 503 or 200)
+    end)
+    if not is_taken then
+      done(err.kind == "invalid" and 400 or 503)
+    end
   end)
-  if not is_taken then
-    exchange:answer(err.kind == "invalid" and 400 or 503)
-  end
 end
 
 -- ---- the stage -------------------------------------------------------------------------------------------------------
@@ -169,16 +180,16 @@ function stage.new(opts)
   self.network = network.virtual(opts.on_foreign):install()
   self.sandbox = assert(sandbox.new {
     port = sandbox_port,
-    webhook = hub_url,
+    webhook = webhook_url,
+    deliver = function(...)
+      return deliver(self, ...)
+    end,
     on_event = function(event)
       if event.kind == "out" then
         on_message(self, event.entry)
       end
     end,
   })
-  self._hub = assert(network.listen({ port = hub_port }, function(exchange, _, _, _, body)
-    receive(self, exchange, body)
-  end))
   self:point_at_sandbox()
   math.randomseed(1) -- the same in each run
   return self
@@ -262,7 +273,6 @@ function stage_methods:close()
     end
   end
   self.sandbox:close()
-  self._hub:close()
   if self.main and not self.main.is_done then
     pcall(task.cancel, self.main)
   end

@@ -69,6 +69,8 @@ local questions = {
   message_details = { { id = "unknown" }, "id contact state attempts changed_at error payload track unknown" },
   accepted_message_details = { { message_id = "wamid.1" }, "id contact rank changed_at error payload message_id track unknown" },
   dialogs = { { at = 0, before = now + 1, after = 0 }, "next id contact name steps started_at changed_at waiting due error" },
+  dialog_scripts = { { at = 0 }, "next name code dialogs" },
+  count_paused = { {}, "conversations since messages" },
   contacts = { { at = math.mininteger, before = now + 1, after = 0 }, "next contact last_inbound paused number user_id name username" },
   count_of_contact = { { contact = "1:2" }, "events dialogs kept messages sending conversations aliases" },
   has_conversation = { { contact = "1:2" }, "is_any" },

@@ -10,6 +10,7 @@ local seam_rig = {}
 ---@class cunnekt.spec.backend
 ---@field name string
 ---@field is_kept boolean what was stored is there again after the store was closed, or its process was killed
+---@field options? table of core.store_open, always
 ---@field url fun(): string, any a new store, and what it needs as long as it is used
 
 ---@type cunnekt.spec.backend[]
@@ -25,6 +26,14 @@ seam_rig.backends = {
   {
     name = "SQLite in memory",
     is_kept = false,
+    url = function()
+      return "memory:"
+    end,
+  },
+  {
+    name = "SQLite in memory, without a thread",
+    is_kept = false,
+    options = { in_place = true },
     url = function()
       return "memory:"
     end,
@@ -356,6 +365,7 @@ end
 ---@param options? table of core.store_open
 function seam_rig.open(backend, options)
   local url, owner = backend.url()
+  options = setmetatable(options or {}, { __index = backend.options })
   return setmetatable({ url = url, _owner = owner, db = assert(core.store_open(url, options)) }, seam_mt)
 end
 

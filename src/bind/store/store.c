@@ -122,7 +122,9 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.queue_bytes = (size_t)cnk_bind_opt_integer(L, 2, "queue_bytes", (lua_Integer)options.queue_bytes);
   lua_getfield(L, 2, "read_only");
   options.is_read_only = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  lua_getfield(L, 2, "in_place");
+  options.is_in_place = lua_toboolean(L, -1);
+  lua_pop(L, 2);
   return options;
 }
 

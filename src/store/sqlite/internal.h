@@ -73,7 +73,7 @@ struct cnk_sqlite {
   struct cnk_loop *loop;
   struct cnk_store_options options;
   char *path, *given_path; /* without links; as it was given */
-  bool is_memory;
+  bool is_memory, is_in_place;
   bool has_log; /* neither in memory nor opened to read only */
 
   /* Loop thread. */
@@ -192,7 +192,8 @@ struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task)
 struct cnk_store_task *cnk_backup_free(struct cnk_backup *backup); /* gives the task, its result filled in */
 void cnk_backup_cancel(struct cnk_backup *backup);
 
-/* writer.c: the thread. */
+/* writer.c: the thread; and what there is to do by now, on the loop's thread, for a store that works in place. */
 void cnk_writer_run(void *store);
+void cnk_writer_catch_up(struct cnk_sqlite *store);
 
 #endif

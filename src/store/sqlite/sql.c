@@ -17,17 +17,27 @@ int cnk_sql_find(const char *file, const char *name)
   return -1;
 }
 
-bool cnk_sql_open(struct cnk_sqlite *store)
+/* Where the writes are among the texts: looked up once, on the loop's thread. */
+static const unsigned *find_writes(void)
 {
   static const char *const names[] = {
 #define NAME(name) #name,
       CNK_SQL_WRITES(NAME)
 #undef NAME
   };
+  static unsigned writes[CNK_SQL_WRITES_COUNT];
+  static bool is_known;
+  for (int i = 0; i < CNK_SQL_WRITES_COUNT && !is_known; i++)
+    writes[i] = (unsigned)cnk_sql_find("writes", names[i]);
+  is_known = true;
+  return writes;
+}
+
+bool cnk_sql_open(struct cnk_sqlite *store)
+{
   store->statements = calloc(cnk_sql_count, sizeof(sqlite3_stmt *));
   store->columns = calloc(cnk_sql_count, sizeof(struct cnk_sql_columns));
-  for (int i = 0; i < CNK_SQL_WRITES_COUNT; i++)
-    store->writes[i] = (unsigned)cnk_sql_find("writes", names[i]);
+  memcpy(store->writes, find_writes(), sizeof store->writes);
   return store->statements && store->columns;
 }
 

@@ -93,6 +93,8 @@ static void forward(struct cnk_sqlite *store)
   uv_cond_signal(&store->wake);
   uv_mutex_unlock(&store->mutex);
   uv_prepare_stop(&store->prepare);
+  if (store->is_in_place)
+    cnk_writer_catch_up(store);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -108,7 +110,8 @@ static void end_task(struct cnk_sqlite *store, struct cnk_store_task *task)
 
 static void on_stopped(struct cnk_sqlite *store)
 {
-  uv_thread_join(&store->thread);
+  if (!store->is_in_place)
+    uv_thread_join(&store->thread);
   cnk_lock_close(&store->lock);
   struct cnk_store_task *task = store->close_task;
   store->close_task = NULL;
@@ -207,6 +210,8 @@ static bool back_up(struct cnk_store *base, const char *path, struct cnk_store_t
   store->backup = backup;
   uv_cond_signal(&store->wake);
   uv_mutex_unlock(&store->mutex);
+  if (store->is_in_place)
+    cnk_writer_catch_up(store);
   return true;
 }
 
@@ -256,6 +261,7 @@ static struct cnk_sqlite *make(struct cnk_loop *loop, const char *path, const st
   store->loop = loop;
   store->options = *options;
   store->is_memory = strcmp(path, ":memory:") == 0;
+  store->is_in_place = store->is_memory && options->is_in_place;
   store->has_log = !store->is_memory && !options->is_read_only;
   store->path = store->is_memory ? strdup(path) : cnk_lock_resolve(path);
   store->given_path = strdup(path);
@@ -292,7 +298,8 @@ static bool start(struct cnk_sqlite *store, char *message, size_t size)
     cnk_loop_own(store->loop, &store->resource);
     uv_unref((uv_handle_t *)&store->async);
     uv_unref((uv_handle_t *)&store->prepare);
-    status = uv_thread_create(&store->thread, cnk_writer_run, store);
+    if (!store->is_in_place)
+      status = uv_thread_create(&store->thread, cnk_writer_run, store);
     store->is_running = status == 0;
   }
   if (status != 0)

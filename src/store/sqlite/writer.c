@@ -161,34 +161,45 @@ static void stop(struct cnk_sqlite *store, struct cnk_backup *backup)
   uv_async_send(&store->async);
 }
 
-void cnk_writer_run(void *context)
+/* One turn; waits until there is one. False when it was the last. */
+static bool take_turn(struct cnk_sqlite *store)
 {
-  struct cnk_sqlite *store = context;
-  for (;;) {
-    uv_mutex_lock(&store->mutex);
-    enum turn turn = wait(store);
-    /* A call may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
-     * turn. */
-    struct cnk_store_calls batch;
-    if (turn == WORK)
-      take_batch(store, &batch);
-    struct cnk_backup *backup = store->backup;
-    uv_mutex_unlock(&store->mutex);
-    if (turn == STOP) {
-      stop(store, backup);
-      return;
-    }
-    if (!backup && (store->is_broken || !store->db))
-      open_again(store);
-    else if (!backup && store->guard.state == CNK_GUARD_NO_LOG)
-      replace_log(store);
-    if (turn == WORK)
-      work(store, &batch);
-    else if (turn == WATCH)
-      cnk_batch_check_files(store);
-    else if (!backup)
-      tick(store);
-    if (backup)
-      back_up(store, backup);
+  uv_mutex_lock(&store->mutex);
+  enum turn turn = wait(store);
+  /* A call may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
+   * turn. */
+  struct cnk_store_calls batch;
+  if (turn == WORK)
+    take_batch(store, &batch);
+  struct cnk_backup *backup = store->backup;
+  uv_mutex_unlock(&store->mutex);
+  if (turn == STOP) {
+    stop(store, backup);
+    return false;
   }
+  if (!backup && (store->is_broken || !store->db))
+    open_again(store);
+  else if (!backup && store->guard.state == CNK_GUARD_NO_LOG)
+    replace_log(store);
+  if (turn == WORK)
+    work(store, &batch);
+  else if (turn == WATCH)
+    cnk_batch_check_files(store);
+  else if (!backup)
+    tick(store);
+  if (backup)
+    back_up(store, backup);
+  return true;
+}
+
+void cnk_writer_run(void *store)
+{
+  while (take_turn(store))
+    ;
+}
+
+void cnk_writer_catch_up(struct cnk_sqlite *store)
+{
+  while (!store->is_stopped && (!cnk_list_is_empty(&store->queue.list) || store->backup || store->is_closing))
+    take_turn(store);
 }

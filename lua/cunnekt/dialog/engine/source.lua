@@ -9,6 +9,8 @@ local world = require "cunnekt.dialog.engine.world"
 
 local source = {}
 
+local dump = string.dump -- scripts cannot
+
 ---@class cunnekt.source
 ---@field main string path
 ---@field files table<string, string> path → text
@@ -37,28 +39,43 @@ local function compile(text, path, mode, env)
   return load(text:gsub("^#[^\n]*", "", 1), "@" .. name, mode, env)
 end
 
+-- The same, compiled once for each text.
+local function compile_once(cache, text, path, mode, env)
+  local known = cache and cache[path]
+  if known and known.text == text then
+    return load(known.binary, "=(compiled before)", "b", env)
+  end
+  local chunk, problem = compile(text, path, mode, env)
+  if chunk and cache then
+    cache[path] = { text = text, binary = dump(chunk) }
+  end
+  return chunk, problem
+end
+
 ---Loads a script's file into an environment, and records its text.
 ---@param path string
 ---@param env table from world.new
+---@param cache? table<string, table> keeps what is compiled, for who loads the same files many times
 ---@return function? chunk
 ---@return string? problem
-function source.load(path, env)
+function source.load(path, env, cache)
   local text, problem = read(path)
   if not text then
     return nil, problem
   end
   local its_source = { main = path, files = { [path] = text }, modules = {} }
   by_world[env], by_path[path] = its_source, its_source
-  return compile(text, path, "t", env)
+  return compile_once(cache, text, path, "t", env)
 end
 
 ---Loads a module of a script into the script's environment, and records its text.
 ---@param name string
 ---@param path string
 ---@param env table
+---@param cache? table<string, table> as in `load`
 ---@return function? chunk
 ---@return string? problem
-function source.load_module(name, path, env)
+function source.load_module(name, path, env, cache)
   local text, problem = read(path)
   if not text then
     return nil, problem
@@ -69,7 +86,7 @@ function source.load_module(name, path, env)
     by_path[path] = its_source
     its_source.digest, its_source.text = nil, nil
   end
-  return compile(text, path, "bt", env)
+  return compile_once(cache, text, path, "bt", env)
 end
 
 ---The files of a script that were loaded into an environment.

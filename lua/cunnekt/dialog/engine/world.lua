@@ -242,6 +242,10 @@ end
 
 function adopt(value, walk)
   local kind = type(value)
+  if kind == "table" and not walk.knows_libraries then -- most functions refer to none
+    walk.knows_libraries = true
+    world.mark_libraries(walk.seen)
+  end
   if (kind ~= "function" and kind ~= "table") or walk.seen[value] or walk.count >= max_values then
     return
   end
@@ -256,16 +260,31 @@ function adopt(value, walk)
   end
 end
 
+-- The libraries of Lua and of cunnekt, as keys, while so many modules are loaded.
+local libraries, count_of_modules = {}, 0
+
+local function count_modules()
+  local count = 0
+  for _ in next, package.loaded do
+    count = count + 1
+  end
+  return count
+end
+
 ---Marks the libraries of Lua and of cunnekt as seen, because they are not the script's.
----@param seen table
+---@param seen table gets a metatable
 ---@return table seen
 function world.mark_libraries(seen)
-  for name, value in pairs(package.loaded) do
-    if lua_libraries[name] or name:find "^cunnekt%f[.%z]" then
-      seen[value] = true
+  local count = count_modules()
+  if count ~= count_of_modules then
+    libraries, count_of_modules = {}, count
+    for name, value in pairs(package.loaded) do
+      if lua_libraries[name] or name:find "^cunnekt%f[.%z]" then
+        libraries[value] = true
+      end
     end
   end
-  return seen
+  return setmetatable(seen, { __index = libraries })
 end
 
 ---Moves a function, and the script's functions that it uses, into such an environment on top of their own: for scripts that
@@ -280,7 +299,7 @@ function world.adopt(fn)
       return
     end
   end
-  adopt(fn, { seen = world.mark_libraries {}, count = 0 })
+  adopt(fn, { seen = {}, count = 0 })
 end
 
 return world
