@@ -56,18 +56,21 @@ exec 4<bot
 is_bot_up=yes
 await_address "listening on " <&4
 
+echo "A customer, Vivek, writes to the bot examples/feedback.lua through a local Cunnekt:
+"
 # In the background: a shell handles signals only while it is in wait.
 "$host" run "$here/demo_player.lua" "$sandbox" "http://$address/webhook" &
 pids="$pids $!"
 wait $!
 
 cat <<'END'
-That was examples/feedback.lua. To talk to it yourself, in this terminal, without an account:
+That was examples/feedback.lua, with a local Cunnekt in the place of the real one: two processes on this machine, and nobody was
+reached. Go on with
 
-  eval "$(make -s env)"
-  cunnekt dev examples/feedback.lua
+  eval "$(make -s env)"                # so that this shell finds cunnekt; or, for all: sudo make install
+  cunnekt dev examples/feedback.lua    # talk to it yourself, without an account
+  cunnekt new shop                     # a bot of your own: shop/bot.lua, shop/README.md
+  cunnekt dev shop/bot.lua
 
-With an account, and its webhook set to this machine:
-
-  CUNNEKT_API_KEY=... cunnekt run examples/feedback.lua
+From there to a bot in service, in an hour: docs/tutorial.md
 END

@@ -57,9 +57,8 @@ asan: deps-test
 	@echo "once more, with a collector that never rests"
 	@$(TEST_ENV) && $(ASAN_ENV) && export CUNNEKT_TEST_GC=1 && $(ASAN_SPECS)
 
-demo: deps-build
-	@$(MAKE) --no-print-directory all
-	@$(TEST_ENV) && sh examples/demo.sh
+demo:
+	@sh make/demo.sh "$(MAKE) --no-print-directory $(SIDE_BY_SIDE)" "$(abspath $(HOST))" $(DEPS_BUILD)
 
 # The picture of `cunnekt dev` in the README, from a run in a pseudo-terminal.
 picture: deps-build

@@ -1,7 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh PACKAGE …: installs those Debian packages that are missing, without questions, and says so. On a system without
-# apt it prints what to install there and exits 2.
+# deps.sh [-q] PACKAGE …: installs those Debian packages that are missing, without questions, and says so. On a system without
+# apt it prints what to install there and exits 2. With -q it says only what it installs, and what apt says when that fails.
+
+is_quiet=
+if [ "${1-}" = -q ]; then
+  is_quiet=yes
+  shift
+fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'END'
@@ -26,7 +32,7 @@ for package in "$@"; do
   [ "$state" = installed ] || missing="$missing $package"
 done
 if [ -z "$missing" ]; then
-  echo "cunnekt: nothing to install, all $# packages are there"
+  [ -n "$is_quiet" ] || echo "cunnekt: nothing to install, all $# packages are there"
   exit 0
 fi
 
@@ -40,12 +46,23 @@ else
   exit 1
 fi
 
+# Shows what a command says, or with -q only when it fails.
+run() {
+  if [ -z "$is_quiet" ]; then
+    "$@"
+    return
+  fi
+  said=$("$@" 2>&1 </dev/null) && return
+  echo "$said" >&2
+  return 1
+}
+
 echo "cunnekt: installing$missing"
 # Old package lists may still do, so a failed update alone is no reason to stop.
-$root env DEBIAN_FRONTEND=noninteractive apt-get update -q || echo "cunnekt: apt-get update failed, going on" >&2
+run $root env DEBIAN_FRONTEND=noninteractive apt-get update -q || echo "cunnekt: apt-get update failed, going on" >&2
 # shellcheck disable=SC2086 # one word a package
-$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing || {
+run $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing || {
   echo "cunnekt: apt-get could not install$missing" >&2
   exit 1
 }
-echo "cunnekt: installed$missing"
+[ -n "$is_quiet" ] || echo "cunnekt: installed$missing"
