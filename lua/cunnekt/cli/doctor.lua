@@ -53,7 +53,7 @@ OPTIONS
        --store NAME
               The store, sqlite:FILE. By default CUNNEKT_STORE, the setting in
               cunnekt.conf.lua, or cunnekt.db, beside SCRIPT or else in the
-              working folder.
+              working folder. The addresses to listen on are not checked then.
 
        --config FILE
               Read the settings from FILE.
@@ -159,7 +159,7 @@ local function examine_all(parsed, its_unit)
   end
   local more = examine {
     version = require("cunnekt").version, is_online = parsed.online, public = parsed.public,
-    script = script, getenv = getenv, variables = variables_of(its_unit),
+    script = script, getenv = getenv, variables = variables_of(its_unit), is_copy = parsed.store ~= nil,
   }
   return table.move(more, 1, #more, #findings + 1, findings)
 end

@@ -48,6 +48,7 @@ describe("cunnekt doctor, asked about addresses,", function()
     local result = ask({}, { CUNNEKT_LISTEN = taken })
     assert.matches("address: cannot listen on " .. taken .. ": Address already in use; stop the program that has it, or choose another "
       .. "port with CUNNEKT_LISTEN", result.wrong)
+    assert.equal("", ask({ "--store", "sqlite:copy.db" }, { CUNNEKT_LISTEN = taken }).wrong)
     result = ask({}, { CUNNEKT_ADMIN = taken })
     assert.matches("choose another port with CUNNEKT_ADMIN", result.wrong)
     assert.equal(0, #other.requests)

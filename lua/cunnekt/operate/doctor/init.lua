@@ -57,6 +57,7 @@ end
 ---@field is_online? boolean the API is asked, too
 ---@field public? string the public address, which is asked, too
 ---@field script? string its path
+---@field is_copy? boolean the store may be a copy, while its bot has the addresses
 ---@field getenv? fun(name: string): string? os.getenv by default
 ---@field variables? string[] names of the variables that begin with CUNNEKT_
 
@@ -77,7 +78,9 @@ function doctor.examine(options)
   doctor_settings.check(add, values, sources, options.variables or {})
   local found = check_store(add, values.store, options.script)
   add_key(add, values, found.is_running)
-  addresses.check_listen(add, values, found)
+  if not options.is_copy then
+    addresses.check_listen(add, values, found)
+  end
   add_clock(add)
   add_libraries(add, options.version, found.sqlite)
   if options.is_online then
