@@ -32,5 +32,10 @@ deb-try: deb
 	@sh make/deps.sh mmdebstrap systemd-container
 	@sh spec/project/bare_debian/run.sh $(DEB_BUILD)/*.deb
 
+# The tutorial on a bare Debian, from `git clone` of the last commit to a bot behind a proxy: its commands, word for word. For root, too.
+tutorial-try:
+	@sh make/deps.sh mmdebstrap systemd-container git
+	@sh spec/project/bare_debian/tutorial.sh
+
 deps-deb: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_DEB)
-.PHONY: deb deb-try deb-lint lint-deb deps-deb
+.PHONY: deb deb-try tutorial-try deb-lint lint-deb deps-deb

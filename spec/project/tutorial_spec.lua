@@ -1,72 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The tutorial is followed word for word: its changes are made to the script, its commands are run in order, and each prints what
--- the page shows. Blocks `sh` need root or the internet, and are compared with what `cunnekt new` writes instead.
+-- the page shows. Blocks `sh` need root or the internet: `make tutorial-try` runs them on a bare Debian. Here they are compared with
+-- what `cunnekt new` writes.
 
 local process = require "spec.support.process"
+local tutorial = require "spec.support.tutorial"
 
-local PAGE = "docs/tutorial.md"
+local PAGE, matches = tutorial.page, tutorial.matches
 local SECRET = "SECRET"
-
----The blocks of the page: kind (what stands behind the fence), line, text, typed (for the console).
-local function read_blocks()
-  local blocks, block, typed, number = {}, nil, nil, 0
-  for line in io.lines(PAGE) do
-    number = number + 1
-    local fence = line:match "^```(.*)$"
-    if fence and block then
-      block.text = table.concat(block, "\n") .. "\n"
-      blocks[#blocks + 1], block = block, nil
-    elseif fence then
-      block, typed = { kind = fence, line = number, typed = typed }, nil
-    elseif block then
-      block[#block + 1] = line
-    else
-      typed = line:match "^<!%-%- typed: (.*) %-%->$" or typed
-    end
-  end
-  return blocks
-end
-
--- The commands of a console block, each with what it prints.
-local function commands_of(block)
-  local commands = {}
-  for _, line in ipairs(block) do
-    local words = line:match "^%$ (.*)$"
-    if words then
-      commands[#commands + 1] = { words = words, shown = {} }
-    else
-      table.insert(commands[#commands].shown, line)
-    end
-  end
-  return commands
-end
-
--- `…` stands for anything, and on a line of its own for any lines.
-local function matches(shown, printed)
-  local pattern = ("\n" .. table.concat(shown, "\n")):gsub("[%p%%]", "%%%0")
-  pattern = pattern:gsub("\n…", "\0"):gsub("…", "[^\n]-"):gsub("%z", "\n.-")
-  return ("\n" .. printed:gsub("%s+$", "")):find("^" .. pattern .. "$") ~= nil
-end
-
--- Makes a change, of which the lines before it must be there once.
-local function change(block, text)
-  local before, after = {}, {}
-  for _, line in ipairs(block) do
-    local mark, rest = line:match "^([ +-])(.*)$"
-    assert(mark, ("%s:%d: a line has no mark: %s"):format(PAGE, block.line, line))
-    if mark ~= "+" then
-      before[#before + 1] = rest
-    end
-    if mark ~= "-" then
-      after[#after + 1] = rest
-    end
-  end
-  before, after = table.concat(before, "\n") .. "\n", table.concat(after, "\n") .. "\n"
-  local from, to = text:find(before, 1, true)
-  assert(from, ("%s:%d: these lines are not in the script:\n%s"):format(PAGE, block.line, before))
-  assert(not text:find(before, to + 1, true), ("%s:%d: these lines are there twice"):format(PAGE, block.line))
-  return text:sub(1, from - 1) .. after .. text:sub(to + 1)
-end
 
 describe("the tutorial", function()
   local folder, env, service
@@ -125,12 +66,12 @@ describe("the tutorial", function()
 
   it("is true, step by step", function()
     local cwd, count = folder.path, 0
-    for _, block in ipairs(read_blocks()) do
+    for _, block in ipairs(tutorial.blocks()) do
       if block.kind == "diff" then
         local path = folder.path .. "/shop/bot.lua"
-        process.write(path, change(block, process.read(path)))
+        process.write(path, tutorial.change(block, process.read(path)))
       elseif block.kind == "console" then
-        for _, command in ipairs(commands_of(block)) do
+        for _, command in ipairs(tutorial.commands(block)) do
           local where = ("%s:%d: $ %s"):format(PAGE, block.line, command.words)
           local inner = command.words:match "^cd (.*)$"
           if inner then
@@ -151,12 +92,12 @@ describe("the tutorial", function()
 
   it("says the same as the README.md of the folder where root is needed", function()
     process.run({ process.host, "new", "shop" }, { cwd = folder.path })
-    local readme, tutorial = process.read(folder.path .. "/shop/README.md"), process.read(PAGE)
+    local readme, page = process.read(folder.path .. "/shop/README.md"), process.read(PAGE)
     local count = 0
     for line in readme:match("## Put it into service(.-)## Look"):gmatch "[^\n]+" do
       line = line:match "^ *(sudo .*)$"
       if line then
-        assert.truthy(tutorial:find(line .. "\n", 1, true), line)
+        assert.truthy(page:find(line .. "\n", 1, true), line)
         count = count + 1
       end
     end

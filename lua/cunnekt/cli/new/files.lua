@@ -139,7 +139,7 @@ Write the conversation at the end of `bot.lua` as you change the script: `cunnek
 ## Look after it
 
 ```sh
-journalctl -u %SERVICE%
+sudo journalctl -u %SERVICE%
 sudo cunnekt doctor --unit %SERVICE%     # with --online: asks the API, too
 sudo cunnekt events list --store sqlite:/var/lib/%SERVICE%/bot.db
 sudo cunnekt backup /var/lib/%SERVICE%/copy.db --store sqlite:/var/lib/%SERVICE%/bot.db
