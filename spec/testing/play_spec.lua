@@ -35,6 +35,21 @@ describe("a transcript", function()
     assert.are.same({}, problems(head .. code, text))
   end
 
+  it("begins with an empty store, whatever the one before has stored", function()
+    passes([[
+      bot:dialog("d", function(chat) chat:ask "Yes?" end)
+      bot:on("text", "fill", function(msg)
+        bot.store:set("n", 1)
+        msg.chat.state.n = 1
+        bot:after(3600, "later", function() end)
+        msg:start "d"
+      end)
+      bot:on("text", function(msg)
+        msg:reply_text(("%s %s %s"):format(bot.store:get "n", msg.chat.state.n, bot:cancel_job "later"))
+      end)
+    ]], ("transcript: fills it\ncustomer: fill\nbot: Yes?\ntranscript: finds nothing\ncustomer: look\nbot: nil nil false\n"):rep(3))
+  end)
+
   it("runs what is due at the very end of a time before the next line", function()
     passes([[
       local runs = 0

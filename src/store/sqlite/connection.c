@@ -135,6 +135,105 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   return SQLITE_OK;
 }
 
+/* ---- a spare one ------------------------------------------------------------------------------------------------- */
+
+/* The connection of a store in place is kept when that closes, empty and with its statements, for the next one: tests open a
+ * store for each conversation, and would compile the same thirty statements for each. On the loop's thread. */
+struct spare {
+  sqlite3 *db;
+  sqlite3_stmt **statements;
+  struct cnk_sql_columns *columns;
+  sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
+  sqlite3_stmt *clearing[CNK_CLEARING_MOST];
+};
+
+static struct spare spare;
+
+/* The tables as they are, and the one row of a new database. */
+static const char clearing_text[] = "SELECT 'DELETE FROM \"' || name || '\"' FROM sqlite_schema WHERE type = 'table' "
+                                    "AND name NOT LIKE 'sqlite%' UNION ALL "
+                                    "SELECT 'INSERT INTO counter (name, next) VALUES (CAST(''id'' AS BLOB), 1)'";
+
+static int compile_clearing(struct cnk_sqlite *store)
+{
+  sqlite3_stmt *list = NULL;
+  int status = sqlite3_prepare_v2(store->db, clearing_text, -1, &list, NULL), count = 0;
+  while (status == SQLITE_OK && (status = sqlite3_step(list)) == SQLITE_ROW) {
+    const char *text = (const char *)sqlite3_column_text(list, 0);
+    status = !text || count == CNK_CLEARING_MOST ? SQLITE_NOMEM : SQLITE_OK;
+    if (status == SQLITE_OK)
+      status = sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, &store->clearing[count++], NULL);
+  }
+  sqlite3_finalize(list);
+  return status == SQLITE_DONE ? SQLITE_OK : status;
+}
+
+static bool run(sqlite3_stmt *statement)
+{
+  bool is_done = sqlite3_step(statement) == SQLITE_DONE;
+  sqlite3_reset(statement);
+  return is_done;
+}
+
+static bool clear(struct cnk_sqlite *store)
+{
+  if (!store->clearing[0] && compile_clearing(store) != SQLITE_OK)
+    return false;
+  bool is_clear = run(store->begin);
+  for (size_t i = 0; i < CNK_CLEARING_MOST && store->clearing[i]; i++)
+    is_clear = is_clear && run(store->clearing[i]);
+  return is_clear && run(store->commit);
+}
+
+static bool keep_spare(struct cnk_sqlite *store)
+{
+  bool is_fit = store->is_in_place && store->db && !spare.db && !store->is_broken && sqlite3_get_autocommit(store->db);
+  if (!is_fit || !clear(store))
+    return false;
+  spare = (struct spare){.db = store->db,
+                         .statements = store->statements,
+                         .columns = store->columns,
+                         .begin = store->begin,
+                         .commit = store->commit,
+                         .rollback = store->rollback,
+                         .savepoint = store->savepoint,
+                         .release = store->release,
+                         .undo = store->undo};
+  for (size_t i = 0; i < CNK_CLEARING_MOST; i++) {
+    spare.clearing[i] = store->clearing[i];
+    store->clearing[i] = NULL;
+  }
+  store->db = NULL;
+  store->statements = NULL;
+  store->columns = NULL;
+  store->begin = store->commit = store->rollback = store->savepoint = store->release = store->undo = NULL;
+  return true;
+}
+
+static bool take_spare(struct cnk_sqlite *store)
+{
+  if (!store->is_in_place || !spare.db)
+    return false;
+  free((void *)store->statements);
+  free(store->columns);
+  store->db = spare.db;
+  store->statements = spare.statements;
+  store->columns = spare.columns;
+  store->begin = spare.begin;
+  store->commit = spare.commit;
+  store->rollback = spare.rollback;
+  store->savepoint = spare.savepoint;
+  store->release = spare.release;
+  store->undo = spare.undo;
+  for (size_t i = 0; i < CNK_CLEARING_MOST; i++)
+    store->clearing[i] = spare.clearing[i];
+  store->is_reused = true;
+  spare.db = NULL;
+  return true;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+
 /* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
  * permissions of the database. False with errno. */
 static bool create_private(const struct cnk_sqlite *store)
@@ -186,6 +285,10 @@ static int set_up_connection(struct cnk_sqlite *store, bool *is_wal)
 bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size)
 {
   bool is_locked = store->lock.database >= 0, is_wal = false;
+  if (take_spare(store)) {
+    sqlite3_wal_hook(store->db, on_commit, store);
+    return true;
+  }
   if (is_locked && !is_same_file(store))
     return refuse(store, "another file, or none, is in its place", message, size);
   if (is_locked)
@@ -243,12 +346,18 @@ static void note_end(struct cnk_sqlite *store)
 
 void cnk_connection_close(struct cnk_sqlite *store)
 {
+  if (keep_spare(store))
+    return;
   bool was_open = store->guard.is_open, is_removing = may_remove_log(store);
   is_removing = cnk_checkpoint_close(store) && is_removing;
   if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   cnk_guard_close(&store->guard);
   cnk_sql_finalize(store);
+  for (size_t i = 0; i < CNK_CLEARING_MOST; i++) {
+    sqlite3_finalize(store->clearing[i]);
+    store->clearing[i] = NULL;
+  }
   sqlite3_stmt **own[] = {&store->begin,     &store->commit,  &store->rollback,
                           &store->savepoint, &store->release, &store->undo};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) {

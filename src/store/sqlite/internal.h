@@ -64,6 +64,9 @@ struct cnk_sql_columns {
   size_t count;
 };
 
+/* Statements that empty a store: one for each table, and one more. */
+enum { CNK_CLEARING_MOST = 32 };
+
 enum cnk_sync_state { CNK_SYNC_IDLE, CNK_SYNC_WANTED, CNK_SYNC_DONE, CNK_SYNC_FAILED, CNK_SYNC_END };
 
 struct cnk_backup;
@@ -74,7 +77,8 @@ struct cnk_sqlite {
   struct cnk_store_options options;
   char *path, *given_path; /* without links; as it was given */
   bool is_memory, is_in_place;
-  bool has_log; /* neither in memory nor opened to read only */
+  bool is_reused; /* its connection is that of an earlier store */
+  bool has_log;   /* neither in memory nor opened to read only */
 
   /* Loop thread. */
   struct cnk_resource resource;
@@ -123,11 +127,12 @@ struct cnk_sqlite {
   int64_t joins;                         /* of conversations, since it was opened */
   int64_t next_id, ids_left;             /* of a block for events; no block outlives the transaction that is undone */
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
-  int wal_pages;    /* in the log now, as the last commit told */
-  int copied_pages; /* of them, into the database */
-  int round_at;     /* the next round of checkpoints begins at this length */
-  int idle_pages;   /* the length at which idleness could do no more, for a foreign reader holds the log */
-  sqlite3 *pin;     /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
+  sqlite3_stmt *clearing[CNK_CLEARING_MOST]; /* empties a store in place */
+  int wal_pages;                             /* in the log now, as the last commit told */
+  int copied_pages;                          /* of them, into the database */
+  int round_at;                              /* the next round of checkpoints begins at this length */
+  int idle_pages; /* the length at which idleness could do no more, for a foreign reader holds the log */
+  sqlite3 *pin;   /* a reader that keeps SQLite from restarting the log; see checkpoint.c */
   sqlite3_stmt *pin_begin, *pin_read, *pin_end;
   bool is_pinned;
   bool is_syncing; /* a round is under way; */

@@ -180,7 +180,7 @@ static void keep_blank(struct cnk_sqlite *store)
 bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
 {
   struct cnk_peek found = {0};
-  int status = store->is_memory && blank ? copy(store->db, blank) : SQLITE_OK;
+  int status = store->is_memory && blank && !store->is_reused ? copy(store->db, blank) : SQLITE_OK;
   if (status == SQLITE_OK)
     status = cnk_peek_read(store->db, &found);
   if (status == SQLITE_OK && !judge(store->path, &found, message, size))
