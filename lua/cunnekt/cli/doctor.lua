@@ -40,10 +40,10 @@ OPTIONS
               Needs root, as environment files do.
 
        --online
-              Also ask Cunnekt's API: whether it can be reached, whether it takes
-              the key, and what time it has. It is asked for the media of a
-              message that does not exist; nothing is sent. The key goes to
-              https addresses and this machine only.
+              Also ask Cunnekt's API: whether it can be reached, whether it
+              takes the key, and what time it has. It is asked for the media
+              of a message that does not exist; nothing is sent. The key goes
+              to https addresses and this machine only.
 
        --public URL
               Also ask the bot's public address, such as

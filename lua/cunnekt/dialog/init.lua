@@ -6,6 +6,7 @@
 
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
+local declared = require "cunnekt.dialog.declared"
 local due = require "cunnekt.dialog.engine.due"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
@@ -25,7 +26,6 @@ local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 local unsent = require "cunnekt.dialog.flow.unsent"
-local world = require "cunnekt.dialog.engine.world"
 
 local dialog = {}
 
@@ -69,47 +69,15 @@ end
 
 -- ---- what a script registers ---------------------------------------------------------------------------------------
 
----Adds a dialog to a script, or a handler under the name with which its runs are stored.
----@param known table<string, table> as cunnekt.dialog.script has it
----@param name string
----@param fn function
----@param opts table is_dialog, unexpected, expires, on_change
----@param matcher any of a handler
-function dialog.declare(known, name, fn, opts, matcher)
-  world.adopt(fn)
-  known[name] = { name = name, fn = fn, opts = opts, matcher = matcher }
-  if type(opts.unexpected) == "function" then
-    world.adopt(opts.unexpected)
-  end
-end
-
----The same for the current script.
+---Adds a dialog to the current script, or a handler under the name with which its runs are stored.
 ---@param name string
 ---@param fn function
 ---@param opts table
 ---@param matcher any
 function dialogs_methods:register(name, fn, opts, matcher)
-  dialog.declare(self.script.known, name, fn, opts, matcher)
+  declared.add(self.script.known, name, fn, opts, matcher)
   self._handlers_code = nil
   self.is_used = self.is_used or opts.is_dialog or false
-end
-
----Calls `on_begin` before each run, and each replay, of each dialog that there is by now. For `cunnekt test`, as routes:watch.
----@param on_begin fun(entry: table)
----@return {what: string, fn: function}[] entries
-function dialogs_methods:watch(on_begin)
-  local entries = {}
-  for name, known in pairs(self.script.known) do
-    if known.opts.is_dialog then
-      local fn, watched = known.fn, { what = ("bot:dialog('%s')"):format(name), fn = known.fn }
-      entries[#entries + 1] = watched
-      function known.fn(...)
-        on_begin(watched)
-        return fn(...)
-      end
-    end
-  end
-  return entries
 end
 
 -- One digest for all handlers: an event may go through several.

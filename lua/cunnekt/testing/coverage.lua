@@ -2,6 +2,7 @@
 -- Which handlers of bot:on and bot:global, dialogs and jobs the transcripts have reached, by the place at which they are written.
 
 local bot = require "cunnekt.bot"
+local declared = require "cunnekt.dialog.declared"
 
 local coverage = {}
 
@@ -65,8 +66,7 @@ function coverage.watch(services, into)
   end
   for _, service in ipairs(services) do
     local parts = bot.parts(service.bot)
-    for _, watched in ipairs { parts.routes, parts.dialogs } do
-      local found = watched:watch(count)
+    for _, found in ipairs { parts.routes:watch(count), declared.watch(parts.dialogs.script.known, count) } do
       table.move(found, 1, #found, #entries + 1, entries)
     end
   end

@@ -5,7 +5,7 @@
 
 local bot = require "cunnekt.bot"
 local bot_options = require "cunnekt.service.options"
-local dialog = require "cunnekt.dialog"
+local declared = require "cunnekt.dialog.declared"
 local dialog_replacement = require "cunnekt.dialog.replacement"
 local hooks = require "cunnekt.bot.hooks"
 local job_replacement = require "cunnekt.jobs.replacement"
@@ -73,7 +73,7 @@ function shadow.new(live, opts, on_run)
     service = stand_in_for(live, on_run),
     dialogs = {
       register = function(_, ...)
-        dialog.declare(known, ...)
+        declared.add(known, ...)
       end,
     },
     taps = {
