@@ -63,6 +63,7 @@ struct cnk_event {
   struct cnk_text status_of; /* a status: the id of its message, which is raised to `rank` with the reason `error` */
   struct cnk_text error;
   int64_t rank;
+  bool is_unheard; /* a status for which the script has no handler: where it raises its message, that is all, and it gets no id */
   /* out */
   struct cnk_text conversation; /* where it belongs, if that is another key than `contact` */
   int64_t seq;

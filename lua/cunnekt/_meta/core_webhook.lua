@@ -58,11 +58,12 @@ function core.parse_webhook(body, is_raw_later, is_bounded) end
 ---@param describe fun(event: cunnekt.webhook.event, batch: table?): string?, string?, string? asked only of an event that is known by its content, that is a failure, or that is one of several: its key, its body (of one of several) and the reason of the failure. `batch` is a table of that body's own where there are several
 ---@param is_same fun(a: string, b: string): boolean whether two numbers, which differ, are one customer's; seldom asked
 ---@param done fun(fresh: cunnekt.inbox.record[]?, joins: integer|any)
+---@param is_heard? fun(status: string): boolean asked of each status but "failed": whether anybody hears of it; where nobody does, and the message is found, nothing is stored of it but that, and its record has the id 0
 ---@return integer? events nil: nothing is stored, and `done` is not called
 ---@return integer|string calls taken by the store, or why none was
 ---@return string? message why the next call was not taken, or the code
 ---@return string? code "invalid", "too_large", "no_room", "no_memory", "busy", "closed"
-function core.accept_webhook(store, body, room, describe, is_same, done) end
+function core.accept_webhook(store, body, room, describe, is_same, done, is_heard) end
 
 ---The key by which an event is known when it comes again, of a kind that has ids.
 ---@param event cunnekt.webhook.event

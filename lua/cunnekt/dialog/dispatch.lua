@@ -30,6 +30,7 @@ local dispatch = {}
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number))
 ---@field on_join fun(from: string, to: string)
 ---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]?
+---@field is_heard fun(status: string): boolean
 ---@field serve_bare fun() lets C run the turns that it can; after the hooks are connected
 
 -- ---- reading an event ----------------------------------------------------------------------------------------------
@@ -298,7 +299,7 @@ end
 ---@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, taps: cunnekt.taps, failure: cunnekt.failure}
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
-  local turns, dialogs, routes = parts.engine.turns, parts.dialogs, parts.routes
+  local turns, dialogs, routes, taps = parts.engine.turns, parts.dialogs, parts.routes, parts.taps
   return {
     on_join = function(from, to)
       dialogs:on_join(from, to)
@@ -320,6 +321,10 @@ function dispatch.new(parts)
         return nil
       end
       return reports_of(parts, row, outcome, err)
+    end,
+    is_heard = function(status)
+      return taps.is_used or log.is_debug or next(dialogs.sent_waits) ~= nil or parts.engine.outbox:has_unknown()
+        or routes:has_handler_for { kind = "status", status = status }
     end,
     serve_bare = function()
       serve_bare(parts)

@@ -37,8 +37,10 @@ end
 ---Sets what runs a turn.
 ---@param on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) see cunnekt.engine.hooks
 ---@param on_join fun(from: string, to: string, was_used: boolean) called when the events of one conversation have become those of another
-function inbox_methods:connect(on_turn, on_join)
+---@param is_heard? fun(status: string): boolean see cunnekt.engine.hooks
+function inbox_methods:connect(on_turn, on_join, is_heard)
   self._lanes:connect(on_turn)
+  self._is_heard = is_heard
   self._on_turn, self._on_join = on_turn, on_join
 end
 
@@ -340,6 +342,9 @@ function inbox_methods:_parts(capacity)
   end
   function parts.general(fresh, joins, count, done, subject, several)
     on_answer(self, fresh, joins, { count = count, done = done, subject = subject }, several)
+  end
+  function parts.is_heard(status)
+    return not self._is_heard or self._is_heard(status)
   end
   function parts.on_status(record)
     its_outbox:on_status(record.event or record_of.read_body(record.body), record)

@@ -23,6 +23,7 @@ local engine_mt = { __index = engine_methods, __name = "cunnekt.engine" }
 ---@field on_turn fun(record: cunnekt.inbox.record, done: fun(pause?: number)) runs the turn of an event; `done()` ends it, `done(seconds)` schedules a retry
 ---@field on_commit fun(change: table) called for a committed turn that changed a run, a pause or a job
 ---@field on_answer fun(row: cunnekt.outbox.row, outcome: string, err: cunnekt.error?): cunnekt.inbox.record[]? returns the events that report the outcome of a message; nil: none
+---@field is_heard? fun(status: string): boolean whether anybody but the engine hears of a status, which is not "failed"
 ---@field on_join fun(from: string, to: string) one conversation has become part of another
 ---@field on_failure fun(err: cunnekt.error, about: table?) reports a failure to the script
 
@@ -89,7 +90,7 @@ function engine_methods:connect(hooks)
     if was_used then
       log.info("two conversations are one person's: %s is now part of %s", personal.contact(from), personal.contact(to))
     end
-  end)
+  end, hooks.is_heard)
   self.outbox:connect(hooks, self.inbox)
   self.turns:connect(hooks.on_commit)
 end

@@ -89,6 +89,7 @@ local function connect(self, routes)
     on_turn = its_dispatch.on_turn,
     on_answer = its_dispatch.on_answer,
     on_join = its_dispatch.on_join,
+    is_heard = its_dispatch.is_heard,
     on_failure = on_failure,
     on_commit = function(change)
       if change.run then

@@ -257,6 +257,27 @@ seam_rig.describe("accepting events", function(open, backend)
       assert.equal(1, seam:counts().events)
     end)
 
+    it("and stores nothing else of one that nobody hears, as often as it comes", function()
+      seam:accepted_message "wamid.1"
+      for _ = 1, 2 do
+        local event = status(1, { is_unheard = true, key = "sent" })
+        assert.is_true(event.is_fresh)
+        if event.id == 0 then
+          assert.is_true(event.is_applied)
+        end
+      end
+      assert.are.same({ 1, 1 }, { rank().rank, seam:counts().events }) -- the second one moved nothing, and is an event
+      assert.equal(0, status(2, { is_unheard = true, key = "delivered" }).id)
+      assert.are.same({ 2, 1 }, { rank().rank, seam:counts().events })
+    end)
+
+    it("stores one that nobody hears where its message is not there yet", function()
+      local event = status(1, { is_unheard = true })
+      assert.is_true(event.is_fresh)
+      assert.is_true(event.id > 0)
+      assert.equal(1, seam:counts().events)
+    end)
+
     it("whichever conversation the status came for", function()
       seam:accepted_message("wamid.1", { contact = "1:2" })
       assert.is_true(status(2, { contact = "1:77" }).is_applied)

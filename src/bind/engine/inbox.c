@@ -26,7 +26,8 @@ enum {
   NOTE_INBOUND,
   GENERAL, /* what is to be done with an answer of the store */
   ON_STATUS,
-  GIVEN = ON_STATUS,
+  IS_HEARD,
+  GIVEN = IS_HEARD,
   ACCEPT, /* core.accept_webhook */
   VALUES = ACCEPT
 };
@@ -92,12 +93,19 @@ static void note_record(lua_State *L, int index)
   lua_settop(L, record);
 }
 
-/* Puts the record on top into its lane. */
+/* Puts the record on top into its lane, unless it is a status that nobody hears, and so is finished. */
 static void queue_record(lua_State *L, int index)
 {
   const struct inbox *inbox = lua_touserdata(L, index);
   int record = lua_gettop(L);
   luaL_checktype(L, record, LUA_TTABLE);
+  lua_getfield(L, record, "id");
+  bool is_finished = lua_tointeger(L, -1) == 0;
+  lua_pop(L, 1);
+  if (is_finished) {
+    add_count(L, index, "events_finished", 1);
+    return;
+  }
   if (inbox->lanes->lanes.items >= MOST_IN_MEMORY) {
     lua_pushnil(L);
     lua_setfield(L, record, "event");
@@ -203,7 +211,8 @@ static void give_to_store(lua_State *L)
   lua_getiuservalue(L, 1, DESCRIBE);
   lua_getiuservalue(L, 1, IS_SAME);
   lua_pushvalue(L, 5);
-  lua_call(L, 6, LUA_MULTRET);
+  lua_getiuservalue(L, 1, IS_HEARD);
+  lua_call(L, 7, LUA_MULTRET);
 }
 
 /* inbox:accept(body, done, subject) -> true | nil, message, code: stores the events of a webhook, then queues the new ones.
@@ -261,6 +270,7 @@ static void take_given(lua_State *L)
   static const char *const names[] = {
       "lanes",  "store",      "sends",    "replies", "persons",      "conversations", "store_face",
       "counts", "wall_clock", "describe", "is_same", "note_inbound", "general",       "on_status",
+      "is_heard",
   };
   _Static_assert(sizeof names / sizeof *names == GIVEN, "a name for each value");
   for (int i = 0; i < GIVEN; i++) {

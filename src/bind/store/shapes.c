@@ -50,6 +50,7 @@ static struct cnk_field event_fields[] = {
     NEEDED(cnk_event, TEXT, body),       IN(cnk_event, TEXT, key),
     IN(cnk_event, REAL, inbound_at),     IN(cnk_event, TEXT, status_of),
     IN(cnk_event, TEXT, error),          IN(cnk_event, INTEGER, rank),
+    IN(cnk_event, BOOLEAN, is_unheard),
     OUT(cnk_event, INTEGER, id),         OUT(cnk_event, TEXT, conversation),
     OUT(cnk_event, INTEGER, seq),        OUT(cnk_event, BOOLEAN, is_fresh),
     OUT(cnk_event, BOOLEAN, is_applied),

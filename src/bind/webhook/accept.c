@@ -15,7 +15,7 @@
 /* Per call, so that commits never wait long behind one: a webhook of 3 MB may have thousands of events. */
 #define MOST_EVENTS 1000
 
-enum { STORE = 1, BODY, ROOM, DESCRIBE, IS_SAME, DONE, WEBHOOK, SHARED, BATCH, LISTS };
+enum { STORE = 1, BODY, ROOM, DESCRIBE, IS_SAME, DONE, IS_HEARD, WEBHOOK, SHARED, BATCH, LISTS };
 #define KEPT 1 /* the function's upvalue */
 
 /* ---- the records, with what only Lua knows --------------------------------------------------------------------------- */
@@ -39,6 +39,22 @@ static bool has_more(const struct cnk_webhook_facts *facts)
   if (facts->kind != CNK_WEBHOOK_STATUS)
     return cnk_webhook_is_known_by_content(facts->kind);
   return cnk_status_rank(facts->status, &rank) && rank == CNK_STATUS_FAILED;
+}
+
+/* Notes in the record on top whether a status, which is no failure, is heard by nobody. */
+static void ask_for_hearers(lua_State *L, struct cnk_text status)
+{
+  if (lua_isnil(L, IS_HEARD))
+    return;
+  lua_pushvalue(L, IS_HEARD);
+  lua_pushlstring(L, status.data, status.size);
+  lua_call(L, 1, 1);
+  bool is_heard = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!is_heard) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "is_unheard");
+  }
 }
 
 /* Sets in the record on top what Lua says of the event. */
@@ -80,6 +96,8 @@ static void push_record(lua_State *L, struct cnk_webhook_item *item, bool is_alo
     if (cnk_status_rank(facts->status, &rank)) {
       lua_pushinteger(L, rank);
       lua_setfield(L, -2, "rank");
+      if (rank != CNK_STATUS_FAILED)
+        ask_for_hearers(L, facts->status);
     }
   }
   if (is_alone) {
@@ -155,6 +173,8 @@ static bool fill_call(lua_State *L, struct cnk_bind_store *face, const struct cn
   request->events.count = request->events.items ? count : 0;
   for (size_t i = 0; i < request->events.count && is_good; i++) {
     lua_rawgeti(L, list, (lua_Integer)i + 1);
+    request->events.items[i].is_unheard = lua_getfield(L, -1, "is_unheard") != LUA_TNIL;
+    lua_pop(L, 1);
     is_good = fill_event(L, &found->items[first + i].facts, found->count == 1, &call->arena, &request->events.items[i]);
     lua_pop(L, 1);
   }
@@ -295,13 +315,13 @@ static int refuse(lua_State *L)
   return 3;
 }
 
-/* core.accept_webhook(store, body, room, describe, is_same, done) -> events, calls; or nil, message, code. See the stub. */
+/* core.accept_webhook(store, body, room, describe, is_same, done, is_heard) -> events, calls; or nil, message, code. See the stub. */
 int cnk_bind_accept_webhook(lua_State *L)
 {
   luaL_checktype(L, BODY, LUA_TSTRING);
   lua_Integer room = luaL_checkinteger(L, ROOM);
   luaL_checktype(L, DONE, LUA_TFUNCTION);
-  lua_settop(L, DONE);
+  lua_settop(L, IS_HEARD);
   struct cnk_bind_webhook *webhook = cnk_bind_take_webhook(L, KEPT);
   struct cnk_webhook *found = &webhook->found;
   if (!cnk_bind_read_webhook(L, BODY, true, webhook)) {

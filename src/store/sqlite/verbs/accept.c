@@ -59,6 +59,12 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   event->seq = 0;
   event->is_fresh = event->is_applied = false;
   event->conversation = (struct cnk_text){0};
+  if (event->is_unheard && cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now)) {
+    event->id = 0;
+    event->has_given_id = false;
+    event->is_fresh = event->is_applied = work->status == SQLITE_OK;
+    return;
+  }
   if (event->key.data && !is_new(work, event->key, now))
     return;
   if (!event->id || event->has_given_id) { /* not one of a run of this verb that was undone */
