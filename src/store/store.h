@@ -55,15 +55,15 @@ struct cnk_event {
   int64_t id; /* 0: the store gives one. out */
   struct cnk_text contact, body;
   CNK_ITEMS(struct cnk_person_id) others;
-  bool is_from_contact; /* they wrote from this id: it is nobody else's */
-  struct cnk_text number, user_id, name,
-      username;              /* of the person now, kept with the conversation when they write; none: as it was */
+  bool is_from_contact;                            /* they wrote from this id: it is nobody else's */
+  struct cnk_text number, user_id, name, username; /* of the person now, kept when they write; none: as it was */
   struct cnk_text key;       /* events with the same one are accepted once in 8 days; none: always new */
   double inbound_at;         /* when the customer wrote, for the service window */
   struct cnk_text status_of; /* a status: the id of its message, which is raised to `rank` with the reason `error` */
   struct cnk_text error;
   int64_t rank;
-  bool is_unheard; /* a status for which the script has no handler: where it raises its message, that is all, and it gets no id */
+  bool
+      is_unheard; /* a status that nobody hears: where it raises its message, nothing else is stored, and its id is 0 */
   /* out */
   struct cnk_text conversation; /* where it belongs, if that is another key than `contact` */
   int64_t seq;

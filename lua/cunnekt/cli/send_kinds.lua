@@ -3,6 +3,7 @@
 -- and gives nil and a sentence when they are wrong, and `send`.
 
 local json = require "cunnekt.base.json"
+local whole_file = require "cunnekt.base.whole_file"
 
 local kinds = { names = { "text", "image", "video", "document", "audio", "buttons", "list", "form", "cta_url" } }
 table.insert(kinds.names, "template")
@@ -25,12 +26,7 @@ local function read_file(path)
   if path == "-" then
     return io.read "a"
   end
-  local file, problem = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then
-    file:close()
-  end
-  return text, problem or ("%s: cannot be read"):format(path)
+  return whole_file.read(path)
 end
 
 -- Reads every item of a repeated option; nil and a sentence at the first that is wrong.

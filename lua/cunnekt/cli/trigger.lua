@@ -10,6 +10,7 @@ local samples = require "cunnekt.sandbox.samples"
 local settings = require "cunnekt.provider.settings"
 local usage = require "cunnekt.cli.usage"
 local webhooks = require "cunnekt.sandbox.webhooks"
+local whole_file = require "cunnekt.base.whole_file"
 
 local command = {}
 
@@ -114,18 +115,6 @@ local function read_changes(list)
   return changes
 end
 
-local function read_file(path)
-  local file, problem = io.open(path, "rb")
-  local data = file and file:read "a"
-  if file then
-    file:close()
-  end
-  if not data then
-    return nil, problem or ("cannot read %s"):format(path)
-  end
-  return data, path:match "[^/]+$"
-end
-
 -- The options for samples.build; or nil and what is wrong.
 local function read_options(parsed)
   local kind = parsed.type
@@ -156,10 +145,12 @@ local function read_options(parsed)
     envelope = parsed.envelope,
   }
   if parsed.file then
-    wanted.data, wanted.filename = read_file(parsed.file)
+    local unread
+    wanted.data, unread = whole_file.read(parsed.file)
     if not wanted.data then
-      return nil, wanted.filename
+      return nil, unread
     end
+    wanted.filename = parsed.file:match "[^/]+$"
   end
   return wanted
 end

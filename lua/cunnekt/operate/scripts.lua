@@ -7,17 +7,9 @@ local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local stored_dialogs = require "cunnekt.store.dialogs"
+local whole_file = require "cunnekt.base.whole_file"
 
 local scripts = {}
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then
-    file:close()
-  end
-  return text
-end
 
 -- Where a file of a kept script is now: beside the script that was named, if one was.
 local function path_now(path, main, script)
@@ -32,11 +24,11 @@ end
 
 -- "same", "changed", or "unknown": the script itself cannot be read.
 local function compare(kept, script)
-  if not read(path_now(kept.main, kept.main, script)) then
+  if not whole_file.read(path_now(kept.main, kept.main, script)) then
     return "unknown"
   end
   for path, text in pairs(kept.files) do
-    if read(path_now(path, kept.main, script)) ~= text then
+    if whole_file.read(path_now(path, kept.main, script)) ~= text then
       return "changed"
     end
   end

@@ -10,6 +10,7 @@ local play = require "cunnekt.testing.play"
 local report = require "cunnekt.testing.report"
 local script = require "cunnekt.service.script"
 local update = require "cunnekt.testing.update"
+local whole_file = require "cunnekt.base.whole_file"
 
 ---@class cunnekt.testing
 local testing = {}
@@ -19,15 +20,6 @@ testing.missed = coverage.missed
 testing.update = update.write
 
 -- ---- files ---------------------------------------------------------------------------------------------------------------
-
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then
-    file:close()
-  end
-  return text, problem or not text and path .. ": cannot be read" or nil
-end
 
 local function exists(path)
   local found = core.stat(path)
@@ -63,7 +55,7 @@ end
 ---@return cunnekt.testing.transcript[]? transcripts
 ---@return string? problem
 function testing.read(path)
-  local text, problem = read(path)
+  local text, problem = whole_file.read(path)
   if not text then
     return nil, problem
   elseif not path:find "%.chat$" then

@@ -9,6 +9,7 @@ local calendar = require "cunnekt.time.calendar"
 local errors = require "cunnekt.base.errors"
 local options = require "cunnekt.base.options"
 local units = require "cunnekt.time.units"
+local whole_file = require "cunnekt.base.whole_file"
 local zone_rule = require "cunnekt.time.zone_rule"
 
 local zone = {}
@@ -94,23 +95,14 @@ local function folder()
   return named and named ~= "" and named or "/usr/share/zoneinfo"
 end
 
-local function read_file(path)
-  local file = io.open(path, "rb")
-  local data = file and file:read "a"
-  if file then
-    file:close()
-  end
-  return data
-end
-
 -- Every zone's name, as the data itself lists them.
 local function all_names(dir)
   local names = {}
-  for line in (read_file(dir .. "/tzdata.zi") or ""):gmatch "[^\n]+" do
+  for line in (whole_file.read(dir .. "/tzdata.zi") or ""):gmatch "[^\n]+" do
     names[#names + 1] = line:match "^Z ([^ ]+)" or line:match "^L [^ ]+ ([^ ]+)"
   end
   if #names == 0 then
-    for line in (read_file(dir .. "/zone.tab") or ""):gmatch "[^\n]+" do
+    for line in (whole_file.read(dir .. "/zone.tab") or ""):gmatch "[^\n]+" do
       names[#names + 1] = line:match "^[^#\t]+\t[^\t]+\t([^\t]+)"
     end
   end
@@ -136,7 +128,7 @@ local function suggest(dir, name)
 end
 
 local function not_known(dir, name)
-  if not (read_file(dir .. "/Etc/UTC") or read_file(dir .. "/UTC")) then
+  if not (whole_file.read(dir .. "/Etc/UTC") or whole_file.read(dir .. "/UTC")) then
     local message = "there is no zone data in %s: install the package tzdata, or set TZDIR"
     return errors.new("invalid", message:format(dir))
   end
@@ -146,7 +138,7 @@ local function not_known(dir, name)
 end
 
 local function load_file(path, name)
-  local data = read_file(path)
+  local data = whole_file.read(path)
   local ok, found, h = pcall(read_zone, data or "")
   if not data or (ok and not found) then
     return nil

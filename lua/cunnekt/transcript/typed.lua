@@ -3,6 +3,7 @@
 -- sends nothing itself.
 
 local json = require "cunnekt.base.json"
+local whole_file = require "cunnekt.base.whole_file"
 
 local typed = {}
 
@@ -29,13 +30,9 @@ local function file_message(kind, path)
   if path == "" then
     return { type = kind }
   end
-  local file, problem = io.open(path, "rb")
-  local data = file and file:read "a"
-  if file then
-    file:close()
-  end
+  local data, problem = whole_file.read(path)
   if not data then
-    return nil, problem or ("cannot read " .. path)
+    return nil, problem
   end
   return { type = kind, data = data, filename = path:match "[^/]+$" }
 end

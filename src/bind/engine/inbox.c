@@ -268,9 +268,8 @@ static int collect(lua_State *L)
 static void take_given(lua_State *L)
 {
   static const char *const names[] = {
-      "lanes",  "store",      "sends",    "replies", "persons",      "conversations", "store_face",
-      "counts", "wall_clock", "describe", "is_same", "note_inbound", "general",       "on_status",
-      "is_heard",
+      "lanes",      "store",    "sends",   "replies",      "persons", "conversations", "store_face", "counts",
+      "wall_clock", "describe", "is_same", "note_inbound", "general", "on_status",     "is_heard",
   };
   _Static_assert(sizeof names / sizeof *names == GIVEN, "a name for each value");
   for (int i = 0; i < GIVEN; i++) {

@@ -26,6 +26,15 @@ void cnk_bind_fields(lua_State *L, const char *class, const struct cnk_field_nam
   lua_pop(L, 1);
 }
 
+lua_Integer cnk_bind_field_number(lua_State *L)
+{
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  lua_Integer number = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
 void cnk_bind_push_payload(lua_State *L, int text, int payload)
 {
   if (lua_getiuservalue(L, 1, payload) != LUA_TNIL || lua_getiuservalue(L, 1, text) == LUA_TNIL)
@@ -126,20 +135,10 @@ int cnk_bind_push_more(lua_State *L, int index, const char *name)
   return type;
 }
 
-/* The number of the field at 2; 0: any other. */
-static lua_Integer number_of(lua_State *L)
-{
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  lua_Integer number = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
 static int get_row(lua_State *L)
 {
   struct cnk_row *row = cnk_bind_check_row(L, 1);
-  lua_Integer number = number_of(L);
+  lua_Integer number = cnk_bind_field_number(L);
   switch (number) {
   case 0: cnk_bind_get_more(L, CNK_ROW_MORE); break;
   case ID: lua_pushinteger(L, row->id); break;
@@ -179,7 +178,7 @@ static void note_payload(lua_State *L, struct cnk_row *row)
 static int set_row(lua_State *L)
 {
   struct cnk_row *row = cnk_bind_check_row(L, 1);
-  lua_Integer number = number_of(L);
+  lua_Integer number = cnk_bind_field_number(L);
   switch (number) {
   case 0: cnk_bind_set_more(L, CNK_ROW_MORE); return 0;
   case ID: row->id = luaL_checkinteger(L, 3); return 0;

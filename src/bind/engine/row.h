@@ -108,6 +108,9 @@ struct cnk_field_name {
 void cnk_bind_fields(lua_State *L, const char *class, const struct cnk_field_name *names, lua_CFunction get,
                      lua_CFunction set);
 
+/* The number of the field whose name is at 2, in a function that cnk_bind_fields made; 0: any other. */
+lua_Integer cnk_bind_field_number(lua_State *L);
+
 /* The payload of the userdata at 1, of its text. `text`, `payload`: user values. */
 void cnk_bind_push_payload(lua_State *L, int text, int payload);
 

@@ -55,15 +55,6 @@ bool cnk_bind_advance_sent(lua_State *L, int index, enum cnk_sent_state state)
   return !has_more;
 }
 
-static lua_Integer number_of(lua_State *L)
-{
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  lua_Integer number = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
 /* A field that is no handle's own is a method. */
 static int get_other(lua_State *L)
 {
@@ -79,7 +70,7 @@ static int get_other(lua_State *L)
 static int get_sent(lua_State *L)
 {
   const struct cnk_sent *sent = check_sent(L, 1);
-  lua_Integer number = number_of(L);
+  lua_Integer number = cnk_bind_field_number(L);
   switch (number) {
   case 0: return get_other(L);
   case ID:
@@ -97,7 +88,7 @@ static int get_sent(lua_State *L)
 static int set_sent(lua_State *L)
 {
   struct cnk_sent *sent = check_sent(L, 1);
-  lua_Integer number = number_of(L);
+  lua_Integer number = cnk_bind_field_number(L);
   switch (number) {
   case 0: cnk_bind_set_more(L, CNK_SENT_MORE); return 0;
   case ID: sent->id = luaL_optinteger(L, 3, 0); return 0;

@@ -5,6 +5,7 @@
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
 local journal = require "cunnekt.engine.journal"
+local whole_file = require "cunnekt.base.whole_file"
 local world = require "cunnekt.dialog.engine.world"
 
 local source = {}
@@ -21,16 +22,6 @@ local dump = string.dump -- scripts cannot
 -- By environment; and by file, for functions without globals, which refer to no environment, and for scripts that a plain
 -- interpreter loaded.
 local by_world, by_path = setmetatable({}, { __mode = "k" }), {}
-
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then
-    return nil, problem
-  end
-  local text = file:read "a"
-  file:close()
-  return text
-end
 
 -- As in loadfile, a first line that begins with # is skipped.
 local function compile(text, path, mode, env)
@@ -59,7 +50,7 @@ end
 ---@return function? chunk
 ---@return string? problem
 function source.load(path, env, cache)
-  local text, problem = read(path)
+  local text, problem = whole_file.read(path)
   if not text then
     return nil, problem
   end
@@ -76,7 +67,7 @@ end
 ---@return function? chunk
 ---@return string? problem
 function source.load_module(name, path, env, cache)
-  local text, problem = read(path)
+  local text, problem = whole_file.read(path)
   if not text then
     return nil, problem
   end
@@ -112,7 +103,7 @@ local function find(fn)
     return its_source
   end
   if by_path[path] == nil then
-    local text = read(path)
+    local text = whole_file.read(path)
     by_path[path] = text and { main = path, files = { [path] = text }, modules = {} } or false
   end
   return by_path[path] or nil

@@ -5,6 +5,7 @@
 local core = require "cunnekt.core"
 local is_open_to_others = require("cunnekt.operate.doctor.settings").is_open_to_others
 local settings = require "cunnekt.provider.settings"
+local whole_file = require "cunnekt.base.whole_file"
 local words = require "cunnekt.base.words"
 
 local unit = {}
@@ -13,15 +14,6 @@ local unit = {}
 local folders = {
   "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
-
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then
-    file:close()
-  end
-  return text, text == nil and (problem or path .. ": cannot be read") or nil
-end
 
 -- ---- the form of the files -----------------------------------------------------------------------------------------
 
@@ -129,7 +121,7 @@ end
 
 local function read_environment_file(self, entry)
   local is_optional, path = entry:match "^(%-?)(.*)$"
-  local text, problem = read(path)
+  local text, problem = whole_file.read(path)
   if text then
     self.environment_files[#self.environment_files + 1] = path
     for _, line in ipairs(lines_of(text)) do
@@ -163,7 +155,7 @@ function unit.read(name)
   end
   local values = {}
   for _, path in ipairs(files) do
-    local text, problem = read(path)
+    local text, problem = whole_file.read(path)
     if not text then
       return nil, "cannot read " .. problem
     end
