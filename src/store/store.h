@@ -62,8 +62,7 @@ struct cnk_event {
   struct cnk_text status_of; /* a status: the id of its message, which is raised to `rank` with the reason `error` */
   struct cnk_text error;
   int64_t rank;
-  bool
-      is_unheard; /* a status that nobody hears: where it raises its message, nothing else is stored, and its id is 0 */
+  bool is_unheard; /* a status that nobody hears: where it raises its message, nothing else is stored; its id is 0 */
   /* out */
   struct cnk_text conversation; /* where it belongs, if that is another key than `contact` */
   int64_t seq;
