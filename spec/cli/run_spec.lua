@@ -88,6 +88,11 @@ describe("a script that is run", function()
         sentence(result))
     end)
 
+    it("with a store whose folder is missing", function()
+      local result = run(HEAD, { env = { CUNNEKT_API_KEY = "key", CUNNEKT_STORE = "sqlite:no/such/x.db" } })
+      assert.matches("^bot.lua:2: store: cannot open the store no/such/x.db: .*: make its folder first, or choose another file", sentence(result))
+    end)
+
     it("with two bots on one store", function()
       local result = run(HEAD .. "local other = cunnekt.bot()", { env = { CUNNEKT_API_KEY = "key" } })
       assert.matches("^bot.lua:3: store: .* is open already in this process: give each bot a store of its own", sentence(result))

@@ -109,6 +109,8 @@ local function open_store(url)
       err.message = err.message .. "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
     elseif err.message:find "open already" then
       err.message = err.message .. ": give each bot a store of its own, cunnekt.bot{ store = \"sqlite:FILE\" }"
+    elseif err.message:find "No such file or directory" then
+      err.message = err.message .. ": make its folder first, or choose another file (CUNNEKT_STORE=sqlite:FILE)"
     end
     error(err, 0)
   end
