@@ -5,6 +5,7 @@
 
 local identity = require "cunnekt.provider.identity"
 local limits = require "cunnekt.provider.limits"
+local receiver = require "cunnekt.base.receiver"
 local reply = require "cunnekt.bot.reply"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
@@ -98,18 +99,27 @@ end
 ---@type fun(its_chat: cunnekt.chat): string
 chat.began_as = name_of
 
+-- What a method refers to; refuses one that was called with a dot.
+local function scope_of(self, name)
+  if getmetatable(self) ~= chat_mt then
+    receiver.refuse("chat", name, self, 4)
+  end
+  return self._scope
+end
+
 -- ---- window ----------------------------------------------------------------------------------------------------
 
 ---Requests one event "window_closing" before the service window ends, 24 hours after the customer's last message.
 ---@param before? number seconds before the end; an hour by default
 function chat_methods:watch_window(before)
+  local scope = scope_of(self, "watch_window")
   before = before or units.hour
   local is_fit = type(before) == "number" and before > 0 and before < window_seconds
   if not is_fit then
     error(("chat:watch_window: seconds must be a number between 0 and %d"):format(window_seconds), 2)
   end
   steps.within("watch", { name_of(self), before }, function()
-    self._scope.engine.turns:within(function(current)
+    scope.engine.turns:within(function(current)
       current:buffer("watches")[self.contact] = before
     end)
   end)
@@ -118,9 +128,10 @@ end
 ---Seconds left of the service window.
 ---@return number seconds 0 when it is closed, or the customer never wrote
 function chat_methods:window()
+  local scope = scope_of(self, "window")
   return steps.within("window", name_of(self), function()
     local at = reply.last_inbound(self)
-    return at and math.max(0, math.min(window_seconds, at + window_seconds - self._scope.engine.wall_clock:now())) or 0
+    return at and math.max(0, math.min(window_seconds, at + window_seconds - scope.engine.wall_clock:now())) or 0
   end)
 end
 
@@ -129,7 +140,7 @@ chat.methods = chat_methods
 
 ---All kinds of `reply_<kind>`.
 chat.kinds = reply.kinds
-reply.add_to(chat_methods)
+reply.add_to(chat_methods, chat_mt)
 
 -- ---- dialogs: tail calls of dialog/flow, so that errors blame the script's line -------------------------------------
 
@@ -139,6 +150,9 @@ reply.add_to(chat_methods)
 ---@return cunnekt.message? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question was not sent, as soon as that is certain
 function chat_methods:ask(text, opts)
+  if getmetatable(self) ~= chat_mt then -- a call less for each question
+    receiver.refuse("chat", "ask", self)
+  end
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)
 end
 
@@ -147,7 +161,8 @@ end
 ---@return cunnekt.message? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_buttons(given)
-  return self._scope.flow.ask_buttons(self._scope.dialogs, self, given)
+  local scope = scope_of(self, "ask_buttons")
+  return scope.flow.ask_buttons(scope.dialogs, self, given)
 end
 
 ---Sends a list and waits for a choice, or a typed title.
@@ -155,7 +170,8 @@ end
 ---@return cunnekt.message? message `reply.id` is the choice
 ---@return cunnekt.error? err
 function chat_methods:ask_list(given)
-  return self._scope.flow.ask_list(self._scope.dialogs, self, given)
+  local scope = scope_of(self, "ask_list")
+  return scope.flow.ask_list(scope.dialogs, self, given)
 end
 
 ---Sends a form and waits until it is submitted.
@@ -163,7 +179,8 @@ end
 ---@return cunnekt.message? message `form` has the answers
 ---@return cunnekt.error? err
 function chat_methods:ask_form(given)
-  return self._scope.flow.ask_form(self._scope.dialogs, self, given)
+  local scope = scope_of(self, "ask_form")
+  return scope.flow.ask_form(scope.dialogs, self, given)
 end
 
 ---Sends a template and waits for a tap on one of its quick replies, or a text: for a question after the service window has ended.
@@ -172,7 +189,8 @@ end
 ---@return cunnekt.message? message `payload` is the quick reply's, `text` its title or what was written
 ---@return cunnekt.error? err
 function chat_methods:ask_template(template_id, given)
-  return self._scope.flow.ask_template(self._scope.dialogs, self, template_id, given)
+  local scope = scope_of(self, "ask_template")
+  return scope.flow.ask_template(scope.dialogs, self, template_id, given)
 end
 
 ---Waits for messages that belong together: until none came for `quiet` seconds.
@@ -180,7 +198,8 @@ end
 ---@return cunnekt.message[]? messages in order, at least one
 ---@return cunnekt.error? err kind timeout
 function chat_methods:collect(opts)
-  return self._scope.flow.collect(self._scope.dialogs, self, opts)
+  local scope = scope_of(self, "collect")
+  return scope.flow.collect(scope.dialogs, self, opts)
 end
 
 ---Waits for one of several events.
@@ -188,14 +207,16 @@ end
 ---@return table? event the message; the signal with `name` and `value`; for a handle {status = its state, sent = handle}
 ---@return cunnekt.error? err kind timeout
 function chat_methods:wait(wanted)
-  return self._scope.flow.wait(self._scope.dialogs, self, wanted)
+  local scope = scope_of(self, "wait")
+  return scope.flow.wait(scope.dialogs, self, wanted)
 end
 
 ---Continues after some seconds, across restarts; messages in between go to the handlers.
 ---@param seconds number
 ---@return nil
 function chat_methods:sleep(seconds)
-  return self._scope.flow.sleep(self._scope.dialogs, self, seconds)
+  local scope = scope_of(self, "sleep")
+  return scope.flow.sleep(scope.dialogs, self, seconds)
 end
 
 ---Runs a function once per dialog and records its results, across restarts: for files, commands, other programs.
@@ -203,14 +224,16 @@ end
 ---@param fn fun(): any ... may return any JSON values, strings of any bytes, nil, and errors of cunnekt
 ---@return any ... what fn returned
 function chat_methods:step(name, fn)
-  return self._scope.flow.step(self, name, fn)
+  local scope = scope_of(self, "step")
+  return scope.flow.step(self, name, fn)
 end
 
 ---Sends what was said so far, and saves states and values, before the handler or dialog goes on: for a message before something
 ---slow. The event is done from then on; after a crash the handler or dialog goes on where it was, as after a wait.
 ---@return nil
 function chat_methods:flush()
-  return self._scope.flow.flush(self._scope.dialogs)
+  local scope = scope_of(self, "flush")
+  return scope.flow.flush(scope.dialogs)
 end
 
 ---Runs another dialog inside this one, and returns its results.
@@ -218,7 +241,8 @@ end
 ---@param args any
 ---@return any ...
 function chat_methods:call(name, args)
-  return self._scope.flow.call(self, name, args)
+  local scope = scope_of(self, "call")
+  return scope.flow.call(self, name, args)
 end
 
 ---@class cunnekt.start_options
@@ -230,7 +254,8 @@ end
 ---@param args? any JSON value
 ---@param opts? cunnekt.start_options
 function chat_methods:start(name, args, opts)
-  self._scope.dialogs:plan("chat:start", { name = name, contact = self.contact, to = self.to, args = args }, opts)
+  local scope = scope_of(self, "start")
+  scope.dialogs:plan("chat:start", { name = name, contact = self.contact, to = self.to, args = args }, opts)
 end
 
 ---Ends the waiting dialogs of this conversation, except the calling one.
@@ -238,14 +263,16 @@ end
 ---@return integer? count
 ---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:cancel(name)
-  return self._scope.flow.cancel(self._scope.dialogs, self, name)
+  local scope = scope_of(self, "cancel")
+  return scope.flow.cancel(scope.dialogs, self, name)
 end
 
 ---Asks the previous question again and continues from there; messages sent and values saved since then stay. In a dialog it
 ---does not return; elsewhere, as in a bot:global, it applies to the conversation's newest dialog.
 ---@return boolean is_back false when there is no previous question
 function chat_methods:back()
-  return self._scope.flow.back(self._scope.dialogs, self)
+  local scope = scope_of(self, "back")
+  return scope.flow.back(scope.dialogs, self)
 end
 
 ---Human handover: until chat:resume the conversation's messages are kept for people to read (the newest 200), and reach neither
@@ -253,14 +280,16 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:pause()
-  return self._scope.flow.pause(self._scope.dialogs, self, true)
+  local scope = scope_of(self, "pause")
+  return scope.flow.pause(scope.dialogs, self, true)
 end
 
 ---Ends the human handover. Timers that came due fire now. The messages that were kept are deleted, for a person has read them.
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside turns
 function chat_methods:resume()
-  return self._scope.flow.pause(self._scope.dialogs, self, false)
+  local scope = scope_of(self, "resume")
+  return scope.flow.pause(scope.dialogs, self, false)
 end
 
 return chat

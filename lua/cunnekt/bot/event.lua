@@ -4,6 +4,7 @@
 
 local chat = require "cunnekt.bot.chat"
 local identity = require "cunnekt.provider.identity"
+local receiver = require "cunnekt.base.receiver"
 local reply = require "cunnekt.bot.reply"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -47,6 +48,9 @@ for _, name in ipairs(chat.kinds) do
   local where = "reply_" .. name
   local in_chat = chat.methods[where]
   message_methods[where] = function(self, ...)
+    if getmetatable(self) ~= message_mt then
+      receiver.refuse("msg", where, self)
+    end
     return in_chat(rawget(self, "chat") or find_chat(self), ...)
   end
 end
@@ -59,7 +63,7 @@ local reply_text = message_methods.reply_text
 ---@return cunnekt.sent?
 ---@return cunnekt.error? err
 function message_methods.reply_text(self, text, ...)
-  local is_usual = ... == nil and select("#", ...) == 0 and not rawget(self, "_origin")
+  local is_usual = getmetatable(self) == message_mt and select("#", ...) == 0 and not rawget(self, "_origin")
   local handle = is_usual and reply.at_once(self._scope, self._contact, self.from, text) or nil
   if handle then
     return handle
@@ -73,6 +77,9 @@ end
 ---@param args? any JSON value
 ---@param opts? cunnekt.start_options
 function message_methods:start(name, args, opts)
+  if getmetatable(self) ~= message_mt then
+    receiver.refuse("msg", "start", self)
+  end
   local plan = { name = name, contact = self._contact, to = self.chat.to, args = args, is_remark = not webhook.is_addressed(self) }
   self._scope.dialogs:plan("msg:start", plan, opts)
 end
@@ -83,7 +90,9 @@ end
 ---@return cunnekt.download.result? result
 ---@return cunnekt.error? err
 function message_methods:download(opts)
-  if not self.media then
+  if getmetatable(self) ~= message_mt then
+    receiver.refuse("msg", "download", self)
+  elseif not self.media then
     error(("msg:download: a message of type '%s' has no media"):format(tostring(self.type)), 2)
   end
   local filled = { sha256 = self.media.sha256 }

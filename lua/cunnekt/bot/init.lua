@@ -7,6 +7,7 @@ local clock = require "cunnekt.time.clock"
 local formats = require "cunnekt.store.formats"
 local lines = require "cunnekt.bot.lines"
 local options = require "cunnekt.base.options"
+local receiver = require "cunnekt.base.receiver"
 local record = require "cunnekt.engine.record"
 local steps = require "cunnekt.engine.steps"
 
@@ -31,7 +32,18 @@ local bot_mt = { __index = bot_methods, __name = "cunnekt.bot" }
 
 -- Outside the bots, so that scripts cannot see them.
 ---@type table<cunnekt.bot, cunnekt.bot.parts>
-local parts_of = setmetatable({}, { __mode = "k" })
+local parts_of = setmetatable({}, {
+  __mode = "k",
+  -- A method that was called with a dot.
+  __index = function(_, self)
+    local method = debug.getinfo(2, "f").func
+    for name, fn in pairs(bot_methods) do
+      if fn == method then
+        receiver.refuse("bot", name, self, 4)
+      end
+    end
+  end,
+})
 
 ---@param client cunnekt.client
 ---@param values cunnekt.keys
@@ -60,10 +72,10 @@ end
 ---@return cunnekt.bot self
 ---@overload fun(self, what: cunnekt.event_name, handler: fun(event: cunnekt.event.any): any, opts?: cunnekt.on_options): cunnekt.bot
 function bot_methods:on(what, matcher, handler, opts)
+  local parts = parts_of[self]
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
   end
-  local parts = parts_of[self]
   local entry = parts.routes:add(what, matcher, handler, opts, 3)
   parts.dialogs:register(entry.name, handler, {}, matcher)
   return self
@@ -80,8 +92,9 @@ end
 ---@param fn fun(event: cunnekt.event.any, next: fun(): any): any without a call of `next` the event ends there
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
+  local parts = parts_of[self]
   check_function("bot:use", fn)
-  parts_of[self].routes:wrap(fn)
+  parts.routes:wrap(fn)
   return self
 end
 
@@ -90,8 +103,9 @@ end
 ---@param fn fun(what: table) the fields of an event, or a cunnekt.tapped_message: {kind = "outgoing", to, phone_number_id, payload, track}
 ---@return cunnekt.bot self
 function bot_methods:tap(fn)
+  local parts = parts_of[self]
   check_function("bot:tap", fn)
-  parts_of[self].taps:add(fn)
+  parts.taps:add(fn)
   return self
 end
 
@@ -100,8 +114,9 @@ end
 ---@param fn fun(payload: table, chat: cunnekt.chat): table|false|nil
 ---@return cunnekt.bot self
 function bot_methods:before_send(fn)
+  local parts = parts_of[self]
   check_function("bot:before_send", fn)
-  table.insert(parts_of[self].hooks.senders, fn)
+  table.insert(parts.hooks.senders, fn)
   return self
 end
 
@@ -109,8 +124,9 @@ end
 ---@param fn fun(err: cunnekt.error, about: table?) `about`: the event, or the handle of the message. A handler's err has `attempts`, and `is_final` when it will not be retried
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
+  local parts = parts_of[self]
   check_function("bot:on_error", fn)
-  table.insert(parts_of[self].hooks.failure_listeners, fn)
+  table.insert(parts.hooks.failure_listeners, fn)
   return self
 end
 
@@ -118,8 +134,9 @@ end
 ---@param fn fun(left: {events: integer, messages: integer, dialogs: integer})
 ---@return cunnekt.bot self
 function bot_methods:on_restart(fn)
+  local parts = parts_of[self]
   check_function("bot:on_restart", fn)
-  table.insert(parts_of[self].hooks.restart_listeners, fn)
+  table.insert(parts.hooks.restart_listeners, fn)
   return self
 end
 
@@ -138,6 +155,7 @@ local dialog_spec = {
 ---@param opts? cunnekt.dialog_options
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
+  local parts = parts_of[self]
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
     error("bot:dialog: the name must be a non-empty string without a prefix such as 'on:'", 2)
   end
@@ -149,7 +167,7 @@ function bot_methods:dialog(name, fn, opts)
   if opts.expires and opts.expires <= 0 then
     error("bot:dialog: option 'expires' must be more than 0 seconds", 2)
   end
-  parts_of[self].dialogs:register(name, fn, {
+  parts.dialogs:register(name, fn, {
     is_dialog = true,
     unexpected = opts.unexpected or "interrupt",
     expires = opts.expires,
@@ -164,8 +182,8 @@ end
 ---@param opts? cunnekt.global_options
 ---@return cunnekt.bot self
 function bot_methods:global(words, fn, opts)
-  check_function("bot:global", fn)
   local parts = parts_of[self]
+  check_function("bot:global", fn)
   local entry = parts.routes:add_global(words, fn, opts, 3)
   parts.dialogs:register(entry.name, fn, {}, entry.words)
   return self

@@ -9,6 +9,7 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
+local receiver = require "cunnekt.base.receiver"
 local refusals = require "cunnekt.bot.refusals"
 local send_times = require "cunnekt.engine.send_times"
 local task = require "cunnekt.base.task"
@@ -211,11 +212,14 @@ end
 -- How many arguments are content; what follows is the table of options.
 local content_arguments = { template = 2, image = 2, video = 2, document = 2, audio = 2 }
 
-local function general_reply(name)
+local function general_reply(name, metatable)
   local builder = build["send_" .. name]
   local most = content_arguments[name] or 1
   local where = "reply_" .. name
   return function(self, ...)
+    if getmetatable(self) ~= metatable then
+      receiver.refuse("chat", where, self)
+    end
     local count = select("#", ...)
     local delivery, payload, err
     if count > 0 and type((select(count, ...))) == "table" then
@@ -275,13 +279,14 @@ end
 
 ---Gives chats their methods.
 ---@param methods table
-function reply.add_to(methods)
+---@param metatable table of the chats
+function reply.add_to(methods, metatable)
   for _, name in ipairs(reply.kinds) do
-    methods["reply_" .. name] = general_reply(name)
+    methods["reply_" .. name] = general_reply(name, metatable)
   end
   local in_general = methods.reply_text
   function methods.reply_text(self, text, ...)
-    local is_usual = ... == nil and select("#", ...) == 0 and not rawget(self, "_name")
+    local is_usual = getmetatable(self) == metatable and select("#", ...) == 0 and not rawget(self, "_name")
     local handle = is_usual and reply.at_once(self._scope, self.contact, self.to, text) or nil
     if handle then
       return handle

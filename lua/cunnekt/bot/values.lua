@@ -4,6 +4,7 @@
 -- listed: a turn that lists values would meet all that change one.
 
 local json = require "cunnekt.base.json"
+local receiver = require "cunnekt.base.receiver"
 local steps = require "cunnekt.engine.steps"
 
 local values = {}
@@ -27,9 +28,12 @@ function values.new(engine)
   return setmetatable({ _engine = engine }, values_mt)
 end
 
-local function check_key(where, key)
+local function check_key(name, self, key)
+  if getmetatable(self) ~= values_mt then
+    receiver.refuse("bot.store", name, self, 4)
+  end
   if type(key) ~= "string" or key == "" then
-    error(("%s: the key must be a string, got %s"):format(where, key == "" and "an empty one" or type(key)), 3)
+    error(("store:%s: the key must be a string, got %s"):format(name, key == "" and "an empty one" or type(key)), 3)
   end
 end
 
@@ -71,7 +75,7 @@ end
 ---@param otherwise? any returned when there is none
 ---@return any
 function values_methods:get(key, otherwise)
-  check_key("store:get", key)
+  check_key("get", self, key)
   local text = steps.within("get", key, function()
     return read(self._engine, self._engine.turns:current() or self._engine.turns:new(), key)
   end)
@@ -87,7 +91,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:set(key, value)
-  check_key("store:set", key)
+  check_key("set", self, key)
   local text = encode("store:set", key, value)
   return within(self, "set", key, value, function(current)
     current:buffer("values")[key] = text
@@ -101,7 +105,7 @@ end
 ---@return boolean is_first false when the key exists
 ---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:add(key, value)
-  check_key("store:add", key)
+  check_key("add", self, key)
   if value == nil then
     error(("store:add('%s'): expected a value, got nil"):format(key), 2)
   end
@@ -121,7 +125,7 @@ end
 ---@return number? sum
 ---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:increment(key, amount)
-  check_key("store:increment", key)
+  check_key("increment", self, key)
   return within(self, "increment", key, amount or 1, function(current)
     local text = read(self._engine, current, key)
     local value = text and json.decode(text) or 0
@@ -139,6 +143,7 @@ end
 ---@return boolean? ok
 ---@return cunnekt.error? err
 function values_methods:delete(key)
+  check_key("delete", self, key)
   return self:set(key, nil)
 end
 
@@ -152,9 +157,12 @@ end
 ---@field keys string[]? those of the list, sorted; nil before its first page
 ---@field at integer? the first one that the list has not reached
 
-local function check_prefix(where, prefix)
+local function check_prefix(name, self, prefix)
+  if getmetatable(self) ~= values_mt then
+    receiver.refuse("bot.store", name, self, 4)
+  end
   if prefix ~= nil and type(prefix) ~= "string" then
-    error(("%s: the prefix must be a string, got %s"):format(where, type(prefix)), 3)
+    error(("store:%s: the prefix must be a string, got %s"):format(name, type(prefix)), 3)
   end
   return prefix or ""
 end
@@ -216,7 +224,7 @@ end
 ---@param prefix? string all keys by default
 ---@return string[] keys
 function values_methods:keys(prefix)
-  prefix = check_prefix("store:keys", prefix)
+  prefix = check_prefix("keys", self, prefix)
   return steps.within("keys", prefix, function()
     local keys, own, after = json.array {}, {}, ""
     repeat
@@ -236,7 +244,7 @@ end
 ---@param prefix? string all keys by default
 ---@return fun(): string?, any next
 function values_methods:each(prefix)
-  prefix = check_prefix("store:each", prefix)
+  prefix = check_prefix("each", self, prefix)
   local page, at, own = { rows = {}, next = "" }, 0, {}
   return function()
     while at >= #page.rows do

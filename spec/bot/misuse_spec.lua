@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: MIT
+-- Public methods that are called with a dot, on nothing and with nothing: the error names the line of the script and what to write,
+-- never a line or a word of cunnekt's own files.
+
+local bot_rig = require "spec.support.rigs.bot_rig"
+
+local classes = {
+  { owner = "bot", methods = "bot_methods", file = "lua/cunnekt/bot/init.lua", reach = "bot" },
+  { owner = "bot.store", methods = "values_methods", file = "lua/cunnekt/bot/values.lua", reach = "bot.store" },
+  { owner = "chat", methods = "chat_methods", file = "lua/cunnekt/bot/chat.lua", reach = "msg.chat", has_replies = true },
+  { owner = "msg", methods = "message_methods", file = "lua/cunnekt/bot/event.lua", reach = "msg", has_replies = true },
+}
+
+-- The names of a class's methods, from its file.
+local function methods_of(class)
+  local file = assert(io.open(class.file))
+  local text = file:read "a"
+  file:close()
+  local names, seen = {}, {}
+  local function add(name)
+    names[#names + 1] = not seen[name] and name or nil
+    seen[name] = true
+  end
+  for name in text:gmatch("\nfunction " .. class.methods .. "[:.]([%w_]+)") do
+    add(name)
+  end
+  if class.has_replies then
+    for _, kind in ipairs(require("cunnekt.bot.chat").kinds) do
+      add("reply_" .. kind)
+    end
+  end
+  return names
+end
+
+local internal_words = { "cunnekt/", "attempt to", "bad argument", "rawget", "_scope", "stack traceback" }
+
+-- What is wrong with an error that a script sees; nil: it is fit.
+local function fault_of(failure, wanted)
+  local text = tostring(failure)
+  if not text:find "^bot%.lua:1: " then
+    return "no line of the script: " .. text
+  end
+  for _, word in ipairs(internal_words) do
+    if text:find(word, 1, true) then
+      return "words of ours: " .. text
+    end
+  end
+  return not text:find(wanted, 1, true) and "not told what to write: " .. text or nil
+end
+
+describe("a method that is called with a dot", function()
+  local rig
+
+  before_each(function()
+    rig = bot_rig.new()
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  -- Calls `reach.name(argument)` in each of the ways; gives the faults of the errors.
+  local function faults(class, msg)
+    local list, count = {}, 0
+    for _, name in ipairs(methods_of(class)) do
+      for _, argument in ipairs { "", "nil", "'x'", "'x', 'y'", "'x', {}", "{}", "print" } do
+        local call = ("%s.%s(%s)"):format(class.reach, name, argument)
+        local fn = assert(load("local bot, msg = ... " .. call .. " return", "@bot.lua"))
+        local ok, failure = pcall(fn, rig.bot, msg)
+        local fault = ok and "no error" or fault_of(failure, ("write %s:%s(…), with a colon"):format(class.owner, name))
+        list[#list + 1] = fault and ("%s: %s"):format(call, fault) or nil
+        count = count + 1
+      end
+    end
+    assert.is_true(count >= 21, "the methods were not found")
+    return list
+  end
+
+  it("is refused with the script's line and a colon, in a handler", function()
+    local found = {}
+    rig:new_bot():on("text", function(msg)
+      for _, class in ipairs(classes) do
+        for _, fault in ipairs(faults(class, msg)) do
+          found[#found + 1] = fault
+        end
+      end
+      found.is_done = true
+    end)
+    rig:start()
+    rig:say "hi"
+    bot_rig.wait_for(function()
+      return found.is_done
+    end, "the handler")
+    found.is_done = nil
+    assert.same({}, found)
+  end)
+
+  it("is refused at the top of a script", function()
+    rig:new_bot()
+    assert.same({}, faults(classes[1]))
+    assert.same({}, faults(classes[2]))
+  end)
+
+  it("works with the object as its first argument", function()
+    local bot = rig:new_bot()
+    assert.is_true(bot.store.set(bot.store, "k", 1))
+    assert.equal(1, bot.store.get(bot.store, "k"))
+  end)
+end)
