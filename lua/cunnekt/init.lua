@@ -24,11 +24,18 @@ local parts = {
   webhook = "cunnekt.provider.webhook",
 }
 
+local function check_function(where, fn)
+  if type(fn) ~= "function" then
+    error(("%s: expected a function, got %s; write %s(function() … end)"):format(where, type(fn), where), 3)
+  end
+end
+
 ---Runs `fn` with waiting calls that yield, and returns when it has returned.
 ---@param fn function
 ---@param ... any its arguments
 ---@return any ... what fn returns; raises what it raises
 function cunnekt.run(fn, ...)
+  check_function("cunnekt.run", fn)
   return require("cunnekt.base.task").run(fn, ...)
 end
 
@@ -38,6 +45,7 @@ end
 ---@return cunnekt.task
 function cunnekt.spawn(fn, ...)
   local task = require "cunnekt.base.task"
+  check_function("cunnekt.spawn", fn)
   task.refuse("cunnekt.spawn", 2)
   return task.spawn(fn, ...)
 end
@@ -45,6 +53,9 @@ end
 ---Waits some seconds; other tasks go on.
 ---@param seconds number
 function cunnekt.sleep(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    error(("cunnekt.sleep: seconds must be a number, got %s"):format(type(seconds) == "number" and "none" or type(seconds)), 2)
+  end
   local task = require "cunnekt.base.task"
   task.record("sleep", seconds, function()
     task.sleep(seconds)

@@ -95,7 +95,7 @@ describe("filter", function()
       return (message:gsub("^.-:%d+: ", ""))
     end
     assert.truthy(problem(filter.text, "[a"):find("filter.text: '[a' is not a Lua pattern", 1, true))
-    assert.truthy(problem(filter.text):find("filter.text: 'nil' is not a Lua pattern", 1, true))
+    assert.truthy(problem(filter.text):find("filter.text: expected a string, got nil", 1, true))
     assert.equal("filter.type: unknown event 'imag' (did you mean 'image'?)", problem(filter.type, "imag"))
     assert.equal("filter.from: number 2 is not a phone number: it has letters", problem(filter.from, "919999999999", "me"))
     assert.not_matches("98765", problem(filter.from, "9876543210"))

@@ -3,6 +3,7 @@
 -- never a line or a word of cunnekt's own files.
 
 local bot_rig = require "spec.support.rigs.bot_rig"
+local cunnekt = require "cunnekt"
 
 local classes = {
   { owner = "bot", methods = "bot_methods", file = "lua/cunnekt/bot/init.lua", reach = "bot" },
@@ -105,5 +106,37 @@ describe("a method that is called with a dot", function()
     local bot = rig:new_bot()
     assert.is_true(bot.store.set(bot.store, "k", 1))
     assert.equal(1, bot.store.get(bot.store, "k"))
+  end)
+end)
+
+describe("a public function that is called with nothing that fits", function()
+  -- What is said of a call at the top of a script.
+  local function said(call)
+    local ok, failure = pcall(assert(load("local cunnekt = ... " .. call .. " return", "@bot.lua")), cunnekt)
+    return ok or failure
+  end
+
+  it("names the script's line, and what it takes", function()
+    assert.equal("bot.lua:1: cunnekt.spawn: expected a function, got nil; write cunnekt.spawn(function() … end)", said "cunnekt.spawn(nil)")
+    assert.equal("bot.lua:1: cunnekt.run: expected a function, got number; write cunnekt.run(function() … end)", said "cunnekt.run(3)")
+    assert.equal("bot.lua:1: cunnekt.sleep: seconds must be a number, got string", said "cunnekt.sleep('x')")
+    assert.equal("bot.lua:1: cunnekt.http.url_encode: expected a string, got nil", said "cunnekt.http.url_encode(nil)")
+    assert.equal("bot.lua:1: filter.text: expected a string, got nil", said "cunnekt.filter.text(nil)")
+    assert.equal("bot.lua:1: filter.button: expected strings, got number", said "cunnekt.filter.button(3)")
+  end)
+
+  it("says none of our words", function()
+    local names = { "run", "spawn", "sleep", "action", "http.url_encode", "http.url_decode", "http.parse_query", "http.get", "http.post",
+      "json.encode", "webhook.parse", "filter.text", "filter.quick_reply", "filter.from", "filter.type", "filter.fn" }
+    local found = {}
+    for _, name in ipairs(names) do
+      for _, argument in ipairs { "nil", "true", "print" } do
+        local call = ("cunnekt.%s(%s)"):format(name, argument)
+        local is_fit = argument == "print" and (name == "run" or name == "spawn" or name == "filter.fn") or call == "cunnekt.json.encode(true)"
+        local fault = not is_fit and fault_of(said(call), "")
+        found[#found + 1] = fault and ("%s: %s"):format(call, fault) or nil
+      end
+    end
+    assert.same({}, found)
   end)
 end)

@@ -67,15 +67,15 @@ function filter.lend_operators(metatable)
 end
 
 -- The strings of a list, or of arguments.
-local function words_of(where, first, ...)
+local function words_of(where, level, first, ...)
   local words = type(first) == "table" and first or { first, ... }
   for _, word in ipairs(words) do
     if type(word) ~= "string" then
-      error(("%s: expected strings, got %s"):format(where, type(word)), 3)
+      error(("%s: expected strings, got %s"):format(where, type(word)), level)
     end
   end
   if #words == 0 then
-    error(("%s: expected at least one string"):format(where), 3)
+    error(("%s: expected at least one string"):format(where), level)
   end
   return words
 end
@@ -92,6 +92,9 @@ end
 ---@param pattern string words, in whatever case they are typed, or a Lua pattern
 ---@return cunnekt.filter
 function filter.text(pattern)
+  if type(pattern) ~= "string" then
+    error(("filter.text: expected a string, got %s"):format(type(pattern)), 2)
+  end
   local ok, problem = pcall(string.find, "", pattern)
   if not ok then
     error(("filter.text: '%s' is not a Lua pattern: %s"):format(tostring(pattern), problem), 2)
@@ -103,7 +106,7 @@ function filter.text(pattern)
 end
 
 local function reply_filter(where, kind, ...)
-  local wanted = select("#", ...) > 0 and set_of(words_of(where, ...))
+  local wanted = select("#", ...) > 0 and set_of(words_of(where, 4, ...))
   return new(function(event)
     local id = event.type == kind and event.reply and event.reply.id
     return id and (not wanted or wanted[id])
@@ -130,7 +133,7 @@ end
 ---@param ... string|string[] payloads; none: any such click
 ---@return cunnekt.filter
 function filter.quick_reply(...)
-  local wanted = select("#", ...) > 0 and set_of(words_of("filter.quick_reply", ...))
+  local wanted = select("#", ...) > 0 and set_of(words_of("filter.quick_reply", 3, ...))
   return new(function(event)
     return event.type == "quick_reply" and (not wanted or wanted[event.payload])
   end)
@@ -140,7 +143,7 @@ end
 ---@param ... string|string[] numbers with their country code, however they are written; user ids
 ---@return cunnekt.filter
 function filter.from(...)
-  local words, wanted = words_of("filter.from", ...), {}
+  local words, wanted = words_of("filter.from", 3, ...), {}
   for i, word in ipairs(words) do
     local number, err = identity.normalise(word, nil, ("number %d"):format(i))
     if not number then
@@ -166,7 +169,7 @@ end
 ---@param ... string|string[] such as "image", "message", "failed"
 ---@return cunnekt.filter
 function filter.type(...)
-  local wanted = set_of(words_of("filter.type", ...))
+  local wanted = set_of(words_of("filter.type", 3, ...))
   for name in pairs(wanted) do
     if not route.is_name(name) then
       local near = options.suggest(name, route.names)

@@ -355,11 +355,18 @@ end
 
 -- ---- texts in URLs -------------------------------------------------------------------------------------------------
 
+local function check_text(where, text)
+  if type(text) ~= "string" and type(text) ~= "number" then
+    error(("cunnekt.http.%s: expected a string, got %s"):format(where, type(text)), 3)
+  end
+  return tostring(text)
+end
+
 ---Percent-encodes everything but letters, digits and `-._~`.
 ---@param text string
 ---@return string
 function http.url_encode(text)
-  return (text:gsub("[^%w%-._~]", function(byte)
+  return (check_text("url_encode", text):gsub("[^%w%-._~]", function(byte)
     return ("%%%02X"):format(byte:byte())
   end))
 end
@@ -368,7 +375,7 @@ end
 ---@param text string
 ---@return string
 function http.url_decode(text)
-  return (text:gsub("%%(%x%x)", function(code)
+  return (check_text("url_decode", text):gsub("%%(%x%x)", function(code)
     return string.char(tonumber(code, 16))
   end))
 end
@@ -378,7 +385,7 @@ end
 ---@return table<string, string>
 function http.parse_query(query)
   local values = {}
-  for pair in query:gmatch "[^&]+" do
+  for pair in check_text("parse_query", query):gmatch "[^&]+" do
     local name, value = pair:gsub("+", " "):match "^([^=]*)=?(.*)$"
     values[http.url_decode(name)] = http.url_decode(value)
   end
