@@ -203,7 +203,7 @@ describe("cunnekt.conf.lua", function()
       "cunnekt.conf.lua: unknown option 'apikey' %(did you mean 'api_key'",
       { conf_path = conf 'return { apikey = "x" }' }
     )
-    assert_raises("cunnekt.conf.lua: option 'rate' must be a number", { conf_path = conf 'return { rate = "x" }' })
+    assert_raises("cunnekt.conf.lua: option 'rate' must be a number, got string; give messages a second, such as 80; 0 is no limit", { conf_path = conf 'return { rate = "x" }' })
     assert_raises("cunnekt.conf.lua: rate: must be 0 or more", { conf_path = conf "return { rate = -1 }" })
     assert_raises("cunnekt.conf.lua", { conf_path = conf "\27Lua" })
   end)

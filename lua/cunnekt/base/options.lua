@@ -97,8 +97,9 @@ end
 ---@param opts table? nil counts as no options
 ---@param spec table<string, string|string[]> name → "string", "number", "integer", "boolean", "table", "function", "any", several joined by "|", or a list of the values allowed
 ---@param level? integer as in `error`; 3 by default: the caller of the function that calls this
+---@param known? table<string, {meaning: string?}> name → what to give: "seconds, such as 30"
 ---@return table opts
-function options.check(where, opts, spec, level)
+function options.check(where, opts, spec, level, known)
   level = level or 3
   if opts == nil then
     return {}
@@ -116,7 +117,8 @@ function options.check(where, opts, spec, level)
     end
     local problem = mismatch(value, kind)
     if problem then
-      error(("%s: option '%s' must be %s"):format(where, name, problem), level)
+      local meaning = known and known[name] and known[name].meaning
+      error(("%s: option '%s' must be %s%s"):format(where, name, problem, meaning and "; give " .. meaning or ""), level)
     end
   end
   return opts

@@ -122,7 +122,7 @@ local NO_KEY = "cunnekt.client: there is no API key; put it into the environment
 ---@param level? integer whose line the error about a missing key names, as in `error`; 1: the caller's
 ---@return cunnekt.client
 function client.new(opts, level)
-  opts = options.check("cunnekt.client", opts, settings.client_types)
+  opts = options.check("cunnekt.client", opts, settings.client_types, 3, settings.known)
   local chosen = settings.load {
     script = opts,
     where = "cunnekt.client",

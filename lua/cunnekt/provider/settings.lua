@@ -293,7 +293,7 @@ local function read_conf(path)
   elseif type(conf) ~= "table" then
     refuse(path, "must return a table, as in: return { listen = \"127.0.0.1:8080\" }")
   end
-  options.check(path, conf, all_types, 0)
+  options.check(path, conf, all_types, 0, settings.known)
   for name, value in pairs(conf) do
     conf[name] = checked(("%s: %s"):format(path, name), settings.known[name], value)
   end
@@ -314,7 +314,7 @@ local function read_flags(flags)
 end
 
 local function read_script(where, script, level)
-  options.check(where, script, all_types, level + 1)
+  options.check(where, script, all_types, level + 1, settings.known)
   local read = {}
   for name, value in pairs(script) do
     local setting = settings.known[name]

@@ -96,7 +96,7 @@ function bot_options.split(given, level)
   for name, kind in pairs(bot_options.types) do
     all[name] = kind
   end
-  for name, value in pairs(options.check("cunnekt.bot", given, all, level + 1)) do
+  for name, value in pairs(options.check("cunnekt.bot", given, all, level + 1, settings.known)) do
     (bot_options.types[name] and own or script)[name] = value
   end
   local is_fit = own.parked_seconds == nil or own.parked_seconds > 0
