@@ -140,3 +140,22 @@ describe("a public function that is called with nothing that fits", function()
     assert.same({}, found)
   end)
 end)
+
+describe("a state that cannot be stored", function()
+  it("names the handler", function()
+    local rig = bot_rig.new()
+    local bot = rig:new_bot { attempts = 1 }
+    local err
+    bot:on_error(function(given)
+      err = given
+    end)
+    assert(load('local bot = ...\nbot:on("text", function(msg)\n  msg.chat.state.x = print\nend)', "@bot.lua"))(bot)
+    rig:start()
+    rig:say "hi"
+    bot_rig.wait_for(function()
+      return err
+    end, "the error")
+    rig:close()
+    assert.matches("^bot%.lua:2: in the handler of 'text': chat%.state cannot be stored: ", err.message)
+  end)
+end)

@@ -38,8 +38,10 @@ local function name_of(where)
   return current and current.asking or where
 end
 
--- Where no frame has the line, as of `return chat:reply_text(…)`: the function of the script that is running.
-local function function_of(current)
+---The function of the script that is running, where no frame has its line: as of `return chat:reply_text(…)`, and at a commit.
+---@param current cunnekt.run?
+---@return string where "bot.lua:3: in the handler of 'text'"
+function refusals.function_of(current)
   local entry = current and current.script and current.script.known[current.name]
   if not entry then
     return "in the script"
@@ -70,7 +72,7 @@ function refusals.note(scope, where, err)
   end
   local running = task.running()
   local current = running and running.run
-  local place = blame.place(2) or function_of(current)
+  local place = blame.place(2) or refusals.function_of(current)
   local called = name_of(where)
   if scope.replies == "raise" then
     error(("%s: %s: %s"):format(place, called, advice.sentence(err)), 0)

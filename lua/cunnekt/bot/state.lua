@@ -6,6 +6,7 @@ local canonical = require "cunnekt.base.canonical"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
+local refusals = require "cunnekt.bot.refusals"
 local steps = require "cunnekt.engine.steps"
 
 local state = {}
@@ -134,7 +135,10 @@ end
 function state_methods:encode()
   local ok, text = pcall(json.encode, self.value)
   if not ok then
-    error(errors.new("invalid", "chat.state cannot be stored: " .. tostring(text), { field = "state" }), 0)
+    local current = self._engine.turns:current()
+    local its_run = steps.current() or current and current.run
+    local where = its_run and refusals.function_of(its_run) .. ": " or ""
+    error(errors.new("invalid", ("%schat.state cannot be stored: %s"):format(where, tostring(text)), { field = "state" }), 0)
   end
   if next(self.value) == nil and not self.text then
     return text, false
