@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What transcripts can say, and how they fail. Each is played in this process.
 
+local clock = require "cunnekt.time.clock"
 local parse = require "cunnekt.testing.parse"
 local play = require "cunnekt.testing.play"
 local process = require "spec.support.process"
@@ -48,6 +49,28 @@ describe("a transcript", function()
         msg:reply_text(("%s %s %s"):format(bot.store:get "n", msg.chat.state.n, bot:cancel_job "later"))
       end)
     ]], ("transcript: fills it\ncustomer: fill\nbot: Yes?\ntranscript: finds nothing\ncustomer: look\nbot: nil nil false\n"):rep(3))
+  end)
+
+  -- The timers that a conversation of one line and a day starts.
+  local function timers_of_a_day(code)
+    local after, count = clock.after, 0
+    clock.after = function(...)
+      count = count + 1
+      return after(...)
+    end
+    finally(function()
+      clock.after = after
+    end)
+    passes(code, "customer: hi\nbot: Hello\n1 day later\n")
+    return count
+  end
+
+  it("lets a day pass with a few timers an hour", function()
+    assert.is_true(timers_of_a_day 'bot:on("text", function(msg) msg:reply_text "Hello" end)' < 24 * 5)
+  end)
+
+  it("checks windows often where one is watched", function()
+    assert.is_true(timers_of_a_day 'bot:on("text", function(msg) msg.chat:watch_window() msg:reply_text "Hello" end)' > 24 * 60)
   end)
 
   it("runs what is due at the very end of a time before the next line", function()

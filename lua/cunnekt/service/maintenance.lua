@@ -77,12 +77,25 @@ local function repeat_every(self, name, seconds, work)
   end)
 end
 
+-- Time that passes in transcripts and in `cunnekt dev` goes from timer to timer: so there is none without a window to check.
+local function start_windows(self)
+  local store = self._service.store
+  if store.may_have_watches then
+    return repeat_every(self, "_windows", window_pace, queue_window_events)
+  end
+  function store.on_watch()
+    if not self._is_stopped then
+      repeat_every(self, "_windows", window_pace, queue_window_events)
+    end
+  end
+end
+
 ---Starts the maintenance of a service.
 ---@param service cunnekt.service
 ---@return table maintenance
 function maintenance.start(service)
   local self = setmetatable({ _service = service }, maintenance_mt)
-  repeat_every(self, "_windows", window_pace, queue_window_events)
+  start_windows(self)
   repeat_every(self, "_sweep", sweep_pace, sweep)
   return self
 end

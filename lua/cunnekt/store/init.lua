@@ -20,6 +20,8 @@ local store = {}
 
 ---@class cunnekt.open_store
 ---@field is_kept boolean whether it survives the process
+---@field may_have_watches boolean whether a conversation may have a watched window: in memory none has until a turn stores one
+---@field on_watch fun()? called before that
 ---@field version integer? of a store that is only read; 0: there is nothing in it yet
 local store_methods = {}
 local store_mt = { __index = store_methods, __name = "cunnekt.open_store" }
@@ -233,12 +235,24 @@ end
 
 -- ---- turns -----------------------------------------------------------------------------------------------------------
 
+local function note_watch(self)
+  if not self.may_have_watches then
+    self.may_have_watches = true
+    if self.on_watch then
+      self.on_watch()
+    end
+  end
+end
+
 ---Commits a turn in one transaction. Waits.
 ---@param turn table struct cnk_turn
 ---@return boolean? ok
 ---@return cunnekt.error? err kind store or conflict
 function store_methods:commit_turn(turn)
   local known, writes_state = self.conversations, turn.states ~= nil and turn.states[1] ~= nil
+  if turn.watches then
+    note_watch(self)
+  end
   if writes_state then
     known:begin(turn)
   end
@@ -409,6 +423,7 @@ local function open(url, options)
   end
   local self = setmetatable({
     is_kept = path ~= ":memory:",
+    may_have_watches = path ~= ":memory:",
     _db = db,
     conversations = conversations.new(),
     joins = 0, -- of conversations, that the store has told of
