@@ -94,6 +94,20 @@ describe("a failure", function()
     assert.are.same({}, lines)
   end)
 
+  it("is logged as well where somebody develops the script", function()
+    log.shows_heard_failures = true
+    finally(function()
+      log.shows_heard_failures = false
+    end)
+    local its_hooks, count = hooks.new(), 0
+    its_hooks.failure_listeners[1] = function()
+      count = count + 1
+    end
+    its_hooks:on_failure(errors.new("handler", "no luck"))
+    assert.equal(1, count)
+    assert.matches("no luck", lines[1])
+  end)
+
   it("of the one who hears is logged, and the next one hears", function()
     local its_hooks, has_heard = hooks.new(), false
     its_hooks.failure_listeners[1] = function()

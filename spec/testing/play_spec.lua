@@ -2,6 +2,7 @@
 -- What transcripts can say, and how they fail. Each is played in this process.
 
 local clock = require "cunnekt.time.clock"
+local log = require "cunnekt.base.log"
 local parse = require "cunnekt.testing.parse"
 local play = require "cunnekt.testing.play"
 local process = require "spec.support.process"
@@ -112,6 +113,14 @@ bot: 87
       assert.truthy(problem:find("attempt " .. i .. " of", 1, true), table.concat(found, "\n"))
     end
     assert.is_true(#found >= 3)
+  end)
+
+  it("shows the failure of a handler that bot:on_error hears of", function()
+    local code = head .. 'bot:on_error(function() print "heard" end)\nbot:on("text", function() error "no luck" end)'
+    local found = problems(code, "customer: a\n")
+    assert.matches("^1: error: .*bot.lua:2: no luck", found[1])
+    assert.are.same({}, problems(code, "customer: a\nlog: no luck\n"))
+    assert.is_false(log.shows_heard_failures)
   end)
 
   it("has texts, buttons, lists, forms and files", function()

@@ -11,6 +11,8 @@ local log = {}
 log.is_debug = false
 ---Whether somebody looks on: `cunnekt dev` and tests see each refused reply, where it happens, and a failure once.
 log.is_shown = false
+---Whether a failure is logged although bot:on_error hears of it: in `cunnekt dev` and `cunnekt test`, where one looks for mistakes.
+log.shows_heard_failures = false
 
 local is_json = false
 

@@ -80,7 +80,7 @@ local function fate(err)
   return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
 end
 
--- Logs a failure that nobody hears. Somebody who looks on is told once, and not again at each retry.
+-- Logs a failure. Somebody who looks on is told once, and not again at each retry.
 local function say(self, err, about)
   local text = personal.error(err.traceback or tostring(err), about)
   local first, rest = text:match "^([^\n]*)(.*)$"
@@ -96,7 +96,8 @@ local function say(self, err, about)
   log.error("%s", first .. rest)
 end
 
----Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote.
+---Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote. Who develops a
+---script has it logged in any case.
 ---@param err cunnekt.error
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)
@@ -107,8 +108,11 @@ function hooks_methods:on_failure(err, about)
   if stop then
     log.error("bot:on_error is not called until the next start: %s", stop.message)
   end
-  if #self.failure_listeners == 0 or stop then
-    return say(self, err, about)
+  if #self.failure_listeners == 0 or stop or log.shows_heard_failures then
+    say(self, err, about)
+  end
+  if stop then
+    return
   end
   for _, fn in ipairs(self.failure_listeners) do
     task.spawn(call_listener, self, fn, err, about)

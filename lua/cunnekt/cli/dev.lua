@@ -181,7 +181,7 @@ local function start(parsed, path, rest)
   if not ok then
     return usage.mistake("dev", values)
   end
-  log.is_shown = true
+  log.is_shown, log.shows_heard_failures = true, true
   local its_session = session.new { from = from, name = parsed.name or "Asha" }
   local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = its_session.on_event })
   if not box then

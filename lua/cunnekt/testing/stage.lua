@@ -87,7 +87,7 @@ end
 local function change_process(self, opts)
   local before = {
     print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
-    open_store = store.open, arg = rawget(_G, "arg"),
+    open_store = store.open, arg = rawget(_G, "arg"), shows_heard_failures = log.shows_heard_failures,
   }
   rawset(_G, "print", printer(self))
   rawset(_G, "arg", { [0] = opts.script })
@@ -98,6 +98,7 @@ local function change_process(self, opts)
   log.write = function(line)
     table.insert(self.logged, line)
   end
+  log.shows_heard_failures = true
   task.on_failure = function(failure)
     self.failure = self.failure or tostring(failure)
   end
@@ -119,7 +120,7 @@ local function change_process(self, opts)
     rawset(os, "exit", before.exit)
     rawset(os, "getenv", before.getenv)
     log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
-    store.open = before.open_store
+    store.open, log.shows_heard_failures = before.open_store, before.shows_heard_failures
     settings.set_host()
   end
 end
