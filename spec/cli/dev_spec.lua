@@ -68,8 +68,14 @@ bot:on("revoke", function(msg) msg:reply_text(("deleted %s"):format(msg.revoke.o
     assert.equal(0, result.code)
   end)
 
-  it("goes on without a person, until it is told to end", function()
-    local running = start({ stdin = "" }, "echo.lua")
+  it("ends with an input that is empty from the start, as /dev/null", function()
+    local result = start({ stdin = "" }, "echo.lua"):wait()
+    assert.equal(0, result.code, result.err)
+    assert.matches("listening on", result.err)
+  end)
+
+  it("goes on without a person while the input is open, until it is told to end", function()
+    local running = start({ keeps_input = true }, "echo.lua")
     local url = running:expect("sandbox on (http://[%d.:]+)", "out")
     running:expect "listening on"
     assert(http.request { method = "POST", url = url .. "/control/messages", json = { text = "from afar", wait = true } })

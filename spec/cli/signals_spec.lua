@@ -46,7 +46,7 @@ describe("the first signal", function()
     for name, rest in pairs(bots) do
       for _, command in ipairs { "run", "dev" } do
         it(("%s ends cunnekt %s of a bot %s"):format(signal, command, name), function()
-          local running = start(command, bot_with(rest))
+          local running = start(command, bot_with(rest), { keeps_input = true })
           running:expect "listening on"
           running:signal(signal)
           local ended = running:wait()
@@ -57,7 +57,7 @@ describe("the first signal", function()
     end
     for name, rest in pairs(others) do
       it(("%s ends cunnekt dev of a script %s"):format(signal, name), function()
-        local running = start("dev", without_bot(rest))
+        local running = start("dev", without_bot(rest), { keeps_input = true })
         running:expect "begun"
         running:expect("Type as the customer", "out")
         running:signal(signal)
@@ -105,12 +105,18 @@ end)
 
 describe("cunnekt dev of a script without a bot", function()
   it("ends with the script, when nothing is left to happen", function()
-    local ended = start("dev", without_bot "cunnekt.spawn(function() cunnekt.sleep(0.01) io.stderr:write 'done\\n' end)"):wait()
+    local source = without_bot "cunnekt.spawn(function() cunnekt.sleep(0.01) io.stderr:write 'done\\n' end)"
+    local ended = start("dev", source, { keeps_input = true }):wait()
     assert.same({ 0, "begun\ndone\n" }, { ended.code, ended.err })
   end)
 
   it("ends with the input", function()
     local ended = start("dev", without_bot "cunnekt.sleep(1000)", { stdin = "hello\n" }):wait()
+    assert.same({ 0, "begun\n" }, { ended.code, ended.err })
+  end)
+
+  it("ends with an input that is empty", function()
+    local ended = start("dev", without_bot "cunnekt.sleep(1000)"):wait()
     assert.same({ 0, "begun\n" }, { ended.code, ended.err })
   end)
 

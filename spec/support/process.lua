@@ -86,15 +86,19 @@ running.__index = running
 
 ---Starts a program.
 ---@param words string[] the program and its arguments
----@param opts? {cwd: string?, stdin: string?, env: table<string, string>?, is_bare: boolean?} is_bare: no environment but env
+---@param opts? {cwd: string?, stdin: string?, keeps_input: boolean?, env: table<string, string>?, is_bare: boolean?} keeps_input: its input is empty and does not end; is_bare: no environment but env
 ---@return table handle `pid`; `out()`, `err()` so far; `signal(name)`; `wait()` → {code, out, err}
 function process.start(words, opts)
   opts = opts or {}
   local folder = process.folder()
   local base = folder.path
-  process.write(base .. "/in", opts.stdin or "")
-  local script = ("cd %s && %s sh -c 'echo $$ > %s/pid; exec \"$@\"' sh %s < %s/in > %s/out 2> %s/err"):format(
-    process.quote(opts.cwd or "."), environment(opts), base, quote_all(words), base, base, base
+  if opts.keeps_input then
+    assert(os.execute(("mkfifo %s/in"):format(base)))
+  else
+    process.write(base .. "/in", opts.stdin or "")
+  end
+  local script = ("cd %s && %s sh -c 'echo $$ > %s/pid; exec \"$@\"' sh %s %s %s/in > %s/out 2> %s/err"):format(
+    process.quote(opts.cwd or "."), environment(opts), base, quote_all(words), opts.keeps_input and "<>" or "<", base, base, base
   )
   -- The code comes last, and whole: its file is the sign that the program has ended.
   local done = ("echo $? > %s/code.part; mv %s/code.part %s/code"):format(base, base, base)

@@ -46,11 +46,9 @@ function session.new(person)
   }
   self.screen = screen.new(function(line)
     self.lines[#self.lines + 1] = line
-    self.has_spoken = true
     self:take_lines()
   end, function()
-    -- An input that is empty from the start (a service, `</dev/null`) does not mean that the user wants to quit.
-    self.has_ended = self.has_spoken or self.screen.is_terminal
+    self.has_ended = true
     self:take_lines()
   end, function(before)
     return self:complete(before)
