@@ -178,7 +178,7 @@ describe("the first hour #packaging", function()
     new_bot()
     local raising = 'bot:on("text", "zz", function(msg)\n  msg:reply_text(msg.stock.name)\nend)'
     local said = try("test", script_with(raising, "-- customer: zz\n-- bot: x\n"))
-    assert.matches("try.lua:28: attempt to index a nil value %(field 'stock'%) %(event %d+, text, attempt 1 of 5", said)
+    assert.matches("try.lua:28: attempt to index a nil value %(field 'stock'%) %(event %d+, text%) %(%d attempts%)", said)
     said = try("check", 'local bot = require("cunnekt").bot()\nbot:on("message", function() end)\nbot:on("text", function() end)\n')
     assert.matches("try.lua:3: bot:on: this handler never runs: that of line 2 takes every 'message' first; move this one above it", said)
     said = try("check", script_with 'bot:on("text", function(msg)\n  if msg.text == "a" then\n    msg:reply_text "x"\nend)')

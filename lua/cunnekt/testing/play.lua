@@ -148,14 +148,37 @@ local function without_own_frames(text)
   return table.concat(lines, "\n")
 end
 
+-- A line of the log about an attempt, without its number and what comes next; and whether it is about one.
+local function without_attempt(found)
+  local first, rest = found:match "^([^\n]*)(.*)$"
+  local same, count = first:gsub("^(.* %([^;()]*), attempt %d+ of %d+; [^()]*%)$", "%1)")
+  return same .. rest, count > 0
+end
+
+-- An error or a warning that no line expects. What is the same for each attempt is a single problem.
+local function add_logged(self, line, found)
+  local same, is_attempt = without_attempt(found)
+  local known = is_attempt and self.failing[same]
+  if known then
+    known.attempts = known.attempts + 1
+    local first, rest = known.same:match "^([^\n]*)(.*)$"
+    known.problem.message = ("%s (%d attempts)%s"):format(first, known.attempts, rest)
+  elseif #self.problems < 20 then
+    add(self, line, without_own_frames(found))
+    if is_attempt then
+      self.failing[same] = { problem = self.problems[#self.problems], same = without_own_frames(same), attempts = 1 }
+    end
+  end
+end
+
 -- Errors and warnings that no line expects. Their number is bounded: a bot that fails fails for each event.
 local function check_log(self, line)
   local others = {}
   for _, found in ipairs(self.stage.logged) do
     if not (found:find "^cunnekt: error: " or found:find "^cunnekt: warning: ") then
       others[#others + 1] = found
-    elseif #self.problems < 20 then
-      add(self, line, without_own_frames((found:gsub("^cunnekt: ", ""))))
+    else
+      add_logged(self, line, (found:gsub("^cunnekt: ", "")))
     end
   end
   self.stage.logged = others
@@ -356,7 +379,7 @@ function play.run(transcript, opts)
   opts = opts or {}
   local began = core.real_monotonic()
   local self = {
-    transcript = transcript, opts = opts, problems = {}, changes = {}, missing = {}, answers = http_answers.new(),
+    transcript = transcript, opts = opts, problems = {}, changes = {}, missing = {}, failing = {}, answers = http_answers.new(),
     people = people.new(transcript.steps), watched_jobs = {},
   }
   self.customer = self.people:find()
