@@ -63,6 +63,9 @@ bot:on("revoke", function(msg) msg:reply_text(("deleted %s"):format(msg.revoke.o
   it("explains itself, and what it does not understand", function()
     local result = start({ stdin = "/help\n/bogus\n/image /no/such\n/quit\n" }, "echo.lua"):wait()
     assert.matches("/button ID", result.out)
+    for line in result.out:gmatch "[^\n]+" do
+      assert.is_true(utf8.len(line) <= 80, line)
+    end
     assert.matches("there is no /bogus", result.out)
     assert.matches("/no/such: No such file", result.out)
     assert.equal(0, result.code)

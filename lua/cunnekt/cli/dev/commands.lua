@@ -16,9 +16,9 @@ local commands = {}
 
 commands.help = typed.help .. [[
 Besides:
-  1, 2, …            tap the choice of that number    /text 2  say the number itself
-  /from NUMBER NAME  write as somebody else           /state   what is kept of you
-  /clock +2h         let time pass                    /why     why your last message went where it went
+  1, 2, …            tap that choice         /text 2  say the number itself
+  /from NUMBER NAME  write as somebody else  /state   what is kept of you
+  /clock +2h         let time pass           /why     where your message went
   /end [ID]          end your open dialogs, or one of them
 The script is loaded again when its file, or one of its modules, changes.
 ]]
