@@ -2,6 +2,10 @@
 -- require "cunnekt": everything public, each part loaded when it is first used, so that a program that only sends does
 -- not load a bot.
 
+if _VERSION ~= "Lua 5.4" then
+  error(("cunnekt needs Lua 5.4, and this is %s; for busted: busted --lua=/usr/bin/lua5.4"):format(_VERSION), 0)
+end
+
 ---@class cunnekt
 ---@field version string
 ---@field _VERSION string the same

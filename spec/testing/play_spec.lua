@@ -10,6 +10,13 @@ local testing = require "cunnekt.testing"
 
 local head = 'local cunnekt = require "cunnekt" local bot = cunnekt.bot() '
 
+describe("another Lua", function()
+  it("is refused with a sentence", function()
+    local chunk = assert(loadfile("lua/cunnekt/init.lua", "t", { _VERSION = "Lua 5.1", error = error }))
+    assert.has_error(chunk, "cunnekt needs Lua 5.4, and this is Lua 5.1; for busted: busted --lua=/usr/bin/lua5.4")
+  end)
+end)
+
 describe("a transcript", function()
   local folder
 

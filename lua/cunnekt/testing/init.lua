@@ -2,6 +2,8 @@
 -- require "cunnekt.testing": plays the transcripts of scripts. `cunnekt test` is made of it, and specs of busted may use it.
 -- What is played changes things of the whole process meanwhile (the clock, the network, print), so nothing else may run.
 
+require "cunnekt" -- first: it refuses another Lua
+
 local core = require "cunnekt.core"
 local coverage = require "cunnekt.testing.coverage"
 local options = require "cunnekt.base.options"
