@@ -277,11 +277,11 @@ function service_methods:run()
     self:stop(0)
     return nil, err
   end
+  local unwatch = signals.stop_on_signal(self) -- before anybody reads that it runs, and sends one
   log.info("listening on %s", self:address())
   if self:admin_address() then
     log.info("admin pages on %s", self:admin_address())
   end
-  local unwatch = signals.stop_on_signal(self)
   if self.is_clean == nil then
     task.await(function(done)
       self.on_stopped = done
