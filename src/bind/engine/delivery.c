@@ -8,8 +8,6 @@
 #include "bind/engine/outbox.h"
 #include "whatsapp/status.h"
 
-#define RECENT 1024
-
 /* ---- the start --------------------------------------------------------------------------------------------------- */
 
 static bool has_more(lua_State *L, int row, const char *name)
@@ -135,10 +133,7 @@ static void settle(lua_State *L, int outbox, int row, int message_id)
     lua_pushboolean(L, false);
   }
   if (is_usual) {
-    lua_getiuservalue(L, outbox, CNK_OUTBOX_COUNTS);
-    lua_getfield(L, -1, "messages_accepted");
-    lua_pushinteger(L, lua_tointeger(L, -1) + 1);
-    lua_setfield(L, -3, "messages_accepted");
+    cnk_bind_add_count(L, outbox, CNK_OUTBOX_COUNTS, "messages_accepted", 1);
     note_id(L, outbox, row, message_id);
     store_accepted(L, outbox, row, message_id);
     advance(L, outbox, row, CNK_SENT_ACCEPTED, "accepted");
@@ -280,7 +275,7 @@ static void mark(lua_State *L, int outbox, int index)
 static void note_recent(lua_State *L, int outbox, int row)
 {
   struct cnk_lua_outbox *its = lua_touserdata(L, outbox);
-  its->recent = its->recent % RECENT + 1;
+  its->recent = its->recent % CNK_OUTBOX_RECENT_MOST + 1;
   lua_getiuservalue(L, outbox, CNK_OUTBOX_RECENT);
   lua_getiuservalue(L, row, CNK_ROW_HANDLE);
   lua_rawseti(L, -2, its->recent);

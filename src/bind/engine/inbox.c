@@ -63,17 +63,6 @@ static lua_Integer room_of(lua_State *L, int index)
 
 /* ---- new events -------------------------------------------------------------------------------------------------- */
 
-static void add_count(lua_State *L, int index, const char *name, lua_Integer more)
-{
-  if (more == 0)
-    return;
-  lua_getiuservalue(L, index, COUNTS);
-  lua_getfield(L, -1, name);
-  lua_pushinteger(L, lua_tointeger(L, -1) + more);
-  lua_setfield(L, -3, name);
-  lua_pop(L, 2);
-}
-
 /* What the record on top causes before its turn. */
 static void note_record(lua_State *L, int index)
 {
@@ -103,7 +92,7 @@ static void queue_record(lua_State *L, int index)
   bool is_finished = lua_tointeger(L, -1) == 0;
   lua_pop(L, 1);
   if (is_finished) {
-    add_count(L, index, "events_finished", 1);
+    cnk_bind_add_count(L, index, COUNTS, "events_finished", 1);
     return;
   }
   if (inbox->lanes->lanes.items >= MOST_IN_MEMORY) {
@@ -178,8 +167,8 @@ static int on_new(lua_State *L)
   struct inbox *inbox = lua_touserdata(L, 3);
   lua_Integer count = lua_tointeger(L, lua_upvalueindex(ON_COUNT)), fresh = (lua_Integer)lua_rawlen(L, 1);
   inbox->accepting -= count;
-  add_count(L, 3, "events_accepted", fresh);
-  add_count(L, 3, "events_deduplicated", count - fresh);
+  cnk_bind_add_count(L, 3, COUNTS, "events_accepted", fresh);
+  cnk_bind_add_count(L, 3, COUNTS, "events_deduplicated", count - fresh);
   if (!cnk_outbox_is_set(L, 3, CONVERSATIONS, "is_empty")) {
     lua_getiuservalue(L, 3, NOTE_INBOUND);
     lua_pushvalue(L, 1);

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-/* Handles of this many recent messages are kept, for messages with `after`. */
-#define RECENT 1024
 /* Of waiting messages beyond this number memory holds no content, only where to find it. */
 #define MOST_IN_MEMORY 2000
 
@@ -187,15 +185,6 @@ static int mark(lua_State *L)
 
 /* ---- after it ---------------------------------------------------------------------------------------------------- */
 
-static void add_count(lua_State *L, int outbox, const char *name, lua_Integer more)
-{
-  lua_getiuservalue(L, outbox, CNK_OUTBOX_COUNTS);
-  lua_getfield(L, -1, name);
-  lua_pushinteger(L, lua_tointeger(L, -1) + more);
-  lua_setfield(L, -3, name);
-  lua_pop(L, 2);
-}
-
 /* Puts a row that was marked into the lane that is reserved for it. */
 static void start_marked(lua_State *L, int row)
 {
@@ -228,7 +217,7 @@ static int enqueue(lua_State *L)
   cnk_bind_check_outbox(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
-  add_count(L, 1, "messages_queued", count);
+  cnk_bind_add_count(L, 1, CNK_OUTBOX_COUNTS, "messages_queued", count);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_settop(L, 2);
     lua_rawgeti(L, 2, i);
@@ -272,8 +261,8 @@ static int last_of(lua_State *L)
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, CNK_OUTBOX_RECENT_CONTACTS);
-  for (lua_Integer back = 0; back < RECENT; back++) {
-    lua_Integer place = (outbox->recent - 1 - back + RECENT) % RECENT + 1;
+  for (lua_Integer back = 0; back < CNK_OUTBOX_RECENT_MOST; back++) {
+    lua_Integer place = (outbox->recent - 1 - back + CNK_OUTBOX_RECENT_MOST) % CNK_OUTBOX_RECENT_MOST + 1;
     lua_rawgeti(L, 3, place);
     bool is_it = lua_rawequal(L, 2, -1);
     lua_pop(L, 1);
@@ -295,7 +284,7 @@ static int join_recent(lua_State *L)
   luaL_checkstring(L, 3);
   lua_settop(L, 3);
   lua_getiuservalue(L, 1, CNK_OUTBOX_RECENT_CONTACTS);
-  for (lua_Integer place = 1; place <= RECENT; place++) {
+  for (lua_Integer place = 1; place <= CNK_OUTBOX_RECENT_MOST; place++) {
     lua_rawgeti(L, 4, place);
     if (lua_rawequal(L, 2, -1)) {
       lua_pushvalue(L, 3);
@@ -338,9 +327,9 @@ static void make_values(lua_State *L)
   lua_setiuservalue(L, outbox, CNK_OUTBOX_BY_ID);
   push_weak(L);
   lua_setiuservalue(L, outbox, CNK_OUTBOX_BY_MESSAGE_ID);
-  lua_createtable(L, RECENT, 0);
+  lua_createtable(L, CNK_OUTBOX_RECENT_MOST, 0);
   lua_setiuservalue(L, outbox, CNK_OUTBOX_RECENT);
-  lua_createtable(L, RECENT, 0);
+  lua_createtable(L, CNK_OUTBOX_RECENT_MOST, 0);
   lua_setiuservalue(L, outbox, CNK_OUTBOX_RECENT_CONTACTS);
   lua_pushcfunction(L, cnk_outbox_on_mark);
   lua_setiuservalue(L, outbox, CNK_OUTBOX_ON_MARK);

@@ -48,6 +48,9 @@ enum {
   CNK_OUTBOX_VALUES = CNK_OUTBOX_ON_OUTCOME
 };
 
+/* Handles of this many recent messages are kept, for messages with `after`. */
+#define CNK_OUTBOX_RECENT_MOST 1024
+
 struct cnk_lua_outbox {
   void *self;
   struct cnk_lua_lanes *lanes;
@@ -66,6 +69,9 @@ void cnk_outbox_ask(lua_State *L, int outbox, int which, int row, int args, int 
 
 /* Whether a field of the table that is a user value is set. */
 bool cnk_outbox_is_set(lua_State *L, int outbox, int which, const char *name);
+
+/* Adds to a number of the table that is a user value. */
+void cnk_bind_add_count(lua_State *L, int index, int which, const char *name, lua_Integer more);
 
 /* Whether a message waits for the delivery of the one before it. */
 bool cnk_outbox_is_after_delivery(lua_State *L, int row);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What outbox.c and delivery.c share: asking Lua, and the permits of messages. */
+/* What the files beside it share: asking Lua, counts, and the permits of messages. */
 #include <string.h>
 
 #include "bind/engine/outbox.h"
@@ -60,4 +60,15 @@ double cnk_outbox_pass(lua_State *L, int outbox, int index, bool *is_for_all)
     return -1;
   double pause = cnk_outbox_take_permit(L, outbox, index, is_for_all);
   return pause > 0 ? pause : -1;
+}
+
+void cnk_bind_add_count(lua_State *L, int index, int which, const char *name, lua_Integer more)
+{
+  if (more == 0)
+    return;
+  lua_getiuservalue(L, index, which);
+  lua_getfield(L, -1, name);
+  lua_pushinteger(L, lua_tointeger(L, -1) + more);
+  lua_setfield(L, -3, name);
+  lua_pop(L, 2);
 }

@@ -209,10 +209,7 @@ static int on_commit(lua_State *L)
   }
   if (turn->rows)
     ask_outbox(L, 4, 1, "enqueue");
-  lua_getiuservalue(L, 4, CNK_TURNS_COUNTS);
-  lua_getfield(L, -1, "events_finished");
-  lua_pushinteger(L, lua_tointeger(L, -1) + 1);
-  lua_setfield(L, -3, "events_finished");
+  cnk_bind_add_count(L, 4, CNK_TURNS_COUNTS, "events_finished", 1);
   owner->open--;
   cnk_bind_finish(L, &turn->start, NAN);
   return 0;
