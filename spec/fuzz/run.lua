@@ -11,11 +11,11 @@ local report = require "report"
 -- Seconds an input may take, and a control until it has found its fault; bytes of an input.
 local MOST_SECONDS, MOST_CONTROL_SECONDS, MOST_BYTES = 5, 90, 4096
 
--- What each target says of the fault that was planted for it.
+-- What each target says of the fault that was planted for it; a line break in a header shows as one of two things.
 local planted = {
   { name = "reply", says = "another reader" },
   { name = "framing_in", says = "a value with a control character" },
-  { name = "framing_out", says = "a [%w ]*field" },
+  { name = "framing_out", says = "a [%w ]*field", or_says = "more than one request" },
   { name = "identity", says = "heap%-buffer%-overflow" },
   { name = "journal", says = "read otherwise than written" },
   { name = "redact", says = "redact_fuzz.lua:%d+: a %w+" },
@@ -89,8 +89,9 @@ local function check(target, status, log)
 end
 
 local function check_control(target, status, log)
-  local is_found = status ~= 0 and log:find(target.says)
-  report.check(("%s finds the planted fault"):format(target.name), is_found, is_found and target.says or finding_in(log))
+  local says = log:match(target.says) or log:match(target.or_says or target.says)
+  local is_found = status ~= 0 and says
+  report.check(("%s finds the planted fault"):format(target.name), is_found, is_found and says or finding_in(log))
 end
 
 -- Each step of every target, some at a time.
