@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Instructions that an event costs the whole process, and a step of a dialog: counted by callgrind, all threads together,
 -- in lock-step rounds. An event is a webhook in, stored, its 200, the handler, its reply sent, and the answer to that stored;
--- a step is the same with a dialog that goes on, replies and asks again.
+-- a step is the same with a dialog that goes on, replies and asks again. An event beside dialogs is one of a bot that has a dialog, and
+-- of a contact who has none open: most events of most bots are such.
 -- Usage: lua5.4 spec/cost/cost.lua HOST, run from the project's folder.
 --
 -- What makes the counts the same from run to run: in a round 64 contacts write at once, while the process is stopped; the
@@ -88,7 +89,7 @@ local function start()
       urls[name] = ("http://%s/webhook"):format(address)
     end
     assert(not child.wait(pid, false), read(folder .. "/log"))
-    return urls.answering and urls.asking
+    return urls.answering and urls.beside and urls.asking
   end)
 end
 
@@ -179,12 +180,15 @@ local function main()
   start()
   rounds(WARM_UP, urls.answering, 1)
   local event = cost_of(EVENTS, urls.answering, 1)
+  rounds(WARM_UP, urls.beside, 1)
+  local beside = cost_of(EVENTS, urls.beside, 1)
   round(urls.asking, 1) -- begins the dialogs: they ask
   rounds(STEPS_BEFORE, urls.asking, 2)
   local step = cost_of(STEPS, urls.asking, 2)
   child.kill(pid, SIGKILL) -- it ends without writing down the rest
   child.wait(pid, true)
   checks.at_most("cost: event", event, "instructions", bounds.cost.event)
+  checks.at_most("cost: event beside dialogs", beside, "instructions", bounds.cost.beside)
   checks.at_most("cost: dialog step", step, "instructions", bounds.cost.step)
   return checks.finish()
 end

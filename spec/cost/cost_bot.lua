@@ -14,7 +14,7 @@ core.signal("SIGUSR1", function()
   callgrind.zero()
 end)
 
-for _, name in ipairs { "answering", "asking" } do
+for _, name in ipairs { "answering", "beside", "asking" } do
   local bot = script[name] { store = ("sqlite:%s/%s.db"):format(arg[1], name) }
   assert(bot:listen())
   print(("%s is at %s"):format(name, bot:address()))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The bots of both counts, as a user would write them: one answers each text, the other has a dialog that replies and asks
--- again without end. They are two, so that the first shows what an event costs where no dialog is. The functions take the
--- options of cunnekt.bot.
+-- The bots of both counts, as a user would write them: one answers each text; another one as well, beside a dialog that nobody
+-- begins; and one has a dialog that replies and asks again without end. The first shows what an event costs where no dialog is. The
+-- functions take the options of cunnekt.bot.
 
 local cunnekt = require "cunnekt"
 
@@ -14,6 +14,14 @@ function script.answering(options)
   local bot = cunnekt.bot(options)
   bot:on("text", function(msg)
     msg:reply_text(thanks .. msg.text:sub(1, 57))
+  end)
+  return bot
+end
+
+function script.beside(options)
+  local bot = script.answering(options)
+  bot:dialog("order", function(chat)
+    chat:ask "How many?"
   end)
   return bot
 end

@@ -259,6 +259,7 @@ local function serve_bare(self)
   self.engine:serve_bare {
     routes = self.routes,
     dialogs = self.dialogs,
+    without_dialogs = self.dialogs.resident.without,
     taps = self.taps,
     senders = self.scope.hooks.senders,
     serve = function(bare, parsed, contact)

@@ -94,10 +94,24 @@ static int set_turn(lua_State *L)
 
 /* ---- the beginning ----------------------------------------------------------------------------------------------- */
 
-/* Whether something has to be looked at that only Lua does; the owner is at 3. */
+/* Whether the event of the record at 4 may be for a dialog, or for a person who has taken over; the owner is at 3. */
+static bool may_be_taken(lua_State *L)
+{
+  if (!is_set(L, 3, CNK_TURNS_DIALOGS, "is_used"))
+    return false;
+  if (is_set(L, 3, CNK_TURNS_DIALOGS, "has_paused"))
+    return true;
+  lua_getiuservalue(L, 3, CNK_TURNS_WITHOUT_DIALOGS);
+  lua_getfield(L, 4, "contact");
+  bool has_none = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  return !has_none;
+}
+
+/* Whether something has to be looked at that only Lua does. */
 static bool is_special(lua_State *L)
 {
-  return is_set(L, 3, CNK_TURNS_PERSONS, "has_aliases") || is_set(L, 3, CNK_TURNS_DIALOGS, "is_used") ||
+  return is_set(L, 3, CNK_TURNS_PERSONS, "has_aliases") || may_be_taken(L) ||
          is_set(L, 3, CNK_TURNS_ROUTES, "has_debounce") || is_set(L, 3, CNK_TURNS_TAPS, "is_used") ||
          is_set(L, 3, CNK_TURNS_BUDGET, "noted") || is_set(L, 3, CNK_TURNS_LOG, "is_debug");
 }
@@ -250,8 +264,8 @@ static int count(lua_State *L)
 static void take_given(lua_State *L)
 {
   static const char *const names[] = {
-      "lanes", "outbox",  "store",      "persons", "routes",  "dialogs", "taps",      "budget",
-      "log",   "senders", "wall_clock", "counts",  "take_id", "serve",   "make_task", "fail",
+      "lanes", "outbox",  "store",      "persons", "routes",  "dialogs", "without_dialogs", "taps", "budget",
+      "log",   "senders", "wall_clock", "counts",  "take_id", "serve",   "make_task",       "fail",
   };
   _Static_assert(sizeof names / sizeof *names == CNK_TURNS_GIVEN, "a name for each value");
   for (int i = 0; i < CNK_TURNS_GIVEN; i++) {

@@ -14,6 +14,7 @@ enum {
   CNK_TURNS_PERSONS,
   CNK_TURNS_ROUTES,
   CNK_TURNS_DIALOGS,
+  CNK_TURNS_WITHOUT_DIALOGS, /* conversations that are known to have none */
   CNK_TURNS_TAPS,
   CNK_TURNS_BUDGET,
   CNK_TURNS_LOG,

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The cache of waiting runs, as suspended coroutines: a bounded number, each for a bounded time. The one that has waited
--- longest is evicted first; it is rebuilt from its journal when an event arrives.
+-- longest is evicted first; it is rebuilt from its journal when an event arrives. Also which conversations have no dialog, so that
+-- their events need not ask the store for one.
 
 local clock = require "cunnekt.time.clock"
 
@@ -9,16 +10,22 @@ local resident = {}
 -- Maximum of seconds between checks, because the option `parked_seconds` is unlimited.
 local max_pause = 3600
 
+-- Maximum of conversations that are known to have no dialog. Then all of them are forgotten: each asks the store once more.
+local max_without = 8192
+
 local resident_methods = {}
 local resident_mt = { __index = resident_methods, __name = "cunnekt.resident" }
 
 ---@class cunnekt.resident
+---@field without table<string, true> conversations that have no dialog, as far as this process knows; src/bind/engine/turn.c reads it
 ---@param max integer runs
 ---@param seconds number after which a run without events is evicted
 ---@return cunnekt.resident
 function resident.new(max, seconds)
   -- A circular list with `self` as its head: the next one has waited longest.
-  local self = setmetatable({ _max = max, _seconds = seconds, _by_id = {}, _by_contact = {}, _count = 0 }, resident_mt)
+  local self = setmetatable({
+    _max = max, _seconds = seconds, _by_id = {}, _by_contact = {}, _count = 0, without = {}, _without_count = 0,
+  }, resident_mt)
   self._next, self._before = self, self
   return self
 end
@@ -58,6 +65,9 @@ end
 ---@param run cunnekt.run
 function resident_methods:add(run)
   run.resident_since = clock.monotonic()
+  if self.without[run.contact] then
+    self:forget_without(run.contact)
+  end
   run._before, run._next = self._before, self
   self._before._next, self._before = run, run
   self._by_id[run.id] = run
@@ -105,9 +115,35 @@ function resident_methods:has_any_of(contact)
   return self._by_contact[contact] ~= nil
 end
 
+---Notes that no dialog of a conversation is stored.
+---@param contact string
+function resident_methods:note_without(contact)
+  if self.without[contact] then
+    return
+  end
+  if self._without_count == max_without then
+    self._without_count = 0
+    for other in pairs(self.without) do
+      self.without[other] = nil
+    end
+  end
+  self.without[contact] = true
+  self._without_count = self._without_count + 1
+end
+
+---Notes that a conversation has a dialog, or may have one.
+---@param contact string
+function resident_methods:forget_without(contact)
+  if self.without[contact] then
+    self.without[contact] = nil
+    self._without_count = self._without_count - 1
+  end
+end
+
 ---Notes that a conversation may have more dialogs than were known.
 ---@param contact string
 function resident_methods:forget_only(contact)
+  self:forget_without(contact)
   local run = self._by_contact[contact]
   if run then
     run.is_only = nil

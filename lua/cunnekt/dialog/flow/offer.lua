@@ -66,7 +66,9 @@ end
 local function read_dialogs(dialogs, contact)
   local read = dialogs.resident:has_any_of(contact) and stored_dialogs.of or stored_dialogs.of_with_journal
   local list = read(dialogs.store, contact)
-  if list[1] and not list[2] and not list[1].error then
+  if not list[1] then
+    dialogs.resident:note_without(contact)
+  elseif not list[2] and not list[1].error then
     dialogs.resident:note_only(list[1].id, list[1].asked)
   end
   return list
@@ -85,6 +87,8 @@ local function find(dialogs, it, record)
     end
     return nil
   elseif not webhook.is_addressed(it) and not (it.kind == "own" and it.status == "dialog_signal") then
+    return nil
+  elseif it.kind == "message" and not record.had_conflict and dialogs.resident.without[record.contact] then
     return nil
   end
   local only, is_stale = dialogs.resident:only_of(record.contact), false
