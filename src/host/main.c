@@ -25,6 +25,10 @@
 
 #define EXIT_SCRIPT_ERROR 1
 
+/* The collector begins when the memory in use has grown to so many percent. Lua's own 200 saves 1 % of an event's instructions, and 3 % of
+ * a step's, for 2 MB more under load. */
+#define COLLECTOR_PAUSE 140
+
 struct warnings {
   bool is_on, is_within; /* within: the next piece goes on with the line */
 };
@@ -88,6 +92,7 @@ static int run(lua_State *L)
   luaL_checkversion(L);
   lua_warning(L, "@on", 0);
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCINC, COLLECTOR_PAUSE, 0, 0);
   cnk_hold_open(L);
   preload_libraries(L);
   cnk_search_init(L);
