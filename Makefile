@@ -19,13 +19,13 @@ include make/bench.mk
 include make/cost.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
-CORE_SRC  := $(sort $(foreach d,base terminal json webhook http http/in http/out whatsapp engine store store/sqlite store/sqlite/verbs bind bind/engine bind/json bind/lanes bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
+CORE_SRC  := $(sort $(foreach d,base terminal json webhook http http/in http/out whatsapp engine store store/sql store/verbs store/sqlite bind bind/engine bind/json bind/lanes bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
 META_SRC  := $(sort $(wildcard lua/cunnekt/_meta/*.lua))
 # Examples that are bots; the others play a part in them.
 EXAMPLES  := $(sort $(filter-out examples/demo_player.lua examples/notify.lua examples/order_api.lua,$(wildcard examples/*.lua)))
-SQL_SRC   := $(sort $(wildcard src/store/sqlite/sql/*.sql))
+SQL_SRC   := $(sort $(wildcard src/store/sql/*.sql))
 CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/sql_texts.o
 HOST_OBJ  := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embedded.o
 # What scripts can call, made from the annotations.
@@ -89,9 +89,9 @@ library_release = printf '\#include <lua.h>\nLUA_RELEASE\n' | $(CC) $(CPPFLAGS) 
 EMBED_AS ?= $(if $(filter $(shell $(LUA) -v 2>/dev/null | awk '{ print $$1 $$2 }'),$(shell $(library_release))),bytecode,text)
 
 # The store's statements.
-$(BUILD)/sql_texts.c: src/store/sqlite/embed_sql.lua $(SQL_SRC) $(BUILD)/commands
+$(BUILD)/sql_texts.c: src/store/sql/embed.lua $(SQL_SRC) $(BUILD)/commands
 	@mkdir -p $(@D)
-	$(LUA) src/store/sqlite/embed_sql.lua $(SQL_SRC) > $@.part
+	$(LUA) src/store/sql/embed.lua $(SQL_SRC) > $@.part
 	mv $@.part $@
 
 $(BUILD)/obj/sql_texts.o: $(BUILD)/sql_texts.c

@@ -28,8 +28,8 @@ tsan: deps-build
 	@$(MAKE) --no-print-directory $(BUILD)/sql_texts.c
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/c/store_threads.c \
-	  src/store/*.c src/store/sqlite/*.c src/store/sqlite/verbs/*.c $(BUILD)/sql_texts.c src/base/loop.c src/base/clock.c \
-	  src/base/buffer.c src/base/digest.c $(LIB_LIBS) -lm
+	  src/store/*.c src/store/sql/*.c src/store/verbs/*.c src/store/sqlite/*.c $(BUILD)/sql_texts.c src/base/*.c src/json/*.c \
+	  $(LIB_LIBS) -lm
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db
 

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The named statements of the SQLite backend: each is used, and each that is used is there.
+-- The named statements of the backends on SQL: each is used, and each that is used is there.
 
 local process = require "spec.support.process"
 
-local folder = "src/store/sqlite/sql/"
+local folder = "src/store/sql/"
 
 -- The names in one of the files.
 local function names(file)
@@ -29,7 +29,7 @@ describe("the statements of the store", function()
 
   setup(function()
     lua = read_all "lua/cunnekt -name '*.lua'"
-    c = read_all "src/store/sqlite -name '*.c'"
+    c = read_all "src/store -name '*.c'"
   end)
 
   -- What only specs ask.

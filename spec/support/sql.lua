@@ -64,7 +64,7 @@ end
 ---@param file string such as "schema.sql"
 ---@param name string
 function sql.text_of(file, name)
-  local text = assert(process.read("src/store/sqlite/sql/" .. file)) .. "\n-- name: "
+  local text = assert(process.read("src/store/sql/" .. file)) .. "\n-- name: "
   local first = select(2, text:find("-- name: " .. name .. "\n", 1, true))
   assert(first, name .. " is not in " .. file)
   return text:sub(first + 1, text:find("\n-- name: ", first, true))

@@ -137,6 +137,7 @@ const char *cnk_store_code_name(const struct cnk_store_backend *backend, int sta
   case CNK_STORE_TOO_MANY: return "too_many";
   case CNK_STORE_CLOSED: return "closed";
   case CNK_STORE_MOVED: return "moved";
+  case CNK_STORE_NO_MEMORY: return "memory";
   default: return backend->code_name(status);
   }
 }

@@ -43,10 +43,9 @@
 /* Another id of the person whom an event is from or about, in the form of a conversation's key. */
 struct cnk_person_id {
   struct cnk_text key;
-  bool is_left; /* they use it no more: it is theirs until somebody else writes from it */
-  struct cnk_text
-      joined;    /* out: the conversation that it was one of, which is part of the event's now; none: of no other */
-  bool was_used; /* out: and there was something of that conversation in the store */
+  bool is_left;           /* they use it no more: it is theirs until somebody else writes from it */
+  struct cnk_text joined; /* out: the conversation that it was one of, part of the event's now; none: of no other */
+  bool was_used;          /* out: and there was something of that conversation in the store */
 };
 
 /* An event to accept, from a webhook or of our own. `contact` is the id by which its person is known best; it and the
@@ -222,8 +221,7 @@ struct cnk_turn {
   CNK_ITEMS(struct cnk_job_change) jobs;
   CNK_ITEMS(struct cnk_event) events;
   CNK_ITEMS(struct cnk_message) messages;
-  int64_t
-      joins; /* as many had the store told of when the turn began. One that came later and is about its contacts conflicts */
+  int64_t joins; /* as many the store had told of when the turn began. A later one about its contacts conflicts */
   double now;
 };
 
@@ -366,6 +364,7 @@ enum cnk_store_code {
   CNK_STORE_CONFLICT = -1,
   CNK_STORE_TOO_MANY = -2, /* more rows or bytes than a call may give */
   CNK_STORE_CLOSED = -3,
+  CNK_STORE_NO_MEMORY = -5,
   CNK_STORE_MOVED = -4, /* the files were deleted, moved or replaced while they were open */
 };
 

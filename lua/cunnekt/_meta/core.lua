@@ -442,14 +442,14 @@ function store:reserve_ids(request, done) end
 ---@param done cunnekt.core.stored
 function store:sweep(request, done) end
 
----Asks a question by its name in src/store/sqlite/sql; an unknown name raises.
+---Asks a question by its name in src/store/sql; an unknown name raises.
 ---@param name string
 ---@param parameters table<string, any> by name
 ---@param done fun(rows: table[]?, message: string?, code: string?) each row by the names of its columns
 ---@return boolean? is_taken, string? message
 function store:query(name, parameters, done) end
 ---Repairs rows by their ids; an unknown name raises.
----@param name string in src/store/sqlite/sql/repairs.sql
+---@param name string in src/store/sql/repairs.sql
 ---@param request {ids: integer[], [string]: any} and its parameters
 ---@param done fun(changed: integer[]?, message: string?, code: string?) the ids of those that it changed
 ---@return boolean? is_taken, string? message

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Every persisted format: the names and forms that databases of customers hold. None may be renamed or given another
--- meaning without a migration (src/store/sqlite/sql/schema.sql), because an older version wrote what this one reads. A new one is added
+-- meaning without a migration (src/store/sql/schema.sql), because an older version wrote what this one reads. A new one is added
 -- here. It writes and reads nothing itself; spec/store/formats_spec.lua compares it with the code, and pins the bytes.
 
 local core = require "cunnekt.core"
@@ -8,7 +8,7 @@ local status = require "cunnekt.provider.status"
 
 local formats = {}
 
----The version of the store. What each column holds is said in src/store/sqlite/sql/schema.sql.
+---The version of the store. What each column holds is said in src/store/sql/schema.sql.
 formats.schema_version = core.store_version
 
 -- ---- events: event.body, dead.body, kept.bodies, kept_event.body, and journals -------------------------------------------------------
@@ -56,7 +56,7 @@ formats.handler_pattern = "^%a+:"
 
 ---The fields of JSON objects. A handler's args, instead of the list of one value that a dialog's are:
 formats.handler_args = { "bodies", "track", "stale", "rules" }
----What a dialog waits for. `due` is read by SQL, too (src/store/sqlite/sql/writes.sql, resume_dues). No part of the wait's mark are
+---What a dialog waits for. `due` is read by SQL, too (src/store/sql/writes.sql, resume_dues). No part of the wait's mark are
 ---`question`, the message that asks; `asked`, the messages of a question that may be answered by a tap; and `expires`, which is true
 ---where the dialog ends when it is due.
 formats.waiting = { "types", "signal", "sent", "reaches", "due", "from", "question", "n", "asked", "expires" }

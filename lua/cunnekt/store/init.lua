@@ -105,7 +105,7 @@ local function ask(self, method, what, parameters)
 end
 
 ---The rows of a question. Waits.
----@param what string its name in src/store/sqlite/sql
+---@param what string its name in src/store/sql
 ---@param parameters? table<string, any>
 ---@return table[]? rows by column
 ---@return cunnekt.error? err kind store
@@ -123,7 +123,7 @@ function store_methods:read(what, parameters)
 end
 
 ---Repairs rows by their ids. Waits.
----@param what string the repair's name in src/store/sqlite/sql
+---@param what string the repair's name in src/store/sql
 ---@param request {ids: integer[], [string]: any} and its parameters
 ---@return integer[]? changed those of the ids that it was done to
 ---@return cunnekt.error? err kind store

@@ -119,7 +119,7 @@ describe("the questions of the seam", function()
   -- The names in the backend's own files.
   local function names(file)
     local list = {}
-    for name in assert(process.read("src/store/sqlite/sql/" .. file)):gmatch "\n%-%- name: ([%w_]+)" do
+    for name in assert(process.read("src/store/sql/" .. file)):gmatch "\n%-%- name: ([%w_]+)" do
       list[#list + 1] = name
     end
     return list

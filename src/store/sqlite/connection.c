@@ -11,14 +11,13 @@
 #include "base/digest.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
-#include "json/merge.h"
 
 /* The log is truncated to this when it restarts, after a long reader or a large call made it grow. */
 #define JOURNAL_SIZE_LIMIT "67108864"
 /* A value may be as long as a whole call. */
 #define VALUE_BYTES_MAX ((int)CNK_STORE_CALL_BYTES_MAX)
 
-/* The key by which an accepted message is found, see verbs/work.c. */
+/* The key by which an accepted message is found, cnk_work_halves(). */
 static void digest_half(sqlite3_context *context, int count, sqlite3_value **values)
 {
   int64_t halves[2];
@@ -29,34 +28,10 @@ static void digest_half(sqlite3_context *context, int count, sqlite3_value **val
     sqlite3_result_error_nomem(context);
 }
 
-static struct cnk_text text_of(sqlite3_value *value)
-{
-  const void *data = sqlite3_value_blob(value);
-  return (struct cnk_text){data ? data : "", (size_t)sqlite3_value_bytes(value)};
-}
-
-/* merge_states(first, second): two states as one, in which the first one's keys win. One that is no object, which no program
- * of ours has written, loses. */
-static void merge_states(sqlite3_context *context, int count, sqlite3_value **values)
-{
-  struct cnk_buffer merged = {0};
-  if (sqlite3_value_type(values[0]) == SQLITE_NULL || sqlite3_value_type(values[1]) == SQLITE_NULL) {
-    sqlite3_result_value(context, values[sqlite3_value_type(values[0]) == SQLITE_NULL]);
-  } else if (cnk_json_merge(&merged, text_of(values[0]), text_of(values[1]))) {
-    sqlite3_result_blob64(context, merged.data, merged.size, SQLITE_TRANSIENT);
-  } else {
-    sqlite3_result_value(context, values[0]);
-  }
-  cnk_buffer_reset(&merged, 0);
-}
-
 static int create_functions(sqlite3 *db)
 {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-  int status = sqlite3_create_function_v2(db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
-  if (status == SQLITE_OK)
-    status = sqlite3_create_function_v2(db, "merge_states", 2, flags, NULL, merge_states, NULL, NULL, NULL);
-  return status;
+  return sqlite3_create_function_v2(db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
 }
 
 void cnk_sqlite_own_process(void)
@@ -353,7 +328,7 @@ void cnk_connection_close(struct cnk_sqlite *store)
   if (store->db && !is_removing)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   cnk_guard_close(&store->guard);
-  cnk_sql_finalize(store);
+  cnk_statements_finalize(store);
   for (size_t i = 0; i < CNK_CLEARING_MOST; i++) {
     sqlite3_finalize(store->clearing[i]);
     store->clearing[i] = NULL;

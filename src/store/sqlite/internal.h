@@ -9,54 +9,11 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "store/calls.h"
+#include "store/sql/session.h"
 #include "store/sqlite/guard.h"
 #include "store/sqlite/lock.h"
-#include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite.h"
-
-/* Calls in their order, with their sum. Moved with cnk_store_calls_move, for a list must stay where it is. */
-struct cnk_store_calls {
-  struct cnk_list list; /* of cnk_store_call, by `link` */
-  size_t count, bytes;
-};
-
-static inline struct cnk_store_call *cnk_store_call_of(struct cnk_link *link)
-{
-  return CNK_OWNER(link, struct cnk_store_call, link);
-}
-
-static inline void cnk_store_calls_init(struct cnk_store_calls *calls)
-{
-  cnk_list_init(&calls->list);
-  calls->count = calls->bytes = 0;
-}
-
-static inline void cnk_store_calls_add(struct cnk_store_calls *calls, struct cnk_store_call *call)
-{
-  cnk_list_add(&calls->list, &call->link);
-  calls->count++;
-  calls->bytes += call->charged;
-}
-
-/* The first call, taken out; NULL when there is none. */
-static inline struct cnk_store_call *cnk_store_calls_take(struct cnk_store_calls *calls)
-{
-  struct cnk_link *link = cnk_list_take(&calls->list);
-  struct cnk_store_call *call = link ? cnk_store_call_of(link) : NULL;
-  if (call) {
-    calls->count--;
-    calls->bytes -= call->charged;
-  }
-  return call;
-}
-
-static inline void cnk_store_calls_move(struct cnk_store_calls *to, struct cnk_store_calls *from)
-{
-  cnk_list_move(&to->list, &from->list);
-  to->count += from->count;
-  to->bytes += from->bytes;
-  from->count = from->bytes = 0;
-}
 
 /* The names of a query's columns: set when it is first compiled, kept until the store is freed. */
 struct cnk_sql_columns {
@@ -121,11 +78,7 @@ struct cnk_sqlite {
   bool has_commits;          /* since it was opened */
   sqlite3_stmt **statements; /* of cnk_sql_texts, each compiled when it is first used */
   struct cnk_sql_columns *columns;
-  unsigned writes[CNK_SQL_WRITES_COUNT]; /* where they are among the texts */
-  int64_t sequence;                      /* the last sequence or version that was given out */
-  bool has_aliases, knows_aliases;       /* whether there may be any; whether that was looked for */
-  int64_t joins;                         /* of conversations, since it was opened */
-  int64_t next_id, ids_left;             /* of a block for events; no block outlives the transaction that is undone */
+  struct cnk_sql_session session;
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   sqlite3_stmt *clearing[CNK_CLEARING_MOST]; /* empties a store in place */
   int wal_pages;                             /* in the log now, as the last commit told */
@@ -139,7 +92,7 @@ struct cnk_sqlite {
   bool is_whole;   /* it has copied the whole log */
   bool is_broken;  /* a sync failed: only opening the database again helps */
   uint64_t open_again_at, give_room_at;
-  uint64_t redone, checkpoints, probes;
+  uint64_t checkpoints, probes;
   uint32_t max_checkpoint_us;
 };
 
@@ -147,20 +100,20 @@ struct cnk_sqlite {
 bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_sqlite *store);
 
-/* sql.c: the memory for compiled statements, which hold no row of the loop's; a statement, with SQLite's code. */
-bool cnk_sql_open(struct cnk_sqlite *store);
-void cnk_sql_close(struct cnk_sqlite *store);
-int cnk_sql_compile(struct cnk_sqlite *store, unsigned number, sqlite3_stmt **out);
+/* statements.c: the memory for compiled statements, which hold no row of the loop's; a statement, with SQLite's code. */
+bool cnk_statements_open(struct cnk_sqlite *store);
+void cnk_statements_close(struct cnk_sqlite *store);
+int cnk_statements_compile(struct cnk_sqlite *store, unsigned number, sqlite3_stmt **out);
 /* All of them end, with the connection. */
-void cnk_sql_finalize(struct cnk_sqlite *store);
+void cnk_statements_finalize(struct cnk_sqlite *store);
+
+/* driver.c: the verbs' statements on the connection. */
+extern const struct cnk_sql_driver cnk_sqlite_driver;
 
 /* migrate.c: refuses another program's database, or one of a version that this program does not know, and brings an older one
  * up to date, in one transaction. Before the database is opened, and after it. False with a sentence. */
 bool cnk_migrate_look(const char *path, char *message, size_t size);
 bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size);
-
-/* verbs/do.c: runs a verb, and sets the call's status and answer. */
-int cnk_work_do(struct cnk_sqlite *store, struct cnk_store_call *call, bool *has_written);
 
 /* batch.c: runs the calls of `batch` in one transaction and sets the status of each. */
 void cnk_batch_run(struct cnk_sqlite *store, struct cnk_store_calls *batch);

@@ -123,7 +123,7 @@ static int set_number(struct cnk_sqlite *store, const char *pragma, int number)
 static int read_next(struct cnk_sqlite *store, const char *name, int64_t *out)
 {
   sqlite3_stmt *statement = NULL;
-  int status = cnk_sql_compile(store, (unsigned)cnk_sql_find("writes", name), &statement);
+  int status = cnk_statements_compile(store, (unsigned)cnk_sql_find("writes", name), &statement);
   if (status != SQLITE_OK)
     return status;
   if (sqlite3_step(statement) == SQLITE_ROW)
@@ -147,7 +147,7 @@ static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
     status = read_next(store, "next_opening", &opening);
   if (status == SQLITE_OK)
     status = execute(store, "COMMIT");
-  store->sequence = opening << SEQUENCES_BITS;
+  store->session.sequence = opening << SEQUENCES_BITS;
   return status;
 }
 

@@ -46,7 +46,7 @@ static void free_store(struct cnk_sqlite *store)
   cnk_loop_disown(&store->resource);
   for (struct cnk_link *link; (link = cnk_list_take(&store->spare));)
     free_call(cnk_store_call_of(link));
-  cnk_sql_close(store);
+  cnk_statements_close(store);
   uv_cond_destroy(&store->wake);
   uv_cond_destroy(&store->sync_wake);
   uv_mutex_destroy(&store->mutex);
@@ -258,6 +258,8 @@ static struct cnk_sqlite *make(struct cnk_loop *loop, const char *path, const st
   if (!store)
     return NULL;
   store->base.backend = &backend;
+  store->session.driver = &cnk_sqlite_driver;
+  store->session.writes = cnk_sql_writes();
   store->loop = loop;
   store->options = *options;
   store->is_memory = strcmp(path, ":memory:") == 0;
@@ -275,9 +277,9 @@ static struct cnk_sqlite *make(struct cnk_loop *loop, const char *path, const st
   cnk_store_calls_init(&store->finished);
   store->resource.shut = shut;
   atomic_init(&store->is_writable, true);
-  if (!cnk_sql_open(store) || !store->path || !store->given_path || (options->vfs && !store->options.vfs) ||
+  if (!cnk_statements_open(store) || !store->path || !store->given_path || (options->vfs && !store->options.vfs) ||
       uv_mutex_init(&store->mutex) != 0) {
-    cnk_sql_close(store);
+    cnk_statements_close(store);
     free_names(store);
     free(store);
     return NULL;
@@ -372,16 +374,6 @@ static void set_on_shut(struct cnk_store *base, void (*on_shut)(void *context), 
   store->shut_context = context;
 }
 
-static int find(bool is_repair, const char *name, const char *const **parameters, size_t *count)
-{
-  int number = cnk_sql_find(is_repair ? "repairs" : "reads", name);
-  if (number < 0 && !is_repair)
-    number = cnk_sql_find("lists", name);
-  *parameters = number < 0 ? NULL : cnk_sql_texts[number].parameters;
-  *count = number < 0 ? 0 : cnk_sql_texts[number].parameters_count;
-  return number;
-}
-
 static const char *code_name(int status)
 {
   switch (status & 0xff) {
@@ -410,6 +402,6 @@ static const struct cnk_store_backend backend = {
     .read_trouble = read_trouble,
     .read_stats = read_stats,
     .on_shut = set_on_shut,
-    .find = find,
+    .find = cnk_sql_find_asked,
     .code_name = code_name,
 };

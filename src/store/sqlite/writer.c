@@ -48,7 +48,7 @@ static void take_batch(struct cnk_sqlite *store, struct cnk_store_calls *batch)
 
 static void publish(struct cnk_sqlite *store) /* under the mutex */
 {
-  store->stats.redone = store->redone;
+  store->stats.redone = store->session.redone;
   store->stats.checkpoints = store->checkpoints;
   store->stats.probes = store->probes;
   store->stats.max_checkpoint_us = store->max_checkpoint_us;

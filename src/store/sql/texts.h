@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The named statements of the files in sql/, which the build puts into the program (embed_sql.lua). All SQL is there, but
- * for what opens, checks and copies the database as a whole.
+ * The named statements of the files in this folder, which the build puts into the program (embed.lua). All SQL is there, but
+ * for what opens, checks and copies a database as a whole.
  */
-#ifndef CNK_STORE_SQL_H
-#define CNK_STORE_SQL_H
+#ifndef CNK_SQL_TEXTS_H
+#define CNK_SQL_TEXTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* A statement has at most so many named parameters. */
+enum { CNK_SQL_PARAMETERS_MOST = 8 };
 
 struct cnk_sql_text {
   const char *file; /* "writes", "reads", "lists", "repairs" or "schema" */
@@ -15,6 +19,7 @@ struct cnk_sql_text {
   size_t size;                   /* with the final NUL */
   const char *const *parameters; /* the names after `:`, each once, of all parts; in a part alone, in its order */
   size_t parameters_count;
+  size_t own_count; /* so many of them, the first ones, are in this part */
 };
 
 extern const struct cnk_sql_text cnk_sql_texts[];
@@ -22,6 +27,8 @@ extern const unsigned cnk_sql_count;
 
 /* The number of a text; -1 when there is none of this name. */
 int cnk_sql_find(const char *file, const char *name);
+/* The same of a question or a repair, with the names of its parameters. */
+int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **parameters, size_t *count);
 
 /* The texts of writes.sql, as the verbs name them. */
 #define CNK_SQL_WRITES(X)                                                                                              \
@@ -51,6 +58,7 @@ int cnk_sql_find(const char *file, const char *name);
   X(join_conversation)                                                                                                 \
   X(delete_conversation)                                                                                               \
   X(get_version)                                                                                                       \
+  X(get_state)                                                                                                         \
   X(put_state)                                                                                                         \
   X(pause)                                                                                                             \
   X(watch_window)                                                                                                      \
@@ -119,5 +127,8 @@ enum cnk_sql {
 #undef CNK_SQL_NAME
       CNK_SQL_WRITES_COUNT
 };
+
+/* Where the writes are among the texts. The first call looks them up: on the loop's thread. */
+const unsigned *cnk_sql_writes(void);
 
 #endif

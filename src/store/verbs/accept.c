@@ -2,7 +2,7 @@
 /* Events, from their acceptance to their end without a turn; timers, which become events. */
 #include <math.h>
 
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
 #include "whatsapp/status.h"
 
 bool cnk_work_has_arrived(int64_t rank)
@@ -33,16 +33,16 @@ static bool is_new(struct cnk_work *work, struct cnk_text key, double now)
 static int64_t take_id(struct cnk_work *work)
 {
   enum { BLOCK = 1000 };
-  struct cnk_sqlite *store = work->store;
+  struct cnk_sql_session *session = work->session;
   int64_t last;
-  if (!store->ids_left && cnk_work_read(work, CNK_SQL_next_id, &last, "i", (int64_t)BLOCK)) {
-    store->next_id = last - BLOCK + 1;
-    store->ids_left = BLOCK;
+  if (!session->ids_left && cnk_work_read(work, CNK_SQL_next_id, &last, "i", (int64_t)BLOCK)) {
+    session->next_id = last - BLOCK + 1;
+    session->ids_left = BLOCK;
   }
-  if (work->status != SQLITE_OK)
+  if (work->status != 0)
     return 0;
-  store->ids_left--;
-  return store->next_id++;
+  session->ids_left--;
+  return session->next_id++;
 }
 
 static void note_inbound(struct cnk_work *work, struct cnk_text contact, const struct cnk_event *event)
@@ -62,7 +62,7 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   if (event->is_unheard && cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now)) {
     event->id = 0;
     event->has_given_id = false;
-    event->is_fresh = event->is_applied = work->status == SQLITE_OK;
+    event->is_fresh = event->is_applied = work->status == 0;
     return;
   }
   if (event->key.data && !is_new(work, event->key, now))
@@ -79,14 +79,14 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
     note_inbound(work, contact, event);
   if (event->status_of.data)
     event->is_applied = cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
-  event->is_fresh = work->status == SQLITE_OK;
+  event->is_fresh = work->status == 0;
 }
 
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
 {
-  for (size_t i = 0; i < request->events.count && work->status == SQLITE_OK; i++)
+  for (size_t i = 0; i < request->events.count && work->status == 0; i++)
     cnk_work_put_event(work, &request->events.items[i], request->now);
-  request->joins = work->store->joins;
+  request->joins = work->session->joins;
 }
 
 void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *request)
@@ -105,7 +105,7 @@ void cnk_verb_bury(struct cnk_work *work, struct cnk_bury *request)
 
 void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request)
 {
-  for (size_t i = 0; i < request->timers.count && work->status == SQLITE_OK; i++) {
+  for (size_t i = 0; i < request->timers.count && work->status == 0; i++) {
     struct cnk_due_timer *timer = &request->timers.items[i];
     bool is_due;
     if (timer->dialog)

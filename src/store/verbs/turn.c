@@ -7,13 +7,13 @@
  */
 #include <math.h>
 
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
 
 /* ---- conflicts ----------------------------------------------------------------------------------------------------- */
 
 static void check_reads(struct cnk_work *work, const struct cnk_turn *turn)
 {
-  for (size_t i = 0; i < turn->reads.count && work->status == SQLITE_OK; i++) {
+  for (size_t i = 0; i < turn->reads.count && work->status == 0; i++) {
     const struct cnk_read *read = &turn->reads.items[i];
     enum cnk_sql sql = read->kind == CNK_READ_VALUE ? CNK_SQL_get_value_version : CNK_SQL_get_version;
     int64_t version;

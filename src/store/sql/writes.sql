@@ -92,9 +92,9 @@ INSERT INTO conversation (contact) SELECT ?2 WHERE EXISTS (SELECT 1 FROM convers
   ON CONFLICT (contact) DO NOTHING;
 
 -- name: join_conversation
--- The state that was written last wins, key by key.
+-- ?4: the two states as one.
 UPDATE conversation AS t SET
-    state = CASE WHEN s.version > t.version THEN merge_states(s.state, t.state) ELSE merge_states(t.state, s.state) END,
+    state = ?4,
     version = CASE WHEN s.version > 0 THEN ?3 ELSE t.version END,
     last_inbound = CASE WHEN t.last_inbound IS NULL OR s.last_inbound > t.last_inbound THEN s.last_inbound ELSE t.last_inbound END,
     watch = coalesce(t.watch, s.watch),
@@ -110,6 +110,9 @@ DELETE FROM conversation WHERE contact = ?1;
 
 -- name: get_version
 SELECT version FROM conversation WHERE contact = ?;
+
+-- name: get_state
+SELECT state FROM conversation WHERE contact = ?;
 
 -- name: put_state
 INSERT INTO conversation (contact, state, version) VALUES (?, ?, ?)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which function a verb is. */
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
 
 static void reserve_ids(struct cnk_work *work, struct cnk_reserve_ids *request)
 {
@@ -29,10 +29,10 @@ static void run_verb(struct cnk_work *work)
   }
 }
 
-int cnk_work_do(struct cnk_sqlite *store, struct cnk_store_call *call, bool *has_written)
+int cnk_work_do(struct cnk_sql_session *session, struct cnk_store_call *call, bool *has_written)
 {
-  struct cnk_work work = {.store = store, .call = call};
-  call->status = SQLITE_OK;
+  struct cnk_work work = {.session = session, .call = call};
+  call->status = 0;
   call->message[0] = '\0';
   run_verb(&work);
   *has_written = work.has_written;

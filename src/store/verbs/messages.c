@@ -2,7 +2,7 @@
 /* Messages on their way and after it, and the end of a dialog that cannot go on. */
 #include <math.h>
 
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
 
 void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *request)
 {

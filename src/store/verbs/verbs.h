@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verbs of store.h on SQLite, each a function on the writer's thread, within the transaction of its batch. It reads and
+ * The verbs of store.h in SQL, each a function on the thread of its session, within the transaction of its batch. It reads and
  * fills in the request of a call, and may be run again after the transaction was undone, so it sets every "out" anew.
  *
  * After the first failure of a verb nothing more of it is run, so its steps need not be checked one by one.
@@ -8,21 +8,20 @@
 #ifndef CNK_STORE_VERBS_H
 #define CNK_STORE_VERBS_H
 
-#include "store/sqlite/internal.h"
+#include "store/sql/session.h"
 
 struct cnk_work {
-  struct cnk_sqlite *store;
+  struct cnk_sql_session *session;
   struct cnk_store_call *call;
   int status;       /* of the verb so far */
   bool has_written; /* otherwise there is nothing to undo */
 };
 
-/* Runs a statement that gives no rows. `format` has a letter for each parameter:
- *   i  int64_t
- *   o  int64_t, 0 is NULL
- *   r  double, NAN is NULL
- *   t  struct cnk_text, bytes; no text is NULL
- * Gives the number of rows that it changed; 0 after a failure. */
+/* Runs a verb, and sets the call's status and answer; gives the status. */
+int cnk_work_do(struct cnk_sql_session *session, struct cnk_store_call *call, bool *has_written);
+
+/* Runs a statement that gives no rows; `format` is that of sql/session.h. Gives the number of rows that it changed; 0 after
+ * a failure. */
 int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
 /* Runs a statement that gives one integer. False when it gives no row, or NULL, or fails. */
@@ -31,8 +30,9 @@ bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const 
 /* Runs a statement that gives one text, which is kept with the call. No text when it gives no row, or NULL, or fails. */
 struct cnk_text cnk_work_read_text(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
-/* The verb fails: with a code and a sentence, or because the turn must be run again. */
+/* The verb fails: with a code and a sentence, with what the session has refused, or because the turn must be run again. */
 void cnk_work_fail(struct cnk_work *work, int status, const char *reason);
+void cnk_work_refuse(struct cnk_work *work, int status);
 void cnk_work_conflict(struct cnk_work *work, const char *reason);
 
 /* The next sequence, or version: greater than all that this database ever gave. */

@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Writes the named statements of SQL files as C on standard output: embed_sql.lua FILE … (sql.h has the shape). A name is a line
+-- Writes the named statements of SQL files as C on standard output: embed.lua FILE … (texts.h has the shape). A name is a line
 -- `-- name: NAME`; other lines that begin with -- are comments. A statement ends with ; at the end of a line, and a name may
 -- have several. A migration (schema.sql) stays one text, for it runs as a whole.
+
+-- CNK_SQL_PARAMETERS_MOST of texts.h.
+local most_parameters = 8
 
 local function quoted(text)
   return '"' .. text:gsub('[\\"]', "\\%0"):gsub("\n", "\\n") .. '"'
@@ -43,7 +46,7 @@ end
 
 local names, entries = {}, {}
 
-local function add(file, name, text, parameters)
+local function add(file, name, text, parameters, own)
   local list = "NULL"
   if #parameters > 0 then
     list = ("parameters_%d"):format(#names + 1)
@@ -53,8 +56,8 @@ local function add(file, name, text, parameters)
     end
     names[#names + 1] = ("static const char *const %s[] = {%s};"):format(list, table.concat(words, ", "))
   end
-  entries[#entries + 1] = ("  {%s, %s, %s, sizeof %s, %s, %d},"):format(
-    quoted(file), name and quoted(name) or "NULL", quoted(text), quoted(text), list, #parameters
+  entries[#entries + 1] = ("  {%s, %s, %s, sizeof %s, %s, %d, %d},"):format(
+    quoted(file), name and quoted(name) or "NULL", quoted(text), quoted(text), list, #parameters, own
   )
 end
 
@@ -70,13 +73,15 @@ for _, path in ipairs(arg) do
       parameters_of(part, all)
     end
     for i, part in ipairs(parts) do
-      add(file, i == 1 and section.name or nil, part, i == 1 and all or parameters_of(part))
+      local own = parameters_of(part)
+      assert(#own <= most_parameters, section.name .. " has more parameters than a session takes")
+      add(file, i == 1 and section.name or nil, part, i == 1 and all or own, #own)
     end
   end
 end
 
-print "/* Made by embed_sql.lua. */"
-print '#include "store/sqlite/sql.h"\n'
+print "/* Made by embed.lua. */"
+print '#include "store/sql/texts.h"\n'
 print(table.concat(names, "\n"))
 print "\nconst struct cnk_sql_text cnk_sql_texts[] = {"
 print(table.concat(entries, "\n"))

@@ -6,18 +6,19 @@
  * What is in the memory of a process, or waits for its status, keeps the key that it had: a row in the outbox that is not
  * parked, and an accepted message. Whoever reads it asks for the alias of its contact.
  */
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
+#include "json/merge.h"
 
 /* Most stores know no alias, and are not asked for one. */
 bool cnk_work_has_aliases(struct cnk_work *work)
 {
-  struct cnk_sqlite *store = work->store;
+  struct cnk_sql_session *session = work->session;
   int64_t is_any;
-  if (!store->knows_aliases && cnk_work_read(work, CNK_SQL_any_alias, &is_any, "")) {
-    store->has_aliases = is_any != 0;
-    store->knows_aliases = true;
+  if (!session->knows_aliases && cnk_work_read(work, CNK_SQL_any_alias, &is_any, "")) {
+    session->has_aliases = is_any != 0;
+    session->knows_aliases = true;
   }
-  return store->has_aliases;
+  return session->has_aliases;
 }
 
 /* The key of the conversation that an id belongs to. */
@@ -27,6 +28,31 @@ static struct cnk_text conversation_of(struct cnk_work *work, struct cnk_text ke
   if (cnk_work_has_aliases(work))
     found = cnk_work_read_text(work, CNK_SQL_get_alias, "t", key);
   return found.data ? found : key;
+}
+
+/* Two states as one: the one that was written last wins, key by key. One that is no object, which no program of ours has
+ * written, loses. */
+static struct cnk_text merge_states(struct cnk_work *work, struct cnk_text from, struct cnk_text to)
+{
+  struct cnk_text later = cnk_work_read_text(work, CNK_SQL_get_state, "t", to);
+  struct cnk_text earlier = cnk_work_read_text(work, CNK_SQL_get_state, "t", from);
+  int64_t version_to, version_from;
+  cnk_work_read(work, CNK_SQL_get_version, &version_to, "t", to);
+  cnk_work_read(work, CNK_SQL_get_version, &version_from, "t", from);
+  if (version_from > version_to) {
+    struct cnk_text other = later;
+    later = earlier;
+    earlier = other;
+  }
+  if (!later.data || !earlier.data)
+    return later.data ? later : earlier;
+  struct cnk_buffer merged = {0};
+  struct cnk_text result = later;
+  if (cnk_json_merge(&merged, later, earlier) &&
+      !cnk_arena_copy(&work->call->arena, (struct cnk_text){merged.data, merged.size}, &result))
+    cnk_work_fail(work, CNK_STORE_NO_MEMORY, "not enough memory for two states");
+  cnk_buffer_reset(&merged, 0);
+  return result;
 }
 
 /* True when there was something to join. */
@@ -39,10 +65,11 @@ static bool join(struct cnk_work *work, struct cnk_text from, struct cnk_text to
   int64_t changes = 0;
   for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
     changes += cnk_work_run(work, moves[i], "tt", from, to);
-  changes += cnk_work_run(work, CNK_SQL_join_conversation, "tti", from, to, cnk_work_next(work));
+  struct cnk_text state = merge_states(work, from, to);
+  changes += cnk_work_run(work, CNK_SQL_join_conversation, "ttit", from, to, cnk_work_next(work), state);
   cnk_work_run(work, CNK_SQL_delete_conversation, "t", from);
   cnk_work_run(work, CNK_SQL_put_alias, "tti", from, to, (int64_t)0);
-  work->store->joins++;
+  work->session->joins++;
   return changes > 0;
 }
 
@@ -58,7 +85,7 @@ static void add_id(struct cnk_work *work, struct cnk_person_id *id, struct cnk_t
   }
   if (!cnk_text_is_equal(id->key, conversation))
     cnk_work_run(work, CNK_SQL_put_alias, "tti", id->key, conversation, (int64_t)id->is_left);
-  work->store->has_aliases = work->store->knows_aliases = true;
+  work->session->has_aliases = work->session->knows_aliases = true;
 }
 
 /* Whether the person has changed to the id that the event names first. */
@@ -88,7 +115,7 @@ void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)
   if ((event->is_from_contact || is_change(event)) && cnk_work_has_aliases(work))
     take_left_id(work, event->contact);
   struct cnk_text conversation = conversation_of(work, event->contact);
-  for (size_t i = 0; i < event->others.count && work->status == SQLITE_OK; i++)
+  for (size_t i = 0; i < event->others.count && work->status == 0; i++)
     add_id(work, &event->others.items[i], conversation);
   if (!cnk_text_is_equal(conversation, event->contact))
     event->conversation = conversation;
@@ -102,7 +129,7 @@ static void check(struct cnk_work *work, struct cnk_text contact)
 
 void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn)
 {
-  if (turn->joins == work->store->joins)
+  if (turn->joins == work->session->joins)
     return;
   for (size_t i = 0; i < turn->messages.count; i++)
     check(work, turn->messages.items[i].contact);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The removal of old rows, one small step a call, so that no commit waits long behind it. */
 
-#include "store/sqlite/verbs/verbs.h"
+#include "store/verbs/verbs.h"
 
 /* The two tables with random keys are scanned one after the other, then what has an index. */
 enum stage { BEGIN, SEEN, SENT, REST };

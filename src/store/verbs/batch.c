@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Group commit: many calls in one transaction, and what happens when one of them, or all, fail.
+ *
+ * The usual batch pays for no savepoints. When a call fails, the whole transaction is rolled back and run again, this
+ * time with a savepoint for each call, so that only the failing ones are undone.
+ */
+#include "store/verbs/batch.h"
+
+#include <stdio.h>
+
+#include "store/verbs/verbs.h"
+
+static bool is_fault_of_all(struct cnk_sql_session *session, int status)
+{
+  return status == CNK_STORE_NO_MEMORY || session->driver->is_fault(session, status);
+}
+
+/* A call that failed without a write has nothing to undo. */
+static int run_call(struct cnk_sql_session *session, struct cnk_store_call *call)
+{
+  bool has_written;
+  int status = cnk_work_do(session, call, &has_written);
+  return has_written || is_fault_of_all(session, status) ? status : 0;
+}
+
+void cnk_batch_roll_back(struct cnk_sql_session *session)
+{
+  session->ids_left = 0;
+  session->driver->roll_back(session);
+}
+
+static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  const struct cnk_sql_driver *driver = session->driver;
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_store_call *call = cnk_store_call_of(link);
+    int status = driver->save(session);
+    if (status != 0)
+      return status;
+    status = run_call(session, call);
+    if (is_fault_of_all(session, status))
+      return status;
+    if (status != 0) {
+      session->ids_left = 0;
+      if ((status = driver->undo(session)) != 0)
+        return status;
+    }
+    if ((status = driver->release(session)) != 0)
+      return status;
+  }
+  return 0;
+}
+
+static int run_together(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_store_call *call = cnk_store_call_of(link);
+    if (run_call(session, call) != 0)
+      return call->status;
+  }
+  return 0;
+}
+
+int cnk_batch_commit(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  int status = session->driver->begin(session);
+  if (status == 0)
+    status = run_together(session, batch);
+  if (status != 0 && !is_fault_of_all(session, status)) {
+    cnk_batch_roll_back(session);
+    session->redone++;
+    status = session->driver->begin(session);
+    if (status == 0)
+      status = run_each(session, batch);
+  }
+  return status == 0 ? session->driver->commit(session) : status;
+}
+
+void cnk_batch_fail(struct cnk_sql_session *session, struct cnk_store_calls *batch, int status, const char *reason)
+{
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_store_call *call = cnk_store_call_of(link);
+    call->status = 0;
+    if (call->verb == CNK_QUERY && session) {
+      run_call(session, call);
+    } else {
+      call->status = status;
+      snprintf(call->message, sizeof call->message, "%s", reason);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What all verbs are made of: statements with their values, and failures. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "store/verbs/verbs.h"
+
+void cnk_work_fail(struct cnk_work *work, int status, const char *reason)
+{
+  if (work->status != 0)
+    return;
+  work->status = work->call->status = status;
+  snprintf(work->call->message, sizeof work->call->message, "%s", reason);
+}
+
+void cnk_work_conflict(struct cnk_work *work, const char *reason)
+{
+  cnk_work_fail(work, CNK_STORE_CONFLICT, reason);
+}
+
+void cnk_work_refuse(struct cnk_work *work, int status)
+{
+  const char *reason;
+  switch (status) {
+  case CNK_STORE_NO_MEMORY: reason = "not enough memory for what was read"; break;
+  case CNK_STORE_TOO_MANY: reason = "the rows of a query are larger than they may be"; break;
+  default: reason = work->session->driver->problem(work->session);
+  }
+  cnk_work_fail(work, status, reason);
+}
+
+int64_t cnk_work_next(struct cnk_work *work)
+{
+  return ++work->session->sequence;
+}
+
+int64_t cnk_work_day(double time)
+{
+  enum { DAY_SECONDS = 86400 };
+  return (int64_t)floor(time / DAY_SECONDS);
+}
+
+struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name)
+{
+  int64_t halves[2] = {0};
+  if (!cnk_digest_halves(name.data ? name.data : "", name.size, halves))
+    cnk_work_fail(work, CNK_STORE_NO_MEMORY, "not enough memory for a digest");
+  return (struct cnk_halves){.hash = halves[0], .rest = halves[1]};
+}
+
+int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+{
+  struct cnk_sql_session *session = work->session;
+  int64_t changes = 0;
+  if (work->status != 0)
+    return 0;
+  va_list values;
+  va_start(values, format);
+  int status = session->driver->run(session, session->writes[sql], format, values, &changes);
+  va_end(values);
+  if (status != 0) {
+    cnk_work_refuse(work, status);
+    return 0;
+  }
+  work->has_written |= changes > 0;
+  return changes;
+}
+
+/* NULL after a failure, too. */
+static struct cnk_value read_first(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
+{
+  struct cnk_sql_session *session = work->session;
+  struct cnk_value first = {0};
+  bool has_written = false;
+  if (work->status != 0)
+    return first;
+  int status =
+      session->driver->read(session, session->writes[sql], format, values, &work->call->arena, &first, &has_written);
+  work->has_written |= has_written;
+  if (status == 0)
+    return first;
+  cnk_work_refuse(work, status);
+  return (struct cnk_value){0};
+}
+
+bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  struct cnk_value first = read_first(work, sql, format, values);
+  va_end(values);
+  bool is_found = first.kind == CNK_VALUE_INTEGER;
+  *out = is_found ? first.as.integer : 0;
+  return is_found;
+}
+
+struct cnk_text cnk_work_read_text(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  struct cnk_value first = read_first(work, sql, format, values);
+  va_end(values);
+  return first.kind == CNK_VALUE_BYTES ? first.as.bytes : (struct cnk_text){0};
+}
