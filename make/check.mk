@@ -28,7 +28,7 @@ tsan: deps-build
 	@$(MAKE) --no-print-directory $(BUILD)/sql_texts.c
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/c/store_threads.c \
-	  src/store/*.c src/store/sql/*.c src/store/verbs/*.c src/store/sqlite/*.c $(BUILD)/sql_texts.c src/base/*.c src/json/*.c \
+	  src/store/*.c src/store/sql/*.c src/store/verbs/*.c src/store/worker/*.c src/store/sqlite/*.c $(BUILD)/sql_texts.c src/base/*.c src/json/*.c \
 	  $(LIB_LIBS) -lm
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db

@@ -8,19 +8,11 @@
 #include "store/sqlite/internal.h"
 #include "store/verbs/batch.h"
 
-void cnk_batch_set_unwritable(struct cnk_sqlite *store, const char *reason)
-{
-  uv_mutex_lock(&store->mutex);
-  snprintf(store->trouble, sizeof store->trouble, "%s", reason);
-  uv_mutex_unlock(&store->mutex);
-  atomic_store(&store->is_writable, false);
-}
-
 bool cnk_batch_check_files(struct cnk_sqlite *store)
 {
   if (cnk_guard_check(&store->guard, &store->lock, store->has_commits) == CNK_GUARD_WELL)
     return true;
-  cnk_batch_set_unwritable(store, store->guard.reason);
+  cnk_worker_set_unwritable(&store->worker, store->guard.reason);
   return false;
 }
 
@@ -30,7 +22,7 @@ static void fail_all(struct cnk_sqlite *store, struct cnk_store_calls *batch, in
   char reason[160];
   snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
   cnk_batch_roll_back(&store->session);
-  cnk_batch_set_unwritable(store, reason);
+  cnk_worker_set_unwritable(&store->worker, reason);
   if (!cnk_batch_check_files(store)) { /* which explains what SQLite met */
     status = CNK_STORE_MOVED;
     snprintf(reason, sizeof reason, "%s", store->guard.reason);
@@ -68,7 +60,7 @@ bool cnk_batch_probe(struct cnk_sqlite *store)
     status = driver->commit(&store->session);
   cnk_batch_roll_back(&store->session);
   if (status == SQLITE_OK)
-    atomic_store(&store->is_writable,
+    atomic_store(&store->worker.is_writable,
                  true); /* a database in memory has no log, and so no hook on commits that would set it */
   return status == SQLITE_OK;
 }

@@ -106,7 +106,7 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   struct cnk_sqlite *store = context;
   store->wal_pages = pages;
   store->has_commits = true;
-  atomic_store(&store->is_writable, true);
+  atomic_store(&store->worker.is_writable, true);
   return SQLITE_OK;
 }
 
@@ -162,7 +162,8 @@ static bool clear(struct cnk_sqlite *store)
 
 static bool keep_spare(struct cnk_sqlite *store)
 {
-  bool is_fit = store->is_in_place && store->db && !spare.db && !store->is_broken && sqlite3_get_autocommit(store->db);
+  bool is_fit =
+      store->worker.is_in_place && store->db && !spare.db && !store->is_broken && sqlite3_get_autocommit(store->db);
   if (!is_fit || !clear(store))
     return false;
   spare = (struct spare){.db = store->db,
@@ -187,7 +188,7 @@ static bool keep_spare(struct cnk_sqlite *store)
 
 static bool take_spare(struct cnk_sqlite *store)
 {
-  if (!store->is_in_place || !spare.db)
+  if (!store->worker.is_in_place || !spare.db)
     return false;
   free((void *)store->statements);
   free(store->columns);

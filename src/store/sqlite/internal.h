@@ -7,13 +7,12 @@
 #define CNK_STORE_INTERNAL_H
 
 #include <sqlite3.h>
-#include <stdatomic.h>
 
-#include "store/calls.h"
 #include "store/sql/session.h"
 #include "store/sqlite/guard.h"
 #include "store/sqlite/lock.h"
 #include "store/sqlite/sqlite.h"
+#include "store/worker/worker.h"
 
 /* The names of a query's columns: set when it is first compiled, kept until the store is freed. */
 struct cnk_sql_columns {
@@ -29,42 +28,20 @@ enum cnk_sync_state { CNK_SYNC_IDLE, CNK_SYNC_WANTED, CNK_SYNC_DONE, CNK_SYNC_FA
 struct cnk_backup;
 
 struct cnk_sqlite {
-  struct cnk_store base;
-  struct cnk_loop *loop;
+  struct cnk_worker worker;
   struct cnk_store_options options;
   char *path, *given_path; /* without links; as it was given */
-  bool is_memory, is_in_place;
+  bool is_memory;
   bool is_reused; /* its connection is that of an earlier store */
   bool has_log;   /* neither in memory nor opened to read only */
 
   /* Loop thread. */
-  struct cnk_resource resource;
-  uv_async_t async;     /* the writer has finished something */
-  uv_prepare_t prepare; /* forwards what came since the last turn of the loop: one wake-up of the writer for all */
-  uv_thread_t thread;
-  struct cnk_store_calls fresh;
-  struct cnk_list held;  /* by `of_store`: all calls that are not spare */
-  struct cnk_list spare; /* by `link`: for reuse */
-  unsigned spare_count, references, open_handles;
-  uint64_t in_flight, in_flight_bytes;
-  bool is_running, is_ending, is_backing_up;
-  struct cnk_store_task *close_task;
-  void (*on_shut)(void *context);
-  void *shut_context;
+  bool is_backing_up;
 
-  /* Both, under the mutex. */
-  uv_mutex_t mutex;
-  uv_cond_t wake;
-  struct cnk_store_calls queue, finished;
-  struct cnk_store_stats stats;
+  /* Both, under the worker's mutex. */
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */
-  bool is_closing, is_stopped;
-  char trouble[160]; /* why nothing could be written the last time */
-
   enum cnk_sync_state sync;
-
-  atomic_bool is_writable;
 
   /* The syncing thread (sync.c); created and ended by the writer's side. */
   uv_thread_t sync_thread;
@@ -119,8 +96,6 @@ bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size);
 void cnk_batch_run(struct cnk_sqlite *store, struct cnk_store_calls *batch);
 /* Writes something that changes nothing; true when it is on the disk. */
 bool cnk_batch_probe(struct cnk_sqlite *store);
-/* Until the next commit; `reason` is for cnk_store_read_trouble(). */
-void cnk_batch_set_unwritable(struct cnk_sqlite *store, const char *reason);
 /* Whether the database's files are in their places; otherwise the store becomes unwritable. */
 bool cnk_batch_check_files(struct cnk_sqlite *store);
 
@@ -150,8 +125,7 @@ struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task)
 struct cnk_store_task *cnk_backup_free(struct cnk_backup *backup); /* gives the task, its result filled in */
 void cnk_backup_cancel(struct cnk_backup *backup);
 
-/* writer.c: the thread; and what there is to do by now, on the loop's thread, for a store that works in place. */
-void cnk_writer_run(void *store);
-void cnk_writer_catch_up(struct cnk_sqlite *store);
+/* writer.c: one turn of the thread, for which it waits. False when it was the last. */
+bool cnk_writer_take_turn(struct cnk_worker *worker);
 
 #endif

@@ -185,10 +185,10 @@ bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
     status = cnk_peek_read(store->db, &found);
   if (status == SQLITE_OK && !judge(store->path, &found, message, size))
     return false;
-  store->base.version = found.user_version;
+  store->worker.base.version = found.user_version;
   if (status == SQLITE_OK && !store->options.is_read_only) {
     status = bring_up(store, &found);
-    store->base.version = cnk_sqlite_version();
+    store->worker.base.version = cnk_sqlite_version();
   }
   if (status == SQLITE_OK && store->is_memory && !blank)
     keep_blank(store);

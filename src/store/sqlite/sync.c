@@ -12,19 +12,19 @@
 static void run_sync(void *context)
 {
   struct cnk_sqlite *store = context;
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   while (store->sync != CNK_SYNC_END) {
     if (store->sync != CNK_SYNC_WANTED) {
-      uv_cond_wait(&store->sync_wake, &store->mutex);
+      uv_cond_wait(&store->sync_wake, &store->worker.mutex);
       continue;
     }
-    uv_mutex_unlock(&store->mutex);
+    uv_mutex_unlock(&store->worker.mutex);
     int status = store->sync_file->pMethods->xSync(store->sync_file, SQLITE_SYNC_NORMAL);
-    uv_mutex_lock(&store->mutex);
+    uv_mutex_lock(&store->worker.mutex);
     store->sync = status == SQLITE_OK ? CNK_SYNC_DONE : CNK_SYNC_FAILED;
-    uv_cond_broadcast(&store->wake);
+    uv_cond_broadcast(&store->worker.wake);
   }
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_unlock(&store->worker.mutex);
 }
 
 static void close_file(struct cnk_sqlite *store)
@@ -56,32 +56,32 @@ void cnk_sync_close(struct cnk_sqlite *store)
 {
   if (!store->sync_file)
     return;
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   while (store->sync == CNK_SYNC_WANTED)
-    uv_cond_wait(&store->wake, &store->mutex);
+    uv_cond_wait(&store->worker.wake, &store->worker.mutex);
   store->sync = CNK_SYNC_END;
   uv_cond_signal(&store->sync_wake);
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_unlock(&store->worker.mutex);
   uv_thread_join(&store->sync_thread);
   close_file(store);
 }
 
 void cnk_sync_begin(struct cnk_sqlite *store)
 {
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   store->sync = CNK_SYNC_WANTED;
   uv_cond_signal(&store->sync_wake);
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_unlock(&store->worker.mutex);
 }
 
 enum cnk_sync_state cnk_sync_take(struct cnk_sqlite *store, bool is_waiting)
 {
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   while (is_waiting && store->sync == CNK_SYNC_WANTED)
-    uv_cond_wait(&store->wake, &store->mutex);
+    uv_cond_wait(&store->worker.wake, &store->worker.mutex);
   enum cnk_sync_state state = store->sync;
   if (state != CNK_SYNC_WANTED)
     store->sync = CNK_SYNC_IDLE;
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_unlock(&store->worker.mutex);
   return state;
 }

@@ -4,8 +4,6 @@
 
 #include "store/sqlite/internal.h"
 
-/* One transaction: enough to share a sync, little enough to keep its latency and the log bounded. */
-enum { BATCH_CALLS = 1024, BATCH_BYTES = 4 << 20 };
 /* How long without work is "idle"; how often a store that cannot write is tried. By the system's time, whatever clock the
  * loop has: this thread waits for a disk, and a virtual clock moves no disk. */
 #define IDLE_NS UINT64_C(50000000)
@@ -19,58 +17,37 @@ enum turn { WORK, TICK, WATCH, STOP };
 static enum turn wait(struct cnk_sqlite *store)
 {
   for (;;) {
-    if (!cnk_list_is_empty(&store->queue.list))
+    if (!cnk_list_is_empty(&store->worker.queue.list))
       return WORK;
-    if (store->is_closing)
+    if (store->worker.is_closing)
       return STOP;
     if (store->backup || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
       return TICK;
-    bool is_ill = !atomic_load(&store->is_writable) || store->is_broken || !store->db;
+    bool is_ill = !atomic_load(&store->worker.is_writable) || store->is_broken || !store->db;
     bool is_urgent = is_ill || cnk_checkpoint_is_wanted_idle(store);
     if (!is_urgent && !store->has_log)
-      uv_cond_wait(&store->wake, &store->mutex);
-    else if (uv_cond_timedwait(&store->wake, &store->mutex, is_ill ? PROBE_NS : is_urgent ? IDLE_NS : WATCH_NS) != 0)
+      uv_cond_wait(&store->worker.wake, &store->worker.mutex);
+    else if (uv_cond_timedwait(&store->worker.wake, &store->worker.mutex,
+                               is_ill      ? PROBE_NS
+                               : is_urgent ? IDLE_NS
+                                           : WATCH_NS) != 0)
       return is_urgent ? TICK : WATCH;
   }
 }
 
-/* Under the mutex. At least one call, whatever its size. */
-static void take_batch(struct cnk_sqlite *store, struct cnk_store_calls *batch)
+static struct cnk_sqlite *store_of(struct cnk_worker *worker)
 {
-  struct cnk_store_calls *queue = &store->queue;
-  cnk_store_calls_init(batch);
-  for (struct cnk_link *link; (link = cnk_list_first(&queue->list)) && batch->count < BATCH_CALLS;) {
-    if (batch->count && batch->bytes + cnk_store_call_of(link)->charged > BATCH_BYTES)
-      break;
-    cnk_store_calls_add(batch, cnk_store_calls_take(queue));
-  }
+  return CNK_OWNER(worker, struct cnk_sqlite, worker);
 }
 
-static void publish(struct cnk_sqlite *store) /* under the mutex */
+static void publish(struct cnk_worker *worker) /* under the mutex */
 {
-  store->stats.redone = store->session.redone;
-  store->stats.checkpoints = store->checkpoints;
-  store->stats.probes = store->probes;
-  store->stats.max_checkpoint_us = store->max_checkpoint_us;
-  store->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
-}
-
-static void give_back(struct cnk_sqlite *store, struct cnk_store_calls *batch, uint32_t took_us)
-{
-  uint64_t failed = 0, count = batch->count;
-  CNK_LIST_EACH (link, &batch->list)
-    failed += cnk_store_call_of(link)->status != 0;
-  uv_mutex_lock(&store->mutex);
-  cnk_store_calls_move(&store->finished, batch);
-  store->stats.calls += count;
-  store->stats.failed += failed;
-  store->stats.batches++;
-  store->stats.last_commit_us = took_us;
-  if (took_us > store->stats.max_commit_us)
-    store->stats.max_commit_us = took_us;
-  publish(store);
-  uv_mutex_unlock(&store->mutex);
-  uv_async_send(&store->async);
+  const struct cnk_sqlite *store = store_of(worker);
+  worker->stats.redone = store->session.redone;
+  worker->stats.checkpoints = store->checkpoints;
+  worker->stats.probes = store->probes;
+  worker->stats.max_checkpoint_us = store->max_checkpoint_us;
+  worker->stats.wal_bytes = (uint64_t)store->wal_pages * 4096;
 }
 
 /* Calls may keep coming while nothing can be written, so this does not wait for a tick. */
@@ -86,9 +63,9 @@ static void work(struct cnk_sqlite *store, struct cnk_store_calls *batch)
 {
   uint64_t began = uv_hrtime();
   cnk_batch_run(store, batch);
-  give_back(store, batch, (uint32_t)((uv_hrtime() - began) / 1000));
+  cnk_worker_give_back(&store->worker, batch, (uint32_t)((uv_hrtime() - began) / 1000), publish);
   /* After the results are delivered: none of them depends on a checkpoint. */
-  if (atomic_load(&store->is_writable))
+  if (atomic_load(&store->worker.is_writable))
     cnk_checkpoint_after_batch(store);
   else
     give_room(store);
@@ -98,11 +75,11 @@ static void back_up(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   if (!cnk_backup_step(store, backup))
     return;
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   store->backup = NULL;
   store->backup_finished = backup;
-  uv_mutex_unlock(&store->mutex);
-  uv_async_send(&store->async);
+  uv_mutex_unlock(&store->worker.mutex);
+  uv_async_send(&store->worker.async);
 }
 
 /* A failed fsync must not be repeated: Linux marks the pages that it could not write as clean, so a second one reports
@@ -116,7 +93,7 @@ static void open_again(struct cnk_sqlite *store)
   store->open_again_at = uv_hrtime() + PROBE_NS;
   cnk_connection_close(store);
   if (!cnk_connection_open(store, message, sizeof message))
-    cnk_batch_set_unwritable(store, message);
+    cnk_worker_set_unwritable(&store->worker, message);
 }
 
 /* The log or its index was removed, and SQLite has both open still: all of it goes into the database, which then gets
@@ -135,16 +112,16 @@ static void replace_log(struct cnk_sqlite *store)
 
 static void tick(struct cnk_sqlite *store)
 {
-  if (!atomic_load(&store->is_writable)) {
+  if (!atomic_load(&store->worker.is_writable)) {
     store->probes++;
     give_room(store);
     cnk_batch_probe(store);
   } else {
     cnk_checkpoint_idle(store);
   }
-  uv_mutex_lock(&store->mutex);
-  publish(store);
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
+  publish(&store->worker);
+  uv_mutex_unlock(&store->worker.mutex);
 }
 
 static void stop(struct cnk_sqlite *store, struct cnk_backup *backup)
@@ -152,27 +129,27 @@ static void stop(struct cnk_sqlite *store, struct cnk_backup *backup)
   if (backup)
     cnk_backup_cancel(backup);
   cnk_connection_close(store); /* moves the rest of the log into the database */
-  uv_mutex_lock(&store->mutex);
+  uv_mutex_lock(&store->worker.mutex);
   store->backup = NULL;
   if (backup)
     store->backup_finished = backup;
-  store->is_stopped = true;
-  uv_mutex_unlock(&store->mutex);
-  uv_async_send(&store->async);
+  store->worker.is_stopped = true;
+  uv_mutex_unlock(&store->worker.mutex);
+  uv_async_send(&store->worker.async);
 }
 
-/* One turn; waits until there is one. False when it was the last. */
-static bool take_turn(struct cnk_sqlite *store)
+bool cnk_writer_take_turn(struct cnk_worker *worker)
 {
-  uv_mutex_lock(&store->mutex);
+  struct cnk_sqlite *store = store_of(worker);
+  uv_mutex_lock(&store->worker.mutex);
   enum turn turn = wait(store);
   /* A call may come between the end of a timed wait and the mutex: at a tick it stays in the queue, for the next
    * turn. */
   struct cnk_store_calls batch;
   if (turn == WORK)
-    take_batch(store, &batch);
+    cnk_worker_take_batch(worker, &batch);
   struct cnk_backup *backup = store->backup;
-  uv_mutex_unlock(&store->mutex);
+  uv_mutex_unlock(&store->worker.mutex);
   if (turn == STOP) {
     stop(store, backup);
     return false;
@@ -190,16 +167,4 @@ static bool take_turn(struct cnk_sqlite *store)
   if (backup)
     back_up(store, backup);
   return true;
-}
-
-void cnk_writer_run(void *store)
-{
-  while (take_turn(store))
-    ;
-}
-
-void cnk_writer_catch_up(struct cnk_sqlite *store)
-{
-  while (!store->is_stopped && (!cnk_list_is_empty(&store->queue.list) || store->backup || store->is_closing))
-    take_turn(store);
 }
