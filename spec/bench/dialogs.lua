@@ -184,12 +184,13 @@ stop()
 local db = sql.open(database)
 local numbers = "WITH RECURSIVE number (n) AS (SELECT %d UNION ALL SELECT n + 1 FROM number WHERE n < %d) "
 local copies = {
-  [[INSERT INTO dialog SELECT number.n + 1000000, CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), name,
+  [[INSERT INTO dialog (id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, sent, steps, error,
+      origin, asked) SELECT number.n + 1000000, CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), name,
       CAST(printf('91%%010d', number.n) AS BLOB), args, code, CAST(seed || number.n AS BLOB), started_at, changed_at, waiting,
       due, sent, steps, error, origin, asked FROM number, dialog WHERE dialog.id = (SELECT min(id) FROM dialog)]],
   [[INSERT INTO step SELECT number.n + 1000000, step.n, mark, result FROM number, step
       WHERE dialog = (SELECT min(id) FROM dialog)]],
-  [[INSERT INTO conversation SELECT CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), state,
+  [[INSERT INTO conversation (contact, state, last_inbound, watch, paused, version) SELECT CAST(replace(contact, '910000000001', printf('91%%010d', number.n)) AS BLOB), state,
       last_inbound, watch, paused, version FROM number, conversation WHERE contact LIKE '%%910000000001']],
 }
 for first = 2, in_store, 20000 do
