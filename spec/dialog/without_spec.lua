@@ -16,12 +16,12 @@ describe("a conversation without a dialog", function()
     rig:close()
   end)
 
-  local function define(code)
+  local function define(more)
     local bot = rig:new_bot()
     bot:dialog("order", function(chat)
       chat:reply_text("thank you for " .. chat:ask("what?").text)
     end)
-    assert(load("local bot, seen = ... " .. code, "@bot.lua"))(bot, rig)
+    more(bot)
     rig:start()
   end
 
@@ -34,10 +34,17 @@ describe("a conversation without a dialog", function()
     return list
   end
 
-  local echo = 'bot:on("text", function(msg) msg:reply_text("heard " .. msg.text) end)'
+  local function echo(msg)
+    msg:reply_text("heard " .. msg.text)
+  end
 
   it("may get one by a command, and be without one again", function()
-    define('bot:on("text", "order", function(msg) msg:start "order" end) ' .. echo)
+    define(function(bot)
+      bot:on("text", "order", function(msg)
+        msg:start "order"
+      end)
+      bot:on("text", echo)
+    end)
     local expected = {}
     local function say(text, answer)
       rig:say(text)
@@ -55,29 +62,34 @@ describe("a conversation without a dialog", function()
   end)
 
   it("may get one from elsewhere", function()
-    define [[
+    local begin
+    define(function(bot)
       bot:on("text", function(msg)
-        function seen.begin() return bot:start(msg.from, "order") end
-        msg:reply_text("heard " .. msg.text)
-      end)]]
+        function begin()
+          return bot:start(msg.from, "order")
+        end
+        echo(msg)
+      end)
+    end)
     rig:say "a"
     texts(1)
     rig:say "b"
     texts(2)
-    assert(rig.begin())
+    assert(begin())
     texts(3)
     rig:say "c"
     assert.are.same({ "heard a", "heard b", "what?", "thank you for c" }, texts(4))
   end)
 
   it("may get one by a handler that waits", function()
-    define [[
+    define(function(bot)
       bot:on("text", function(msg)
         if msg.text == "ask" then
           return msg:reply_text("you said " .. msg.chat:ask("what?").text)
         end
-        msg:reply_text("heard " .. msg.text)
-      end)]]
+        echo(msg)
+      end)
+    end)
     for i, text in ipairs { "a", "b", "ask", "c", "d" } do
       rig:say(text)
       texts(i)
