@@ -77,6 +77,14 @@ describe("a transcript", function()
     assert.is_true(timers_of_a_day 'bot:on("text", function(msg) msg:reply_text "Hello" end)' < 24 * 5)
   end)
 
+  it("lets a day pass as fast while a dialog and a job wait", function()
+    assert.is_true(timers_of_a_day [[
+      bot:dialog("d", function(chat) chat:ask("Hello", { timeout = 30 * 86400 }) end)
+      bot:daily("09:00", "morning", function() end)
+      bot:on("text", function(msg) msg:start "d" end)
+    ]] < 24 * 5)
+  end)
+
   it("checks windows often where one is watched", function()
     assert.is_true(timers_of_a_day 'bot:on("text", function(msg) msg.chat:watch_window() msg:reply_text "Hello" end)' > 24 * 60)
   end)
@@ -112,6 +120,36 @@ bot: 87
       bot:every(7200, "count", function() runs = runs + 1 end)
       bot:on("text", function(msg) msg:reply_text(tostring(runs)) end)
     ]], "119 minutes later\n59 seconds later\ncustomer: a\nbot: 0\n1 second later\ncustomer: a\nbot: 1\n")
+  end)
+
+  -- What followed from a timer began with the next step of the time, seconds late where hours passed.
+  it("begins what follows from a timer at the timer's own time", function()
+    passes([[
+      bot:on("text", "nap", function(msg)
+        for i = 1, 4 do
+          msg.chat:sleep(1800)
+          bot.store:set("n", i)
+        end
+      end)
+      bot:on("text", function(msg) msg:reply_text(tostring(bot.store:get "n")) end)
+    ]], "customer: nap\n2 hours later\ncustomer: count\nbot: 4\n")
+    passes([[
+      local runs = 0
+      local function count(job)
+        runs = runs + 1
+        bot:after(3600, "count", count)
+      end
+      bot:on("text", "begin", function() bot:after(3600, "count", count) end)
+      bot:on("text", function(msg) msg:reply_text(tostring(runs)) end)
+    ]], "customer: begin\n2 hours later\ncustomer: count\nbot: 2\n7 days later\ncustomer: count\nbot: 170\n")
+  end)
+
+  it("ends, however close together timers lie", function()
+    passes([[
+      local runs = 0
+      bot:every(1, "tick", function() runs = runs + 1 end)
+      bot:on("text", function(msg) msg:reply_text(tostring(runs)) end)
+    ]], "customer: a\nbot: 0\n10 minutes later\ncustomer: a\nbot: 600\n1 day later\ncustomer: a\nbot: …\n")
   end)
 
   it("shows a failing handler once, with the number of its attempts", function()

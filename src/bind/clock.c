@@ -191,11 +191,11 @@ static int skip_time(lua_State *L)
   return 0;
 }
 
-/* core.next_timer() -> seconds until the first timer of the real clock is due, or nil */
+/* core.next_timer() -> seconds until the first timer of the clock in use is due, or nil */
 static int next_timer(lua_State *L)
 {
   double seconds;
-  if (!cnk_clock_next(&upvalue_loop(L)->real_clock, &seconds))
+  if (!cnk_clock_next(upvalue_loop(L)->clock, &seconds))
     return 0;
   lua_pushnumber(L, seconds);
   return 1;

@@ -97,7 +97,7 @@ function core.real_timer(seconds, fn) end
 ---@param seconds number
 function core.skip_time(seconds) end
 
----How long until the first timer on the system's clock is due, whosever it is.
+---How long until the first timer on the clock in use is due, whosever it is.
 ---@return number? seconds nil when there is none
 function core.next_timer() end
 

@@ -22,8 +22,6 @@ local backlog_mt = { __index = backlog_methods, __name = "cunnekt.backlog" }
 local of_contact, of_class, page = 20, 2000, 1000
 -- Lanes that are opened, and filled, at once.
 local most_openings = 100
--- Seconds for which a timer waits at most, because the wall clock may be set meanwhile.
-local max_sleep = 60
 
 -- Two for each class: where the next page begins; `has_more`: there may be messages behind it that memory does not know.
 local function source(what)
@@ -366,7 +364,7 @@ function backlog_methods:_arm()
     self._timer:close()
   end
   self._timer_at = self._next_due
-  local pause = math.max(0, math.min(max_sleep, self._next_due - clock.now()))
+  local pause = math.max(0, math.min(clock.longest_wait, self._next_due - clock.now()))
   self._timer = clock.after(pause, function()
     self._timer = nil
     if self._next_due <= clock.now() then

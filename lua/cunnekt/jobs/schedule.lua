@@ -2,8 +2,7 @@
 -- Runs named jobs when they are due. The store keeps the due times, the script provides the functions, and the name connects
 -- the two. A run is a turn: its effects and the job's next due time are committed together.
 --
--- Due times use the wall clock, which may jump, so it is checked at least once a minute. The option `catch_up` decides about
--- missed runs.
+-- Due times use the wall clock, which may jump: see clock.longest_wait. The option `catch_up` decides about missed runs.
 
 local clock = require "cunnekt.time.clock"
 local heap = require "cunnekt.base.heap"
@@ -20,8 +19,6 @@ local schedule = {}
 local schedule_methods = {}
 local schedule_mt = { __index = schedule_methods, __name = "cunnekt.schedule" }
 
--- Seconds between checks of the clock.
-local max_sleep = 60
 local grace = job_change.grace
 -- After a downtime thousands of jobs may be due.
 local max_running = 100
@@ -70,7 +67,7 @@ local function arm(self)
   if self._is_stopped or not self._is_started or not first or self._running >= max_running then
     return
   end
-  local pause = math.max(0, math.min(first.at - clock.now(), max_sleep))
+  local pause = math.max(0, math.min(first.at - clock.now(), clock.longest_wait))
   local at = clock.monotonic() + pause
   if self._timer and self._timer_at <= at then
     return

@@ -58,10 +58,11 @@ local function sweep(service)
   repeat
     local is_done, err = service.store:sweep(days, now)
     if is_done == nil then
-      return log.warn("old rows could not be removed: %s", err.message)
+      log.warn("old rows could not be removed: %s", err.message)
+    elseif not is_done then
+      task.sleep(step_pause)
     end
-    task.sleep(step_pause)
-  until is_done or service.is_stopping
+  until is_done ~= false or service.is_stopping
 end
 
 -- Runs `work` again `seconds` after it ends.

@@ -16,10 +16,8 @@ local wildcard = require "cunnekt.testing.wildcard"
 
 local play = {}
 
--- Seconds of virtual time in which an answer must come, and the steps in which they pass.
-local patience, pace = 60, 0.1
--- Time that a line lets pass goes in at most so many steps, for long times.
-local max_steps = 2000
+-- Seconds of virtual time in which an answer must come.
+local patience = 60
 
 ---@class cunnekt.testing.problem
 ---@field line integer
@@ -105,11 +103,8 @@ function run_action.status(self, step)
   return control(self, "/control/statuses", { id = last.id, status = step.text, wait = true })
 end
 
--- Beyond all rounding of times since 1970 over so many steps: what is due at the very end has happened.
-local beyond = 0.001
-
 function run_action.later(self, step)
-  return self.stage:pass(step.seconds + beyond, math.max(pace, step.seconds / max_steps))
+  return self.stage:pass(step.seconds)
 end
 
 -- ---- what is expected ----------------------------------------------------------------------------------------------------
@@ -258,7 +253,7 @@ local function run_block(self, block)
   local problem = action and run_action[action.kind](self, action)
   problem = problem or self.stage:settle()
   if not problem and not has_all(self, block, before) then
-    problem = self.stage:pass(patience, pace, function()
+    problem = self.stage:pass(patience, function()
       return has_all(self, block, before)
     end)
   end
@@ -291,7 +286,7 @@ local function start_script(self, chunk)
   end
   local problem = on:settle()
   if not problem and not is_ready() then
-    problem = on:pass(patience, pace, is_ready)
+    problem = on:pass(patience, is_ready)
   end
   problem = problem or failure or on:start_bots()
   return problem
@@ -354,7 +349,7 @@ local function run_all(self, chunk)
   end
   if #self.problems == 0 and self.opts.until_done then
     local is_done = self.opts.until_done
-    problem = not is_done(self.stage) and self.stage:pass(patience, pace, function()
+    problem = not is_done(self.stage) and self.stage:pass(patience, function()
       return is_done(self.stage)
     end)
     if problem then

@@ -24,6 +24,18 @@ local start = 1700000000.5
 -- Seconds of real time for what follows one line, and messages of the bot in it: more is a bot that never ends.
 local max_seconds, max_messages = 20, 1000
 
+-- A time that passes goes from timer to timer, so many times; the rest of it, where timers lie close together, in as many equal steps.
+local max_jumps = 2000
+
+-- Seconds in which a bot must have stopped.
+local stop_seconds = 10
+
+-- Nobody sets the clock of a stage, so nobody need ask it again.
+local longest_wait = 1e9
+
+-- Beyond all rounding of times since 1970 over so many jumps: what is due at the very end of a time has happened.
+local beyond = 0.001
+
 -- Where webhooks are said to go: they are handed over in this process.
 local webhook_url = "http://127.0.0.1:39999/webhook"
 
@@ -88,6 +100,7 @@ local function change_process(self, opts)
   local before = {
     print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
     open_store = store.open, arg = rawget(_G, "arg"), shows_heard_failures = log.shows_heard_failures,
+    longest_wait = clock.longest_wait,
   }
   rawset(_G, "print", printer(self))
   rawset(_G, "arg", { [0] = opts.script })
@@ -99,6 +112,7 @@ local function change_process(self, opts)
     table.insert(self.logged, line)
   end
   log.shows_heard_failures = true
+  clock.longest_wait = longest_wait
   task.on_failure = function(failure)
     self.failure = self.failure or tostring(failure)
   end
@@ -121,6 +135,7 @@ local function change_process(self, opts)
     rawset(os, "getenv", before.getenv)
     log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
     store.open, log.shows_heard_failures = before.open_store, before.shows_heard_failures
+    clock.longest_wait = before.longest_wait
     settings.set_host()
   end
 end
@@ -210,24 +225,23 @@ function stage_methods:settle()
   return nil
 end
 
----Lets time pass, in steps.
+---Lets time pass, from one timer to the next, so that what follows from each begins at its own time.
 ---@param seconds number
----@param step number seconds
 ---@param is_enough? fun(): boolean ends it earlier
 ---@return string? problem
-function stage_methods:pass(seconds, step, is_enough)
-  local stop = self.clock_at + seconds
+function stage_methods:pass(seconds, is_enough)
+  local left = seconds + beyond
+  local stop, step, jumps = clock.monotonic() + left, left / max_jumps, 0
   local problem
   repeat
-    local next_at = math.min(stop, self.clock_at + step)
-    self.clock:advance(next_at - self.clock_at)
-    self.clock_at = next_at
+    jumps = jumps + 1
+    local least = jumps > max_jumps and step or 0
+    self.clock:advance(math.min(left, math.max(core.next_timer() or left, least)))
     problem = self:settle()
-  until problem or self.clock_at >= stop or (is_enough and is_enough())
+    left = stop - clock.monotonic()
+  until problem or left <= 0 or (is_enough and is_enough())
   return problem
 end
-
-stage_methods.clock_at = 0 -- seconds since the stage was set up
 
 ---Runs `fn` as a task and lets everything go on.
 ---@param fn fun()
@@ -265,11 +279,10 @@ function stage_methods:close()
     if not one.is_stopping then
       local t = task.spawn(pcall, one.stop, one, 0)
       self:settle()
-      for _ = 1, 100 do
-        if t.is_done then
-          break
-        end
-        self:pass(0.1, 0.1)
+      if not t.is_done then
+        self:pass(stop_seconds, function()
+          return t.is_done
+        end)
       end
     end
   end

@@ -12,6 +12,9 @@ local clock = {}
 ---@type fun(): number
 clock.now = core.now
 
+---Seconds after which whoever waits for a time of `now` asks again, for the wall clock may be set meanwhile.
+clock.longest_wait = 60
+
 ---Seconds on a clock that never jumps.
 ---@type fun(): number
 clock.monotonic = core.monotonic

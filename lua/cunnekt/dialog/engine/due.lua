@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The timers of dialogs: a wait that times out causes an own event for its dialog. The store has the due times, so timers
--- survive a restart; the wall clock may jump, so it is checked at least once a minute.
+-- survive a restart; the wall clock may jump: see clock.longest_wait.
 
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
@@ -10,9 +10,6 @@ local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 
 local due = {}
-
--- Maximum of seconds between checks.
-local max_pause = 60
 
 local due_methods = {}
 local due_mt = { __index = due_methods, __name = "cunnekt.dialog_due" }
@@ -61,7 +58,7 @@ function due_methods:check_at(at)
     self._timer:close()
   end
   self._next = at
-  self._timer = clock.after(math.min(max_pause, math.max(0, at - clock.now())), function()
+  self._timer = clock.after(math.min(clock.longest_wait, math.max(0, at - clock.now())), function()
     self._timer, self._next = nil, nil
     task.spawn(fire, self)
   end)

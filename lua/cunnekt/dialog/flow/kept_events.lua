@@ -118,8 +118,9 @@ end
 ---@param store cunnekt.open_store
 ---@param now number a time that has certainly come
 function kept_events.expire(store, now)
-  repeat
-    local found, ids = store_of.expired(store, now), {}
+  local found = store_of.expired(store, now)
+  while #found > 0 do
+    local ids = {}
     for i, kept in ipairs(found) do
       ids[i] = kept.id
       say_of_signal(log.info, "the signal '%s' kept for %s has expired: nobody waited for it", kept.name, kept.contact)
@@ -128,7 +129,8 @@ function kept_events.expire(store, now)
     if not dropped then
       error(err, 0)
     end
-  until #found == 0
+    found = store_of.expired(store, now)
+  end
 end
 
 return kept_events
