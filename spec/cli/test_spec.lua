@@ -138,6 +138,48 @@ no transcript reached 5 of 14 handlers, dialogs and jobs:
     assert.are.equal(expected, read "bot.lua")
   end)
 
+  local slow = [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+bot:dialog("size", function(chat)
+  local answer = chat:ask("Which size?", { timeout = 90 })
+  chat:reply_text(answer and "You have " .. answer.text or "Too late")
+end)
+bot:on("text", "hi", function(msg)
+  msg:reply_text "Hello"
+  msg:start "size"
+end)
+]]
+
+  -- What follows a line that the bot never says came a minute later than in the file that was written.
+  it("writes what comes where no time passes in vain", function()
+    local function transcript(...)
+      return "-- transcript: before\n-- customer: hi\n-- bot: Hello\n-- bot: Which size?\n"
+        .. "-- transcript: sizes\n-- customer: hi\n-- bot: Hello\n-- bot: Which size?\n" .. table.concat({ ... }, "\n") .. "\n"
+    end
+    write("bot.lua", slow .. transcript("-- bot: Small or large?", "-- 20 seconds later", "-- bot: Are you there?", "-- customer: large", "-- bot: You have l…"))
+    local done = test("--update", "bot.lua")
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.truthy(done.out:find("\n2 lines updated\n", 1, true), done.out)
+    local expected = slow .. transcript("-- 20 seconds later", "-- customer: large", "-- bot: You have l…")
+    assert.are.equal(expected, read "bot.lua")
+    done = test("--update", "bot.lua")
+    assert.are.equal(0, done.code)
+    assert.truthy(done.out:find("\n0 lines updated\n", 1, true), done.out)
+    assert.are.equal(expected, read "bot.lua")
+  end)
+
+  it("says with --update that the bot says something else each time", function()
+    write("bot.lua", [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot()
+bot:on("text", function(msg) msg:reply_text(tostring {}) end)
+]] .. "-- customer: hi\n-- bot: table: 0\n")
+    local done = test("--update", "bot.lua")
+    assert.are.equal(1, done.code, done.out .. done.err)
+    assert.truthy(done.out:find("bot.lua:5: the bot says something else each time: write … in place of what changes\n", 1, true), done.out)
+  end)
+
   it("writes no line for what no line of the bot can mend", function()
     write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n-- log: nothing\n")
     local before = read "bot.lua"

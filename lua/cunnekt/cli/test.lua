@@ -126,21 +126,30 @@ local function write_junit(path, results)
   return ok and 0 or usage.mistake("test", "cannot write " .. tostring(problem))
 end
 
--- Writes the lines of the bot. What is left is failures that no line of the bot can mend.
-local function write_changes(results)
-  local count, problem = testing.update(results)
+local function has_left(result)
+  for _, problem in ipairs(result.problems) do
+    if not problem.is_updated then
+      return true
+    end
+  end
+  return false
+end
+
+-- Writes the lines of the bot. What is left is failures that no line of the bot can mend; those that were shown are not shown again.
+local function write_changes(results, its_style)
+  local now, code = table.move(results, 1, #results, 1, {}), 0
+  local count, problem = testing.update(now)
   if problem then
     return usage.mistake("test", "cannot write " .. problem)
   end
   io.stdout:write(words.count(count, "line"), " updated\n")
-  for _, result in ipairs(results) do
-    for _, one in ipairs(result.problems) do
-      if not one.is_updated then
-        return 1
-      end
+  for i, result in ipairs(now) do
+    if has_left(result) then
+      code = 1
+      io.stdout:write(result ~= results[i] and report.failure(result, its_style) or "")
     end
   end
-  return 0
+  return code
 end
 
 local function play_all(transcripts, its_style, is_update)
@@ -155,7 +164,7 @@ local function play_all(transcripts, its_style, is_update)
   end
   io.stdout:write(report.missed(testing.missed(coverage)))
   io.stdout:write(report.summary(results, its_style))
-  return results, is_update and write_changes(results) or code
+  return results, is_update and write_changes(results, its_style) or code
 end
 
 ---@param args string[]

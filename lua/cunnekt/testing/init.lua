@@ -19,7 +19,6 @@ local testing = {}
 
 testing.new_coverage = coverage.new
 testing.missed = coverage.missed
-testing.update = update.write
 
 -- ---- files ---------------------------------------------------------------------------------------------------------------
 
@@ -52,15 +51,9 @@ local function script_of_chat(path, text)
   end
 end
 
----The transcripts in a file.
----@param path string a script, or a `*.chat` file
----@return cunnekt.testing.transcript[]? transcripts
----@return string? problem
-function testing.read(path)
-  local text, problem = whole_file.read(path)
-  if not text then
-    return nil, problem
-  elseif not path:find "%.chat$" then
+-- The transcripts in the text of a file.
+local function transcripts_of(path, text)
+  if not path:find "%.chat$" then
     local list = parse.text(text, { path = path, script = path })
     return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}
   end
@@ -73,6 +66,18 @@ function testing.read(path)
     list[1] = { path = path, script = its_script, line = 1, steps = {} }
   end
   return list
+end
+
+---The transcripts in a file.
+---@param path string a script, or a `*.chat` file
+---@return cunnekt.testing.transcript[]? transcripts
+---@return string? problem
+function testing.read(path)
+  local text, problem = whole_file.read(path)
+  if not text then
+    return nil, problem
+  end
+  return transcripts_of(path, text)
 end
 
 -- The names of a folder's files with one of these endings, sorted.
@@ -137,6 +142,17 @@ end
 ---@return cunnekt.testing.result
 function testing.play(transcript, opts)
   return play.run(transcript, opts)
+end
+
+---Writes what the bots have said into the files, and puts the results of what is there then into the list.
+---@param results cunnekt.testing.result[] of all transcripts of the files, in their order
+---@return integer count of lines changed
+---@return string? problem
+function testing.update(results)
+  return update.write(results, function(path, text, i)
+    local transcript = transcripts_of(path, text)[i]
+    return transcript and play.run(transcript)
+  end)
 end
 
 local check_options = { environment = "table" }

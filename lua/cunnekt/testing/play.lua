@@ -29,7 +29,7 @@ local patience = 60
 ---@class cunnekt.testing.result
 ---@field transcript cunnekt.testing.transcript
 ---@field problems cunnekt.testing.problem[] empty when all came as it says
----@field changes table[] what `--update` writes, see update.lua
+---@field changes table[] what `--update` writes, see update.lua: up to the first line for which time passed in vain
 ---@field printed string[]
 ---@field seconds number of real time
 
@@ -196,6 +196,9 @@ local function add_difference(self, line, step, message)
   local expected, got = step and step.text, message and describe(self, message)
   local what = not message and "the bot did not say this" or not step and "the bot said more" or "the bot said something else"
   add(self, line, what, { expected = expected or nil, got = got or nil, is_updated = true })
+  if self.is_late then
+    return
+  end
   table.insert(self.changes, {
     line = step and step.line or nil,
     after = not step and line or nil,
@@ -261,7 +264,10 @@ local function run_block(self, block)
     add(self, block.line, problem)
     return false
   end
+  local is_in_vain, known = not has_all(self, block, before), #self.changes
   compare(self, block, table.move(self.stage.messages, before + 1, #self.stage.messages, 1, {}))
+  -- With other lines no time would have passed: what comes now may be due to that.
+  self.is_late = self.is_late or (is_in_vain and #self.changes > known)
   check_logs(self, block)
   check_log(self, block.line)
   if self.stage.failure then

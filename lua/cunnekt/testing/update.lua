@@ -4,6 +4,8 @@
 
 local update = {}
 
+local unsettled = "the bot says something else each time: write … in place of what changes"
+
 -- The lines of a text, each with its line end.
 local function split(text)
   local lines = {}
@@ -55,16 +57,19 @@ function update.apply(text, changes)
   return table.concat(lines)
 end
 
--- In place, so that the file keeps its permissions and links.
-local function rewrite(path, changes)
-  local file, problem = io.open(path, "r+b")
+local function read(path)
+  local file, problem = io.open(path, "r+b") -- one that cannot be written is no use
   if not file then
     return nil, problem
   end
-  local before = file:read "a"
+  local text = file:read "a"
   file:close()
-  local text = update.apply(before, changes)
-  file, problem = io.open(path, "wb")
+  return text
+end
+
+-- In place, so that the file keeps its permissions and links.
+local function write(path, text)
+  local file, problem = io.open(path, "wb")
   if not file then
     return nil, problem
   end
@@ -78,30 +83,76 @@ local function rewrite(path, changes)
   return ok, problem
 end
 
----Writes the changes of results into their files.
----@param results cunnekt.testing.result[]
+-- The changes of those results, and how often they may be played again: each time at least one more of their steps is right.
+local function changes_of(results, places)
+  local changes, rounds = {}, 2
+  for _, place in pairs(places) do
+    local result = results[place]
+    table.move(result.changes, 1, #result.changes, #changes + 1, changes)
+    rounds = math.max(rounds, #result.transcript.steps + 2)
+  end
+  return changes, rounds
+end
+
+local function note_unsettled(results, places)
+  for _, place in pairs(places) do
+    local result, first = results[place], results[place].changes[1]
+    if first then
+      table.insert(result.problems, { line = first.line or first.after, message = unsettled, got = first.text })
+    end
+  end
+end
+
+-- Changes a text until its transcripts come as it says. `places`: of the results of each of them, by its number in the text.
+local function settle(text, results, places, play)
+  local count, round = 0, 0
+  while true do
+    local changes, most = changes_of(results, places)
+    if #changes == 0 then
+      return text, count
+    elseif round == most then
+      note_unsettled(results, places)
+      return text, count
+    end
+    text, count, round = update.apply(text, changes), count + #changes, round + 1
+    for i, place in pairs(places) do
+      local before = results[place]
+      results[place] = #before.changes > 0 and play(before.transcript.path, text, i) or before
+      places[i] = results[place] ~= before and place or nil
+    end
+  end
+end
+
+---Writes the changes of results into their files, once the transcripts come as these say: they are played again, for other lines may
+---let other times pass.
+---@param results cunnekt.testing.result[] those of all transcripts of a file, in its order; the last ones take their place
+---@param play fun(path: string, text: string, i: integer): cunnekt.testing.result? plays a transcript of a text
 ---@return integer count of lines changed
 ---@return string? problem
-function update.write(results)
-  local by_path, order, count = {}, {}, 0
-  for _, result in ipairs(results) do
+function update.write(results, play)
+  local places_in, paths, total = {}, {}, 0
+  for place, result in ipairs(results) do
     local path = result.transcript.path
-    if #result.changes > 0 and not by_path[path] then
-      by_path[path] = {}
-      order[#order + 1] = path
-    end
-    for _, change in ipairs(result.changes) do
-      table.insert(by_path[path], change)
+    paths[#paths + 1] = not places_in[path] and path or nil
+    places_in[path] = places_in[path] or {}
+    table.insert(places_in[path], place)
+  end
+  for _, path in ipairs(paths) do
+    if #changes_of(results, places_in[path]) > 0 then
+      local before, problem = read(path)
+      if not before then
+        return total, problem
+      end
+      local text, count = settle(before, results, places_in[path], play)
+      local is_written
+      is_written, problem = write(path, text)
+      if not is_written then
+        return total, problem
+      end
+      total = total + count
     end
   end
-  for _, path in ipairs(order) do
-    local ok, problem = rewrite(path, by_path[path])
-    if not ok then
-      return count, problem
-    end
-    count = count + #by_path[path]
-  end
-  return count
+  return total
 end
 
 return update
