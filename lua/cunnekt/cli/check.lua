@@ -2,8 +2,10 @@
 -- `cunnekt check`: compiles a script without running it, and reports what would fail only at run time. The rules are in
 -- check/.
 
+local modules = require "cunnekt.cli.check.modules"
 local rules = require "cunnekt.cli.check.rules"
 local usage = require "cunnekt.cli.usage"
+local whole_file = require "cunnekt.base.whole_file"
 
 local check = {}
 
@@ -15,13 +17,14 @@ SYNOPSIS
        cunnekt check SCRIPT …
 
 DESCRIPTION
-       Compiles each Lua file SCRIPT, and reports on standard output, one line
-       per mistake with file and line number:
+       Compiles each Lua file SCRIPT, and the modules beside it that it
+       requires, and reports on standard output, one line per mistake with file
+       and line number:
 
        -  what does not compile; a missing end with the block that it belongs
           to,
-       -  undefined globals: names that neither Lua, nor the script, nor the
-          files that it requires from beside itself define,
+       -  undefined globals: names that neither Lua, nor the script, nor its
+          modules define,
        -  methods and fields that a bot, a message, a chat, an event, bot.store,
           a handle or the module does not have, and a dot where a colon belongs,
        -  unknown options, values of the wrong type, and arguments that are
@@ -46,46 +49,53 @@ EXAMPLES
        cunnekt check bot.lua && cunnekt run bot.lua
 ]]
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local source = file:read "a"
-  file:close()
-  return source
+-- What does not compile, as lines.
+local function explain(problem, source)
+  local explained = require("cunnekt.cli.check.blocks").explain(problem, source) or problem
+  local lines = {}
+  for line in explained:gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  return lines
 end
 
--- Larger files are data rather than scripts.
-local max_bytes = 512 << 10
-
----What is wrong with a script, as lines of a terminal: with its file and line number.
+---What is wrong with a script and its modules, as lines of a terminal: with file and line number.
 ---@param path string
 ---@return string[] lines
----@return boolean is_broken it does not compile
+---@return boolean is_broken the script does not compile
+---@return string[] paths of the files that were checked
 function check.lines(path)
-  local source = read(path)
+  local source = assert(whole_file.read(path))
   local chunk, problem = loadfile(path, "t")
   if not chunk then
-    local explained = require("cunnekt.cli.check.blocks").explain(problem, source) or problem
-    local lines = {}
-    for line in explained:gmatch "[^\n]+" do
-      lines[#lines + 1] = line
-    end
-    return lines, true
+    return explain(problem, source), true, { path }
+  elseif not modules.is_readable(source) then
+    return {}, false, { path }
   end
-  local lines = {}
-  for i, found in ipairs(#source > max_bytes and {} or rules.check(source, path:match "^.*/" or "")) do
-    lines[i] = ("%s:%d: %s"):format(path, found.line, found.message)
+  local lines, paths = {}, {}
+  local problems, its_modules = rules.check(source, path)
+  for i, found in ipairs(problems) do
+    lines[i] = ("%s:%d: %s"):format(found.path, found.line, found.message)
   end
-  return lines, false
+  for _, file in ipairs(its_modules.broken) do
+    local its_lines = explain(file.problem, file.source)
+    table.move(its_lines, 1, #its_lines, #lines + 1, lines)
+  end
+  for i, file in ipairs(its_modules.files) do
+    paths[i] = file.path
+  end
+  return lines, false, paths
 end
 
--- Reports on one script; gives the number of mistakes.
-local function check_script(path)
-  local lines = check.lines(path)
+-- Reports on one script, without what others of them have said already; gives the number of mistakes.
+local function check_script(path, said)
+  local lines, _, paths = check.lines(path)
   for _, line in ipairs(lines) do
-    io.stdout:write(line, "\n")
+    io.stdout:write(said[line] and "" or line .. "\n")
+    said[line] = true
   end
   if #lines == 0 then
-    io.stdout:write(path, ": no mistakes found\n")
+    io.stdout:write(table.concat(paths, ", "), ": no mistakes found\n")
   end
   return #lines
 end
@@ -99,13 +109,13 @@ function check.run(args)
   if not parsed then
     return code
   end
-  local count = 0
+  local count, said = 0, {}
   for _, path in ipairs(parsed.script) do
     local problem = usage.unreadable(path)
     if problem then
       return usage.mistake("check", problem)
     end
-    count = count + check_script(path)
+    count = count + check_script(path, said)
   end
   return count == 0 and 0 or 1
 end

@@ -17,11 +17,26 @@ function script.folder_of(path)
   return folder == "" and "/" or folder
 end
 
+-- Where `require` searches for a script in a folder: on the user's own path, and then beside it.
+local function search_path(folder)
+  return ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
+end
+
 ---The file of a module in Lua that is not ours.
 ---@param name string for require
+---@param folder? string of a script that is not loaded
 ---@return string? path
-function script.module_path(name)
-  return not name:find "^cunnekt%f[.%z]" and package.searchpath(name, package.path) or nil
+function script.module_path(name, folder)
+  local where = folder and search_path(folder) or package.path
+  return not name:find "^cunnekt%f[.%z]" and package.searchpath(name, where) or nil
+end
+
+---Whether a file is the script's own: beside it or below, or found from the working folder.
+---@param path string
+---@param folder string of the script
+---@return boolean
+function script.is_own(path, folder)
+  return path:sub(1, #folder + 1) == folder .. "/" or path:sub(1, 1) ~= "/"
 end
 
 ---Loads a module into the environment of a script. Raises what require does.
@@ -91,7 +106,7 @@ function script.load(path, env, cache)
     chunk, problem = load(io.read "a", "=stdin", "t", env)
   else
     local folder = script.folder_of(path) or "."
-    package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, folder, folder)
+    package.path = search_path(folder)
     chunk, problem = source.load(path, env, cache)
   end
   return chunk, problem, forget

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What is known of variables and of functions' parameters. A script is walked several times: what one walk finds about a
--- function that is given to a bot, or called, tells the next walk what its parameters are. A variable is known when it is
--- assigned once.
+-- What is known of variables and of functions' parameters, of a script and its modules. They are walked several times: what one
+-- walk finds about a function that is given to a bot, or called, tells the next walk what its parameters are. A variable is known
+-- when it is assigned once; so are a field of a table that the script makes, and what a module returns.
 
 local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
@@ -14,20 +14,74 @@ local flow_mt = { __index = flow_methods }
 ---@class cunnekt.check.flow
 ---@field declared string[] the locals in their order
 ---@field functions integer how many functions there were
+---@field tables integer how many tables
+---@field file integer which file is walked now
+---@field known integer how many variables were read whose value is known
 ---@param before? cunnekt.check.flow of the walk before
 ---@return cunnekt.check.flow
 function flow.new(before)
   return setmetatable({
-    declared = {}, functions = 0, _before = before, _counts = {}, _values = {}, _sources = {}, _uses = {}, _explained = {},
+    declared = {}, functions = 0, tables = 0, file = 1, known = 0, _before = before, _counts = {}, _values = {}, _files = {}, _sources = {},
+    _uses = {}, _explained = {}, _owners = {},
   }, flow_mt)
 end
 
----Notes an assignment to a variable.
----@param id integer|string of a local; a global's name
+-- Whether a variable is assigned in one place only. Before the first walk has ended, an assignment counts as the only one.
+local function is_assigned_once(self, id)
+  local before = self._before
+  return not before or before._counts[id] == 1
+end
+
+---Notes that a function or a table that has a name is used where it is known what becomes of it.
 ---@param value? table
-function flow_methods:assign(id, value)
+function flow_methods:explain(value)
+  if value and value.by_name then
+    self._explained[value.id] = (self._explained[value.id] or 0) + 1
+  end
+end
+
+---A name for the next table.
+---@return string id
+function flow_methods:new_table()
+  self.tables = self.tables + 1
+  return "t" .. self.tables
+end
+
+---The name of a field of a table, as of a variable.
+---@param table_id string
+---@param name string
+---@return string id
+function flow.field(table_id, name)
+  return table_id .. "." .. name
+end
+
+---What a module returns, as a variable.
+---@param file integer
+---@return string id
+function flow.exported(file)
+  return "module " .. file
+end
+
+---Notes an assignment to a variable.
+---@param id integer|string of a local; a global's name; of `flow.field` and `flow.exported`
+---@param value? table
+---@param owner? string the table whose field it is
+function flow_methods:assign(id, value, owner)
   self._counts[id] = (self._counts[id] or 0) + 1
-  self._values[id] = value or nil
+  self._values[id], self._files[id] = value or nil, self.file
+  if not value or not value.id then
+    return
+  elseif is_assigned_once(self, id) then
+    self:explain(value)
+  end
+  if owner then
+    local owners = self._owners[value.id] or {}
+    self._owners[value.id] = owners
+    owners[#owners + 1] = owner
+  end
+  for _, field in ipairs(value.kind == "table" and not value.is_shared and value.fields or {}) do
+    self:assign(flow.field(value.id, field.name), field.value, value.id)
+  end
 end
 
 ---Replaces the value of a function whose name its own body may use.
@@ -37,17 +91,17 @@ function flow_methods:redefine(id, value)
   self._values[id] = value
 end
 
--- What a variable is known to be. Before the first walk has ended, an assignment counts as the only one.
+-- What a variable is known to be, and the file that says so.
 local function known_value(self, id)
   local before = self._before
-  if before and before._counts[id] ~= 1 then
+  if not is_assigned_once(self, id) then
     return nil
   end
-  local value = self._values[id]
+  local value, file = self._values[id], self._files[id]
   if value == nil and before and type(id) == "string" then
-    value = before._values[id] -- a global may be read above its assignment, in a function
+    value, file = before._values[id], before._files[id] -- it may be read above its assignment, in a function
   end
-  return value
+  return value, file
 end
 
 ---The value of a variable that is read.
@@ -55,21 +109,30 @@ end
 ---@param is_called? boolean
 ---@return table?
 function flow_methods:read(id, is_called)
-  local value = known_value(self, id)
+  local value, file = known_value(self, id)
   if not value then
     return nil
-  elseif value.kind == "function" then
-    self._uses[value.id] = (self._uses[value.id] or 0) + 1
-    if is_called then
-      self._explained[value.id] = (self._explained[value.id] or 0) + 1
-    end
-    return { kind = "function", id = value.id, may_pass = value.may_pass, by_name = true }
-  elseif value.kind == "table" then
-    return { kind = "table", fields = value.fields, items = value.items, lines = value.lines, line = value.line, is_shared = true }
-  elseif value.kind == "object" then
-    return { kind = "object", type = value.type, name = value.name }
   end
-  return value
+  self.known = self.known + 1
+  if value.kind == "object" then
+    return { kind = "object", type = value.type, name = value.name }
+  elseif value.kind ~= "function" and value.kind ~= "table" then
+    return file == self.file and value or nil -- a rule that finds something in it names its line
+  end
+  self._uses[value.id] = (self._uses[value.id] or 0) + 1
+  if value.kind == "function" then
+    local its_value = { kind = "function", id = value.id, may_pass = value.may_pass, by_name = true }
+    if is_called then
+      self:explain(its_value)
+    end
+    return its_value
+  elseif file ~= self.file then
+    return { kind = "table", id = value.id, fields = {}, items = {}, lines = {}, is_shared = true, is_open = true, by_name = true }
+  end
+  return {
+    kind = "table", id = value.id, fields = value.fields, items = value.items, lines = value.lines, line = value.line, is_shared = true,
+    is_open = value.is_open, by_name = true,
+  }
 end
 
 -- ---- parameters ----------------------------------------------------------------------------------------------------
@@ -102,9 +165,45 @@ local function give(self, value, fun)
     given[i] = param.type
   end
   add_source(self, value.id, given)
-  if value.by_name then
-    self._explained[value.id] = (self._explained[value.id] or 0) + 1
+  self:explain(value)
+end
+
+-- Whether all uses of a function or a table are known, and of the tables that it is in.
+local function is_sure(self, id, seen)
+  if (self._uses[id] or 0) ~= (self._explained[id] or 0) then
+    return false
   end
+  seen[id] = true
+  for _, owner in ipairs(self._owners[id] or {}) do
+    if not seen[owner] and not is_sure(self, owner, seen) then
+      return false
+    end
+  end
+  return true
+end
+
+local is_message = { ["cunnekt.message"] = true, ["cunnekt.event.message"] = true }
+
+local function is_event(name)
+  return name and (is_message[name] or name:find "^cunnekt%.event%.")
+end
+
+-- What both are: messages, or any event.
+local function common(one, other)
+  local name, its_name = name_of(one), name_of(other)
+  if name == its_name then
+    return one
+  elseif is_event(name) and is_event(its_name) then
+    return types.of(is_message[name] and is_message[its_name] and "cunnekt.message" or "cunnekt.event.any")
+  end
+  return nil
+end
+
+---Whether everything is known that is done with a table.
+---@param table_id string
+---@return boolean
+function flow_methods:is_sure(table_id)
+  return not self._before or is_sure(self._before, table_id, {})
 end
 
 ---The type of a function's parameter: that which it gets at every place.
@@ -114,16 +213,16 @@ end
 function flow_methods:parameter(id, place)
   local before = self._before
   local sources = before and before._sources[id]
-  if not sources or (before._uses[id] or 0) ~= (before._explained[id] or 0) then
+  if not sources or not is_sure(before, id, {}) then
     return nil
   end
   local found
   for _, given in ipairs(sources) do
     local its_type = given[place]
-    if not its_type or (found and name_of(found) ~= name_of(its_type)) then
+    found = its_type and (found and common(found, its_type) or not found and its_type)
+    if not found then
       return nil
     end
-    found = its_type
   end
   return found
 end
@@ -183,10 +282,10 @@ function flow.settle_arguments(self, call)
   end
 end
 
----What this walk has found about parameters, as text: two walks that found the same end the search.
+---What this walk has found, as text: two walks that found the same end the search.
 ---@return string
 function flow_methods:summary()
-  local parts = {}
+  local parts = { tostring(self.known) }
   local view = setmetatable({ _before = self }, flow_mt)
   for id = 1, self.functions do
     for place = 1, 4 do

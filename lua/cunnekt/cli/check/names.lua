@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about names that a script gives in one place and uses in another one: dialogs, functions of jobs, jobs, signals. Where
--- a name is computed, or other files may register some, only what is nearly right is reported.
+-- a name is computed, or files that are not read may register some, only what is nearly right is reported.
 
 local cron = require "cunnekt.time.cron"
 local options = require "cunnekt.base.options"
@@ -12,16 +12,18 @@ local function text_of(value)
   return value and value.kind == "string" and value.value or nil
 end
 
--- The names that calls of a method give, and whether some are computed.
-local function collect(notes, method, place)
-  local known, is_open = {}, notes.has_modules or false
-  for _, call in ipairs(notes.calls) do
-    if (call.member or call.method) == method then
-      local name = text_of(call.args[place(call)])
-      if name then
-        known[name] = known[name] or call.line
-      else
-        is_open = true
+-- The names that calls of a method give, with the notes and the line of the first one; and whether some are computed.
+local function collect(all, method, place)
+  local known, is_open = {}, all.has_unread
+  for _, notes in ipairs(all) do
+    for _, call in ipairs(notes.calls) do
+      if (call.member or call.method) == method then
+        local name = text_of(call.args[place(call)])
+        if name then
+          known[name] = known[name] or { notes = notes, line = call.line }
+        else
+          is_open = true
+        end
       end
     end
   end
@@ -45,8 +47,8 @@ local uses = {
   ["cunnekt.bot"] = { start = 2 },
 }
 
-local function check_dialogs(notes, report)
-  local known, is_open = collect(notes, "dialog", first)
+local function check_dialogs(notes, all, report)
+  local known, is_open = collect(all, "dialog", first)
   local list = words.names(known)
   for _, call in ipairs(notes.calls) do
     local place = uses[call.class] and uses[call.class][call.member]
@@ -59,8 +61,9 @@ local function check_dialogs(notes, report)
       end
     elseif call.class == "cunnekt.bot" and call.member == "dialog" and call.level == 0 then
       local its_name = text_of(call.args[1])
-      if its_name and known[its_name] ~= call.line then
-        report(call.line, ("bot:dialog: there is a dialog '%s' in line %d already, which this one replaces"):format(its_name, known[its_name]))
+      local before = its_name and known[its_name]
+      if before and before.notes == notes and before.line ~= call.line then
+        report(call.line, ("bot:dialog: there is a dialog '%s' in line %d already, which this one replaces"):format(its_name, before.line))
       end
     end
   end
@@ -68,11 +71,11 @@ end
 
 local plans = { after = true, every = true, daily = true, cron = true }
 
-local function check_jobs(notes, report)
-  local functions, is_open = collect(notes, "job", first)
+local function check_jobs(notes, all, report)
+  local functions, is_open = collect(all, "job", first)
   local planned = {}
   for method in pairs(plans) do
-    for name in pairs((collect(notes, method, job_place))) do
+    for name in pairs((collect(all, method, job_place))) do
       planned[name] = true
     end
   end
@@ -107,17 +110,25 @@ local function check_times(notes, report)
   end
 end
 
-local function check_signals(notes, report)
+-- The signals that some file waits for.
+local function signals_of(all)
   local wanted = {}
-  for _, call in ipairs(notes.calls) do
-    local first_arg = call.member == "wait" and call.args[1]
-    for _, field in ipairs(first_arg and first_arg.fields or {}) do
-      local name = field.name == "signal" and text_of(field.value)
-      if name then
-        wanted[name] = true
+  for _, notes in ipairs(all) do
+    for _, call in ipairs(notes.calls) do
+      local first_arg = call.member == "wait" and call.args[1]
+      for _, field in ipairs(first_arg and first_arg.fields or {}) do
+        local name = field.name == "signal" and text_of(field.value)
+        if name then
+          wanted[name] = true
+        end
       end
     end
   end
+  return wanted
+end
+
+local function check_signals(notes, all, report)
+  local wanted = signals_of(all)
   local list = words.names(wanted)
   for _, call in ipairs(notes.calls) do
     local name = call.class == "cunnekt.bot" and call.member == "signal" and text_of(call.args[2])
@@ -127,13 +138,14 @@ local function check_signals(notes, report)
   end
 end
 
----@param notes cunnekt.check.notes
+---@param notes cunnekt.check.notes of a file
+---@param all {[integer]: cunnekt.check.notes, has_unread: boolean} of all files of the script
 ---@param report fun(line: integer, message: string)
-function names.check(notes, report)
-  check_dialogs(notes, report)
-  check_jobs(notes, report)
+function names.check(notes, all, report)
+  check_dialogs(notes, all, report)
+  check_jobs(notes, all, report)
   check_times(notes, report)
-  check_signals(notes, report)
+  check_signals(notes, all, report)
 end
 
 return names

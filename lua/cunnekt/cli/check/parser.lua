@@ -45,10 +45,12 @@ walker.__index = walker
 ---@field comparisons {type: cunnekt.check.type, name: string, word: string, line: integer}[]
 ---@field methods table<string, boolean> names in tables of the script's own
 ---@field fields table<string, boolean> names that the script assigns to something
----@field requires string[]
 ---@field is_dynamic boolean it does something with _G or _ENV that hides what is global
 
 function walker:assign(target, value)
+  if target.kind == "field" then
+    self.flow:assign(target.id, value, target.owner)
+  end
   if target.kind == "variable" then
     if not target.id then
       self.notes.writes[target.name] = true
@@ -78,7 +80,7 @@ end
 function walker:expression_statement()
   local target = self:suffixed()
   if self:peek() ~= "=" and self:peek() ~= "," then
-    self:rvalue(target)
+    self.flow:explain(self:rvalue(target)) -- a require alone
     return
   end
   local targets = { target }
@@ -136,7 +138,7 @@ function walker:function_statement()
     target = self:field_of(self:rvalue(target), self:next().value, self:line(), ".")
   end
   local value = self:body(has_self)
-  self:assign(target, not target.field and value or nil)
+  self:assign(target, not has_self and value or nil)
 end
 
 function walker:local_statement()
@@ -256,15 +258,14 @@ local function may_be_next(value)
     (value.kind == "object" and not types.class(value.type))
 end
 
+-- Of a function, or of the file: then it is what a module gives to those who require it.
 function walker:return_statement()
-  local line = self:line()
-  if not ends_block[self:peek()] and self:peek() ~= ";" then
-    local values = self:list()
-    if self.returns and may_be_next(values[1]) then
-      self.returns.may_pass = true
-    end
-  elseif self.level == 0 then
-    table.insert(self.notes.returns, line)
+  local has_values = not ends_block[self:peek()] and self:peek() ~= ";"
+  local value = has_values and self:list()[1] or nil
+  if not self.returns then
+    self.flow:assign(flow.exported(self.flow.file), self.level == 0 and value or nil)
+  elseif has_values and may_be_next(value) then
+    self.returns.may_pass = true
   end
 end
 
@@ -282,34 +283,49 @@ function walker:block()
   end
 end
 
-local function walk_once(tokens, before)
+local function walk_once(tokens, its_flow, find)
   local notes = {
-    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {}, requires = {},
-    returns = {},
+    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {},
   }
-  local its_flow = flow.new(before)
-  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, level = 0 }, walker)
+  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, find = find, level = 0 }, walker)
   self:block()
-  return notes, its_flow
+  return notes
 end
 
 -- Walks until nothing new is found, at most so often.
 local most_walks = 8
 
----Walks a source that compiles.
+local function nothing()
+  return nil
+end
+
+---Walks a source that compiles, and those that it requires.
 ---@param source string
----@return cunnekt.check.notes
-function parser.walk(source)
-  local tokens = lexer.tokens(source)
-  local notes, its_flow = walk_once(tokens, nil)
-  local summary
-  for _ = 2, most_walks do
-    notes, its_flow = walk_once(tokens, its_flow)
+---@param find? fun(name: string): string?, integer? gives the source of a module when it is first asked for, and its number: from 2 on
+---@return cunnekt.check.notes[] notes of each, in the order of their numbers
+function parser.walk(source, find)
+  local files, notes = { lexer.tokens(source) }, {}
+  local function number_of(name)
+    local its_source, number = (find or nothing)(name)
+    if its_source then
+      files[number] = lexer.tokens(its_source)
+    end
+    return number
+  end
+  local its_flow, summary
+  for walk = 1, most_walks do
+    its_flow = flow.new(its_flow)
+    local i = 1
+    while files[i] do -- the first walk finds more of them
+      its_flow.file = i
+      notes[i] = walk_once(files[i], its_flow, number_of)
+      i = i + 1
+    end
     local now = its_flow:summary()
     if now == summary then
       break
     end
-    summary = now
+    summary = walk > 1 and now or nil -- the first one knows of no variable where it is assigned again
   end
   return notes
 end

@@ -5,6 +5,7 @@
 local arguments = require "cunnekt.cli.check.arguments"
 local contents = require "cunnekt.cli.check.contents"
 local members = require "cunnekt.cli.check.members"
+local modules = require "cunnekt.cli.check.modules"
 local names = require "cunnekt.cli.check.names"
 local order = require "cunnekt.cli.check.order"
 local parser = require "cunnekt.cli.check.parser"
@@ -13,6 +14,7 @@ local words = require "cunnekt.cli.check.words"
 local rules = {}
 
 ---@class cunnekt.check.problem
+---@field path string
 ---@field line integer
 ---@field message string
 
@@ -36,29 +38,23 @@ local advice = {
   chat = "a message has it: msg.chat; a dialog's function gets it: function(chat) … end",
 }
 
--- Files beside the script that it requires may define globals too, and fields of our objects.
-local function add_modules(notes, folder, writes, seen)
-  for _, name in ipairs(notes.requires) do
-    local path = folder .. name:gsub("%.", "/")
-    local file = io.open(path .. ".lua") or io.open(path .. "/init.lua")
-    if file and not seen[path] then
-      seen[path] = true
-      local source = file:read "a"
-      if load(source, "=module", "t") then
-        local inner = parser.walk(source)
-        writes[#writes + 1] = inner.writes
-        notes.is_dynamic = notes.is_dynamic or inner.is_dynamic
-        for field in pairs(inner.fields) do
-          notes.fields[field] = true
-        end
-        add_modules(inner, folder, writes, seen)
-      end
+-- Globals, and fields of our objects, that one file sets are there for the others.
+local function join(all)
+  local writes, fields, methods, is_dynamic = { _G }, {}, {}, false
+  for _, notes in ipairs(all) do
+    writes[#writes + 1] = notes.writes
+    is_dynamic = is_dynamic or notes.is_dynamic
+    for name in pairs(notes.fields) do
+      fields[name] = true
     end
-    if file then
-      file:close()
-      notes.has_modules = true
+    for name in pairs(notes.methods) do
+      methods[name] = true
     end
   end
+  for _, notes in ipairs(all) do
+    notes.fields, notes.methods, notes.is_dynamic = fields, methods, is_dynamic
+  end
+  return writes
 end
 
 local function find_undefined(notes, writes, report)
@@ -85,32 +81,48 @@ local function find_undefined(notes, writes, report)
   end
 end
 
----Reads a source that compiles.
----@param source string
----@param folder string where its own modules are, with a slash at the end, or ""
----@return cunnekt.check.problem[] problems in the order of their lines
-function rules.check(source, folder)
-  local notes = parser.walk(source)
-  local problems, seen = {}, {}
-  local function report(line, message)
+-- Collects the problems of a file, each once.
+local function collector(problems, path)
+  local seen = {}
+  return function(line, message)
     local key = line .. message
     if not seen[key] then
       seen[key] = true
-      problems[#problems + 1] = { line = line, message = message, n = #problems }
+      problems[#problems + 1] = { path = path, line = line, message = message, n = #problems }
     end
   end
-  local writes = { notes.writes, _G }
-  add_modules(notes, folder, writes, {})
+end
+
+local function check_file(notes, all, writes, report)
   find_undefined(notes, writes, report)
   members.check(notes, report)
   arguments.check(notes, report)
   contents.check(notes, report)
-  names.check(notes, report)
+  names.check(notes, all, report)
   order.check(notes, report)
-  table.sort(problems, function(a, b)
-    return a.line < b.line or (a.line == b.line and a.n < b.n)
+end
+
+---Reads a source that compiles, and the modules beside it that it requires.
+---@param source string
+---@param path string the script's; its modules are in its folder
+---@return cunnekt.check.problem[] problems of each file in the order of their lines, the script's first
+---@return cunnekt.check.modules modules
+function rules.check(source, path)
+  local its_modules = modules.new(path, source)
+  local all = parser.walk(source, function(name)
+    return its_modules:find(name)
   end)
-  return problems
+  all.has_unread = its_modules.has_unread
+  local writes, problems = join(all), {}
+  for i, notes in ipairs(all) do
+    local found = {}
+    check_file(notes, all, writes, collector(found, its_modules.files[i].path))
+    table.sort(found, function(a, b)
+      return a.line < b.line or (a.line == b.line and a.n < b.n)
+    end)
+    table.move(found, 1, #found, #problems + 1, problems)
+  end
+  return problems, its_modules
 end
 
 return rules

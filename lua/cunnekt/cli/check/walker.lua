@@ -4,8 +4,9 @@
 --
 -- The value of an expression is a small table, or nil when nothing is known:
 --   {kind="string", value=}   {kind="text"} a string made of others   {kind="number"|"boolean"|"nil"}
---   {kind="table", fields={{name=, line=, value=}, …}, items={…}, lines={…}}   {kind="function", id=}
+--   {kind="table", id=, fields={{name=, line=, value=}, …}, items={…}, lines={…}}   {kind="function", id=}
 --   {kind="object", type=, name=} of an annotation's type   {kind="globals"} _G   {kind="other"}
+-- A target that may be assigned to is {kind="variable"}, or {kind="field"} of a table of the script's own, until `rvalue` reads it.
 
 local flow = require "cunnekt.cli.check.flow"
 local types = require "cunnekt.cli.check.types"
@@ -167,7 +168,7 @@ function walker:table_field(value)
 end
 
 function walker:table()
-  local value = { kind = "table", fields = {}, items = {}, lines = {}, line = self:line() }
+  local value = { kind = "table", id = self.flow:new_table(), fields = {}, items = {}, lines = {}, line = self:line() }
   self:next()
   while not self:accept "}" do
     self:table_field(value)
@@ -200,11 +201,18 @@ function walker:rvalue(target, is_called)
     end
     local value = self.flow:read(target.id or target.name, is_called)
     return value or { kind = "other", global = not target.id and target.name or nil }
+  elseif target.kind == "field" then
+    local value = self.flow:read(target.id, is_called and not target.has_self)
+    local is_plain = value and (value.kind == "function" or value.kind == "table")
+      or (value and value.kind == "object" and self.flow:is_sure(target.owner))
+    return is_plain and value or { kind = "other", field = target.field }
   elseif target.global_field then
     self:read_global(target.global_field, target.line)
   elseif target.access and not target.access.is_noted then
     target.access.is_noted, target.access.is_called = true, is_called
     table.insert(self.notes.accesses, target.access)
+  elseif is_called and target.kind == "function" then -- as in require "setup" (bot)
+    self.flow:explain(target)
   end
   return target
 end
@@ -250,6 +258,10 @@ function walker:field_of(value, name, line, sign)
   if value and value.kind == "globals" then
     return { kind = "other", global_field = name, line = line, field = name, global = name }
   end
+  if value and value.kind == "table" and value.id then
+    self.flow:explain(value)
+    return { kind = "field", id = flow.field(value.id, name), owner = value.id, field = name, has_self = sign == ":" }
+  end
   local class = class_of(value)
   if not class or (class ~= "string" and not types.is_class(class)) then
     return { kind = "other", field = name }
@@ -280,8 +292,11 @@ end
 function walker:result_of(call)
   local first = call.args[1]
   if call.global == "require" and first and first.kind == "string" then
-    table.insert(self.notes.requires, first.value)
-    return first.value == "cunnekt" and { kind = "object", type = types.of "cunnekt", name = "cunnekt" } or { kind = "other" }
+    if first.value == "cunnekt" then
+      return { kind = "object", type = types.of "cunnekt", name = "cunnekt" }
+    end
+    local file = self.find(first.value)
+    return file and self.flow:read(flow.exported(file)) or { kind = "other" }
   end
   local results = call.fun and call.fun.results or {}
   if results[1] then

@@ -54,11 +54,6 @@ function generation.new(path, new_bot)
   return self
 end
 
--- Whether a file is the script's own: beside it or below, or found from the working folder.
-local function is_own(self, path)
-  return path:sub(1, #self._folder + 1) == self._folder .. "/" or path:sub(1, 1) ~= "/"
-end
-
 ---`require`, for the script.
 ---@param name string
 ---@return any value
@@ -72,7 +67,7 @@ function generation_methods:require(name)
     return loaded.value, loaded.path
   end
   local path = type(name) == "string" and script.module_path(name)
-  if not path or not is_own(self, path) then
+  if not path or not script.is_own(path, self._folder) then
     if not path and type(name) == "string" then
       local file = name:gsub("%.", "/")
       self.missing[("%s/%s.lua"):format(self._folder, file)] = true
