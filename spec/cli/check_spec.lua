@@ -121,6 +121,24 @@ describe("cunnekt check", function()
     assert.same({ "1: cunnekt.client: unknown option 'retires' (did you mean 'retries'?)" }, problems(source))
   end)
 
+  it("finds arguments that nothing takes", function()
+    assert.same({
+      "2: client:send_text takes 2 arguments, got 4",
+      "3: bot:every takes 4 arguments, got 5",
+      "4: chat:window takes no arguments, got 1",
+      "5: cunnekt.json.encode takes one argument, got 2",
+      "6: client.send_text takes 2 arguments, got 3",
+    }, problems(HEAD .. [[local client = cunnekt.client()
+      client:send_text("919999999999", "hi", "x", "y")
+      bot:every(60, {}, "name", function() end, 5)
+      bot:dialog("d", function(chat) chat:window(3) end)
+      cunnekt.json.encode({}, 2)
+      client.send_text(client, "919999999999", "hi", "x")
+      client:send_text("919999999999", table.unpack { "hi" })
+      client:send_text("919999999999", "hi", table.unpack {})
+      local mailer = { send_text = print } mailer.send_text("919999999999", "hi", "x", "y")]]))
+  end)
+
   it("finds unknown events, methods and functions", function()
     assert.same({
       "2: bot:on: unknown event 'txt' (did you mean 'text'?)",

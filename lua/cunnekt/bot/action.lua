@@ -8,6 +8,7 @@
 local filter = require "cunnekt.bot.filter"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
+local receiver = require "cunnekt.base.receiver"
 
 local action = {}
 
@@ -139,7 +140,9 @@ end
 ---@param values? table<string, string|number|boolean> each field of the action; may be left out where there is none
 ---@return string id
 function action_methods:pack(values)
-  if type(values or {}) ~= "table" then
+  if getmetatable(self) ~= action_mt then
+    receiver.refuse("action", "pack", self)
+  elseif type(values or {}) ~= "table" then
     error(("action '%s': the values must be a table, got %s"):format(self.name, type(values)), 2)
   end
   values = values or {}
@@ -164,7 +167,9 @@ end
 ---@param id any
 ---@return table<string, string|number|boolean>? values nil when the id is not one of this action
 function action_methods:unpack(id)
-  if type(id) ~= "string" or id:match "^[^:]*" ~= self.name then
+  if getmetatable(self) ~= action_mt then
+    receiver.refuse("action", "unpack", self)
+  elseif type(id) ~= "string" or id:match "^[^:]*" ~= self.name then
     return nil
   end
   local values, count = {}, 0

@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
+local receiver = require "cunnekt.base.receiver"
 local steps = require "cunnekt.engine.steps"
 local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
@@ -29,6 +30,8 @@ sent.methods = sent_methods
 core.sent_methods(sent_methods, function(self)
   return ("cunnekt.sent: %s%s"):format(self.state, self.message_id and " " .. self.message_id or "")
 end)
+
+local sent_mt = getmetatable(core.sent {})
 
 ---A handle for a new message.
 ---@param payload table
@@ -128,7 +131,9 @@ end
 ---@return cunnekt.sent? self
 ---@return cunnekt.error? err kind timeout, rejected, unknown_outcome …
 function sent_methods:wait(wanted, timeout)
-  if not waitable[wanted] then
+  if getmetatable(self) ~= sent_mt then
+    receiver.refuse("sent", "wait", self)
+  elseif not waitable[wanted] then
     error(("sent:wait: '%s' is not one of: accepted, sent, delivered, read"):format(tostring(wanted)), 2)
   end
   if timeout ~= nil and type(timeout) ~= "number" then

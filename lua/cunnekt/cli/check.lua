@@ -28,7 +28,7 @@ DESCRIPTION
        -  methods and fields that a bot, a message, a chat, an event, bot.store,
           a handle or the module does not have, and a dot where a colon belongs,
        -  unknown options, values of the wrong type, and arguments that are
-          missing, in all calls of these,
+          missing or too many, in all calls of these,
        -  texts, titles, ids and lists that WhatsApp or Cunnekt refuse,
        -  unknown events, statuses, dialogs and functions of jobs,
        -  handlers that never run, because an earlier one takes their events.

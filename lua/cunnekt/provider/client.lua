@@ -15,6 +15,7 @@ local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
 local options = require "cunnekt.base.options"
 local personal = require "cunnekt.provider.personal"
+local receiver = require "cunnekt.base.receiver"
 local redact = require "cunnekt.base.redact"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
@@ -359,6 +360,17 @@ local function deliver_built(self, payload, err)
   return self:deliver(payload)
 end
 
+local function check_self(name, self, level)
+  if getmetatable(self) ~= client_mt then
+    receiver.refuse("client", name, self, level or 4)
+  end
+end
+
+local function numbers_of(self, name)
+  check_self(name, self, 5)
+  return self.numbers
+end
+
 -- ---- what it sends --------------------------------------------------------------------------------------------------
 
 ---Sends a template.
@@ -368,7 +380,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_template(to, template_id, message)
-  return deliver_built(self, build.send_template(to, template_id, message, self.numbers))
+  return deliver_built(self, build.send_template(to, template_id, message, numbers_of(self, "send_template")))
 end
 
 ---Sends a text.
@@ -377,7 +389,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_text(to, text)
-  return deliver_built(self, build.send_text(to, text, self.numbers))
+  return deliver_built(self, build.send_text(to, text, numbers_of(self, "send_text")))
 end
 
 ---Sends reply buttons.
@@ -386,7 +398,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_buttons(to, spec)
-  return deliver_built(self, build.send_buttons(to, spec, self.numbers))
+  return deliver_built(self, build.send_buttons(to, spec, numbers_of(self, "send_buttons")))
 end
 
 ---Sends a list to choose from.
@@ -395,7 +407,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_list(to, spec)
-  return deliver_built(self, build.send_list(to, spec, self.numbers))
+  return deliver_built(self, build.send_list(to, spec, numbers_of(self, "send_list")))
 end
 
 ---Sends a form to fill in.
@@ -404,7 +416,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_form(to, spec)
-  return deliver_built(self, build.send_form(to, spec, self.numbers))
+  return deliver_built(self, build.send_form(to, spec, numbers_of(self, "send_form")))
 end
 
 ---Sends a button that opens a web page.
@@ -413,7 +425,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_cta_url(to, spec)
-  return deliver_built(self, build.send_cta_url(to, spec, self.numbers))
+  return deliver_built(self, build.send_cta_url(to, spec, numbers_of(self, "send_cta_url")))
 end
 
 ---Sends an image.
@@ -423,7 +435,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_image(to, url, caption)
-  return deliver_built(self, build.send_image(to, url, caption, self.numbers))
+  return deliver_built(self, build.send_image(to, url, caption, numbers_of(self, "send_image")))
 end
 
 ---Sends a video.
@@ -433,7 +445,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_video(to, url, caption)
-  return deliver_built(self, build.send_video(to, url, caption, self.numbers))
+  return deliver_built(self, build.send_video(to, url, caption, numbers_of(self, "send_video")))
 end
 
 ---Sends a document.
@@ -443,7 +455,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_document(to, url, caption)
-  return deliver_built(self, build.send_document(to, url, caption, self.numbers))
+  return deliver_built(self, build.send_document(to, url, caption, numbers_of(self, "send_document")))
 end
 
 ---Sends audio.
@@ -453,7 +465,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_audio(to, url, caption)
-  return deliver_built(self, build.send_audio(to, url, caption, self.numbers))
+  return deliver_built(self, build.send_audio(to, url, caption, numbers_of(self, "send_audio")))
 end
 
 ---Sends the provider's own JSON, given as a table, after the same checks.
@@ -461,7 +473,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send(payload)
-  return deliver_built(self, build.send(payload, self.numbers))
+  return deliver_built(self, build.send(payload, numbers_of(self, "send")))
 end
 
 ---Downloads the media of an incoming message to a file, to a function or, when small, into memory.
@@ -470,6 +482,7 @@ end
 ---@return cunnekt.download.result? result
 ---@return cunnekt.error? err kinds: as for a send; corrupt, too_large; invalid when a file cannot be written
 function client_methods:download(message_id, opts)
+  check_self("download", self)
   return download.run(self, message_id, opts)
 end
 

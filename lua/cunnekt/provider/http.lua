@@ -7,6 +7,7 @@ local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local network = require "cunnekt.base.network"
 local options = require "cunnekt.base.options"
+local receiver = require "cunnekt.base.receiver"
 local task = require "cunnekt.base.task"
 
 ---@class cunnekt.http
@@ -310,7 +311,9 @@ local stream_mt = { __index = stream_methods, __name = "cunnekt.http.stream" }
 ---@return string? chunk nil at the end, and with an error
 ---@return cunnekt.error? err as of http.request
 function stream_methods:read()
-  if self._is_over then
+  if getmetatable(self) ~= stream_mt then
+    receiver.refuse("stream", "read", self)
+  elseif self._is_over then
     return nil, self._err
   end
   local chunk, kind, message, sent = task.await(function(done)
@@ -328,7 +331,9 @@ end
 
 ---Ends the transfer; closing twice is fine. A read under way fails with the kind "cancelled".
 function stream_methods:close()
-  if not self._is_over then
+  if getmetatable(self) ~= stream_mt then
+    receiver.refuse("stream", "close", self)
+  elseif not self._is_over then
     self._is_over = true
     self._err = failure(self._raw, "cancelled", "closed", true)
   end

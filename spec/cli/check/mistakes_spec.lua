@@ -76,6 +76,24 @@ local mistakes = {
     run = "error: bot.lua:2: ",
   },
   {
+    "a dot where a colon belongs, of a handle",
+    'bot:on("text", function(msg)\n  local sent = msg:reply_text "hi"\n  sent.wait("delivered")\nend)',
+    check = "3: sent.wait(…) needs a colon: write sent:wait(…)",
+    run = "error: bot.lua:3: sent:wait: got a string instead of the sent; write sent:wait(…), with a colon (event",
+  },
+  {
+    "a dot where a colon belongs, of a client, before a number that is computed",
+    'bot:on("text", function(msg)\n  bot.client.send_text(msg.chat.state.friend, "hi")\nend)',
+    check = "2: client.send_text(…) needs a colon: write client:send_text(…)",
+    run = "error: bot.lua:2: client:send_text: got nothing instead of the client; write client:send_text(…), with a colon (event",
+  },
+  {
+    "more arguments than there are",
+    'bot:on("text", function(msg)\n  msg:reply_text("hi", nil, "there")\nend)',
+    check = "2: msg:reply_text takes 2 arguments, got 3",
+    run = "error: bot.lua:2: reply_text: options must be a table, got string (event",
+  },
+  {
     "a colon where a dot belongs",
     'bot:on("text", function()\n  return cunnekt.json:encode { 1 }\nend)',
     check = "2: cunnekt.json.encode is no method: write a dot in place of the colon, cunnekt.json.encode(…)",

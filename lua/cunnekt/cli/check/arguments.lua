@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Rules about the arguments of calls: options that there are not, values of the wrong type, and arguments that are missing, as
--- the annotations have them. What is not written out in the call is not checked.
+-- Rules about the arguments of calls: options that there are not, values of the wrong type, and arguments that are missing or too
+-- many, as the annotations have them. What is not written out in the call is not checked.
 
 local types = require "cunnekt.cli.check.types"
 local words = require "cunnekt.cli.check.words"
@@ -169,10 +169,28 @@ end
 
 -- ---- calls ---------------------------------------------------------------------------------------------------------
 
+---Whether the last argument may be several, or none.
+---@param args table[]
+---@return boolean
+function arguments.is_open_ended(args)
+  local last = args[#args]
+  return #args > 0 and (not last or last.kind == "many" or last.results ~= nil)
+end
+
+-- What a call gives beyond what there is: it is ignored, so something else was meant.
+local function check_count(call, params, shift, problems)
+  local args, last = call.args, params[#params]
+  local count = #args - (arguments.is_open_ended(args) and 1 or 0) - shift
+  if not call.is_guessed and count > #params and not (last and last.name == "...") then
+    local most = #params == 0 and "no arguments" or #params == 1 and "one argument" or ("%d arguments"):format(#params)
+    problems[#problems + 1] = { call.line, ("%s takes %s, got %d"):format(call.name, most, count) }
+  end
+end
+
 local function check_signature(call, params, shift)
   local problems, args = {}, call.args
-  local last = args[#args]
-  local is_open = last and (last.kind == "many" or last.results ~= nil) or (#args > 0 and last == false)
+  local is_open = arguments.is_open_ended(args)
+  check_count(call, params, shift, problems)
   for i, param in ipairs(params) do
     local arg = args[i + shift]
     if param.name == "..." then
@@ -215,7 +233,7 @@ local function check_untyped(call, notes, report)
   end
   local fun = types.fun(types.member(class, call.method))
   if fun then
-    call.fun, call.name, call.class, call.member = fun, call.method, class, call.method
+    call.fun, call.name, call.class, call.member, call.is_guessed = fun, call.method, class, call.method, true
     return check_call(call, report)
   end
   local near = words.hint(call.method, words.names(types.members(class)))

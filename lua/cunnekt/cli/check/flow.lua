@@ -116,6 +116,8 @@ function flow_methods:read(id, is_called)
   self.known = self.known + 1
   if value.kind == "object" then
     return { kind = "object", type = value.type, name = value.name }
+  elseif value.kind == "other" or value.kind == "many" then
+    return { kind = "other", global = value.global, field = value.field } -- one value, where a call gave several
   elseif value.kind ~= "function" and value.kind ~= "table" then
     return file == self.file and value or nil -- a rule that finds something in it names its line
   end

@@ -2,6 +2,7 @@
 -- Rules about what is accessed of our objects: methods and fields that there are not, a dot in place of a colon and the other way
 -- round, and comparisons with words that a field never has.
 
+local arguments = require "cunnekt.cli.check.arguments"
 local types = require "cunnekt.cli.check.types"
 local walker = require "cunnekt.cli.check.walker"
 local words = require "cunnekt.cli.check.words"
@@ -79,6 +80,31 @@ local function check_called(access, report)
 end
 
 -- A dot where a method needs a colon: the object would be missing.
+local function is_any(its_type)
+  for _, one in ipairs(types.alternatives(its_type)) do
+    if one.name == "any" then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the arguments of a method that is called with a dot may begin with its object.
+local function may_begin_with_object(access, fun)
+  local args = access.args or { false }
+  local first = args[1]
+  if first and first.kind == "object" and not is_any(first.type) then
+    return types.class(first.type) == access.class
+  elseif #args == 0 or (first and first.kind ~= "other" and first.kind ~= "many" and first.kind ~= "object") then
+    return false
+  end
+  local needed = 1
+  for _, param in ipairs(fun.params) do
+    needed = needed + ((types.is_optional(param.type) or param.name == "...") and 0 or 1)
+  end
+  return #args >= needed or arguments.is_open_ended(args)
+end
+
 local function check_sign(access, report)
   local fun = types.fun(access.member)
   if not access.is_called then
@@ -90,14 +116,9 @@ local function check_sign(access, report)
   if access.sign == ":" and not fun.is_method then
     access.is_wrong = true
     report(access.line, ("%s.%s is no method: write a dot in place of the colon, %s.%s(…)"):format(owner, name, owner, name))
-  elseif access.sign == "." and fun.is_method then
-    local first = access.args and access.args[1]
-    local is_given = first and first.kind == "object" and types.class(first.type) == access.class
-    -- What is not known may be the object.
-    if not is_given and first and first.kind ~= "other" and first.kind ~= "many" or (access.args and #access.args == 0) then
-      access.is_wrong = true
-      report(access.line, ("%s.%s(…) needs a colon: write %s:%s(…)"):format(owner, name, owner, name))
-    end
+  elseif access.sign == "." and fun.is_method and not may_begin_with_object(access, fun) then
+    access.is_wrong = true
+    report(access.line, ("%s.%s(…) needs a colon: write %s:%s(…)"):format(owner, name, owner, name))
   end
 end
 
