@@ -135,6 +135,19 @@ describe("a title, a label and a header", function()
 end)
 
 describe("an address", function()
+  it("is refused when it is a path of this machine, and may be without its scheme", function()
+    for _, place in ipairs(urls) do
+      for _, bad in ipairs { "menu.png", "Menu.PDF", "./menu", "../a/menu.png", "/srv/menu.png", "~/menu.png", "images/menu.png", "a\\menu.png" } do
+        local name, arguments, field = place(bad)
+        assert_refused(field, "is a path of this machine, not a web address$", build[name](NUMBER, table.unpack(arguments)))
+      end
+      for _, good in ipairs { "shop.example", "shop.example/menu.png", "shop.example?file=menu.png", "documentfile_url", "{URL}" } do
+        local name, arguments = place(good)
+        assert(build[name](NUMBER, table.unpack(arguments)))
+      end
+    end
+  end)
+
   it("is refused when it is not the web's, wherever it stands", function()
     for _, place in ipairs(urls) do
       for _, bad in ipairs(bad_urls) do

@@ -49,6 +49,8 @@ function advice.of(err)
   end
   if err.kind == "invalid" and err.message:find "line break" then
     return "write it in one line"
+  elseif err.kind == "invalid" and err.message:find "path of this machine" then
+    return "it must be on a web server: write its https:// address"
   elseif err.kind == "window_closed" then
     return "give fallback = { template_id = … }"
   end

@@ -167,8 +167,25 @@ function check.parameter(field, value, limit)
   return text
 end
 
+-- Endings of the files that WhatsApp shows; none of them is a domain's.
+local is_ending = {
+  png = true, jpg = true, jpeg = true, gif = true, webp = true, mp4 = true, ["3gp"] = true, mp3 = true, ogg = true, opus = true, aac = true,
+  amr = true, m4a = true, wav = true, pdf = true, doc = true, docx = true, xls = true, xlsx = true, ppt = true, pptx = true, txt = true, csv = true,
+}
+
+-- Whether what has no scheme is a path: ./menu.png, /srv/menu.png, images/menu.png, menu.png.
+local function is_path(url)
+  local first, slash = url:match "^([^/?#]*)(/?)"
+  if url:find "^[./~]" or url:find("\\", 1, true) or (slash == "/" and not first:find(".", 1, true)) then
+    return true
+  end
+  local ending = slash == "" and first:match "%.(%w+)$"
+  return ending and is_ending[ending:lower()] or false
+end
+
 ---A web address. Only what no server accepts is refused, since the provider fetches it, not this program: another scheme than
----the web's, or no host. Cunnekt's own samples have words in place of addresses, so one without any scheme is a warning.
+---the web's, no host, a path of this machine. Cunnekt's own samples have words in place of addresses, so another one without any
+---scheme is a warning.
 ---@param field string
 ---@param value any
 ---@return string
@@ -181,6 +198,8 @@ function check.url(field, value)
   local scheme = url:match "^(%a[%w+-]*):"
   if scheme and not url:find "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]" then
     check.fail(field, field .. " is not a web address, which begins with https:// or http:// and a host")
+  elseif not scheme and is_path(url) then
+    check.fail(field, field .. " is a path of this machine, not a web address")
   elseif not scheme then
     limits.warn_once("url_scheme", field .. " does not begin with https://; WhatsApp may refuse it")
   elseif url:find "^https?://drive%.google%.com/file/" then

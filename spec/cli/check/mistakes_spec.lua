@@ -143,6 +143,18 @@ local mistakes = {
     run = 'warning: bot.lua:2: reply_text: text must be a string, got number; write tostring(value), or ("%d"):format(value)',
   },
   {
+    "a file of this machine as an image",
+    'bot:on("text", function(msg)\n  msg:reply_image("menu.png", "Our menu")\nend)',
+    check = "2: msg:reply_image: image is a path of this machine, not a web address; it must be on a web server: write its https:// address",
+    run = "warning: bot.lua:2: reply_image: image is a path of this machine, not a web address; it must be on a web server: write",
+  },
+  {
+    "an address without https://",
+    'bot:on("text", function(msg)\n  msg:reply_image("shop.example/menu.png")\nend)',
+    check = "2: msg:reply_image: image does not begin with https://; WhatsApp may refuse it",
+    run = "warning: image does not begin with https://; WhatsApp may refuse it",
+  },
+  {
     "plain strings as buttons",
     'bot:on("text", function(msg)\n  msg:reply_buttons { body = "Ok?", buttons = { "Yes", "No" } }\nend)',
     check = "2: msg:reply_buttons: buttons[1] must be a table {id=, title=}, got a string",

@@ -150,17 +150,11 @@ local function builder_of(call)
   return is_ours and kind and build["send_" .. kind] or nil, is_send and 1 or 0
 end
 
-local function check_call(call, report)
-  local builder, skipped = builder_of(call)
-  local params = call.fun and call.fun.params
-  if not builder or call.has_problem or not params then
-    return
-  end
-  local shift = call.shift
-  local args, root = {}, { kind = "table", fields = {}, items = {} }
-  local n = 0
+-- What the builder is given, and the same as one table, in which `find` finds places.
+local function given(call, params, skipped)
+  local args, root, n = {}, { kind = "table", fields = {}, items = {} }, 0
   for i = skipped + 1, #params do
-    local param, value = params[i], call.args[i + shift]
+    local param, value = params[i], call.args[i + call.shift]
     if param.name == "delivery" or param.name == "opts" then
       break
     end
@@ -177,12 +171,39 @@ local function check_call(call, report)
       args[n] = placeholder(param.type, param.name)
     end
   end
+  return args, n, root
+end
+
+-- What a builder says: an error, or else warnings. A message begins with the field that it is about.
+local function messages_of(builder, args, n)
+  local warnings = {}
+  limits.forget_warnings()
+  limits.set_logger(function(message)
+    warnings[#warnings + 1] = message
+  end)
   local ok, made, err = pcall(builder, build.set_later, table.unpack(args, 1, n))
   if ok and not made and err and err.field then
-    local path = err.field == "image" and params[skipped + 1].name == "url" and "url" or err.field
-    local value, line = find(path:find "^[videocumntag]+$" and #params > 1 and params[skipped + 1].name == "url" and "url" or path, root)
-    if is_written(value) then
-      report(line or call.line, ("%s: %s"):format(call.name, advice.sentence(err)))
+    return { advice.sentence(err) }, err.field
+  end
+  return warnings
+end
+
+local function check_call(call, report)
+  local builder, skipped = builder_of(call)
+  local params = call.fun and call.fun.params
+  if not builder or call.has_problem or not params then
+    return
+  end
+  local args, n, root = given(call, params, skipped)
+  local messages, its_field = messages_of(builder, args, n)
+  for _, message in ipairs(messages) do
+    local field = its_field or message:match "^%S+"
+    -- What messages call by its type is the argument `url`.
+    local is_url = web[field] and params[skipped + 1].name == "url"
+    local value, line = find(is_url and "url" or field, root)
+    -- A caption that is computed may be nil.
+    if is_written(value) and not message:find "has a caption" then
+      report(line or call.line, ("%s: %s"):format(call.name, message))
     end
   end
 end
@@ -194,18 +215,9 @@ function contents.check(notes, report)
     note_options "cunnekt.delivery"
     note_options "cunnekt.question"
   end
-  local warning
-  local before = limits.set_logger(function(message)
-    warning = message
-  end)
+  local before = limits.set_logger(nil)
   for _, call in ipairs(notes.calls) do
-    warning = nil
-    limits.forget_warnings()
     check_call(call, report)
-    -- A scheme may be missing in a placeholder alone.
-    if warning and not warning:find "https://" and not warning:find "audio" then
-      report(call.line, ("%s: %s"):format(call.name, warning))
-    end
   end
   limits.forget_warnings()
   limits.set_logger(before)
