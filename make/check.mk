@@ -134,6 +134,7 @@ help:
 	@echo "make deb        a Debian package in $(DEB_BUILD); make deb-lint has lintian check it"
 	@echo "make deb-try    installs it on a bare Debian, which boots in a folder, and runs a bot there as a service (root)"
 	@echo "make tutorial-try  follows docs/tutorial.md there from git clone to the service, word for word (root)"
+	@echo "make bare-try   both of these, side by side"
 	@echo "make pages      the man pages, the completions and the unit, in $(PAGES)"
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"

@@ -1,5 +1,5 @@
-# What an event costs. `make cost` counts the instructions of an event, a step of a dialog and a transcript in valgrind, in a minute or
-# so; `make flow` counts the Lua calls, the files that they are in, and the moves between files, in seconds. Both hold
+# What an event costs. `make cost` counts the instructions of an event, a step of a dialog and a transcript in valgrind, both
+# programs side by side, in a minute or less; `make flow` counts the Lua calls, the files that they are in, and the moves between files, in seconds. Both hold
 # the figures to spec/cost/bounds.lua. The way of an event, call by call: make flow FLOW=all.
 FLOW ?=
 DEPS_COST := valgrind util-linux
@@ -11,11 +11,13 @@ $(BUILD)/spec/%.so: spec/cost/%.c | libraries
 cost: deps-build
 	@sh make/deps.sh $(DEPS_COST)
 	@$(MAKE) --no-print-directory all $(BUILD)/spec/callgrind.so $(BUILD)/spec/child.so
-	@$(TEST_ENV) && $(LUA) spec/cost/cost.lua "$$CUNNEKT_HOST"
-	@$(TEST_ENV) && $(LUA) spec/cost/transcripts.lua "$$CUNNEKT_HOST"
+	@$(TEST_ENV) && { \
+	  $(LUA) spec/cost/transcripts.lua "$$CUNNEKT_HOST" >$(BUILD)/transcripts.cost 2>&1 & \
+	  $(LUA) spec/cost/cost.lua "$$CUNNEKT_HOST"; status=$$?; \
+	  wait $$! || status=1; cat $(BUILD)/transcripts.cost; exit $$status; }
 
 flow: deps-build
 	@$(MAKE) --no-print-directory all
 	@$(TEST_ENV) && $(HOST) run spec/cost/flow.lua $(FLOW)
 
-.PHONY: cost flow
+.PHONY: cost cost-way cost-transcripts flow

@@ -37,5 +37,9 @@ tutorial-try:
 	@sh make/deps.sh mmdebstrap systemd-container git
 	@sh spec/project/bare_debian/tutorial.sh
 
+# Both, on copies of one system: a part of what continuous integration runs.
+bare-try:
+	@sh spec/project/bare_debian/both.sh "$(MAKE) --no-print-directory"
+
 deps-deb: ; @sh make/deps.sh $(DEPS_BUILD) $(DEPS_DEB)
-.PHONY: deb deb-try tutorial-try deb-lint lint-deb deps-deb
+.PHONY: deb deb-try tutorial-try bare-try deb-lint lint-deb deps-deb

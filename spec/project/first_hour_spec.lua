@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The first hour of a new user, in a pseudo-terminal, with a home and a prefix of its own: the sources, make demo, make install, a new bot,
 -- a mistake of each kind, each mended by what its message says and nothing else, and a transcript that passes. The same on a bare
--- Debian, up to the service behind a proxy: make tutorial-try. #packaging: it builds with other flags.
+-- Debian, up to the service behind a proxy: make bare-try. #packaging: it builds with other flags.
 
 local process = require "spec.support.process"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The tutorial is followed word for word: its changes are made to the script, its commands are run in order, and each prints what
--- the page shows. Blocks `sh` need root or the internet: `make tutorial-try` runs them on a bare Debian. Here they are compared with
+-- the page shows. Blocks `sh` need root or the internet: `make bare-try` runs them on a bare Debian. Here they are compared with
 -- what `cunnekt new` writes.
 
 local process = require "spec.support.process"

@@ -1,22 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # tutorial.sh: follows docs/tutorial.md on a bare Debian, as a user with sudo and nothing else: clone, make demo, make install, a bot, its
-# mistakes, its test, a service, a public address. What is there is the last commit. Needs root, mmdebstrap, systemd-nspawn and a
-# mirror of Debian. Nothing is installed by hand but what a person brings: an account, an editor, and a certificate, for which
-# certbot would need the internet. See follow.lua.
+# mistakes, its test, a service, a public address. What is there is the last commit. Nothing is installed by hand but what a person
+# brings: an account, an editor, and a certificate, for which certbot would need the internet. See system.sh, boot.sh and follow.lua.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 sources=$(cd "$here/../../.." && pwd)
-[ "$(id -u)" = 0 ] || { echo "cunnekt: only root may boot a system in a folder" >&2; exit 2; }
 folder=$(mktemp -d)
 trap 'rm -rf --one-file-system "$folder"' EXIT
 root=$folder/root home=/home/asha
 
-echo "== making a bare Debian"
-mmdebstrap --variant=minbase --include=systemd,dbus,sudo "${DEBIAN_SUITE:-bookworm}" "$root" >"$folder/log" 2>&1 || {
-  cat "$folder/log" >&2
-  exit 1
-}
+echo "== the tutorial on a bare Debian"
+sh "$here/system.sh" "$root"
 
 # ---- what a person brings ----
 chroot "$root" useradd --create-home --shell /bin/bash --groups sudo asha
@@ -50,7 +45,7 @@ cp "$here/follow.lua" "$sources/spec/support/tutorial.lua" "$root/opt/"
 cat > "$root/opt/build.sh" <<'END'
 set -e
 # Line by line the commands of the first blocks, up to `cunnekt new`.
-page=$1
+page=$1 passed=0
 awk '/^```/{ on = !on && $0 == "```sh"; next } /^\$ cunnekt new/{ exit } on' "$page" > /tmp/commands
 echo "   commands: $(tr '\n' ';' < /tmp/commands)"
 while read -r line; do
@@ -65,29 +60,17 @@ while read -r line; do
     sed 's/\r$//' /tmp/demo | tr '\r' '\n' | grep -v -e '^building.* of ' -e '^Script ' ;;
   *) sh -c "$line" > /tmp/said 2>&1 </dev/null || { cat /tmp/said; exit 1; } ;;
   esac
+  passed=$((passed + 1))
+  echo "$passed" > /var/tmp/passed
 done < /tmp/commands
 sh -c "$(grep '^sudo apt-get install nginx' "$page")" > /tmp/said 2>&1 </dev/null || { cat /tmp/said; exit 1; }
 END
 cp "$sources/docs/tutorial.md" "$root/opt/"
 echo "== as a new user: clone, make demo, make install"
 systemd-nspawn --quiet --directory="$root" --hostname=debian --register=no --keep-unit --console=pipe --user=asha --chdir=$home \
-  sh /opt/build.sh /opt/tutorial.md || { echo "FAILED: section 1"; exit 1; }
+  sh /opt/build.sh /opt/tutorial.md || { echo "FAILED: section 1"; echo "0 passed, 1 failed"; exit 1; }
 
 # ---- the rest, booted, without a network ----
-cat > "$root/etc/systemd/system/follow.service" <<END
-[Service]
-User=asha
-WorkingDirectory=$home
-Environment=HOME=$home
-ExecStart=/usr/bin/lua5.4 /opt/follow.lua $home/cunnekt/docs/tutorial.md
-StandardOutput=file:/opt/followed
-StandardError=file:/opt/followed
-ExecStopPost=+systemctl poweroff
-[Install]
-WantedBy=multi-user.target
-END
-systemctl --root="$root" --quiet enable follow
 echo "== booted: the commands of the tutorial"
-timeout 180 systemd-nspawn --quiet --private-network --directory="$root" --register=no --keep-unit --boot >"$folder/log" 2>&1 || :
-cat "$root/opt/followed"
-grep -q '^1 passed, 0 failed$' "$root/opt/followed"
+sh "$here/boot.sh" "$root" /opt/followed User=asha WorkingDirectory=$home Environment=HOME=$home \
+  "ExecStart=/usr/bin/lua5.4 /opt/follow.lua $home/cunnekt/docs/tutorial.md" StandardOutput=file:/opt/followed StandardError=inherit
