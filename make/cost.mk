@@ -20,4 +20,4 @@ flow: deps-build
 	@$(MAKE) --no-print-directory all
 	@$(TEST_ENV) && $(HOST) run spec/cost/flow.lua $(FLOW)
 
-.PHONY: cost cost-way cost-transcripts flow
+.PHONY: cost flow

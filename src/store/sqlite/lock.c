@@ -113,7 +113,7 @@ void cnk_lock_note(const struct cnk_lock *lock, const char *note, bool must_last
     return;
   /* The number is only for the message, and a note may be missing: on a full disk the lock holds without them. */
   if (ftruncate(lock->file, 0) != 0 || pwrite(lock->file, content, (size_t)length, 0) != length)
-    (void)ftruncate(lock->file, 0);
+    (void)!ftruncate(lock->file, 0);
   if (must_last)
     (void)fsync(lock->file);
 }
