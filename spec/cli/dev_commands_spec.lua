@@ -36,6 +36,7 @@ bot:dialog("order", function(chat)
   local answer = chat:ask("Which drink?", { timeout = 7200, remind = { after = 3600, text = "Still there?" } })
   chat:reply_text(answer and "ordered " .. answer.text or "gave up")
 end)
+bot:on("text", "^price", function(msg) error("no " .. msg.text .. " for '" .. msg.name .. "', order 12345678") end)
 ]]
 
 -- The lines of the bot and the program, without the layout.
@@ -109,6 +110,11 @@ describe("what happens to a message, in cunnekt dev,", function()
   it("is said where a reply was refused", function()
     local _, result = play "fail"
     assert.matches("bot.lua:22: reply_text: text is empty", result.err)
+  end)
+
+  it("is said where a handler has failed: all of its error, whatever the customer has written", function()
+    local _, result = play "price of tea"
+    assert_has(result.err, "no price of tea for 'Asha', order 12345678")
   end)
 
   it("is explained by /why: matchers, and what was not reached", function()

@@ -175,6 +175,11 @@ bot: 87
     assert.is_false(log.shows_heard_failures)
   end)
 
+  it("shows a script's own error whole, also the words that the customer has used", function()
+    local found = problems(head .. [[bot:on("text", function(msg) error("no price for '" .. msg.text .. "', order 12345678") end)]], "customer: tea\n")
+    assert.matches("no price for 'tea', order 12345678 ", found[1], 1, true)
+  end)
+
   it("has texts, buttons, lists, forms and files", function()
     passes([[
       bot:on("text", function(msg)

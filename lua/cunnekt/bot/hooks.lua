@@ -62,7 +62,7 @@ local function call_listener(self, fn, err, about)
     return
   end
   local stop = self.budget and self.budget:failure(problem)
-  log.error("bot:on_error failed: %s", personal.error(tostring(stop or problem), about))
+  log.error("bot:on_error failed: %s", personal.logged(tostring(stop or problem), about))
   if stop then
     self.budget:after_stop(stop)
   end
@@ -82,7 +82,7 @@ end
 
 -- Logs a failure. Somebody who looks on is told once, and not again at each retry.
 local function say(self, err, about)
-  local text = personal.error(err.traceback or tostring(err), about)
+  local text = personal.logged(err.traceback or tostring(err), about)
   local first, rest = text:match "^([^\n]*)(.*)$"
   local of = err.event and err.event.id or err.job and err.job.name
   if of then

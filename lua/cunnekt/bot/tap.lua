@@ -127,7 +127,7 @@ local function report(self, fn, failure, about)
     return
   end
   self._logged[place], self._places = true, self._places + 1
-  log.error("bot:tap failed, which is logged once a place: %s", personal.error(text, about))
+  log.error("bot:tap failed, which is logged once a place: %s", personal.logged(text, about))
 end
 
 -- A turn in which nothing can be changed.

@@ -6,6 +6,7 @@ local address = require "cunnekt.base.address"
 local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
+local personal = require "cunnekt.provider.personal"
 local run = require "cunnekt.cli.run"
 local samples = require "cunnekt.sandbox.samples"
 local sandbox = require "cunnekt.sandbox"
@@ -181,7 +182,7 @@ local function start(parsed, path, rest)
   if not ok then
     return usage.mistake("dev", values)
   end
-  log.is_shown, log.shows_heard_failures = true, true
+  log.is_shown, log.shows_heard_failures, personal.are_made_up = true, true, true
   local its_session = session.new { from = from, name = parsed.name or "Asha" }
   local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = its_session.on_event })
   if not box then

@@ -386,7 +386,7 @@ end
 function dialogs_methods:break_run(its_run, err, record)
   local its_event = record and record.body and record_of.read_bodies(record_of.bodies_of(record)) or record and record.event
   local message = tostring(err.traceback or err)
-  log.error("dialog %d is broken: %s", its_run.id, personal.error(err.message, its_event))
+  log.error("dialog %d is broken: %s", its_run.id, personal.logged(err.message, its_event))
   self.resident:evict(its_run.id)
   stored_dialogs.break_it(self.store, its_run.id, {
     message = message,

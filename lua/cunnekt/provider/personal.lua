@@ -8,6 +8,9 @@ local webhook = require "cunnekt.provider.webhook"
 
 local personal = {}
 
+---Whether all customers are made up, in `cunnekt dev` and `cunnekt test`: the log shows a script's errors as they are then.
+personal.are_made_up = false
+
 -- Bytes and texts of one event or message that are looked for. Messages have at most 4096 characters.
 local max_bytes, max_texts = 64 * 1024, 500
 local max_depth = 12
@@ -67,6 +70,14 @@ function personal.error(text, about)
   local source = about and (is_handle and about.payload or not is_handle and rawget(about, "payload")) or nil
   source = type(source) == "table" and source or about
   return redact.sentence(text, source and personal.texts(source))
+end
+
+---The same for the log, where it stays as it is when customers are made up.
+---@param text string
+---@param about? table
+---@return string
+function personal.logged(text, about)
+  return personal.are_made_up and text or personal.error(text, about)
 end
 
 ---The same for what the provider says of a message.

@@ -8,6 +8,7 @@ local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
 local log = require "cunnekt.base.log"
 local network = require "cunnekt.base.network"
+local personal = require "cunnekt.provider.personal"
 local sandbox = require "cunnekt.sandbox"
 local service = require "cunnekt.service"
 local settings = require "cunnekt.provider.settings"
@@ -101,6 +102,7 @@ local function change_process(self, opts)
     print = print, exit = os.exit, getenv = os.getenv, write = log.write, on_failure = task.on_failure, on_new = service.on_new,
     open_store = store.open, arg = rawget(_G, "arg"), shows_heard_failures = log.shows_heard_failures,
     longest_wait = clock.longest_wait,
+    are_made_up = personal.are_made_up,
   }
   rawset(_G, "print", printer(self))
   rawset(_G, "arg", { [0] = opts.script })
@@ -111,8 +113,8 @@ local function change_process(self, opts)
   log.write = function(line)
     table.insert(self.logged, line)
   end
-  log.shows_heard_failures = true
   clock.longest_wait = longest_wait
+  log.shows_heard_failures, personal.are_made_up = true, true
   task.on_failure = function(failure)
     self.failure = self.failure or tostring(failure)
   end
@@ -136,6 +138,7 @@ local function change_process(self, opts)
     log.write, task.on_failure, service.on_new = before.write, before.on_failure, before.on_new
     store.open, log.shows_heard_failures = before.open_store, before.shows_heard_failures
     clock.longest_wait = before.longest_wait
+    personal.are_made_up = before.are_made_up
     settings.set_host()
   end
 end
