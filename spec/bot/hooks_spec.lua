@@ -2,6 +2,7 @@
 -- What a script hears of beside its handlers: messages before they leave, failures, restarts.
 
 local errors = require "cunnekt.base.errors"
+local json = require "cunnekt.base.json"
 local hooks = require "cunnekt.bot.hooks"
 local log = require "cunnekt.base.log"
 
@@ -80,6 +81,20 @@ describe("a failure", function()
   it("is logged as a sentence where it has no traceback", function()
     hooks.new():on_failure(errors.new("rejected", "no", { code = 7 }))
     assert.matches("rejected: no %(code 7%)", lines[1])
+  end)
+
+  it("of a job has its name, and of a message its id, as fields in JSON", function()
+    log.configure "json"
+    finally(function()
+      log.configure "text"
+    end)
+    local job = { name = "report", attempts = 3, next_try = 2.25 }
+    hooks.new():on_failure(errors.new("handler", "bot.lua:7: no", { job = job, attempts = 2 }))
+    hooks.new():on_failure(errors.new("budget", "no", { job = { name = "sum", attempts = 1 }, attempts = 1, where = "a.lua:3" }))
+    local line, final = json.decode(lines[1]), json.decode(lines[2])
+    assert.same({ "report", 2, 3, 2.2, "bot.lua", 7 }, { line.job, line.attempt, line.attempts, line.next_try, line.file, line.line })
+    assert.same({ "sum", "a.lua", 3 }, { final.job, final.file, final.line })
+    assert.is_nil(final.next_try)
   end)
 
   it("goes to everyone who hears, with what it is about, and not to the log", function()

@@ -156,6 +156,23 @@ describe("a script that is run", function()
     assert.not_matches("hello", result.err)
   end)
 
+  it("logs with --verbose also which handler took an event and failed, and where none had it yet", function()
+    local code = HEAD .. [[
+      bot:on("text", "hi", function() error "no luck" end)
+      bot:use(function(msg, next) if not seen then seen = true error "not yet" end return next() end)]]
+    local result = dev(code, { "--verbose" })
+    assert.matches("route event=1 to=no_handler;_it_failed_on_its_way_to_one\n.-not yet.-route event=1 to=on:1:text\n.-no luck", result.err)
+  end)
+
+  it("gives an error's parts fields of their own with --log json", function()
+    local result = dev(HEAD .. 'bot:on("text", function(msg)\n  error "no luck"\nend)', { "--log", "json" })
+    local line = assert(json.decode(assert(result.err:match '[^\n]*"level":"error"[^\n]*')))
+    assert.matches("^bot.lua:4: no luck %(event 1, text, attempt 1 of 5; next try in", line.msg)
+    assert.same({ "handler", 1, "text", 1, 5, "bot.lua", 4 },
+      { line.kind, line.event, line.type, line.attempt, line.attempts, line.file, line.line })
+    assert.is_true(line.next_try > 0)
+  end)
+
   it("logs JSON with --log json and by CUNNEKT_LOG, and refuses other words", function()
     local result = run("if false then prnt() end", { "--log", "json" })
     local line = assert(json.decode(result.err))

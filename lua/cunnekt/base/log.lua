@@ -43,7 +43,7 @@ function log.configure(words)
   return nil
 end
 
--- One object, its keys in this order.
+-- One object, its keys in this order: names and values in turns.
 local function as_json(level, text, fields)
   local json = require "cunnekt.base.json"
   local at = core.now()
@@ -61,13 +61,17 @@ function log.listen(fn)
   listener, is_written, log.is_debug = fn, log.is_debug, true
 end
 
-local function say(level, format, ...)
-  local text = select("#", ...) > 0 and format:format(...) or format
+local function write(level, text, fields)
   if is_json then
-    log.write(as_json(level, text))
+    log.write(as_json(level, text, fields))
   else
     log.write(("cunnekt: %s%s"):format(level == "info" and "" or level .. ": ", text))
   end
+end
+
+local function say(level, format, ...)
+  local text = select("#", ...) > 0 and format:format(...) or format
+  write(level, text)
 end
 
 ---@param format string as in string.format
@@ -88,6 +92,25 @@ function log.error(format, ...)
   say("error", format, ...)
 end
 
+-- Names and values in turns, without those that are nil.
+local function fields_of(...)
+  local fields = {}
+  for i = 1, select("#", ...), 2 do
+    local name, value = select(i, ...)
+    if value ~= nil then
+      fields[#fields + 1], fields[#fields + 2] = name, value
+    end
+  end
+  return fields
+end
+
+---An error whose parts are fields of their own in JSON.
+---@param text string says all of it
+---@param ... any names and values in turns; those that are nil are left out
+function log.failure(text, ...)
+  write("error", text, is_json and fields_of(...) or nil)
+end
+
 ---One step of what happens to an event or a message. Only where `log.is_debug`.
 ---@param what string "event", "route", "reply", "send"
 ---@param ... any names and values in turns; those that are nil are left out
@@ -98,13 +121,9 @@ function log.debug(what, ...)
   if not is_written then
     return
   end
-  local fields, words = {}, {}
-  for i = 1, select("#", ...), 2 do
-    local name, value = select(i, ...)
-    if value ~= nil then
-      fields[#fields + 1], fields[#fields + 2] = name, value
-      words[#words + 1] = ("%s=%s"):format(name, tostring(value):gsub("[%c ]", "_"))
-    end
+  local fields, words = fields_of(...), {}
+  for i = 1, #fields, 2 do
+    words[#words + 1] = ("%s=%s"):format(fields[i], tostring(fields[i + 1]):gsub("[%c ]", "_"))
   end
   if is_json then
     return log.write(as_json("debug", what, fields))

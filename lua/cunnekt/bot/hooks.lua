@@ -80,11 +80,23 @@ local function fate(err)
   return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
 end
 
+-- The script's file and line: of the failure itself, or of the first line of its traceback.
+local function place_of(err, first, rest)
+  local sentence = first:sub(1, #err.kind + 2) == err.kind .. ": " and first:sub(#err.kind + 3) or first
+  local file, line = (err.where and err.where .. ": " or sentence):match "^([^:]+):(%d+): "
+  if not file then
+    file, line = rest:match "\n\t([^:\n]+):(%d+): in "
+  end
+  return file, math.tointeger(tonumber(line))
+end
+
 -- Logs a failure. Somebody who looks on is told once, and not again at each retry.
 local function say(self, err, about)
   local text = personal.logged(err.traceback or tostring(err), about)
   local first, rest = text:match "^([^\n]*)(.*)$"
-  local of = err.event and err.event.id or err.job and err.job.name
+  local file, line = place_of(err, first, rest)
+  local event, job = err.event or {}, err.job or {}
+  local of, next_try = event.id or job.name, event.next_try or job.next_try
   if of then
     local is_repeated = log.is_shown and self._said[1] == of and self._said[2] == first
     self._said = { of, first }
@@ -93,7 +105,10 @@ local function say(self, err, about)
     end
     first = first .. fate(err)
   end
-  log.error("%s", first .. rest)
+  local message = type(about) == "userdata" and about.id or nil
+  log.failure(first .. rest, "kind", err.kind, "event", event.id, "type", event.type, "job", job.name, "message", message,
+    "attempt", of and err.attempts, "attempts", event.attempts or job.attempts, "next_try", next_try and next_try * 10 // 1 / 10,
+    "file", file, "line", line)
 end
 
 ---Calls the functions of bot:on_error, or logs the failure without them, and without what the customer wrote. Who develops a

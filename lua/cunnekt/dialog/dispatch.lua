@@ -131,6 +131,12 @@ local function keep_signal(it, record, its_turn, ending)
   ending.kept_signal = its_turn.kept_signal
 end
 
+-- Logs where an event goes. Only where `log.is_debug`.
+local function log_route(ending, to)
+  ending.is_routed = true
+  log.debug("route", "event", ending.record.id, "to", to)
+end
+
 -- Runs an event through its handlers, in a turn.
 local function handle(its_turn, ending)
   local self, record = ending.dispatch, ending.record
@@ -151,7 +157,7 @@ local function handle(its_turn, ending)
   local its_run = new_run(self, record, it, ending)
   execute.call(self.dialogs, its_run)
   if log.is_debug then
-    log.debug("route", "event", record.id, "to", its_run.name ~= formats.handler_run and its_run.name or "no handler matched")
+    log_route(ending, its_run.name ~= formats.handler_run and its_run.name or "no handler matched")
   end
 end
 
@@ -159,6 +165,9 @@ end
 local function on_end(err, rest, its_run, ending)
   local self, done = ending.dispatch, ending.done
   if err then
+    if log.is_debug and its_run and its_run.is_handler and not ending.is_routed then
+      log_route(ending, its_run.name ~= formats.handler_run and its_run.name or "no handler; it failed on its way to one")
+    end
     ending.is_finished, ending.run = rest == nil, its_run and its_run.is_stored and not its_run.is_blameless and its_run or nil
     return self.failure:on_turn(ending.record, err, ending, done)
   end
@@ -186,7 +195,7 @@ local function dispatch_event(self, record, ending)
   local own_status, global = it and it.kind == "own" and it.status, it and self.routes:global_of(it)
   if is_paused and it.kind == "message" and not (global and global.even_paused) then
     if log.is_debug then
-      log.debug("route", "event", record.id, "to", "nobody; it is kept, since a person has the conversation")
+      log_route(ending, "nobody; it is kept, since a person has the conversation")
     end
     kept_events.keep_message(self.engine, record, call_at_end(ending))
     return nil
@@ -202,7 +211,7 @@ local function dispatch_event(self, record, ending)
   end
   if its_turn then
     if log.is_debug then
-      log.debug("route", "event", record.id, "to", offer.words_for(its_turn))
+      log_route(ending, offer.words_for(its_turn))
     end
     return its_turn
   end
