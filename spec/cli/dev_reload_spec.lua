@@ -158,6 +158,29 @@ old = true]])
     assert.equal(1, count)
   end)
 
+  it("says at once behind what a text waits, and how to go on; /why speaks of it", function()
+    start(header .. [[
+bot:on("text", "tea", function() error "no price" end)
+bot:on("text", function(msg) msg:reply_text("one: " .. msg.text) end)
+]])
+    say("hi", "one: hi")
+    say("tea", "attempt 1 of 5; next try")
+    say("hello", "%-%- it waits behind 'tea', which failed %(bot.lua:3: no price%)")
+    it_runs:expect "when%s+you%s+save%s+the%s+script"
+    it_runs:type "/why\r"
+    it_runs:expect "%-%- the last message: text 'hello'"
+    it_runs:expect "it waits behind 'tea'"
+    it_runs:expect "the one that the script got last: text 'tea'"
+    it_runs:expect "bot.lua:3: was called, and failed"
+    it_runs:expect "it went to: the handler at bot.lua:3, which failed"
+    change('error "no price"', "")
+    it_runs:expect "one: hello"
+    say("more", "one: more")
+    local _, count = it_runs:text():gsub("it waits behind", "")
+    assert.equal(2, count)
+    assert.not_matches("cunnekt events", it_runs:text())
+  end)
+
   it("tries an event again after each change, until it is handled", function()
     start((echo:gsub('"one: "', "nothing")))
     it_runs:type "tea\r"
@@ -171,7 +194,7 @@ old = true]])
   it("tries an event again that has become a dead letter", function()
     start((echo:gsub('"one: "', "nothing"):gsub("bot%(%)", "bot{ attempts = 1 }")))
     it_runs:type "tea\r"
-    it_runs:expect "dead letter"
+    it_runs:expect "dead letter; a changed script%s+gets it again"
     change("nothing", '"two: "')
     it_runs:expect "two: tea"
   end)

@@ -19,7 +19,8 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 ---@field failure_listeners function[] bot:on_error
 ---@field restart_listeners function[] bot:on_restart
 ---@field budget cunnekt.turn_budget?
----@field observer fun(err: cunnekt.error)? sees every failure, heard or logged
+---@field observer fun(err: cunnekt.error, about: table?)? sees every failure, heard or logged
+---@field is_kept boolean? whether commands can look at the store
 
 ---@return cunnekt.hooks
 function hooks.new()
@@ -69,13 +70,16 @@ local function call_listener(self, fn, err, about)
 end
 
 -- What becomes of an event or a job, for the log.
-local function fate(err)
+local function fate(self, err)
   local event, job = err.event, err.job
   local of = event or job
   local what = event and ("event %d, %s"):format(event.id, event.type or "unknown") or ("job '%s'"):format(job.name)
-  local next_try = event and ("now a dead letter: cunnekt events show %d"):format(event.id) or "not tried again"
+  local next_try = "not tried again"
   if of.next_try then
     next_try = ("next try in %.1f s"):format(of.next_try)
+  elseif event then
+    local how = self.is_kept and (": cunnekt events show %d"):format(event.id) or log.is_shown and "; a changed script gets it again" or ""
+    next_try = "now a dead letter" .. how
   end
   return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
 end
@@ -103,7 +107,7 @@ local function say(self, err, about)
     if is_repeated and not err.is_final then
       return
     end
-    first = first .. fate(err)
+    first = first .. fate(self, err)
   end
   local message = type(about) == "userdata" and about.id or nil
   log.failure(first .. rest, "kind", err.kind, "event", event.id, "type", event.type, "job", job.name, "message", message,
@@ -117,7 +121,7 @@ end
 ---@param about table? the event, or the handle of the message
 function hooks_methods:on_failure(err, about)
   if self.observer then
-    self.observer(err)
+    self.observer(err, about)
   end
   local stop = self.budget and self.budget.stopped_listener
   if stop then

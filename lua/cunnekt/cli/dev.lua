@@ -162,6 +162,9 @@ local function new_reload(its_session, path, args)
       its_session.screen:note(text)
     end,
   }
+  function reload.on_failure(...)
+    its_session.why:note_failure(...)
+  end
   service.on_new = function(new)
     reload:note(new)
   end

@@ -142,7 +142,7 @@ local function assemble(own, chosen, its_client)
     handles = sent,
     budget = budget.new(bot_options.budget(own, chosen.store)),
   }
-  its_hooks.budget = its_engine.budget
+  its_hooks.budget, its_hooks.is_kept = its_engine.budget, its_engine.store.is_kept
   local self = setmetatable({
     engine = its_engine,
     inbox = its_engine.inbox,

@@ -78,7 +78,8 @@ local function values_of(service, number, lines)
     end
   end
   if others > 0 then
-    lines[#lines + 1] = ("  bot.store has %s without your number: cunnekt values"):format(words.count(others, "other key"))
+    local how = service.store.is_kept and ": cunnekt values" or ""
+    lines[#lines + 1] = ("  bot.store has %s without your number%s"):format(words.count(others, "other key"), how)
   end
 end
 

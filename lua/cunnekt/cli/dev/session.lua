@@ -74,6 +74,10 @@ function session.new(person)
     else
       show_event(event)
     end
+    local sentence = event.kind == "in" and self.why:note_written(event.entry)
+    if sentence then
+      self.screen:note(sentence, "warning")
+    end
   end
   return self
 end

@@ -5,6 +5,8 @@ local bot = require "cunnekt.bot"
 local formats = require "cunnekt.store.formats"
 local log = require "cunnekt.base.log"
 local trace = require "cunnekt.bot.trace"
+local waits = require "cunnekt.cli.dev.waits"
+local words = require "cunnekt.base.words"
 
 local why = {}
 
@@ -15,7 +17,7 @@ local why_mt = { __index = why_methods, __name = "cunnekt.dev.why" }
 ---@param on_unanswered fun(to: string) called for a message that nothing of the script got, with where it went
 ---@return cunnekt.dev.why
 function why.new(on_unanswered)
-  local self = setmetatable({ _on_unanswered = on_unanswered }, why_mt)
+  local self = setmetatable({ _on_unanswered = on_unanswered, _waits = waits.new() }, why_mt)
   log.listen(function(what, ...)
     self:hear(what, ...)
   end)
@@ -35,6 +37,7 @@ function why_methods:hear(what, ...)
     fields[name] = value
   end
   if what == "event" then
+    self._waits:on_event(fields.event)
     self._number = fields.kind == "message" and fields.event or self._number
     self._is_message = fields.kind == "message"
   elseif what == "route" and fields.event == self._number then
@@ -47,6 +50,26 @@ function why_methods:hear(what, ...)
   end
 end
 
+---Notes what a customer has written, before the script gets it.
+---@param entry cunnekt.sandbox_entry
+---@return string? sentence behind what it waits
+function why_methods:note_written(entry)
+  local text = entry.message and entry.message.text
+  self.written = { id = entry.id, contact = entry.contact, type = entry.type, text = type(text) == "table" and text.body or nil }
+  return self._waits:sentence(entry.contact)
+end
+
+---Notes that a handler has failed.
+---@param err cunnekt.error
+---@param about table? at what
+---@param service cunnekt.service
+function why_methods:note_failure(err, about, service)
+  self._waits:note(err, about, service)
+  if self.last and type(about) == "table" and self.last.id == about.id then
+    self.last.failure = words.first_line(err.message)
+  end
+end
+
 -- The last message begins when it is seen first; attempts after it are the same one's.
 local function begin(self, event)
   if event.kind ~= "message" then
@@ -54,7 +77,7 @@ local function begin(self, event)
   elseif not self.last or self.last.id ~= event.id then
     self.last = { id = event.id, event = event, notes = {}, entries = self._entries }
   end
-  self.last.event = event
+  self.last.event, self.last.failure = event, nil
 end
 
 ---Watches the bots of a script, as they are now.
@@ -75,19 +98,20 @@ function why_methods:attach(services)
   end
 end
 
-local function of_middleware(note)
+local function of_middleware(note, failure)
   if not note then
     return "was not reached"
   elseif note.passed then
     return "called next()"
   end
-  return note.returned and "did not call next(): the message ended here" or "was called, and has not returned: it failed"
+  local unfinished = failure and "was called, and failed" or "was called, and has not returned"
+  return note.returned and "did not call next(): the message ended here" or unfinished
 end
 
-local function of_handler(entry, note, event)
+local function of_handler(entry, note, event, failure)
   if note and note.ran then
     if not note.returned then
-      return "was called, and has not returned: it waits, or it failed"
+      return failure and "was called, and failed" or "was called, and waits"
     end
     return note.verdict == "next" and 'was called, and returned "next"' or "was called"
   elseif note and note.asked then
@@ -103,7 +127,7 @@ local names = { use = "bot:use", global = "bot:global", on = "bot:on" }
 -- Where it ended, in words.
 local function destination(last)
   if not last.to then
-    return "nothing yet; it waits, or failed"
+    return last.failure and "nothing, for it failed: " .. last.failure or "nothing yet; it waits, or failed"
   elseif not last.to:find(formats.handler_pattern) then
     return last.to
   end
@@ -114,21 +138,36 @@ local function destination(last)
       place = note.verdict ~= "next" and entry.place or nil
     end
   end
-  return place and "the handler at " .. place or 'no other handler, after "next"'
+  local failure = last.failure and ", which failed: " .. last.failure or ""
+  return place and "the handler at " .. place .. failure or 'no other handler, after "next"'
+end
+
+local function name_of(message)
+  return message.text and ("%s '%s'"):format(message.type, message.text) or message.type
+end
+
+-- How it begins: with the last message, and, where the script has not got that yet, with the one before.
+local function heading(self)
+  local last, written = self.last, self.written
+  if not written or last and last.id == written.id then
+    return last and { "the last message: " .. name_of(last.event) } or { "nothing was written yet" }
+  end
+  local lines = { "the last message: " .. name_of(written), self._waits:sentence(written.contact) or "the script has not got it yet" }
+  lines[#lines + 1] = last and "the one that the script got last: " .. name_of(last.event) or nil
+  return lines
 end
 
 ---What the last message met, as lines.
 ---@return string[]
 function why_methods:lines()
-  local last = self.last
+  local last, lines = self.last, heading(self)
   if not last then
-    return { "nothing was written yet" }
+    return lines
   end
-  local lines = { ("the last message: %s%s"):format(last.event.type, last.event.text and (" '%s'"):format(last.event.text) or "") }
   for _, entry in ipairs(last.entries) do
     local note = last.notes[entry]
     if entry.kind ~= "global" or note then
-      local result = entry.kind == "use" and of_middleware(note) or of_handler(entry, note, last.event)
+      local result = entry.kind == "use" and of_middleware(note, last.failure) or of_handler(entry, note, last.event, last.failure)
       local what = entry.what ~= "" and (" '%s'"):format(entry.what) or ""
       lines[#lines + 1] = ("  %s%s, %s: %s"):format(names[entry.kind], what, entry.place, result)
     end

@@ -24,6 +24,7 @@ local reload_mt = { __index = reload_methods, __name = "cunnekt.reload" }
 
 ---@class cunnekt.reload
 ---@field on_swap fun() called when another generation has taken over
+---@field on_failure fun(err: cunnekt.error, about: table?, service: cunnekt.service) hears every failure
 
 ---@class cunnekt.reload.options
 ---@field path string the script's
@@ -274,6 +275,7 @@ function reload.new(opts)
     _options = {},
     _failed = {},
     on_swap = function() end,
+    on_failure = function() end,
   }, reload_mt)
   self._generation = generation.new(opts.path, new_bot(self))
   self._watch = watch.new(function()
@@ -289,7 +291,8 @@ end
 function reload_methods:note(one)
   table.insert(self._services, one)
   self._failed[one] = { seqs = {}, is_known = {} }
-  function one.hooks.observer(err)
+  function one.hooks.observer(err, about)
+    self.on_failure(err, about, one)
     local failed, id = self._failed[one], err.event and err.event.id
     if id and not failed.is_known[id] and #failed.seqs < max_failed then
       failed.seqs[#failed.seqs + 1], failed.is_known[id] = id, true
