@@ -110,6 +110,40 @@ old = true]])
     end)
   end
 
+  for _, case in ipairs {
+    { "that never ends", "while true do end" },
+    { "that never ends and catches everything", "repeat until pcall(function() while true do end end) and false" },
+    { "with a task that never ends", "cunnekt.spawn(function() while true do end end)" },
+  } do
+    it("stops a script " .. case[1] .. ", and the code from before goes on", function()
+      start((echo:gsub("bot%(%)", "bot{ budget = { seconds = 0.3 } }")))
+      change("bot:on", case[2] .. "\nbot:on")
+      it_runs:expect "bot.lua:3: the script has used 0.3 seconds of CPU time%s+while%s+it%s+was%s+loaded"
+      it_runs:expect "bot.lua is not reloaded"
+      say("tea", "one: tea")
+      write((echo:gsub("one", "two")))
+      it_runs:expect "bot.lua reloaded"
+      say("milk", "two: milk")
+    end)
+  end
+
+  it("does not charge a task for longer than the script is loaded", function()
+    start((echo:gsub("bot%(%)", "bot{ budget = { seconds = 0.3 } }")))
+    write((echo:gsub("bot%(%)", "bot{ budget = { seconds = 0.3 } }"):gsub("bot:run", [[
+cunnekt.spawn(function()
+  local before = os.clock()
+  for i = 1, 12 do
+    local clock = os.clock()
+    while os.clock() - clock < 0.05 do end
+    cunnekt.sleep(0.01)
+  end
+  print(("worked for %%s"):format(os.clock() - before > 0.5 and "long" or "nothing"))
+end)
+bot:run]])))
+    it_runs:expect "bot.lua reloaded"
+    it_runs:expect "worked for long"
+  end)
+
   it("goes on when the file is deleted, until there is one again", function()
     start(echo)
     os.remove(path)

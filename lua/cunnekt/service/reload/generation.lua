@@ -3,6 +3,7 @@
 -- can be in one process; each has its own globals and its own copies of the modules that lie beside the script. Modules from
 -- elsewhere are shared.
 
+local core = require "cunnekt.core"
 local cunnekt = require "cunnekt"
 local script = require "cunnekt.service.script"
 local source = require "cunnekt.dialog.engine.source"
@@ -94,17 +95,35 @@ function generation_methods:load_beside()
   return source.load(self.path, self._env)
 end
 
+-- What is wrong with a script that was stopped while it was loaded, whatever it has caught.
+local function stop_words(seconds)
+  local reason, where = core.stopped(false)
+  local place = reason and where ~= "" and where .. ": " or ""
+  return reason and ("%sthe script has used %g seconds of CPU time while it was loaded, and was stopped: an endless loop?"):format(place, seconds)
+end
+
 ---Runs the script's own code in a task.
 ---@param chunk function
 ---@param args string[]
+---@param bound {meter: userdata?, seconds: number} `meter`: of core.budget, for what is done until `end_load`
 ---@param on_end fun() when it has ended, or failed
-function generation_methods:start(chunk, args, on_end)
+function generation_methods:start(chunk, args, bound, on_end)
   self.main = task.spawn(function()
     self.main = task.running()
+    self._charge = bound.meter and bound.meter:enter "load"
+    self.main.charge = self._charge
     local ok, failure = xpcall(chunk, script.traceback, table.unpack(args))
-    self.failure = not ok and failure or nil
+    self.failure = stop_words(bound.seconds) or not ok and failure or nil
     on_end()
   end)
+end
+
+---The script is loaded: what it has started is charged no more.
+function generation_methods:end_load()
+  for started in pairs(self._tasks) do
+    started.charge = started.charge ~= self._charge and started.charge or nil
+  end
+  self.main.charge = nil
 end
 
 ---The texts of its files, by path.

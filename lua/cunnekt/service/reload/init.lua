@@ -4,6 +4,7 @@
 -- or fails is refused, and the running one goes on.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local generation = require "cunnekt.service.reload.generation"
 local operations = require "cunnekt.operate.operations"
 local service = require "cunnekt.service"
@@ -200,6 +201,7 @@ local function on_loaded(self, state)
     return
   end
   state.is_loaded = true
+  state.generation:end_load()
   local made, had = #state.shadows, #self._services
   if state.generation.failure then
     return refuse(self, state, state.generation.failure)
@@ -208,6 +210,15 @@ local function on_loaded(self, state)
     return refuse(self, state, ("it makes %s now, and %s run"):format(made_now, words.count(had, "bot")))
   end
   swap_when_quiet(self, state, 0)
+end
+
+-- How long the script may take to load while its bots wait: as long as a handler of its first bot.
+local function bound_of(self)
+  if not self._bound then
+    local seconds = self._services[1].engine.budget.seconds
+    self._bound = { seconds = seconds, meter = seconds > 0 and core.budget { seconds = seconds } or nil }
+  end
+  return self._bound
 end
 
 -- Loads the script as it is now.
@@ -225,7 +236,7 @@ local function load(self)
   if not chunk then
     return refuse(self, state, problem)
   end
-  state.generation:start(chunk, self._args, state.on_ready)
+  state.generation:start(chunk, self._args, bound_of(self), state.on_ready)
 end
 
 local function on_change(self, texts)
