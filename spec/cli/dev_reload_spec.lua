@@ -192,6 +192,19 @@ bot:run]])))
     assert.equal(1, count)
   end)
 
+  it("says of what cunnekt check finds only what is new, and how much is old", function()
+    start((echo:gsub("bot:run", "if false then prnt(1) pritn(2) end\nbot:run")))
+    it_runs:expect "global 'pritn'"
+    change('"one: "', '"two: "')
+    it_runs:expect "%-%- 2 warnings from before remain: cunnekt check bot.lua\n%-%- bot.lua reloaded"
+    change("bot:on", "\nif false then prnt(1) end\nbot:on")
+    it_runs:expect "%-%- bot.lua:4: undefined global 'prnt'.-2 warnings from before remain.-reloaded"
+    change("if false then prnt(1) pritn(2) end", "")
+    it_runs:expect "1 warning from before remains"
+    local _, count = it_runs:text():gsub("undefined global", "")
+    assert.equal(3, count)
+  end)
+
   it("says at once behind what a text waits, and how to go on; /why speaks of it", function()
     start(header .. [[
 bot:on("text", "tea", function() error "no price" end)

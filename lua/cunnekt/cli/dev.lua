@@ -154,10 +154,15 @@ end
 
 -- The script is loaded, and loaded again, by this.
 local function new_reload(its_session, path, args)
+  local known = {}
+  local function check(checked)
+    return run.check(checked, known)
+  end
+  its_session.script.check = check
   local reload = require("cunnekt.service.reload").new {
     path = path,
     args = args,
-    check = run.check,
+    check = check,
     say = function(text)
       its_session.screen:note(text)
     end,

@@ -9,6 +9,7 @@ local script = require "cunnekt.service.script"
 local signals = require "cunnekt.service.signals"
 local task = require "cunnekt.base.task"
 local usage = require "cunnekt.cli.usage"
+local words = require "cunnekt.base.words"
 
 local run = {}
 
@@ -134,14 +135,14 @@ end
 ---@param path string the script's
 ---@param rest string[]
 function run.set_arg(name, before, path, rest)
-  local words = { [0] = path, table.unpack(rest) }
+  local all = { [0] = path, table.unpack(rest) }
   local place = -1
   for i = #before, 1, -1 do
-    words[place] = before[i]
+    all[place] = before[i]
     place = place - 1
   end
-  words[place], words[place - 1] = name, arg[0]
-  _G.arg = words
+  all[place], all[place - 1] = name, arg[0]
+  _G.arg = all
 end
 
 run.folder_of = script.folder_of
@@ -175,26 +176,56 @@ end
 -- Lines of a check that are logged at a start.
 local max_warnings = 20
 
+-- The warnings that the check before had not. One is the same when its line has moved. `known` gets how many there are now of each.
+local function only_new(path, lines, known)
+  local before, new, code = {}, {}, {}
+  for key, count in pairs(known) do
+    before[key], known[key] = count, nil
+  end
+  local file = io.open(path, "rb")
+  for line in file and file:lines() or function() end do
+    code[#code + 1] = words.trim(line)
+  end
+  if file then
+    file:close()
+  end
+  for _, line in ipairs(lines) do
+    local number = tonumber(line:sub(#path + 1):match "^:(%d+)")
+    local key = line:gsub("%d+", "0") .. "\n" .. (code[number] or "")
+    known[key] = (known[key] or 0) + 1
+    new[#new + 1] = known[key] > (before[key] or 0) and line or nil
+  end
+  return new
+end
+
 ---What `cunnekt check` finds in a script, as warnings; and what is wrong with one that does not compile. Nothing in here keeps a
 ---script from running.
 ---@param path string
+---@param known? table<string, integer> what an earlier check has found and filled in, which is only counted
 ---@return string[] warnings
 ---@return string? problem
-function run.check(path)
+function run.check(path, known)
   local ok, lines, is_broken = pcall(check.lines, path)
   if not ok then
     log.debug("check", "failed", lines)
     return {}
   elseif is_broken then
     return {}, table.concat(lines, "\n")
-  elseif #lines > max_warnings then
-    lines[max_warnings + 1] = ("%d more: cunnekt check %s"):format(#lines - max_warnings, path)
   end
-  return table.move(lines, 1, max_warnings + 1, 1, {})
+  local new = known and only_new(path, lines, known) or lines
+  local warnings = table.move(new, 1, max_warnings, 1, {})
+  if #new > #warnings then
+    warnings[#warnings + 1] = ("%d more: cunnekt check %s"):format(#new - #warnings, path)
+  end
+  if #lines > #new then
+    local count = words.count(#lines - #new, "warning")
+    warnings[#warnings + 1] = ("%s from before %s: cunnekt check %s"):format(count, #lines - #new == 1 and "remains" or "remain", path)
+  end
+  return warnings
 end
 
-local function check_first(path)
-  local warnings, problem = run.check(path)
+local function check_first(path, find)
+  local warnings, problem = find(path)
   for _, line in ipairs(warnings) do
     log.warn("%s", line)
   end
@@ -204,13 +235,13 @@ end
 ---Runs a script to its end. For `cunnekt dev` too.
 ---@param path string "-" for standard input
 ---@param args string[]
----@param host? {main: cunnekt.task?, goes_on: (fun(): boolean)?, load: (fun(path: string): function?, string?)?} `load`: in place of script.load; gets the task of the script itself, which may be cancelled; `goes_on`: whether what the script has begun may go on when it has ended
+---@param host? {main: cunnekt.task?, goes_on: (fun(): boolean)?, load: (fun(path: string): function?, string?)?, check: (fun(path: string): string[], string?)?} `load`: in place of script.load, as `check` is of run.check; gets the task of the script itself, which may be cancelled; `goes_on`: whether what the script has begun may go on when it has ended
 ---@return integer code 0; 1 when it raised an error, which is on stderr then
 function run.script(path, args, host)
   host = host or {}
   -- What a bot prints is a log: through a pipe, as to systemd, each line has to arrive when it is printed.
   io.stdout:setvbuf "line"
-  local explained = path ~= "-" and check_first(path) or nil
+  local explained = path ~= "-" and check_first(path, host.check or run.check) or nil
   local chunk, problem = (host.load or script.load)(path)
   if not chunk then
     return complain(explained or problem)

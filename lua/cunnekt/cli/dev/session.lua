@@ -152,7 +152,9 @@ end
 
 -- Watches the script as soon as a bot of it serves.
 function session_methods:watch_script()
-  if is_serving() then
+  if self.is_watching then
+    return
+  elseif is_serving() then
     self.is_watching = true
     self.why:attach(self:services())
     self.reload.on_swap = function()
@@ -332,6 +334,7 @@ function session_methods:take_lines()
   elseif not is_serving() then
     return self:wait_for_bot()
   end
+  self:watch_script() -- before the first line, so that /why knows of it
   local line = table.remove(self.lines, 1)
   if line then
     self:take_line(line)
