@@ -169,3 +169,66 @@ describe("a state that cannot be stored", function()
     assert.matches("^bot%.lua:2: in the handler of 'text': chat%.state cannot be stored: ", err.message)
   end)
 end)
+
+describe("a table in place of a name", function()
+  local rig
+
+  before_each(function()
+    rig = bot_rig.new()
+    rig:new_bot()
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  local function said(call)
+    local ok, failure = pcall(assert(load("local bot, f = ... " .. call .. " return", "@bot.lua")), rig.bot, function() end)
+    return ok or failure
+  end
+
+  it("is refused by each function of a bot, with what to write", function()
+    local ways = {
+      on = { "{ 'text', f }", "{ event = 'text' }, f", "f", "" },
+      use = { "{ f }" }, tap = { "{ f }" }, before_send = { "{ f }" }, on_error = { "{ f }" }, on_restart = { "{ f }" },
+      dialog = { "{ 'order', f }", "{ name = 'order' }, f", "'order', { f }" },
+      global = { "{ 'stop', f }", "{ words = 'stop' }, f", "'stop', { f }" },
+      job = { "{ 'report', f }" }, after = { "{ 60, 'x', f }" }, every = { "{ seconds = 60 }" }, daily = { "{ '09:00', 'x', f }" },
+      cron = { "{ '* * * * *', 'x', f }" }, cancel_job = { "{ 'x' }" },
+      start = { "{ '919999999999', 'x' }", "'919999999999', { 'x' }", "'919999999999'" },
+      signal = { "{ '919999999999', 'x' }", "'919999999999', { 'x' }", "'919999999999'" },
+      chat = { "{ '919999999999' }" }, stop = { "{ 3 }" },
+    }
+    for name, arguments in pairs(ways) do
+      for _, one in ipairs(arguments) do
+        local text = said(("bot:%s(%s)"):format(name, one))
+        assert.is_nil(fault_of(text, ("; write bot:%s("):format(name)))
+        assert.not_matches("table: 0x", text)
+      end
+    end
+  end)
+
+  it("that is a list of events is told to be several calls", function()
+    assert.equal("bot.lua:1: bot:on: it takes one event, not a list; call it for each: bot:on(\"text\", …), or for all messages: bot:on(\"message\", …)",
+      said "bot:on({ 'text', 'image' }, f)")
+  end)
+
+  it("is still a list of words for bot:global", function()
+    assert.is_true(said "bot:global({ 'stop', 'end' }, f)")
+    assert.equal("bot.lua:1: bot:global: expected a word or a list of words, got an empty list", said "bot:global({}, f)")
+  end)
+
+  it("of a dialog is refused by a message, too", function()
+    local text
+    rig.bot:on("text", function(msg)
+      local ok, failure = pcall(assert(load("local msg = ... msg:start({ 'order' }) return", "@bot.lua")), msg)
+      text = not ok and failure
+    end)
+    rig:start()
+    rig:say "hi"
+    bot_rig.wait_for(function()
+      return text
+    end, "the handler")
+    assert.equal("bot.lua:1: msg:start: expected the name of a dialog, got table; write msg:start(\"order\", args)", text)
+  end)
+end)

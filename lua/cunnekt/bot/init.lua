@@ -2,6 +2,7 @@
 -- The bot: the object that a script holds. It registers handlers and forwards all other calls to its parts
 -- (cunnekt.bot.parts), which it does not expose; service/init.lua creates it.
 
+local calls = require "cunnekt.bot.calls"
 local chat = require "cunnekt.bot.chat"
 local clock = require "cunnekt.time.clock"
 local formats = require "cunnekt.store.formats"
@@ -73,6 +74,7 @@ end
 ---@overload fun(self, what: cunnekt.event_name, handler: fun(event: cunnekt.event.any): any, opts?: cunnekt.on_options): cunnekt.bot
 function bot_methods:on(what, matcher, handler, opts)
   local parts = parts_of[self]
+  calls.check_event(what)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
   end
@@ -81,19 +83,13 @@ function bot_methods:on(what, matcher, handler, opts)
   return self
 end
 
-local function check_function(where, fn)
-  if type(fn) ~= "function" then
-    error(("%s: expected a function, got %s"):format(where, type(fn)), 3)
-  end
-end
-
 ---Adds middleware, which wraps every handler, every bot:global, and what customers write to dialogs, in the order of the calls.
 ---Around what a dialog gets it is not part of the dialog's journal, and cannot wait.
 ---@param fn fun(event: cunnekt.event.any, next: fun(): any): any without a call of `next` the event ends there
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   local parts = parts_of[self]
-  check_function("bot:use", fn)
+  calls.check_function("use", fn)
   parts.routes:wrap(fn)
   return self
 end
@@ -104,7 +100,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:tap(fn)
   local parts = parts_of[self]
-  check_function("bot:tap", fn)
+  calls.check_function("tap", fn)
   parts.taps:add(fn)
   return self
 end
@@ -115,7 +111,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:before_send(fn)
   local parts = parts_of[self]
-  check_function("bot:before_send", fn)
+  calls.check_function("before_send", fn)
   table.insert(parts.hooks.senders, fn)
   return self
 end
@@ -125,7 +121,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
   local parts = parts_of[self]
-  check_function("bot:on_error", fn)
+  calls.check_function("on_error", fn)
   table.insert(parts.hooks.failure_listeners, fn)
   return self
 end
@@ -135,7 +131,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:on_restart(fn)
   local parts = parts_of[self]
-  check_function("bot:on_restart", fn)
+  calls.check_function("on_restart", fn)
   table.insert(parts.hooks.restart_listeners, fn)
   return self
 end
@@ -156,10 +152,11 @@ local dialog_spec = {
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   local parts = parts_of[self]
+  calls.refuse_table("dialog", "a name", name)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
     error("bot:dialog: the name must be a non-empty string without a prefix such as 'on:'", 2)
   end
-  check_function("bot:dialog", fn)
+  calls.check_function("dialog", fn)
   opts = options.check("bot:dialog", opts, dialog_spec, 3)
   if type(opts.unexpected) == "string" then
     options.check("bot:dialog", { unexpected = opts.unexpected }, unexpected_words, 3)
@@ -183,7 +180,8 @@ end
 ---@return cunnekt.bot self
 function bot_methods:global(words, fn, opts)
   local parts = parts_of[self]
-  check_function("bot:global", fn)
+  calls.check_words(words, fn)
+  calls.check_function("global", fn)
   local entry = parts.routes:add_global(words, fn, opts, 3)
   parts.dialogs:register(entry.name, fn, {}, entry.words)
   return self
@@ -226,6 +224,8 @@ local start_types = { phone_number_id = "string|integer", replace = "boolean" }
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:start(to, name, args, opts)
   local parts, replace = parts_of[self], nil
+  calls.refuse_table("start", "a customer's number", to)
+  calls.check_string("start", "the name of a dialog", name)
   if type(opts) ~= "string" then
     local checked = options.check("bot:start", opts, start_types, 3)
     opts, replace = { phone_number_id = checked.phone_number_id }, checked.replace
@@ -267,6 +267,8 @@ end
 ---@return cunnekt.error? err kind invalid; store, only outside of turns
 function bot_methods:signal(to, name, value, opts)
   local parts, keep, rest = parts_of[self], split_keep(opts)
+  calls.refuse_table("signal", "a customer's number", to)
+  calls.check_string("signal", "the name of a signal", name)
   local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
     return nil, found
@@ -283,6 +285,7 @@ end
 ---@return cunnekt.error? err kind invalid: `to` is no number
 function bot_methods:chat(to, opts)
   local parts = parts_of[self]
+  calls.refuse_table("chat", "a customer's number", to)
   local contact, found, typed = lines.find(parts.engine, "bot:chat", to, opts, 2)
   if not contact then
     return nil, found
@@ -298,7 +301,9 @@ end
 ---@param fn fun(job: cunnekt.job)
 ---@return cunnekt.bot self
 function bot_methods:job(name, fn)
-  return parts_of[self].planner:job(name, fn)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("job", "a name", name)
+  return its_planner:job(name, fn)
 end
 
 ---Runs a job once, after some seconds. At the top of a script, a job with this name and interval that is still scheduled
@@ -311,7 +316,9 @@ end
 ---@return cunnekt.error? err kind store; only outside handlers and jobs
 ---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
 function bot_methods:after(seconds, opts, name, fn)
-  return parts_of[self].planner:after(seconds, opts, name, fn)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("after", "a number of seconds", seconds)
+  return its_planner:after(seconds, opts, name, fn)
 end
 
 ---Runs a job repeatedly; the first run is after this interval. With an unchanged interval it keeps its due time, also across
@@ -324,7 +331,9 @@ end
 ---@return cunnekt.error? err as bot:after
 ---@overload fun(self, seconds: number, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
 function bot_methods:every(seconds, opts, name, fn)
-  return parts_of[self].planner:every(seconds, opts, name, fn)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("every", "a number of seconds", seconds)
+  return its_planner:every(seconds, opts, name, fn)
 end
 
 ---Runs a job every day at a local time. A skipped time runs right after the change, a repeated one the first time.
@@ -336,7 +345,9 @@ end
 ---@return cunnekt.error? err as bot:after
 ---@overload fun(self, time: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
 function bot_methods:daily(time, opts, name, fn)
-  return parts_of[self].planner:daily(time, opts, name, fn)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("daily", "a time of day", time)
+  return its_planner:daily(time, opts, name, fn)
 end
 
 ---Runs a job by a cron expression: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly,
@@ -349,7 +360,9 @@ end
 ---@return cunnekt.error? err as bot:after
 ---@overload fun(self, line: string, name: string, fn: string|fun(job: cunnekt.job)): cunnekt.bot?, cunnekt.error?
 function bot_methods:cron(line, opts, name, fn)
-  return parts_of[self].planner:cron(line, opts, name, fn)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("cron", "a cron line", line)
+  return its_planner:cron(line, opts, name, fn)
 end
 
 ---Cancels a job. A running one finishes.
@@ -357,7 +370,9 @@ end
 ---@return boolean? was_planned
 ---@return cunnekt.error? err as bot:after
 function bot_methods:cancel_job(name)
-  return parts_of[self].planner:cancel_job(name)
+  local its_planner = parts_of[self].planner
+  calls.refuse_table("cancel_job", "the name of a job", name)
+  return its_planner:cancel_job(name)
 end
 
 -- ---- start and stop ----------------------------------------------------------------------------------------------
@@ -387,7 +402,12 @@ end
 ---@param grace? number seconds; the option `grace` by default
 ---@return boolean is_clean all running work was finished
 function bot_methods:stop(grace)
-  return parts_of[self].service:stop(grace)
+  local service = parts_of[self].service
+  if grace ~= nil and not (type(grace) == "number" and grace >= 0) then
+    calls.refuse_table("stop", "a number of seconds", grace)
+    error(("bot:stop: grace must be a number of seconds, 0 or more, got %s"):format(tostring(grace)), 2)
+  end
+  return service:stop(grace)
 end
 
 ---Runs until SIGTERM, SIGINT or bot:stop.

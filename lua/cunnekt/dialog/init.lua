@@ -228,13 +228,16 @@ local function check_known(self, where, name, level)
   if known[name] and known[name].opts.is_dialog then
     return
   end
+  if type(name) ~= "string" then
+    error(('%s: expected the name of a dialog, got %s; write %s("order", args)'):format(where, type(name), where), level + 1)
+  end
   local names = {}
   for other, one in pairs(known) do
     names[#names + 1] = one.opts.is_dialog and other or nil
   end
-  local near = type(name) == "string" and options.suggest(name, names)
+  local near = options.suggest(name, names)
   local hint = near and (" (did you mean '%s'?)"):format(near) or ""
-  error(("%s: there is no dialog '%s'%s"):format(where, tostring(name), hint), level + 1)
+  error(("%s: there is no dialog '%s'%s"):format(where, name, hint), level + 1)
 end
 
 -- An event with which a dialog starts in a later turn.
