@@ -89,6 +89,38 @@ describe("cunnekt doctor", function()
     assert.equal(0, select(3, findings("settings", {}, {})))
   end)
 
+  it("finds all wrong settings at once, each with its value and range, and goes on with what does not need them", function()
+    process.write(kept.folder.path .. "/cunnekt.conf.lua", "return { timeout = 0, retries = 'x', rat = 1 }")
+    local result = doctor({}, {
+      CUNNEKT_API_KEY = "k", CUNNEKT_RATE = "fast", CUNNEKT_PAIR_RATE = "-1", CUNNEKT_LISTEN = "8080", CUNNEKT_APP_SECRET = "a b",
+    })
+    local text = result.out
+    assert.equal(1, result.code)
+    for _, words in ipairs {
+      "CUNNEKT_RATE: 'fast' is not a number; give messages a second, such as 80; 0 is no limit",
+      "CUNNEKT_PAIR_RATE: must be 0 or more, got -1; give messages a second to one contact, such as 0.2; 0 is no limit",
+      "CUNNEKT_LISTEN: must be HOST:PORT, such as 127.0.0.1:8080", "CUNNEKT_APP_SECRET: holds a space or a control character",
+      "timeout: must be more than 0, got 0; give seconds, such as 30", "option 'retries' must be an integer, got string",
+      "unknown option 'rat' (did you mean 'rate'?)", "there is an API key", "the store", "the clock says",
+    } do
+      assert.is_truthy(text:find(words, 1, true), words .. " is missing in:\n" .. text)
+    end
+    for _, words in ipairs { "can post events", "listen is", "pair_rate is", "is taken", "is free" } do
+      assert.is_nil(text:find(words, 1, true), words .. " is in:\n" .. text)
+    end
+  end)
+
+  it("goes on with a cunnekt.conf.lua that cannot be read, with what is from elsewhere", function()
+    process.write(kept.folder.path .. "/cunnekt.conf.lua", "return {")
+    local out = doctor({}, { CUNNEKT_STORE = kept.url, CUNNEKT_RATE = "7" }).out
+    assert.matches("^WRONG cunnekt.conf.lua:1: ", out)
+    assert.matches("\nok    rate is 7, from the environment\n", out)
+    assert.matches("there is no store ", out)
+    for _, words in ipairs { "there is no API key", "by default", "can post events", "8080" } do
+      assert.is_nil(out:find(words, 1, true), words)
+    end
+  end)
+
   it("warns of addresses that others can reach", function()
     local _, text = findings("settings", {}, { CUNNEKT_API_KEY = "k", CUNNEKT_ADMIN = "0.0.0.0:9090" })
     assert.matches("whoever finds the address can post events", text)

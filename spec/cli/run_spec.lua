@@ -73,7 +73,7 @@ describe("a script that is run", function()
       local env = { CUNNEKT_API_KEY = "key", CUNNEKT_RATE = "fast" }
       assert.equal("CUNNEKT_RATE: 'fast' is not a number; give messages a second, such as 80; 0 is no limit", sentence(run(HEAD, { env = env })))
       env = { CUNNEKT_API_KEY = "key", CUNNEKT_PAIR_RATE = "-1" }
-      assert.matches("^CUNNEKT_PAIR_RATE: must be 0 or more; give messages a second to one contact", sentence(run(HEAD, { env = env })))
+      assert.matches("^CUNNEKT_PAIR_RATE: must be 0 or more, got %-1; give messages a second to one contact", sentence(run(HEAD, { env = env })))
     end)
 
     it("with a store that is in use", function()

@@ -132,7 +132,7 @@ local function read_unit(parsed)
   end
   its_unit.script = its_unit.args[at]
   flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config
-  code = usage.apply_settings("doctor", flags, names, its_unit.script and run.folder_of(its_unit.script))
+  code = usage.apply_settings("doctor", flags, names, its_unit.script and run.folder_of(its_unit.script), true)
   return not code and its_unit or nil, code
 end
 

@@ -152,15 +152,16 @@ end
 ---@param parsed table what usage.parse gave
 ---@param names string[]
 ---@param folder? string the script's, where the store and cunnekt.conf.lua are
+---@param is_unchecked? boolean a wrong value is found by whoever loads the settings
 ---@return integer? code the exit code, when a value is wrong
-function usage.apply_settings(command, parsed, names, folder)
+function usage.apply_settings(command, parsed, names, folder, is_unchecked)
   local flags = {}
   for _, name in ipairs(names) do
     flags[name] = parsed[name]
   end
   local function no_environment() end
   local ok, problem = pcall(settings.load, { flags = flags, conf_path = false, getenv = no_environment })
-  if not ok then
+  if not ok and not is_unchecked then
     return usage.mistake(command, problem)
   end
   local problem_of_config = parsed.config and usage.unreadable(parsed.config)

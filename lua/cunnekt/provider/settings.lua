@@ -17,13 +17,13 @@ local CONF = "cunnekt.conf.lua"
 
 local function from_zero(value)
   if value ~= value or value < 0 or value == math.huge then
-    return "must be 0 or more"
+    return ("must be 0 or more, got %g"):format(value)
   end
 end
 
 local function above_zero(value)
   if value ~= value or value <= 0 or value == math.huge then
-    return "must be more than 0"
+    return ("must be more than 0, got %g"):format(value)
   end
 end
 
@@ -271,7 +271,21 @@ end
 
 local not_there = 2 -- ENOENT
 
-local function read_conf(path)
+-- Calls a function that raises for a wrong value, where somebody wants to hear of all that are wrong: they are told then, and
+-- the value is nil.
+local function try(on_problem, name, fn, ...)
+  if not on_problem then
+    return fn(...)
+  end
+  local ok, value, source = pcall(fn, ...)
+  if not ok then
+    on_problem(value, name)
+    return nil
+  end
+  return value, source
+end
+
+local function load_conf(path)
   local file, problem, code = io.open(path, "r")
   if not file and code == not_there then
     return {}
@@ -293,22 +307,35 @@ local function read_conf(path)
   elseif type(conf) ~= "table" then
     refuse(path, "must return a table, as in: return { listen = \"127.0.0.1:8080\" }")
   end
-  options.check(path, conf, all_types, 0, settings.known)
-  for name, value in pairs(conf) do
-    conf[name] = checked(("%s: %s"):format(path, name), settings.known[name], value)
-  end
   return conf
 end
 
-local function read_flags(flags)
+local function conf_value(path, name, value)
+  options.check(path, { [name] = value }, all_types, 0, settings.known)
+  return checked(("%s: %s"):format(path, name), settings.known[name], value)
+end
+
+local function read_conf(path, on_problem)
+  local read = {}
+  for name, value in pairs(try(on_problem, nil, load_conf, path) or {}) do
+    read[name] = try(on_problem, name, conf_value, path, name, value)
+  end
+  return read
+end
+
+local function flag_value(name, value)
+  if settings.known[name] and settings.known[name].is_secret then
+    refuse("--" .. name, ("a secret does not belong on a command line; use %s"):format(settings.known[name].env))
+  elseif not flag_types[name] then
+    options.check("flags", { [name] = value }, flag_types, 0)
+  end
+  return from_text("--" .. name:gsub("_", "-"), settings.known[name], value)
+end
+
+local function read_flags(flags, on_problem)
   local read = {}
   for name, value in pairs(flags) do
-    if settings.known[name] and settings.known[name].is_secret then
-      refuse("--" .. name, ("a secret does not belong on a command line; use %s"):format(settings.known[name].env))
-    elseif not flag_types[name] then
-      options.check("flags", { [name] = value }, flag_types, 0)
-    end
-    read[name] = from_text("--" .. name:gsub("_", "-"), settings.known[name], value)
+    read[name] = try(on_problem, name, flag_value, name, value)
   end
   return read
 end
@@ -353,11 +380,11 @@ function settings.conf_path()
 end
 
 -- A program that only sends (`false`) does not run a file that happens to be in its folder.
-local function conf_of(path)
+local function conf_of(path, on_problem)
   if path == nil or path == false then
     path = host.conf_path or (path == nil and beside_script(CONF))
   end
-  return path and read_conf(path) or {}
+  return path and read_conf(path, on_problem) or {}
 end
 
 ---@class cunnekt.settings.load_options
@@ -367,6 +394,7 @@ end
 ---@field conf_path? string|false cunnekt.conf.lua by default; false: only the one that the host was started with
 ---@field names? table<string, any> only these settings, by name; all by default
 ---@field getenv? fun(variable: string): string?
+---@field on_problem? fun(message: string, name: string?) hears of each wrong value, which is passed over then; nothing is raised
 ---@field level? integer whose line an error about the script's options names, as in `error`
 
 -- The first layer that has the setting. The environment is read last of all: a variable that is overridden may be wrong.
@@ -390,7 +418,7 @@ local function located(store)
   return path and "sqlite:" .. beside_script(path) or store
 end
 
----Finds the value of every setting. Raises a message about the first that is wrong.
+---Finds the value of every setting. Raises a message about one that is wrong, unless `on_problem` is given.
 ---@param opts? cunnekt.settings.load_options
 ---@return table<string, any> values
 ---@return table<string, string> sources "override", "flag", "script", "environment", "conf" or "default" for each
@@ -398,14 +426,14 @@ function settings.load(opts)
   opts = opts or {}
   local layers = {
     { source = "override", values = host.overrides or {} },
-    { source = "flag", values = read_flags(opts.flags or host.flags or {}) },
+    { source = "flag", values = read_flags(opts.flags or host.flags or {}, opts.on_problem) },
     { source = "script", values = read_script(opts.where or "settings", opts.script or {}, opts.level or 3) },
     { source = "environment", values = {} },
-    { source = "conf", values = conf_of(opts.conf_path) },
+    { source = "conf", values = conf_of(opts.conf_path, opts.on_problem) },
   }
   local values, sources = {}, {}
   for name in pairs(opts.names or settings.known) do
-    values[name], sources[name] = found(name, layers, opts.getenv)
+    values[name], sources[name] = try(opts.on_problem, name, found, name, layers, opts.getenv)
   end
   values.store = located(values.store)
   return values, sources

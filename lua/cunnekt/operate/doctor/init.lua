@@ -45,6 +45,41 @@ local function add_clock(add)
   end
 end
 
+-- ---- the settings --------------------------------------------------------------------------------------------------
+
+-- All settings. Those that are wrong have their default, if there is one, for what does not ask for them; a cunnekt.conf.lua that
+-- cannot be read may have meant any that is from nowhere else.
+local function load_settings(add, getenv)
+  local wrong, problems, has_conf = {}, {}, true
+  local values, sources = settings.load {
+    getenv = getenv,
+    on_problem = function(message, name)
+      problems[#problems + 1] = message
+      wrong[name or ""], has_conf = true, has_conf and name ~= nil
+    end,
+  }
+  table.sort(problems)
+  for _, message in ipairs(problems) do
+    add("wrong", "settings", "%s", message)
+  end
+  for name, setting in pairs(settings.known) do
+    wrong[name] = wrong[name] or not has_conf and (sources[name] or "default") == "default"
+    if wrong[name] and values[name] == nil then
+      values[name] = setting.default
+    end
+  end
+  return values, sources, wrong
+end
+
+local function is_any(wrong, ...)
+  for _, name in ipairs { ... } do
+    if wrong[name] then
+      return true
+    end
+  end
+  return false
+end
+
 -- ---- all of it -----------------------------------------------------------------------------------------------------
 
 ---@class cunnekt.doctor.finding
@@ -69,24 +104,22 @@ function doctor.examine(options)
   local function add(level, about, sentence, ...)
     findings[#findings + 1] = { level = level, about = about, text = sentence:format(...) }
   end
-  local ok, values, sources = pcall(settings.load, { getenv = options.getenv })
-  if not ok then
-    add("wrong", "settings", "%s", values)
-    return findings
+  local values, sources, wrong = load_settings(add, options.getenv)
+  doctor_settings.list(add, values, sources, wrong)
+  doctor_settings.check(add, values, sources, wrong, options.variables or {})
+  local found = not is_any(wrong, "store") and check_store(add, values.store, options.script) or {}
+  if not wrong.api_key then
+    add_key(add, values, found.is_running)
   end
-  doctor_settings.list(add, values, sources)
-  doctor_settings.check(add, values, sources, options.variables or {})
-  local found = check_store(add, values.store, options.script)
-  add_key(add, values, found.is_running)
-  if not options.is_copy then
+  if not options.is_copy and not is_any(wrong, "listen", "admin") then
     addresses.check_listen(add, values, found)
   end
   add_clock(add)
   add_libraries(add, options.version, found.sqlite)
-  if options.is_online then
+  if options.is_online and not is_any(wrong, "base_url", "api_key", "proxy", "ca_file") then
     addresses.check_api(add, values)
   end
-  if options.public then
+  if options.public and not is_any(wrong, "webhook_path", "webhook_secret", "ca_file") then
     addresses.check_public(add, options.public, values)
   end
   return findings

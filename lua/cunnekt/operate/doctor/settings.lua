@@ -60,10 +60,11 @@ end
 ---@param add fun(level: string, about: string, sentence: string, ...: any)
 ---@param values table<string, any>
 ---@param sources table<string, string> as of settings.load
-function doctor_settings.list(add, values, sources)
+---@param wrong table<string, boolean> the settings whose value is not known, because it is wrong
+function doctor_settings.list(add, values, sources, wrong)
   for _, name in ipairs(canonical.keys(settings.known)) do
     local value = values[name]
-    if value ~= nil then
+    if value ~= nil and not wrong[name] then
       add("ok", "settings", "%s is %s, %s", name, shown(name, value), source_words[sources[name]] or sources[name])
     end
   end
@@ -111,9 +112,11 @@ local function check_exchanged(add, values)
   end
 end
 
-local function check_path(add, values, sources)
+local function check_path(add, values, sources, wrong)
   local path, secret = values.webhook_path, values.webhook_secret
-  if secret and path:find(secret, 1, true) then
+  if wrong.webhook_path or wrong.webhook_secret then
+    return
+  elseif secret and path:find(secret, 1, true) then
     add("wrong", "secret", "CUNNEKT_WEBHOOK_PATH holds the webhook secret: take it out there; webhooks are taken at /webhook/SECRET")
   elseif secret and sources.webhook_path ~= "default" then
     add("note", "settings", "webhook_path is not used, because CUNNEKT_WEBHOOK_SECRET is set: webhooks are taken at /webhook/SECRET")
@@ -156,9 +159,10 @@ end
 ---@param add fun(level: string, about: string, sentence: string, ...: any)
 ---@param values table<string, any>
 ---@param sources table<string, string> as of settings.load
+---@param wrong table<string, boolean> the settings whose value is not known, because it is wrong
 ---@param variables string[] names of the variables that begin with CUNNEKT_
-function doctor_settings.check(add, values, sources, variables)
-  if not values.app_secret and not values.webhook_secret then
+function doctor_settings.check(add, values, sources, wrong, variables)
+  if not values.app_secret and not values.webhook_secret and not (wrong.app_secret or wrong.webhook_secret) then
     local missing = "neither CUNNEKT_WEBHOOK_SECRET nor CUNNEKT_APP_SECRET is set"
     add("note", "settings", "%s: whoever finds the address can post events", missing)
   end
@@ -175,7 +179,7 @@ function doctor_settings.check(add, values, sources, variables)
   end
   check_equal(add, values)
   check_exchanged(add, values)
-  check_path(add, values, sources)
+  check_path(add, values, sources, wrong)
   check_conf(add, sources)
   check_names(add, variables)
 end
