@@ -210,7 +210,7 @@ describe("a table in place of a name", function()
 
   it("that is a list of events is told to be several calls", function()
     assert.equal("bot.lua:1: bot:on: it takes one event, not a list; call it for each: bot:on(\"text\", …), or for all messages: bot:on(\"message\", …)",
-      said "bot:on({ 'text', 'image' }, f)")
+      said(("bot:%s"):format "on({ 'text', 'image' }, f)"))
   end)
 
   it("is still a list of words for bot:global", function()

@@ -141,6 +141,27 @@ describe("a refused reply", function()
     assert.same({}, warnings())
   end)
 
+  it("has a line for each of its mistakes, and one error with replies = 'raise'", function()
+    local code = [[bot:on("text", function(msg)
+      msg:reply_list { body = "Which?", list = { { id = "a", title = "A very long title of a row" }, { title = "B" } } }
+    end) bot:on_error(function(err) seen.err = err end)]]
+    define(code)
+    say "hi"
+    assert.same({
+      "bot.lua:2: reply_list: list_title is missing; write list_title = \"Menu\": the label that opens the list",
+      "bot.lua:2: reply_list: list[1].title is 26 characters long; Cunnekt allows 24",
+      "bot.lua:2: reply_list: list[2].id is missing",
+    }, warnings())
+    rig:close()
+    rig = bot_rig.new()
+    define(code, { replies = "raise" })
+    say "hi"
+    bot_rig.wait_for(function()
+      return rig.err
+    end, "the failure")
+    assert.matches("list_title is missing; .*%. list%[1%]%.title is 26 .*%. list%[2%]%.id is missing$", rig.err.message)
+  end)
+
   it("is no other value of the option than these", function()
     assert.has_error(function()
       rig:new_bot { replies = "raised" }

@@ -307,6 +307,53 @@ describe("a refusal names the field and says what is wrong", function()
   end)
 end)
 
+describe("all that is wrong with a message", function()
+  -- The fields of the error and of the others with it.
+  local function fields(payload, err)
+    assert.is_nil(payload)
+    local list = { err.field }
+    for _, one in ipairs(err.more or {}) do
+      assert.equal("invalid", one.kind)
+      list[#list + 1] = one.field
+    end
+    return list
+  end
+
+  it("comes with the first mistake", function()
+    local payload, err = build.send_list(NUMBER, {
+      header = "a\nb", body = "", list = { { id = "1", title = ("x"):rep(25) }, 7, { id = "1", title = "" }, { title = "y", description = 3, icon = "z" } },
+    })
+    assert.same({ "header", "body", "list_title", "list[1].title", "list[2]", "list[3].title", "list[3].id", "list[4].icon", "list[4].id",
+      "list[4].description" }, fields(payload, err))
+    assert.equal("header has a line break; WhatsApp allows one line", err.message)
+    assert.matches("^invalid: header has a line break; WhatsApp allows one line; body is empty; list_title is missing; ", tostring(err))
+    assert.same({ 24, 25 }, { err.more[3].limit, err.more[3].length })
+  end)
+
+  it("is said of buttons, templates, raw payloads and the recipient, too", function()
+    assert.same({ "buttons[1].id", "buttons[1].title", "buttons[2].title", "to" },
+      fields(build.send_buttons("123", { body = "b", buttons = { {}, { id = "a", title = "a\nb" } } })))
+    assert.same({ "body[1]", "body[2]" }, fields(build.send_template(NUMBER, "1", { body = { "a\tb", "" } })))
+    assert.same({ "text", "mobile" }, fields(build.send { type = "text", text = 3, mobile = "1" }))
+    assert.same({ "form_cta", "form_id" }, fields(build.send_form(NUMBER, { body = "b" })))
+    assert.same({ "image", "caption" }, fields(build.send_image(NUMBER, nil, 3)))
+  end)
+
+  it("is one mistake where there is one, and ten where there are more", function()
+    local _, one = build.send_text(NUMBER, "")
+    assert.is_nil(one.more)
+    local _, none = build.send_buttons(NUMBER, "x")
+    assert.is_nil(none.more)
+    local rows = {}
+    for i = 1, 10 do
+      rows[i] = { id = "", title = "" }
+    end
+    local payload, err = build.send_list(NUMBER, { body = "b", list_title = "l", list = rows })
+    assert.equal(11, #fields(payload, err))
+    assert(build.send_text(NUMBER, "hi")) -- nothing of it stays
+  end)
+end)
+
 describe("templates", function()
   it("write simple ones in lower case, with button numbers as strings", function()
     local payload = assert(build.send_template(NUMBER, "x", {

@@ -20,6 +20,7 @@ local errors = {}
 ---@field field? string the field that a check refused
 ---@field limit? number the limit that it broke
 ---@field length? integer the length it had
+---@field more? cunnekt.error[] what else a check refused in the same message
 ---@field attempts? integer of the send, or of the handler's event so far
 ---@field is_final? boolean the handler's event is not tried again
 ---@field traceback? string of a handler or a job
@@ -32,7 +33,11 @@ local error_mt = { __name = "cunnekt.error" }
 
 function error_mt:__tostring()
   local code = self.code and (" (code %s)"):format(self.code) or ""
-  return self.kind .. ": " .. self.message .. code
+  local text = self.kind .. ": " .. self.message .. code
+  for _, one in ipairs(self.more or {}) do
+    text = text .. "; " .. one.message
+  end
+  return text
 end
 
 ---Makes a failure.

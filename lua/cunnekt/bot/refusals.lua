@@ -75,10 +75,13 @@ function refusals.note(scope, where, err)
   local place = blame.place(2) or refusals.function_of(current)
   local called = name_of(where)
   if scope.replies == "raise" then
-    error(("%s: %s: %s"):format(place, called, advice.sentence(err)), 0)
+    error(("%s: %s: %s"):format(place, called, advice.sentences(err)), 0)
   end
   if not current or not (current.replay or current.resumes_at) then -- a replay has said it before
     report(place, called, err)
+    for _, one in ipairs(err.more or {}) do
+      report(place, called, one)
+    end
   end
   return nil, err
 end

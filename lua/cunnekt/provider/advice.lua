@@ -65,4 +65,15 @@ function advice.sentence(err)
   return its_advice and ("%s; %s"):format(err.message, its_advice) or err.message
 end
 
+---The same with all that is wrong with the message.
+---@param err cunnekt.error
+---@return string
+function advice.sentences(err)
+  local list = { advice.sentence(err) }
+  for i, one in ipairs(err.more or {}) do
+    list[i + 1] = advice.sentence(one)
+  end
+  return table.concat(list, ". ")
+end
+
 return advice

@@ -35,10 +35,11 @@ local function header(value)
 end
 
 local function unique(seen, i, path, value)
-  if seen[value] then
+  if value ~= nil and seen[value] then
     check.fail(path:format(i), ("%s is the same as %s"):format(path:format(i), path:format(seen[value])))
+  elseif value ~= nil then
+    seen[value] = i
   end
-  seen[value] = i
 end
 
 -- What is inside the provider's `{type="reply", reply={id, title}}`, for raw payloads.
@@ -184,7 +185,9 @@ local function make(kind, to, spec, opts)
 end
 
 local function make_given(kind, to, spec, opts)
-  check.table("message", spec)
+  if not check.table("message", spec) then
+    return nil
+  end
   check.keys("", spec, forms[kind].fields)
   return make(kind, to, spec, opts)
 end

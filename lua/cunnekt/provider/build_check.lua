@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The checks that the builders use. Each raises a cunnekt.error of kind "invalid" with the path of the field; only
--- `check.attempt` catches it. No error repeats a value, which may be a customer's text. The limits are in limits.lua.
+-- `check.attempt` catches it. It then runs the builder again, and the checks note what they find and give nil: so all mistakes of a
+-- message are known at once, and a right one costs nothing. No error repeats a value, which may be a customer's text. The limits are in limits.lua.
 
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
@@ -9,7 +10,34 @@ local options = require "cunnekt.base.options"
 
 local check = {}
 
----Runs a function and turns the error of a check into `nil, err`; other errors are raised again.
+-- Mistakes of one message that are told; who has more of them has read enough.
+local max_mistakes = 10
+
+-- What a second run finds, while there is one: errors, and by field, of which only the first counts.
+---@type {[integer]: cunnekt.error, seen: table<string, boolean>}?
+local noted
+
+local function note(err)
+  local field = err.field or ""
+  if not noted.seen[field] then
+    noted.seen[field], noted[#noted + 1] = true, err
+  end
+  if #noted == max_mistakes then
+    error(err, 0)
+  end
+end
+
+-- What else is wrong with a message. What cannot be checked behind a mistake ends the search.
+local function others(fn, first, ...)
+  noted = { seen = { [first.field or ""] = true } }
+  pcall(fn, ...)
+  local found = noted
+  noted, found.seen = nil, nil
+  return found[1] and found or nil
+end
+
+---Runs a function and turns the error of a check into `nil, err`; other errors are raised again. The function is run twice then, for
+---`err.more`.
 ---@param fn function
 ---@param ... any
 ---@return any? result
@@ -20,25 +48,35 @@ function check.attempt(fn, ...)
     return result
   end
   if errors.is(result) then
+    if result.field then
+      result.more = others(fn, result, ...)
+    end
     return nil, result
   end
   error(result, 0)
 end
 
----Raises an error of kind "invalid".
+---Raises an error of kind "invalid", or notes it. Callers give nil then, or go on with what they have.
 ---@param field string
 ---@param message string
 function check.fail(field, message)
-  error(errors.new("invalid", message, { field = field }), 0)
+  local err = errors.new("invalid", message, { field = field })
+  if noted then
+    return note(err)
+  end
+  error(err, 0)
 end
 
----Returns the value of a `value | nil, err`, or raises the error.
+---Returns the value of a `value | nil, err`, or raises the error, or notes it.
 ---@generic T
 ---@param value T?
 ---@param err cunnekt.error?
----@return T
+---@return T?
 function check.pass(value, err)
   if value == nil then
+    if noted then
+      return note(err)
+    end
     error(err, 0)
   end
   return value
@@ -53,10 +91,10 @@ end
 ---@return table
 function check.table(field, value)
   if is_absent(value) then
-    check.fail(field, field .. " is missing")
+    return check.fail(field, field .. " is missing")
   end
   if type(value) ~= "table" then
-    check.fail(field, ("%s must be a table, got %s"):format(field, type(value)))
+    return check.fail(field, ("%s must be a table, got %s"):format(field, type(value)))
   end
   return value
 end
@@ -96,7 +134,7 @@ function check.optional_text(field, value, limit)
     return nil
   end
   if type(value) ~= "string" then
-    check.fail(field, ("%s must be a string, got %s"):format(field, type(value)))
+    return check.fail(field, ("%s must be a string, got %s"):format(field, type(value)))
   end
   local rule = limits.characters[limit]
   if rule and (utf8.len(value) or rule.max) < (rule.warn or rule.max) then
@@ -117,7 +155,7 @@ end
 function check.text(field, value, limit)
   local text = check.optional_text(field, value, limit)
   if not text then
-    check.fail(field, field .. " is missing")
+    return check.fail(field, field .. " is missing")
   elseif not text:find "%S" then
     check.fail(field, field .. " is empty")
   end
@@ -143,7 +181,7 @@ end
 ---@return string
 function check.line(field, value, limit)
   local text = check.text(field, value, limit)
-  if text:find "[\n-\r\xC2\xE2]" and has_break(text) then
+  if text and text:find "[\n-\r\xC2\xE2]" and has_break(text) then
     check.fail(field, field .. " has a line break; WhatsApp allows one line")
   end
   return text
@@ -156,7 +194,9 @@ end
 ---@return string
 function check.parameter(field, value, limit)
   local text = check.text(field, value, limit)
-  if has_break(text) then
+  if not text then
+    return nil
+  elseif has_break(text) then
     check.fail(field, field .. " has a line break; WhatsApp allows none in a template's parameter")
   elseif text:find("\t", 1, true) then
     check.fail(field, field .. " has a tab; WhatsApp allows none in a template's parameter")
@@ -191,6 +231,9 @@ end
 ---@return string
 function check.url(field, value)
   local url = check.text(field, value)
+  if not url then
+    return nil
+  end
   local bad = url:find "[%c ]"
   if bad then
     check.fail(field, ("%s holds a space or a control character at byte %d; write it as %%20"):format(field, bad))
@@ -208,7 +251,7 @@ function check.url(field, value)
   return url
 end
 
----Iterates over a list whose items are tables.
+---Iterates over a list whose items are tables; others are passed over when they have been noted.
 ---@param field string
 ---@param value any
 ---@param limit string name of a limit of `limits.items`
@@ -218,9 +261,12 @@ function check.list(field, value, limit)
   check.pass(limits.check_items(limit, field, count))
   local i = 0
   return function()
-    i = i + 1
-    if i <= count then
-      return i, check.table(("%s[%d]"):format(field, i), value[i])
+    while i < count do
+      i = i + 1
+      local item = check.table(("%s[%d]"):format(field, i), value[i])
+      if item then
+        return i, item
+      end
     end
   end
 end
@@ -230,8 +276,10 @@ end
 ---@param value any
 ---@return integer
 function check.sequence(field, value)
-  check.table(field, value)
   local count = 0
+  if not check.table(field, value) then
+    return count
+  end
   for key in pairs(value) do
     if math.type(key) ~= "integer" or key < 1 then
       check.fail(field, ("%s must be a list, but has the key '%s'"):format(field, tostring(key)))

@@ -22,6 +22,12 @@ local mistakes = {
     run = "bot.lua:1: bot:on: unknown event 'txt' (did you mean 'text'?)",
   },
   {
+    "a table in place of an event",
+    'bot:on({ "text" }, function(msg) end)',
+    check = '1: bot:on takes the name of one event, got a table; write bot:on("text", function(msg) … end)',
+    run = 'bot.lua:1: bot:on: it takes one event, not a list; call it for each: bot:on("text", …)',
+  },
+  {
     "a method of the bot, misspelt",
     'bot:onn("text", function(msg) end)',
     check = "1: bot has no method 'onn' (did you mean 'on'?)",

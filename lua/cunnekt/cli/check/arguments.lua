@@ -126,6 +126,9 @@ local function mismatch(value, its_type, where, line)
   if value.kind == "string" and literals[1] then
     return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, words.choice(value.value, literals)) }
   end
+  if is_event then
+    return { line, ('%s takes the name of one event, got %s; write %s("text", function(msg) … end)'):format(where, got[value.kind], where) }
+  end
   return { line, ("%s must be %s, got %s"):format(where, wanted(its_type), got[value.kind]) }
 end
 

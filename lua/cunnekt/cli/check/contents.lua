@@ -174,18 +174,24 @@ local function given(call, params, skipped)
   return args, n, root
 end
 
--- What a builder says: an error, or else warnings. A message begins with the field that it is about.
+-- What a builder says, as texts with the field that each is about: its mistakes, or else its warnings, which begin with the field.
 local function messages_of(builder, args, n)
-  local warnings = {}
+  local found = {}
   limits.forget_warnings()
   limits.set_logger(function(message)
-    warnings[#warnings + 1] = message
+    found[#found + 1] = { text = message, field = message:match "^%S+" }
   end)
   local ok, made, err = pcall(builder, build.set_later, table.unpack(args, 1, n))
-  if ok and not made and err and err.field then
-    return { advice.sentence(err) }, err.field
+  if not ok or made or not err then
+    return found
   end
-  return warnings
+  found = {}
+  for _, one in ipairs { err, table.unpack(err.more or {}) } do
+    if one.field then
+      found[#found + 1] = { text = advice.sentence(one), field = one.field }
+    end
+  end
+  return found
 end
 
 local function check_call(call, report)
@@ -195,15 +201,13 @@ local function check_call(call, report)
     return
   end
   local args, n, root = given(call, params, skipped)
-  local messages, its_field = messages_of(builder, args, n)
-  for _, message in ipairs(messages) do
-    local field = its_field or message:match "^%S+"
+  for _, message in ipairs(messages_of(builder, args, n)) do
     -- What messages call by its type is the argument `url`.
-    local is_url = web[field] and params[skipped + 1].name == "url"
-    local value, line = find(is_url and "url" or field, root)
+    local is_url = web[message.field] and params[skipped + 1].name == "url"
+    local value, line = find(is_url and "url" or message.field, root)
     -- A caption that is computed may be nil.
-    if is_written(value) and not message:find "has a caption" then
-      report(line or call.line, ("%s: %s"):format(call.name, message))
+    if is_written(value) and not message.text:find "has a caption" then
+      report(line or call.line, ("%s: %s"):format(call.name, message.text))
     end
   end
 end
