@@ -115,27 +115,6 @@ local function variables_of(its_unit)
   return names
 end
 
--- Reads the options that a unit gives to `cunnekt run`, with those of our own command line before them.
-local function read_unit(parsed)
-  local its_unit, problem = unit.read(parsed.unit)
-  if not its_unit then
-    return nil, usage.mistake("doctor", problem)
-  end
-  local names = usage.setting_names()
-  local before, at = run.split(its_unit.args, usage.setting_flags(names))
-  local flags, code = usage.parse("run", run.help, function(parser)
-    usage.declare_settings(parser, names)
-    usage.declare_log(parser)
-  end, before)
-  if not flags then
-    return nil, code or 2
-  end
-  its_unit.script = its_unit.args[at]
-  flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config
-  code = usage.apply_settings("doctor", flags, names, its_unit.script and run.folder_of(its_unit.script), true)
-  return not code and its_unit or nil, code
-end
-
 local function read_script(parsed)
   local problem = parsed.script and usage.unreadable(parsed.script)
   local folder = parsed.script and run.folder_of(parsed.script)
@@ -185,7 +164,7 @@ function doctor.run(args)
   end
   local its_unit
   if parsed.unit then
-    its_unit, code = read_unit(parsed)
+    its_unit, code = run.apply_unit("doctor", parsed)
   else
     code = read_script(parsed)
   end

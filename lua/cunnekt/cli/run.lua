@@ -264,6 +264,32 @@ function run.script(path, args, host)
   return watch.has_failed and 1 or 0
 end
 
+---Reads a service of systemd, and sets for the whole process the settings that it gives to `cunnekt run`; those of its environment are
+---not among them.
+---@param command string that wants to know
+---@param parsed table what usage.parse gave: `unit`; `store` and `config`, which win
+---@return cunnekt.doctor.unit? its_unit with its `script`
+---@return integer? code the exit code, when there is none
+function run.apply_unit(command, parsed)
+  local its_unit, problem = require("cunnekt.operate.doctor.unit").read(parsed.unit)
+  if not its_unit then
+    return nil, usage.mistake(command, problem)
+  end
+  local names = usage.setting_names()
+  local before, at = run.split(its_unit.args, usage.setting_flags(names))
+  local flags, code = usage.parse("run", run.help, function(parser)
+    usage.declare_settings(parser, names)
+    usage.declare_log(parser)
+  end, before)
+  if not flags then
+    return nil, code or 2
+  end
+  its_unit.script = its_unit.args[at]
+  flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config
+  code = usage.apply_settings(command, flags, names, its_unit.script and run.folder_of(its_unit.script), true)
+  return not code and its_unit or nil, code
+end
+
 ---@param args string[]
 ---@return integer code
 function run.run(args)

@@ -22,6 +22,11 @@ store_command.store_help = [[
        --script SCRIPT
               The bot's script: the store and cunnekt.conf.lua are beside it.
 
+       --unit NAME
+              The store of the service NAME of systemd, with the settings of its
+              unit and its environment file, as for cunnekt doctor. Needs root,
+              as environment files do.
+
        --config FILE
               Read the settings from FILE.
 ]]
@@ -39,6 +44,7 @@ store_command.shown_help = [[
 function store_command.define_store(parser)
   parser:option "--store"
   parser:option "--script"
+  parser:option "--unit"
   parser:option "--config"
 end
 
@@ -115,19 +121,40 @@ function store_command.fail(command, err)
   return 1
 end
 
+-- Applies the settings of a service; gives the exit code, when it cannot be read.
+local function apply_unit(command, parsed)
+  if parsed.script then
+    return usage.mistake(command, "--unit names the script already; leave --script out")
+  end
+  local its_unit, code = run.apply_unit(command, parsed)
+  if not its_unit then
+    return code or 2
+  end
+  local problem = not parsed.store and its_unit.problems[1]
+  parsed.getenv = function(name)
+    return its_unit.environment[name]
+  end
+  return problem and usage.mistake(command, ("the environment file of the service cannot be read: %s; run this with sudo"):format(problem)) or nil
+end
+
+local function apply_script(command, parsed)
+  local problem = parsed.script and usage.unreadable(parsed.script)
+  return problem and usage.mistake(command, problem)
+    or usage.apply_settings(command, parsed, { "store" }, parsed.script and run.folder_of(parsed.script))
+end
+
 ---The store that the options and settings choose.
 ---@param command string
----@param parsed table
+---@param parsed table gets `getenv` where the environment is a service's
 ---@return string? url
 ---@return integer? code exit code, when an option or setting is wrong
 function store_command.find_store(command, parsed)
-  local problem = parsed.script and usage.unreadable(parsed.script)
-  local code = problem and usage.mistake(command, problem)
-    or usage.apply_settings(command, parsed, { "store" }, parsed.script and run.folder_of(parsed.script))
+  local apply = parsed.unit and apply_unit or apply_script
+  local code = apply(command, parsed)
   if code then
     return nil, code
   end
-  local ok, values = pcall(settings.load, { names = { store = true } })
+  local ok, values = pcall(settings.load, { names = { store = true }, getenv = parsed.getenv })
   if not ok then
     return nil, usage.mistake(command, values)
   end
@@ -137,7 +164,7 @@ end
 -- The customer whom the operator means, with the default country of the settings. With a + no other country is read into it by the
 -- operation, which may have another default.
 local function read_contact(parsed, args)
-  local ok, values = pcall(settings.load, { names = { default_country = true } })
+  local ok, values = pcall(settings.load, { names = { default_country = true }, getenv = parsed.getenv })
   if not ok then
     return nil, values
   end

@@ -101,4 +101,28 @@ describe("cunnekt doctor, given a unit,", function()
     assert.matches("there is no unit cunnekt%-no%-such; systemctl list%-unit%-files", result.err)
     assert.equal(2, process.cunnekt({ "doctor", "--unit", unit, "bot.lua" }).code)
   end)
+
+  it("shares it with the commands on a store, which look into that of the service", function()
+    for _, words in ipairs {
+      { "events", "list" }, { "outbox", "list" }, { "dialogs", "list" }, { "values", "list" }, { "contacts", "list" }, { "backup", "x.db" },
+    } do
+      local result = process.cunnekt(table.move({ "--unit", unit }, 1, 2, #words + 1, { table.unpack(words) }), { env = { CUNNEKT_STORE = "sqlite:shell.db" }, cwd = folder.path })
+      assert.equal(1, result.code, result.err)
+      assert.is_truthy(result.err:find(("cunnekt %s: there is no store %s/var/"):format(words[1], folder.path), 1, true), result.err)
+    end
+    local events = { "events", "list", "--unit", unit, "--store", "sqlite:other.db" }
+    assert.matches("there is no store [^\n]*/shop/other.db", process.cunnekt(events, { cwd = folder.path }).err)
+  end)
+
+  it("says what keeps a command from reading the service", function()
+    local function refused(...)
+      local result = process.cunnekt({ "events", "list", "--unit", ... }, { cwd = folder.path })
+      assert.equal(2, result.code)
+      return result.err
+    end
+    assert.matches("there is no unit no%-such%-service; systemctl", refused "no-such-service")
+    assert.matches("%-%-unit names the script already", refused(unit, "--script", "bot.lua"))
+    os.remove(env_file)
+    assert.matches("the environment file of the service cannot be read: .*run this with sudo", refused(unit))
+  end)
 end)
