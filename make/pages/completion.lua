@@ -36,12 +36,27 @@ function completion.commands(cli)
   return commands
 end
 
--- "files", a list of words, "anything", or nil for an option that takes nothing.
+-- The names of the examples; an interpreter that stands in for the program has none.
+local function example_names()
+  local has_examples, examples = pcall(require, "cunnekt.cli.new.examples")
+  local names = {}
+  for name in pairs(has_examples and examples or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names[1] and names or "anything"
+end
+
+-- "files", "scripts", a list of words, "anything", or nil for an option that takes nothing.
 local function values_of(option)
   local argument = option.argument
   if not argument then
     return nil
-  elseif argument:find "FILE" or argument:find "SCRIPT" or argument:find "PATH$" and option.flag ~= "--webhook-path" then
+  elseif argument == "EXAMPLE" then
+    return example_names()
+  elseif argument == "SCRIPT" then
+    return "scripts"
+  elseif argument:find "FILE" or argument:find "PATH$" and option.flag ~= "--webhook-path" then
     return "files"
   elseif argument:find "^%l+|" then
     local words = {}
@@ -84,6 +99,11 @@ end
 local BASH = [[
 # Completion of cunnekt for bash, made from the program's help.
 
+_cunnekt_scripts() {
+  compopt -o filenames
+  mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.lua' -- "$cur")
+}
+
 _cunnekt() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local options='' verbs='' operand=''
@@ -105,8 +125,7 @@ _cunnekt() {
   elif [ -n "$verbs" ] && [ "$COMP_CWORD" -eq 2 ]; then
     mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
   elif [ "$operand" = scripts ]; then
-    compopt -o filenames
-    mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.lua' -- "$cur")
+    _cunnekt_scripts
   elif [ "$operand" = files ]; then
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -126,6 +145,7 @@ local function bash_values(command, lines)
     end
   end
   case(flags(command, "files"), 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")')
+  case(flags(command, "scripts"), "_cunnekt_scripts")
   case(flags(command, "anything"), ":")
   for _, option in ipairs(command.options) do
     local words = values_of(option)
@@ -184,7 +204,7 @@ end
 
 local function zsh_option(option)
   local values = values_of(option)
-  local action = values == "files" and "_files" or type(values) == "table" and ("(%s)"):format(table.concat(values, " ")) or " "
+  local action = values == "files" and "_files" or values == "scripts" and '_files -g "*.lua"' or type(values) == "table" and ("(%s)"):format(table.concat(values, " ")) or " "
   local argument = values and (":%s:%s"):format(zsh_text(option.argument), action) or ""
   -- Some may be repeated, which the pages say in words only.
   return quote(("*%s%s%s"):format(option.flag, option.about and ("[%s]"):format(zsh_text(option.about)) or "", argument))
@@ -238,7 +258,7 @@ end
 
 local function fish_option(command, option)
   local values = values_of(option)
-  local takes = values == "files" and " -r -F" or type(values) == "table" and (" -x -a " .. fish_quote(table.concat(values, " ")))
+  local takes = values == "files" and " -r -F" or values == "scripts" and " -x -a '(__fish_complete_suffix .lua)'" or type(values) == "table" and (" -x -a " .. fish_quote(table.concat(values, " ")))
     or values and " -x" or ""
   local about = option.about and " -d " .. fish_quote(option.about) or ""
   return ("complete -c cunnekt -n '__cunnekt_command %s' -l %s%s%s"):format(command.name, option.flag:sub(3), takes, about)

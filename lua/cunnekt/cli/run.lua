@@ -67,8 +67,8 @@ OPTIONS
               Log each event, where it goes, each reply and each send, with
               times and ids; customers' numbers are shortened.
 
-       --log FORMAT
-              text (default), or json: one object a line.
+       --log text|json
+              How lines of the log look: text (default), or one object each.
 
        --config FILE
               Read these settings from FILE instead of cunnekt.conf.lua beside
