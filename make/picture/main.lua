@@ -48,7 +48,7 @@ end
 local function play(folder)
   local output = folder .. "/output"
   write(output, "")
-  local run = ("cd '%s' && stty cols %d rows 50 && exec env -u NO_COLOR TERM=xterm-256color HOME='%s' '%s' dev bot.lua"):format(
+  local run = ("cd '%s' && stty cols %d rows 50 && exec env -u NO_COLOR TERM=xterm-256color CUNNEKT_LISTEN=127.0.0.1:0 HOME='%s' '%s' dev bot.lua"):format(
     folder, COLUMNS, folder, host)
   local pipe = assert(io.popen(("script -qec \"%s\" /dev/null >'%s'"):format(run, output), "w"))
   pipe:setvbuf "no"

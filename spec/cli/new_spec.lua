@@ -43,7 +43,7 @@ describe("cunnekt new", function()
   it("writes commands for trying it that work as they stand", function()
     new "shop"
     local commands = read("shop/README.md"):match "## Try it\n.-```sh\n(.-)```"
-    local env = { PATH = process.host:gsub("/[^/]*$", ":") .. os.getenv "PATH" }
+    local env = { PATH = process.host:gsub("/[^/]*$", ":") .. os.getenv "PATH", CUNNEKT_LISTEN = "127.0.0.1:0" }
     local result = process.run({ "sh", "-e", "-c", commands }, { cwd = folder.path .. "/shop", env = env, stdin = "hi\n/button call\nat ten\n" })
     assert.equal(0, result.code, result.err)
     assert.matches("no mistakes found", result.out)

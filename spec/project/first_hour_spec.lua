@@ -14,7 +14,7 @@ describe("the first hour #packaging", function()
   -- What a command shows on a terminal, without colours, and its exit status.
   local function on_terminal(words, cwd, env)
     local out = home.path .. "/said"
-    local variables = { HOME = home.path, PATH = bin .. ":" .. os.getenv "PATH", TERM = "xterm" }
+    local variables = { HOME = home.path, PATH = bin .. ":" .. os.getenv "PATH", TERM = "xterm", CUNNEKT_LISTEN = "127.0.0.1:0" }
     for name, value in pairs(env or {}) do
       variables[name] = value
     end
