@@ -40,15 +40,19 @@ bot:on("text", "^price", function(msg) error("no " .. msg.text .. " for '" .. ms
 ]]
 
 -- The lines of the bot and the program, without the layout.
-local function play(...)
+local function play_script(text_of_script, ...)
   local folder = process.folder()
-  process.write(folder.path .. "/bot.lua", script)
+  process.write(folder.path .. "/bot.lua", text_of_script)
   local result = process.cunnekt({ "dev", "--sandbox", "127.0.0.1:0", "bot.lua" }, {
     cwd = folder.path, env = { CUNNEKT_LISTEN = "127.0.0.1:0" }, stdin = table.concat({ ... }, "\n") .. "\n",
   })
   assert.equal(0, result.code, result.err)
   local text = result.out:gsub("^.-/quit%.\n", ""):gsub("\n%s+┃ ", "\n"):gsub("\n%s+│ ", "\n> "):gsub("\n%s+bot\n", "\n")
   return text, result
+end
+
+local function play(...)
+  return play_script(script, ...)
 end
 
 local function assert_has(text, ...)
@@ -199,5 +203,35 @@ describe("the commands of cunnekt dev", function()
     for _, name in ipairs { "/button ID", "/from", "/clock", "/state", "/why", "/end", "/text", "/quit" } do
       assert.is_truthy(text:find(name, 1, true), name)
     end
+  end)
+end)
+
+describe("two bots of one script, in cunnekt dev,", function()
+  local two = [[
+local cunnekt = require "cunnekt"
+local one, other = cunnekt.bot(), cunnekt.bot { webhook_path = "/other" }
+one:on("text", function(msg) msg:reply_text("first: " .. msg.text) end)
+one:on("button", function(msg) msg:reply_text("first tapped") end)
+other:on("text", function(msg) msg:reply_buttons { body = "second: " .. msg.text, buttons = { { id = "x", title = "X" } } } end)
+other:on("button", function(msg) msg:reply_text("second tapped " .. msg.reply.id) end)
+other:on("read", function(status) print("second read") end)
+]]
+
+  it("have an address each, are written to by number, and are told apart", function()
+    local text, result = play_script(two, "hi", "/bot 2", "hello", "/bot", "/bot 1", "1", "again", "/bot 3", "/bot x")
+    local ports = {}
+    for port in result.err:gmatch "listening on 127%.0%.0%.1:(%d+)" do
+      ports[#ports + 1] = port
+    end
+    assert.equal(2, #ports)
+    assert.are_not.equal(ports[1], ports[2])
+    text = text:gsub("\n%s+(bot %d)\n", "\n%1: ")
+    assert_has(text, "> hi\nbot 1: first: hi", "-- you write to bot 2 of 2", "> hello\nbot 2: second: hello", "second read", "-- you write to bot 2 of 2",
+      "-- you write to bot 1 of 2", "bot 2: second tapped x", "> again\nbot 1: first: again", "-- the script has the bots 1 to 2",
+      "-- the script has the bots 1 to 2")
+  end)
+
+  it("are not spoken of where there is one", function()
+    assert_has(play("/bot 2", "/bot"), "-- the script has one bot", "-- you write to bot 1 of 1")
   end)
 end)

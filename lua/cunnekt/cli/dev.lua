@@ -3,6 +3,7 @@
 -- the customer. What happens then is in dev/; service/reload loads the script again when it changes.
 
 local address = require "cunnekt.base.address"
+local bots = require "cunnekt.cli.dev.bots"
 local core = require "cunnekt.core"
 local identity = require "cunnekt.provider.identity"
 local log = require "cunnekt.base.log"
@@ -36,6 +37,7 @@ DESCRIPTION
        and:
 
        /from NUMBER NAME   write as another customer
+       /bot 2              write to the script's second bot
        /clock +2h          let time pass: reminders, deadlines and jobs come due
        /state              what is kept of you: chat.state, dialogs, values
        /why                which handlers your last message met, and why it went
@@ -135,13 +137,13 @@ local function open_sandbox(parsed, options)
   return opened, err
 end
 
--- Points the script at the sandbox and the sandbox at the script. All settings but those of the API stay.
-local function connect(box, values, sources, folder)
+-- Points the script's bots at the sandbox and the sandbox at them. All settings but those of the API stay.
+local function connect(its_session, box, values, sources, folder)
   local listen = free_address(values.listen, sources.listen ~= "default")
-  settings.set_host {
+  its_session.bots = bots.new {
+    state = box.state,
     folder = folder,
     overrides = {
-      api_key = "sandbox",
       base_url = box.url .. "/v1",
       listen = listen,
       store = sources.store == "default" and "memory:" or nil,
@@ -172,6 +174,7 @@ local function new_reload(its_session, path, args)
   end
   service.on_new = function(new)
     reload:note(new)
+    its_session.bots:note(new)
   end
   function its_session.script.load()
     return reload:load()
@@ -192,12 +195,14 @@ local function start(parsed, path, rest)
   end
   log.is_shown, log.shows_heard_failures, personal.are_made_up = true, true, true
   local its_session = session.new { from = from, name = parsed.name or "Asha" }
-  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = its_session.on_event })
+  local box, err = open_sandbox(parsed, { app_secret = values.app_secret, on_event = its_session.on_event, url_of = function(entry)
+    return its_session.bots:url_of(entry)
+  end })
   if not box then
     return usage.mistake("dev", err.message)
   end
   its_session:use(box)
-  local webhook = connect(box, values, sources, folder)
+  local webhook = connect(its_session, box, values, sources, folder)
   io.stdout:setvbuf "line"
   print(("sandbox on %s, webhooks to %s\nType as the customer; /help, /quit."):format(box.url, webhook))
   its_session.reload = new_reload(its_session, path, rest)

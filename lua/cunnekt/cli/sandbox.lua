@@ -107,7 +107,7 @@ local function usual_look()
 end
 
 ---A function that prints a sandbox's events on stdout, for `on_event` of sandbox.new.
----@param business string the bot's name
+---@param business string|fun(entry: table): string the bot's name
 ---@param look_of? fun(entry: table): cunnekt.transcript.look
 ---@param write? fun(text: string, style: string?) prints lines; `style`: "problem" for what went wrong
 ---@return fun(event: table)
@@ -121,7 +121,8 @@ function command.show(business, look_of, write)
   end
   return function(event)
     if event.kind == "in" or event.kind == "out" then
-      write(transcript.format(state.view(event.entry), business, look_of(event.entry)))
+      local name = type(business) == "function" and business(event.entry) or business
+      write(transcript.format(state.view(event.entry), name, look_of(event.entry)))
     elseif event.kind == "status" and event.status == "failed" then
       problem("not delivered (%s)", event.code or "no code")
     elseif event.kind == "refused" then

@@ -74,10 +74,11 @@ local function answer_accepted(exchange, entry)
   exchange:answer(200, ACCEPTED:format(json.encode(entry.payload.mobile), entry.contact, entry.id), JSON)
 end
 
-local function take(self, payload, endpoint, contact)
+local function take(self, exchange, payload, endpoint, contact)
   local kind = endpoint == "sendnotification" and "template" or payload.type
   local entry = self._state:add {
     direction = "out", contact = contact, id = ids.outbound(contact), type = kind, endpoint = endpoint, payload = payload,
+    key = exchange:header "API-KEY",
   }
   self._on_event { kind = "out", entry = entry }
   return entry
@@ -140,12 +141,12 @@ FAULTY.reorder = FAULTY.failed
 local function send_with_fault(self, fault, exchange, payload, endpoint, contact)
   if fault.kind == "slow" then
     return hold(self, exchange, fault.seconds, function()
-      local entry = take(self, payload, endpoint, contact)
+      local entry = take(self, exchange, payload, endpoint, contact)
       answer_accepted(exchange, entry)
       self._webhooks:announce(entry)
     end)
   end
-  local entry = fault.accept and take(self, payload, endpoint, contact) or nil
+  local entry = fault.accept and take(self, exchange, payload, endpoint, contact) or nil
   FAULTY[fault.kind](self, fault, exchange, entry)
   if entry then
     self._webhooks:announce(entry, fault)
@@ -170,7 +171,7 @@ local function send(self, exchange, endpoint, body)
   if fault then
     return send_with_fault(self, fault, exchange, payload, endpoint, contact)
   end
-  local entry = take(self, payload, endpoint, contact)
+  local entry = take(self, exchange, payload, endpoint, contact)
   answer_accepted(exchange, entry)
   self._webhooks:announce(entry)
 end

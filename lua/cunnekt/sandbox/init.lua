@@ -30,6 +30,7 @@ local sandbox = {}
 ---@field retry number|nil seconds before a refused webhook is posted again, doubled each time (1)
 ---@field history integer|nil messages that are kept (10000)
 ---@field on_event fun(event: table)|nil is called for each event: `{kind = "in"|"out"|"status"|"refused"|"webhook_refused", …}`
+---@field url_of (fun(entry: table): string?, string?)|nil the URL and the secret for webhooks about a message, where there are several bots; nil: those above
 ---@field deliver cunnekt.sandbox_deliver|nil takes webhooks in this process instead of their being posted; the usual statuses of a message come together then
 
 ---@alias cunnekt.sandbox_deliver fun(body: string, entry: table, is_status: boolean): integer gives the HTTP status; may wait
@@ -37,7 +38,7 @@ local sandbox = {}
 local OPTIONS = {
   host = "string", port = "integer", api_key = "string", webhook = "string", app_secret = "string", open = "boolean",
   statuses = "boolean", read = "boolean", delay = "number", retry = "number", history = "integer", on_event = "function",
-  deliver = "function",
+  deliver = "function", url_of = "function",
 }
 
 local INDEX = [[
@@ -81,6 +82,7 @@ local function parts(self, o)
     retry = o.retry or 1,
     on_event = on_event,
     deliver = o.deliver,
+    url_of = o.url_of,
   }
   self._webhooks:aim(o.webhook)
   local shared = { state = self.state, faults = self._faults, webhooks = self._webhooks, on_event = on_event }

@@ -22,6 +22,7 @@ local MAX_MEDIA = limits.media_bytes.document + 60 * 1024 * 1024
 ---@field id string the message's id
 ---@field type string
 ---@field endpoint string|nil of an outgoing message: sendnotification or sendreplymessage
+---@field key string|nil of an outgoing message: the API key that it came with; not shown
 ---@field payload table|nil of an outgoing message: what the business posted
 ---@field message table|nil of an incoming message: as in the webhook
 ---@field statuses { status: string, time: number }[]

@@ -26,7 +26,7 @@ local MAX_WAITING = 200000
 local webhooks_methods = {}
 local webhooks_mt = { __index = webhooks_methods, __name = "cunnekt.sandbox_webhooks" }
 
----@param opts { state: table, faults: table, url: string|nil, secret: string|nil, statuses: boolean, read: boolean, delay: number, retry: number, on_event: fun(event: table), deliver: cunnekt.sandbox_deliver|nil }
+---@param opts { state: table, faults: table, url: string|nil, secret: string|nil, statuses: boolean, read: boolean, delay: number, retry: number, on_event: fun(event: table), deliver: cunnekt.sandbox_deliver|nil, url_of: (fun(entry: table): string?, string?)|nil }
 ---@return table webhooks
 function webhooks.new(opts)
   return setmetatable({
@@ -42,6 +42,7 @@ function webhooks.new(opts)
     _faults = opts.faults,
     _on_event = opts.on_event,
     _deliver = opts.deliver,
+    _url_of = opts.url_of or function() end,
     _queues = {}, -- contact → list of jobs, the first one in progress; a queue is in at most one of: ready, worker, pause
     _ready = {},
     _ready_first = 1,
@@ -134,10 +135,11 @@ local function post_body(self, body, job)
   if self._deliver then
     return { status = self._deliver(body, job.entry, job.status ~= nil) }
   end
+  local url, secret = self._url_of(job.entry)
   return http.request {
     method = "POST",
-    url = self.url,
-    headers = webhooks.headers(body, self._secret),
+    url = url or self.url,
+    headers = webhooks.headers(body, url and secret or not url and self._secret or nil),
     body = body,
     timeout = 15,
     connect_timeout = 5,

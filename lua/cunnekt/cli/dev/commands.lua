@@ -20,6 +20,7 @@ Besides:
   /from NUMBER NAME  write as somebody else  /state   what is kept of you
   /clock +2h         let time pass           /why     where your message went
   /end [ID]          end your open dialogs, or one of them
+  /bot 2             write to the script's second bot
 The script is loaded again when its file, or one of its modules, changes.
 ]]
 
@@ -41,6 +42,12 @@ function known.from(session, rest)
   end
   session:become(found, name ~= "" and name or nil)
   return ("you are %s, %s"):format(session.person.name, session.person.from)
+end
+
+function known.bot(session, rest)
+  local text, problem = session.bots:choose(rest)
+  session:show_prompt()
+  return text, problem
 end
 
 function known.clock(session, rest)

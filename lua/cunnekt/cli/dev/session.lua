@@ -31,7 +31,8 @@ end
 
 ---@class cunnekt.dev.session
 ---@field person {from: string, name: string} the customer who is typed for
----@field box cunnekt.sandbox? set by the caller, as is reload
+---@field box cunnekt.sandbox? set by the caller, as are reload and bots
+---@field bots cunnekt.dev.bots?
 ---@field reload cunnekt.reload?
 ---@field script table what run.script gets as its host
 ---@field screen cunnekt.dev.screen
@@ -56,7 +57,9 @@ function session.new(person)
   self.why = why.new(function(to)
     self.screen:note(to .. "; /why says more")
   end)
-  local show_event = show("bot", function(entry)
+  local show_event = show(function(entry)
+    return self.bots:name_of(entry)
+  end, function(entry)
     return {
       columns = self.screen:columns(),
       first = self.choices:note(entry),
@@ -156,6 +159,7 @@ function session_methods:watch_script()
     return
   elseif is_serving() then
     self.is_watching = true
+    self:show_prompt()
     self.why:attach(self:services())
     self.reload.on_swap = function()
       self.why:attach(self:services())
@@ -251,7 +255,8 @@ function session_methods:become(number, name)
 end
 
 function session_methods:show_prompt()
-  self.screen:set_prompt(("%s> "):format(self.person.name))
+  local to = self.bots and self.bots:count() > 1 and (" to bot %d"):format(self.bots.target) or ""
+  self.screen:set_prompt(("%s%s> "):format(self.person.name, to))
 end
 
 function session_methods:say(message)
@@ -331,7 +336,7 @@ end
 function session_methods:take_lines()
   if self.is_taking or self.is_stopping then
     return
-  elseif not is_serving() then
+  elseif not is_serving() or not self.bots:are_ready() then
     return self:wait_for_bot()
   end
   self:watch_script() -- before the first line, so that /why knows of it

@@ -38,8 +38,11 @@ function why_methods:hear(what, ...)
   end
   if what == "event" then
     self._waits:on_event(fields.event)
-    self._number = fields.kind == "message" and fields.event or self._number
-    self._is_message = fields.kind == "message"
+    if fields.kind == "message" then
+      self._number = fields.event
+    elseif fields.event == self._number then
+      self._number = nil -- of another bot, which counts its own
+    end
   elseif what == "route" and fields.event == self._number then
     if self.last then
       self.last.to = fields.to
