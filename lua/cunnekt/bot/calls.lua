@@ -80,11 +80,11 @@ function calls.check_event(what)
   end
 end
 
----Refuses a table that is no list of words, in place of those of bot:global.
+---Refuses a table that is no list, in place of the words of bot:global.
 ---@param words any
 ---@param fn any
 function calls.check_words(words, fn)
-  if type(words) == "table" and (fn == nil or next(words) ~= nil and not is_list_of_names(words)) then
+  if type(words) == "table" and (fn == nil or next(words) ~= nil and words[1] == nil) then
     refuse("global", "a word or a list of words", words, 3)
   end
 end
