@@ -19,7 +19,7 @@ include make/bench.mk
 include make/cost.mk
 
 # ---- what is built ----------------------------------------------------------------------------------------------
-CORE_SRC  := $(sort $(foreach d,base terminal json webhook http http/in http/out whatsapp engine store store/sql store/verbs store/worker store/sqlite bind bind/engine bind/json bind/lanes bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
+CORE_SRC  := $(sort $(foreach d,base terminal json webhook http http/in http/out whatsapp engine store store/sql store/verbs store/worker store/sqlite $(if $(POSTGRES),store/postgres) bind bind/engine bind/json bind/lanes bind/store bind/webhook,$(wildcard src/$(d)/*.c)))
 HOST_SRC  := $(wildcard src/host/*.c)
 LUA_SRC   := $(shell find lua -name '*.lua' -not -path '*/_meta/*' | LC_ALL=C sort)
 META_SRC  := $(sort $(wildcard lua/cunnekt/_meta/*.lua))

@@ -11,6 +11,13 @@ PC_NAMES := $(foreach p,$(PACKAGES),$(firstword $(subst =, ,$(p))))
 LIB_CFLAGS := $(LUA_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(PC_NAMES) 2>/dev/null)
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(PC_NAMES) 2>/dev/null) -lpthread
 
+# PostgreSQL's library is no must: without it a store postgres://… is refused with a sentence. POSTGRES= builds without.
+POSTGRES ?= $(shell if $(PKG_CONFIG) --exists libpq 2>/dev/null; then echo pkg-config; elif command -v pg_config >/dev/null; then echo pg_config; fi)
+ifneq ($(POSTGRES),)
+LIB_CFLAGS += -DCNK_POSTGRES $(if $(filter pg_config,$(POSTGRES)),-I$(shell pg_config --includedir),$(shell $(PKG_CONFIG) --cflags libpq))
+LIB_LIBS   += $(if $(filter pg_config,$(POSTGRES)),-L$(shell pg_config --libdir) -lpq,$(shell $(PKG_CONFIG) --libs libpq))
+endif
+
 # A static lua-cjson (Debian's lua-cjson-dev) goes into the host; elsewhere the host finds the one beside it. The compiler is
 # asked, for Debian's lua5.4-cjson.pc names a folder where the library is not.
 CJSON_STATIC := $(wildcard $(filter /%,$(shell $(CC) -print-file-name=liblua5.4-cjson.a 2>/dev/null)))

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "store/sqlite/sqlite.h"
+#ifdef CNK_POSTGRES
+#include "store/postgres/postgres.h"
+#endif
 
 #ifdef CNK_BREAKING
 #include "store/breaking/breaking.h"
@@ -20,6 +23,19 @@ const struct cnk_store_options cnk_store_defaults = {
     .queue_bytes = (size_t)128 << 20,
 };
 
+static struct cnk_store *open_postgres(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,
+                                       size_t size)
+{
+#ifdef CNK_POSTGRES
+  return cnk_postgres_open(loop, options->url, options, message, size);
+#else
+  snprintf(
+      message, size,
+      "this program was built without PostgreSQL: install libpq's headers (on Debian: libpq-dev) and build it again");
+  return NULL;
+#endif
+}
+
 static struct cnk_store *open_backend(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,
                                       size_t size)
 {
@@ -28,8 +44,10 @@ static struct cnk_store *open_backend(struct cnk_loop *loop, const struct cnk_st
     return cnk_sqlite_open(loop, ":memory:", options, message, size);
   if (strncmp(options->url, sqlite, sizeof sqlite - 1) == 0 && options->url[sizeof sqlite - 1])
     return cnk_sqlite_open(loop, options->url + sizeof sqlite - 1, options, message, size);
+  if (strncmp(options->url, "postgres://", 11) == 0 || strncmp(options->url, "postgresql://", 13) == 0)
+    return open_postgres(loop, options, message, size);
   /* The URL of a database can contain a password, so it is not repeated. */
-  snprintf(message, size, "unknown kind of store; use sqlite:FILE or memory:");
+  snprintf(message, size, "unknown kind of store; use sqlite:FILE, memory: or postgres://USER@HOST/DATABASE");
   return NULL;
 }
 

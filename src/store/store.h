@@ -391,7 +391,7 @@ struct cnk_store_call {
 /* ---- the store ------------------------------------------------------------------------------------------------------- */
 
 struct cnk_store_options {
-  const char *url; /* "sqlite:FILE" or "memory:" */
+  const char *url; /* "sqlite:FILE", "memory:", or "postgres://…" where libpq was found when this was built */
   const char *vfs; /* SQLite: name of a registered file system; NULL: the default one */
   int synchronous; /* SQLite's number: 2 is FULL, and the only one that keeps promises; others are for tests */
   int busy_ms;     /* how long to wait for a foreign process that holds the database */
@@ -439,8 +439,9 @@ struct cnk_store_backend {
 /* The first member of every store. */
 struct cnk_store {
   const struct cnk_store_backend *backend;
-  int version;     /* of its tables; 0: there is nothing, and it is only read */
-  bool has_failed; /* left to the owner */
+  int version;       /* of its tables; 0: there is nothing, and it is only read */
+  const char *notes; /* what it may lose by the settings of its database: a sentence a line; or NULL */
+  bool has_failed;   /* left to the owner */
 };
 
 /* For a program that has its process to itself, before any store is opened: leaves out what no store needs of the process. */

@@ -40,6 +40,22 @@ seam_rig.backends = {
   },
 }
 
+-- `make test-postgres` starts one. A store has a schema of its own.
+local postgres = os.getenv "CUNNEKT_TEST_POSTGRES"
+if postgres then
+  local count = 0
+  seam_rig.backends = {
+    {
+      name = "PostgreSQL",
+      is_kept = true,
+      url = function()
+        count = count + 1
+        return ("%s&options=-csearch_path%%3Dseam_%d_%d"):format(postgres, core.pid(), count)
+      end,
+    },
+  }
+end
+
 ---A time that all of the suite takes for now; nothing in the store depends on the clock.
 seam_rig.now = 1700000000
 

@@ -7,23 +7,23 @@
 -- name: pending_events
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000))
-SELECT page.next, id, contact, attempts, accepted_at, CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM event WHERE id > :at ORDER BY id LIMIT 2000) AS part)
+SELECT page.next, id, contact, attempts, accepted_at, CASE WHEN :has_bodies <> 0 AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN event ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
+    AND (:contact IS NULL OR contact IN (SELECT contact FROM meant) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(accepted_at, 0) < :before AND coalesce(accepted_at, 0) >= :after
   ORDER BY id;
 
 -- name: dead_events
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000))
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM dead WHERE id > :at ORDER BY id LIMIT 2000) AS part)
 SELECT page.next, id, seq, contact, attempts, accepted_at, failed_at, substr(error, 1, 400) AS error,
-    CASE WHEN :has_bodies AND length(body) <= 16384 THEN body END AS body
+    CASE WHEN :has_bodies <> 0 AND length(body) <= 16384 THEN body END AS body
   FROM page LEFT JOIN dead ON id > :at AND id <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
+    AND (:contact IS NULL OR contact IN (SELECT contact FROM meant) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(failed_at, 0) < :before AND coalesce(failed_at, 0) >= :after
   ORDER BY id;
 
@@ -36,14 +36,14 @@ SELECT id, seq, contact, attempts, accepted_at, failed_at, error, body FROM dead
 -- `states`: a bit for each. What was accepted is in the next list.
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000))
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM outbox WHERE id > :at ORDER BY id LIMIT 2000) AS part)
 SELECT page.next, id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
     state, attempts, changed_at, error, payload, track, unknown, event,
     CASE WHEN state = 0 THEN due END AS next_try
-  FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND (:states >> state) & 1
-    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) IN meant
-      OR substr(outbox.contact, instr(outbox.contact, X'3A') + 1) IN who)
+  FROM page LEFT JOIN outbox ON id > :at AND id <= page.next AND state >= 0 AND ((:states >> state) & 1) = 1
+    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) IN (SELECT contact FROM meant)
+      OR substr(outbox.contact, instr(outbox.contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
@@ -51,15 +51,15 @@ SELECT page.next, id, coalesce((SELECT alias.contact FROM alias WHERE alias.id =
 -- In no order. `ranks`: a bit for each. The content only of what failed, for the others are many.
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000))
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000) AS part)
 SELECT page.next, hash, outbox AS id,
     coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
     rank, changed_at, error, message_id, track,
     CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
-  FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND (:ranks >> rank) & 1
-    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN meant
-      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN who)
+  FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND ((:ranks >> rank) & 1) = 1
+    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN (SELECT contact FROM meant)
+      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY hash;
 
@@ -83,20 +83,20 @@ SELECT s.outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id 
 -- `is_broken`: 0 open ones, 1 broken ones; NULL all.
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000) AS part)
 SELECT page.next, id, contact, name, steps, started_at, changed_at, waiting, due, error
-  FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND (:is_broken IS NULL OR (error IS NOT NULL) = :is_broken)
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
+  FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND (:is_broken IS NULL OR CASE WHEN error IS NOT NULL THEN 1 ELSE 0 END = :is_broken)
+    AND (:contact IS NULL OR contact IN (SELECT contact FROM meant) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY id;
 
 -- name: dialog_scripts
 -- What open dialogs began with, and how many of them.
-WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000))
+WITH page (next) AS (SELECT max(id) FROM (SELECT id FROM dialog WHERE id > :at ORDER BY id LIMIT 2000) AS part)
 SELECT page.next, name, code, count(id) AS dialogs
   FROM page LEFT JOIN dialog ON id > :at AND id <= page.next AND error IS NULL
-  GROUP BY name, code;
+  GROUP BY page.next, name, code;
 
 -- name: count_paused
 -- Few conversations are, and they have an index.
@@ -111,7 +111,7 @@ WITH meant (contact) AS (SELECT :contact UNION SELECT contact FROM alias WHERE i
 SELECT contact, paused_at, paused_messages AS messages,
     (SELECT count(*) FROM kept_event WHERE contact = conversation.contact AND name IS NULL) AS kept
   FROM conversation WHERE paused IS NOT NULL
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) = :contact)
+    AND (:contact IS NULL OR contact IN (SELECT contact FROM meant) OR substr(contact, instr(contact, X'3A') + 1) = :contact)
     AND coalesce(paused_at, 0) < :before AND coalesce(paused_at, 0) >= :after
   ORDER BY coalesce(paused_at, 0), contact LIMIT :limit;
 
@@ -120,13 +120,15 @@ SELECT contact, paused_at, paused_messages AS messages,
 SELECT seq, name, body, kept_at, expires FROM kept_event WHERE contact = :contact ORDER BY seq;
 
 -- name: contacts
+-- types: at=t
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN who OR substr(id, instr(id, X'3A') + 1) IN who OR substr(contact, instr(contact, X'3A') + 1) IN who),
-  page (next) AS (SELECT max(contact) FROM (SELECT contact FROM conversation WHERE contact > :at ORDER BY contact LIMIT 1000))
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT (SELECT contact FROM
+    (SELECT contact FROM conversation WHERE contact > :at ORDER BY contact LIMIT 1000) AS part ORDER BY contact DESC LIMIT 1))
 SELECT page.next, contact, last_inbound, paused, number, user_id, name, username
   FROM page LEFT JOIN conversation ON contact > :at AND contact <= page.next
-    AND (:contact IS NULL OR contact IN meant OR substr(contact, instr(contact, X'3A') + 1) IN who)
+    AND (:contact IS NULL OR contact IN (SELECT contact FROM meant) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(last_inbound, 0) < :before AND coalesce(last_inbound, 0) >= :after
   ORDER BY contact;
 
@@ -136,9 +138,9 @@ WITH mine (contact) AS (SELECT :contact UNION ALL SELECT id FROM alias WHERE con
 SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) FROM dead WHERE contact = :contact) AS events,
   (SELECT count(*) FROM dialog WHERE contact = :contact) AS dialogs,
   (SELECT count(*) FROM kept_event WHERE contact = :contact) AS kept,
-  (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN mine)
-    + (SELECT count(*) FROM sent WHERE contact IN mine) AS messages,
-  (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN mine) AS sending,
+  (SELECT count(*) FROM outbox WHERE state >= 0 AND contact IN (SELECT contact FROM mine))
+    + (SELECT count(*) FROM sent WHERE contact IN (SELECT contact FROM mine)) AS messages,
+  (SELECT count(*) FROM outbox WHERE state = 1 AND contact IN (SELECT contact FROM mine)) AS sending,
   (SELECT count(*) FROM conversation WHERE contact = :contact) AS conversations,
   (SELECT count(*) FROM alias WHERE contact = :contact AND id <> contact) AS aliases;
 
@@ -146,7 +148,8 @@ SELECT (SELECT count(*) FROM event WHERE contact = :contact) + (SELECT count(*) 
 SELECT 1 AS is_any FROM conversation WHERE contact = :contact;
 
 -- name: next_contact
-SELECT min(contact) AS contact FROM conversation WHERE contact > :after;
+-- types: after=t
+SELECT (SELECT contact FROM conversation WHERE contact > :after ORDER BY contact LIMIT 1) AS contact;
 
 -- name: count_dead_letters
 -- Cheap, because there are few.
@@ -159,11 +162,11 @@ SELECT (SELECT count(*) FROM dead) AS dead,
 SELECT (SELECT count(*) FROM event) AS pending, (SELECT count(*) FROM outbox WHERE state BETWEEN 0 AND 1) AS queued;
 
 -- name: latest_time
-SELECT max((SELECT coalesce(max(failed_at), 0) FROM dead),
-  (SELECT coalesce(max(accepted_at), 0) FROM (SELECT accepted_at FROM event ORDER BY rowid DESC LIMIT 100)),
-  (SELECT coalesce(max(changed_at), 0) FROM (SELECT changed_at FROM outbox ORDER BY rowid DESC LIMIT 100)),
-  (SELECT coalesce(max(changed_at), 0) FROM
-    (SELECT changed_at FROM sent WHERE outbox IS NOT NULL ORDER BY outbox DESC LIMIT 100))) AS latest;
+SELECT max(latest) AS latest FROM (SELECT coalesce(max(failed_at), 0) AS latest FROM dead
+  UNION ALL SELECT max(accepted_at) FROM (SELECT accepted_at FROM event ORDER BY id DESC LIMIT 100) AS part
+  UNION ALL SELECT max(changed_at) FROM (SELECT changed_at FROM outbox ORDER BY id DESC LIMIT 100) AS part
+  UNION ALL SELECT max(changed_at) FROM
+    (SELECT changed_at FROM sent WHERE outbox IS NOT NULL ORDER BY outbox DESC LIMIT 100) AS part) AS times;
 
 -- name: counts
 -- How much there is of everything. Scans all of it.
@@ -175,9 +178,15 @@ SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM dead) AS de
   (SELECT count(*) FROM code) AS scripts, (SELECT count(*) FROM job) AS jobs;
 
 -- name: check
--- The integrity of the whole store: "ok", or at most 20 problems. Blocks everything else.
+-- The integrity of the whole store: "ok", or at most 20 problems. Blocks everything else. PostgreSQL has tools of its own.
 PRAGMA integrity_check(20);
+-- postgres:
+SELECT 'ok' AS integrity_check;
 
 -- name: facts
 -- The page size is SQLite's default, 4 KiB.
 SELECT 'SQLite ' || sqlite_version() AS engine, page_count * 4096 AS bytes FROM pragma_page_count;
+-- postgres:
+SELECT 'PostgreSQL ' || current_setting('server_version') AS engine,
+  (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r') AS bytes;

@@ -4,6 +4,7 @@
 SELECT version, state, last_inbound, paused, number, user_id, name, username FROM conversation WHERE contact = :contact;
 
 -- name: conversation_of
+-- types: id=t
 -- The conversation that an id belongs to, in the form of a key; none where that is the id's own.
 SELECT contact, is_left FROM alias WHERE id = :id;
 
@@ -17,21 +18,25 @@ SELECT id, is_left FROM alias WHERE contact = :contact AND id <> contact ORDER B
 SELECT value, version FROM value WHERE key = :key;
 
 -- name: scan_values
+-- types: after=t
 -- The values whose keys begin with a prefix, a page after the key `after`. A page reads no other rows: with two lower bounds it
 -- would read all from the prefix on, and with the prefix compared before the limit, all to the end of the table.
 SELECT key, value, version FROM
-  (SELECT key, value, version FROM value WHERE key >= max(:prefix, :after) AND key <> :after ORDER BY key LIMIT :limit)
+  (SELECT key, value, version FROM value WHERE key >= CASE WHEN :prefix > :after THEN :prefix ELSE :after END
+    AND key <> :after ORDER BY key LIMIT :limit) AS part
   WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key;
 
 -- name: event_body
 SELECT body FROM event WHERE id = :id;
 
 -- name: pending
+-- types: after=i
 -- Unfinished events, without their bodies. Within a conversation they are in order by seq; those of an older version
 -- have none, and come first, by id.
 SELECT id, contact, attempts, seq FROM event WHERE id > :after ORDER BY id LIMIT :limit;
 
 -- name: outgoing
+-- types: after=i
 -- Messages that are queued or being sent, without parked ones (`parked` is 0) or with them (1); in order as events are.
 SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,
     payload, state, unknown, track, attempts, follows, fallback, changed_at, seq, is_bulk, due, expires, hours,
@@ -66,7 +71,7 @@ SELECT id, contact, payload, state, unknown, track, attempts, follows, fallback,
 -- name: next_due
 SELECT min(due) AS due FROM (
   SELECT min(due) AS due FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due > :now UNION ALL
-  SELECT min(due) AS due FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due > :now);
+  SELECT min(due) AS due FROM outbox WHERE parked = 1 AND is_bulk = 1 AND due > :now) AS dues;
 
 -- name: count_parked
 SELECT (SELECT count(*) FROM outbox WHERE parked = 1 AND is_bulk = 0 AND due IS NULL) AS replies,
@@ -127,12 +132,12 @@ SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, w
 -- The same; behind them a page of the journal of the newest one that is not broken, which is most often all of it.
 SELECT id, contact, name, recipient, args, code, seed, started_at, changed_at, waiting, due, steps, error, origin, asked,
     NULL AS n, NULL AS mark, NULL AS result
-  FROM (SELECT * FROM dialog WHERE contact = :contact ORDER BY started_at DESC, id DESC)
+  FROM (SELECT * FROM dialog WHERE contact = :contact ORDER BY started_at DESC, id DESC) AS dialogs
 UNION ALL
 SELECT dialog, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n, mark, result
   FROM (SELECT * FROM step WHERE dialog =
     (SELECT id FROM dialog WHERE contact = :contact AND error IS NULL ORDER BY started_at DESC, id DESC LIMIT 1)
-    ORDER BY n LIMIT 1000);
+    ORDER BY n LIMIT 1000) AS steps;
 
 -- name: due_dialogs
 SELECT id, contact, seed, waiting, due, steps,
@@ -145,13 +150,16 @@ SELECT contact, last_inbound FROM conversation
   WHERE watch IS NOT NULL AND last_inbound + :window - watch <= :until LIMIT 1000;
 
 -- name: sent_waits
+-- types: after=i
 -- The dialogs that wait for the delivery of a message: few of all, so the + keeps the planner from walking along the ids.
 SELECT id, sent, contact FROM dialog WHERE sent IS NOT NULL AND +id > :after ORDER BY +id LIMIT :limit;
 
 -- name: journal
+-- types: after=i
 SELECT n, mark, result FROM step WHERE dialog = :dialog AND n > :after ORDER BY n LIMIT 1000;
 
 -- name: kept
+-- types: after=i
 SELECT id, bodies FROM kept WHERE dialog = :dialog AND id > :after ORDER BY id LIMIT 1000;
 
 -- name: kept_signals
@@ -167,11 +175,17 @@ SELECT seq, contact, body FROM kept_event k
   WHERE name IS NOT NULL AND expires > :now AND EXISTS (SELECT 1 FROM dialog WHERE contact = k.contact AND error IS NULL
     AND json_extract(CAST(waiting AS TEXT), '$.signal') = CAST(k.name AS TEXT))
   ORDER BY +seq LIMIT 1000;
+-- postgres:
+SELECT seq, contact, body FROM kept_event k
+  WHERE name IS NOT NULL AND expires > :now AND EXISTS (SELECT 1 FROM dialog WHERE contact = k.contact AND error IS NULL
+    AND convert_to(json_text(waiting, 'signal'), 'UTF8') = k.name)
+  ORDER BY seq LIMIT 1000;
 
 -- name: script
 SELECT source FROM code WHERE digest = :digest;
 
 -- name: jobs
+-- types: after=t
 SELECT name, version, spec, due, catch_up, runs, args, ran, last, attempts FROM job
   WHERE name > :after ORDER BY name LIMIT :limit;
 

@@ -42,12 +42,18 @@ DELETE FROM dialog WHERE id = :id;
 -- Notes in a broken dialog that it is to go on, and with which script.
 UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
   WHERE id = :id AND json_valid(CAST(error AS TEXT));
+-- postgres:
+UPDATE dialog SET error = json_with(error, 'mend', :script), changed_at = :now
+  WHERE id = :id AND json_with(error, 'mend', :script) IS NOT NULL;
 
 -- name: mend_dialog_of_event
 -- The same for the one that broke at an event.
 UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now
   WHERE error IS NOT NULL
     AND CASE WHEN json_valid(CAST(error AS TEXT)) THEN json_extract(CAST(error AS TEXT), '$.seq') END = :id;
+-- postgres:
+UPDATE dialog SET error = json_with(error, 'mend', :script), changed_at = :now
+  WHERE json_text(error, 'seq') = CAST(:id AS text) AND json_with(error, 'mend', :script) IS NOT NULL;
 
 -- name: drop_kept_event
 DELETE FROM kept_event WHERE seq = :id;

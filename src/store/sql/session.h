@@ -22,7 +22,8 @@ struct cnk_sql_session;
  *   r  double, NAN is NULL
  *   t  struct cnk_text, bytes; no text is NULL */
 struct cnk_sql_driver {
-  /* Runs a statement that gives no rows; how many rows it has changed. */
+  /* Runs a statement that gives no rows; how many rows it has changed. Where nobody asks (NULL), a driver may send it and hear
+   * of its failure later, at the latest when it settles or commits. */
   int (*run)(struct cnk_sql_session *session, unsigned number, const char *format, va_list values, int64_t *changes);
   /* The first column of the first row that a statement gives, or NULL; bytes are kept in `arena`. */
   int (*read)(struct cnk_sql_session *session, unsigned number, const char *format, va_list values,
@@ -39,8 +40,10 @@ struct cnk_sql_driver {
   int (*commit)(struct cnk_sql_session *session);
   void (*roll_back)(struct cnk_sql_session *session); /* allowed where none is open */
   bool (*is_fault)(struct cnk_sql_session *session, int status);
-  /* Within it, one at a time: `undo` goes back to where `save` was, and `release` ends it either way. */
+  /* Within it, one at a time: `undo` goes back to where `save` was, and `release` ends it either way. `settle`: whether all
+   * that was run since has succeeded. */
   int (*save)(struct cnk_sql_session *session);
+  int (*settle)(struct cnk_sql_session *session);
   int (*undo)(struct cnk_sql_session *session);
   int (*release)(struct cnk_sql_session *session);
 };

@@ -17,6 +17,8 @@ struct cnk_sql_text {
   const char *name; /* in its file; NULL: goes on with what the text before it began */
   const char *text;
   size_t size;                   /* with the final NUL */
+  const char *postgres;          /* the same for PostgreSQL */
+  const char *types;             /* a letter for each parameter, as in session.h */
   const char *const *parameters; /* the names after `:`, each once, of all parts; in a part alone, in its order */
   size_t parameters_count;
   size_t own_count; /* so many of them, the first ones, are in this part */
@@ -33,6 +35,10 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
 /* The texts of writes.sql, as the verbs name them. */
 #define CNK_SQL_WRITES(X)                                                                                              \
   X(next_id)                                                                                                           \
+  X(get_batch)                                                                                                         \
+  X(put_batch)                                                                                                         \
+  X(get_opening)                                                                                                       \
+  X(next_opening)                                                                                                      \
   X(see)                                                                                                               \
   X(put_event)                                                                                                         \
   X(delete_event)                                                                                                      \

@@ -3,16 +3,27 @@
 -- name: next_id
 -- Reserves a block of ids: the last one of it.
 INSERT INTO counter (name, next) VALUES (CAST('id' AS BLOB), 1 + ?1)
-  ON CONFLICT (name) DO UPDATE SET next = next + ?1 RETURNING next - 1;
+  ON CONFLICT (name) DO UPDATE SET next = counter.next + ?1 RETURNING next - 1;
+
+-- name: get_batch
+-- The newest batch that a connection has committed, where a connection can be lost in the middle of that.
+SELECT next FROM counter WHERE name = CAST('batch' AS BLOB);
+
+-- name: put_batch
+INSERT INTO counter (name, next) VALUES (CAST('batch' AS BLOB), ?)
+  ON CONFLICT (name) DO UPDATE SET next = excluded.next;
+
+-- name: get_opening
+SELECT next FROM counter WHERE name = CAST('opening' AS BLOB);
 
 -- name: next_opening
 INSERT INTO counter (name, next) VALUES (CAST('opening' AS BLOB), 2)
-  ON CONFLICT (name) DO UPDATE SET next = next + 1 RETURNING next - 1;
+  ON CONFLICT (name) DO UPDATE SET next = counter.next + 1 RETURNING next - 1;
 
 -- name: see
 -- Changes a row unless the same key was seen: another key with the same first half counts as new.
 INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
-  ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE rest <> excluded.rest;
+  ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE seen.rest <> excluded.rest;
 
 -- name: put_event
 INSERT INTO event (id, contact, body, accepted_at, seq) VALUES (?, ?, ?, ?, ?);
@@ -33,14 +44,16 @@ INSERT INTO dead (error, attempts, failed_at, id, seq, contact, body, accepted_a
 
 -- name: note_inbound
 INSERT INTO conversation (contact, last_inbound) VALUES (?, ?)
-  ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound);
+  ON CONFLICT (contact) DO UPDATE SET last_inbound =
+    CASE WHEN conversation.last_inbound > excluded.last_inbound THEN conversation.last_inbound ELSE excluded.last_inbound END;
 
 -- name: note_person
 -- The same, with what is known of the person now.
 INSERT INTO conversation (contact, last_inbound, number, user_id, name, username) VALUES (?, ?, ?, ?, ?, ?)
-  ON CONFLICT (contact) DO UPDATE SET last_inbound = max(coalesce(last_inbound, 0), excluded.last_inbound),
-    number = coalesce(excluded.number, number), user_id = coalesce(excluded.user_id, user_id),
-    name = coalesce(excluded.name, name), username = coalesce(excluded.username, username);
+  ON CONFLICT (contact) DO UPDATE SET last_inbound =
+    CASE WHEN conversation.last_inbound > excluded.last_inbound THEN conversation.last_inbound ELSE excluded.last_inbound END,
+    number = coalesce(excluded.number, conversation.number), user_id = coalesce(excluded.user_id, conversation.user_id),
+    name = coalesce(excluded.name, conversation.name), username = coalesce(excluded.username, conversation.username);
 
 -- name: any_alias
 SELECT EXISTS (SELECT 1 FROM alias);
@@ -51,7 +64,7 @@ SELECT contact FROM alias WHERE id = ?;
 -- name: put_alias
 INSERT INTO alias (id, contact, is_left) VALUES (?, ?, ?)
   ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, is_left = excluded.is_left
-    WHERE contact <> excluded.contact OR is_left <> excluded.is_left;
+    WHERE alias.contact <> excluded.contact OR alias.is_left <> excluded.is_left;
 
 -- name: get_left_alias
 SELECT contact FROM alias WHERE id = ? AND is_left = 1;
@@ -99,7 +112,7 @@ UPDATE conversation AS t SET
     last_inbound = CASE WHEN t.last_inbound IS NULL OR s.last_inbound > t.last_inbound THEN s.last_inbound ELSE t.last_inbound END,
     watch = coalesce(t.watch, s.watch),
     paused = CASE WHEN t.paused > 0 THEN t.paused ELSE coalesce(s.paused, t.paused) END,
-    paused_at = min(coalesce(t.paused_at, s.paused_at), coalesce(s.paused_at, t.paused_at)),
+    paused_at = CASE WHEN s.paused_at < t.paused_at OR t.paused_at IS NULL THEN s.paused_at ELSE t.paused_at END,
     paused_messages = t.paused_messages + s.paused_messages,
     number = coalesce(t.number, s.number), user_id = coalesce(t.user_id, s.user_id),
     name = coalesce(t.name, s.name), username = coalesce(t.username, s.username)
@@ -122,8 +135,9 @@ INSERT INTO conversation (contact, state, version) VALUES (?, ?, ?)
 -- ?2: 1, at ?3; or none, to resume. Who has it already keeps it since then.
 INSERT INTO conversation (contact, paused, paused_at) VALUES (?1, ?2, ?3)
   ON CONFLICT (contact) DO UPDATE SET paused = excluded.paused,
-    paused_at = CASE WHEN excluded.paused IS NOT NULL AND paused IS NOT NULL THEN paused_at ELSE excluded.paused_at END,
-    paused_messages = CASE WHEN excluded.paused IS NOT NULL THEN paused_messages ELSE 0 END;
+    paused_at = CASE WHEN excluded.paused IS NOT NULL AND conversation.paused IS NOT NULL THEN conversation.paused_at
+      ELSE excluded.paused_at END,
+    paused_messages = CASE WHEN excluded.paused IS NOT NULL THEN conversation.paused_messages ELSE 0 END;
 
 -- name: watch_window
 INSERT INTO conversation (contact, watch) VALUES (?, ?)
@@ -188,6 +202,9 @@ UPDATE dialog SET due = NULL WHERE id = ? AND due = ? AND steps = ?
 -- Timers of a conversation that a person has taken over do not fire; this sets them again.
 UPDATE dialog SET due = json_extract(CAST(waiting AS TEXT), '$.due')
   WHERE contact = ? AND error IS NULL AND waiting IS NOT NULL AND due IS NULL;
+-- postgres:
+UPDATE dialog SET due = CAST(json_text(waiting, 'due') AS double precision)
+  WHERE contact = ? AND error IS NULL AND waiting IS NOT NULL AND due IS NULL;
 
 -- name: put_kept
 INSERT INTO kept (dialog, bodies) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM dialog WHERE id = ?1);
@@ -206,8 +223,8 @@ UPDATE conversation SET paused_messages = paused_messages + 1 WHERE contact = ? 
 
 -- name: trim_kept_events
 -- Of a conversation's signals (?2 is 1) or messages (0) the newest ?3 stay.
-DELETE FROM kept_event WHERE seq IN (SELECT seq FROM kept_event WHERE contact = ?1 AND (name IS NOT NULL) = ?2
-  ORDER BY seq DESC LIMIT -1 OFFSET ?3);
+DELETE FROM kept_event WHERE seq IN (SELECT seq FROM kept_event WHERE contact = ?1 AND CASE WHEN name IS NOT NULL THEN 1 ELSE 0 END = ?2
+  ORDER BY seq DESC LIMIT 1000000000 OFFSET ?3);
 
 -- name: take_kept_event
 DELETE FROM kept_event WHERE seq = ?;
@@ -218,17 +235,23 @@ DELETE FROM kept_event WHERE contact = ? AND name IS NULL;
 -- name: is_signal_awaited
 SELECT EXISTS (SELECT 1 FROM dialog WHERE contact = ?1 AND error IS NULL
   AND json_extract(CAST(waiting AS TEXT), '$.signal') = CAST(?2 AS TEXT));
+-- postgres:
+SELECT EXISTS (SELECT 1 FROM dialog WHERE contact = ?1 AND error IS NULL
+  AND convert_to(json_text(waiting, 'signal'), 'UTF8') = ?2);
 
 -- name: is_signal_kept
 SELECT EXISTS (SELECT 1 FROM kept_event WHERE contact = (SELECT contact FROM dialog WHERE id = ?1)
   AND name = ?2 AND expires > ?3);
 
 -- name: put_code
-INSERT OR IGNORE INTO code (digest, source) VALUES (?, ?);
+INSERT INTO code (digest, source) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING;
 
 -- name: put_job
-INSERT OR REPLACE INTO job (name, version, spec, due, catch_up, runs, args, ran, last, attempts)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO job (name, version, spec, due, catch_up, runs, args, ran, last, attempts)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (name) DO UPDATE SET version = excluded.version, spec = excluded.spec, due = excluded.due,
+    catch_up = excluded.catch_up, runs = excluded.runs, args = excluded.args, ran = excluded.ran, last = excluded.last,
+    attempts = excluded.attempts;
 
 -- name: bind_job
 UPDATE job SET catch_up = ?, runs = ?, args = ? WHERE name = ? AND version = ?;
@@ -295,13 +318,13 @@ UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND message_i
 -- index.
 
 -- name: next_seen
-SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000);
+SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_seen
 DELETE FROM seen WHERE hash IN (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
 
 -- name: next_sent
-SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000);
+SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_accepted
 -- Before clear_sent, the content of the same messages.

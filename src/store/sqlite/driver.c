@@ -91,7 +91,8 @@ static struct cnk_value value_of(sqlite3_stmt *statement, int column)
 static int execute(struct cnk_sqlite *store, sqlite3_stmt *statement, int64_t *changes)
 {
   int status = sqlite3_step(statement);
-  *changes = sqlite3_changes64(store->db);
+  if (changes)
+    *changes = sqlite3_changes64(store->db);
   sqlite3_reset(statement);
   return status == SQLITE_DONE ? SQLITE_OK : status == SQLITE_ROW ? SQLITE_MISUSE : status;
 }
@@ -227,6 +228,12 @@ static int save(struct cnk_sql_session *session)
   return run_own(store_of(session)->savepoint);
 }
 
+static int settle(struct cnk_sql_session *session)
+{
+  (void)session; /* nothing is sent ahead */
+  return 0;
+}
+
 static int undo(struct cnk_sql_session *session)
 {
   return run_own(store_of(session)->undo);
@@ -248,6 +255,7 @@ const struct cnk_sql_driver cnk_sqlite_driver = {
     .roll_back = roll_back,
     .is_fault = is_fault,
     .save = save,
+    .settle = settle,
     .undo = undo,
     .release = release,
 };

@@ -17,7 +17,7 @@ bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int6
   bool is_raised =
       cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, halves.hash, message_id, rank) > 0;
   if (is_raised && cnk_work_has_arrived(rank))
-    cnk_work_run(work, CNK_SQL_delete_accepted, "it", halves.hash, message_id);
+    cnk_work_send(work, CNK_SQL_delete_accepted, "it", halves.hash, message_id);
   return is_raised;
 }
 
@@ -48,10 +48,10 @@ static int64_t take_id(struct cnk_work *work)
 static void note_inbound(struct cnk_work *work, struct cnk_text contact, const struct cnk_event *event)
 {
   if (event->number.data || event->user_id.data || event->name.data || event->username.data)
-    cnk_work_run(work, CNK_SQL_note_person, "trtttt", contact, event->inbound_at, event->number, event->user_id,
-                 event->name, event->username);
+    cnk_work_send(work, CNK_SQL_note_person, "trtttt", contact, event->inbound_at, event->number, event->user_id,
+                  event->name, event->username);
   else
-    cnk_work_run(work, CNK_SQL_note_inbound, "tr", contact, event->inbound_at);
+    cnk_work_send(work, CNK_SQL_note_inbound, "tr", contact, event->inbound_at);
 }
 
 void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double now)
@@ -74,7 +74,7 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   cnk_work_find_conversation(work, event);
   struct cnk_text contact = event->conversation.data ? event->conversation : event->contact;
   event->seq = cnk_work_next(work);
-  cnk_work_run(work, CNK_SQL_put_event, "ittri", event->id, contact, event->body, now, event->seq);
+  cnk_work_send(work, CNK_SQL_put_event, "ittri", event->id, contact, event->body, now, event->seq);
   if (!isnan(event->inbound_at))
     note_inbound(work, contact, event);
   if (event->status_of.data)
@@ -91,15 +91,15 @@ void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
 
 void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *request)
 {
-  cnk_work_run(work, CNK_SQL_note_attempt, "ii", request->attempts, request->event);
+  cnk_work_send(work, CNK_SQL_note_attempt, "ii", request->attempts, request->event);
 }
 
 void cnk_verb_bury(struct cnk_work *work, struct cnk_bury *request)
 {
   for (size_t i = 0; i < request->events.count; i++) {
     int64_t id = request->events.items[i];
-    cnk_work_run(work, CNK_SQL_put_dead, "tiri", request->error, request->attempts, request->now, id);
-    cnk_work_run(work, CNK_SQL_delete_event, "i", id);
+    cnk_work_send(work, CNK_SQL_put_dead, "tiri", request->error, request->attempts, request->now, id);
+    cnk_work_send(work, CNK_SQL_delete_event, "i", id);
   }
 }
 

@@ -13,21 +13,32 @@
 
 static bool is_fault_of_all(struct cnk_sql_session *session, int status)
 {
-  return status == CNK_STORE_NO_MEMORY || session->driver->is_fault(session, status);
+  return status == CNK_STORE_NO_MEMORY || status == CNK_STORE_MOVED || session->driver->is_fault(session, status);
 }
 
-/* A call that failed without a write has nothing to undo. */
+/* A call that fails by its own rules, without a write, has nothing to undo. A statement that fails may end the transaction. */
 static int run_call(struct cnk_sql_session *session, struct cnk_store_call *call)
 {
   bool has_written;
   int status = cnk_work_do(session, call, &has_written);
-  return has_written || is_fault_of_all(session, status) ? status : 0;
+  return has_written || status > 0 || is_fault_of_all(session, status) ? status : 0;
 }
 
 void cnk_batch_roll_back(struct cnk_sql_session *session)
 {
   session->ids_left = 0;
   session->driver->roll_back(session);
+}
+
+/* The same, and what it has sent ahead. */
+static int run_whole_call(struct cnk_sql_session *session, struct cnk_store_call *call)
+{
+  int status = run_call(session, call);
+  if (status != 0 || (status = session->driver->settle(session)) == 0)
+    return status;
+  call->status = status;
+  snprintf(call->message, sizeof call->message, "%s", session->driver->problem(session));
+  return status;
 }
 
 static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *batch)
@@ -38,7 +49,7 @@ static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *bat
     int status = driver->save(session);
     if (status != 0)
       return status;
-    status = run_call(session, call);
+    status = run_whole_call(session, call);
     if (is_fault_of_all(session, status))
       return status;
     if (status != 0) {
@@ -67,13 +78,15 @@ int cnk_batch_commit(struct cnk_sql_session *session, struct cnk_store_calls *ba
   int status = session->driver->begin(session);
   if (status == 0)
     status = run_together(session, batch);
-  if (status != 0 && !is_fault_of_all(session, status)) {
-    cnk_batch_roll_back(session);
-    session->redone++;
-    status = session->driver->begin(session);
-    if (status == 0)
-      status = run_each(session, batch);
-  }
+  if (status == 0)
+    status = session->driver->commit(session);
+  if (status == 0 || is_fault_of_all(session, status))
+    return status;
+  cnk_batch_roll_back(session);
+  session->redone++;
+  status = session->driver->begin(session);
+  if (status == 0)
+    status = run_each(session, batch);
   return status == 0 ? session->driver->commit(session) : status;
 }
 

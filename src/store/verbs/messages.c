@@ -13,7 +13,7 @@ void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *reque
                       request->now, mark->id))
       cnk_work_conflict(work, "the message was dropped");
     if (mark->is_parked)
-      cnk_work_run(work, CNK_SQL_unpark, "i", mark->id);
+      cnk_work_send(work, CNK_SQL_unpark, "i", mark->id);
   }
 }
 
@@ -21,12 +21,12 @@ static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *out
 {
   /* Whoever has no message id hears of no failure, and cannot send it again. */
   bool is_kept = outcome->message_id.data && !cnk_work_has_arrived(outcome->rank);
-  cnk_work_run(work, is_kept ? CNK_SQL_accept_outbox : CNK_SQL_delete_outbox, "i", outcome->id);
+  cnk_work_send(work, is_kept ? CNK_SQL_accept_outbox : CNK_SQL_delete_outbox, "i", outcome->id);
   if (!outcome->message_id.data)
     return;
   struct cnk_halves halves = cnk_work_halves(work, outcome->message_id);
-  cnk_work_run(work, CNK_SQL_put_sent, "itttitrii", halves.hash, outcome->message_id, outcome->contact, outcome->track,
-               outcome->rank, outcome->reason, now, cnk_work_day(now), outcome->id);
+  cnk_work_send(work, CNK_SQL_put_sent, "itttitrii", halves.hash, outcome->message_id, outcome->contact, outcome->track,
+                outcome->rank, outcome->reason, now, cnk_work_day(now), outcome->id);
 }
 
 void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
@@ -38,15 +38,15 @@ void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)
       settle_accepted(work, outcome, request->now);
     } else {
       if (outcome->payload.data)
-        cnk_work_run(work, CNK_SQL_change_payload, "ti", outcome->payload, outcome->id);
-      cnk_work_run(work, CNK_SQL_change_outbox, "iitri", outcome->state, outcome->attempts, outcome->error, at,
-                   outcome->id);
+        cnk_work_send(work, CNK_SQL_change_payload, "ti", outcome->payload, outcome->id);
+      cnk_work_send(work, CNK_SQL_change_outbox, "iitri", outcome->state, outcome->attempts, outcome->error, at,
+                    outcome->id);
       if (cnk_work_has_aliases(work) && (outcome->state != CNK_MESSAGE_QUEUED || outcome->is_parked))
-        cnk_work_run(work, CNK_SQL_rename_outbox, "i", outcome->id);
+        cnk_work_send(work, CNK_SQL_rename_outbox, "i", outcome->id);
       if (outcome->state != CNK_MESSAGE_QUEUED)
-        cnk_work_run(work, CNK_SQL_unpark, "i", outcome->id);
+        cnk_work_send(work, CNK_SQL_unpark, "i", outcome->id);
       else
-        cnk_work_run(work, CNK_SQL_change_due, "rii", outcome->due, (int64_t)outcome->is_parked, outcome->id);
+        cnk_work_send(work, CNK_SQL_change_due, "rii", outcome->due, (int64_t)outcome->is_parked, outcome->id);
     }
     for (size_t k = 0; k < outcome->events.count; k++)
       cnk_work_put_event(work, &outcome->events.items[k], request->now);
@@ -60,5 +60,5 @@ void cnk_verb_note_status(struct cnk_work *work, struct cnk_note_status *request
 
 void cnk_verb_break_dialog(struct cnk_work *work, struct cnk_break_dialog *request)
 {
-  cnk_work_run(work, CNK_SQL_break_dialog, "tri", request->error, request->now, request->id);
+  cnk_work_send(work, CNK_SQL_break_dialog, "tri", request->error, request->now, request->id);
 }

@@ -67,8 +67,8 @@ static bool join(struct cnk_work *work, struct cnk_text from, struct cnk_text to
     changes += cnk_work_run(work, moves[i], "tt", from, to);
   struct cnk_text state = merge_states(work, from, to);
   changes += cnk_work_run(work, CNK_SQL_join_conversation, "ttit", from, to, cnk_work_next(work), state);
-  cnk_work_run(work, CNK_SQL_delete_conversation, "t", from);
-  cnk_work_run(work, CNK_SQL_put_alias, "tti", from, to, (int64_t)0);
+  cnk_work_send(work, CNK_SQL_delete_conversation, "t", from);
+  cnk_work_send(work, CNK_SQL_put_alias, "tti", from, to, (int64_t)0);
   work->session->joins++;
   return changes > 0;
 }
@@ -84,7 +84,7 @@ static void add_id(struct cnk_work *work, struct cnk_person_id *id, struct cnk_t
     id->joined = owner;
   }
   if (!cnk_text_is_equal(id->key, conversation))
-    cnk_work_run(work, CNK_SQL_put_alias, "tti", id->key, conversation, (int64_t)id->is_left);
+    cnk_work_send(work, CNK_SQL_put_alias, "tti", id->key, conversation, (int64_t)id->is_left);
   work->session->has_aliases = work->session->knows_aliases = true;
 }
 
@@ -104,8 +104,8 @@ static void take_left_id(struct cnk_work *work, struct cnk_text id)
   struct cnk_text before = cnk_work_read_text(work, CNK_SQL_get_left_alias, "t", id);
   if (!before.data)
     return;
-  cnk_work_run(work, CNK_SQL_take_left_alias, "t", id);
-  cnk_work_run(work, CNK_SQL_rename_left, "tt", id, before);
+  cnk_work_send(work, CNK_SQL_take_left_alias, "t", id);
+  cnk_work_send(work, CNK_SQL_rename_left, "tt", id, before);
 }
 
 void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)

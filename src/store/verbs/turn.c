@@ -55,7 +55,7 @@ static void cut_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
     const struct cnk_cut *cut = &turn->cuts.items[i];
     if (!cnk_work_run(work, CNK_SQL_cut_dialog, "irii", cut->n - 1, turn->now, cut->id, cut->steps))
       cnk_work_conflict(work, gone_on);
-    cnk_work_run(work, CNK_SQL_delete_steps, "ii", cut->id, cut->n);
+    cnk_work_send(work, CNK_SQL_delete_steps, "ii", cut->id, cut->n);
   }
 }
 
@@ -70,8 +70,8 @@ static void check_signal(struct cnk_work *work, const struct cnk_dialog_change *
 
 static void put_dialog(struct cnk_work *work, const struct cnk_dialog_change *run, double now)
 {
-  cnk_work_run(work, CNK_SQL_put_dialog, "ittttttrr", run->id, run->contact, run->name, run->to, run->args, run->code,
-               run->seed, run->started_at, now);
+  cnk_work_send(work, CNK_SQL_put_dialog, "ittttttrr", run->id, run->contact, run->name, run->to, run->args, run->code,
+                run->seed, run->started_at, now);
 }
 
 static void change_dialog(struct cnk_work *work, struct cnk_dialog_change *run, double now)
@@ -79,30 +79,30 @@ static void change_dialog(struct cnk_work *work, struct cnk_dialog_change *run, 
   if (run->is_new)
     put_dialog(work, run, now);
   else if (run->code.data)
-    cnk_work_run(work, CNK_SQL_recode_dialog, "ti", run->code, run->id);
+    cnk_work_send(work, CNK_SQL_recode_dialog, "ti", run->code, run->id);
   if (run->source.data)
-    cnk_work_run(work, CNK_SQL_put_code, "tt", run->digest, run->source);
+    cnk_work_send(work, CNK_SQL_put_code, "tt", run->digest, run->source);
   run->asked = run->asks ? cnk_work_next(work) : 0;
   if (!cnk_work_run(work, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, run->asked, run->after,
                     now, run->id, run->before))
     cnk_work_conflict(work, gone_on);
   for (size_t i = 0; i < run->steps.count; i++) {
     const struct cnk_step *step = &run->steps.items[i];
-    cnk_work_run(work, CNK_SQL_put_step, "iitt", run->id, step->n, step->mark, step->result);
+    cnk_work_send(work, CNK_SQL_put_step, "iitt", run->id, step->n, step->mark, step->result);
   }
   check_signal(work, run, now);
 }
 
 static void clear_dialog(struct cnk_work *work, int64_t id)
 {
-  cnk_work_run(work, CNK_SQL_delete_steps, "ii", id, (int64_t)0);
-  cnk_work_run(work, CNK_SQL_delete_all_kept, "i", id);
+  cnk_work_send(work, CNK_SQL_delete_steps, "ii", id, (int64_t)0);
+  cnk_work_send(work, CNK_SQL_delete_all_kept, "i", id);
 }
 
 static void end_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->ends.count; i++) {
-    cnk_work_run(work, CNK_SQL_delete_dialog, "i", turn->ends.items[i]);
+    cnk_work_send(work, CNK_SQL_delete_dialog, "i", turn->ends.items[i]);
     clear_dialog(work, turn->ends.items[i]);
   }
   if (!turn->ended)
@@ -115,7 +115,7 @@ static void end_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
 static void keep_messages(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->taken.count; i++)
-    cnk_work_run(work, CNK_SQL_delete_kept, "i", turn->taken.items[i]);
+    cnk_work_send(work, CNK_SQL_delete_kept, "i", turn->taken.items[i]);
   for (size_t i = 0; i < turn->kept.count; i++) {
     const struct cnk_kept *kept = &turn->kept.items[i];
     /* What is kept for a dialog that is gone would reach nobody. */
@@ -149,8 +149,8 @@ static void keep_events(struct cnk_work *work, struct cnk_turn *turn)
   for (size_t i = 0; i < turn->kept_events.count; i++) {
     struct cnk_kept_event *kept = &turn->kept_events.items[i];
     check_kept_event(work, kept);
-    cnk_work_run(work, CNK_SQL_put_kept_event, "itttrr", cnk_work_next(work), kept->contact, kept->name, kept->body,
-                 turn->now, kept->expires);
+    cnk_work_send(work, CNK_SQL_put_kept_event, "itttrr", cnk_work_next(work), kept->contact, kept->name, kept->body,
+                  turn->now, kept->expires);
     kept->dropped = cnk_work_run(work, CNK_SQL_trim_kept_events, "tii", kept->contact,
                                  (int64_t)(kept->name.data != NULL), kept->max);
   }
@@ -160,12 +160,12 @@ static void change_pauses(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->pauses.count; i++) {
     const struct cnk_pause *pause = &turn->pauses.items[i];
-    cnk_work_run(work, CNK_SQL_pause, "tor", pause->contact, (int64_t)pause->is_paused,
-                 pause->is_paused ? turn->now : (double)NAN);
+    cnk_work_send(work, CNK_SQL_pause, "tor", pause->contact, (int64_t)pause->is_paused,
+                  pause->is_paused ? turn->now : (double)NAN);
     if (pause->is_paused)
       continue;
-    cnk_work_run(work, CNK_SQL_resume_dues, "t", pause->contact);
-    cnk_work_run(work, CNK_SQL_clear_paused_messages, "t", pause->contact);
+    cnk_work_send(work, CNK_SQL_resume_dues, "t", pause->contact);
+    cnk_work_send(work, CNK_SQL_clear_paused_messages, "t", pause->contact);
   }
 }
 
@@ -189,12 +189,12 @@ static void change_job(struct cnk_work *work, struct cnk_job_change *job)
   job->new_version = job->version;
   switch ((enum cnk_job_change_kind)job->kind) {
   case CNK_JOB_PUT:
-    cnk_work_run(work, CNK_SQL_put_job, "titrtttrri", job->name, version, job->spec, job->due, job->catch_up, job->runs,
-                 job->args, job->ran, job->last, job->attempts);
+    cnk_work_send(work, CNK_SQL_put_job, "titrtttrri", job->name, version, job->spec, job->due, job->catch_up,
+                  job->runs, job->args, job->ran, job->last, job->attempts);
     job->new_version = version;
     break;
   case CNK_JOB_BIND:
-    cnk_work_run(work, CNK_SQL_bind_job, "tttti", job->catch_up, job->runs, job->args, job->name, job->version);
+    cnk_work_send(work, CNK_SQL_bind_job, "tttti", job->catch_up, job->runs, job->args, job->name, job->version);
     break;
   case CNK_JOB_DONE:
     if (isnan(job->due))
@@ -204,8 +204,8 @@ static void change_job(struct cnk_work *work, struct cnk_job_change *job)
                              job->version);
     job->new_version = version;
     break;
-  case CNK_JOB_TRIED: cnk_work_run(work, CNK_SQL_try_job, "iti", job->attempts, job->name, job->version); break;
-  case CNK_JOB_DROP: cnk_work_run(work, CNK_SQL_drop_job, "t", job->name); break;
+  case CNK_JOB_TRIED: cnk_work_send(work, CNK_SQL_try_job, "iti", job->attempts, job->name, job->version); break;
+  case CNK_JOB_DROP: cnk_work_send(work, CNK_SQL_drop_job, "t", job->name); break;
   }
   if (!changes)
     cnk_work_conflict(work, "the job has run already, or was changed");
@@ -216,18 +216,18 @@ static void change_states(struct cnk_work *work, struct cnk_turn *turn)
   for (size_t i = 0; i < turn->states.count; i++) {
     struct cnk_state_change *change = &turn->states.items[i];
     change->version = cnk_work_next(work);
-    cnk_work_run(work, CNK_SQL_put_state, "tti", change->contact, change->state, change->version);
+    cnk_work_send(work, CNK_SQL_put_state, "tti", change->contact, change->state, change->version);
   }
   for (size_t i = 0; i < turn->values.count; i++) {
     struct cnk_value_change *change = &turn->values.items[i];
     change->version = change->value.data ? cnk_work_next(work) : 0;
     if (change->value.data)
-      cnk_work_run(work, CNK_SQL_put_value, "tti", change->key, change->value, change->version);
+      cnk_work_send(work, CNK_SQL_put_value, "tti", change->key, change->value, change->version);
     else
-      cnk_work_run(work, CNK_SQL_delete_value, "t", change->key);
+      cnk_work_send(work, CNK_SQL_delete_value, "t", change->key);
   }
   for (size_t i = 0; i < turn->watches.count; i++)
-    cnk_work_run(work, CNK_SQL_watch_window, "tr", turn->watches.items[i].contact, turn->watches.items[i].before);
+    cnk_work_send(work, CNK_SQL_watch_window, "tr", turn->watches.items[i].contact, turn->watches.items[i].before);
 }
 
 static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
@@ -235,13 +235,13 @@ static void put_messages(struct cnk_work *work, struct cnk_turn *turn)
   for (size_t i = 0; i < turn->messages.count; i++) {
     struct cnk_message *message = &turn->messages.items[i];
     message->seq = cnk_work_next(work);
-    cnk_work_run(work, CNK_SQL_put_outbox, "ittittttrio", message->id, message->contact, message->payload,
-                 message->state, message->unknown, message->track, message->follows, message->fallback, turn->now,
-                 message->seq, turn->event);
+    cnk_work_send(work, CNK_SQL_put_outbox, "ittittttrio", message->id, message->contact, message->payload,
+                  message->state, message->unknown, message->track, message->follows, message->fallback, turn->now,
+                  message->seq, turn->event);
     if (message->is_parked || message->is_bulk || !isnan(message->due) || !isnan(message->expires) ||
         message->hours.data)
-      cnk_work_run(work, CNK_SQL_put_times, "irrtii", (int64_t)message->is_bulk, message->due, message->expires,
-                   message->hours, (int64_t)message->is_parked, message->id);
+      cnk_work_send(work, CNK_SQL_put_times, "irrtii", (int64_t)message->is_bulk, message->due, message->expires,
+                    message->hours, (int64_t)message->is_parked, message->id);
   }
 }
 

@@ -24,6 +24,9 @@ int cnk_work_do(struct cnk_sql_session *session, struct cnk_store_call *call, bo
  * a failure. */
 int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
+/* The same where nobody asks what it changed: on a network it need not be awaited. */
+void cnk_work_send(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
+
 /* Runs a statement that gives one integer. False when it gives no row, or NULL, or fails. */
 bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...);
 

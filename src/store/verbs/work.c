@@ -68,6 +68,21 @@ int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format
   return changes;
 }
 
+void cnk_work_send(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+{
+  struct cnk_sql_session *session = work->session;
+  if (work->status != 0)
+    return;
+  va_list values;
+  va_start(values, format);
+  int status = session->driver->run(session, session->writes[sql], format, values, NULL);
+  va_end(values);
+  if (status != 0)
+    cnk_work_refuse(work, status);
+  else
+    work->has_written = true;
+}
+
 /* NULL after a failure, too. */
 static struct cnk_value read_first(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
 {

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection: how it is made and set up, and the lock that makes this host the only one of its tables.
+ *
+ * The lock is the connection's, on which all work is done: who has lost it cannot write. Whoever comes back to a database
+ * that another host had meanwhile would go on with what it remembers, so it must not.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/postgres/internal.h"
+
+/* "cunk": the first half of the lock's key; the other one is the schema's number. */
+#define LOCK_KEY "(1668640363::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+
+/* A statement, and a host that stops in the middle of a transaction, have so long. The server looks for a client that is
+ * gone, so that the lock of a machine that has lost its power is free after half a minute. */
+#define SET_UP                                                                                                         \
+  "SET statement_timeout = 30000; SET idle_in_transaction_session_timeout = 60000; SET client_min_messages = "         \
+  "warning; "                                                                                                          \
+  "SET standard_conforming_strings = on; SET bytea_output = hex; SET jit = off; "                                      \
+  "SET default_transaction_isolation = 'read committed'; SET tcp_keepalives_idle = 10; "                               \
+  "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+
+/* The tables are in a schema of their own, or in the one that the URL's options name as search_path. */
+#define FIND_SCHEMA                                                                                                    \
+  "SELECT CASE WHEN source = 'client' THEN trim(both ' \"' FROM split_part(setting, ',', 1)) ELSE 'cunnekt' END "      \
+  "FROM pg_settings WHERE name = 'search_path'"
+
+/* So long a lock may outlive the host that had it. */
+enum { LOCK_TRIES = 30, LOCK_PAUSE_MS = 100 };
+
+void cnk_postgres_disconnect(struct cnk_postgres *store)
+{
+  if (store->connection)
+    PQfinish(store->connection);
+  store->connection = NULL;
+  store->sent_count = 0;
+  store->is_in_transaction = false;
+  memset(store->is_prepared, 0, cnk_sql_count * sizeof *store->is_prepared);
+}
+
+/* A warning while a transaction commits: it holds here, and was not replicated as it should be. */
+static void on_notice(void *context, const PGresult *result)
+{
+  struct cnk_postgres *store = context;
+  const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (!severity || strcmp(severity, "WARNING") != 0)
+    return;
+  store->has_warned = true;
+  cnk_wire_fail(store, 0, text ? text : "the database warned");
+}
+
+/* ---- connecting ---------------------------------------------------------------------------------------------------- */
+
+/* Whoever comes later overrides: what the URL says counts. Names are resolved, and hosts tried, on this thread. */
+static PGconn *dial(struct cnk_postgres *store)
+{
+  const char *const names[] = {"connect_timeout",  "target_session_attrs",
+                               "keepalives_idle",  "keepalives_interval",
+                               "keepalives_count", "tcp_user_timeout",
+                               "dbname",           "fallback_application_name",
+                               "client_encoding",  NULL};
+  const char *const values[] = {
+      "5", store->is_read_only ? "any" : "read-write", "10", "5", "3", "20000", store->url, store->application, "UTF8",
+      NULL};
+  return PQconnectdbParams(names, values, 1);
+}
+
+/* The sentence of libpq has several lines where there are several hosts; the last one tells most. */
+static int refuse(struct cnk_postgres *store)
+{
+  const char *message = PQerrorMessage(store->connection), *line = message;
+  for (const char *at = message; (at = strchr(at, '\n')) && at[1]; at++)
+    line = at[1] == '\t' ? line : at + 1;
+  cnk_wire_fail(store, CNK_POSTGRES_LOST, *line ? line : "not enough memory");
+  return CNK_POSTGRES_LOST;
+}
+
+static int set_schema(struct cnk_postgres *store)
+{
+  PGresult *found = NULL;
+  char text[300];
+  int64_t is_there = 0;
+  int status = cnk_wire_execute(store, FIND_SCHEMA, &found);
+  const char *name = status == 0 && PQntuples(found) > 0 ? PQgetvalue(found, 0, 0) : "";
+  char *quoted = PQescapeIdentifier(store->connection, name, strlen(name));
+  char *literal = PQescapeLiteral(store->connection, name, strlen(name));
+  PQclear(found);
+  if (status == 0 && (!quoted || !literal || strlen(literal) > 140))
+    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "the name of the schema is too long");
+  if (status == 0) {
+    snprintf(text, sizeof text, "SELECT count(*) FROM pg_namespace WHERE nspname = %s", literal);
+    status = cnk_wire_execute(store, text, &found);
+    is_there = status == 0 ? cnk_wire_integer(found) : 0;
+    if (status == 0)
+      PQclear(found);
+  }
+  if (status == 0 && !is_there && !store->is_read_only) {
+    snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", quoted);
+    status = cnk_wire_execute(store, text, NULL);
+  }
+  if (status == 0) {
+    snprintf(text, sizeof text, "SET search_path = %s, pg_catalog", quoted);
+    status = cnk_wire_execute(store, text, NULL);
+  }
+  PQfreemem(quoted);
+  PQfreemem(literal);
+  return status;
+}
+
+/* ---- the lock ------------------------------------------------------------------------------------------------------ */
+
+/* Who has it, as far as this role may know. */
+static int refuse_second(struct cnk_postgres *store)
+{
+  static const char who[] =
+      "SELECT application_name, coalesce(host(client_addr), '') FROM pg_stat_activity a JOIN pg_locks l "
+      "ON l.pid = a.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+      "AND ((l.classid::bigint << 32) | l.objid::bigint) = (" LOCK_KEY ") LIMIT 1";
+  PGresult *found = NULL;
+  char text[280];
+  const char *name = "another host", *address = "";
+  if (cnk_wire_execute(store, who, &found) == 0 && PQntuples(found) > 0 && *PQgetvalue(found, 0, 0)) {
+    name = PQgetvalue(found, 0, 0);
+    address = PQgetvalue(found, 0, 1);
+  }
+  snprintf(text, sizeof text, "it is in use by %.80s%s%.50s; one host at a time can use a database", name,
+           *address ? ", at " : "", address);
+  PQclear(found);
+  return cnk_wire_fail(store, CNK_POSTGRES_BUSY, text);
+}
+
+/* Of this very host, whose connection is gone while the server still thinks otherwise. */
+static void end_own(struct cnk_postgres *store, int process)
+{
+  char text[300], *name = PQescapeLiteral(store->connection, store->application, strlen(store->application));
+  snprintf(text, sizeof text,
+           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND application_name = %s", process,
+           name ? name : "''");
+  PQfreemem(name);
+  if (process)
+    cnk_wire_execute(store, text, NULL);
+}
+
+static int take_lock(struct cnk_postgres *store, int process)
+{
+  end_own(store, process);
+  for (int i = 0; i < LOCK_TRIES; i++) {
+    PGresult *found = NULL;
+    int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &found);
+    bool is_taken = cnk_wire_integer(found) == 1;
+    PQclear(found);
+    if (status != 0 || is_taken)
+      return status;
+    usleep(LOCK_PAUSE_MS * 1000);
+  }
+  return refuse_second(store);
+}
+
+static int check_opening(struct cnk_postgres *store)
+{
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store, cnk_sql_texts[store->session.writes[CNK_SQL_get_opening]].postgres, &found);
+  int64_t next = cnk_wire_integer(found);
+  PQclear(found);
+  if (status != 0 || next == store->opening + 1)
+    return status;
+  store->is_foreign = true;
+  return cnk_wire_fail(store, CNK_POSTGRES_BUSY, "another host has used the database meanwhile: start this one anew");
+}
+
+int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
+{
+  int before = store->process;
+  cnk_postgres_disconnect(store);
+  store->is_lost = false;
+  store->connection = dial(store);
+  if (PQstatus(store->connection) != CONNECTION_OK)
+    return refuse(store);
+  PQsetNoticeReceiver(store->connection, on_notice, store);
+  PQsetnonblocking(store->connection, 1);
+  store->process = PQbackendPID(store->connection);
+  int status = cnk_wire_execute(store, SET_UP, NULL);
+  if (status == 0 && store->is_read_only)
+    status = cnk_wire_execute(store, "SET default_transaction_read_only = on", NULL);
+  if (status == 0)
+    status = set_schema(store);
+  if (status == 0 && !store->is_read_only)
+    status = take_lock(store, is_again ? before : 0);
+  if (status == 0 && is_again)
+    status = check_opening(store);
+  if (status == 0 && is_again && !PQenterPipelineMode(store->connection))
+    status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
+  return status;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the PostgreSQL store share. All of it is the thread's, and the loop's before that starts and after it ends. */
+#ifndef CNK_POSTGRES_INTERNAL_H
+#define CNK_POSTGRES_INTERNAL_H
+
+#include <libpq-fe.h>
+
+#include "store/sql/session.h"
+#include "store/worker/worker.h"
+
+/* The backend's codes. */
+enum cnk_postgres_code {
+  CNK_POSTGRES_STATEMENT = 1,
+  CNK_POSTGRES_CONSTRAINT,
+  CNK_POSTGRES_BUSY,
+  CNK_POSTGRES_FULL, /* from here on all calls of a batch share the reason */
+  CNK_POSTGRES_IO,
+  CNK_POSTGRES_READ_ONLY,
+  CNK_POSTGRES_CORRUPT,
+  CNK_POSTGRES_MEMORY,
+  CNK_POSTGRES_LOST, /* the connection is */
+};
+
+/* A value is at most so many parameters of a statement. */
+enum { CNK_POSTGRES_PARAMETERS_MOST = 16 };
+
+/* The parameters of a statement, in the binary form. */
+struct cnk_parameters {
+  int count;
+  Oid types[CNK_POSTGRES_PARAMETERS_MOST];
+  const char *values[CNK_POSTGRES_PARAMETERS_MOST];
+  int lengths[CNK_POSTGRES_PARAMETERS_MOST], formats[CNK_POSTGRES_PARAMETERS_MOST];
+  char room[CNK_POSTGRES_PARAMETERS_MOST][8]; /* of numbers */
+};
+
+/* What was sent and not answered yet. */
+enum cnk_sent_kind { CNK_SENT_PREPARE, CNK_SENT_STATEMENT, CNK_SENT_SYNC };
+struct cnk_sent {
+  enum cnk_sent_kind kind;
+  unsigned number;
+};
+
+/* The names of a question's columns: kept until the store is freed, for rows that are under way name them. */
+struct cnk_postgres_columns {
+  const char **names;
+  size_t count;
+};
+
+struct cnk_postgres {
+  struct cnk_worker worker;
+  struct cnk_sql_session session;
+  char *url;
+  bool is_read_only;
+  char notes[600]; /* of the database's settings */
+
+  PGconn *connection; /* NULL: there is none */
+  char application[96];
+  int process;       /* the server's, of the connection */
+  int64_t opening;   /* that this store is */
+  bool is_foreign;   /* another host has used the database since: this one must begin anew */
+  bool *is_prepared; /* of cnk_sql_texts, on this connection */
+  struct cnk_postgres_columns *columns;
+  struct cnk_sent *sent;
+  size_t sent_count, sent_room;
+  bool is_lost, has_warned; /* the connection; while it committed */
+  bool is_in_transaction;
+  bool has_written;  /* the transaction */
+  bool is_uncertain; /* nobody knows whether the batch before was committed; */
+  int64_t batch;     /* this one */
+  char problem[300]; /* of the last failure, in one line */
+  uint64_t probes;
+};
+
+/* wire.c: statements to the server and results back, each with a deadline. 0 or a code. */
+/* A text of one or more statements, outside of the pipeline; `result`: of the last one, or NULL. */
+int cnk_wire_execute(struct cnk_postgres *store, const char *text, PGresult **result);
+/* Sends a statement of the texts, or a text without parameters, behind what was sent before; nothing is awaited. */
+int cnk_wire_send(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters);
+int cnk_wire_send_text(struct cnk_postgres *store, const char *text);
+/* Awaits all that was sent. `result`: of the last statement, where it succeeds; the caller clears it. */
+int cnk_wire_collect(struct cnk_postgres *store, PGresult **result);
+int cnk_wire_fail(struct cnk_postgres *store, int status, const char *reason);
+/* The first column of the first row as an integer; 0 where there is none. In text form. */
+int64_t cnk_wire_integer(const PGresult *result);
+
+/* connection.c: connects, takes the lock, and sees that nobody else was there meanwhile. 0 or a code; `problem` says why. */
+int cnk_postgres_connect(struct cnk_postgres *store, bool is_again);
+void cnk_postgres_disconnect(struct cnk_postgres *store);
+
+/* migrate.c: brings the tables up to date; base.version is theirs. */
+int cnk_postgres_migrate(struct cnk_postgres *store);
+
+/* driver.c */
+extern const struct cnk_sql_driver cnk_postgres_driver;
+const char *cnk_postgres_code_name(int status);
+/* Runs the statement, and awaits it; its result in binary form. */
+int cnk_postgres_run(struct cnk_postgres *store, enum cnk_sql sql, const char *format, PGresult **result, ...);
+
+/* writer.c: one turn of the thread. */
+bool cnk_postgres_take_turn(struct cnk_worker *worker);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* How tables of older versions come up to date: the sections of sql/schema_postgres.sql. The lock is held. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "store/postgres/internal.h"
+
+/* See sqlite/migrate.c. */
+enum { SEQUENCES_BITS = 40 };
+
+/* The version's own table is the first that there is, and says whose the schema is. */
+#define MAKE_VERSION "CREATE TABLE cunnekt_version (version bigint NOT NULL); INSERT INTO cunnekt_version VALUES (0)"
+
+static int find_version(int version)
+{
+  char name[32];
+  snprintf(name, sizeof name, "version_%d", version);
+  return cnk_sql_find("schema_postgres", name);
+}
+
+static int read_integer(struct cnk_postgres *store, const char *text, int64_t *out)
+{
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store, text, &found);
+  *out = cnk_wire_integer(found);
+  PQclear(found);
+  return status;
+}
+
+/* 0: there is nothing in the schema. */
+static int read_version(struct cnk_postgres *store, int64_t *version)
+{
+  int64_t is_ours = 0, tables = 0;
+  *version = 0;
+  int status = read_integer(store, "SELECT (to_regclass('cunnekt_version') IS NOT NULL)::int", &is_ours);
+  if (status == 0 && is_ours)
+    return read_integer(store, "SELECT version FROM cunnekt_version", version);
+  if (status == 0)
+    status = read_integer(store, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()", &tables);
+  if (status == 0 && tables > 0)
+    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT,
+                           "its schema has the tables of another program: name another one with "
+                           "?options=-csearch_path%3DNAME in the store's URL");
+  return status;
+}
+
+static int bring_up(struct cnk_postgres *store, int64_t version)
+{
+  char text[80];
+  int status = version == 0 ? cnk_wire_execute(store, MAKE_VERSION, NULL) : 0;
+  for (int next = (int)version + 1; next <= cnk_store_version() && status == 0; next++) {
+    int number = find_version(next);
+    if (number >= 0)
+      status = cnk_wire_execute(store, cnk_sql_texts[number].postgres, NULL);
+  }
+  snprintf(text, sizeof text, "UPDATE cunnekt_version SET version = %d", cnk_store_version());
+  if (status == 0 && version < cnk_store_version())
+    status = cnk_wire_execute(store, text, NULL);
+  return status;
+}
+
+static int open_anew(struct cnk_postgres *store, int64_t version)
+{
+  int status = cnk_wire_execute(store, "BEGIN", NULL);
+  if (status == 0)
+    status = bring_up(store, version);
+  if (status == 0)
+    status = read_integer(store, cnk_sql_texts[store->session.writes[CNK_SQL_next_opening]].postgres, &store->opening);
+  if (status == 0)
+    status = cnk_wire_execute(store, "COMMIT", NULL);
+  store->session.sequence = store->opening << SEQUENCES_BITS;
+  return status;
+}
+
+int cnk_postgres_migrate(struct cnk_postgres *store)
+{
+  int64_t version;
+  char text[160];
+  int status = read_version(store, &version);
+  if (status == 0 && version > cnk_store_version()) {
+    snprintf(text, sizeof text,
+             "the store is of version %" PRId64 ", and this program knows only %d: the program is too old", version,
+             cnk_store_version());
+    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, text);
+  }
+  if (status == 0 && !store->is_read_only) {
+    status = open_anew(store, version);
+    version = cnk_store_version();
+  }
+  if (status == 0 && !PQenterPipelineMode(store->connection))
+    status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
+  store->worker.base.version = (int)version;
+  return status;
+}
