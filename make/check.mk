@@ -28,10 +28,13 @@ tsan: deps-build
 	@$(MAKE) --no-print-directory $(BUILD)/sql_texts.c
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(OWN_CFLAGS) -fsanitize=thread -O1 -g $(LIB_CFLAGS) -o $(BUILD)/tsan/store_threads spec/crash/c/store_threads.c \
-	  src/store/*.c src/store/sql/*.c src/store/verbs/*.c src/store/worker/*.c src/store/sqlite/*.c $(BUILD)/sql_texts.c src/base/*.c src/json/*.c \
+	  src/store/*.c src/store/sql/*.c src/store/verbs/*.c src/store/worker/*.c src/store/sqlite/*.c \
+	  $(if $(POSTGRES),src/store/postgres/*.c) $(BUILD)/sql_texts.c src/base/*.c src/json/*.c \
 	  $(LIB_LIBS) -lm
 	rm -f $(BUILD)/tsan/*.db*
 	$(BUILD)/tsan/store_threads sqlite:$(BUILD)/tsan/threads.db $(BUILD)/tsan/copy.db
+	@test -z "$(POSTGRES)" || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  spec/support/postgres.sh sh -c '$(BUILD)/tsan/store_threads "$$CUNNEKT_TEST_POSTGRES" $(BUILD)/tsan/copy.db 4000'
 
 # Followed by the command that runs one spec file, busted's options, and the files and folders.
 RUN_SPECS = $(LUA) spec/support/side_by_side.lua $(JOBS)
@@ -39,6 +42,16 @@ RUN_SPECS = $(LUA) spec/support/side_by_side.lua $(JOBS)
 test: deps-test
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
 	@$(TEST_ENV) && $(RUN_SPECS) "$(LUA) spec/support/busted.lua" $(SPEC)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || echo "cunnekt: there is no PostgreSQL here, so the store was not tested on one: make test-postgres"
+
+# The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them.
+DEPS_POSTGRES := libpq-dev postgresql
+
+test-postgres: deps-test
+	@sh make/deps.sh $(DEPS_POSTGRES)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
+	@$(TEST_ENV) && for folder in conformance postgres; do \
+	  timeout 100 spec/support/postgres.sh $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/$$folder || exit 1; done
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.
@@ -120,6 +133,7 @@ help:
 	@echo "make deps       installs what a build needs and is missing (Debian, Ubuntu), or says what that is"
 	@echo "make deps-dev   the same for test, lint and fuzz"
 	@echo "make test       the specs, JOBS files at a time (all processors); SPEC=spec/base/json_spec.lua runs one"
+	@echo "make test-postgres  the store's specs on a PostgreSQL of their own, which is installed when it is missing (Debian)"
 	@echo "make asan       the specs inside a host with address and undefined-behaviour sanitizers"
 	@echo "make fuzz       feeds the parsers what nobody would send; FUZZ_SECONDS=60 for each; make fuzz-short: 20 s"
 	@echo "make tsan       the store's threads under the thread sanitizer"
@@ -139,4 +153,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-modules asan tsan demo picture lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
+.PHONY: test test-postgres test-modules asan tsan demo picture lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help

@@ -74,7 +74,8 @@ local function check(target)
   if err then
     return nil, err
   end
-  if not target.service or facts.bytes <= max_checked_bytes then
+  local is_file = facts and facts.engine:find "^SQLite" ~= nil
+  if is_file and (not target.service or facts.bytes <= max_checked_bytes) then
     problems, err = lists.check_integrity(target.store)
     if not problems then
       return nil, err
@@ -82,7 +83,8 @@ local function check(target)
   end
   return {
     version = version,
-    sqlite = facts.engine:match "^SQLite (.+)",
+    engine = facts.engine,
+    sqlite = facts.engine:match "^SQLite (.+)", -- for a command of an older version
     bytes = facts.bytes,
     wal_bytes = target.store:stats().wal_bytes,
     latest_time = latest,

@@ -22,7 +22,7 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 
 ---@class cunnekt.operate.session
 ---@field is_running boolean whether a host runs on the store
----@field path string the store's file
+---@field path string the store's file, or the name that stands for one
 ---@field unready? string why the host accepts no events now
 ---@field version? integer of a store that is only read; 0: there is nothing in it yet
 
@@ -74,7 +74,25 @@ end
 
 -- ---- without a host ------------------------------------------------------------------------------------------------
 
+-- A host on another machine may have the database: then it can be looked into, and nothing be changed.
+local function open_postgres(url, reason, is_read_only)
+  local opened, err
+  if not is_read_only then
+    opened, err = store.open(url)
+  end
+  if is_read_only or (err and err.message:find("in use", 1, true)) then
+    opened, err = store.open_read_only(url)
+  end
+  if err and reason then
+    err = errors.new(err.kind, ("%s; and of a host here: %s"):format(err.message, reason))
+  end
+  return opened, err
+end
+
 local function open_store(url, path, reason, is_read_only)
+  if store.is_postgres(url) then
+    return open_postgres(url, reason, is_read_only)
+  end
   local found, problem = core.stat(path)
   if not found and problem:find "^no such file" then
     return nil, errors.new("not_found", ("there is no store %s"):format(path))
@@ -96,7 +114,7 @@ end
 -- ---- a session -----------------------------------------------------------------------------------------------------
 
 ---Opens a session on a store. Waits.
----@param url string "sqlite:FILE"
+---@param url string "sqlite:FILE" or "postgres://…"
 ---@param is_read_only? boolean without a host the store is only read: no byte of it changes
 ---@return cunnekt.operate.session? session
 ---@return cunnekt.error? err kind invalid, not_found or store
@@ -105,7 +123,7 @@ function operate.reach(url, is_read_only)
   if not path then
     return nil, err
   elseif path == ":memory:" then
-    return nil, errors.new("invalid", "a store memory: lives and ends with its host; only a file can be inspected")
+    return nil, errors.new("invalid", "a store memory: lives and ends with its host; only a file or a database can be inspected")
   end
   local self = setmetatable({ path = path, is_running = false }, session_mt)
   local socket = admin_server.socket_of(path)
@@ -131,7 +149,17 @@ function session_methods:call(name, args)
   if self._socket then
     return call_host(self._socket, name, args or {})
   end
-  return operations.run({ store = self._store }, name, args)
+  local result, err = operations.run({ store = self._store }, name, args)
+  if err and err.code == "read_only" and not self.version then
+    err = errors.new(err.kind, "a host has this store and answers on its own machine only: run this there, beside its script")
+  end
+  return result, err
+end
+
+---What the store may lose by the settings of its database; of a host that runs, its log says it.
+---@return string[]
+function session_methods:notes()
+  return self._store and self._store:notes() or {}
 end
 
 ---Closes the store, where the session opened it.

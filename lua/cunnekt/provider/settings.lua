@@ -179,7 +179,7 @@ settings.known = {
     type = "string", env = "CUNNEKT_VERIFY_TOKEN", is_secret = true,
   },
   store = {
-    about = "where the bot keeps its state: sqlite:FILE, beside the script when it is relative, or memory:",
+    about = "where the bot keeps its state: sqlite:FILE, beside the script when it is relative, postgres://USER@HOST/DATABASE, or memory:",
     type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name, has_password = true,
   },
 }
@@ -367,6 +367,13 @@ local function beside_script(path)
   return folder:gsub("/*$", "/", 1) .. path
 end
 
+---A file's path: beside the script when it is relative, wherever the host was started.
+---@param path string
+---@return string
+function settings.beside_script(path)
+  return (beside_script(path))
+end
+
 ---Sets values for every later `settings.load` of the process. For the command line, once, at its start.
 ---@param values? cunnekt.settings.host nil: nothing
 function settings.set_host(values)
@@ -447,6 +454,11 @@ function settings.shown(name, value)
   local setting, text = settings.known[name], tostring(value)
   if setting.is_secret then
     return "set, and not shown here"
+  elseif text:find "^postgres%a*://" then
+    -- A password may be before the host or among the options, and hold any sign that should have been written as %XX.
+    local before, place = text:match "^(postgres%a*://)[^@?]*@([%w.,:/_%-]*)"
+    local is_plain = before and not text:find("@.*@")
+    return (is_plain and before .. "…@" .. place or "postgres://…")
   elseif setting.has_password and not text:find "^sqlite:" and text:find("@", 1, true) then
     -- All that a password can reach: it may hold any sign, and a proxy needs no scheme.
     return (text:match "^%a[%w+.-]*://" or "") .. "…@" .. text:match "[^@]*$"

@@ -13,6 +13,7 @@ local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
+local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
 local units = require "cunnekt.time.units"
 
@@ -395,21 +396,30 @@ end
 
 -- ---- opening ---------------------------------------------------------------------------------------------------------
 
----The file of a store's URL.
----@param url string "sqlite:FILE" or "memory:"
+---Whether a store's URL names a database of PostgreSQL.
+---@param url string
+---@return boolean
+function store.is_postgres(url)
+  return url:find "^postgres://" ~= nil or url:find "^postgresql://" ~= nil
+end
+
+-- Beside the script, for a store that has no file there; the admin socket is named by it.
+local postgres_name = "cunnekt-postgres"
+
+---The file of a store's URL, or the name beside the script that stands for one.
+---@param url string "sqlite:FILE", "memory:" or "postgres://…"
 ---@return string? path ":memory:" without a file
 ---@return cunnekt.error? err kind invalid
 function store.path(url)
   if url == "memory:" then
     return ":memory:"
   end
-  local path = url:match "^sqlite:(.+)$"
+  local path = url:match "^sqlite:(.+)$" or (store.is_postgres(url) and settings.beside_script(postgres_name))
   if path then
     return path
   end
   -- The URL of a database can contain a password, so it is not repeated.
-  local what = url:find "^postgres%a*://" and "PostgreSQL is not supported yet" or "unknown kind of store"
-  return nil, errors.new("invalid", what .. "; use sqlite:FILE or memory:")
+  return nil, errors.new("invalid", "unknown kind of store; use sqlite:FILE, memory: or postgres://USER@HOST/DATABASE")
 end
 
 local function open(url, options)
@@ -441,13 +451,23 @@ local function open(url, options)
   return self
 end
 
+---What a store may lose by the settings of its database, a sentence each.
+---@return string[]
+function store_methods:notes()
+  return self._db:notes()
+end
+
 ---Opens a store, and migrates an older one. Waits.
----@param url string "sqlite:FILE" or "memory:"
+---@param url string "sqlite:FILE", "memory:" or "postgres://…"
 ---@param options? table for tests; see core.store_open
 ---@return cunnekt.open_store? store
 ---@return cunnekt.error? err kind store or invalid
 function store.open(url, options)
-  return open(url, options)
+  local self, err = open(url, options)
+  for _, note in ipairs(self and self:notes() or {}) do
+    log.warn("the store's database: %s", note)
+  end
+  return self, err
 end
 
 ---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.

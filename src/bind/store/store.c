@@ -161,6 +161,20 @@ static int read_version(lua_State *L)
   return 1;
 }
 
+/* store:notes() -> what it may lose by the settings of its database, a list of sentences */
+static int read_notes(lua_State *L)
+{
+  const char *at = cnk_bind_check_store(L)->store->notes;
+  lua_newtable(L);
+  for (lua_Integer i = 1; at && *at; i++) {
+    size_t size = strcspn(at, "\n");
+    lua_pushlstring(L, at, size);
+    lua_rawseti(L, -2, i);
+    at += size + (at[size] == '\n');
+  }
+  return 1;
+}
+
 /* store:is_writable() -> true | false, why not */
 static int read_writable(lua_State *L)
 {
@@ -212,6 +226,7 @@ static const luaL_Reg methods[] = {
     {"version",     read_version },
     {"backup",      back_up      },
     {"close",       close_store  },
+    {"notes",       read_notes   },
     {"is_writable", read_writable},
     {"stats",       read_stats   },
     {NULL,          NULL         },

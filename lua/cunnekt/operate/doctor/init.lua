@@ -23,12 +23,12 @@ end
 
 -- ---- the machine ---------------------------------------------------------------------------------------------------
 
-local function add_libraries(add, version, sqlite)
+local function add_libraries(add, version, engine)
   local libraries = { _VERSION }
   for name, its in pairs(core.libraries()) do
     libraries[#libraries + 1] = its:lower():find(name:gsub("^lib", ""), 1, true) and its or ("%s %s"):format(name, its)
   end
-  libraries[#libraries + 1] = sqlite and "SQLite " .. sqlite
+  libraries[#libraries + 1] = engine
   table.sort(libraries)
   add("ok", "libraries", "cunnekt %s with %s", version, table.concat(libraries, ", "))
 end
@@ -115,7 +115,7 @@ function doctor.examine(options)
     addresses.check_listen(add, values, found)
   end
   add_clock(add)
-  add_libraries(add, options.version, found.sqlite)
+  add_libraries(add, options.version, found.engine)
   if options.is_online and not is_any(wrong, "base_url", "api_key", "proxy", "ca_file") then
     addresses.check_api(add, values)
   end

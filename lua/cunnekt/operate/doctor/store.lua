@@ -116,7 +116,10 @@ local function add_check(add, found)
   if found.version < formats.schema_version then
     add("note", "store", "the store is of version %d; the next start brings it to %d", found.version, formats.schema_version)
   end
-  if not found.problems then
+  local is_file = not (found.engine and found.engine:find "^PostgreSQL")
+  if not is_file then
+    add("ok", "store", "it is on %s, whose own tools check and copy it", found.engine)
+  elseif not found.problems then
     add("note", "store", "its integrity was not checked, since it is large and in use; check a copy made by cunnekt backup")
   elseif #found.problems == 0 then
     add("ok", "store", "its integrity was checked and is sound")
@@ -186,7 +189,8 @@ local function inspect(add, session, script)
   add_counts(add, about)
   add_paused(add, about)
   add_scripts(add, scripts)
-  return { is_running = about.is_running, listen = about.listen, bytes = found.bytes, sqlite = found.sqlite }
+  local engine = found.engine or (found.sqlite and "SQLite " .. found.sqlite)
+  return { is_running = about.is_running, listen = about.listen, bytes = found.bytes, engine = engine }
 end
 
 local function add_unreachable(add, path, err)
@@ -199,16 +203,35 @@ local function add_unreachable(add, path, err)
   end
 end
 
+-- A database on a server: its disk and its files are its own.
+local function check_postgres(add, url, script)
+  local session, err = operate.reach(url, true)
+  if not session then
+    add("wrong", "store", "%s; see that the database runs and lets this user in: the same URL with psql says more", err.message)
+    return {}
+  elseif session.version == 0 then
+    add("note", "store", "there is nothing in the store on PostgreSQL yet; the first run fills it")
+    session:close()
+    return {}
+  end
+  for _, note in ipairs(session:notes()) do
+    add("wrong", "store", "the store's database: %s", note)
+  end
+  return inspect(add, session, script) or {}
+end
+
 ---Checks the store. Waits.
 ---@param add fun(level: string, about: string, sentence: string, ...: any)
 ---@param url string the setting
 ---@param script? string the path of the script, where it is known
----@return {is_running: boolean?, listen: string?, sqlite: string?} found of the host on it
+---@return {is_running: boolean?, listen: string?, engine: string?} found of the host on it
 function doctor_store.check(add, url, script)
   local path, err = store.path(url)
   if not path or path == ":memory:" then
     add(path and "note" or "wrong", "store", "%s", path and "the store memory: ends with its host" or err.message)
     return {}
+  elseif store.is_postgres(url) then
+    return check_postgres(add, url, script)
   elseif is_open_to_others(path) then
     add("note", "store", "other users of this machine can read the store, with customers' numbers and texts; chmod 600 it")
   end

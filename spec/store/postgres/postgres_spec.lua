@@ -1,0 +1,215 @@
+-- SPDX-License-Identifier: MIT
+-- The store on PostgreSQL beyond the seam's suite: what happens while its database restarts, loses connections or does not
+-- replicate, and which databases it refuses. `make test-postgres` runs it; without a database there is nothing to test.
+
+local core = require "cunnekt.core"
+local process = require "spec.support.process"
+local seam_rig = require "spec.support.rigs.seam_rig"
+
+local url = os.getenv "CUNNEKT_TEST_POSTGRES"
+if not url then
+  return
+end
+
+local now = seam_rig.now
+local backend = seam_rig.backends[1]
+
+local function server(command)
+  assert(os.execute("spec/support/postgres.sh " .. command))
+end
+
+local function sql(text)
+  local pipe <close> = assert(io.popen(("spec/support/postgres.sh --sql postgres %q"):format(text)))
+  return (pipe:read("a"):gsub("%s+$", ""))
+end
+
+local kill_all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'cunnekt on %'"
+
+-- Waits for what nobody tells the loop of.
+local function poll(test)
+  while not test() do
+    core.step(false)
+  end
+end
+
+describe("a store on PostgreSQL", function()
+  local seam, schema
+
+  before_each(function()
+    seam = seam_rig.open(backend)
+    schema = seam.url:match "seam_%d+_%d+"
+  end)
+
+  after_each(function()
+    if seam.db then
+      seam:close()
+    end
+  end)
+
+  -- Accepts events and counts in turns, while something is done to the database. What fails is tried again, as the engine does.
+  local function torment(count, harm)
+    local accepted, counted, under_way = 0, 0, 0
+    local function accept(i)
+      seam:begin("accept", { events = { { contact = "1:" .. i % 20, body = "b", key = "key " .. i } }, now = now }, function(ok)
+        if not ok then
+          return accept(i)
+        end
+        accepted, under_way = accepted + 1, under_way - 1
+      end)
+    end
+    local function turn()
+      seam:begin("query", "conversation", { contact = "1:counter" }, function(rows)
+        if not rows then
+          return turn()
+        end
+        local row = rows[1] or { version = 0, state = "0" }
+        local change = { contact = "1:counter", state = ("%d"):format(tonumber(row.state) + 1) }
+        local read = { kind = "conversation", key = "1:counter", version = row.version }
+        seam:begin("commit_turn", { reads = { read }, states = { change }, now = now }, function(ok)
+          if not ok then
+            return turn()
+          end
+          counted, under_way = counted + 1, under_way - 1
+        end)
+      end)
+    end
+    local pending = harm()
+    for i = 1, count do
+      under_way = under_way + 2
+      accept(i)
+      turn()
+      seam_rig.wait(function()
+        return under_way < 40
+      end)
+    end
+    seam_rig.wait(function()
+      return under_way == 0
+    end)
+    pending:close()
+    assert.are.same({ count, count }, { accepted, counted })
+    assert.equal(count, seam:counts().events)
+    assert.equal(("%d"):format(count), seam:conversation("1:counter").state)
+    assert(seam.db:stats().probes > 0, "no connection was lost meanwhile")
+  end
+
+  it("loses nothing and does nothing twice while its database restarts", function()
+    torment(1200, function()
+      return assert(io.popen "sleep 0.2; spec/support/postgres.sh --restart; sleep 0.2; spec/support/postgres.sh --restart")
+    end)
+    assert.is_true(seam.db:is_writable())
+  end)
+
+  it("loses nothing and does nothing twice while its connections are ended", function()
+    torment(2000, function()
+      local once = ("spec/support/postgres.sh --sql postgres %q"):format(kill_all)
+      return assert(io.popen(("for i in $(seq 12); do %s; done"):format(once)))
+    end)
+  end)
+
+  it("comes back by itself to a database that was away", function()
+    server "--stop"
+    poll(function()
+      return not seam.db:is_writable()
+    end)
+    server "--start"
+    poll(function()
+      return seam.db:is_writable()
+    end)
+    assert.is_true(seam:accepted({ key = "k" }).is_fresh)
+  end)
+
+  it("says that a commit holds when its copies have it, and not before", function()
+    local answer
+    local event = seam:event { key = "k" }
+    sql "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+    sql "SELECT pg_reload_conf()"
+    seam:begin("accept", { events = { event }, now = now }, function(...)
+      answer = table.pack(...)
+    end)
+    local waits = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE 'cunnekt on %'"
+    poll(function()
+      return sql(waits) ~= "0"
+    end)
+    poll(function()
+      return not seam.db:is_writable()
+    end)
+    assert.is_nil(answer)
+    sql "ALTER SYSTEM RESET synchronous_standby_names"
+    sql "SELECT pg_reload_conf()"
+    seam_rig.wait(function()
+      return answer
+    end)
+    assert.is_true(answer[1])
+    assert.is_true(event.is_fresh)
+    assert.equal(1, seam:counts().events)
+  end)
+
+  it("refuses a second host", function()
+    local second, message = seam_rig.open_at(seam.url)
+    assert.is_nil(second)
+    assert.matches("it is in use by cunnekt on .+, process %d+; one host at a time can use a database", message)
+    assert.is_true(seam:accepted().is_fresh)
+  end)
+
+  it("may be looked into while a host has it", function()
+    seam:accepted()
+    local other = assert(seam_rig.open_at(seam.url, { read_only = true }))
+    assert.equal(1, other:counts().events)
+    local ok, _, code = other:try("accept", { events = { { contact = "1:2", body = "b" } }, now = now })
+    assert.are.same({ nil, "read_only" }, { ok, code })
+    other:close()
+  end)
+
+  it("goes no further where another host was meanwhile", function()
+    sql(("UPDATE %s.counter SET next = next + 1 WHERE name = 'opening'; %s"):format(schema, kill_all))
+    local ok, message
+    repeat
+      ok, message = seam:try("accept", { events = { { contact = "1:2", body = "b" } }, now = now })
+    until not ok
+    assert.matches("another host has used the database meanwhile", message)
+    assert.is_false((seam.db:is_writable()))
+  end)
+
+  it("refuses tables of a newer version, and brings up its own", function()
+    seam:close()
+    sql(("UPDATE %s.cunnekt_version SET version = 99"):format(schema))
+    local opened, message = seam_rig.open_at(seam.url)
+    assert.is_nil(opened)
+    assert.equal(("the store is of version 99, and this program knows only %d: the program is too old"):format(core.store_version), message)
+    sql(("UPDATE %s.cunnekt_version SET version = %d"):format(schema, core.store_version))
+    seam = assert(seam_rig.open_at(seam.url))
+    assert.equal(core.store_version, seam.db:version())
+  end)
+
+  it("refuses another program's tables", function()
+    sql "CREATE SCHEMA IF NOT EXISTS theirs; CREATE TABLE IF NOT EXISTS theirs.event (id int)"
+    local opened, message = seam_rig.open_at(url .. "&options=-csearch_path%3Dtheirs")
+    assert.is_nil(opened)
+    assert.matches("its schema has the tables of another program", message)
+  end)
+
+  it("says why it cannot be reached, and never a password", function()
+    local wrong = {
+      ["postgres://me:geheimnis@127.0.0.1:1/shop"] = "cannot open the store on PostgreSQL: .+ refused",
+      ["postgres://me:geheimnis@127.0.0.1:1/shop?sslmod=geheimnis"] = "the URL of the store cannot be read",
+      ["postgres://me:geheim nis@127.0.0.1:x/shop"] = "the store",
+      [url:gsub("/postgres%?", "/nosuch?") .. "&password=geheimnis"] = 'database "nosuch" does not exist',
+    }
+    for address, sentence in pairs(wrong) do
+      local opened, message = core.store_open(address)
+      assert.is_nil(opened)
+      assert.matches(sentence, message)
+      assert.is_nil(message:find("geheim", 1, true), message)
+    end
+  end)
+
+  it("says what the settings of its database may cost", function()
+    assert.are.same({ "fsync is off: when its machine crashes, all of the database can be lost" }, seam.db:notes())
+  end)
+
+  it("leaves copies to the tools of the database", function()
+    local ok, message = seam:back_up(process.folder().path .. "/copy.db")()
+    assert.is_nil(ok)
+    assert.matches("copied with the database's own tools", message)
+  end)
+end)
