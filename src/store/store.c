@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/sql/texts.h"
 #include "store/sqlite/sqlite.h"
 #ifdef CNK_POSTGRES
 #include "store/postgres/postgres.h"
@@ -68,7 +69,7 @@ void cnk_store_own_process(void)
 
 int cnk_store_version(void)
 {
-  return cnk_sqlite_version();
+  return cnk_sql_version();
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */

@@ -65,9 +65,11 @@ struct cnk_event {
   /* out */
   struct cnk_text conversation; /* where it belongs, if that is another key than `contact` */
   int64_t seq;
-  bool is_fresh;     /* false: a duplicate, which was not stored */
-  bool is_applied;   /* a fresh status: its message was found, and raised */
-  bool has_given_id; /* the backend's own: the id is one that it gave */
+  bool is_fresh;   /* false: a duplicate, which was not stored */
+  bool is_applied; /* a fresh status: its message was found, and raised */
+  /* The backend's own: the id is one that it gave; what a first statement, which was sent ahead, has changed. */
+  bool has_given_id, is_ahead;
+  int64_t ahead;
 };
 
 struct cnk_accept {
@@ -132,8 +134,7 @@ struct cnk_dialog_change {
   CNK_ITEMS(struct cnk_step) steps;
 };
 
-/* A dialog that got its event because no other one of its conversation could: conflicts when there is another one by now, and when
- * it is broken itself. */
+/* A dialog that got its event as the only one of its conversation: conflicts when it is not by now, or is broken. */
 struct cnk_only_dialog {
   struct cnk_text contact;
   int64_t id;
@@ -469,8 +470,7 @@ void cnk_store_release(struct cnk_store_call *call);
  * until it is delivered. False when a backup is under way already, or without memory. */
 bool cnk_store_backup(struct cnk_store *store, const char *path, struct cnk_store_task *task);
 
-/* Runs what is queued, delivers it, closes the store, then delivers `task` (borrowed, or NULL). The store is gone for the
- * caller. */
+/* Runs what is queued, delivers it, closes the store, then delivers `task` (borrowed, or NULL). The store is gone. */
 void cnk_store_close(struct cnk_store *store, struct cnk_store_task *task);
 
 /* Cheap: asked before a webhook is taken. */

@@ -51,7 +51,8 @@ OPTIONS
               posted.
 
        --store NAME
-              The store, sqlite:FILE. By default CUNNEKT_STORE, the setting in
+              The store, sqlite:FILE or postgres://USER@HOST/DATABASE, without
+              a password. By default CUNNEKT_STORE, the setting in
               cunnekt.conf.lua, or cunnekt.db, beside SCRIPT or else in the
               working folder. The addresses to listen on are not checked then.
 

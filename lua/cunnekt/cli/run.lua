@@ -56,8 +56,9 @@ OPTIONS
               6 s, with bursts to 45); 0 is no limit.
 
        --store NAME
-              Where the bot keeps its state: sqlite:FILE (sqlite:cunnekt.db), or
-              memory:. A relative FILE is beside the script.
+              Where the bot keeps its state: sqlite:FILE (sqlite:cunnekt.db),
+              postgres://USER@HOST/DATABASE, or memory:. A relative FILE is
+              beside the script.
 
        --timeout S, --connect-timeout S, --retries N, --ca-file FILE,
        --proxy URL, --mobile-format digits|plus, --default-country CODE

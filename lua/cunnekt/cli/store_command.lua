@@ -16,7 +16,8 @@ local store_command = {}
 ---The part of a help page about the options that choose the store.
 store_command.store_help = [[
        --store NAME
-              The store, sqlite:FILE. By default CUNNEKT_STORE, the setting in
+              The store, sqlite:FILE or postgres://USER@HOST/DATABASE, without
+              a password. By default CUNNEKT_STORE, the setting in
               cunnekt.conf.lua, or cunnekt.db in the working folder.
 
        --script SCRIPT

@@ -194,6 +194,18 @@ static int run(struct cnk_sql_session *session, unsigned number, const char *for
   return run_bound(store_of(session), number, &parameters, changes);
 }
 
+static int send_ahead(struct cnk_sql_session *session, unsigned number, const char *format, va_list values,
+                      int64_t *changes)
+{
+  struct cnk_postgres *store = store_of(session);
+  struct cnk_parameters parameters;
+  add_all(&parameters, format, values);
+  int status = run_bound(store, number, &parameters, NULL);
+  if (status == 0)
+    cnk_wire_want_changes(store, changes);
+  return status;
+}
+
 static int change(struct cnk_sql_session *session, unsigned number, const struct cnk_value *values, size_t count,
                   int64_t *changes)
 {
@@ -370,6 +382,7 @@ static int release(struct cnk_sql_session *session)
 
 const struct cnk_sql_driver cnk_postgres_driver = {
     .run = run,
+    .send_ahead = send_ahead,
     .read = read_first,
     .ask = ask,
     .change = change,

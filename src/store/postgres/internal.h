@@ -34,10 +34,11 @@ struct cnk_parameters {
 };
 
 /* What was sent and not answered yet. */
-enum cnk_sent_kind { CNK_SENT_PREPARE, CNK_SENT_STATEMENT, CNK_SENT_SYNC };
-struct cnk_sent {
-  enum cnk_sent_kind kind;
+enum cnk_command_kind { CNK_COMMAND_PREPARE, CNK_COMMAND_STATEMENT, CNK_COMMAND_SYNC };
+struct cnk_command {
+  enum cnk_command_kind kind;
   unsigned number;
+  int64_t *changes; /* or NULL */
 };
 
 /* The names of a question's columns: kept until the store is freed, for rows that are under way name them. */
@@ -60,7 +61,7 @@ struct cnk_postgres {
   bool is_foreign;   /* another host has used the database since: this one must begin anew */
   bool *is_prepared; /* of cnk_sql_texts, on this connection */
   struct cnk_postgres_columns *columns;
-  struct cnk_sent *sent;
+  struct cnk_command *sent;
   size_t sent_count, sent_room;
   bool is_lost, has_warned; /* the connection; while it committed */
   bool is_in_transaction;
@@ -76,6 +77,8 @@ struct cnk_postgres {
 int cnk_wire_execute(struct cnk_postgres *store, const char *text, PGresult **result);
 /* Sends a statement of the texts, or a text without parameters, behind what was sent before; nothing is awaited. */
 int cnk_wire_send(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters);
+/* What the one sent last has changed will be there, if it succeeds. */
+void cnk_wire_want_changes(struct cnk_postgres *store, int64_t *changes);
 int cnk_wire_send_text(struct cnk_postgres *store, const char *text);
 /* Awaits all that was sent. `result`: of the last statement, where it succeeds; the caller clears it. */
 int cnk_wire_collect(struct cnk_postgres *store, PGresult **result);

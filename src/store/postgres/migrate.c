@@ -11,13 +11,6 @@ enum { SEQUENCES_BITS = 40 };
 /* The version's own table is the first that there is, and says whose the schema is. */
 #define MAKE_VERSION "CREATE TABLE cunnekt_version (version bigint NOT NULL); INSERT INTO cunnekt_version VALUES (0)"
 
-static int find_version(int version)
-{
-  char name[32];
-  snprintf(name, sizeof name, "version_%d", version);
-  return cnk_sql_find("schema_postgres", name);
-}
-
 static int read_integer(struct cnk_postgres *store, const char *text, int64_t *out)
 {
   PGresult *found = NULL;
@@ -48,13 +41,13 @@ static int bring_up(struct cnk_postgres *store, int64_t version)
 {
   char text[80];
   int status = version == 0 ? cnk_wire_execute(store, MAKE_VERSION, NULL) : 0;
-  for (int next = (int)version + 1; next <= cnk_store_version() && status == 0; next++) {
-    int number = find_version(next);
+  for (int next = (int)version + 1; next <= cnk_sql_version() && status == 0; next++) {
+    int number = cnk_sql_find_version("schema_postgres", next);
     if (number >= 0)
       status = cnk_wire_execute(store, cnk_sql_texts[number].postgres, NULL);
   }
-  snprintf(text, sizeof text, "UPDATE cunnekt_version SET version = %d", cnk_store_version());
-  if (status == 0 && version < cnk_store_version())
+  snprintf(text, sizeof text, "UPDATE cunnekt_version SET version = %d", cnk_sql_version());
+  if (status == 0 && version < cnk_sql_version())
     status = cnk_wire_execute(store, text, NULL);
   return status;
 }
@@ -77,15 +70,15 @@ int cnk_postgres_migrate(struct cnk_postgres *store)
   int64_t version;
   char text[160];
   int status = read_version(store, &version);
-  if (status == 0 && version > cnk_store_version()) {
+  if (status == 0 && version > cnk_sql_version()) {
     snprintf(text, sizeof text,
              "the store is of version %" PRId64 ", and this program knows only %d: the program is too old", version,
-             cnk_store_version());
+             cnk_sql_version());
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, text);
   }
   if (status == 0 && !store->is_read_only) {
     status = open_anew(store, version);
-    version = cnk_store_version();
+    version = cnk_sql_version();
   }
   if (status == 0 && !PQenterPipelineMode(store->connection))
     status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");

@@ -151,21 +151,21 @@ int64_t cnk_wire_integer(const PGresult *result)
 
 /* ---- in the pipeline ----------------------------------------------------------------------------------------------- */
 
-static bool note(struct cnk_postgres *store, enum cnk_sent_kind kind, unsigned number)
+static bool note(struct cnk_postgres *store, enum cnk_command_kind kind, unsigned number)
 {
   if (store->sent_count == store->sent_room) {
     size_t room = store->sent_room ? 2 * store->sent_room : 64;
-    struct cnk_sent *sent = realloc(store->sent, room * sizeof *sent);
+    struct cnk_command *sent = realloc(store->sent, room * sizeof *sent);
     if (!sent)
       return false;
     store->sent = sent;
     store->sent_room = room;
   }
-  store->sent[store->sent_count++] = (struct cnk_sent){.kind = kind, .number = number};
+  store->sent[store->sent_count++] = (struct cnk_command){.kind = kind, .number = number};
   return true;
 }
 
-static int note_sent(struct cnk_postgres *store, enum cnk_sent_kind kind, unsigned number, int is_sent)
+static int note_sent(struct cnk_postgres *store, enum cnk_command_kind kind, unsigned number, int is_sent)
 {
   if (!is_sent)
     return lose(store);
@@ -181,33 +181,38 @@ int cnk_wire_send(struct cnk_postgres *store, unsigned number, const struct cnk_
   snprintf(name, sizeof name, "s%u", number);
   if (!store->is_prepared[number]) {
     status = note_sent(
-        store, CNK_SENT_PREPARE, number,
+        store, CNK_COMMAND_PREPARE, number,
         PQsendPrepare(store->connection, name, cnk_sql_texts[number].postgres, parameters->count, parameters->types));
     store->is_prepared[number] = status == 0;
   }
   if (status != 0)
     return status;
-  return note_sent(store, CNK_SENT_STATEMENT, number,
+  return note_sent(store, CNK_COMMAND_STATEMENT, number,
                    PQsendQueryPrepared(store->connection, name, parameters->count, parameters->values,
                                        parameters->lengths, parameters->formats, 1));
+}
+
+void cnk_wire_want_changes(struct cnk_postgres *store, int64_t *changes)
+{
+  store->sent[store->sent_count - 1].changes = changes;
 }
 
 int cnk_wire_send_text(struct cnk_postgres *store, const char *text)
 {
   if (store->is_lost)
     return CNK_POSTGRES_LOST;
-  return note_sent(store, CNK_SENT_STATEMENT, 0,
+  return note_sent(store, CNK_COMMAND_STATEMENT, 0,
                    PQsendQueryParams(store->connection, text, 0, NULL, NULL, NULL, NULL, 1));
 }
 
 static int send_sync(struct cnk_postgres *store)
 {
-  int status = note_sent(store, CNK_SENT_SYNC, 0, PQpipelineSync(store->connection));
+  int status = note_sent(store, CNK_COMMAND_SYNC, 0, PQpipelineSync(store->connection));
   return status == 0 ? flush(store) : status;
 }
 
 /* Awaits one of what was sent: its result, and its failure in `failure`. */
-static int collect_one(struct cnk_postgres *store, const struct cnk_sent *sent, PGresult **result, int *failure)
+static int collect_one(struct cnk_postgres *store, const struct cnk_command *sent, PGresult **result, int *failure)
 {
   PGresult *end = NULL;
   int status = next_result(store, result);
@@ -215,10 +220,10 @@ static int collect_one(struct cnk_postgres *store, const struct cnk_sent *sent, 
     return status;
   if (!*result)
     return lose(store);
-  if (sent->kind == CNK_SENT_SYNC)
+  if (sent->kind == CNK_COMMAND_SYNC)
     return PQresultStatus(*result) == PGRES_PIPELINE_SYNC ? 0 : lose(store);
   if (!is_good(*result)) {
-    if (sent->kind == CNK_SENT_PREPARE)
+    if (sent->kind == CNK_COMMAND_PREPARE)
       store->is_prepared[sent->number] = false;
     if (*failure == 0)
       *failure = fail_by(store, *result);
@@ -246,14 +251,16 @@ int cnk_wire_collect(struct cnk_postgres *store, PGresult **result)
   int failure = 0;
   int status = ask_for_all(store);
   for (size_t i = 0; i < store->sent_count && status == 0; i++) {
-    struct cnk_sent sent = store->sent[i];
+    struct cnk_command sent = store->sent[i];
     PGresult *next;
     bool has_failed = failure != 0;
     status = collect_one(store, &sent, &next, &failure);
-    if (sent.kind == CNK_SENT_SYNC) {
+    if (sent.kind == CNK_COMMAND_SYNC) {
       PQclear(next);
       continue;
     }
+    if (status == 0 && failure == 0 && sent.changes)
+      *sent.changes = strtoll(PQcmdTuples(next), NULL, 10);
     PQclear(last);
     last = next;
     if (status == 0 && failure != 0 && !has_failed && store->is_in_transaction) /* the server goes on after a sync */

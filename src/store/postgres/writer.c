@@ -18,7 +18,7 @@
 #define WATCH_NS UINT64_C(2000000000)
 #define PATIENCE_NS UINT64_C(10000000000)
 
-enum turn { WORK, WATCH, STOP };
+enum occasion { WORK, WATCH, STOP };
 
 static struct cnk_postgres *store_of(struct cnk_worker *worker)
 {
@@ -175,7 +175,7 @@ static void watch(struct cnk_postgres *store)
 }
 
 /* Under the mutex. */
-static enum turn wait(struct cnk_postgres *store)
+static enum occasion wait(struct cnk_postgres *store)
 {
   struct cnk_worker *worker = &store->worker;
   for (;;) {
@@ -194,7 +194,7 @@ bool cnk_postgres_take_turn(struct cnk_worker *worker)
   struct cnk_postgres *store = store_of(worker);
   struct cnk_store_calls batch;
   uv_mutex_lock(&worker->mutex);
-  enum turn turn = wait(store);
+  enum occasion turn = wait(store);
   if (turn == WORK)
     cnk_worker_take_batch(worker, &batch);
   uv_mutex_unlock(&worker->mutex);

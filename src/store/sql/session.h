@@ -25,6 +25,9 @@ struct cnk_sql_driver {
   /* Runs a statement that gives no rows; how many rows it has changed. Where nobody asks (NULL), a driver may send it and hear
    * of its failure later, at the latest when it settles or commits. */
   int (*run)(struct cnk_sql_session *session, unsigned number, const char *format, va_list values, int64_t *changes);
+  /* Sends one whose changes are there when all of it is settled; NULL where nothing is gained by that. */
+  int (*send_ahead)(struct cnk_sql_session *session, unsigned number, const char *format, va_list values,
+                    int64_t *changes);
   /* The first column of the first row that a statement gives, or NULL; bytes are kept in `arena`. */
   int (*read)(struct cnk_sql_session *session, unsigned number, const char *format, va_list values,
               struct cnk_arena *arena, struct cnk_value *first, bool *has_written);

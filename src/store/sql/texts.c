@@ -2,7 +2,7 @@
 /* Finds named statements; see texts.h. */
 #include "store/sql/texts.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 int cnk_sql_find(const char *file, const char *name)
@@ -13,6 +13,21 @@ int cnk_sql_find(const char *file, const char *name)
       return (int)i;
   }
   return -1;
+}
+
+int cnk_sql_find_version(const char *file, int version)
+{
+  char name[32];
+  snprintf(name, sizeof name, "version_%d", version);
+  return cnk_sql_find(file, name);
+}
+
+int cnk_sql_version(void)
+{
+  int version = 0;
+  while (cnk_sql_find_version("schema", version + 1) >= 0)
+    version++;
+  return version;
 }
 
 int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **parameters, size_t *count)

@@ -29,6 +29,9 @@ extern const unsigned cnk_sql_count;
 
 /* The number of a text; -1 when there is none of this name. */
 int cnk_sql_find(const char *file, const char *name);
+/* A migration to a version, in one of the schema files; -1 when there is none. The newest one. */
+int cnk_sql_find_version(const char *file, int version);
+int cnk_sql_version(void);
 /* The same of a question or a repair, with the names of its parameters. */
 int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **parameters, size_t *count);
 

@@ -17,17 +17,7 @@
 
 static int find_version(int version)
 {
-  char name[32];
-  snprintf(name, sizeof name, "version_%d", version);
-  return cnk_sql_find("schema", name);
-}
-
-int cnk_sqlite_version(void)
-{
-  int version = 0;
-  while (find_version(version + 1) >= 0)
-    version++;
-  return version;
+  return cnk_sql_find_version("schema", version);
 }
 
 /* ---- whose it is ------------------------------------------------------------------------------------------------- */
@@ -59,7 +49,7 @@ enum owner { NOBODY, OURS, SOME_OF_OURS, FOREIGN };
 static enum owner whose(const struct cnk_peek *found)
 {
   int count = 0;
-  int last = found->application_id == APPLICATION_ID ? cnk_sqlite_version() : 1;
+  int last = found->application_id == APPLICATION_ID ? cnk_sql_version() : 1;
   const char *at = found->tables, *end = found->tables + found->tables_size;
   for (const char *line; at < end && (line = memchr(at, '\n', (size_t)(end - at))); at = line + 1, count++)
     if (!is_own_table(at, (size_t)(line - at), last))
@@ -89,9 +79,9 @@ static bool judge(const char *path, const struct cnk_peek *found, char *message,
   else if (version < 0)
     snprintf(message, size, "the store is of version %d, which there never was: %s is damaged; restore a backup",
              version, path);
-  else if (version > cnk_sqlite_version())
+  else if (version > cnk_sql_version())
     snprintf(message, size, "the store is of version %d, and this program knows only %d: the program is too old",
-             version, cnk_sqlite_version());
+             version, cnk_sql_version());
   else if (version == 0 && found->has_tables && whose(found) != NOBODY)
     snprintf(message, size, "the store has tables and no version: %s is damaged; restore a backup", path);
   else
@@ -134,7 +124,7 @@ static int read_next(struct cnk_sqlite *store, const char *name, int64_t *out)
 
 static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
 {
-  int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sqlite_version();
+  int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sql_version();
   if (status == SQLITE_OK && found->application_id != APPLICATION_ID)
     status = set_number(store, "application_id", APPLICATION_ID);
   for (int version = found->user_version + 1; version <= last && status == SQLITE_OK; version++) {
@@ -188,7 +178,7 @@ bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
   store->worker.base.version = found.user_version;
   if (status == SQLITE_OK && !store->options.is_read_only) {
     status = bring_up(store, &found);
-    store->worker.base.version = cnk_sqlite_version();
+    store->worker.base.version = cnk_sql_version();
   }
   if (status == SQLITE_OK && store->is_memory && !blank)
     keep_blank(store);

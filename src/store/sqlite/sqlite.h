@@ -15,9 +15,6 @@
 struct cnk_store *cnk_sqlite_open(struct cnk_loop *loop, const char *path, const struct cnk_store_options *options,
                                   char *message, size_t size);
 
-/* The version of the tables that this program makes. */
-int cnk_sqlite_version(void);
-
 /* SQLite keeps no statistics of its memory, for which each allocation would take a lock. No effect when it is in use already. */
 void cnk_sqlite_own_process(void);
 

@@ -22,10 +22,30 @@ bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int6
 }
 
 /* Whether no event with this key was accepted in the last days. */
-static bool is_new(struct cnk_work *work, struct cnk_text key, double now)
+static bool is_new(struct cnk_work *work, struct cnk_event *event, double now)
 {
-  struct cnk_halves halves = cnk_work_halves(work, key);
+  if (event->is_ahead)
+    return event->ahead > 0;
+  struct cnk_halves halves = cnk_work_halves(work, event->key);
   return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, cnk_work_day(now)) > 0;
+}
+
+void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
+{
+  for (size_t i = 0; i < request->events.count; i++) {
+    struct cnk_event *event = &request->events.items[i];
+    event->is_ahead = event->key.data && !event->is_unheard;
+    if (!event->is_ahead)
+      continue;
+    struct cnk_halves halves = cnk_work_halves(work, event->key);
+    cnk_work_send_ahead(work, CNK_SQL_see, &event->ahead, "iii", halves.hash, halves.rest, cnk_work_day(request->now));
+  }
+}
+
+void cnk_verb_forget_ahead(struct cnk_accept *request)
+{
+  for (size_t i = 0; i < request->events.count; i++)
+    request->events.items[i].is_ahead = false;
 }
 
 /* Of a block that is reserved in the same transaction as the first event that gets one of it. 0 when the verb has failed:
@@ -65,7 +85,7 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
     event->is_fresh = event->is_applied = work->status == 0;
     return;
   }
-  if (event->key.data && !is_new(work, event->key, now))
+  if (event->key.data && !is_new(work, event, now))
     return;
   if (!event->id || event->has_given_id) { /* not one of a run of this verb that was undone */
     event->has_given_id = true;

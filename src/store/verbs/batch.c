@@ -63,8 +63,32 @@ static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *bat
   return 0;
 }
 
+/* On a network, what webhooks depend on is asked for all of the batch at once. */
+static int send_ahead(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  int status = 0;
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_work work = {.session = session, .call = cnk_store_call_of(link)};
+    if (work.call->verb == CNK_ACCEPT && status == 0) {
+      cnk_verb_accept_ahead(&work, work.call->request);
+      status = work.status;
+    }
+  }
+  return status == 0 ? session->driver->settle(session) : status;
+}
+
+static void forget_ahead(struct cnk_store_calls *batch)
+{
+  CNK_LIST_EACH (link, &batch->list)
+    if (cnk_store_call_of(link)->verb == CNK_ACCEPT)
+      cnk_verb_forget_ahead(cnk_store_call_of(link)->request);
+}
+
 static int run_together(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
+  int status = session->driver->send_ahead ? send_ahead(session, batch) : 0;
+  if (status != 0)
+    return status;
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_store_call *call = cnk_store_call_of(link);
     if (run_call(session, call) != 0)
@@ -83,6 +107,7 @@ int cnk_batch_commit(struct cnk_sql_session *session, struct cnk_store_calls *ba
   if (status == 0 || is_fault_of_all(session, status))
     return status;
   cnk_batch_roll_back(session);
+  forget_ahead(batch);
   session->redone++;
   status = session->driver->begin(session);
   if (status == 0)

@@ -27,6 +27,9 @@ int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format
 /* The same where nobody asks what it changed: on a network it need not be awaited. */
 void cnk_work_send(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
+/* Sends one whose changes are there when the session has settled. */
+void cnk_work_send_ahead(struct cnk_work *work, enum cnk_sql sql, int64_t *changes, const char *format, ...);
+
 /* Runs a statement that gives one integer. False when it gives no row, or NULL, or fails. */
 bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...);
 
@@ -64,6 +67,9 @@ bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int6
                          double now);
 bool cnk_work_has_arrived(int64_t rank);
 
+/* Sends ahead what decides of each event whether it is stored, for a session on a network: its verb then awaits nothing. */
+void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request);
+void cnk_verb_forget_ahead(struct cnk_accept *request);
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request);
 void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *request);
 void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request);

@@ -83,6 +83,19 @@ void cnk_work_send(struct cnk_work *work, enum cnk_sql sql, const char *format, 
     work->has_written = true;
 }
 
+void cnk_work_send_ahead(struct cnk_work *work, enum cnk_sql sql, int64_t *changes, const char *format, ...)
+{
+  struct cnk_sql_session *session = work->session;
+  if (work->status != 0)
+    return;
+  va_list values;
+  va_start(values, format);
+  int status = session->driver->send_ahead(session, session->writes[sql], format, values, changes);
+  va_end(values);
+  if (status != 0)
+    cnk_work_refuse(work, status);
+}
+
 /* NULL after a failure, too. */
 static struct cnk_value read_first(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
 {
