@@ -46,12 +46,13 @@ test: deps-test
 
 # The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them.
 DEPS_POSTGRES := libpq-dev postgresql
+ON_POSTGRES   := timeout 110 spec/support/postgres.sh
 
 test-postgres: deps-test
 	@sh make/deps.sh $(DEPS_POSTGRES)
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
-	@$(TEST_ENV) && for folder in conformance postgres; do \
-	  timeout 100 spec/support/postgres.sh $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/$$folder || exit 1; done
+	@$(TEST_ENV) && $(ON_POSTGRES) $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/conformance
+	@$(TEST_ENV) && $(ON_POSTGRES) $(LUA) spec/support/side_by_side.lua 1 "$(LUA) spec/support/busted.lua" spec/store/postgres
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.

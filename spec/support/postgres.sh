@@ -38,6 +38,7 @@ chmod 755 "$CUNNEKT_TEST_CLUSTER"
 [ "$(id -u)" != 0 ] || chown "$(as_owner id -u)" "$CUNNEKT_TEST_CLUSTER"
 
 finish() {
+  trap '' INT TERM HUP
   control stop -m immediate >/dev/null 2>&1
   rm -rf "$CUNNEKT_TEST_CLUSTER"
 }
@@ -53,6 +54,7 @@ unix_socket_directories = '$CUNNEKT_TEST_CLUSTER'
 max_connections = 50
 shared_buffers = 64MB
 fsync = off
+autovacuum = off
 END
 control start -l "$CUNNEKT_TEST_CLUSTER/log" || { cat "$CUNNEKT_TEST_CLUSTER/log" >&2; exit 1; }
 export CUNNEKT_TEST_POSTGRES="postgres:///postgres?host=$CUNNEKT_TEST_CLUSTER&user=cunnekt"
