@@ -12,7 +12,7 @@ LIB_CFLAGS := $(LUA_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(PC_NAMES) 2>/dev/nu
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(PC_NAMES) 2>/dev/null) -lpthread
 
 # PostgreSQL's library is no must: without it a store postgres://… is refused with a sentence. POSTGRES= builds without.
-POSTGRES ?= $(shell if $(PKG_CONFIG) --exists libpq 2>/dev/null; then echo pkg-config; elif command -v pg_config >/dev/null; then echo pg_config; fi)
+POSTGRES ?= $(shell if $(PKG_CONFIG) --exists 'libpq >= 14' 2>/dev/null; then echo pkg-config; elif command -v pg_config >/dev/null; then echo pg_config; fi)
 ifneq ($(POSTGRES),)
 LIB_CFLAGS += -DCNK_POSTGRES $(if $(filter pg_config,$(POSTGRES)),-I$(shell pg_config --includedir),$(shell $(PKG_CONFIG) --cflags libpq))
 LIB_LIBS   += $(if $(filter pg_config,$(POSTGRES)),-L$(shell pg_config --libdir) -lpq,$(shell $(PKG_CONFIG) --libs libpq))

@@ -159,6 +159,13 @@ describe("a setting that is shown", function()
       assert.are.equal(shown, settings.shown("proxy", value))
     end
     assert.are.equal("postgres://…@host/db", settings.shown("store", "postgres://u:p/w@host/db"))
+    for url, shown in pairs {
+      ["postgres://u@h1:5432,h2/db?sslmode=require"] = "postgres://…@h1:5432,h2/db", ["postgres://host/db"] = "postgres://host/db",
+      ["postgres://host/db?password=secret"] = "postgres://…", ["postgres://u@host/db?password=a@b"] = "postgres://…",
+      ["postgresql://u:a?b@host/db"] = "postgres://…", ["postgres://u:a@b@host/db"] = "postgres://…",
+    } do
+      assert.are.equal(shown, settings.shown("store", url))
+    end
     assert.are.equal("sqlite:a@b.db", settings.shown("store", "sqlite:a@b.db"))
     for _, name in ipairs { "api_key", "app_secret", "verify_token", "webhook_secret" } do
       assert.are.equal("set, and not shown here", settings.shown(name, "s3cr3t"))

@@ -454,11 +454,11 @@ function settings.shown(name, value)
   local setting, text = settings.known[name], tostring(value)
   if setting.is_secret then
     return "set, and not shown here"
-  elseif text:find "^postgres%a*://" then
+  elseif text:find "^postgres%a*://.*[@?]" then
     -- A password may be before the host or among the options, and hold any sign that should have been written as %XX.
     local before, place = text:match "^(postgres%a*://)[^@?]*@([%w.,:/_%-]*)"
     local is_plain = before and not text:find("@.*@")
-    return (is_plain and before .. "…@" .. place or "postgres://…")
+    return is_plain and before .. "…@" .. place or "postgres://…"
   elseif setting.has_password and not text:find "^sqlite:" and text:find("@", 1, true) then
     -- All that a password can reach: it may hold any sign, and a proxy needs no scheme.
     return (text:match "^%a[%w+.-]*://" or "") .. "…@" .. text:match "[^@]*$"

@@ -114,6 +114,9 @@ local function open_store(url)
     end
     error(err, 0)
   end
+  for _, note in ipairs(opened:notes()) do
+    log.warn("the store's database: %s", note)
+  end
   return opened
 end
 

@@ -23,7 +23,7 @@ local store = {}
 ---@field is_kept boolean whether it survives the process
 ---@field may_have_watches boolean whether a conversation may have a watched window: in memory none has until a turn stores one
 ---@field on_watch fun()? called before that
----@field version integer? of a store that is only read; 0: there is nothing in it yet
+---@field version integer? of a store that is only read, and has it alone; 0: there is nothing in it yet
 local store_methods = {}
 local store_mt = { __index = store_methods, __name = "cunnekt.open_store" }
 
@@ -48,7 +48,7 @@ local function on_failure(self, message, code)
       log.info("the store can write again")
     end
     return nil
-  elseif is_disk_error[code] and not self._is_failing then
+  elseif is_disk_error[code] and not self._is_failing and not self.version then
     self._is_failing = true
     log.error("the store cannot write: %s; webhooks are answered 503 until it can", message)
   end
@@ -463,11 +463,7 @@ end
 ---@return cunnekt.open_store? store
 ---@return cunnekt.error? err kind store or invalid
 function store.open(url, options)
-  local self, err = open(url, options)
-  for _, note in ipairs(self and self:notes() or {}) do
-    log.warn("the store's database: %s", note)
-  end
-  return self, err
+  return open(url, options)
 end
 
 ---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.

@@ -136,25 +136,27 @@ static int refuse_second(struct cnk_postgres *store)
 }
 
 /* Of this very host, whose connection is gone while the server still thinks otherwise. */
-static void end_own(struct cnk_postgres *store, int process)
+static void end_own(struct cnk_postgres *store)
 {
   char text[300], *name = PQescapeLiteral(store->connection, store->application, strlen(store->application));
   snprintf(text, sizeof text,
-           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND application_name = %s", process,
-           name ? name : "''");
+           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND application_name = %s",
+           store->process, name ? name : "''");
   PQfreemem(name);
-  if (process)
+  if (store->process)
     cnk_wire_execute(store, text, NULL);
 }
 
-static int take_lock(struct cnk_postgres *store, int process)
+static int take_lock(struct cnk_postgres *store)
 {
-  end_own(store, process);
+  end_own(store);
   for (int i = 0; i < LOCK_TRIES; i++) {
     PGresult *found = NULL;
     int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &found);
     bool is_taken = cnk_wire_integer(found) == 1;
     PQclear(found);
+    if (is_taken)
+      store->process = PQbackendPID(store->connection);
     if (status != 0 || is_taken)
       return status;
     usleep(LOCK_PAUSE_MS * 1000);
@@ -176,7 +178,6 @@ static int check_opening(struct cnk_postgres *store)
 
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
 {
-  int before = store->process;
   cnk_postgres_disconnect(store);
   store->is_lost = false;
   store->connection = dial(store);
@@ -184,14 +185,13 @@ int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
     return refuse(store);
   PQsetNoticeReceiver(store->connection, on_notice, store);
   PQsetnonblocking(store->connection, 1);
-  store->process = PQbackendPID(store->connection);
   int status = cnk_wire_execute(store, SET_UP, NULL);
   if (status == 0 && store->is_read_only)
     status = cnk_wire_execute(store, "SET default_transaction_read_only = on", NULL);
   if (status == 0)
     status = set_schema(store);
   if (status == 0 && !store->is_read_only)
-    status = take_lock(store, is_again ? before : 0);
+    status = take_lock(store);
   if (status == 0 && is_again)
     status = check_opening(store);
   if (status == 0 && is_again && !PQenterPipelineMode(store->connection))

@@ -56,7 +56,7 @@ struct cnk_postgres {
 
   PGconn *connection; /* NULL: there is none */
   char application[96];
-  int process;       /* the server's, of the connection */
+  int process;       /* the server's, of the connection that had the lock last */
   int64_t opening;   /* that this store is */
   bool is_foreign;   /* another host has used the database since: this one must begin anew */
   bool *is_prepared; /* of cnk_sql_texts, on this connection */

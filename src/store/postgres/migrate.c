@@ -29,7 +29,9 @@ static int read_version(struct cnk_postgres *store, int64_t *version)
   if (status == 0 && is_ours)
     return read_integer(store, "SELECT version FROM cunnekt_version", version);
   if (status == 0)
-    status = read_integer(store, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()", &tables);
+    status = read_integer(
+        store, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND schemaname <> 'pg_catalog'",
+        &tables);
   if (status == 0 && tables > 0)
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT,
                            "its schema has the tables of another program: name another one with "

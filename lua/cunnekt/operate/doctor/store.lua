@@ -207,7 +207,9 @@ end
 local function check_postgres(add, url, script)
   local session, err = operate.reach(url, true)
   if not session then
-    add("wrong", "store", "%s; see that the database runs and lets this user in: the same URL with psql says more", err.message)
+    local is_away = err.message:find "connection to server"
+    local advice = is_away and "; see that the database runs there and lets this user in: psql with the same URL says more" or ""
+    add("wrong", "store", "%s%s", err.message, advice)
     return {}
   elseif session.version == 0 then
     add("note", "store", "there is nothing in the store on PostgreSQL yet; the first run fills it")

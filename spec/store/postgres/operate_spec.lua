@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+-- What operators see of a store on PostgreSQL. `make test-postgres` runs it.
+
+local doctor_store = require "cunnekt.operate.doctor.store"
+local operate = require "cunnekt.operate"
+local store = require "cunnekt.store"
+local task = require "cunnekt.base.task"
+local wire = require "spec.support.wire"
+
+local base = os.getenv "CUNNEKT_TEST_POSTGRES"
+if not base then
+  return
+end
+
+describe("an operator's view of a store on PostgreSQL", function()
+  local number = 0
+  local url
+
+  before_each(function()
+    number = number + 1
+    url = ("%s&options=-csearch_path%%3Doperate_%d"):format(base, number)
+  end)
+
+  local function run(fn)
+    local its_task = task.spawn(fn)
+    wire.step_until(function()
+      return its_task.is_done
+    end, "the operator")
+    return task.join(its_task)
+  end
+
+  -- The sentences of doctor, each behind its level.
+  local function diagnose(address)
+    local lines = {}
+    run(function()
+      doctor_store.check(function(level, _, sentence, ...)
+        lines[#lines + 1] = level .. " " .. sentence:format(...)
+      end, address)
+    end)
+    return table.concat(lines, "\n")
+  end
+
+  it("is a doctor's sentence and what to do, where it cannot be reached", function()
+    local lines = diagnose "postgres://me:geheim@127.0.0.1:1/shop"
+    assert.matches("^wrong cannot open the store on PostgreSQL: .+ refused; see that the database runs there and lets this user in", lines)
+    assert.is_nil(lines:find("geheim", 1, true))
+  end)
+
+  it("leaves nothing behind, where there is nothing", function()
+    for _ = 1, 2 do
+      assert.equal("note there is nothing in the store on PostgreSQL yet; the first run fills it", diagnose(url))
+    end
+  end)
+
+  it("has what waits, and what the database may lose", function()
+    run(function()
+      local opened = assert(store.open(url))
+      assert(opened:call("accept", { events = { { contact = "1:2", body = "b" } }, now = 1 }))
+      opened:close()
+    end)
+    local lines = diagnose(url)
+    assert.matches("wrong the store's database: fsync is off", lines)
+    assert.matches("ok it is on PostgreSQL %d+%.%d+", lines)
+    assert.matches("ok waiting: 1 event to be handled, 0 messages to be sent", lines)
+  end)
+
+  it("shows lists and changes nothing, while a host on another machine has it", function()
+    run(function()
+      local host = assert(store.open(url))
+      assert(host:call("accept", { events = { { id = 7, contact = "1:2", body = "b" } }, now = 1 }))
+      local session = assert(operate.reach(url))
+      local listed = assert(session:call("events.list", { state = "pending" }))
+      assert.equal(1, #listed.events)
+      local done, err = session:call("events.drop", { seqs = { 7 } })
+      session:close()
+      host:close()
+      assert.is_nil(done)
+      assert.matches("a host has this store and answers on its own machine only", err.message)
+    end)
+  end)
+end)
