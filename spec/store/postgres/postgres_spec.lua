@@ -118,6 +118,24 @@ describe("a store on PostgreSQL", function()
     assert.is_true(seam:accepted({ key = "k" }).is_fresh)
   end)
 
+  -- A sequence is not rolled back, so the connection ends in the middle of the first commit only.
+  local ends_commit = [[
+    SET search_path = %s;
+    CREATE SEQUENCE commits;
+    CREATE FUNCTION end_first() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
+      IF nextval(''%s.commits'') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(1); END IF;
+      RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER ending AFTER INSERT ON event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_first()]]
+
+  it("runs a batch again whose commit was lost and does not hold", function()
+    sql(ends_commit:format(schema, schema))
+    local event = seam:accepted { key = "k" }
+    assert.is_true(event.is_fresh)
+    assert.is_false(seam:accepted({ key = "k" }).is_fresh)
+    assert.equal(1, seam:counts().events)
+    assert.is_true(seam.db:stats().probes > 0)
+  end)
+
   it("says that a commit holds when its copies have it, and not before", function()
     local answer
     local event = seam:event { key = "k" }
