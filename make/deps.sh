@@ -13,13 +13,13 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'END'
 cunnekt: packages are installed by `make deps` on Debian and Ubuntu only. Elsewhere install these first (the second
 line of each is for `make test` and `make lint` only):
-  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel utf8proc-devel tzdata libedit
+  dnf     gcc make pkgconf-pkg-config lua lua-devel libuv-devel libcurl-devel libmicrohttpd-devel openssl-devel sqlite-devel utf8proc-devel libpq-devel tzdata libedit
           luarocks openssl procps-ng cppcheck clang clang-tools-extra
-  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev utf8proc-dev tzdata libedit
+  apk     build-base pkgconf lua5.4 lua5.4-dev libuv-dev curl-dev libmicrohttpd-dev openssl-dev sqlite-dev utf8proc-dev libpq-dev tzdata libedit
           luarocks5.4 openssl procps cppcheck clang clang-extra-tools
-  pacman  base-devel lua54 libuv curl libmicrohttpd openssl sqlite utf8proc tzdata libedit
+  pacman  base-devel lua54 libuv curl libmicrohttpd openssl sqlite utf8proc postgresql-libs tzdata libedit
           luarocks procps-ng cppcheck clang
-  brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3 sqlite utf8proc
+  brew    pkg-config lua@5.4 libuv curl libmicrohttpd openssl@3 sqlite utf8proc libpq
           luarocks cppcheck llvm
 and then: luarocks --lua-version=5.4 install argparse lua-cjson (and busted, luacheck; each by itself)
 END

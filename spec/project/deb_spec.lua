@@ -47,7 +47,7 @@ describe("make deb #packaging", function()
       assert.truthy(process.read(root.path .. "/" .. name), name)
     end
     local depends = process.run({ "dpkg-deb", "-f", package, "Depends" }).out
-    for _, library in ipairs { "libc6", "liblua5.4%-0", "libuv1", "libcurl4", "libmicrohttpd12", "libsqlite3%-0", "libssl3" } do
+    for _, library in ipairs { "libc6", "liblua5.4%-0", "libuv1", "libcurl4", "libmicrohttpd12", "libsqlite3%-0", "libssl3", "libpq5" } do
       assert.matches(library, depends)
     end
   end)
