@@ -46,7 +46,7 @@ test: deps-test
 
 # The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them.
 DEPS_POSTGRES := libpq-dev postgresql
-ON_POSTGRES   := timeout 110 spec/support/postgres.sh
+ON_POSTGRES   := timeout 300 spec/support/postgres.sh
 
 test-postgres: deps-test
 	@sh make/deps.sh $(DEPS_POSTGRES)
