@@ -146,7 +146,8 @@ struct cnk_store *cnk_postgres_open(struct cnk_loop *loop, const char *url, cons
 {
   if (!is_url(url)) {
     snprintf(message, size,
-             "the URL of the store cannot be read: it is postgres://USER@HOST/DATABASE, with every other sign as %%XX");
+             "the URL of the store cannot be read: it is postgres://USER@HOST/DATABASE, with percent signs for what is "
+             "special");
     return NULL;
   }
   struct cnk_postgres *store = make(loop, url, options);
