@@ -13,8 +13,9 @@
 
 #include "store/postgres/internal.h"
 
-/* Longer than the server may take for one statement, see connection.c. */
-enum { WAIT_MS = 40000 };
+/* Longer than the server may take for one statement, see connection.c. Webhooks are refused before that: whoever sends them
+ * waits no longer. */
+enum { WAIT_MS = 40000, SLOW_MS = 5000 };
 
 /* Error messages of libpq have several lines, and end with one. */
 int cnk_wire_fail(struct cnk_postgres *store, int status, const char *reason)
@@ -32,23 +33,32 @@ static int lose(struct cnk_postgres *store)
   return cnk_wire_fail(store, CNK_POSTGRES_LOST, *reason ? reason : "the connection to the database was lost");
 }
 
+/* As poll(), for one descriptor and some milliseconds, whatever signals come. */
+static int poll_for(struct pollfd *found, uint64_t ms)
+{
+  uint64_t end = uv_hrtime() + ms * 1000000;
+  for (uint64_t now; (now = uv_hrtime()) < end;) {
+    int count = poll(found, 1, (int)((end - now) / 1000000) + 1);
+    if (count > 0 || (count < 0 && errno != EINTR))
+      return count;
+  }
+  return 0;
+}
+
 /* Until the socket can be read, or written where that is wanted. */
 static int await(struct cnk_postgres *store, bool may_write)
 {
   struct pollfd found = {.fd = PQsocket(store->connection), .events = (short)(POLLIN | (may_write ? POLLOUT : 0))};
-  uint64_t end = uv_hrtime() + (uint64_t)WAIT_MS * 1000000;
   if (found.fd < 0)
     return lose(store);
-  for (;;) {
-    uint64_t now = uv_hrtime();
-    int count = now < end ? poll(&found, 1, (int)((end - now) / 1000000) + 1) : 0;
-    if (count == 0)
-      return cnk_wire_fail(store, CNK_POSTGRES_LOST, "the database has not answered for 40 seconds");
-    if (count > 0)
-      break;
-    if (errno != EINTR)
-      return cnk_wire_fail(store, CNK_POSTGRES_LOST, strerror(errno));
+  int count = poll_for(&found, SLOW_MS);
+  if (count == 0) {
+    cnk_worker_set_unwritable(&store->worker, "the database has not answered for 5 seconds");
+    count = poll_for(&found, WAIT_MS - SLOW_MS);
   }
+  if (count <= 0)
+    return cnk_wire_fail(store, CNK_POSTGRES_LOST,
+                         count == 0 ? "the database has not answered for 40 seconds" : strerror(errno));
   if (found.revents & (POLLIN | POLLHUP | POLLERR) && !PQconsumeInput(store->connection))
     return lose(store);
   return 0;

@@ -131,8 +131,8 @@ static int try_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
 
 static void run_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
 {
-  uint64_t end = uv_hrtime() + PATIENCE_NS;
   int status = try_batch(store, batch);
+  uint64_t end = uv_hrtime() + PATIENCE_NS;
   for (int tries = 1; status == CNK_POSTGRES_LOST; tries++) {
     store->is_lost = true;
     cnk_worker_set_unwritable(&store->worker, store->problem);
