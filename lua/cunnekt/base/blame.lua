@@ -38,6 +38,51 @@ function blame.place(level)
   return nil
 end
 
+-- ---- calls that left no frame ------------------------------------------------------------------------------------------
+
+-- The function of a script that a value of ours is, or holds.
+local function script_function(value)
+  if type(value) == "table" then
+    value = rawget(value, "run") or rawget(value, "fn")
+  end
+  local info = type(value) == "function" and debug.getinfo(value, "S") or nil
+  return info and not is_ours(info) and info or nil
+end
+
+-- Of the locals of a frame of ours, the last one that is a function of a script: the one that it has called.
+local function function_called(level)
+  local found, at = nil, 1
+  if not debug.getinfo(level + 1, "l") then
+    return nil -- it was the first of its coroutine
+  end
+  local name, value = debug.getlocal(level + 1, at)
+  while name do
+    found = script_function(value) or found
+    at = at + 1
+    name, value = debug.getlocal(level + 1, at)
+  end
+  return found
+end
+
+---The function of a script that led here by `return chat:ask(…)`, which leaves no frame with its line: where it begins.
+---@param level? integer as in `error`
+---@return string? place "bot.lua:10", or "bot.lua" of a whole script; nil: there is none
+function blame.function_place(level)
+  for at = (level or 1) + 1, max_levels do
+    local info = debug.getinfo(at, "St")
+    if not info then
+      return nil
+    end
+    local called = info.istailcall and is_ours(info) and function_called(at + 1)
+    if called then
+      return called.linedefined > 0 and ("%s:%d"):format(called.short_src, called.linedefined) or called.short_src
+    end
+  end
+  return nil
+end
+
+-- ---- descriptions ------------------------------------------------------------------------------------------------------
+
 local function describe(info, caller)
   if info.what == "main" then
     return "main chunk"
@@ -85,7 +130,12 @@ function blame.describe(failure, level)
   local text = tostring(failure)
   local all, own = frames_from(level)
   local is_raised = all[1] and all[1].func == error
-  if not own[1] or not (is_raised or not is_ours(all[1]) or all[1].what == "C") then
+  local begins_at = is_raised and not own[1] and blame.function_place(level)
+  if begins_at then
+    text = replaced(text, all, begins_at)
+    text = text:sub(1, #begins_at) == begins_at and text or begins_at .. ": " .. text
+    return text, text, true
+  elseif not own[1] or not (is_raised or not is_ours(all[1]) or all[1].what == "C") then
     return text, debug.traceback(text, level), false
   end
   text = replaced(text, all, place_of(own[1].info))

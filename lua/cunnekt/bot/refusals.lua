@@ -50,6 +50,15 @@ function refusals.function_of(current)
   return ("%s:%d: in the %s '%s'"):format(info.short_src, info.linedefined, event and "handler of" or "dialog", event or current.name)
 end
 
+-- The function that has called by `return`: by its name, if it is the one that runs, and not a helper or a function of bot:use.
+local function place_of_function(current, begins_at)
+  local named = refusals.function_of(current)
+  if not begins_at or named:sub(1, #begins_at + 1) == begins_at .. ":" then
+    return named
+  end
+  return begins_at .. ": in the function that begins there"
+end
+
 local function report(place, where, err)
   local key = table.concat({ place, where, err.kind, err.field or "", err.limit or "" }, " ")
   local count = count_of(key)
@@ -72,7 +81,7 @@ function refusals.note(scope, where, err)
   end
   local running = task.running()
   local current = running and running.run
-  local place = blame.place(2) or refusals.function_of(current)
+  local place = blame.place(2) or place_of_function(current, blame.function_place(1))
   local called = name_of(where)
   if scope.replies == "raise" then
     error(("%s: %s: %s"):format(place, called, advice.sentences(err)), 0)

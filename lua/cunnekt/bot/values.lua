@@ -126,6 +126,9 @@ end
 ---@return cunnekt.error? err kind store; only outside a turn
 function values_methods:increment(key, amount)
   check_key("increment", self, key)
+  if amount ~= nil and type(amount) ~= "number" then
+    error(("store:increment: the amount must be a number, got %s"):format(type(amount)), 2)
+  end
   return within(self, "increment", key, amount or 1, function(current)
     local text = read(self._engine, current, key)
     local value = text and json.decode(text) or 0

@@ -94,7 +94,7 @@ describe("cunnekt check is silent", function()
   -- Specs that are about refusals, and write what is refused.
   local about_refusals = {
     ["spec/cli/check_spec.lua"] = true, ["spec/cli/check/mistakes_spec.lua"] = true,
-    ["spec/cli/check/modules_spec.lua"] = true, ["spec/bot/refusals_spec.lua"] = true,
+    ["spec/cli/check/modules_spec.lua"] = true, ["spec/bot/refusals_spec.lua"] = true, ["spec/bot/returned_calls_spec.lua"] = true,
     ["spec/cli/run_spec.lua"] = true, ["spec/project/first_hour_spec.lua"] = true,
     ["spec/provider/build_values_spec.lua"] = true, ["spec/bot/chat_spec.lua"] = true, ["spec/bot/action_spec.lua"] = true,
   }

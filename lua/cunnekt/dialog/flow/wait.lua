@@ -187,6 +187,9 @@ function wait.wait(dialogs, chat, wanted)
   if type(wanted) == "table" and wanted.sent ~= nil and type(wanted.sent) ~= "userdata" then
     error("chat:wait: option 'sent' must be the handle of a reply", 2)
   end
+  if wanted == nil then
+    error("chat:wait: say what to wait for, as chat:wait { reply = true }", 2)
+  end
   options.check("chat:wait", wanted, wait.types)
   local types, handle = types_of(wanted), wanted.sent
   if not types and not wanted.signal and not handle and not wanted.timeout then
