@@ -88,6 +88,9 @@ size_t cnk_store_request_size(enum cnk_verb verb)
       [CNK_BREAK_DIALOG] = sizeof(struct cnk_break_dialog),
       [CNK_RESERVE_IDS] = sizeof(struct cnk_reserve_ids),
       [CNK_SWEEP] = sizeof(struct cnk_sweep),
+      [CNK_COUNT_ROWS] = sizeof(struct cnk_count_rows),
+      [CNK_UNLOAD] = sizeof(struct cnk_unload),
+      [CNK_LOAD] = sizeof(struct cnk_load),
       [CNK_QUERY] = sizeof(struct cnk_query),
       [CNK_REPAIR] = sizeof(struct cnk_repair),
   };

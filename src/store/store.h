@@ -314,6 +314,26 @@ struct cnk_sweep {
   bool is_done;                /* all of the store was looked at */
 };
 
+/* The copy of a store to another one, table by table, while no host has either: the question "tables" names them. A page is a
+ * run of rows in the order of their keys, in a form that every backend takes. */
+struct cnk_count_rows {
+  struct cnk_text table;
+  int64_t rows; /* out */
+};
+
+struct cnk_unload {
+  struct cnk_text table;
+  struct cnk_text after; /* where the page before ended; none: the first one */
+  /* out; none where there are no more rows */
+  struct cnk_text page, last; /* `after` of the next page */
+  int64_t rows;
+};
+
+struct cnk_load {
+  struct cnk_text table, page; /* none: it is empty */
+  bool is_first;               /* what the table had before goes */
+};
+
 enum cnk_value_kind { CNK_VALUE_NULL, CNK_VALUE_INTEGER, CNK_VALUE_REAL, CNK_VALUE_BYTES };
 struct cnk_value {
   enum cnk_value_kind kind;
@@ -356,6 +376,9 @@ enum cnk_verb {
   CNK_BREAK_DIALOG,
   CNK_RESERVE_IDS,
   CNK_SWEEP,
+  CNK_COUNT_ROWS,
+  CNK_UNLOAD,
+  CNK_LOAD,
   CNK_QUERY,
   CNK_REPAIR,
 };
@@ -400,6 +423,7 @@ struct cnk_store_options {
   int wal_pages; /* so many new pages of log begin a round of checkpoints; it may grow to some dozen times this */
   size_t queue_calls, queue_bytes; /* more than this is not taken */
   bool is_read_only;               /* leaves no trace: the file stays as it is, and nothing appears beside it */
+  bool is_moving;                  /* it may be in the middle of a move, or be moved away: for whoever moves it */
   bool is_in_place;                /* one in memory works on the loop's thread: for tests, which open many */
 };
 

@@ -442,6 +442,18 @@ function store:reserve_ids(request, done) end
 ---@param done cunnekt.core.stored
 function store:sweep(request, done) end
 
+---@param request table struct cnk_count_rows
+---@param done cunnekt.core.stored
+function store:count_rows(request, done) end
+
+---@param request table struct cnk_unload
+---@param done cunnekt.core.stored
+function store:unload(request, done) end
+
+---@param request table struct cnk_load
+---@param done cunnekt.core.stored
+function store:load(request, done) end
+
 ---Asks a question by its name in src/store/sql; an unknown name raises.
 ---@param name string
 ---@param parameters table<string, any> by name

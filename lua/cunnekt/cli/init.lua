@@ -23,6 +23,7 @@ local commands = {
   { "contacts", "list persons, export or forget what is stored of one" },
   { "values", "list, read and set the values of bot.store" },
   { "backup", "copy the store while it is in use" },
+  { "store", "move the store to another database" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }
 

@@ -297,6 +297,28 @@ static struct cnk_field sweep_fields[] = {
 };
 SHAPE(sweep, "sweep", cnk_sweep, sweep_fields, true);
 
+static struct cnk_field count_rows_fields[] = {
+    NEEDED(cnk_count_rows, TEXT, table),
+    OUT(cnk_count_rows, INTEGER, rows),
+};
+SHAPE(count_rows, "count_rows", cnk_count_rows, count_rows_fields, true);
+
+static struct cnk_field unload_fields[] = {
+    NEEDED(cnk_unload, TEXT, table),
+    IN(cnk_unload, TEXT, after),
+    OUT(cnk_unload, TEXT, page),
+    {.name = "after", .kind = CNK_FIELD_TEXT, OF(cnk_unload, last), .is_out = true},
+    OUT(cnk_unload, INTEGER, rows),
+};
+SHAPE(unload, "unload", cnk_unload, unload_fields, true);
+
+static struct cnk_field load_fields[] = {
+    NEEDED(cnk_load, TEXT, table),
+    IN(cnk_load, TEXT, page),
+    IN(cnk_load, BOOLEAN, is_first),
+};
+SHAPE(load, "load", cnk_load, load_fields, false);
+
 const struct cnk_verb_shape cnk_verb_shapes[] = {
     {{cnk_bind_push_out_fields}, "accept",       CNK_ACCEPT,       &accept_shape      },
     {{cnk_bind_push_out_fields}, "commit_turn",  CNK_COMMIT_TURN,  &turn_shape        },
@@ -309,5 +331,8 @@ const struct cnk_verb_shape cnk_verb_shapes[] = {
     {{cnk_bind_push_out_fields}, "break_dialog", CNK_BREAK_DIALOG, &break_dialog_shape},
     {{cnk_bind_push_out_fields}, "reserve_ids",  CNK_RESERVE_IDS,  &reserve_ids_shape },
     {{cnk_bind_push_out_fields}, "sweep",        CNK_SWEEP,        &sweep_shape       },
+    {{cnk_bind_push_out_fields}, "count_rows",   CNK_COUNT_ROWS,   &count_rows_shape  },
+    {{cnk_bind_push_out_fields}, "unload",       CNK_UNLOAD,       &unload_shape      },
+    {{cnk_bind_push_out_fields}, "load",         CNK_LOAD,         &load_shape        },
 };
 const size_t cnk_verb_shapes_count = COUNT(cnk_verb_shapes);

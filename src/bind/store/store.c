@@ -124,7 +124,9 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.is_read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "in_place");
   options.is_in_place = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  lua_getfield(L, 2, "moving");
+  options.is_moving = lua_toboolean(L, -1);
+  lua_pop(L, 3);
   return options;
 }
 
@@ -140,7 +142,7 @@ static int open_store(lua_State *L)
     lua_newtable(L);
     lua_setiuservalue(L, -2, i);
   }
-  char message[300];
+  char message[600];
   face->loop = cnk_bind_loop(L);
   face->store = cnk_store_open(face->loop, &options, message, sizeof message);
   if (!face->store) {

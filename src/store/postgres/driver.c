@@ -291,6 +291,42 @@ static int ask(struct cnk_sql_session *session, struct cnk_query *query)
   return status;
 }
 
+/* ---- copies -------------------------------------------------------------------------------------------------------- */
+
+static int ask_text(struct cnk_sql_session *session, const char *text, const char *types,
+                    const struct cnk_value *values, size_t count, struct cnk_query *rows)
+{
+  struct cnk_postgres *store = store_of(session);
+  struct cnk_parameters parameters = {0};
+  PGresult *result = NULL;
+  for (size_t i = 0; i < count; i++)
+    add_value(&parameters, types[i], &values[i]);
+  int status = cnk_wire_send_own(store, text, &parameters);
+  if (status == 0)
+    status = cnk_wire_collect(store, &result);
+  if (status == 0)
+    status = keep_rows(store, result, rows);
+  PQclear(result);
+  return status;
+}
+
+static int load(struct cnk_sql_session *session, const char *text, const char *types, const struct cnk_buffer *page)
+{
+  struct cnk_postgres *store = store_of(session);
+  size_t columns = strlen(types), at = 0;
+  int status = columns > CNK_POSTGRES_PARAMETERS_MOST ? refuse_type(store) : 0;
+  store->has_written = true;
+  for (; at < page->size && status == 0; text = NULL) {
+    struct cnk_parameters parameters = {0};
+    for (size_t i = 0; i < columns; i++) {
+      struct cnk_value value = cnk_value_read(page, &at);
+      add_value(&parameters, types[i], &value);
+    }
+    status = cnk_wire_send_own(store, text, &parameters);
+  }
+  return status == 0 ? cnk_wire_collect(store, NULL) : status;
+}
+
 int cnk_postgres_run(struct cnk_postgres *store, enum cnk_sql sql, const char *format, PGresult **result, ...)
 {
   struct cnk_parameters parameters;
@@ -386,6 +422,8 @@ const struct cnk_sql_driver cnk_postgres_driver = {
     .read = read_first,
     .ask = ask,
     .change = change,
+    .ask_text = ask_text,
+    .load = load,
     .problem = problem,
     .begin = begin,
     .commit = commit,

@@ -22,7 +22,7 @@ enum cnk_postgres_code {
 };
 
 /* A value is at most so many parameters of a statement. */
-enum { CNK_POSTGRES_PARAMETERS_MOST = 16 };
+enum { CNK_POSTGRES_PARAMETERS_MOST = 24 };
 
 /* The parameters of a statement, in the binary form. */
 struct cnk_parameters {
@@ -51,7 +51,7 @@ struct cnk_postgres {
   struct cnk_worker worker;
   struct cnk_sql_session session;
   char *url;
-  bool is_read_only;
+  bool is_read_only, is_moving;
   char notes[600]; /* of the database's settings */
 
   PGconn *connection; /* NULL: there is none */
@@ -68,7 +68,7 @@ struct cnk_postgres {
   bool has_written;  /* the transaction */
   bool is_uncertain; /* nobody knows whether the batch before was committed; */
   int64_t batch;     /* this one */
-  char problem[300]; /* of the last failure, in one line */
+  char problem[600]; /* of the last failure, in one line */
   uint64_t probes;
 };
 
@@ -77,6 +77,8 @@ struct cnk_postgres {
 int cnk_wire_execute(struct cnk_postgres *store, const char *text, PGresult **result);
 /* Sends a statement of the texts, or a text without parameters, behind what was sent before; nothing is awaited. */
 int cnk_wire_send(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters);
+/* The same for a text that is not of them; NULL: for the last one again. */
+int cnk_wire_send_own(struct cnk_postgres *store, const char *text, const struct cnk_parameters *parameters);
 /* What the one sent last has changed will be there, if it succeeds. */
 void cnk_wire_want_changes(struct cnk_postgres *store, int64_t *changes);
 int cnk_wire_send_text(struct cnk_postgres *store, const char *text);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store/postgres/internal.h"
+#include "store/sql/move.h"
 
 /* See sqlite/migrate.c. */
 enum { SEQUENCES_BITS = 40 };
@@ -67,6 +68,19 @@ static int open_anew(struct cnk_postgres *store, int64_t version)
   return status;
 }
 
+/* A host may not use a store that is half moved, or moved away. */
+static int check_move(struct cnk_postgres *store)
+{
+  PGresult *found = NULL;
+  char text[600];
+  int status = cnk_wire_execute(store, cnk_sql_texts[cnk_sql_find("moves", "get_move")].postgres, &found);
+  if (status == 0 && PQntuples(found) > 0 &&
+      !cnk_move_allows(cnk_wire_integer(found), PQgetvalue(found, 0, 1), PQgetvalue(found, 0, 2), text, sizeof text))
+    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, text);
+  PQclear(found);
+  return status;
+}
+
 int cnk_postgres_migrate(struct cnk_postgres *store)
 {
   int64_t version;
@@ -78,6 +92,8 @@ int cnk_postgres_migrate(struct cnk_postgres *store)
              cnk_sql_version());
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, text);
   }
+  if (status == 0 && version >= CNK_MOVE_VERSION && !store->is_moving)
+    status = check_move(store);
   if (status == 0 && !store->is_read_only) {
     status = open_anew(store, version);
     version = cnk_sql_version();

@@ -77,6 +77,7 @@ static struct cnk_postgres *make(struct cnk_loop *loop, const char *url, const s
   store->session.driver = &cnk_postgres_driver;
   store->session.writes = cnk_sql_writes();
   store->is_read_only = options->is_read_only;
+  store->is_moving = options->is_moving;
   store->url = strdup(url);
   store->is_prepared = calloc(cnk_sql_count, sizeof *store->is_prepared);
   store->columns = calloc(cnk_sql_count, sizeof *store->columns);

@@ -202,6 +202,19 @@ int cnk_wire_send(struct cnk_postgres *store, unsigned number, const struct cnk_
                                        parameters->lengths, parameters->formats, 1));
 }
 
+int cnk_wire_send_own(struct cnk_postgres *store, const char *text, const struct cnk_parameters *parameters)
+{
+  int status = store->is_lost ? CNK_POSTGRES_LOST : 0;
+  if (status == 0 && text)
+    status = note_sent(store, CNK_COMMAND_STATEMENT, 0,
+                       PQsendPrepare(store->connection, "", text, parameters->count, parameters->types));
+  if (status != 0)
+    return status;
+  return note_sent(store, CNK_COMMAND_STATEMENT, 0,
+                   PQsendQueryPrepared(store->connection, "", parameters->count, parameters->values,
+                                       parameters->lengths, parameters->formats, 1));
+}
+
 void cnk_wire_want_changes(struct cnk_postgres *store, int64_t *changes)
 {
   store->sent[store->sent_count - 1].changes = changes;

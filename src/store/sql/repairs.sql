@@ -55,6 +55,23 @@ UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:scr
 UPDATE dialog SET error = json_with(error, 'mend', :script), changed_at = :now
   WHERE json_text(error, 'seq') = CAST(:id AS text) AND json_with(error, 'mend', :script) IS NOT NULL;
 
+-- name: note_move
+-- types: pair=t state=i origin=t target=t
+-- :id is 1.
+INSERT INTO move (id, pair, state, origin, target) VALUES (:id, :pair, :state, :origin, :target)
+  ON CONFLICT (id) DO UPDATE SET pair = excluded.pair, state = excluded.state, origin = excluded.origin, target = excluded.target;
+
+-- name: raise_counter
+-- To :id at least.
+INSERT INTO counter (name, next) VALUES (:name, :id)
+  ON CONFLICT (name) DO UPDATE SET next = excluded.next WHERE excluded.next > counter.next;
+
+-- name: raise_kept
+-- Where the database gives ids of its own, they go on above those that were copied. :id is of no use.
+UPDATE kept SET id = id WHERE id = (SELECT max(id) FROM kept);
+-- postgres:
+UPDATE kept SET id = id WHERE id = (SELECT setval(pg_get_serial_sequence('kept', 'id'), max(id)) FROM kept);
+
 -- name: drop_kept_event
 DELETE FROM kept_event WHERE seq = :id;
 

@@ -212,3 +212,13 @@ ALTER TABLE conversation ADD COLUMN paused_messages INTEGER NOT NULL DEFAULT 0;
 -- name: version_9
 -- Where a dialog waits for the answer to a question: the sequence of the commit that asked it. Events with a smaller one came before.
 ALTER TABLE dialog ADD COLUMN asked INTEGER;
+
+-- name: version_10
+-- A move of all of it to another store: 1 its content is going to the target; 2 it has come from the origin; and no host may use it where
+-- 3 it is coming, or 4 it has gone. Both stores have the same pair, by which each knows the other.
+CREATE TABLE move (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  pair BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  origin BLOB NOT NULL,
+  target BLOB NOT NULL);

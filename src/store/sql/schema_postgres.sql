@@ -154,3 +154,11 @@ CREATE FUNCTION json_text(bytea, text) RETURNS text LANGUAGE plpgsql IMMUTABLE A
 CREATE FUNCTION json_with(bytea, text, bytea) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS
   'BEGIN RETURN convert_to(jsonb_set(convert_from($1, ''UTF8'')::jsonb, ARRAY[$2],
     coalesce(to_jsonb(convert_from($3, ''UTF8'')), ''null''))::text, ''UTF8''); EXCEPTION WHEN OTHERS THEN RETURN NULL; END';
+
+-- name: version_10
+CREATE TABLE move (
+  id bigint PRIMARY KEY CHECK (id = 1),
+  pair bytea NOT NULL,
+  state integer NOT NULL,
+  origin bytea NOT NULL,
+  target bytea NOT NULL);

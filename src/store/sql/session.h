@@ -16,6 +16,9 @@
 
 struct cnk_sql_session;
 
+/* A page has so many bytes, and the rest of its last row. */
+enum { CNK_SQL_PAGE_BYTES = 1 << 20 };
+
 /* `number` is a statement's among cnk_sql_texts. `format` has a letter for each of its values:
  *   i  int64_t
  *   o  int64_t, 0 is NULL
@@ -36,6 +39,11 @@ struct cnk_sql_driver {
   /* Like `run`, for values of any kind. */
   int (*change)(struct cnk_sql_session *session, unsigned number, const struct cnk_value *values, size_t count,
                 int64_t *changes);
+  /* For the copy of a database: texts that are not of the files, `types` with a letter for each column. `ask_text` gives rows
+   * until they fill a page; `load` runs a text for each row of a page. */
+  int (*ask_text)(struct cnk_sql_session *session, const char *text, const char *types, const struct cnk_value *values,
+                  size_t count, struct cnk_query *rows);
+  int (*load)(struct cnk_sql_session *session, const char *text, const char *types, const struct cnk_buffer *page);
   const char *(*problem)(struct cnk_sql_session *session);
 
   /* A transaction. `is_fault`: whether what has failed ends all of it, and not one statement. */

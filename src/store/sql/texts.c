@@ -35,6 +35,8 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   int number = cnk_sql_find(is_repair ? "repairs" : "reads", name);
   if (number < 0 && !is_repair)
     number = cnk_sql_find("lists", name);
+  if (number < 0 && !is_repair)
+    number = cnk_sql_find("moves", name);
   *parameters = number < 0 ? NULL : cnk_sql_texts[number].parameters;
   *count = number < 0 ? 0 : cnk_sql_texts[number].parameters_count;
   return number;

@@ -13,7 +13,7 @@
 enum { CNK_SQL_PARAMETERS_MOST = 8 };
 
 struct cnk_sql_text {
-  const char *file; /* "writes", "reads", "lists", "repairs" or "schema" */
+  const char *file; /* "writes", "reads", "lists", "repairs", "moves" or "schema" */
   const char *name; /* in its file; NULL: goes on with what the text before it began */
   const char *text;
   size_t size;                   /* with the final NUL */

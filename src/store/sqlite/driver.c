@@ -2,6 +2,7 @@
 /* The verbs' statements on the connection; see sql/session.h. All of it on the writer's thread. */
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "store/sqlite/internal.h"
 
@@ -85,6 +86,26 @@ static struct cnk_value value_of(sqlite3_stmt *statement, int column)
   return value;
 }
 
+static int bind_values(sqlite3_stmt *statement, const struct cnk_value *values, size_t count)
+{
+  int status = SQLITE_OK;
+  for (size_t i = 0; i < count && status == SQLITE_OK; i++)
+    status = bind_value(statement, (int)i + 1, &values[i]);
+  return status;
+}
+
+static bool keep_row(sqlite3_stmt *statement, struct cnk_query *query)
+{
+  bool is_kept = true;
+  int columns = sqlite3_column_count(statement);
+  for (int i = 0; i < columns && is_kept; i++) {
+    struct cnk_value value = value_of(statement, i);
+    is_kept = cnk_value_write(&query->rows, &value);
+  }
+  query->rows_count += is_kept;
+  return is_kept;
+}
+
 /* ---- statements -------------------------------------------------------------------------------------------------- */
 
 /* A statement that gives no rows, bound: its status, and how many rows it has changed. */
@@ -145,24 +166,17 @@ static int ask(struct cnk_sql_session *session, struct cnk_query *query)
   const struct cnk_sql_columns *columns = &store->columns[query->name];
   sqlite3_stmt *statement = NULL;
   int status = cnk_statements_compile(store, query->name, &statement);
-  for (size_t i = 0; i < query->parameters.count && status == SQLITE_OK; i++)
-    status = bind_value(statement, (int)i + 1, &query->parameters.items[i]);
+  if (status == SQLITE_OK)
+    status = bind_values(statement, query->parameters.items, query->parameters.count);
   if (status != SQLITE_OK)
     return status;
   query->columns = columns->names;
   query->columns_count = columns->count;
-  while ((status = sqlite3_step(statement)) == SQLITE_ROW) {
-    bool is_kept = true;
-    for (size_t i = 0; i < query->columns_count && is_kept; i++) {
-      struct cnk_value value = value_of(statement, (int)i);
-      is_kept = cnk_value_write(&query->rows, &value);
-    }
-    if (!is_kept) {
+  while ((status = sqlite3_step(statement)) == SQLITE_ROW)
+    if (!keep_row(statement, query)) {
       status = CNK_STORE_TOO_MANY;
       break;
     }
-    query->rows_count++;
-  }
   sqlite3_reset(statement);
   return status == SQLITE_DONE ? SQLITE_OK : status;
 }
@@ -173,9 +187,47 @@ static int change(struct cnk_sql_session *session, unsigned number, const struct
   struct cnk_sqlite *store = store_of(session);
   sqlite3_stmt *statement = NULL;
   int status = cnk_statements_compile(store, number, &statement);
-  for (size_t i = 0; i < count && status == SQLITE_OK; i++)
-    status = bind_value(statement, (int)i + 1, &values[i]);
+  if (status == SQLITE_OK)
+    status = bind_values(statement, values, count);
   return status == SQLITE_OK ? execute(store, statement, changes) : status;
+}
+
+/* ---- copies -------------------------------------------------------------------------------------------------------- */
+
+static int ask_text(struct cnk_sql_session *session, const char *text, const char *types,
+                    const struct cnk_value *values, size_t count, struct cnk_query *rows)
+{
+  sqlite3_stmt *statement = NULL;
+  bool is_kept = true;
+  int status = sqlite3_prepare_v2(store_of(session)->db, text, -1, &statement, NULL);
+  (void)types; /* values have their own */
+  if (status == SQLITE_OK)
+    status = bind_values(statement, values, count);
+  while (status == SQLITE_OK && is_kept && rows->rows.size < CNK_SQL_PAGE_BYTES &&
+         (status = sqlite3_step(statement)) == SQLITE_ROW) {
+    is_kept = keep_row(statement, rows);
+    status = SQLITE_OK;
+  }
+  sqlite3_finalize(statement);
+  return !is_kept ? CNK_STORE_TOO_MANY : status == SQLITE_DONE ? SQLITE_OK : status;
+}
+
+static int load(struct cnk_sql_session *session, const char *text, const char *types, const struct cnk_buffer *page)
+{
+  struct cnk_sqlite *store = store_of(session);
+  sqlite3_stmt *statement = NULL;
+  size_t columns = strlen(types), at = 0;
+  int status = sqlite3_prepare_v2(store->db, text, -1, &statement, NULL);
+  while (status == SQLITE_OK && at < page->size) {
+    for (size_t i = 0; i < columns && status == SQLITE_OK; i++) {
+      struct cnk_value value = cnk_value_read(page, &at);
+      status = bind_value(statement, (int)i + 1, &value);
+    }
+    if (status == SQLITE_OK)
+      status = execute(store, statement, NULL);
+  }
+  sqlite3_finalize(statement);
+  return status;
 }
 
 /* ---- transactions ------------------------------------------------------------------------------------------------ */
@@ -249,6 +301,8 @@ const struct cnk_sql_driver cnk_sqlite_driver = {
     .read = read_first,
     .ask = ask,
     .change = change,
+    .ask_text = ask_text,
+    .load = load,
     .problem = problem,
     .begin = begin,
     .commit = commit,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/sql/move.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
 
@@ -122,6 +123,21 @@ static int read_next(struct cnk_sqlite *store, const char *name, int64_t *out)
   return sqlite3_reset(statement);
 }
 
+/* A host may not use a store that is half moved, or moved away. */
+static bool may_be_used(struct cnk_sqlite *store, int version, char *message, size_t size)
+{
+  sqlite3_stmt *statement = NULL;
+  bool is_allowed = true;
+  if (store->is_memory || store->options.is_moving || version < CNK_MOVE_VERSION)
+    return true;
+  int status = cnk_statements_compile(store, (unsigned)cnk_sql_find("moves", "get_move"), &statement);
+  if (status == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+    is_allowed = cnk_move_allows(sqlite3_column_int64(statement, 0), (const char *)sqlite3_column_text(statement, 1),
+                                 (const char *)sqlite3_column_text(statement, 2), message, size);
+  sqlite3_reset(statement);
+  return is_allowed;
+}
+
 static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
 {
   int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sql_version();
@@ -174,6 +190,8 @@ bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
   if (status == SQLITE_OK)
     status = cnk_peek_read(store->db, &found);
   if (status == SQLITE_OK && !judge(store->path, &found, message, size))
+    return false;
+  if (status == SQLITE_OK && !may_be_used(store, found.user_version, message, size))
     return false;
   store->worker.base.version = found.user_version;
   if (status == SQLITE_OK && !store->options.is_read_only) {

@@ -24,6 +24,9 @@ static void run_verb(struct cnk_work *work)
   case CNK_BREAK_DIALOG: cnk_verb_break_dialog(work, request); break;
   case CNK_RESERVE_IDS: reserve_ids(work, request); break;
   case CNK_SWEEP: cnk_verb_sweep(work, request); break;
+  case CNK_COUNT_ROWS: cnk_verb_count_rows(work, request); break;
+  case CNK_UNLOAD: cnk_verb_unload(work, request); break;
+  case CNK_LOAD: cnk_verb_load(work, request); break;
   case CNK_QUERY: cnk_verb_query(work, request); break;
   case CNK_REPAIR: cnk_verb_repair(work, request); break;
   }

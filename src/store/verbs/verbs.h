@@ -80,6 +80,9 @@ void cnk_verb_note_attempt(struct cnk_work *work, struct cnk_note_attempt *reque
 void cnk_verb_bury(struct cnk_work *work, struct cnk_bury *request);
 void cnk_verb_break_dialog(struct cnk_work *work, struct cnk_break_dialog *request);
 void cnk_verb_sweep(struct cnk_work *work, struct cnk_sweep *request);
+void cnk_verb_count_rows(struct cnk_work *work, struct cnk_count_rows *request);
+void cnk_verb_unload(struct cnk_work *work, struct cnk_unload *request);
+void cnk_verb_load(struct cnk_work *work, struct cnk_load *request);
 void cnk_verb_query(struct cnk_work *work, struct cnk_query *request);
 void cnk_verb_repair(struct cnk_work *work, struct cnk_repair *request);
 
