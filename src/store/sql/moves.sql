@@ -52,9 +52,9 @@ listed AS (
     string_agg(CASE type WHEN 't' THEN 'coalesce(octet_length(' || name || '),0)' ELSE '8' END, '+' ORDER BY n) AS sizes
   FROM numbered GROUP BY owner),
 paged AS (
-  SELECT *, 'SELECT ' || names || ' FROM (SELECT *, sum(size) OVER (ORDER BY ' || key_names || ') - size AS sent FROM (SELECT *, ' || sizes
-      || ' AS size FROM ' || owner AS before,
-    ' ORDER BY ' || key_names || ' LIMIT 2000) AS most) AS page WHERE sent < 1048576 ORDER BY ' || key_names AS after
+  SELECT *, 'SELECT ' || names || ' FROM (SELECT *, sum(row_bytes) OVER (ORDER BY ' || key_names || ') - row_bytes AS page_bytes FROM (SELECT *, ' || sizes
+      || ' AS row_bytes FROM ' || owner AS before,
+    ' ORDER BY ' || key_names || ' LIMIT 2000) AS most) AS page WHERE page_bytes < 1048576 ORDER BY ' || key_names AS after
   FROM listed)
 SELECT owner AS name, names AS columns, types, keys,
   'SELECT count(*) FROM ' || owner AS counting,
