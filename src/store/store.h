@@ -30,6 +30,8 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "store/arena.h"
+#include "store/copies.h"
+#include "store/value.h"
 
 /* A list in a request: `count` structs, one behind the other. */
 #define CNK_ITEMS(type)                                                                                                \
@@ -314,36 +316,6 @@ struct cnk_sweep {
   bool is_done;                /* all of the store was looked at */
 };
 
-/* The copy of a store to another one, table by table, while no host has either: the question "tables" names them. A page is a
- * run of rows in the order of their keys, in a form that every backend takes. */
-struct cnk_count_rows {
-  struct cnk_text table;
-  int64_t rows; /* out */
-};
-
-struct cnk_unload {
-  struct cnk_text table;
-  struct cnk_text after; /* where the page before ended; none: the first one */
-  /* out; none where there are no more rows */
-  struct cnk_text page, last; /* `after` of the next page */
-  int64_t rows;
-};
-
-struct cnk_load {
-  struct cnk_text table, page; /* none: it is empty */
-  bool is_first;               /* what the table had before goes */
-};
-
-enum cnk_value_kind { CNK_VALUE_NULL, CNK_VALUE_INTEGER, CNK_VALUE_REAL, CNK_VALUE_BYTES };
-struct cnk_value {
-  enum cnk_value_kind kind;
-  union {
-    int64_t integer;
-    double real;
-    struct cnk_text bytes;
-  } as;
-};
-
 /* A question by its name, cnk_store_query_of(); `parameters` are in its order. */
 struct cnk_query {
   unsigned name;
@@ -465,6 +437,7 @@ struct cnk_store_backend {
 struct cnk_store {
   const struct cnk_store_backend *backend;
   int version;       /* of its tables; 0: there is nothing, and it is only read */
+  const char *name;  /* its URL without what is secret in it; NULL: it was opened with that */
   const char *notes; /* what it may lose by the settings of its database: a sentence a line; or NULL */
   bool has_failed;   /* left to the owner */
 };
@@ -515,10 +488,5 @@ int cnk_store_find(const struct cnk_store *store, bool is_repair, const char *na
 
 /* The size of a verb's request. */
 size_t cnk_store_request_size(enum cnk_verb verb);
-
-/* Reads the value at `at` of a query's rows, and moves `at` behind it. */
-struct cnk_value cnk_value_read(const struct cnk_buffer *buffer, size_t *at);
-/* Appends a value; false without memory, or beyond CNK_STORE_CALL_BYTES_MAX. */
-bool cnk_value_write(struct cnk_buffer *buffer, const struct cnk_value *value);
 
 #endif

@@ -383,7 +383,7 @@ function core.user() end
 
 ---Opens a store, makes it where there is none, and brings an older one up to date. Waits for the disk.
 ---@param url string "sqlite:FILE", "memory:" or "postgres://…"
----@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, in_place?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; in_place: one in memory has no thread of its own
+---@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, moving?: boolean, in_place?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; moving: also where a move has left it as no host may use it; in_place: one in memory has no thread of its own
 ---@return cunnekt.store? store, string? message
 function core.store_open(url, options) end
 
@@ -475,6 +475,8 @@ function store:backup(path, done) end
 function store:close(done) end
 ---@return integer version of its tables; 0: there is nothing in it yet
 function store:version() end
+---@return string? name its URL without what is secret in it; nil: it was opened with that
+function store:name() end
 ---@return string[] notes what it may lose by the settings of its database, a sentence each
 function store:notes() end
 

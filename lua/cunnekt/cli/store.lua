@@ -38,7 +38,7 @@ DESCRIPTION
        complete no host starts on FROM any more. FROM stays as it is, to be kept
        or removed; to take the store back, move it from TO to FROM.
 
-       Give a password by PGPASSWORD or a file .pgpass, not in the URL.
+       Give a password by PGPASSWORD or PGPASSFILE, not in the URL.
 
 OPTIONS
        -h, --help

@@ -33,10 +33,12 @@ local function file_of(url)
   return path and (path:find "^/" and path or core.folder() .. "/" .. path)
 end
 
--- How a store is called in sentences and notes, without a password.
-local function name_of(url)
+-- How a store is called in sentences and notes, fit for a command, and without a password. libpq reads the URL of one that is `opened`.
+local function name_of(url, opened)
   local file = file_of(url)
-  return words.plain(file and "sqlite:" .. file or settings.shown("store", url))
+  local name = file and "sqlite:" .. file or opened and opened:face():name() or settings.shown("store", url)
+  name = words.plain(name)
+  return name:find "[^%w:/._@%%,=?-]" and "'" .. name:gsub("'", "'\\''") .. "'" or name
 end
 
 local function check_url(url)
@@ -52,8 +54,9 @@ local same = "FROM and TO are the same store: name another one to move to"
 
 -- `is_read_only`: it is only looked at. A store that is open here already has other names, too: links, and other forms of a URL.
 local function open(role, url, is_read_only)
-  local opened, err = store.open_to_move(url, is_read_only)
+  local opened, err = store.open(url, { moving = true, read_only = is_read_only })
   if opened then
+    opened.version = opened:face():version()
     return opened
   end
   local message = err.message
@@ -195,11 +198,11 @@ end
 local function run(from_url, to_url, report)
   check_url(from_url)
   check_url(to_url)
-  local names = { origin = name_of(from_url), target = name_of(to_url) }
   local from = open_origin(from_url)
   local _ <close> = closing(from)
   local to = open("TO", to_url)
   local _ <close> = closing(to)
+  local names = { origin = name_of(from_url, from), target = name_of(to_url, to) }
   return copy(from, to, pair_of(from, to, names), report)
 end
 

@@ -459,24 +459,11 @@ end
 
 ---Opens a store, and migrates an older one. Waits.
 ---@param url string "sqlite:FILE", "memory:" or "postgres://…"
----@param options? table for tests; see core.store_open
+---@param options? table for tests and moves; see core.store_open
 ---@return cunnekt.open_store? store
 ---@return cunnekt.error? err kind store or invalid
 function store.open(url, options)
   return open(url, options)
-end
-
----Opens a store for a move to another one, also where a move has left it as no host may use it. Waits for the disk.
----@param url string
----@param is_read_only? boolean as `store.open_read_only`
----@return cunnekt.open_store? store with the field `version`
----@return cunnekt.error? err kind store or invalid
-function store.open_to_move(url, is_read_only)
-  local self, err = open(url, { moving = true, read_only = is_read_only })
-  if self then
-    self.version = self._db:version()
-  end
-  return self, err
 end
 
 ---Opens a store to look into it: no byte of it changes, an older one stays as it is, and no host may start meanwhile.

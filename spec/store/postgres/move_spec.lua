@@ -75,12 +75,20 @@ describe("a move of a store", function()
       seam:close()
     end)
 
+    it("names the command that takes it back, as a shell takes it", function()
+      moved(from, database .. "&password=geheim")
+      local back = moving.refusal(from, folder.path):match "take it back with: cunnekt (store move .+)\n"
+      local result = process.run { "sh", "-c", process.host .. " " .. back }
+      assert.equal(0, result.code, result.err)
+      assert.are.same(content, moving.content(folder.path .. "/from.db"))
+    end)
+
     for _, point in ipairs { "note_move 3", "step", "raise_counter ", "note_move 4" } do
       it("begins anew when it was killed at: " .. point, function()
         moving.kill_at(point, from, database, folder.path)
         assert.matches("a move into it was interrupted; run it again: cunnekt store move " .. from, moving.refusal(database, folder.path), 1, true)
         moved(from, database)
-        assert.matches("the store was moved to postgres:", moving.refusal(from, folder.path), 1, true)
+        assert.matches("the store was moved to 'postgres:", moving.refusal(from, folder.path), 1, true)
         moving.kill_at(point, database, to, folder.path)
         moved(database, to)
         assert.matches("the store was moved to " .. to, moving.refusal(database, folder.path), 1, true)
@@ -105,7 +113,7 @@ describe("a move of a store", function()
       end)
 
       it("where there is nothing, or something newer, or another database is reached by two names", function()
-        refused(database, to, "FROM: there is nothing in postgres:")
+        refused(database, to, "FROM: there is nothing in 'postgres:")
         moved(from, database)
         refused(database, database .. "&connect_timeout=9", "FROM and TO are the same store")
         sql(("UPDATE moved_%d.cunnekt_version SET version = 99"):format(number))

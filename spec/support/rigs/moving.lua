@@ -21,8 +21,8 @@ local function pass(name)
     os.execute("kill -9 " .. core.pid())
   end
 end
-local open = store.open_to_move
-function store.open_to_move(...)
+local open = store.open
+function store.open(...)
   local opened, err = open(...)
   if opened then
     local repair = opened.repair

@@ -304,10 +304,8 @@ static struct cnk_field count_rows_fields[] = {
 SHAPE(count_rows, "count_rows", cnk_count_rows, count_rows_fields, true);
 
 static struct cnk_field unload_fields[] = {
-    NEEDED(cnk_unload, TEXT, table),
-    IN(cnk_unload, TEXT, after),
-    OUT(cnk_unload, TEXT, page),
-    {.name = "after", .kind = CNK_FIELD_TEXT, OF(cnk_unload, last), .is_out = true},
+    NEEDED(cnk_unload, TEXT, table), IN(cnk_unload, TEXT, after),
+    OUT(cnk_unload, TEXT, page),     {.name = "after", .kind = CNK_FIELD_TEXT, OF(cnk_unload, last), .is_out = true},
     OUT(cnk_unload, INTEGER, rows),
 };
 SHAPE(unload, "unload", cnk_unload, unload_fields, true);

@@ -163,6 +163,13 @@ static int read_version(lua_State *L)
   return 1;
 }
 
+/* store:name() -> its URL without what is secret in it; nil: it was opened with that */
+static int read_name(lua_State *L)
+{
+  lua_pushstring(L, cnk_bind_check_store(L)->store->name);
+  return 1;
+}
+
 /* store:notes() -> what it may lose by the settings of its database, a list of sentences */
 static int read_notes(lua_State *L)
 {
@@ -228,6 +235,7 @@ static const luaL_Reg methods[] = {
     {"version",     read_version },
     {"backup",      back_up      },
     {"close",       close_store  },
+    {"name",        read_name    },
     {"notes",       read_notes   },
     {"is_writable", read_writable},
     {"stats",       read_stats   },

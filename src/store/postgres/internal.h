@@ -52,6 +52,7 @@ struct cnk_postgres {
   struct cnk_sql_session session;
   char *url;
   bool is_read_only, is_moving;
+  char name[400];
   char notes[600]; /* of the database's settings */
 
   PGconn *connection; /* NULL: there is none */
@@ -94,6 +95,9 @@ void cnk_postgres_disconnect(struct cnk_postgres *store);
 
 /* migrate.c: brings the tables up to date; base.version is theirs. */
 int cnk_postgres_migrate(struct cnk_postgres *store);
+
+/* name.c: base.name, of a store that is open. */
+void cnk_postgres_name(struct cnk_postgres *store);
 
 /* driver.c */
 extern const struct cnk_sql_driver cnk_postgres_driver;

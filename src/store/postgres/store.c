@@ -164,6 +164,7 @@ struct cnk_store *cnk_postgres_open(struct cnk_loop *loop, const char *url, cons
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (is_open) {
     store->worker.base.notes = store->notes;
+    cnk_postgres_name(store);
     return &store->worker.base;
   }
   cnk_postgres_disconnect(store);
