@@ -21,8 +21,8 @@ DESCRIPTION
        Moves all that the bot knows from one store to another, in either
        direction: sqlite:FILE or postgres://USER@HOST/DATABASE. A host that is
        started with TO goes on exactly where the one with FROM has stopped: open
-       dialogs continue, queued messages are sent once, and repeated webhooks are
-       recognised.
+       dialogs continue, queued messages are sent once, and repeated webhooks
+       are recognised.
 
        Stop the host first; the move refuses a store that is in use. TO is made
        where there is none. It must have no content, unless that is a part that
