@@ -34,9 +34,9 @@ DESCRIPTION
        on standard error.
 
        Until the move is complete no host starts on TO, and FROM may still be
-       used. A move that was interrupted is run again: it begins anew. When it is
-       complete no host starts on FROM any more. FROM stays as it is, to be kept
-       or removed; to take the store back, move it from TO to FROM.
+       used. A move that was interrupted is run again: it begins anew. When it
+       is complete no host starts on FROM any more. FROM stays as it is, to be
+       kept or removed; to take the store back, move it from TO to FROM.
 
        Give a password by PGPASSWORD or PGPASSFILE, not in the URL.
 
