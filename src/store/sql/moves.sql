@@ -15,7 +15,8 @@ SELECT name, next FROM counter WHERE name <> CAST('batch' AS BLOB);
 
 -- name: tables
 -- What is copied, and the statements that do it: all tables with their columns as the database has them, those of the key first, so that
--- the columns have one order in every database. Counters, which only grow, and the move itself are not copied.
+-- the columns have one order in every database. Counters, which only grow, and the move itself are not copied; nor is a table without a
+-- key, which holds the version.
 WITH field AS (
   SELECT t.name AS owner, '"' || c.name || '"' AS name, c.pk > 0 AS is_key,
     CASE c.type WHEN 'INTEGER' THEN 'i' WHEN 'REAL' THEN 'r' ELSE 't' END AS type

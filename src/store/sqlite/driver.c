@@ -94,12 +94,11 @@ static int bind_values(sqlite3_stmt *statement, const struct cnk_value *values, 
   return status;
 }
 
-static bool keep_row(sqlite3_stmt *statement, struct cnk_query *query)
+static bool keep_row(sqlite3_stmt *statement, size_t columns, struct cnk_query *query)
 {
   bool is_kept = true;
-  int columns = sqlite3_column_count(statement);
-  for (int i = 0; i < columns && is_kept; i++) {
-    struct cnk_value value = value_of(statement, i);
+  for (size_t i = 0; i < columns && is_kept; i++) {
+    struct cnk_value value = value_of(statement, (int)i);
     is_kept = cnk_value_write(&query->rows, &value);
   }
   query->rows_count += is_kept;
@@ -173,7 +172,7 @@ static int ask(struct cnk_sql_session *session, struct cnk_query *query)
   query->columns = columns->names;
   query->columns_count = columns->count;
   while ((status = sqlite3_step(statement)) == SQLITE_ROW)
-    if (!keep_row(statement, query)) {
+    if (!keep_row(statement, query->columns_count, query)) {
       status = CNK_STORE_TOO_MANY;
       break;
     }
@@ -205,7 +204,7 @@ static int ask_text(struct cnk_sql_session *session, const char *text, const cha
     status = bind_values(statement, values, count);
   while (status == SQLITE_OK && is_kept && rows->rows.size < CNK_SQL_PAGE_BYTES &&
          (status = sqlite3_step(statement)) == SQLITE_ROW) {
-    is_kept = keep_row(statement, rows);
+    is_kept = keep_row(statement, (size_t)sqlite3_column_count(statement), rows);
     status = SQLITE_OK;
   }
   sqlite3_finalize(statement);
