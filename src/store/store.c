@@ -22,6 +22,7 @@ const struct cnk_store_options cnk_store_defaults = {
     .wal_pages = 500,
     .queue_calls = 1 << 17,
     .queue_bytes = (size_t)128 << 20,
+    .take_over_ms = 15000,
 };
 
 static struct cnk_store *open_postgres(struct cnk_loop *loop, const struct cnk_store_options *options, char *message,
@@ -145,6 +146,11 @@ void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size)
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store)
 {
   return store->backend->read_stats(store);
+}
+
+enum cnk_store_hold cnk_store_hold(const struct cnk_store *store)
+{
+  return store->backend->hold ? store->backend->hold(store) : CNK_STORE_SURE;
 }
 
 void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context)

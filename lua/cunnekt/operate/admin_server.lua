@@ -83,8 +83,12 @@ local function open_socket(service, pages)
   return listener
 end
 
-local function open_address(service, pages)
-  local wanted = service.settings.admin
+---Opens the admin address.
+---@param wanted string? the setting; nil: none
+---@param pages cunnekt.monitor
+---@return table? listener
+---@return cunnekt.error? err when it cannot listen there
+function admin_server.open_address(wanted, pages)
   if not wanted then
     return nil
   end
@@ -115,7 +119,7 @@ end
 ---@return cunnekt.error? err when it cannot listen on the admin address
 function admin_server.open(service)
   local pages = monitor.new(service)
-  local on_address, err = open_address(service, pages)
+  local on_address, err = admin_server.open_address(service.settings.admin, pages)
   if err then
     return nil, err
   end

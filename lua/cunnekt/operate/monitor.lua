@@ -21,8 +21,8 @@ local max_age = 10
 
 local plain = "Content-Type: text/plain; charset=utf-8"
 
----The pages of one running bot.
----@param service cunnekt.operate.service
+---The pages of one running bot, or of one that stands by: that has nothing but `standing_by`, which says why.
+---@param service cunnekt.operate.service|{standing_by: string}
 ---@return cunnekt.monitor
 function monitor.new(service)
   return setmetatable({ _service = service, _dead_letters = nil, _counted_at = -math.huge }, monitor_mt)
@@ -34,6 +34,9 @@ end
 ---@param service cunnekt.operate.service
 ---@return string? reason nil when it accepts them
 function monitor.unready(service)
+  if service.standing_by then
+    return service.standing_by
+  end
   local is_writable, problem = service.store:is_writable()
   if service.is_stopping then
     return "stopping"
@@ -111,6 +114,13 @@ function monitor_methods:metrics()
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- Of a host that stands by: there is nothing yet whose numbers it could have.
+local function metrics_of_none()
+  local lines = {}
+  add(lines, "ready", "gauge", "1 when events are accepted", 0)
+  return table.concat(lines, "\n") .. "\n"
+end
+
 -- ---- answers -------------------------------------------------------------------------------------------------------
 
 local pages = {}
@@ -126,7 +136,8 @@ end
 
 pages["/metrics"] = function(self, exchange)
   task.spawn(function()
-    exchange:answer(200, self:metrics(), { "Content-Type: text/plain; version=0.0.4; charset=utf-8" })
+    local text = self._service.standing_by and metrics_of_none() or self:metrics()
+    exchange:answer(200, text, { "Content-Type: text/plain; version=0.0.4; charset=utf-8" })
   end)
 end
 

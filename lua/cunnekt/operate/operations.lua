@@ -21,6 +21,7 @@ local operations = {}
 ---@field counts table<string, integer>
 ---@field started_at number seconds since 1970
 ---@field is_stopping boolean
+---@field standing_by string? why it has no store yet
 ---@field inbox cunnekt.operate.inbox
 ---@field outbox cunnekt.operate.outbox
 ---@field engine {put_own: fun(self, record: cunnekt.inbox.record): boolean?, cunnekt.error?} put_own: stores an event of our own, and queues it

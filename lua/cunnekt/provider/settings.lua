@@ -57,6 +57,12 @@ local function header_text(value)
   end
 end
 
+local function take_over_time(value)
+  if not (value >= 0.5 and value <= 3600) then
+    return ("must be from 0.5 to 3600, got %g"):format(value)
+  end
+end
+
 local function store_name(value)
   local is_known = value:find "^sqlite:." or value:find "^memory:" or value:find "^postgres://"
   if not (is_known or value:find "^postgresql://") then
@@ -181,6 +187,10 @@ settings.known = {
   store = {
     about = "where the bot keeps its state: sqlite:FILE, beside the script when it is relative, postgres://USER@HOST/DATABASE, or memory:",
     type = "string", env = "CUNNEKT_STORE", default = "sqlite:cunnekt.db", check = store_name, has_password = true,
+  },
+  take_over = {
+    about = "seconds without a sign of life after which a host that stands by takes over a database of PostgreSQL",
+    type = "number", env = "CUNNEKT_TAKE_OVER", default = 15, check = take_over_time, meaning = "seconds, such as 15",
   },
 }
 

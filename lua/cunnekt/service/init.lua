@@ -21,9 +21,9 @@ local schedule = require "cunnekt.jobs.schedule"
 local sent = require "cunnekt.bot.sent"
 local settings = require "cunnekt.provider.settings"
 local signals = require "cunnekt.service.signals"
+local standby = require "cunnekt.service.standby"
 local start = require "cunnekt.service.start"
 local stop = require "cunnekt.service.stop"
-local store = require "cunnekt.store"
 local tap = require "cunnekt.bot.tap"
 local task = require "cunnekt.base.task"
 local values = require "cunnekt.bot.values"
@@ -52,6 +52,7 @@ local service_mt = { __index = service_methods, __name = "cunnekt.service" }
 ---@field webhook_server table? opened by `start`, as are admin_server and maintenance
 ---@field admin_server table?
 ---@field maintenance table?
+---@field unwatch fun()? set by `start`: ends the watch whether another host has taken the store
 
 -- Services whose bot the script has not run, for the host; and running ones.
 ---@type cunnekt.service[]
@@ -102,8 +103,8 @@ local function connect(self, routes)
   its_dispatch.serve_bare()
 end
 
-local function open_store(url)
-  local opened, err = store.open(url)
+local function open_store(chosen)
+  local opened, err = standby.open(chosen)
   if not opened then
     if err.message:find "is in use" then
       err.message = err.message .. "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
@@ -138,7 +139,7 @@ end
 local function assemble(own, chosen, its_client)
   local its_hooks, routes, parts = hooks.new(), route.new(), {}
   local its_engine = engine.new {
-    store = open_store(chosen.store),
+    store = open_store(chosen),
     client = its_client,
     options = own,
     phone_number_id = chosen.phone_number_id and identity.line(chosen.phone_number_id),

@@ -7,6 +7,7 @@ local clock = require "cunnekt.time.clock"
 local log = require "cunnekt.base.log"
 local maintenance = require "cunnekt.service.maintenance"
 local recovery = require "cunnekt.store.recovery"
+local standby = require "cunnekt.service.standby"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local webhook_server = require "cunnekt.service.webhook_server"
 
@@ -116,6 +117,7 @@ function start.run(service)
   service.dialogs:start()
   service.schedule:start()
   service.maintenance = maintenance.start(service)
+  service.unwatch = standby.watch(service.store, service.settings.store)
   return true
 end
 

@@ -76,6 +76,9 @@ function stop.run(service, grace)
   service.store:query("has_unknown")
   outbox:settle_unanswered()
   service.store:close()
+  if service.unwatch then
+    service.unwatch()
+  end
   return is_clean
 end
 

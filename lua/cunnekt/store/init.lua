@@ -377,6 +377,18 @@ function store_methods:is_writable()
   return self._db:is_writable()
 end
 
+---Whether another host has had the database since: what is in memory is of the past then, and nothing more may be done with it.
+---@return boolean
+function store_methods:is_taken()
+  return not self._is_closed and self._db:hold() == "taken"
+end
+
+---The host that has the database, of a store that is only read.
+---@return string? owner nil: none, or nobody knows
+function store_methods:owner()
+  return self._db:owner()
+end
+
 ---Statistics of the store's thread; see core.store_open.
 ---@return table<string, integer|boolean>
 function store_methods:stats()

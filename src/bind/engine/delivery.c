@@ -234,6 +234,12 @@ static void write_row(lua_State *L, int outbox, int index)
   lua_settop(L, top);
 }
 
+/* Who was stopped for long may have lost the store meanwhile, and what a mark allowed is no more theirs to do. */
+static bool may_write(const struct cnk_lua_outbox *outbox)
+{
+  return !outbox->is_stopped && outbox->store->store && cnk_store_hold(outbox->store->store) == CNK_STORE_SURE;
+}
+
 /* on_mark(row, true | nil, err): the store has answered to the mark of a row */
 int cnk_outbox_on_mark(lua_State *L)
 {
@@ -241,7 +247,7 @@ int cnk_outbox_on_mark(lua_State *L)
   lua_settop(L, 3);
   lua_getiuservalue(L, 1, CNK_ROW_OUTBOX);
   const struct cnk_lua_outbox *outbox = lua_touserdata(L, 4);
-  if (lua_toboolean(L, 2) && !outbox->is_stopped) {
+  if (lua_toboolean(L, 2) && may_write(outbox)) {
     write_row(L, 4, 1);
   } else {
     lua_pushvalue(L, 2);
@@ -291,8 +297,12 @@ void cnk_outbox_send(lua_State *L, int outbox, int index)
   note_recent(L, outbox, index);
   row->attempts++;
   advance(L, outbox, index, CNK_SENT_SENDING, "sending");
-  if (row->flags & CNK_ROW_IS_MARKED)
-    write_row(L, outbox, index);
-  else
+  if (!(row->flags & CNK_ROW_IS_MARKED)) {
     mark(L, outbox, index);
+  } else if (may_write(lua_touserdata(L, outbox))) {
+    write_row(L, outbox, index);
+  } else {
+    lua_pushboolean(L, 1);
+    cnk_outbox_ask(L, outbox, CNK_OUTBOX_NOT_MARKED, index, 1, 0);
+  }
 }

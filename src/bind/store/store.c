@@ -120,13 +120,16 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.wal_pages = (int)cnk_bind_opt_integer(L, 2, "wal_pages", options.wal_pages);
   options.queue_calls = (size_t)cnk_bind_opt_integer(L, 2, "queue_calls", (lua_Integer)options.queue_calls);
   options.queue_bytes = (size_t)cnk_bind_opt_integer(L, 2, "queue_bytes", (lua_Integer)options.queue_bytes);
+  options.take_over_ms = (int)cnk_bind_opt_integer(L, 2, "take_over_ms", options.take_over_ms);
+  lua_getfield(L, 2, "stands_by");
+  options.stands_by = lua_toboolean(L, -1);
   lua_getfield(L, 2, "read_only");
   options.is_read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "in_place");
   options.is_in_place = lua_toboolean(L, -1);
   lua_getfield(L, 2, "moving");
   options.is_moving = lua_toboolean(L, -1);
-  lua_pop(L, 3);
+  lua_pop(L, 4);
   return options;
 }
 
@@ -198,6 +201,21 @@ static int read_writable(lua_State *L)
   return 2;
 }
 
+/* store:hold() -> "sure" | "unsure" | "taken" */
+static int read_hold(lua_State *L)
+{
+  static const char *const words[] = {"sure", "unsure", "taken"};
+  lua_pushstring(L, words[cnk_store_hold(cnk_bind_check_store(L)->store)]);
+  return 1;
+}
+
+/* store:owner() -> the host that has the database, of a store that is only read; or nil */
+static int read_owner(lua_State *L)
+{
+  lua_pushstring(L, cnk_bind_check_store(L)->store->owner); /* nil for NULL */
+  return 1;
+}
+
 static int read_stats(lua_State *L)
 {
   struct cnk_store_stats now = cnk_store_read_stats(cnk_bind_check_store(L)->store);
@@ -238,6 +256,8 @@ static const luaL_Reg methods[] = {
     {"name",        read_name    },
     {"notes",       read_notes   },
     {"is_writable", read_writable},
+    {"hold",        read_hold    },
+    {"owner",       read_owner   },
     {"stats",       read_stats   },
     {NULL,          NULL         },
 };

@@ -250,6 +250,11 @@ static struct cnk_store_stats read_stats(struct cnk_store *store)
   return cnk_store_read_stats(breaking_of(store)->inner);
 }
 
+static enum cnk_store_hold hold(const struct cnk_store *store)
+{
+  return cnk_store_hold(CNK_OWNER(store, const struct breaking, base)->inner);
+}
+
 static void on_shut(struct cnk_store *store, void (*fn)(void *context), void *context)
 {
   cnk_store_on_shut(breaking_of(store)->inner, fn, context);
@@ -276,6 +281,7 @@ struct cnk_store *cnk_breaking_wrap(struct cnk_loop *loop, struct cnk_store *sto
   backend.read_trouble = read_trouble;
   backend.read_stats = read_stats;
   backend.on_shut = on_shut;
+  backend.hold = hold;
   *breaking = (struct breaking){
       .base = {.backend = &backend, .version = store->version},
         .loop = loop, .inner = store, .ways = ways

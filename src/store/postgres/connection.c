@@ -2,8 +2,9 @@
 /*
  * The connection: how it is made and set up, and the lock that makes this host the only one of its tables.
  *
- * The lock is the connection's, on which all work is done: who has lost it cannot write. Whoever comes back to a database
- * that another host had meanwhile would go on with what it remembers, so it must not.
+ * The lock is the connection's, on which all work is done: who has lost it cannot write. A host that stands by ends the
+ * session of an owner that is silent, and so takes its lock. Whoever comes back to a database that another host had meanwhile
+ * would go on with what it remembers, so it must not.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -115,24 +116,50 @@ static int set_schema(struct cnk_postgres *store)
 
 /* ---- the lock ------------------------------------------------------------------------------------------------------ */
 
-/* Who has it, as far as this role may know. */
+/* The session that has it, as far as this role may know. */
+#define LOCK_HOLDER                                                                                                    \
+  "pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid WHERE l.locktype = 'advisory' AND l.granted "                   \
+  "AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "              \
+  "AND ((l.classid::bigint << 32) | l.objid::bigint) = (" LOCK_KEY ")"
+
+int cnk_postgres_find_owner(struct cnk_postgres *store)
+{
+  PGresult *found = NULL;
+  int status =
+      cnk_wire_execute(store, "SELECT application_name, coalesce(host(client_addr), ''), state_change IS NULL FROM " LOCK_HOLDER, &found);
+  *store->owner = '\0';
+  store->is_owner_hidden = status == 0 && (PQntuples(found) == 0 || *PQgetvalue(found, 0, 2) == 't');
+  if (status == 0 && PQntuples(found) > 0) {
+    const char *name = PQgetvalue(found, 0, 0), *address = PQgetvalue(found, 0, 1);
+    snprintf(store->owner, sizeof store->owner, "%.80s%s%.50s", *name ? name : "another host", *address ? ", at " : "",
+             address);
+  }
+  PQclear(found);
+  return status;
+}
+
 static int refuse_second(struct cnk_postgres *store)
 {
-  static const char who[] =
-      "SELECT application_name, coalesce(host(client_addr), '') FROM pg_stat_activity a JOIN pg_locks l "
-      "ON l.pid = a.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-      "AND ((l.classid::bigint << 32) | l.objid::bigint) = (" LOCK_KEY ") LIMIT 1";
-  PGresult *found = NULL;
   char text[280];
-  const char *name = "another host", *address = "";
-  if (cnk_wire_execute(store, who, &found) == 0 && PQntuples(found) > 0 && *PQgetvalue(found, 0, 0)) {
-    name = PQgetvalue(found, 0, 0);
-    address = PQgetvalue(found, 0, 1);
-  }
-  snprintf(text, sizeof text, "it is in use by %.80s%s%.50s; one host at a time can use a database", name,
-           *address ? ", at " : "", address);
-  PQclear(found);
+  cnk_postgres_find_owner(store);
+  snprintf(text, sizeof text, "it is in use by %s; one host at a time can use a database",
+           *store->owner ? store->owner : "another host");
   return cnk_wire_fail(store, CNK_POSTGRES_BUSY, text);
+}
+
+/* Ends the session of an owner that is silent; 0, or why it could not. Each statement is its sign of life, by the server's clock: it knows when the
+ * session's state has changed. While the server itself works for it, it is not silent. */
+static int end_silent(struct cnk_postgres *store)
+{
+  char text[800];
+  if (store->is_owner_hidden)
+    return cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "this user may not see when it was active last");
+  snprintf(text, sizeof text,
+           "SELECT pg_terminate_backend(a.pid) FROM " LOCK_HOLDER
+           " AND clock_timestamp() - a.state_change > interval '%llu milliseconds' "
+           "AND (a.state <> 'active' OR a.wait_event_type = 'Client')",
+           (unsigned long long)(store->take_over_ns / 1000000));
+  return cnk_wire_execute(store, text, NULL);
 }
 
 /* Of this very host, whose connection is gone while the server still thinks otherwise. */
@@ -149,8 +176,9 @@ static void end_own(struct cnk_postgres *store)
 
 static int take_lock(struct cnk_postgres *store)
 {
+  int tries = store->stands_by && !store->process ? 1 : LOCK_TRIES;
   end_own(store);
-  for (int i = 0; i < LOCK_TRIES; i++) {
+  for (int i = 0; i < tries; i++) {
     PGresult *found = NULL;
     int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &found);
     bool is_taken = cnk_wire_integer(found) == 1;
@@ -159,9 +187,18 @@ static int take_lock(struct cnk_postgres *store)
       store->process = PQbackendPID(store->connection);
     if (status != 0 || is_taken)
       return status;
-    usleep(LOCK_PAUSE_MS * 1000);
+    if (i + 1 < tries)
+      usleep(LOCK_PAUSE_MS * 1000);
   }
-  return refuse_second(store);
+  int status = refuse_second(store);
+  if (tries == 1 && end_silent(store) != 0) {
+    char reason[120];
+    snprintf(reason, sizeof reason, "%.110s", store->problem);
+    refuse_second(store);
+    size_t used = strlen(store->problem);
+    snprintf(store->problem + used, sizeof store->problem - used, "; its session cannot be ended: %s", reason);
+  }
+  return status;
 }
 
 static int check_opening(struct cnk_postgres *store)
@@ -172,8 +209,27 @@ static int check_opening(struct cnk_postgres *store)
   PQclear(found);
   if (status != 0 || next == store->opening + 1)
     return status;
-  store->is_foreign = true;
+  atomic_store(&store->is_foreign, true);
   return cnk_wire_fail(store, CNK_POSTGRES_BUSY, "another host has used the database meanwhile: start this one anew");
+}
+
+void cnk_postgres_confirm(struct cnk_postgres *store, uint64_t asked_at)
+{
+  atomic_store(&store->confirmed_at, asked_at);
+}
+
+/* Who comes back looks first whether there was another: that one has the lock, and keeps it. */
+static int own(struct cnk_postgres *store, bool is_again)
+{
+  int status = is_again ? check_opening(store) : 0;
+  uint64_t asked_at = uv_hrtime();
+  if (status == 0)
+    status = take_lock(store);
+  if (status == 0 && is_again)
+    status = check_opening(store);
+  if (status == 0)
+    cnk_postgres_confirm(store, asked_at);
+  return status;
 }
 
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
@@ -190,10 +246,8 @@ int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
     status = cnk_wire_execute(store, "SET default_transaction_read_only = on", NULL);
   if (status == 0)
     status = set_schema(store);
-  if (status == 0 && !store->is_read_only)
-    status = take_lock(store);
-  if (status == 0 && is_again)
-    status = check_opening(store);
+  if (status == 0)
+    status = store->is_read_only ? cnk_postgres_find_owner(store) : own(store, is_again);
   if (status == 0 && is_again && !PQenterPipelineMode(store->connection))
     status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
   return status;

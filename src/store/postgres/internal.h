@@ -4,6 +4,7 @@
 #define CNK_POSTGRES_INTERNAL_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 #include "store/sql/session.h"
 #include "store/worker/worker.h"
@@ -51,15 +52,19 @@ struct cnk_postgres {
   struct cnk_worker worker;
   struct cnk_sql_session session;
   char *url;
-  bool is_read_only, is_moving;
+  bool is_read_only, is_moving, stands_by, is_owner_hidden;
+  uint64_t take_over_ns;
   char name[400];
   char notes[600]; /* of the database's settings */
+  char owner[160]; /* of the database, when this one was refused or only reads */
 
   PGconn *connection; /* NULL: there is none */
   char application[96];
   int process;       /* the server's, of the connection that had the lock last */
   int64_t opening;   /* that this store is */
-  bool is_foreign;   /* another host has used the database since: this one must begin anew */
+  atomic_bool is_foreign; /* another host has used the database since: this one must begin anew */
+  /* When what the server confirmed last was asked: until then, at least, nobody else had the database. Also the loop's. */
+  _Atomic uint64_t confirmed_at;
   bool *is_prepared; /* of cnk_sql_texts, on this connection */
   struct cnk_postgres_columns *columns;
   struct cnk_command *sent;
@@ -92,6 +97,11 @@ int64_t cnk_wire_integer(const PGresult *result);
 /* connection.c: connects, takes the lock, and sees that nobody else was there meanwhile. 0 or a code; `problem` says why. */
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again);
 void cnk_postgres_disconnect(struct cnk_postgres *store);
+
+/* What is confirmed now was asked at this time, of uv_hrtime(). */
+void cnk_postgres_confirm(struct cnk_postgres *store, uint64_t asked_at);
+/* Who has the lock, into `owner`; empty when nobody has it, or this role may not know. */
+int cnk_postgres_find_owner(struct cnk_postgres *store);
 
 /* migrate.c: brings the tables up to date; base.version is theirs. */
 int cnk_postgres_migrate(struct cnk_postgres *store);

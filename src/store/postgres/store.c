@@ -78,6 +78,8 @@ static struct cnk_postgres *make(struct cnk_loop *loop, const char *url, const s
   store->session.writes = cnk_sql_writes();
   store->is_read_only = options->is_read_only;
   store->is_moving = options->is_moving;
+  store->stands_by = options->stands_by;
+  store->take_over_ns = (uint64_t)options->take_over_ms * 1000000;
   store->url = strdup(url);
   store->is_prepared = calloc(cnk_sql_count, sizeof *store->is_prepared);
   store->columns = calloc(cnk_sql_count, sizeof *store->columns);
@@ -165,11 +167,36 @@ struct cnk_store *cnk_postgres_open(struct cnk_loop *loop, const char *url, cons
   if (is_open) {
     store->worker.base.notes = store->notes;
     cnk_postgres_name(store);
+    store->worker.base.owner = store->is_read_only && *store->owner ? store->owner : NULL;
     return &store->worker.base;
   }
   cnk_postgres_disconnect(store);
   cnk_worker_abandon(&store->worker);
   return NULL;
+}
+
+/* ---- questions --------------------------------------------------------------------------------------------------- */
+
+/* Who stands by waits for all of the time, from a later moment on. */
+static enum cnk_store_hold read_hold(const struct cnk_store *base)
+{
+  struct cnk_postgres *store = store_of(CNK_OWNER(base, struct cnk_worker, base));
+  if (atomic_load(&store->is_foreign))
+    return CNK_STORE_TAKEN;
+  uint64_t silence = uv_hrtime() - atomic_load(&store->confirmed_at);
+  return store->is_read_only || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE : CNK_STORE_UNSURE;
+}
+
+static bool is_writable(const struct cnk_store *base)
+{
+  return cnk_worker_is_writable(base) && read_hold(base) == CNK_STORE_SURE;
+}
+
+static void read_trouble(struct cnk_store *base, char *message, size_t size)
+{
+  cnk_worker_read_trouble(base, message, size);
+  if (!*message && read_hold(base) != CNK_STORE_SURE)
+    snprintf(message, size, "the database has confirmed nothing for so long that another host may have taken it");
 }
 
 static const struct cnk_worker_kind kind = {
@@ -184,10 +211,11 @@ static const struct cnk_store_backend backend = {
     .run = cnk_worker_run,
     .backup = refuse_backup,
     .close = cnk_worker_close,
-    .is_writable = cnk_worker_is_writable,
-    .read_trouble = cnk_worker_read_trouble,
+    .is_writable = is_writable,
+    .read_trouble = read_trouble,
     .read_stats = cnk_worker_read_stats,
     .on_shut = cnk_worker_set_on_shut,
+    .hold = read_hold,
     .find = cnk_sql_find_asked,
     .code_name = cnk_postgres_code_name,
 };

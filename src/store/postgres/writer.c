@@ -16,6 +16,7 @@
  * for a database that is away. */
 #define PROBE_NS UINT64_C(250000000)
 #define WATCH_NS UINT64_C(2000000000)
+#define WATCHES_UNTIL_TAKEN 4
 #define PATIENCE_NS UINT64_C(10000000000)
 
 enum occasion { WORK, WATCH, STOP };
@@ -66,7 +67,7 @@ static bool come_back(struct cnk_postgres *store)
 {
   store->probes++;
   forget_read(store);
-  int status = store->is_read_only || store->is_foreign ? CNK_POSTGRES_LOST : cnk_postgres_connect(store, true);
+  int status = store->is_read_only || atomic_load(&store->is_foreign) ? CNK_POSTGRES_LOST : cnk_postgres_connect(store, true);
   if (status == 0) {
     atomic_store(&store->worker.is_writable, !store->is_uncertain);
     return true;
@@ -126,7 +127,11 @@ static int try_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
     if (status != 0 || is_there)
       return status;
   }
-  return cnk_batch_commit(&store->session, batch);
+  uint64_t asked_at = uv_hrtime();
+  int status = cnk_batch_commit(&store->session, batch);
+  if (status == 0)
+    cnk_postgres_confirm(store, asked_at);
+  return status;
 }
 
 static void run_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
@@ -137,7 +142,7 @@ static void run_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
     store->is_lost = true;
     cnk_worker_set_unwritable(&store->worker, store->problem);
     bool is_over = uv_hrtime() > end;
-    if (store->is_foreign || is_closing(store) ? tries > 2 : is_over && !store->is_uncertain)
+    if (atomic_load(&store->is_foreign) || is_closing(store) ? tries > 2 : is_over && !store->is_uncertain)
       break;
     if (tries > 1)
       pause_for(store, PROBE_NS);
@@ -157,6 +162,17 @@ static void work(struct cnk_postgres *store, struct cnk_store_calls *batch)
   cnk_worker_give_back(&store->worker, batch, (uint32_t)((uv_hrtime() - began) / 1000), publish);
 }
 
+/* What is asked is seen by who stands by; what is answered, by this host itself. */
+static void show_life(struct cnk_postgres *store)
+{
+  uint64_t asked_at = uv_hrtime();
+  int status = cnk_wire_send_text(store, "SELECT 1");
+  if (status == 0)
+    status = cnk_wire_collect(store, NULL);
+  if (status == 0)
+    cnk_postgres_confirm(store, asked_at);
+}
+
 /* Without work. A server that ends says so on the connection, which nobody would read otherwise. */
 static void watch(struct cnk_postgres *store)
 {
@@ -171,6 +187,8 @@ static void watch(struct cnk_postgres *store)
     bool is_there;
     if (look_up(store, &is_there) == 0)
       atomic_store(&store->worker.is_writable, true);
+  } else if (!store->is_read_only) {
+    show_life(store);
   }
 }
 
@@ -184,7 +202,9 @@ static enum occasion wait(struct cnk_postgres *store)
     if (worker->is_closing)
       return STOP;
     bool is_ill = is_away(store) || !atomic_load(&worker->is_writable);
-    if (uv_cond_timedwait(&worker->wake, &worker->mutex, is_ill ? PROBE_NS : WATCH_NS) != 0)
+    uint64_t watch = store->take_over_ns / WATCHES_UNTIL_TAKEN;
+    watch = watch < WATCH_NS ? watch : WATCH_NS;
+    if (uv_cond_timedwait(&worker->wake, &worker->mutex, is_ill ? PROBE_NS : watch) != 0)
       return WATCH;
   }
 }
