@@ -141,6 +141,11 @@ function running:signal(name)
   os.execute(("kill -%s %s"):format(name, pid))
 end
 
+---Its exit code; nil while it runs.
+function running:code()
+  return tonumber((read(self._base .. "/code") or ""):match "%d+")
+end
+
 ---Waits for its end.
 ---@return {code: integer, out: string, err: string}
 function running:wait()

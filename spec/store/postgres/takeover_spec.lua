@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: MIT
+-- Two hosts on one database: one has it, the other stands by and takes over. Whatever happens to the owner, each webhook that was
+-- answered with 200 is handled once and in order. `make test-postgres` runs it; CUNNEKT_TEST_FAULTS: how many faults.
+
+local clock = require "cunnekt.time.clock"
+local pair_rig = require "spec.support.rigs.pair_rig"
+local process = require "spec.support.process"
+local task = require "cunnekt.base.task"
+
+local url = os.getenv "CUNNEKT_TEST_POSTGRES"
+if not url then
+  return
+end
+
+local rounds = tonumber(os.getenv "CUNNEKT_TEST_FAULTS") or 20
+
+local end_owner = [[SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE 'cunnekt on %']]
+
+describe("a second host on a database", function()
+  local number, rig = 0, nil
+
+  before_each(function()
+    number = number + 1
+    rig = pair_rig.new(url, "pair_" .. number)
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  local function seconds_until_ready(host)
+    local began = clock.monotonic()
+    process.wait_until("the second host", function()
+      return rig:readiness(host) == 200
+    end)
+    return clock.monotonic() - began
+  end
+
+  it("says that it stands by, takes over at once from one that is stopped, and is stopped itself at once", function()
+    local owner, other = rig:roles()
+    local _, reason = rig:readiness(other)
+    assert.matches("^standing by: cunnekt on .+, process %d+.* has the database\n$", reason)
+    other.process:expect "standing by: cunnekt on .+ has the database; this host takes over when that one ends, or is silent for 0.8 s"
+    local stopped = rig:finish(owner, "TERM")
+    assert.equal(0, stopped.code)
+    assert.is_true(seconds_until_ready(other) < 1)
+    other.process:expect "taking over: the database is this host's now, and was that of cunnekt on"
+    local _, second = rig:roles()
+    assert.equal(owner, second)
+    assert.equal(0, rig:finish(second, "TERM").code)
+  end)
+
+  it("takes over from one that was killed", function()
+    local owner, other = rig:roles()
+    rig:finish(owner, "KILL")
+    assert.is_true(seconds_until_ready(other) < 2)
+  end)
+
+  it("takes over from one that is silent, which ends when it comes back", function()
+    local owner, other = rig:roles()
+    local was = owner.process
+    was:signal "STOP"
+    assert.is_true(seconds_until_ready(other) < 5)
+    was:signal "CONT"
+    local ended = was:wait()
+    owner.process = nil
+    assert.equal(1, ended.code)
+    assert.matches("another host has taken the database over; this one ends: started anew, it stands by", ended.err)
+    assert.equal(200, (rig:readiness(other)))
+  end)
+
+  it("is refused by its addresses, where it is on the same machine by mistake", function()
+    local owner = rig:roles()
+    local second = { folder = owner.folder, port = owner.port, admin = owner.admin }
+    rig:start(second)
+    local ended = second.process:wait()
+    assert.equal(1, ended.code)
+    assert.matches("cannot listen on 127.0.0.1:%d+: Address already in use; stop the program that has it", ended.err)
+  end)
+
+  local faults = {
+    function(owner, other) -- the machine is gone
+      rig:finish(owner, "KILL")
+      seconds_until_ready(other)
+    end,
+    function(owner, other) -- it hangs for longer than the other one waits
+      owner.process:signal "STOP"
+      seconds_until_ready(other)
+      owner.process:signal "CONT"
+    end,
+    function(owner)
+      rig:finish(owner, "TERM")
+    end,
+    function() -- whoever is faster has it then
+      pair_rig.sql(end_owner)
+    end,
+    function(owner) -- it hangs, and comes back about when the other one takes over
+      owner.process:signal "STOP"
+      task.sleep(0.8 + math.random() * 0.6)
+      owner.process:signal "CONT"
+    end,
+  }
+
+  it("loses nothing and does nothing twice, whatever ends the one before it", function()
+    rig.patience = clock.monotonic() + 20 + 3 * rounds
+    rig:roles()
+    rig:begin_writing(0.01)
+    for round = 1, rounds do
+      local owner, other = rig:roles()
+      task.sleep(math.random() * 0.1) -- at any moment of its work
+      faults[round % #faults + 1](owner, other)
+      rig:note_unknown()
+    end
+    rig:roles()
+    local verdict = rig:judge()
+    local said = verdict.said
+    assert(said > 10 * rounds, "only " .. said .. " webhooks were taken")
+    print(("%d faults, %d webhooks, %d unknown"):format(rounds, said, verdict.unknown))
+    verdict.said, verdict.unknown = nil, nil
+    assert.are.same({ lost = 0, twice = 0, disordered = 0, wrong = 0 }, verdict)
+  end)
+
+  -- The judge must notice a lock that is none: both hosts have the tables then.
+  it("would be noticed, if it did not wait for the lock", function()
+    local no_lock = "CREATE SCHEMA %s; CREATE FUNCTION %s.pg_try_advisory_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    pair_rig.sql(no_lock:format(rig.schema, rig.schema))
+    for _, host in ipairs(rig.hosts) do
+      rig:start(host)
+      host.process:expect "listening on"
+    end
+    rig.patience = clock.monotonic() + 30
+    rig:begin_writing(0)
+    task.sleep(3)
+    local verdict = rig:judge(5)
+    print(require("cunnekt.base.json").encode(verdict))
+    assert(verdict.lost + verdict.twice + verdict.disordered + verdict.wrong > 0, "the judge has noticed nothing")
+  end)
+end)

@@ -1,0 +1,234 @@
+-- SPDX-License-Identifier: MIT
+-- Two hosts on one database, each a process as on a machine of its own: a supervisor that starts anew what has ended, customers who
+-- send each webhook to one host after the other until one answers 200, and a judge who believes only what arrived at the provider.
+
+local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
+local http = require "cunnekt.provider.http"
+local json = require "cunnekt.base.json"
+local process = require "spec.support.process"
+local samples = require "cunnekt.sandbox.samples"
+local sandbox = require "cunnekt.sandbox"
+local task = require "cunnekt.base.task"
+
+local pair_rig = {}
+
+local rig_methods = {}
+local rig_mt = { __index = rig_methods }
+
+-- Each answer has the number of the webhook, and how many the conversation has had.
+local script = [[
+local cunnekt = require "cunnekt"
+local bot = cunnekt.bot {}
+bot:on("text", function(msg)
+  local state = msg.chat.state
+  state.n = (state.n or 0) + 1
+  msg:reply_text(("%s %d"):format(msg.text, state.n))
+end)
+]]
+
+local take_over = 0.8
+local customers = 16
+
+local function free_port()
+  local listener = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
+  local port = listener:port()
+  listener:close()
+  return port
+end
+
+function pair_rig.sql(text)
+  local pipe <close> = assert(io.popen(("spec/support/postgres.sh --sql postgres %q"):format(text)))
+  return (pipe:read("a"):gsub("%s+$", ""))
+end
+
+---@param url string of the database
+---@param schema string for these hosts
+---@return table rig `hosts`: two
+function pair_rig.new(url, schema)
+  local self = setmetatable({ schema = schema, hosts = {}, said = {}, logs = {}, ever_unknown = {} }, rig_mt)
+  self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
+  self.fake = assert(sandbox.new { open = true, history = 100000 })
+  for i = 1, 2 do
+    local folder = process.folder()
+    process.write(folder.path .. "/bot.lua", script)
+    self.hosts[i] = { folder = folder, port = free_port(), admin = free_port(), number = i }
+  end
+  return self
+end
+
+-- ---- hosts ---------------------------------------------------------------------------------------------------------
+
+function rig_methods:start(host)
+  host.process = process.start({ process.host, "run", host.folder.path .. "/bot.lua" }, {
+    env = {
+      CUNNEKT_API_KEY = "key",
+      CUNNEKT_BASE_URL = self.fake.url .. "/v1",
+      CUNNEKT_LISTEN = "127.0.0.1:" .. host.port,
+      CUNNEKT_ADMIN = "127.0.0.1:" .. host.admin,
+      CUNNEKT_STORE = self.url,
+      CUNNEKT_TAKE_OVER = tostring(take_over),
+      CUNNEKT_RATE = "0",
+      CUNNEKT_PAIR_RATE = "0",
+    },
+  })
+end
+
+---What /readyz of a host says; nil when it does not answer.
+function rig_methods:readiness(host)
+  local answer = http.get(("http://127.0.0.1:%d/readyz"):format(host.admin), { timeout = 0.5 })
+  return answer and answer.status, answer and answer.body
+end
+
+---The host that has the database, and the one that stands by; waits for both. Starts what has ended, as a service manager does.
+function rig_methods:roles()
+  local owner, other
+  process.wait_until("an owner and a host that stands by", function()
+    owner, other = nil, nil
+    for _, host in ipairs(self.hosts) do
+      self:tend(host)
+      local status, body = self:readiness(host)
+      owner = status == 200 and host or owner
+      other = status == 503 and body:find "^standing by: cunnekt on" and host or other
+    end
+    return owner and other
+  end)
+  return owner, other
+end
+
+function rig_methods:tend(host)
+  if not host.process then
+    return self:start(host)
+  end
+  local code = host.process:code()
+  if code then
+    self.logs[#self.logs + 1] = ("host %d ended with %d: %s"):format(host.number, code, host.process:err())
+    host.code, host.process = code, nil
+    self:start(host)
+  end
+end
+
+---Ends a host, and waits for that.
+---@return {code: integer, err: string}
+function rig_methods:finish(host, signal)
+  local its = host.process
+  its:signal(signal)
+  host.process = nil
+  return its:wait()
+end
+
+-- ---- customers -----------------------------------------------------------------------------------------------------
+
+local function number_of(customer)
+  return "91999999" .. 1000 + customer
+end
+
+-- Until one of the hosts answers with 200.
+local function insist(self, customer, n)
+  local from = number_of(customer)
+  local fields = { id = ("wamid.%d.%d"):format(customer, n), from = from, text = ("%d"):format(n) }
+  local body = json.encode((assert(samples.build("text", fields))))
+  for i = customer + n, math.huge do
+    local host = self.hosts[i % 2 + 1]
+    local answer = http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = 1 })
+    if answer and answer.status == 200 then
+      return
+    end
+    assert(not self.patience or clock.monotonic() < self.patience, "a webhook was refused for too long")
+    task.sleep(0.02)
+  end
+end
+
+---Customers write, each a webhook at a time, until `hush`.
+function rig_methods:begin_writing(pause)
+  self.writers = {}
+  for customer = 1, customers do
+    self.writers[customer] = task.spawn(function()
+      local n = 0
+      while not self.is_over do
+        n = n + 1
+        insist(self, customer, n)
+        self.said[number_of(customer)] = n
+        task.sleep(pause)
+      end
+    end)
+  end
+end
+
+-- ---- the judge -----------------------------------------------------------------------------------------------------
+
+-- Texts that the outbox lists as not sent for certain: contact → text → true.
+function rig_methods:note_unknown()
+  local rows = pair_rig.sql(("SELECT convert_from(payload, 'UTF8') FROM %s.outbox WHERE state = 2"):format(self.schema))
+  for row in rows:gmatch "[^\n]+" do
+    local payload = json.decode(row)
+    self.ever_unknown[payload.mobile .. " " .. payload.text] = true
+  end
+end
+
+local function judge_contact(self, verdict, contact, texts, said)
+  local seen, last = {}, 0
+  for _, text in ipairs(texts) do
+    local n, count = text:match "^(%d+) (%d+)$"
+    n = tonumber(n)
+    verdict.wrong = verdict.wrong + (n ~= tonumber(count) and 1 or 0)
+    verdict.twice = verdict.twice + (seen[n] and 1 or 0)
+    local is_unknown = self.ever_unknown[contact .. " " .. text]
+    verdict.disordered = verdict.disordered + ((n < last and not is_unknown) and 1 or 0)
+    seen[n], last = true, is_unknown and last or n
+  end
+  for n = 1, said do
+    local is_unknown = self.ever_unknown[("%s %d %d"):format(contact, n, n)]
+    if not seen[n] then
+      verdict.lost = verdict.lost + (is_unknown and 0 or 1)
+      verdict.unknown = verdict.unknown + (is_unknown and 1 or 0)
+    end
+  end
+end
+
+local function arrived(self)
+  local by_contact, total = {}, 0
+  for _, entry in ipairs(self.fake.state:since(0, nil, 100000)) do
+    if entry.direction == "out" then
+      local texts = by_contact[entry.contact] or {}
+      by_contact[entry.contact] = texts
+      texts[#texts + 1], total = entry.payload.text, total + 1
+    end
+  end
+  return by_contact, total
+end
+
+---Lets the customers finish, waits until nothing waits any more, and judges.
+---@return table verdict lost, twice, disordered, wrong; unknown: of those that did not arrive; said: webhooks answered with 200
+function rig_methods:judge(seconds)
+  self.is_over = true
+  for _, writer in ipairs(self.writers) do
+    task.join(writer)
+  end
+  local deadline, left = clock.monotonic() + (seconds or 15)
+  repeat
+    local count = "SELECT (SELECT count(*) FROM %s.event) + (SELECT count(*) FROM %s.outbox WHERE state BETWEEN 0 AND 1)"
+    left = pair_rig.sql(count:format(self.schema, self.schema))
+  until left == "0" or clock.monotonic() > deadline
+  self:note_unknown()
+  local verdict = { lost = 0, twice = 0, disordered = 0, wrong = 0, unknown = 0, said = 0 }
+  local by_contact = arrived(self)
+  for contact, said in pairs(self.said) do
+    verdict.said = verdict.said + said
+    judge_contact(self, verdict, contact, by_contact[contact] or {}, said)
+  end
+  return verdict
+end
+
+function rig_methods:close()
+  self.is_over = true
+  for _, host in ipairs(self.hosts) do
+    if host.process then
+      host.process:signal "KILL"
+      host.process:wait()
+    end
+  end
+  self.fake:close()
+end
+
+return pair_rig
