@@ -49,6 +49,8 @@ function pair_rig.new(url, schema)
   local self = setmetatable({ schema = schema, hosts = {}, said = {}, logs = {}, ever_unknown = {} }, rig_mt)
   self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
   self.fake = assert(sandbox.new { open = true, history = 100000 })
+  local rule = { kind = "delay", count = 1000000, seconds = 0.03 } -- so that some are under way when their host ends
+  assert(http.post(self.fake.url .. "/control/faults", json.encode(rule)))
   for i = 1, 2 do
     local folder = process.folder()
     process.write(folder.path .. "/bot.lua", script)
