@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/backend.h"
 #include "store/sql/texts.h"
 #include "store/sqlite/sqlite.h"
 #ifdef CNK_POSTGRES

@@ -20,6 +20,7 @@
 ---@field app_secret? string checks the signature of each webhook
 ---@field verify_token? string answers the GET handshake
 ---@field store? string "sqlite:FILE", "memory:" or "postgres://…"; "sqlite:cunnekt.db" by default
+---@field take_over? number seconds without a sign of life after which a host that stands by takes over its database; 15 by default
 ---@field concurrency? integer events handled concurrently; 1000 by default
 ---@field queue? integer maximum of waiting events; 100000 by default
 ---@field grace? number seconds to finish work at a stop; 10 by default

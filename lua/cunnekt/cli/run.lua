@@ -60,6 +60,10 @@ OPTIONS
               postgres://USER@HOST/DATABASE, or memory:. A relative FILE is
               beside the script.
 
+       --take-over S
+              Seconds without a sign of life after which a host that stands by
+              takes over a database of PostgreSQL (15).
+
        --timeout S, --connect-timeout S, --retries N, --ca-file FILE,
        --proxy URL, --mobile-format digits|plus, --default-country CODE
               As the options of cunnekt.client.
@@ -92,7 +96,8 @@ ENVIRONMENT
               debug, as --verbose; json; or both, with a comma between them.
 
        CUNNEKT_LISTEN, CUNNEKT_ADMIN, CUNNEKT_WEBHOOK_PATH, CUNNEKT_BASE_URL,
-       CUNNEKT_PHONE_NUMBER_ID, CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE
+       CUNNEKT_PHONE_NUMBER_ID, CUNNEKT_RATE, CUNNEKT_PAIR_RATE, CUNNEKT_STORE,
+       CUNNEKT_TAKE_OVER
               As the options of these names, which win.
 
 EXIT STATUS

@@ -162,6 +162,12 @@ function session_methods:notes()
   return self._store and self._store:notes() or {}
 end
 
+---The host that has the database, where none runs here and the store is only read.
+---@return string? owner
+function session_methods:owner()
+  return self._store and self._store:owner()
+end
+
 ---Closes the store, where the session opened it.
 function session_methods:close()
   if self._store then

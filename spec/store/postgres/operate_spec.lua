@@ -52,6 +52,16 @@ describe("an operator's view of a store on PostgreSQL", function()
     end
   end)
 
+  it("has who has the database", function()
+    local host = assert(store.open(url))
+    local lines = diagnose(url)
+    run(function()
+      host:close()
+    end)
+    assert.matches("ok cunnekt on .+, process %d+ has the database; one that is started here stands by", lines)
+    assert.is_nil(lines:find("no host runs", 1, true))
+  end)
+
   it("has what waits, and what the database may lose", function()
     run(function()
       local opened = assert(store.open(url))

@@ -118,6 +118,11 @@ describe("a second host on a database", function()
     assert(said > 10 * rounds, "only " .. said .. " webhooks were taken")
     print(("%d faults, %d webhooks, %d unknown"):format(rounds, said, verdict.unknown))
     verdict.said, verdict.unknown = nil, nil
+    if os.getenv "DBG" and #rig.examples > 0 then
+      print(table.concat(rig.examples, "\n"))
+      print(pair_rig.sql(("select 'event', count(*) from %s.event union all select 'dead', count(*) from %s.dead union all select 'outbox'||state, count(*) from %s.outbox group by state"):format(rig.schema, rig.schema, rig.schema)))
+      for _, h in ipairs(rig.hosts) do print(h.number, rig:readiness(h)); print(h.process and h.process:err()) end
+    end
     assert.are.same({ lost = 0, twice = 0, disordered = 0, wrong = 0 }, verdict)
   end)
 

@@ -46,7 +46,7 @@ end
 ---@param schema string for these hosts
 ---@return table rig `hosts`: two
 function pair_rig.new(url, schema)
-  local self = setmetatable({ schema = schema, hosts = {}, said = {}, logs = {}, ever_unknown = {} }, rig_mt)
+  local self = setmetatable({ schema = schema, hosts = {}, said = {}, examples = {}, logs = {}, ever_unknown = {} }, rig_mt)
   self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
   self.fake = assert(sandbox.new { open = true, history = 100000 })
   local rule = { kind = "delay", count = 1000000, seconds = 0.03 } -- so that some are under way when their host ends
@@ -183,6 +183,9 @@ local function judge_contact(self, verdict, contact, texts, said)
     local is_unknown = self.ever_unknown[("%s %d %d"):format(contact, n, n)]
     if not seen[n] then
       verdict.lost = verdict.lost + (is_unknown and 0 or 1)
+      if not is_unknown then
+        self.examples[#self.examples + 1] = ("lost: %d of %d from %s"):format(n, said, contact)
+      end
       verdict.unknown = verdict.unknown + (is_unknown and 1 or 0)
     end
   end
@@ -213,6 +216,9 @@ function rig_methods:judge(seconds)
     left = pair_rig.sql(count:format(self.schema, self.schema))
   until left == "0" or clock.monotonic() > deadline
   self:note_unknown()
+  if left ~= "0" then
+    self.examples[#self.examples + 1] = left .. " events and messages wait still"
+  end
   local verdict = { lost = 0, twice = 0, disordered = 0, wrong = 0, unknown = 0, said = 0 }
   local by_contact = arrived(self)
   for contact, said in pairs(self.said) do

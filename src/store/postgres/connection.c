@@ -125,8 +125,9 @@ static int set_schema(struct cnk_postgres *store)
 int cnk_postgres_find_owner(struct cnk_postgres *store)
 {
   PGresult *found = NULL;
-  int status =
-      cnk_wire_execute(store, "SELECT application_name, coalesce(host(client_addr), ''), state_change IS NULL FROM " LOCK_HOLDER, &found);
+  int status = cnk_wire_execute(
+      store, "SELECT application_name, coalesce(host(client_addr), ''), state_change IS NULL FROM " LOCK_HOLDER,
+      &found);
   *store->owner = '\0';
   store->is_owner_hidden = status == 0 && (PQntuples(found) == 0 || *PQgetvalue(found, 0, 2) == 't');
   if (status == 0 && PQntuples(found) > 0) {

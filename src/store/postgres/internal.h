@@ -60,8 +60,8 @@ struct cnk_postgres {
 
   PGconn *connection; /* NULL: there is none */
   char application[96];
-  int process;       /* the server's, of the connection that had the lock last */
-  int64_t opening;   /* that this store is */
+  int process;            /* the server's, of the connection that had the lock last */
+  int64_t opening;        /* that this store is */
   atomic_bool is_foreign; /* another host has used the database since: this one must begin anew */
   /* When what the server confirmed last was asked: until then, at least, nobody else had the database. Also the loop's. */
   _Atomic uint64_t confirmed_at;

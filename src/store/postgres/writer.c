@@ -67,7 +67,8 @@ static bool come_back(struct cnk_postgres *store)
 {
   store->probes++;
   forget_read(store);
-  int status = store->is_read_only || atomic_load(&store->is_foreign) ? CNK_POSTGRES_LOST : cnk_postgres_connect(store, true);
+  int status =
+      store->is_read_only || atomic_load(&store->is_foreign) ? CNK_POSTGRES_LOST : cnk_postgres_connect(store, true);
   if (status == 0) {
     atomic_store(&store->worker.is_writable, !store->is_uncertain);
     return true;

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "store/backend.h"
 #include "store/calls.h"
 
 struct cnk_worker;

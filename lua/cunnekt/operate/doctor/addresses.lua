@@ -50,7 +50,7 @@ end
 ---Checks the addresses to listen on.
 ---@param add fun(level: string, about: string, sentence: string, ...: any)
 ---@param values table<string, any> the settings
----@param host {is_running: boolean?, listen: string?} what runs on the store
+---@param host {is_running: boolean?, owner: string?, listen: string?} what runs on the store; owner: on another machine
 function addresses.check_listen(add, values, host)
   if host.is_running then
     if host.listen and host.listen ~= values.listen and not values.listen:find ":0$" then
@@ -58,6 +58,8 @@ function addresses.check_listen(add, values, host)
         host.listen, values.listen)
     end
     return
+  elseif host.owner then
+    return -- one that stands by has them, as it should
   end
   check_free(add, values.listen, "CUNNEKT_LISTEN")
   if values.admin then

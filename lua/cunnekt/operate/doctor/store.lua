@@ -70,7 +70,9 @@ end
 -- ---- what is in it -------------------------------------------------------------------------------------------------
 
 local function add_host(add, about)
-  if not about.is_running then
+  if about.owner then
+    return add("ok", "host", "%s has the database; one that is started here stands by", about.owner)
+  elseif not about.is_running then
     return add("note", "host", "no host runs on the store")
   end
   local age = format.age(about.started_at)
@@ -83,7 +85,7 @@ end
 local function add_counts(add, about)
   local events, messages = words.count(about.pending, "event"), words.count(about.queued, "message")
   add("ok", "store", "waiting: %s to be handled, %s to be sent", events, messages)
-  if not about.is_running and about.pending + about.queued > 0 then
+  if not (about.is_running or about.owner) and about.pending + about.queued > 0 then
     add("note", "store", "no host runs, so nothing of that is handled or sent")
   end
   if about.dead > 0 then
@@ -179,6 +181,9 @@ end
 
 local function inspect(add, session, script)
   local about, found, scripts = ask(session, script)
+  if about then
+    about.owner = session:owner()
+  end
   session:close()
   if not about then
     add("wrong", "store", "the store cannot be read: %s", found.message)
@@ -190,7 +195,7 @@ local function inspect(add, session, script)
   add_paused(add, about)
   add_scripts(add, scripts)
   local engine = found.engine or (found.sqlite and "SQLite " .. found.sqlite)
-  return { is_running = about.is_running, listen = about.listen, bytes = found.bytes, engine = engine }
+  return { is_running = about.is_running, owner = about.owner, listen = about.listen, bytes = found.bytes, engine = engine }
 end
 
 local function add_unreachable(add, path, err)
@@ -226,7 +231,7 @@ end
 ---@param add fun(level: string, about: string, sentence: string, ...: any)
 ---@param url string the setting
 ---@param script? string the path of the script, where it is known
----@return {is_running: boolean?, listen: string?, engine: string?} found of the host on it
+---@return {is_running: boolean?, owner: string?, listen: string?, engine: string?} found of the host on it
 function doctor_store.check(add, url, script)
   local path, err = store.path(url)
   if not path or path == ":memory:" then
