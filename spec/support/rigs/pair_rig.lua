@@ -53,7 +53,6 @@ function pair_rig.new(url, schema)
   assert(http.post(self.fake.url .. "/control/faults", json.encode(rule)))
   for i = 1, 2 do
     local folder = process.folder()
-    process.write(folder.path .. "/bot.lua", script)
     self.hosts[i] = { folder = folder, port = free_port(), admin = free_port(), number = i }
   end
   return self
@@ -61,7 +60,11 @@ end
 
 -- ---- hosts ---------------------------------------------------------------------------------------------------------
 
-function rig_methods:start(host)
+---Starts a host.
+---@param host table one of `hosts`, or a table with the same fields
+---@param own? string its script, instead of the usual one
+function rig_methods:start(host, own)
+  process.write(host.folder.path .. "/bot.lua", own or script)
   host.process = process.start({ process.host, "run", host.folder.path .. "/bot.lua" }, {
     env = {
       CUNNEKT_API_KEY = "key",
@@ -212,6 +215,7 @@ function rig_methods:judge(seconds)
   end
   local deadline, left = clock.monotonic() + (seconds or 15)
   repeat
+    task.sleep(0.05) -- the sandbox answers meanwhile
     local count = "SELECT (SELECT count(*) FROM %s.event) + (SELECT count(*) FROM %s.outbox WHERE state BETWEEN 0 AND 1)"
     left = pair_rig.sql(count:format(self.schema, self.schema))
   until left == "0" or clock.monotonic() > deadline
