@@ -82,6 +82,7 @@ static bool come_back(struct cnk_postgres *store)
  * what is committed later is replicated later. */
 static int look_up(struct cnk_postgres *store, bool *is_there)
 {
+  uint64_t asked_at = uv_hrtime();
   PGresult *found = NULL;
   int64_t batch = store->batch;
   int status = cnk_postgres_run(store, CNK_SQL_get_batch, "", &found);
@@ -99,10 +100,12 @@ static int look_up(struct cnk_postgres *store, bool *is_there)
     status = cnk_postgres_run(store, CNK_SQL_put_batch, "i", NULL, *is_there ? batch : ++store->session.sequence);
   if (status == 0 && store->has_warned)
     status = CNK_POSTGRES_LOST;
-  if (status == CNK_POSTGRES_LOST)
+  if (status == CNK_POSTGRES_LOST) {
     store->is_lost = true;
-  else
-    store->is_uncertain = false;
+    return status;
+  }
+  store->is_uncertain = false;
+  cnk_postgres_confirm(store, asked_at);
   return status;
 }
 
@@ -130,7 +133,7 @@ static int try_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
   }
   uint64_t asked_at = uv_hrtime();
   int status = cnk_batch_commit(&store->session, batch);
-  if (status == 0)
+  if (status != CNK_POSTGRES_LOST) /* a refusal is an answer, too */
     cnk_postgres_confirm(store, asked_at);
   return status;
 }
