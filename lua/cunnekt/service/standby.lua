@@ -94,14 +94,13 @@ function standby.open(settings)
   local is_shared = store.is_postgres(url)
   local options = is_shared and { stands_by = true, take_over_ms = math.floor(settings.take_over * 1000) } or nil
   local opened, err = store.open(url, options)
-  local owner, hindrance = owner_of(err or { message = "" })
+  local owner = owner_of(err or { message = "" })
   if opened or not is_shared or not owner then
     return opened, err
   end
   local about = { standing_by = ("standing by: %s has the database"):format(owner) }
   local close = open_addresses(settings, about)
-  log.info("standing by: %s has the database%s; this host takes over when that one ends, or is silent for %g s", owner,
-    hindrance and " (" .. hindrance .. ")" or "", settings.take_over)
+  log.info("standing by: %s has the database; this host takes over when that one ends, or is silent for %g s", owner, settings.take_over)
   local unwatch = end_on_signal()
   local ok, result = pcall(wait_for_store, url, options, about)
   unwatch()
