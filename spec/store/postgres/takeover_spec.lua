@@ -79,6 +79,19 @@ describe("a second host on a database", function()
     assert.matches("cannot listen on 127.0.0.1:%d+: Address already in use; stop the program that has it", ended.err)
   end)
 
+  it("says that it may not end the session of another user of the database, and takes over when that ends", function()
+    local owner, other = rig.hosts[1], rig.hosts[2]
+    rig:start(owner)
+    owner.process:expect "listening on"
+    local grant = "CREATE ROLE other LOGIN; GRANT ALL ON SCHEMA %s TO other; GRANT ALL ON ALL TABLES IN SCHEMA %s TO other"
+    pair_rig.sql(grant:format(rig.schema, rig.schema))
+    rig.url = rig.url:gsub("user=cunnekt", "user=other")
+    rig:start(other)
+    other.process:expect "standing by: its session cannot be ended: this user may not see when it was active last"
+    rig:finish(owner, "KILL")
+    other.process:expect "listening on"
+  end)
+
   it("takes over all bots of a script", function()
     local two = [[
       local cunnekt = require "cunnekt"
