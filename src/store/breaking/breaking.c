@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/backend.h"
+
 struct breaking {
   struct cnk_store base;
   struct cnk_loop *loop;
