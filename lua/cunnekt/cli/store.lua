@@ -40,10 +40,6 @@ DESCRIPTION
 
        Give a password by PGPASSWORD or PGPASSFILE, not in the URL.
 
-OPTIONS
-       -h, --help
-              Print this page.
-
 EXIT STATUS
        0      the move is complete
        1      it was refused or failed; the reason is on standard error
