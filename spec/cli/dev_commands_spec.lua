@@ -121,6 +121,20 @@ describe("what happens to a message, in cunnekt dev,", function()
     assert_has(result.err, "no price of tea for 'Asha', order 12345678")
   end)
 
+  it("that waits for its next try is not waited for at the end, nor what waits behind it; that is said", function()
+    for _, last in ipairs { "/quit", "hello" } do
+      local text = play_script([[
+local bot = require("cunnekt").bot()
+bot:on("text", "^tea", function() print "tried" error "no price" end)
+bot:on("text", function(msg) msg:reply_text "hello" end)
+]], "tea", "hello", last)
+      assert_has(text, "-- the session ends before the next try of 'tea', which failed (bot.lua:2: no price); ")
+      assert_has(text, last == "/quit" and "1 other event waits too" or "2 other events wait too")
+      local _, tries = text:gsub("\ntried\n", "")
+      assert.is_true(tries <= 2, text)
+    end
+  end)
+
   it("is explained by /why: matchers, and what was not reached", function()
     assert_has(play("/why", "menu", "/why"),
       "-- nothing was written yet",

@@ -199,6 +199,18 @@ describe("cunnekt dev on a terminal", function()
     end)
   end
 
+  for _, case in ipairs { { "/quit", "/quit\r" }, { "Ctrl-D", ctrl_d } } do
+    it(("ends on %s while a message waits for its next try, and says so"):format(case[1]), function()
+      process.write(folder.path .. "/bot.lua", (script:gsub('msg:reply_text%("said', 'error("no price for')))
+      start()
+      it_runs:type "tea\r"
+      it_runs:expect "next try in"
+      it_runs:type(case[2])
+      it_runs:expect "the session ends before the next try of 'tea'"
+      assert.equal(0, it_runs:wait())
+    end)
+  end
+
   it("leaves the terminal as it was when a second Ctrl-C ends a script that never ends", function()
     process.write(folder.path .. "/busy.lua", 'local bot = require("cunnekt").bot{ budget = false }\nbot:on("text", function() while true do end end)')
     start { args = { "busy.lua" } }

@@ -102,15 +102,33 @@ function session_methods:after(seconds, fn)
   self.timers[timer] = true
 end
 
--- Calls `fn` when every message is answered. Waits 10 seconds at most, for a bot that accepts nothing.
-function session_methods:when_idle(fn, tries)
-  tries = tries or 500
+-- Whether every message is answered, or waits for the next try of one that has failed: that may be far away.
+local function is_answered(self)
   local bot = package.loaded["cunnekt.service"]
-  if tries == 0 or not self.box:is_busy() and (not bot or bot.is_idle()) then
+  if self.box:is_busy() then
+    return false
+  elseif not bot or bot.is_idle() then
+    return true, true
+  end
+  for _, one in ipairs(self:services()) do
+    if one.schedule:active() + one.inbox:active() + one.outbox:count() > 0 then
+      return false
+    end
+  end
+  return self.why:has_retries()
+end
+
+-- Calls `fn` when every message is answered that does not wait for a next try. Waits 10 seconds at most, for a bot that accepts
+-- nothing.
+function session_methods:when_idle(fn, tries, calm)
+  tries = tries or 500
+  local is_done, is_sure = is_answered(self)
+  calm = is_done and (calm or 0) + 1 or 0
+  if tries == 0 or is_sure or calm == calm_enough then
     return fn()
   end
   self:after(0.02, function()
-    self:when_idle(fn, tries - 1)
+    self:when_idle(fn, tries - 1, calm)
   end)
 end
 
@@ -239,6 +257,10 @@ end
 function session_methods:quit()
   self.screen:close()
   self:when_idle(function()
+    local left = self.why:left(self:services())
+    if left then
+      self.screen:note(left, "warning")
+    end
     self:stop()
   end)
 end

@@ -101,6 +101,19 @@ function why_methods:attach(services)
   end
 end
 
+---Whether a message, or another event, that has failed may wait for its next try now.
+---@return boolean
+function why_methods:has_retries()
+  return self._waits:has_any()
+end
+
+---What is left undone at the end.
+---@param services cunnekt.service[]
+---@return string? sentence nil: all is done
+function why_methods:left(services)
+  return self._waits:left(services)
+end
+
 local function of_middleware(note, failure)
   if not note then
     return "was not reached"
