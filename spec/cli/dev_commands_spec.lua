@@ -103,6 +103,18 @@ describe("choices in cunnekt dev", function()
     assert_has(text, "-- the bot has offered no buttons", "-- no button has the id 'great'; possible: good and bad", "-- the bot has offered no rows")
     assert.not_matches("tapped", text)
   end)
+
+  it("refuse a quick reply that no template has, and say of one that it must be another program's", function()
+    local text = play_script([[
+local bot = require("cunnekt").bot()
+bot:on("text", function(msg)
+  msg:reply_template("55", { buttons = { { index = 0, type = "quick_reply", payload = "yes" } } })
+end)
+bot:on("quick_reply", function(msg) msg:reply_text("tapped " .. msg.payload) end)
+]], "/reply", "/reply no", "hi", "/reply no", "/reply")
+    assert_has(text, "-- the bot has offered no quick replies\n", "no quick replies; this is one of a template that somebody else has sent",
+      "tapped no", "> hi", "-- no quick reply has the id 'no'; possible: yes", "tapped yes")
+  end)
 end)
 
 describe("what happens to a message, in cunnekt dev,", function()

@@ -208,6 +208,32 @@ bot: … bytes
 ]])
   end)
 
+  it("refuses a tap that nobody could make, in the words of cunnekt dev", function()
+    local code = head .. [[
+      bot:on("text", "menu", function(msg)
+        msg:reply_buttons { body = "Which?", buttons = { { id = "a", title = "One" }, { id = "b", title = "Two" } } }
+      end)
+      bot:on("text", "offer", function(msg)
+        msg:reply_template("55", { buttons = { { index = 0, type = "quick_reply", payload = "yes" } } })
+      end)
+      bot:on("message", function(msg) msg:reply_text(msg.type) end)
+    ]]
+    local menu, offer = "customer: menu\nbot: Which? [One] [Two]\n", "customer: offer\nbot: template 55…\n"
+    assert.are.same({ "3: no button has the id 'bb'; possible: a and b" }, problems(code, menu .. "customer: /button bb\nbot: anything\n"))
+    assert.are.same({ "3: the bot has offered no buttons" }, problems(code, menu .. "customer Ravi: /button b\n"))
+    assert.are.same({ "1: the bot has offered no rows" }, problems(code, "customer: /list b\n"))
+    assert.are.same({ "3: no quick reply has the id 'zz'; possible: yes" }, problems(code, offer .. "customer: /reply zz\n"))
+    assert.are.same({ "1: the bot has offered no quick replies" }, problems(code, "customer: /reply\n"))
+    passes(code:sub(#head + 1), menu .. offer .. "customer: /reply\nbot: quick_reply\ncustomer: /button b\nbot: button\n")
+  end)
+
+  it("takes a quick reply of a template that says nothing of it, or was sent by somebody else", function()
+    passes([[
+      bot:on("text", function(msg) msg:reply_template "55" end)
+      bot:on("quick_reply", function(msg) msg:reply_text("tapped " .. msg.payload) end)
+    ]], "customer: /reply a\nbot: tapped a\ncustomer: hi\nbot: template 55\ncustomer: /reply Stop\nbot: tapped Stop\n")
+  end)
+
   it("has statuses, time, the log and staff", function()
     passes([[
       bot:on("text", function(msg)

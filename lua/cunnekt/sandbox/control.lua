@@ -20,9 +20,6 @@ local JSON = { "Content-Type: application/json" }
 local MOST = 1000
 local LONGEST_WAIT = 60
 
--- So many of the last messages are searched for the choice that a customer taps.
-local LOOK_BACK = 200
-
 local control_methods = {}
 local control_mt = { __index = control_methods, __name = "cunnekt.sandbox_control" }
 
@@ -66,10 +63,9 @@ local function find_tapped(self, kind, opts, contact)
   if opts.context then
     return self._state:find(opts.context)
   end
-  local entries = self._state:since(self._state.last - LOOK_BACK, opts.from, LOOK_BACK)
-  for i = #entries, 1, -1 do
-    if offers(entries[i], kind, opts.id) then
-      return entries[i]
+  for _, entry in ipairs(choices.recent(self._state, opts.from)) do
+    if offers(entry, kind, opts.id) then
+      return entry
     end
   end
   return contact.last_sent and self._state:find(contact.last_sent)

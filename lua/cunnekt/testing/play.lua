@@ -3,6 +3,7 @@
 -- minute where the bot is to say something that has not come; it does not otherwise.
 
 local align = require "cunnekt.testing.align"
+local choices = require "cunnekt.sandbox.choices"
 local core = require "cunnekt.core"
 local coverage = require "cunnekt.testing.coverage"
 local cunnekt = require "cunnekt"
@@ -77,6 +78,10 @@ function run_action.customer(self, step)
     return count == 0 and "the script makes no bot" or ("there is no bot %d: the script makes %d"):format(self.stage.target, count)
   end
   self.customer = person
+  problem = choices.check(self.stage.sandbox.state, person.number, fields)
+  if problem then
+    return problem
+  end
   fields.from, fields.name = person.number, person.name
   local said, err = self.stage.sandbox:say(fields)
   return not said and tostring(err) or nil

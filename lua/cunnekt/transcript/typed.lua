@@ -23,7 +23,10 @@ typed.names = {
   "button", "list", "reply", "form", "image", "document", "audio", "video", "sticker", "location", "react", "edit", "delete", "help", "quit",
 }
 
-local CHOICES = { button = "button", list = "list", reply = "quick_reply" }
+---The commands that tap something → the type of the message.
+---@type table<string, string>
+typed.choices = { button = "button", list = "list", reply = "quick_reply" }
+
 local FILES = { image = true, document = true, audio = true, video = true, sticker = true }
 
 local function file_message(kind, path)
@@ -58,8 +61,8 @@ function typed.read(line)
     return line:find "%S" and { type = "text", text = line } or nil
   elseif name == "help" or name == "quit" then
     return name
-  elseif CHOICES[name] then
-    return { type = CHOICES[name], id = rest ~= "" and rest or nil }
+  elseif typed.choices[name] then
+    return { type = typed.choices[name], id = rest ~= "" and rest or nil }
   elseif FILES[name] then
     return file_message(name, rest)
   elseif name == "form" then

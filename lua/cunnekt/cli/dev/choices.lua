@@ -1,17 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The choices that a customer of `cunnekt dev` has: the buttons and rows that came since they last wrote, by number; and by id those of
--- earlier messages too.
+-- The choices that a customer of `cunnekt dev` has by number: the buttons and rows that came since they last wrote. What can be tapped by
+-- its id is sandbox/choices.lua's.
 
-local choices_of = require("cunnekt.sandbox.choices").of
-local words = require "cunnekt.base.words"
+local offered_choices = require "cunnekt.sandbox.choices"
 
 local choices = {}
 
 local choices_methods = {}
 local choices_mt = { __index = choices_methods, __name = "cunnekt.dev.choices" }
-
--- Messages that are searched for an id.
-local look_back = 200
 
 ---@class cunnekt.dev.choices
 ---@param state table the sandbox's
@@ -28,7 +24,7 @@ function choices_methods:note(entry)
     self._open[entry.contact] = nil
     return nil
   end
-  local offered = choices_of(entry)
+  local offered = offered_choices.of(entry)
   if #offered == 0 then
     return nil
   end
@@ -45,36 +41,12 @@ function choices_methods:open(contact)
   return self._open[contact] or {}
 end
 
-local nouns = { button = "buttons", list = "rows" }
-
-local function ids_of(offered, kind)
-  local ids, seen = {}, {}
-  for _, one in ipairs(offered) do
-    if one.kind == kind and not seen[one.id] then
-      seen[one.id] = true
-      ids[#ids + 1] = one.id
-    end
-  end
-  return ids
-end
-
--- Those of the last messages, the newest message first.
-local function recent(self, contact)
-  local found = {}
-  local entries = self._state:since(self._state.last - look_back, contact, look_back)
-  for i = #entries, 1, -1 do
-    local offered = choices_of(entries[i])
-    table.move(offered, 1, #offered, #found + 1, found)
-  end
-  return found
-end
-
 ---The ids that can be tapped.
 ---@param contact string
----@param kind "button"|"list"
+---@param kind "button"|"list"|"quick_reply"
 ---@return string[]
 function choices_methods:ids(contact, kind)
-  return ids_of(recent(self, contact), kind)
+  return (offered_choices.ids(self._state, contact, kind))
 end
 
 -- A line that is the number of a choice, as a tap.
@@ -91,29 +63,19 @@ end
 ---@param contact string
 ---@param message table fields for sandbox:say; may be changed
 ---@return table? message
----@return string? problem
+---@return string? problem or, beside a message, a note on it
 function choices_methods:resolve(contact, message)
-  local kind = message.type
   local is_literal = message.is_literal
   message.is_literal = nil
-  local number = kind == "text" and not is_literal and math.tointeger(tonumber(message.text:match "^%s*(%d%d?)%s*$"))
+  local number = message.type == "text" and not is_literal and math.tointeger(tonumber(message.text:match "^%s*(%d%d?)%s*$"))
   if number and #self:open(contact) > 0 then
     return by_number(self, contact, number)
-  elseif not nouns[kind] then
-    return message
   end
-  local ids = self:ids(contact, kind)
-  if #ids == 0 then
-    return nil, ("the bot has offered no %s"):format(nouns[kind])
-  elseif not message.id then
-    message.id = ids[1]
+  local problem, note = offered_choices.check(self._state, contact, message)
+  if problem then
+    return nil, problem
   end
-  for _, id in ipairs(ids) do
-    if id == message.id then
-      return message
-    end
-  end
-  return nil, ("no %s has the id '%s'; possible: %s"):format(kind == "list" and "row" or kind, message.id, words.list(ids))
+  return message, note
 end
 
 return choices

@@ -286,6 +286,8 @@ function session_methods:say(message)
   local resolved, problem = self.choices:resolve(contact, message)
   if not resolved then
     return problem
+  elseif problem then
+    self.screen:note(problem)
   end
   resolved.from, resolved.name = contact, self.person.name
   self.is_echoed = self.screen.is_terminal
@@ -398,8 +400,9 @@ end
 function session_methods:complete(before)
   local found = {}
   local head, kind, rest = before:match "^(/(%a+)%s+)(.*)$"
-  if kind == "button" or kind == "list" then
-    for _, id in ipairs(self.choices:ids(self.person.from, kind)) do
+  local tapped = typed.choices[kind]
+  if tapped then
+    for _, id in ipairs(self.choices:ids(self.person.from, tapped)) do
       found[#found + 1] = id:sub(1, #rest) == rest and head .. id or nil
     end
   elseif kind == "image" or kind == "document" or kind == "audio" or kind == "video" or kind == "sticker" then
