@@ -48,6 +48,29 @@ describe("blame", function()
     assert.matches("%.%.%.", traceback)
   end)
 
+  it("shows what is in a table that was raised, shortly and in an order of its own, not its address", function()
+    local is_same = { code = 5, text = "no\ntea", ["a b"] = true, f = print, 1, "two", inner = { { {} }, { { 1 } } } }
+    assert.equal('{ 1, "two", ["a b"] = true, code = 5, f = a function, inner = { { {} }, { { … } } }, text = "no tea" }', blame.text(is_same))
+    local many, deep = {}, {}
+    for i = 1, 5000 do
+      many[i] = ("é"):rep(50)
+    end
+    deep.deep = deep
+    assert.is_true(#blame.text(many) <= 310)
+    assert.is_truthy(utf8.len(blame.text(many)))
+    assert.equal("{ deep = { deep = { deep = { … } } } }", blame.text(deep))
+    assert.equal("a sentence", blame.text(setmetatable({}, { __tostring = function() return "a sentence" end })))
+    assert.equal("an error that is an empty table", blame.text {})
+  end)
+
+  it("says something of what is neither a text nor a table", function()
+    assert.equal("an error without a value", (describe_failure "error()"))
+    assert.equal("an error without a value", (describe_failure "error(nil)"))
+    assert.equal("an error that is a function", (describe_failure "error(print)"))
+    assert.equal("an error that is false", (describe_failure "error(false)"))
+    assert.equal("7", (describe_failure "error(7)"))
+  end)
+
   it("finds the nearest line of a script", function()
     local place
     local chunk = assert(load("local find = ...\nfind()", "@bot.lua"))

@@ -133,6 +133,21 @@ describe("what happens to a message, in cunnekt dev,", function()
     assert_has(result.err, "no price of tea for 'Asha', order 12345678")
   end)
 
+  it("is said once, and again when it is given up, also where the error has another text or address each time", function()
+    for _, raised in ipairs { "{ code = 5, text = msg.text }", "'no ' .. msg.text .. os.clock()", "{ n = os.clock() }", "nil" } do
+      local text, result = play_script(('local bot = require("cunnekt").bot()\nbot:on("text", function(msg) error(%s) end)'):format(raised),
+        "tea", "/clock +60s", "/clock +600s")
+      assert_has(result.err, "attempt 1 of 5", "attempt 5 of 5", "dead letter")
+      assert.equal(2, select(2, result.err:gsub("attempt %d of 5", "")), result.err)
+      assert.not_matches("0x", text .. result.err)
+      if raised:find "code" then
+        assert_has(result.err, '{ code = 5, text = "tea" } (event ')
+      elseif raised == "nil" then
+        assert_has(result.err, "an error without a value (event ")
+      end
+    end
+  end)
+
   it("that waits for its next try is not waited for at the end, nor what waits behind it; that is said", function()
     for _, last in ipairs { "/quit", "hello" } do
       local text = play_script([[

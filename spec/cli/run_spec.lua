@@ -31,7 +31,7 @@ describe("a script that is run", function()
     write(code)
     local words = { "dev", "--sandbox", "127.0.0.1:0", table.unpack(opts) }
     words[#words + 1] = "bot.lua"
-    return process.cunnekt(words, { cwd = folder.path, stdin = "hi\n", env = { CUNNEKT_LISTEN = "127.0.0.1:0" } })
+    return process.cunnekt(words, { cwd = folder.path, stdin = opts.stdin or "hi\n", env = { CUNNEKT_LISTEN = "127.0.0.1:0" } })
   end
 
   it("is checked first: warnings, and it goes on", function()
@@ -134,7 +134,7 @@ describe("a script that is run", function()
         count = count + 1
         if count < 3 then error "no luck" end
         msg:reply_text "at last"
-      end)]])
+      end)]], { stdin = "hi\n/clock +60s\n" })
     assert.matches("at last", result.out)
     local _, times = result.err:gsub("no luck %(event 1, text, attempt", "")
     assert.equal(1, times)
@@ -160,7 +160,7 @@ describe("a script that is run", function()
     local code = HEAD .. [[
       bot:on("text", "hi", function() error "no luck" end)
       bot:use(function(msg, next) if not seen then seen = true error "not yet" end return next() end)]]
-    local result = dev(code, { "--verbose" })
+    local result = dev(code, { "--verbose", stdin = "hi\n/clock +60s\n" })
     assert.matches("route event=1 to=no_handler;_it_failed_on_its_way_to_one\n.-not yet.-route event=1 to=on:1:text\n.-no luck", result.err)
   end)
 

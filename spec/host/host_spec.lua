@@ -129,7 +129,10 @@ describe("the host", function()
     end)
 
     it("says what kind of value was raised", function()
-      assert.matches("error object is a table value", run_script("error {}").err)
+      assert.matches("cunnekt: an error that is an empty table", run_script("error {}").err)
+      assert.matches("^cunnekt: { code = 5 }\n", run_script("error { code = 5 }").err)
+      assert.matches("^cunnekt: an error without a value\n", run_script("error()").err)
+      assert.equal('cunnekt: { code = 5, list = { "a" } }\n', run_script('require("cunnekt").spawn(error, { code = 5, list = { "a" } })').err)
       assert.matches("a sentence", run_script("error(setmetatable({}, {__tostring = function() return 'a sentence' end}))").err)
     end)
 

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Which line of a script is to blame: places and tracebacks without the functions of cunnekt's own files, which nobody can mend.
--- A fault of ours keeps them.
+-- A fault of ours keeps them. And what was raised as text, also where it is no text.
+
+local canonical = require "cunnekt.base.canonical"
+local words = require "cunnekt.base.words"
 
 local blame = {}
 
@@ -9,6 +12,9 @@ local root = debug.getinfo(1, "S").source:match "^(.*)base/blame%.lua$" or "@cun
 
 -- Levels that are looked at, and lines of a traceback at its beginning and at its end: a recursion has hundreds of thousands.
 local max_levels, max_lines = 1000, 10
+
+-- Of a table that was raised: items that are shown of each table, tables in tables, bytes of a text in it, and of all of it.
+local max_items, max_depth, max_part, max_text = 10, 3, 80, 300
 
 -- A script in a folder of that name is called "./cunnekt/…" (dialog/engine/source.lua).
 local function is_own_file(source)
@@ -119,6 +125,61 @@ local function replaced(text, frames, place)
   return text
 end
 
+-- ---- what was raised -----------------------------------------------------------------------------------------------
+
+-- A text that is no longer than this, in whole characters.
+local function shortened(text, most)
+  return #text > most and text:sub(1, (utf8.offset(text, 0, most + 1) or most + 1) - 1) .. "…" or text
+end
+
+-- The first items of a table, in an order of their own.
+local function some_of(value)
+  local items, count, is_cut = {}, 0, false
+  for key, item in next, value do
+    is_cut = count == max_items
+    if is_cut then
+      break
+    end
+    items[key], count = item, count + 1
+  end
+  return items, is_cut
+end
+
+local function shown(value, depth)
+  if type(value) == "string" then
+    return ('"%s"'):format(shortened(words.plain(value), max_part))
+  elseif type(value) ~= "table" then
+    local is_plain = type(value) == "number" or type(value) == "boolean"
+    return is_plain and tostring(value) or ("a %s"):format(type(value))
+  elseif depth == max_depth then
+    return next(value) == nil and "{}" or "{ … }"
+  end
+  local items, is_cut = some_of(value)
+  local parts = {}
+  for _, key in ipairs(canonical.keys(items)) do
+    local text = shown(items[key], depth + 1)
+    local is_name = type(key) == "string" and key:find "^[%a_][%w_]*$"
+    parts[#parts + 1] = key == #parts + 1 and text or ("%s = %s"):format(is_name and key or ("[%s]"):format(shown(key, max_depth)), text)
+  end
+  parts[#parts + 1] = is_cut and "…" or nil
+  return parts[1] and ("{ %s }"):format(table.concat(parts, ", ")) or "{}"
+end
+
+---What was raised, as text: what a table has in it, not its address, which is another one each time.
+---@param failure any
+---@return string
+function blame.text(failure)
+  local mt = type(failure) ~= "string" and debug.getmetatable(failure)
+  if type(failure) == "string" or type(failure) == "number" or mt and mt.__tostring then
+    return tostring(failure)
+  elseif failure == nil then
+    return "an error without a value"
+  elseif type(failure) == "table" then
+    return next(failure) == nil and "an error that is an empty table" or shortened(shown(failure, 0), max_text)
+  end
+  return ("an error that is %s"):format(type(failure) == "boolean" and tostring(failure) or "a " .. type(failure))
+end
+
 ---A failure as text, which blames the script's line, and its traceback, with the script's lines only. For a message handler.
 ---@param failure any
 ---@param level? integer as in `error`: where the traceback begins
@@ -127,7 +188,7 @@ end
 ---@return boolean is_enough the text alone says as much: a function of ours refused what one line of a script asks
 function blame.describe(failure, level)
   level = (level or 1) + 1
-  local text = tostring(failure)
+  local text = blame.text(failure)
   local all, own = frames_from(level)
   local is_raised = all[1] and all[1].func == error
   local begins_at = is_raised and not own[1] and blame.function_place(level)

@@ -122,7 +122,7 @@ end
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
 ---@param failure any
 function task.on_failure(failure)
-  io.stderr:write("cunnekt: ", redact.sentence(tostring(failure)), "\n")
+  io.stderr:write("cunnekt: ", redact.sentence(blame.text(failure)), "\n")
 end
 
 -- Called when a task's coroutine has yielded values: it becomes a strand, where that is foreseen.

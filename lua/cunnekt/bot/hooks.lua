@@ -11,6 +11,9 @@ local task = require "cunnekt.base.task"
 
 local hooks = {}
 
+-- Events and jobs of which is known what was told.
+local max_told = 1000
+
 local hooks_methods = {}
 local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 
@@ -24,14 +27,14 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 
 ---@return cunnekt.hooks
 function hooks.new()
-  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _said = {} }, hooks_mt)
+  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _told = {}, _count = 0 }, hooks_mt)
 end
 
 ---Takes over the functions of another one, in the place of its own. A failure that was told is told again.
 ---@param other cunnekt.hooks
 function hooks_methods:replace(other)
   self.senders, self.failure_listeners, self.restart_listeners = other.senders, other.failure_listeners, other.restart_listeners
-  self._said = {}
+  self._told, self._count = {}, 0
 end
 
 ---Calls the functions of bot:before_send, and checks the payload that they return.
@@ -94,6 +97,21 @@ local function place_of(err, first, rest)
   return file, math.tointeger(tonumber(line))
 end
 
+-- Whether somebody who looks on was told of it: by the event, or the job, and the place, since the text may differ each time.
+local function was_told(self, of, place)
+  local told = self._told[of]
+  if not told then
+    if self._count == max_told then
+      self._told, self._count = {}, 0
+    end
+    told, self._count = {}, self._count + 1
+    self._told[of] = told
+  end
+  local is_told = told[place] == true
+  told[place] = true
+  return is_told
+end
+
 -- Logs a failure. Somebody who looks on is told once, and not again at each retry.
 local function say(self, err, about)
   local text = personal.logged(err.traceback or tostring(err), about)
@@ -102,8 +120,7 @@ local function say(self, err, about)
   local event, job = err.event or {}, err.job or {}
   local of, next_try = event.id or job.name, event.next_try or job.next_try
   if of then
-    local is_repeated = log.is_shown and self._said[1] == of and self._said[2] == first
-    self._said = { of, first }
+    local is_repeated = log.is_shown and was_told(self, of, file and ("%s:%d"):format(file, line) or first)
     if is_repeated and not err.is_final then
       return
     end

@@ -2,6 +2,7 @@
 -- `cunnekt run`: runs a script as a task, serves the bots that it made but did not run, and ends when all work is done. It
 -- owns the global `arg`; the script is loaded by service/script.lua.
 
+local blame = require "cunnekt.base.blame"
 local check = require "cunnekt.cli.check"
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
@@ -154,7 +155,7 @@ end
 run.folder_of = script.folder_of
 
 local function complain(failure)
-  io.stderr:write("cunnekt: ", tostring(failure), "\n")
+  io.stderr:write("cunnekt: ", blame.text(failure), "\n")
   return 1
 end
 

@@ -119,9 +119,6 @@ function script.traceback(failure)
   if errors.is(failure) then
     local place = blame.place(2)
     failure = place and ("%s: %s"):format(place, tostring(failure)) or tostring(failure)
-  elseif type(failure) ~= "string" then
-    local mt = getmetatable(failure)
-    failure = mt and mt.__tostring and tostring(failure) or ("(error object is a %s value)"):format(type(failure))
   end
   local text, traced, is_enough = blame.describe(failure, 2)
   return is_enough and text or traced

@@ -3,6 +3,7 @@
 -- empty store. While a stage stands it has changed things of the whole process (the clock, the network, print, os.exit, the
 -- log); `close` puts them back. What is done on it is play.lua's.
 
+local blame = require "cunnekt.base.blame"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
@@ -116,7 +117,7 @@ local function change_process(self, opts)
   clock.longest_wait = longest_wait
   log.shows_heard_failures, personal.are_made_up = true, true
   task.on_failure = function(failure)
-    self.failure = self.failure or tostring(failure)
+    self.failure = self.failure or blame.text(failure)
   end
   store.open = function(url) -- without a thread, which costs more than all that a transcript stores
     return before.open_store(url, { in_place = true })
