@@ -6,7 +6,7 @@ local errors = {}
 
 ---An expected failure.
 ---@class cunnekt.error
----@field kind string one of: invalid auth rate_limited window_closed rejected http network tls timeout unknown_outcome cancelled too_large corrupt store budget
+---@field kind "invalid"|"auth"|"rate_limited"|"window_closed"|"rejected"|"http"|"network"|"tls"|"timeout"|"tries"|"unknown_outcome"|"cancelled"|"too_large"|"corrupt"|"store"|"conflict"|"handler"|"budget"|"diverged"|string later versions may add kinds
 ---@field message string a sentence without the kind; never holds a key, a number or a message text
 ---@field status? integer HTTP status of the answer
 ---@field code? integer the provider's or Meta's error code

@@ -90,7 +90,7 @@ local webhook = {}
 ---@class cunnekt.webhook.status: cunnekt.webhook.about
 ---@field kind "status"
 ---@field id? string the id that the message got when it was sent
----@field status string sent, delivered, read, played, failed, or one that came later; "unknown" when it is missing
+---@field status "sent"|"delivered"|"read"|"played"|"failed"|"unknown"|string one may come later; "unknown" when it is missing
 ---@field recipient? string the receiver's number, or their user id
 ---@field recipient_user_id? string
 ---@field conversation? table
@@ -101,7 +101,7 @@ local webhook = {}
 ---@class cunnekt.webhook.payment: cunnekt.webhook.about the status of a payment
 ---@field kind "payment"
 ---@field id? string of the message that asked for it
----@field status? string pending, captured, failed
+---@field status? "pending"|"captured"|"failed"|string
 ---@field recipient? string who pays
 ---@field recipient_user_id? string
 ---@field payment? table {reference_id, amount = {value, offset}, currency, transaction}
@@ -111,7 +111,7 @@ local webhook = {}
 ---@field kind "call"
 ---@field id? string
 ---@field event? string connect, terminate; absent in the status of a call
----@field status? string RINGING, ACCEPTED, REJECTED; at its end COMPLETED, FAILED
+---@field status? "RINGING"|"ACCEPTED"|"REJECTED"|"COMPLETED"|"FAILED"|string the last two at its end
 ---@field direction? string USER_INITIATED, BUSINESS_INITIATED
 ---@field from? string the customer, who called
 ---@field user_id? string of that customer

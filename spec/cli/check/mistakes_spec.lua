@@ -256,6 +256,69 @@ local mistakes = {
     check = "2: a string has no method 'contains' (write text:find(word, 1, true))",
     run = "error: bot.lua:2: attempt to call a nil value (method 'contains') (event",
   },
+  {
+    "a status that there is not",
+    'bot:on("status", function(s)\n  if s.status == "deliverd" then print "x" end\nend)',
+    check = "2: event.status is never 'deliverd' (did you mean 'delivered'?)",
+    run = false,
+    is_free = true,
+  },
+  {
+    "a kind of error that there is not",
+    'bot:on("text", function(msg)\n  local sent, err = msg:reply_text "x"\n  if not sent and err.kind == "timeot" then print "x" end\nend)',
+    check = "3: err.kind is never 'timeot' (did you mean 'timeout'?)",
+    run = false,
+    is_free = true,
+  },
+  {
+    "a reminder without its time",
+    'bot:on("text", function(msg)\n  msg.chat:ask("x", { remind = { text = "x" } })\nend)',
+    check = "2: chat:ask: remind: after is missing: it must be a number",
+    run = "error: bot.lua:2: chat:ask: option 'remind' must be { after = seconds, text = … }, or a list of these",
+  },
+  {
+    "a time zone that there is not",
+    'bot:daily("09:00", { tz = "Asia/Calcuta" }, "a", function() end)',
+    check = "1: bot:daily: no time zone is called 'Asia/Calcuta' (did you mean 'Asia/Calcutta'?)",
+    run = "bot.lua:1: bot:daily: no time zone is called 'Asia/Calcuta' (did you mean 'Asia/Calcutta'?)",
+  },
+  {
+    "a job every 0 seconds",
+    'bot:every(0, "a", function() end)',
+    check = "1: bot:every: seconds must be a number of more than 0",
+    run = "bot.lua:1: bot:every: seconds must be a number of more than 0",
+  },
+  {
+    "two jobs of one name",
+    'bot:every(5, "a", function() end)\nbot:daily("09:00", "a", function() end)',
+    check = "2: bot:daily: there is a job 'a' in line 1 already, which this one replaces",
+    run = false,
+    is_free = true,
+  },
+  {
+    "a malformed pattern",
+    'bot:on("text", "[a", function() end)',
+    check = "1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']')",
+    run = "bot.lua:1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']')",
+  },
+  {
+    "a number as a matcher",
+    'bot:on("text", 5, function() end)',
+    check = "1: bot:on: matcher must be a string or a list or a filter or an action or a function, got a number",
+    run = "bot.lua:1: bot:on: the matcher must be a string, a list of strings, a filter, an action or a function, got number",
+  },
+  {
+    "a filter for an event that there is not",
+    'bot:on("message", cunnekt.filter.type("txt"), function() end)',
+    check = "1: filter.type: unknown event 'txt' (did you mean 'text'?)",
+    run = "bot.lua:1: filter.type: unknown event 'txt' (did you mean 'text'?)",
+  },
+  {
+    "a field of an action of a type that there is not",
+    'bot:on("button", cunnekt.action("order", { "id:int" }), function() end)',
+    check = "1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
+    run = "bot.lua:1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
+  },
 }
 
 describe("a mistake", function()

@@ -8,7 +8,10 @@ local words = require "cunnekt.cli.check.words"
 local arguments = {}
 
 local basic = { string = true, number = true, integer = true, boolean = true, table = true, ["function"] = true }
-local article = { integer = "a whole number", ["function"] = "a function", boolean = "true or false" }
+local article = {
+  integer = "a whole number", ["function"] = "a function", boolean = "true or false", ["cunnekt.filter"] = "a filter",
+  ["cunnekt.action"] = "an action",
+}
 
 -- Whether a literal is of a basic type.
 local function is_of(value, name)
@@ -59,6 +62,21 @@ local got = {
 
 local check
 
+-- Tables that are refused without some of their fields, and are no content of a message.
+local is_strict = { ["cunnekt.reminder"] = true }
+
+local function check_missing(value, fields, where, problems)
+  for _, name in ipairs(words.names(fields)) do
+    local is_given = types.is_optional(fields[name])
+    for _, field in ipairs(value.fields) do
+      is_given = is_given or field.name == name
+    end
+    if not is_given then
+      problems[#problems + 1] = { value.line, ("%s: %s is missing: it must be %s"):format(where, name, wanted(fields[name])) }
+    end
+  end
+end
+
 -- The problems of a table that should have these fields. Options only: content that is missing is for contents.lua.
 local function check_fields(value, fields, where, problems)
   for _, field in ipairs(value.fields) do
@@ -97,6 +115,9 @@ local function check_table(value, one, where)
     check_list(value, one.of, where, problems)
   elseif fields then
     check_fields(value, fields, where, problems)
+    if is_strict[one.name] and not value.is_open and not value.is_shared and not value.items[1] then
+      check_missing(value, fields, where, problems)
+    end
     if value.items[1] and not value.is_open and not value.fields[1] then
       return nil
     end
@@ -141,7 +162,7 @@ local function fits_literal(value, one)
     return false
   end
   return is_of(value, one.name) or (one.name == "false" and value.is_false) or (one.name == "nil" and value.kind == "nil")
-    or not (basic[one.name] or one.name == "nil" or one.name == "false" or one.name == "true" or types.is_class(one.name))
+    or not (basic[one.name] or one.name == "nil" or one.name == "false" or one.name == "true" or types.is_known(one.name))
 end
 
 -- Adds what is wrong with a value.

@@ -122,19 +122,22 @@ local function check_sign(access, report)
   end
 end
 
+-- Where more words may come than are known, only one that is nearly right is reported.
 local function check_comparison(one, report)
-  local literals = {}
+  local literals, is_open = {}, false
   for _, member in ipairs(types.alternatives(one.type)) do
     if member.kind == "literal" then
       literals[#literals + 1] = member.value
       if member.value == one.word then
         return
       end
+    elseif member.name == "string" then
+      is_open = true
     elseif member.name ~= "nil" then
       return
     end
   end
-  if literals[1] then
+  if literals[1] and (not is_open or words.hint(one.word, literals) ~= "") then
     report(one.line, ("%s is never '%s'%s"):format(one.name, one.word, words.choice(one.word, literals)))
   end
 end

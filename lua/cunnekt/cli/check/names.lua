@@ -2,7 +2,6 @@
 -- Rules about names that a script gives in one place and uses in another one: dialogs, functions of jobs, jobs, signals. Where
 -- a name is computed, or files that are not read may register some, only what is nearly right is reported.
 
-local cron = require "cunnekt.time.cron"
 local options = require "cunnekt.base.options"
 local words = require "cunnekt.cli.check.words"
 
@@ -95,17 +94,18 @@ local function check_jobs(notes, all, report)
   end
 end
 
-local times = { daily = cron.daily, cron = cron.parse }
-
-local function check_times(notes, report)
+-- A job that another one of the same name replaces, where both surely run.
+local function check_twins(notes, report)
+  local before = {}
   for _, call in ipairs(notes.calls) do
-    local read = call.class == "cunnekt.bot" and times[call.member]
-    local text = read and text_of(call.args[1])
-    if text then
-      local ok, err = read(text)
-      if not ok then
-        report(call.line, ("%s: %s"):format(call.name, err.message))
-      end
+    local is_plan = call.class == "cunnekt.bot" and plans[call.member] and call.level == 0 and #call.args >= 3
+    local name = is_plan and text_of(call.args[job_place(call)])
+    if name and before[name] and before[name] ~= call.line then
+      report(call.line, ("%s: there is a job '%s' in line %d already, which this one replaces"):format(call.name, name, before[name]))
+    elseif name then
+      before[name] = call.line
+    elseif call.class == "cunnekt.bot" and call.member == "cancel_job" then
+      before = {}
     end
   end
 end
@@ -144,7 +144,7 @@ end
 function names.check(notes, all, report)
   check_dialogs(notes, all, report)
   check_jobs(notes, all, report)
-  check_times(notes, report)
+  check_twins(notes, report)
   check_signals(notes, all, report)
 end
 

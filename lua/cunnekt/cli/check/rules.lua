@@ -9,6 +9,7 @@ local modules = require "cunnekt.cli.check.modules"
 local names = require "cunnekt.cli.check.names"
 local order = require "cunnekt.cli.check.order"
 local parser = require "cunnekt.cli.check.parser"
+local refused = require "cunnekt.cli.check.refused"
 local words = require "cunnekt.cli.check.words"
 
 local rules = {}
@@ -100,6 +101,7 @@ local function check_file(notes, all, writes, report)
   contents.check(notes, report)
   names.check(notes, all, report)
   order.check(notes, report)
+  refused.check(notes, report)
 end
 
 ---Reads a source that compiles, and the modules beside it that it requires.

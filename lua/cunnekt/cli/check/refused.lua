@@ -1,0 +1,134 @@
+-- SPDX-License-Identifier: MIT
+-- Rules about literal arguments that our functions refuse as soon as they are called: times, time zones, patterns, names of
+-- events, fields of actions. The functions themselves say what is wrong.
+
+local action = require "cunnekt.bot.action"
+local cron = require "cunnekt.time.cron"
+local filter = require "cunnekt.bot.filter"
+local route = require "cunnekt.bot.route"
+local zone = require "cunnekt.time.zone"
+
+local refused = {}
+
+-- The value of a literal, also of a list of strings; nil: it is not written out.
+local function value_of(literal)
+  local kind = literal and literal.kind
+  if kind == "string" or kind == "number" then
+    return literal.value
+  elseif kind ~= "table" or literal.is_open or literal.is_shared or literal.fields[1] then
+    return nil
+  end
+  local list = {}
+  for i, item in ipairs(literal.items) do
+    list[i] = value_of(item)
+    if type(list[i]) ~= "string" then
+      return nil
+    end
+  end
+  return list
+end
+
+-- The values of all arguments; nil: one is not written out.
+local function values_of(args)
+  local values = {}
+  for i, arg in ipairs(args) do
+    values[i] = value_of(arg)
+    if values[i] == nil then
+      return nil
+    end
+  end
+  return values
+end
+
+-- What a function raises for these arguments, without the place, which is in our files.
+local function raised_by(fn, ...)
+  local ok, problem = pcall(fn, ...)
+  return not ok and tostring(problem):gsub("^[^:\n]+:%d+: ", "") or nil
+end
+
+local checks = {}
+
+local function check_time(read)
+  return function(call)
+    local text = value_of(call.args[1])
+    local ok, err
+    if type(text) == "string" then
+      ok, err = read(text)
+      return not ok and ("%s: %s"):format(call.name, err.message) or nil
+    end
+  end
+end
+
+-- Where this machine has no zones, nothing is known of them.
+local function check_zone(call)
+  local opts = call.args[2]
+  for _, field in ipairs(opts and opts.kind == "table" and opts.fields or {}) do
+    local name = field.name == "tz" and value_of(field.value)
+    local found, err = true, nil
+    if type(name) == "string" and zone.load "Etc/UTC" then
+      found, err = zone.load(name)
+    end
+    if not found then
+      return ("%s: %s"):format(call.name, err.message), field.line
+    end
+  end
+end
+
+local function check_daily(read)
+  local time = check_time(read)
+  return function(call)
+    local problem = time(call)
+    if problem then
+      return problem
+    end
+    return check_zone(call)
+  end
+end
+
+local function check_every(call)
+  local seconds = value_of(call.args[1])
+  if type(seconds) == "number" and seconds <= 0 then
+    return call.name .. ": seconds must be a number of more than 0"
+  end
+end
+
+local function nothing() end
+
+local function check_matcher(call)
+  local what, matcher = value_of(call.args[1]), value_of(call.args[2])
+  local is_matcher = (type(matcher) == "string" or (type(matcher) == "table" and matcher[1])) and #call.args >= 3
+  if type(what) == "string" and route.is_name(what) and is_matcher then
+    local routes = route.new()
+    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1)
+  end
+end
+
+checks["cunnekt.bot"] = {
+  daily = check_daily(cron.daily), cron = check_daily(cron.parse), every = check_every, on = check_matcher,
+}
+
+local function check_all(owner, name)
+  return function(call)
+    local values = values_of(call.args)
+    return values and values[1] and raised_by(owner[name], table.unpack(values))
+  end
+end
+
+checks["cunnekt.filters"] = { type = check_all(filter, "type"), text = check_all(filter, "text"), from = check_all(filter, "from") }
+checks.cunnekt = { action = check_all(action, "new") }
+
+---@param notes cunnekt.check.notes
+---@param report fun(line: integer, message: string)
+function refused.check(notes, report)
+  for _, call in ipairs(notes.calls) do
+    local check = checks[call.class] and checks[call.class][call.member]
+    if check and not call.has_problem and call.shift == 0 then
+      local problem, line = check(call)
+      if problem then
+        report(line or call.line, problem)
+      end
+    end
+  end
+end
+
+return refused
