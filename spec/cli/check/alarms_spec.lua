@@ -64,6 +64,22 @@ describe("cunnekt check is silent", function()
     assert.same({}, list)
   end)
 
+  it("about what scripts for several versions of Lua ask", function()
+    local source = [[
+local unpack = table.unpack or unpack
+local power = math.pow or function(a, b) return a ^ b end
+if string.gfind then print(string.gfind("a", "b")) end
+function string.trim(text) return text:match "^%s*(.-)%s*$" end
+local os = { tim = function() end }
+bot:on("text", "^.*", function(msg, _) return msg.text ~= string.trim(msg.text) and "next" or os.tim() end)
+bot:on("text", "menu", function(...) print(power, unpack, ...) end)
+bot:on("button", "[", function() end)
+]]
+    local list = {}
+    alarms("it", HEAD .. source, list)
+    assert.same({}, sorted(list))
+  end)
+
   it("about the manual, but for what it shows to be refused", function()
     local list = {}
     for _, page in ipairs(pages.all()) do

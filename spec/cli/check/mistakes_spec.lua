@@ -319,6 +319,36 @@ local mistakes = {
     check = "1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
     run = "bot.lua:1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
   },
+  {
+    "a second parameter of a handler",
+    'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
+    check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",
+    run = "error: bot.lua:2: attempt to index a nil value (local 'chat') (event",
+  },
+  {
+    "a handler behind one whose pattern takes everything",
+    'bot:on("text", ".*", function(msg) msg:reply_text "Sorry?" end)\nbot:on("text", "menu", function(msg) msg:reply_text "Tea" end)',
+    check = "2: bot:on: this handler never runs: that of line 1 takes every 'text' first; move this one above it, or return \"next\" there",
+    run = false,
+  },
+  {
+    "a handler behind one whose function takes everything",
+    'bot:on("text", function() return true end, function(msg) msg:reply_text "Sorry?" end)\nbot:on("text", function(msg) msg:reply_text "Tea" end)',
+    check = "2: bot:on: this handler never runs: that of line 1 takes every 'text' first; move this one above it, or return \"next\" there",
+    run = false,
+  },
+  {
+    "a function that Lua's os does not have",
+    'bot:on("text", function()\n  return os.tim()\nend)',
+    check = "2: os has no function 'tim' (did you mean 'time'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (field 'tim') (event",
+  },
+  {
+    "a function that Lua's string does not have",
+    'bot:on("text", function(msg)\n  msg:reply_text(string.fromat("%d", 5))\nend)',
+    check = "2: string has no function 'fromat' (did you mean 'format'?)",
+    run = "error: bot.lua:2: attempt to call a nil value (field 'fromat') (event",
+  },
 }
 
 describe("a mistake", function()

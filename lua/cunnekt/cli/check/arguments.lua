@@ -191,6 +191,18 @@ function check(value, its_type, where, line, problems)
   end
 end
 
+-- A parameter that a function which is written in the call never gets: handlers of other libraries have more.
+local function check_parameters(value, its_type, where, line, problems)
+  local fun, names = types.fun(its_type), value.names
+  local unused = fun and names and names[#fun.params + 1]
+  local last = fun and fun.params[#fun.params]
+  if unused and unused ~= "..." and unused:sub(1, 1) ~= "_" and names[1] ~= "..." and last and last.name ~= "..." then
+    local first = names[1] or ""
+    local hint = last.name == "event" and unused == "chat" and (" (write %s.chat)"):format(first) or ""
+    problems[#problems + 1] = { line, ("%s: its parameter '%s' is always nil%s"):format(where, unused, hint) }
+  end
+end
+
 -- ---- calls ---------------------------------------------------------------------------------------------------------
 
 ---Whether the last argument may be several, or none.
@@ -222,7 +234,11 @@ local function check_signature(call, params, shift)
     elseif arg then
       -- The name of a table of options, or of the event, says nothing more.
       local is_plain = (arg.kind == "table" and takes_tables(param.type)) or param.type.name == "cunnekt.event_name"
-      check(arg, param.type, is_plain and call.name or ("%s: %s"):format(call.name, param.name), arg.line or call.line, problems)
+      local where = is_plain and call.name or ("%s: %s"):format(call.name, param.name)
+      check(arg, param.type, where, arg.line or call.line, problems)
+      if arg.kind == "function" then
+        check_parameters(arg, param.type, where, call.line, problems)
+      end
     elseif arg == nil and not is_open and not types.is_optional(param.type) then
       problems[#problems + 1] = { call.line, ("%s: %s is missing: it must be %s"):format(call.name, param.name, wanted(param.type)) }
     end

@@ -38,8 +38,8 @@ local elsewhere = {
 elsewhere["cunnekt.event.message"] = elsewhere["cunnekt.message"]
 
 local function names_of(class)
-  if class == "string" then
-    return words.names(string)
+  if _G[class] then
+    return words.names(_G[class])
   end
   local names = {}
   for _, name in ipairs(words.names(types.members(class))) do
@@ -48,6 +48,18 @@ local function names_of(class)
     end
   end
   return names
+end
+
+-- A function that Lua's own modules do not have. Other versions of Lua have more, which portable scripts ask for; what is not
+-- called may be such a question.
+local function check_library(access, notes, report)
+  local name, library = access.name, access.class
+  local near = words.hint(name, names_of(library))
+  local instead = elsewhere[library] and elsewhere[library][name]
+  if not notes.writes[library] and (access.is_called or near ~= "") then
+    local hint = instead and (" (write %s)"):format(instead) or near
+    report(access.line, ("%s has no %s '%s'%s"):format(library, access.is_called and "function" or "field", name, hint))
+  end
 end
 
 local function check_name(access, report)
@@ -145,8 +157,17 @@ end
 ---@param notes cunnekt.check.notes
 ---@param report fun(line: integer, message: string)
 function members.check(notes, report)
+  local is_tested = {}
   for _, access in ipairs(notes.accesses) do
-    if access.member then
+    local key = access.class .. "." .. access.name
+    is_tested[key] = is_tested[key] or access.is_tested
+  end
+  for _, access in ipairs(notes.accesses) do
+    if access.is_library then
+      if not access.member and not notes.fields[access.name] and not is_tested[access.class .. "." .. access.name] then
+        check_library(access, notes, report)
+      end
+    elseif access.member then
       check_sign(access, report)
     elseif not notes.fields[access.name] then
       check_name(access, report)

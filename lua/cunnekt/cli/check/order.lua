@@ -25,6 +25,18 @@ local function words_of(value)
   return nil
 end
 
+-- Patterns that every text has.
+local takes_all = { [""] = true, ["."] = true, [".*"] = true, [".+"] = true, [".-"] = true, ["^.*"] = true, ["^.*$"] = true, ["^.+$"] = true }
+
+local function has_all(words)
+  for _, word in ipairs(words) do
+    if takes_all[word] then
+      return true
+    end
+  end
+  return false
+end
+
 -- A call of bot:on as what, words, function; nil when its parts are not known.
 local function read(call)
   local what = call.args[1]
@@ -36,7 +48,12 @@ local function read(call)
   local handler = { what = what, line = call.line }
   if third and third.kind == "function" then
     handler.fn, handler.words = third, words_of(second)
-    return handler.words and handler
+    if what == "text" and handler.words and has_all(handler.words) then
+      handler.words = nil -- as without a matcher
+    elseif not handler.words and not second.is_true then
+      return nil
+    end
+    return handler
   elseif second.kind == "function" and not (third and third.kind ~= "table") then
     handler.fn = second
     return handler

@@ -94,17 +94,27 @@ function walker:expression_statement()
   end
 end
 
+-- Declares the parameters; gives their names, "..." among them.
 function walker:parameters(id)
-  local place = 0
+  local place, names = 0, {}
   self:next()
   while not self:accept ")" do
     local token = self:next()
-    if token.kind == "name" then
+    if token.kind == "..." then
+      names[#names + 1] = "..."
+    elseif token.kind == "name" then
       place = place + 1
+      names[place] = token.value
       local its_type = self.flow:parameter(id, place)
       self:declare(token.value, its_type and { kind = "object", type = its_type, name = token.value } or nil)
     end
   end
+  return names
+end
+
+-- Whether a function is `function(…) return true end`, behind its parameters.
+local function is_just_true(tokens, at)
+  return tokens[at].kind == "return" and tokens[at + 1].kind == "true" and tokens[at + 2].kind == "end"
 end
 
 -- Parameters, block and `end` of a function.
@@ -120,12 +130,13 @@ function walker:body(has_self, id)
   if has_self then
     self:declare("self", nil)
   end
-  self:parameters(id)
+  local names = self:parameters(id)
+  local is_true = is_just_true(self.tokens, self.at)
   self:block()
   self:next()
   self:close_scope()
   self.level = self.level - 1
-  local value = { kind = "function", id = id, may_pass = self.returns.may_pass }
+  local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
   self.returns = outer
   return value
 end

@@ -253,6 +253,21 @@ local function class_of(value)
   return nil
 end
 
+-- Lua's own modules, of which nothing else than their functions is known.
+local is_library = {}
+for name in ("string table math os io coroutine utf8"):gmatch "%S+" do
+  is_library[name] = true
+end
+
+-- A field of one of these; `tokens` tell whether the script asks if it is there.
+function walker:library_field(library, name, line)
+  local before = self.tokens[self.at - 4]
+  local is_tested = tests[self:peek()] or (before and tests[before.kind]) or false
+  local member = _G[library][name] ~= nil and types.of "any" or nil
+  local access = { class = library, name = name, line = line, sign = ".", member = member, is_library = true, is_tested = is_tested }
+  return { kind = "other", field = name, access = access }
+end
+
 -- The value of a field, and how it is accessed: by "." or ":".
 function walker:field_of(value, name, line, sign)
   if value and value.kind == "globals" then
@@ -261,6 +276,9 @@ function walker:field_of(value, name, line, sign)
   if value and value.kind == "table" and value.id then
     self.flow:explain(value)
     return { kind = "field", id = flow.field(value.id, name), owner = value.id, field = name, has_self = sign == ":" }
+  end
+  if value and value.kind == "other" and is_library[value.global or ""] and sign == "." then
+    return self:library_field(value.global, name, line)
   end
   local class = class_of(value)
   if not class or (class ~= "string" and not types.is_class(class)) then
