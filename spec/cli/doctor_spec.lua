@@ -56,6 +56,19 @@ describe("cunnekt doctor", function()
     assert.matches("\nok    cunnekt %d[^\n]*SQLite 3%.[^\n]*libcurl %d", result.out)
   end)
 
+  it("notes a key that the script gives, which it does not know", function()
+    process.write(kept.folder.path .. "/bot.lua", 'local cunnekt = require "cunnekt"\nlocal bot = cunnekt.bot { api_key = "hush-hush" }\n')
+    local levels, text = findings("key", { "bot.lua" }, {})
+    assert.same({ note = true }, levels)
+    assert.equal("note the settings have no API key; line 2 of the script gives cunnekt.bot one, which is not known here; "
+      .. "it is better in CUNNEKT_API_KEY than in the script", text)
+    process.write(kept.folder.path .. "/bot.lua", 'require("cunnekt").bot { api_key = os.getenv "MY_KEY" }\n')
+    assert.equal("note the settings have no API key; line 1 of the script gives cunnekt.bot one, which is not known here",
+      (select(2, findings("key", { "bot.lua" }, {}))))
+    process.write(kept.folder.path .. "/bot.lua", "-- api_key = 'none'\n")
+    assert.same({ wrong = true }, (findings("key", { "bot.lua" }, {})))
+  end)
+
   it("says where each setting comes from, and shows no secret", function()
     process.write(kept.folder.path .. "/cunnekt.conf.lua", 'return { rate = 5, base_url = "https://user:pw@api.example/v1" }')
     local result = doctor({ "--store", kept.url }, {

@@ -104,6 +104,24 @@ describe("a script that is run", function()
     end)
   end)
 
+  it("is blamed for its options, and for those of a wrong value, by its line", function()
+    for option, words in pairs {
+      ["rate = -1"] = "option 'rate': must be 0 or more, got %-1", ['listen = "x"'] = "option 'listen': must be HOST:PORT",
+      ["concurrency = 0"] = "option 'concurrency' must be 1 or more, got 0", ["grace = -1"] = "option 'grace' must be 0 or more, got %-1",
+    } do
+      local result = run('local cunnekt = require "cunnekt"\ncunnekt.bot { ' .. option .. " }", { env = { CUNNEKT_API_KEY = "key" } })
+      assert.equal(1, result.code)
+      assert.matches("cunnekt: bot.lua:2: cunnekt.bot: " .. words, result.err)
+    end
+  end)
+
+  it("gets the options behind it as arguments, with a warning for those that are ours", function()
+    write 'print(table.concat(arg, " "))'
+    local result = process.cunnekt({ "run", "bot.lua", "--listen", "127.0.0.1:0", "--mine", "--", "--rate" }, { cwd = folder.path })
+    assert.equal("--listen 127.0.0.1:0 --mine -- --rate\n", result.out)
+    assert.equal("cunnekt: warning: --listen comes before the script; after it, it is an argument of the script\n", result.err)
+  end)
+
   it("is blamed in a folder that is called as ours, too", function()
     process.run { "mkdir", "-p", folder.path .. "/cunnekt/bot" }
     process.write(folder.path .. "/cunnekt/bot.lua", "local cunnekt = require 'cunnekt'\nlocal function f() cunnekt.bot(1) end\nf()\n")

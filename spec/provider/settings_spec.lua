@@ -159,7 +159,7 @@ describe("settings", function()
         environment = { [settings.known[name].env] = empty }
         assert_raises("^" .. settings.known[name].env .. words, {})
         environment = {}
-        assert_raises("^cunnekt.bot: option '" .. name .. "'" .. words, { script = { [name] = empty }, where = "cunnekt.bot" })
+        assert_raises("cunnekt.bot: option '" .. name .. "'" .. words, { script = { [name] = empty }, where = "cunnekt.bot" })
         assert_raises("cunnekt.conf.lua: " .. name .. words, { conf_path = conf(("return { %s = %q }"):format(name, empty)) })
       end
     end

@@ -2,6 +2,7 @@
 -- `cunnekt check`: compiles a script without running it, and reports what would fail only at run time. The rules are in
 -- check/.
 
+local keys = require "cunnekt.cli.check.keys"
 local modules = require "cunnekt.cli.check.modules"
 local rules = require "cunnekt.cli.check.rules"
 local usage = require "cunnekt.cli.usage"
@@ -32,6 +33,8 @@ DESCRIPTION
        -  texts, titles, ids and lists that WhatsApp or Cunnekt refuse,
        -  unknown events, statuses, dialogs and functions of jobs,
        -  handlers that never run, because an earlier one takes their events.
+
+       A note about an API key that is written in a script is no mistake.
 
        Only what the script says literally is checked; what it computes is
        not. cunnekt run and cunnekt dev do the same before they run a script,
@@ -87,6 +90,17 @@ function check.lines(path)
   return lines, false, paths
 end
 
+-- What is no mistake, and better done in another way.
+local function note_key(path, said)
+  local key = keys.find(whole_file.read(path) or "")
+  local text = "%s:%d: note: an API key is better in the environment variable CUNNEKT_API_KEY than in a script\n"
+  local line = key and key.is_literal and text:format(path, key.line)
+  if line and not said[line] then
+    io.stdout:write(line)
+    said[line] = true
+  end
+end
+
 -- Reports on one script, without what others of them have said already; gives the number of mistakes.
 local function check_script(path, said)
   local lines, _, paths = check.lines(path)
@@ -97,6 +111,7 @@ local function check_script(path, said)
   if #lines == 0 then
     io.stdout:write(table.concat(paths, ", "), ": no mistakes found\n")
   end
+  note_key(path, said)
   return #lines
 end
 

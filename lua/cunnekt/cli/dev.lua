@@ -234,6 +234,7 @@ function dev.run(args)
     return usage.mistake("dev", problem)
   end
   run.set_arg("dev", before, path, rest)
+  run.warn_of_misplaced(rest, FLAGS)
   return start(parsed, path, rest)
 end
 

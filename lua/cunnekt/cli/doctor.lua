@@ -4,9 +4,11 @@
 
 local examine = require("cunnekt.operate.doctor").examine
 local json = require "cunnekt.base.json"
+local keys = require "cunnekt.cli.check.keys"
 local run = require "cunnekt.cli.run"
 local unit = require "cunnekt.operate.doctor.unit"
 local usage = require "cunnekt.cli.usage"
+local whole_file = require "cunnekt.base.whole_file"
 
 local doctor = {}
 
@@ -31,7 +33,7 @@ DESCRIPTION
 
        Run it with --unit where the bot is a service, else as the host's user,
        with the host's environment. Options that SCRIPT gives to cunnekt.bot are
-       not known here.
+       not known here, but that it gives api_key is seen.
 
 OPTIONS
        --unit NAME
@@ -139,7 +141,7 @@ local function examine_all(parsed, its_unit)
   end
   local more = examine {
     version = require("cunnekt").version, is_online = parsed.online, public = parsed.public,
-    script = script, getenv = getenv, variables = variables_of(its_unit), is_copy = parsed.store ~= nil,
+    script = script, script_key = keys.find(script and whole_file.read(script) or ""), getenv = getenv, variables = variables_of(its_unit), is_copy = parsed.store ~= nil,
   }
   return table.move(more, 1, #more, #findings + 1, findings)
 end

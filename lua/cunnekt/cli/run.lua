@@ -297,6 +297,24 @@ function run.apply_unit(command, parsed)
   return not code and its_unit or nil, code
 end
 
+---Says which arguments of a script are options of the command, at the wrong place.
+---@param rest string[]
+---@param flags string[] the command's options that take a value
+function run.warn_of_misplaced(rest, flags)
+  local is_own = { ["--verbose"] = true }
+  for _, flag in ipairs(flags) do
+    is_own[flag] = true
+  end
+  for _, word in ipairs(rest) do
+    local flag = word:match "^%-%-[^=]+"
+    if word == "--" then
+      return
+    elseif flag and is_own[flag] then
+      log.warn("%s comes before the script; after it, it is an argument of the script", flag)
+    end
+  end
+end
+
 ---@param args string[]
 ---@return integer code
 function run.run(args)
@@ -322,6 +340,7 @@ function run.run(args)
     return code
   end
   run.set_arg("run", before, path, rest)
+  run.warn_of_misplaced(rest, flags)
   return run.script(path, rest)
 end
 

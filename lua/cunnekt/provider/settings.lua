@@ -350,12 +350,16 @@ local function read_flags(flags, on_problem)
   return read
 end
 
+-- `level`: as in `error`, seen from settings.load.
 local function read_script(where, script, level)
-  options.check(where, script, all_types, level + 1, settings.known)
+  options.check(where, script, all_types, level + 2, settings.known)
   local read = {}
   for name, value in pairs(script) do
-    local setting = settings.known[name]
-    read[name] = checked(("%s: option '%s'"):format(where, name), setting, value)
+    local ok, found = pcall(checked, ("%s: option '%s'"):format(where, name), settings.known[name], value)
+    if not ok then
+      error(found, level + 1)
+    end
+    read[name] = found
   end
   return read
 end

@@ -37,6 +37,9 @@ local defaults = {
   replies = "return",
 }
 
+-- The smallest value of each that is a number.
+local least = { concurrency = 1, attempts = 1, queue = 0, grace = 0, keep_days = 0, parked = 0 }
+
 -- The host itself needs some ten of them.
 local min_memory_mb = 32
 
@@ -98,6 +101,11 @@ function bot_options.split(given, level)
   end
   for name, value in pairs(options.check("cunnekt.bot", given, all, level + 1, settings.known)) do
     (bot_options.types[name] and own or script)[name] = value
+  end
+  for name, value in pairs(own) do
+    if least[name] and value < least[name] then
+      error(("cunnekt.bot: option '%s' must be %d or more, got %g"):format(name, least[name], value), level)
+    end
   end
   local is_fit = own.parked_seconds == nil or own.parked_seconds > 0
   if not is_fit then

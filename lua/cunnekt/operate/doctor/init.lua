@@ -13,9 +13,13 @@ local units = require "cunnekt.time.units"
 
 local doctor = {}
 
-local function add_key(add, values, is_running)
+local function add_key(add, values, is_running, given)
   if values.api_key then
     return add("ok", "key", "there is an API key")
+  elseif given then
+    local advice = given.is_literal and "; it is better in CUNNEKT_API_KEY than in the script" or ""
+    return add("note", "key", "the settings have no API key; line %d of the script gives %s one, which is not known here%s",
+      given.line, given.name, advice)
   end
   local level = is_running and "note" or "wrong"
   add(level, "key", "there is no API key: set CUNNEKT_API_KEY, unless the script gives it to cunnekt.bot")
@@ -92,6 +96,7 @@ end
 ---@field is_online? boolean the API is asked, too
 ---@field public? string the public address, which is asked, too
 ---@field script? string its path
+---@field script_key? {line: integer, name: string, is_literal: boolean} where its text gives a key to cunnekt.bot
 ---@field is_copy? boolean the store may be a copy, while its bot has the addresses
 ---@field getenv? fun(name: string): string? os.getenv by default
 ---@field variables? string[] names of the variables that begin with CUNNEKT_
@@ -109,7 +114,7 @@ function doctor.examine(options)
   doctor_settings.check(add, values, sources, wrong, options.variables or {})
   local found = not is_any(wrong, "store") and check_store(add, values.store, options.script) or {}
   if not wrong.api_key then
-    add_key(add, values, found.is_running)
+    add_key(add, values, found.is_running, options.script_key)
   end
   if not options.is_copy and not is_any(wrong, "listen", "admin") then
     addresses.check_listen(add, values, found)
