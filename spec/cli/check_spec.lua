@@ -37,6 +37,21 @@ describe("cunnekt check", function()
     end)
   end)
 
+  it("names no long list where an event is missing", function()
+    local found = problems(HEAD .. "bot:on()")
+    assert.matches("^1: bot:on: the event is missing: it must be the name of an event, such as", found[1])
+    assert.is_true(#found[1] < 150)
+  end)
+
+  it("notes a key in a script, which is no mistake", function()
+    local folder = process.folder()
+    local path = process.write(folder.path .. "/bot.lua", 'local cunnekt = require "cunnekt"\nlocal bot = cunnekt.bot { api_key = "hush" }\nbot:run()\n')
+    local result = process.cunnekt({ "check", path }, { cwd = folder.path })
+    assert.equal(0, result.code)
+    assert.matches("no mistakes found\n.*bot.lua:2: note: an API key is better in the environment variable CUNNEKT_API_KEY", result.out)
+    assert.not_matches("hush", result.out)
+  end)
+
   describe("takes as defined", function()
     local fine = {
       "a global that the script sets anywhere",

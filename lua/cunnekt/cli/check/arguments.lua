@@ -31,6 +31,9 @@ end
 ---What a type is in words: "a string", "a table {id=, title=}".
 local function wanted(its_type)
   local seen, parts = {}, {}
+  if its_type.name == "cunnekt.event_name" then
+    return 'the name of an event, such as "text" or "message" (the list: docs/reference/receiving.md, Handlers)'
+  end
   for _, one in ipairs(types.alternatives(its_type)) do
     local fields, word = fields_of(one), nil
     if one.kind == "list" then
@@ -240,7 +243,8 @@ local function check_signature(call, params, shift)
         check_parameters(arg, param.type, where, call.line, problems)
       end
     elseif arg == nil and not is_open and not types.is_optional(param.type) then
-      problems[#problems + 1] = { call.line, ("%s: %s is missing: it must be %s"):format(call.name, param.name, wanted(param.type)) }
+      local what = param.type.name == "cunnekt.event_name" and "the event" or param.name
+      problems[#problems + 1] = { call.line, ("%s: %s is missing: it must be %s"):format(call.name, what, wanted(param.type)) }
     end
   end
   return problems
