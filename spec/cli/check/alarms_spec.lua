@@ -80,6 +80,20 @@ bot:on("button", "[", function() end)
     assert.same({}, sorted(list))
   end)
 
+  it("about tables that a script changes before it sends them", function()
+    local long = '{ { id = "a", title = "A title that is far too long" } }'
+    for _, change in ipairs {
+      "for _, one in ipairs(B) do one.title = 'x' end", "B[1].title = 'x'", "B = nil", "local C = B C[1] = nil", "table.remove(B)",
+      "local function f(t) t[1] = nil end f(B)", "M.buttons = {}", "M.buttons[1].title = 'x'", "local t = M t.buttons = {}",
+    } do
+      local list = {}
+      alarms(change, HEAD .. ("local B = %s local M = { body = 'x', buttons = %s } %s "):format(long, long, change)
+        .. (change:find "M" and "bot:on('text', function(msg) msg:reply_buttons(M) end)"
+        or "bot:on('text', function(msg) msg:reply_buttons { body = 'x', buttons = B } end)"), list)
+      assert.same({}, sorted(list))
+    end
+  end)
+
   it("about the manual, but for what it shows to be refused", function()
     local list = {}
     for _, page in ipairs(pages.all()) do

@@ -349,6 +349,12 @@ local mistakes = {
     check = "2: string has no function 'fromat' (did you mean 'format'?)",
     run = "error: bot.lua:2: attempt to call a nil value (field 'fromat') (event",
   },
+  {
+    "a title that is too long, in a table above",
+    'local B = { { id = "a", title = "A title that is far too long" } }\nbot:on("text", function(msg)\n  msg:reply_buttons { body = "x", buttons = B }\nend)',
+    check = "1: msg:reply_buttons: buttons[1].title is 28 characters long; Cunnekt allows 24",
+    run = "warning: bot.lua:3: reply_buttons: buttons[1].title is 28 characters long; Cunnekt allows 24",
+  },
 }
 
 describe("a mistake", function()

@@ -100,7 +100,7 @@ function make(value, its_type, name)
     return value.value or 1
   elseif kind == "boolean" then
     return not value.is_false
-  elseif kind == "table" and not value.is_shared then
+  elseif kind == "table" and (not value.is_shared or value.is_constant) then
     return make_table(value, its_type)
   end
   return placeholder(its_type, name)
@@ -136,7 +136,7 @@ end
 local is_computed = { object = true, other = true, text = true, many = true }
 
 local function is_written(value)
-  return value and not is_computed[value.kind] and not value.is_open and not value.is_shared
+  return value and not is_computed[value.kind] and not value.is_open and (not value.is_shared or value.is_constant)
 end
 
 -- The builder of a call, and how many of its arguments come before the content.

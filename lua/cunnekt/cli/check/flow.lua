@@ -22,7 +22,7 @@ local flow_mt = { __index = flow_methods }
 function flow.new(before)
   return setmetatable({
     declared = {}, functions = 0, tables = 0, file = 1, known = 0, _before = before, _counts = {}, _values = {}, _files = {}, _sources = {},
-    _uses = {}, _explained = {}, _owners = {},
+    _uses = {}, _explained = {}, _owners = {}, _changed = {},
   }, flow_mt)
 end
 
@@ -84,6 +84,50 @@ function flow_methods:assign(id, value, owner)
   end
 end
 
+---Notes that a field of a table is assigned after it was written.
+---@param table_id string
+function flow_methods:change(table_id)
+  self._changed[table_id] = true
+end
+
+-- Whether a value is a text, or a table of such, which nothing changes; how the table itself is used is not asked.
+local function is_plain(self, value)
+  if not value or value.kind ~= "table" then
+    return value and value.kind ~= "function" and value.kind ~= "object" and value.kind ~= "other" and value.kind ~= "many"
+  elseif value.is_open or self._changed[value.id] or (value.is_shared and not value.is_constant) then
+    return false
+  end
+  for _, list in ipairs { value.fields, value.items } do
+    for _, one in ipairs(list) do
+      local inner = list == value.fields and one.value or list == value.items and one
+      local is_used = inner and inner.id and (self._uses[inner.id] or 0) ~= (self._explained[inner.id] or 0)
+      if is_used or not is_plain(self, inner) then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+---Notes that a function of ours gets a value: what it holds stays as it is.
+---@param value? table
+function flow_methods:pass(value)
+  if not value or value.kind ~= "table" then
+    return
+  elseif value.is_shared then
+    if self._before and is_plain(self._before, { kind = "table", id = value.id, fields = value.fields, items = value.items }) then
+      self:explain(value)
+    end
+    return
+  end
+  for _, field in ipairs(value.fields) do
+    self:pass(field.value)
+  end
+  for _, item in ipairs(value.items) do
+    self:pass(item)
+  end
+end
+
 ---Replaces the value of a function whose name its own body may use.
 ---@param id integer
 ---@param value table
@@ -102,6 +146,20 @@ local function known_value(self, id)
     value, file = before._values[id], before._files[id] -- it may be read above its assignment, in a function
   end
   return value, file
+end
+
+-- Whether all uses of a function or a table are known, and of the tables that it is in.
+local function is_sure(self, id, seen)
+  if (self._uses[id] or 0) ~= (self._explained[id] or 0) then
+    return false
+  end
+  seen[id] = true
+  for _, owner in ipairs(self._owners[id] or {}) do
+    if not seen[owner] and not is_sure(self, owner, seen) then
+      return false
+    end
+  end
+  return true
 end
 
 ---The value of a variable that is read.
@@ -131,7 +189,10 @@ function flow_methods:read(id, is_called)
   elseif file ~= self.file then
     return { kind = "table", id = value.id, fields = {}, items = {}, lines = {}, is_shared = true, is_open = true, by_name = true }
   end
+  local before = self._before
+  local its_table = { kind = "table", id = value.id, fields = value.fields, items = value.items, is_open = value.is_open }
   return {
+    is_constant = before and is_plain(before, its_table) and is_sure(before, value.id, {}) or nil,
     kind = "table", id = value.id, fields = value.fields, items = value.items, lines = value.lines, line = value.line, is_shared = true,
     is_open = value.is_open, by_name = true,
   }
@@ -168,20 +229,6 @@ local function give(self, value, fun)
   end
   add_source(self, value.id, given)
   self:explain(value)
-end
-
--- Whether all uses of a function or a table are known, and of the tables that it is in.
-local function is_sure(self, id, seen)
-  if (self._uses[id] or 0) ~= (self._explained[id] or 0) then
-    return false
-  end
-  seen[id] = true
-  for _, owner in ipairs(self._owners[id] or {}) do
-    if not seen[owner] and not is_sure(self, owner, seen) then
-      return false
-    end
-  end
-  return true
 end
 
 local is_message = { ["cunnekt.message"] = true, ["cunnekt.event.message"] = true }

@@ -50,6 +50,7 @@ walker.__index = walker
 function walker:assign(target, value)
   if target.kind == "field" then
     self.flow:assign(target.id, value, target.owner)
+    self.flow:change(target.owner)
   end
   if target.kind == "variable" then
     if not target.id then

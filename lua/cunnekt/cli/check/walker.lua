@@ -352,6 +352,9 @@ function walker:call(value, method, line)
     self.flow:call(value, args)
   end
   flow.settle_arguments(self.flow, call)
+  for _, arg in ipairs(call.fun and args or {}) do
+    self.flow:pass(arg)
+  end
   table.insert(self.notes.calls, call)
   return self:result_of(call)
 end
