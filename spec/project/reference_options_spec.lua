@@ -164,7 +164,7 @@ local function check_row(where, field, row, its_type, problems)
   local function complain(what, ...)
     problems[#problems + 1] = ("%s: %s"):format(where, what:format(...))
   end
-  local is_text = not says and its_type:find '^"' and row.type == "string" -- the words are in the text
+  local is_text = not says and its_type:find '^%(?"' and row.type == "string" -- the words are in the text
   if not is_text and not is_same(words_of(its_type), set_of_cell(row.type)) then
     complain("the type is %s, not %s", its_type, row.type)
   end
