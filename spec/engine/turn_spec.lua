@@ -157,11 +157,12 @@ describe("a turn", function()
   end)
 
   it("makes a failure of anything that is raised", function()
-    for _, value in ipairs { 7, false, {}, "text" } do
+    local messages = { [7] = "7", [false] = "an error that is false", [{}] = "an error that is an empty table", text = "text" }
+    for value, message in pairs(messages) do
       local err = it_:turn(nil, function()
         error(value, 0)
       end)
-      assert.are.same({ "handler", tostring(value) }, { err.kind, err.message })
+      assert.are.same({ "handler", message }, { err.kind, err.message })
     end
   end)
 
