@@ -10,9 +10,9 @@ local path = os.tmpname()
 
 -- What a value that was taken must be.
 local types = {
-  rate = "number", pair_rate = "number", timeout = "number", connect_timeout = "number", retries = "number",
+  rate = "number", pair_rate = "number", timeout = "number", connect_timeout = "number", retries = "number", take_over = "number",
 }
-local positive = { timeout = true, connect_timeout = true }
+local positive = { timeout = true, connect_timeout = true, take_over = true }
 
 local function check_value(name, value)
   local wanted = types[name] or "string"
