@@ -65,9 +65,9 @@ end
 
 -- Slow clients may hold all the connections that there are, for as long as their deadlines allow.
 function ways.few_connections()
-  local core = require "cunnekt.core"
-  local listen = core.listen
-  function core.listen(options, on_request)
+  local network = require "cunnekt.base.network"
+  local listen = network.listen
+  function network.listen(options, on_request)
     options.max_connections = 100
     options.patience_ms = 1000000
     return listen(options, on_request)
