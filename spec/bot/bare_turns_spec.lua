@@ -25,15 +25,6 @@ describe("a handler that replies", function()
     rig:start()
   end
 
-  -- What the customer got, when there are so many messages.
-  local function texts(count)
-    local list = {}
-    for i, entry in ipairs(rig:wait_for_messages(count)) do
-      list[i] = entry.payload.text or entry.payload.body
-    end
-    return list
-  end
-
   local function quiet()
     local service = inside(rig.bot)
     bot_rig.wait_for(function()
@@ -51,11 +42,11 @@ describe("a handler that replies", function()
         answer:reply_text(answer.text .. "?")
       end)]]
     rig:say "hi"
-    assert.same({ "one", "two?" }, texts(2))
+    assert.same({ "one", "two?" }, rig:texts(2))
     rig:say "yes"
-    assert.same({ "one", "two?", "yes!", "three?" }, texts(4))
+    assert.same({ "one", "two?", "yes!", "three?" }, rig:texts(4))
     rig:say "no"
-    assert.same({ "one", "two?", "yes!", "three?", "no?" }, texts(5))
+    assert.same({ "one", "two?", "yes!", "three?", "no?" }, rig:texts(5))
   end)
 
   it("may read and write state between its replies", function()
@@ -68,9 +59,9 @@ describe("a handler that replies", function()
         msg:reply_text(("after %d %s"):format(state.count, bot.store:get "last"))
       end)]]
     rig:say "a"
-    texts(2)
+    rig:texts(2)
     rig:say "b"
-    assert.same({ "before a", "after 1 a", "before b", "after 2 b" }, texts(4))
+    assert.same({ "before a", "after 1 a", "before b", "after 2 b" }, rig:texts(4))
   end)
 
   it("may reply in coroutines of its own, and outside of itself", function()
@@ -87,7 +78,7 @@ describe("a handler that replies", function()
         cunnekt.spawn(function() msg:reply_text "later" end)
       end)]]
     rig:say "a"
-    local got = texts(4)
+    local got = rig:texts(4)
     table.sort(got)
     assert.same({ "inner", "inner again", "later", "outer" }, got)
   end)
@@ -102,7 +93,7 @@ describe("a handler that replies", function()
         if tries == 1 then error "no" end
       end)]]
     rig:say "a"
-    assert.same({ "try 2" }, texts(1))
+    assert.same({ "try 2" }, rig:texts(1))
     quiet()
     assert.equal(1, #rig:outgoing())
     assert.equal("dropped", rig.first.state)
@@ -116,7 +107,7 @@ describe("a handler that replies", function()
         seen.first = { seen.sent.state, seen.sent.payload.text, seen.sent.message_id }
       end)]]
     rig:say "a"
-    texts(1)
+    rig:texts(1)
     assert.same({ "queued", "a" }, rig.first)
     bot_rig.wait_for(function()
       return rig.sent.state == "delivered" or rig.sent.state == "read"
@@ -134,7 +125,7 @@ describe("a handler that replies", function()
         msg:reply_text("it was " .. (seen.reached and seen.reached.state or "lost"))
       end)]]
     rig:say "a"
-    assert.matches("^it was ", texts(2)[2])
+    assert.matches("^it was ", rig:texts(2)[2])
   end)
 
   it("hands on to the next handler, with the name of that one", function()
@@ -143,7 +134,7 @@ describe("a handler that replies", function()
       bot:on("text", function(msg) msg:reply_text(seen.nothing) return "next" end)
       bot:on("message", function(msg) msg.chat.state.n = 1 msg:reply_text "third" end)]]
     rig:say "a"
-    assert.same({ "first", "third" }, texts(2))
+    assert.same({ "first", "third" }, rig:texts(2))
     assert.matches("bot.lua:2:", table.concat(rig.lines, "\n"))
   end)
 
@@ -168,7 +159,7 @@ describe("a handler that replies", function()
     end, "the refusal")
     assert.equal(0, #rig:outgoing())
     recorder.faults {}
-    assert.same({ "run 2" }, texts(1))
+    assert.same({ "run 2" }, rig:texts(1))
     quiet()
     assert.equal(1, #rig:outgoing())
     rig:close()
@@ -196,6 +187,6 @@ describe("a handler that replies", function()
     assert.same({}, rig:outgoing())
     rig.drop = function() end
     rig:say "b"
-    assert.same({ "late" }, texts(1))
+    assert.same({ "late" }, rig:texts(1))
   end)
 end)

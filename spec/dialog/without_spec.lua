@@ -25,15 +25,6 @@ describe("a conversation without a dialog", function()
     rig:start()
   end
 
-  -- What customers got, when there are so many messages.
-  local function texts(count)
-    local list = {}
-    for i, entry in ipairs(rig:wait_for_messages(count)) do
-      list[i] = entry.payload.text or entry.payload.body
-    end
-    return list
-  end
-
   local function echo(msg)
     msg:reply_text("heard " .. msg.text)
   end
@@ -49,7 +40,7 @@ describe("a conversation without a dialog", function()
     local function say(text, answer)
       rig:say(text)
       expected[#expected + 1] = answer
-      assert.are.same(expected, texts(#expected))
+      assert.are.same(expected, rig:texts(#expected))
     end
     for _ = 1, 2 do
       say("a", "heard a")
@@ -72,13 +63,13 @@ describe("a conversation without a dialog", function()
       end)
     end)
     rig:say "a"
-    texts(1)
+    rig:texts(1)
     rig:say "b"
-    texts(2)
+    rig:texts(2)
     assert(begin())
-    texts(3)
+    rig:texts(3)
     rig:say "c"
-    assert.are.same({ "heard a", "heard b", "what?", "thank you for c" }, texts(4))
+    assert.are.same({ "heard a", "heard b", "what?", "thank you for c" }, rig:texts(4))
   end)
 
   it("may get one by a handler that waits", function()
@@ -92,9 +83,9 @@ describe("a conversation without a dialog", function()
     end)
     for i, text in ipairs { "a", "b", "ask", "c", "d" } do
       rig:say(text)
-      texts(i)
+      rig:texts(i)
     end
-    assert.are.same({ "heard a", "heard b", "what?", "you said c", "heard d" }, texts(5))
+    assert.are.same({ "heard a", "heard b", "what?", "you said c", "heard d" }, rig:texts(5))
   end)
 
   local user_id = "IN.1349120865530274"

@@ -83,6 +83,15 @@ function rig_methods:wait_for_messages(count)
   end, count .. " messages")
 end
 
+---The texts that customers got, when there are so many messages.
+function rig_methods:texts(count)
+  local list = {}
+  for i, entry in ipairs(self:wait_for_messages(count)) do
+    list[i] = entry.payload.text or entry.payload.body
+  end
+  return list
+end
+
 function rig_methods:say(text, from)
   return assert(self.fake:say { type = "text", text = text, from = from })
 end
