@@ -118,7 +118,15 @@ describe("a sentence of others", function()
   it("keeps the words of errors, and names in a script", function()
     local text = "bot.lua:17: attempt to index a nil value (field 'total') in function 'order.price'"
     assert.equal(text, sentence(text, "total price of the order value, nil bot.lua"))
+    for _, name in ipairs { "(upvalue 'total')", "(method 'total')", "in method 'order.total'", "in local 'total'" } do
+      assert.equal("attempt to call " .. name, sentence("attempt to call " .. name, "total of the order"))
+    end
     assert.equal("the parameter is invalid", sentence("the parameter is invalid", "the parameter: is it invalid?"))
+  end)
+
+  it("takes nothing for a name in a script that Lua does not call one", function()
+    assert.equal("17: we meet in … '…'", sentence("17: we meet in Berlin%00'Hauptbahnhof'", "in Berlin\0'Hauptbahnhof'"))
+    assert.equal("17: for … (… '…')", sentence("17: for Meier (Zimmer 'Blau')", "Blau, Zimmer, Meier"))
   end)
 
   it("is looked at in bounded time, whatever is in it", function()

@@ -106,8 +106,10 @@ local function main()
     ("%d events, %d messages, %d broken dialogs, %d dead letters"):format(left[1], left[2], left[4], left[5]))
   report.check("persons were joined", left[3] >= #loaded.contacts // 4, left[3] .. " ids")
   for i, name in ipairs(control_cycles > 0 and { "lanes_apart", "stale_turns" } or {}) do
-    local broken = torture(control_cycles, { seed = seed + i, patience = 20, script = "persons.lua", env = { CRASH_BREAK = name } })
-    report.check(("control %s is reported"):format(name), broken.total > 0, broken:describe())
+    report.control(name, nil, function(number)
+      local seed_of_play = seed + i + number * 2
+      return (torture(control_cycles, { seed = seed_of_play, patience = 20, script = "persons.lua", env = { CRASH_BREAK = name } }))
+    end)
   end
   report.finish()
 end

@@ -35,6 +35,28 @@ function report.option(name, otherwise)
   return otherwise
 end
 
+-- How often a control is played before it counts as not noticed: what it breaks takes a moment that a fault may miss.
+local control_plays = 10
+
+---A broken variant, of which the verdict must tell.
+---@param name string of what is broken
+---@param faults string[]? of which the verdict must count one; nil: any
+---@param play fun(number: integer): table the verdict of one play, the first one is 1
+function report.control(name, faults, play)
+  local seen, verdict = 0, nil
+  for number = 1, control_plays do
+    verdict = play(number)
+    seen = faults and 0 or verdict.total
+    for _, fault in ipairs(faults or {}) do
+      seen = seen + (verdict.counts[fault] or 0)
+    end
+    if seen > 0 then
+      break
+    end
+  end
+  report.check(("control %s is reported"):format(name), seen > 0, verdict:describe())
+end
+
 ---The last line, and the end of the program.
 function report.finish()
   print(("%d passed, %d failed"):format(report.passed, report.failed))

@@ -327,21 +327,10 @@ local controls = {
   },
 }
 
--- How often a control's rounds are played before it counts as not noticed: what it breaks takes a moment that a stop may miss.
-local control_plays = 10
-
 local function check_control(name, faults, change)
-  local seen, verdict = 0, nil
-  for play_number = 1, control_plays do
-    verdict = torture(control_rounds, name, change, (play_number - 1) * control_rounds)
-    for _, fault in ipairs(faults) do
-      seen = seen + (verdict.counts[fault] or 0)
-    end
-    if seen > 0 then
-      break
-    end
-  end
-  report.check(("control %s is reported"):format(name), seen > 0, verdict:describe())
+  report.control(name, faults, function(play_number)
+    return (torture(control_rounds, name, change, (play_number - 1) * control_rounds))
+  end)
 end
 
 local function main()

@@ -55,7 +55,8 @@ local between = { " ", "-", ".", "/", "(", ")", "_", ",", "\t", "\u{a0}", "\u{20
 
 -- What a script calls its things stays, and so do the words of errors, whoever else says them.
 local function is_of_scripts(text)
-  return text:find "%.lua:" or text:find "in %a+ " or text:find "%(%a+ '"
+  text = text:gsub("%c", " ")
+  return text:find "%.lua:" or text:find "in %a+ ['<]" or text:find "%(%a+ '"
 end
 
 local function is_of_errors(word)

@@ -224,10 +224,12 @@ for word in ([[
   vocabulary[word] = true
 end
 
--- Names in a script, not words of a customer.
-local names_of_scripts = {
-  "%(%a+ '[%a_][%w_]*'%)", "in %a+ '[%a_][%w_.:]*'", "[%w_/.-]+%.lua:%d+", "in function <[^<>\n]*>",
-}
+-- Names in a script, not words of a customer: as Lua's messages and tracebacks tell them. A constant may be a customer's.
+local names_of_scripts = { "[%w_/.-]+%.lua:%d+", "in function <[^<>\n]*>" }
+for kind in ("field function global hook local metamethod method upvalue"):gmatch "%a+" do
+  names_of_scripts[#names_of_scripts + 1] = ("%%(%s '[%%a_][%%w_]*'%%)"):format(kind)
+  names_of_scripts[#names_of_scripts + 1] = ("in %s '[%%a_][%%w_.:]*'"):format(kind)
+end
 
 -- The places of a sentence that are names of the script: first byte → last.
 local function protected_places(text)
@@ -235,9 +237,7 @@ local function protected_places(text)
   for _, pattern in ipairs(names_of_scripts) do
     local from, to = text:find(pattern)
     while from do
-      if not text:find("^%(constant", from) then
-        places[#places + 1] = { from, to }
-      end
+      places[#places + 1] = { from, to }
       from, to = text:find(pattern, to + 1)
     end
   end
