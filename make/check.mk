@@ -44,15 +44,15 @@ test: deps-test
 	@$(TEST_ENV) && $(RUN_SPECS) "$(LUA) spec/support/busted.lua" $(SPEC)
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || echo "cunnekt: there is no PostgreSQL here, so the store was not tested on one: make test-postgres"
 
-# The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them.
+# The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them; or SPEC=….
 DEPS_POSTGRES := libpq-dev postgresql
-ON_POSTGRES   := timeout 300 spec/support/postgres.sh
+ON_POSTGRES   := timeout 400 spec/support/postgres.sh
 
 test-postgres: deps-test
 	@sh make/deps.sh $(DEPS_POSTGRES)
-	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules
-	@$(TEST_ENV) && $(ON_POSTGRES) $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/conformance
-	@$(TEST_ENV) && $(ON_POSTGRES) $(LUA) spec/support/side_by_side.lua 1 "$(LUA) spec/support/busted.lua" spec/store/postgres
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules $(BREAKING_HOST)
+	@$(if $(SPEC),true,$(TEST_ENV) && $(ON_POSTGRES) $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/conformance)
+	@$(TEST_ENV) && export CUNNEKT_BREAKING_HOST="$(abspath $(BREAKING_HOST))" && $(ON_POSTGRES) $(LUA) spec/support/side_by_side.lua 1 "$(LUA) spec/support/busted.lua" $(or $(SPEC),spec/store/postgres)
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.

@@ -80,6 +80,7 @@ size_t cnk_store_request_size(enum cnk_verb verb)
 {
   static const size_t sizes[] = {
       [CNK_ACCEPT] = sizeof(struct cnk_accept),
+      [CNK_POST_MAIL] = sizeof(struct cnk_post_mail),
       [CNK_COMMIT_TURN] = sizeof(struct cnk_turn),
       [CNK_FIRE] = sizeof(struct cnk_fire),
       [CNK_MARK_SENDING] = sizeof(struct cnk_mark_sending),
@@ -167,6 +168,7 @@ const char *cnk_store_code_name(const struct cnk_store_backend *backend, int sta
   case CNK_STORE_CLOSED: return "closed";
   case CNK_STORE_MOVED: return "moved";
   case CNK_STORE_NO_MEMORY: return "memory";
+  case CNK_STORE_MAIL: return "mail";
   default: return backend->code_name(status);
   }
 }

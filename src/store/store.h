@@ -31,6 +31,7 @@
 #include "base/text.h"
 #include "store/arena.h"
 #include "store/copies.h"
+#include "store/mail.h"
 #include "store/value.h"
 
 /* A list in a request: `count` structs, one behind the other. */
@@ -77,7 +78,8 @@ struct cnk_event {
 struct cnk_accept {
   CNK_ITEMS(struct cnk_event) events;
   double now;
-  int64_t joins; /* out: so many conversations were joined to others since the store was opened */
+  bool minds_mail; /* fails with CNK_STORE_MAIL while there is mail, which came before */
+  int64_t joins;   /* out: so many conversations were joined to others since the store was opened */
 };
 
 /* What a turn has read. */
@@ -338,6 +340,7 @@ struct cnk_repair {
 
 enum cnk_verb {
   CNK_ACCEPT,
+  CNK_POST_MAIL,
   CNK_COMMIT_TURN,
   CNK_FIRE,
   CNK_MARK_SENDING,
@@ -361,6 +364,7 @@ enum cnk_store_code {
   CNK_STORE_TOO_MANY = -2, /* more rows or bytes than a call may give */
   CNK_STORE_CLOSED = -3,
   CNK_STORE_NO_MEMORY = -5,
+  CNK_STORE_MAIL = -6,  /* there is mail */
   CNK_STORE_MOVED = -4, /* the files were deleted, moved or replaced while they were open */
 };
 
@@ -401,6 +405,7 @@ struct cnk_store_options {
    * stands by is refused at once while another has it, and ends that one's session when it has been silent. */
   int take_over_ms;
   bool stands_by;
+  bool is_postbox; /* only for CNK_POST_MAIL and questions: without the database, which another host may have */
 };
 
 /* What an owner should begin with. */

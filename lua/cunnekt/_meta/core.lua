@@ -383,7 +383,7 @@ function core.user() end
 
 ---Opens a store, makes it where there is none, and brings an older one up to date. Waits for the disk.
 ---@param url string "sqlite:FILE", "memory:" or "postgres://…"
----@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, moving?: boolean, in_place?: boolean, take_over_ms?: integer, stands_by?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; moving: also where a move has left it as no host may use it; in_place: one in memory has no thread of its own; take_over_ms and stands_by: of a database that another host may have, see src/store/store.h
+---@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, moving?: boolean, in_place?: boolean, take_over_ms?: integer, stands_by?: boolean, postbox?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; moving: also where a move has left it as no host may use it; in_place: one in memory has no thread of its own; take_over_ms, stands_by and postbox: of a database that another host may have, see src/store/store.h
 ---@return cunnekt.store? store, string? message
 function core.store_open(url, options) end
 
@@ -395,9 +395,12 @@ function core.store_open(url, options) end
 local store = {}
 ---@param fn fun(message: string?, code: string?): any makes what `done` gets after nil; without a message: a call could write again
 function store:on_failure(fn) end
----@param request table events, now
+---@param request table events, now, minds_mail
 ---@param done cunnekt.core.stored
 function store:accept(request, done) end
+---@param request table body, now
+---@param done cunnekt.core.stored
+function store:post_mail(request, done) end
 ---@param request table all that a turn changes
 ---@param done cunnekt.core.stored
 function store:commit_turn(request, done) end

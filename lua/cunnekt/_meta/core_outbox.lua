@@ -95,7 +95,8 @@ function outbox:stop() end
 -- ---- the inbox ---------------------------------------------------------------------------------------------------------
 
 ---Webhooks on their way into the store, and new events into their lanes. `parts`: the user values that inbox.c names, of which the
----functions are asked in rare cases; `capacity`: maximum of waiting events; `accept`: core.accept_webhook.
+---functions are asked in rare cases; `capacity`: maximum of waiting events; `accept`: core.accept_webhook; `minds_mail`: whether other hosts
+---may take webhooks, which come first.
 ---@param parts table
 ---@return cunnekt.core_inbox
 function core.inbox(parts) end
@@ -107,10 +108,11 @@ local inbox = {}
 ---@param body string
 ---@param done fun(err: cunnekt.error?, subject: any)
 ---@param subject any
+---@param is_mail? boolean it is one that another host has taken
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
 ---@return string? message
 ---@return string? code as of core.accept_webhook
-function inbox:accept(body, done, subject) end
+function inbox:accept(body, done, subject, is_mail) end
 
 ---Queues stored records.
 ---@param records cunnekt.inbox.record[] in order of acceptance

@@ -7,6 +7,7 @@ local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
 local incoming = require "cunnekt.store.incoming"
+local mail = require "cunnekt.engine.mail"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local status_names = require "cunnekt.provider.status"
@@ -31,6 +32,12 @@ function inbox.new(options)
     _counts = options.counts,
   }, inbox_mt)
   self._core = core.inbox(self:_parts(options.capacity))
+  self.mail = mail.new {
+    store = options.store,
+    accept = function(body, done)
+      return self:_accept(body, done, nil, true)
+    end,
+  }
   return self
 end
 
@@ -336,6 +343,7 @@ function inbox_methods:_parts(capacity)
     lanes = self._lanes, capacity = capacity, sends = its_outbox.lanes, replies = its_outbox.replies, store = store:face(),
     store_face = store, persons = store.persons, conversations = store.conversations.cache, counts = self._counts,
     wall_clock = self._wall_clock, accept = core.accept_webhook, describe = describe, is_same = identity.same,
+    minds_mail = store.is_shared,
   }
   function parts.note_inbound(fresh)
     store.conversations:note_inbound(fresh)
@@ -352,18 +360,30 @@ function inbox_methods:_parts(capacity)
   return parts
 end
 
----Stores the events of a webhook, then queues the new ones.
+function inbox_methods:_accept(body, done, subject, is_mail)
+  local is_taken, message, code = self._core:accept(body, done, subject, is_mail)
+  if not is_taken then
+    return nil, incoming.refusal(message, code)
+  end
+  return true
+end
+
+---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.
 ---@param body string
 ---@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
 ---@param subject any
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
 ---@return cunnekt.error? err kind invalid, too_large, store, or busy: there is no room
 function inbox_methods:accept(body, done, subject)
-  local is_taken, message, code = self._core:accept(body, done, subject)
-  if not is_taken then
-    return nil, incoming.refusal(message, code)
+  if not self._store.is_shared then
+    return self:_accept(body, done, subject)
   end
-  return true
+  return self:_accept(body, function(err)
+    if err and err.code == "mail" then
+      return self.mail:post(body, done, subject)
+    end
+    done(err, subject)
+  end)
 end
 
 return inbox

@@ -21,8 +21,9 @@ local max_age = 10
 
 local plain = "Content-Type: text/plain; charset=utf-8"
 
----The pages of one running bot, or of one that stands by: that has nothing but `standing_by`, which says why.
----@param service cunnekt.operate.service|{standing_by: string}
+---The pages of one running bot, or of one that stands by: that has nothing but `standing_by`, which says for whom, and `unready`, why it
+---takes no webhooks.
+---@param service cunnekt.operate.service|{standing_by: string, unready: string?}
 ---@return cunnekt.monitor
 function monitor.new(service)
   return setmetatable({ _service = service, _dead_letters = nil, _counted_at = -math.huge }, monitor_mt)
@@ -35,7 +36,7 @@ end
 ---@return string? reason nil when it accepts them
 function monitor.unready(service)
   if service.standing_by then
-    return service.standing_by
+    return service.unready and ("%s; %s"):format(service.standing_by, service.unready)
   end
   local is_writable, problem = service.store:is_writable()
   if service.is_stopping then
@@ -104,6 +105,7 @@ function monitor_methods:metrics()
   add(lines, "messages_pending", "gauge", "messages that wait to be sent or are being sent", service.outbox:count())
   add_store(lines, service.store:stats())
   add(lines, "ready", "gauge", "1 when events are accepted", monitor.unready(service) and 0 or 1)
+  add(lines, "standing_by", "gauge", "1 when another host has the database", 0)
   add(lines, "memory_bytes", "gauge", "memory of the process", core.memory() or 0)
   add(lines, "lua_memory_bytes", "gauge", "memory of the Lua state", math.floor(collectgarbage "count" * 1024))
   add(lines, "start_time_seconds", "gauge", "start of the service, since 1970", ("%.0f"):format(service.started_at or 0))
@@ -115,9 +117,10 @@ function monitor_methods:metrics()
 end
 
 -- Of a host that stands by: there is nothing yet whose numbers it could have.
-local function metrics_of_none()
+local function metrics_of_none(service)
   local lines = {}
-  add(lines, "ready", "gauge", "1 when events are accepted", 0)
+  add(lines, "ready", "gauge", "1 when events are accepted", service.unready and 0 or 1)
+  add(lines, "standing_by", "gauge", "1 when another host has the database", 1)
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -130,13 +133,15 @@ pages["/healthz"] = function(_, exchange)
 end
 
 pages["/readyz"] = function(self, exchange)
-  local reason = monitor.unready(self._service)
-  exchange:answer(reason and 503 or 200, (reason or "ready") .. "\n", { plain })
+  local service = self._service
+  local reason = monitor.unready(service)
+  local ready = service.standing_by and "ready, " .. service.standing_by or "ready"
+  exchange:answer(reason and 503 or 200, (reason or ready) .. "\n", { plain })
 end
 
 pages["/metrics"] = function(self, exchange)
   task.spawn(function()
-    local text = self._service.standing_by and metrics_of_none() or self:metrics()
+    local text = self._service.standing_by and metrics_of_none(self._service) or self:metrics()
     exchange:answer(200, text, { "Content-Type: text/plain; version=0.0.4; charset=utf-8" })
   end)
 end

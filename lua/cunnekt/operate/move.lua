@@ -167,6 +167,7 @@ local function copy_counters(from, to)
     must(to:repair("raise_counter", { ids = { counter.next }, name = counter.name }))
   end
   must(to:repair("raise_kept", { ids = { 1 } }))
+  must(to:repair("raise_mail", { ids = { 1 } }))
 end
 
 local function copy(from, to, pair, report)

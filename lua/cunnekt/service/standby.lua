@@ -1,22 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- Standing by: a host whose database another host has waits here until it can have it. Meanwhile it has its addresses, so that a
--- second one by mistake on one machine ends with a sentence, and a load balancer sees that it is there and not ready.
+-- Standing by: a host whose database another host has waits here until it can have it. Meanwhile it has its addresses, and takes
+-- webhooks for that host (postbox.lua), so that a load balancer may send them to any of the two. Its webhook server stays open when
+-- it takes over.
 --
 -- And the other side: a host whose database another one has had since ends at once. What it remembers is of the past; the
 -- service manager starts it anew, and then it stands by.
 
-local address = require "cunnekt.base.address"
 local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
-local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
-local network = require "cunnekt.base.network"
-local retry = require "cunnekt.provider.retry"
+local postbox = require "cunnekt.service.postbox"
 local signals = require "cunnekt.service.signals"
 local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
+local webhook_server = require "cunnekt.service.webhook_server"
 
 local standby = {}
 
@@ -29,31 +28,25 @@ local function owner_of(err)
   return owner, rest and rest:match "^; (.+)"
 end
 
--- Raises when an address cannot be had.
+-- What it has while it waits: `server`, `postbox`, and `close_pages`. Raises when an address cannot be had.
 local function open_addresses(settings, about)
-  local host, port = address.parse(settings.listen)
-  local refusal = { "Content-Type: text/plain; charset=utf-8", ("Retry-After: %d"):format(retry.sender) }
-  local webhooks, problem
-  if host then
-    webhooks, problem = network.listen({ host = host, port = port, max_body = limits.webhook_bytes }, function(exchange)
-      exchange:answer(503, "this host stands by\n", refusal)
-    end)
-  end
-  if not webhooks then
-    problem = host and errors.new("network", problem .. "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)")
-    error(problem or port, 0)
-  end
-  local admin, err = admin_server.open_address(settings.admin, monitor.new(about))
-  if err then
-    webhooks:close()
+  local its_postbox = postbox.new(settings.store)
+  local server, err = webhook_server.open(settings, its_postbox)
+  if not server then
     error(err, 0)
   end
-  return function()
-    webhooks:close()
+  local admin
+  admin, err = admin_server.open_address(settings.admin, monitor.new(about))
+  if err then
+    server:close()
+    error(err, 0)
+  end
+  local function close_pages()
     if admin then
       admin:close()
     end
   end
+  return { server = server, postbox = its_postbox, close_pages = close_pages }
 end
 
 -- It has nothing to finish. What other bots of the script have is in their stores.
@@ -64,9 +57,11 @@ local function end_on_signal()
   end)
 end
 
-local function wait_for_store(url, options, about)
+local function wait_for_store(url, options, about, its_postbox)
   local is_warned = false
   while true do
+    its_postbox:connect()
+    about.unready = its_postbox:trouble()
     task.sleep(pace)
     local opened, err = store.open(url, options)
     if opened then
@@ -99,17 +94,35 @@ function standby.open(settings)
     return opened, err
   end
   local about = { standing_by = ("standing by: %s has the database"):format(owner) }
-  local close = open_addresses(settings, about)
+  local waited = open_addresses(settings, about)
   log.info("standing by: %s has the database; this host takes over when that one ends, or is silent for %g s", owner, settings.take_over)
   local unwatch = end_on_signal()
-  local ok, result = pcall(wait_for_store, url, options, about)
+  local ok, result = pcall(wait_for_store, url, options, about, waited.postbox)
   unwatch()
-  close()
+  waited.close_pages()
   if not ok then
+    waited.server:close()
+    waited.postbox:close()
     return nil, errors.is(result) and result or error(result, 0)
   end
+  result.waited = waited
   log.info("taking over: the database is this host's now, and was that of %s", owner)
   return result
+end
+
+---Ends what a host had while it stood by. Waits.
+---@param its_store cunnekt.open_store
+---@param keeps_server boolean its webhook server is the running host's now
+function standby.finish(its_store, keeps_server)
+  local waited = its_store.waited
+  if not waited then
+    return
+  end
+  its_store.waited = nil
+  if not keeps_server then
+    waited.server:close()
+  end
+  waited.postbox:close()
 end
 
 ---Ends the process when another host has had the database since.

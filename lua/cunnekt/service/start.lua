@@ -78,8 +78,13 @@ local function open_servers(service)
   if not admin then
     return nil, err
   end
-  local opened
-  opened, err = webhook_server.open(service.settings, service.inbox)
+  local waited = service.store.waited
+  local opened = waited and waited.server
+  if opened then
+    opened:give_to(service.inbox)
+  else
+    opened, err = webhook_server.open(service.settings, service.inbox)
+  end
   if not opened then
     admin:close()
     return nil, err
@@ -114,6 +119,8 @@ function start.run(service)
   call_on_restart(service, rest)
   service.outbox:recover(rest.rows, rest.parked)
   service.inbox:enqueue(rest.records)
+  service.inbox.mail:start(service.store.is_shared)
+  standby.finish(service.store, true)
   service.dialogs:start()
   service.schedule:start()
   service.maintenance = maintenance.start(service)

@@ -3,6 +3,7 @@
 -- Unfinished work resumes at the next start.
 
 local clock = require "cunnekt.time.clock"
+local standby = require "cunnekt.service.standby"
 local task = require "cunnekt.base.task"
 
 local stop = {}
@@ -26,6 +27,8 @@ local function stop_starting(service)
   end
   service.schedule:stop(current and current.is_of_job or false)
   service.dialogs:stop()
+  service.inbox.mail:stop()
+  standby.finish(service.store, false) -- where it did not get so far as to start
   if service.maintenance then
     service.maintenance:stop()
   end

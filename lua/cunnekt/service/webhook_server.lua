@@ -175,6 +175,12 @@ function webhook_server.open(settings, inbox)
   return self
 end
 
+---Gives webhooks to another inbox from now on.
+---@param inbox table
+function server_methods:give_to(inbox)
+  self._inbox = inbox
+end
+
 ---Its address, as "host:port".
 function server_methods:address()
   return address.format(self._listener:address(), self._listener:port())

@@ -445,6 +445,7 @@ local function open(url, options)
   end
   local self = setmetatable({
     is_kept = path ~= ":memory:",
+    is_shared = store.is_postgres(url), -- other hosts may take webhooks for it
     may_have_watches = path ~= ":memory:",
     _db = db,
     conversations = conversations.new(),

@@ -17,6 +17,8 @@ local questions = {
   value = { { key = "a" }, "value version" },
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
   event_body = { { id = "event" }, "body" },
+  mail = { { limit = 10 }, "id body" },
+  mail_count = { {}, "count since" },
   pending = { { after = 0, limit = 10 }, "id contact attempts seq" },
   outgoing = { { parked = 1, after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
   parked_messages = {
@@ -89,6 +91,7 @@ local function fill(seam)
     key = "k", inbound_at = now, number = "3", user_id = "IN.1", name = "A", username = "a", others = { { key = "1:IN.1" } },
   }, seam:accepted()
   seam:bury { events = { dead.id }, error = "x", attempts = 5, now = now }
+  seam:post_mail { body = "{}", now = now }
   local message = { track = "t", follows = "delivered", fallback = "f", due = now + 1, expires = now + 9, hours = "{}", is_parked = true }
   local queued, unknown = seam:sent(message), seam:sent(message, { state = "unknown", error = "x", attempts = 1 })
   seam:sent { track = "t", follows = "delivered", fallback = "f", expires = now + 9, hours = "{}", is_parked = true } -- at any time

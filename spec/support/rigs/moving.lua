@@ -63,6 +63,8 @@ local function fill_events(seam)
     return { contact = "1:" .. i, body = "", key = "key " .. i, is_from_contact = true, inbound_at = now + i / 7 }
   end)
   seam:accept { events = events, now = now }
+  seam:post_mail { body = "{}", now = now }
+  seam:post_mail { body = "", now = now }
   seam:bury { events = { events[7].id }, error = "broken\0", attempts = 3, now = now }
   seam:turn { pauses = { { contact = phone, is_paused = true } } }
   seam:turn { kept_events = { { contact = phone, body = "while away", max = 5 } } }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Two hosts on one database, each a process as on a machine of its own: a supervisor that starts anew what has ended, customers who
+-- Two hosts or more on one database, each a process as on a machine of its own: a supervisor that starts anew what has ended, customers who
 -- send each webhook to one host after the other until one answers 200, and a judge who believes only what arrived at the provider.
 
 local clock = require "cunnekt.time.clock"
@@ -44,14 +44,15 @@ end
 
 ---@param url string of the database
 ---@param schema string for these hosts
----@return table rig `hosts`: two
-function pair_rig.new(url, schema)
+---@param count? integer of hosts; two by default
+---@return table rig `hosts`
+function pair_rig.new(url, schema, count)
   local self = setmetatable({ schema = schema, hosts = {}, said = {}, examples = {}, logs = {}, ever_unknown = {} }, rig_mt)
   self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
   self.fake = assert(sandbox.new { open = true, history = 100000 })
   local rule = { kind = "delay", count = 1000000, seconds = 0.03 } -- so that some are under way when their host ends
   assert(http.post(self.fake.url .. "/control/faults", json.encode(rule)))
-  for i = 1, 2 do
+  for i = 1, count or 2 do
     local folder = process.folder()
     self.hosts[i] = { folder = folder, port = free_port(), admin = free_port(), number = i }
   end
@@ -61,11 +62,11 @@ end
 -- ---- hosts ---------------------------------------------------------------------------------------------------------
 
 ---Starts a host.
----@param host table one of `hosts`, or a table with the same fields
+---@param host table one of `hosts`, or a table with the same fields; `program` and `breaks`: another host, which breaks what the latter names
 ---@param own? string its script, instead of the usual one
 function rig_methods:start(host, own)
   process.write(host.folder.path .. "/bot.lua", own or script)
-  host.process = process.start({ process.host, "run", host.folder.path .. "/bot.lua" }, {
+  host.process = process.start({ host.program or process.host, "run", host.folder.path .. "/bot.lua" }, {
     env = {
       CUNNEKT_API_KEY = "key",
       CUNNEKT_BASE_URL = self.fake.url .. "/v1",
@@ -75,6 +76,7 @@ function rig_methods:start(host, own)
       CUNNEKT_TAKE_OVER = tostring(take_over),
       CUNNEKT_RATE = "0",
       CUNNEKT_PAIR_RATE = "0",
+      CRASH_BREAK = host.breaks,
     },
   })
 end
@@ -85,20 +87,27 @@ function rig_methods:readiness(host)
   return answer and answer.status, answer and answer.body
 end
 
----The host that has the database, and the one that stands by; waits for both. Starts what has ended, as a service manager does.
+---The host that has the database, and one that stands by; waits until all others do. Starts what has ended, as a service manager
+---does.
 function rig_methods:roles()
-  local owner, other
-  process.wait_until("an owner and a host that stands by", function()
-    owner, other = nil, nil
+  local owner, others
+  process.wait_until("an owner and hosts that stand by", function()
+    owner, others = nil, {}
     for _, host in ipairs(self.hosts) do
       self:tend(host)
       local status, body = self:readiness(host)
-      owner = status == 200 and host or owner
-      other = status == 503 and body:find "^standing by: cunnekt on" and host or other
+      owner = status == 200 and body == "ready\n" and host or owner
+      others[#others + 1] = status == 200 and body:find "^ready, standing by: cunnekt on" and host or nil
     end
-    return owner and other
+    return owner and #others == #self.hosts - 1
   end)
-  return owner, other
+  return owner, others[math.random(#others)]
+end
+
+---Whether a host has the database, and works.
+function rig_methods:is_owner(host)
+  local _, body = self:readiness(host)
+  return body == "ready\n"
 end
 
 function rig_methods:tend(host)
@@ -128,13 +137,17 @@ local function number_of(customer)
   return "91999999" .. 1000 + customer
 end
 
--- Until one of the hosts answers with 200.
+---The n-th webhook of a customer.
+function rig_methods:webhook(customer, n)
+  local fields = { id = ("wamid.%d.%d"):format(customer, n), from = number_of(customer), text = ("%d"):format(n) }
+  return json.encode((assert(samples.build("text", fields))))
+end
+
+-- Until one of the hosts answers with 200. A customer's next webhook goes to another one.
 local function insist(self, customer, n)
-  local from = number_of(customer)
-  local fields = { id = ("wamid.%d.%d"):format(customer, n), from = from, text = ("%d"):format(n) }
-  local body = json.encode((assert(samples.build("text", fields))))
+  local body = self:webhook(customer, n)
   for i = customer + n, math.huge do
-    local host = self.hosts[i % 2 + 1]
+    local host = self.hosts[i % #self.hosts + 1]
     local answer = http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = 1 })
     if answer and answer.status == 200 then
       return
@@ -216,8 +229,8 @@ function rig_methods:judge(seconds)
   local deadline, left = clock.monotonic() + (seconds or 15)
   repeat
     task.sleep(0.05) -- the sandbox answers meanwhile
-    local count = "SELECT (SELECT count(*) FROM %s.event) + (SELECT count(*) FROM %s.outbox WHERE state BETWEEN 0 AND 1)"
-    left = pair_rig.sql(count:format(self.schema, self.schema))
+    local count = "SELECT (SELECT count(*) FROM %s.mail) + (SELECT count(*) FROM %s.event) + (SELECT count(*) FROM %s.outbox WHERE state BETWEEN 0 AND 1)"
+    left = pair_rig.sql((count:gsub("%%s", self.schema)))
   until left == "0" or clock.monotonic() > deadline
   self:note_unknown()
   if left ~= "0" then

@@ -61,7 +61,7 @@ seam_rig.now = 1700000000
 
 seam_rig.verbs = {
   "accept", "commit_turn", "fire", "mark_sending", "settle", "note_status", "note_attempt", "bury", "break_dialog",
-  "reserve_ids", "sweep", "count_rows", "unload", "load",
+  "post_mail", "reserve_ids", "sweep", "count_rows", "unload", "load",
 }
 
 local seam_methods = {}

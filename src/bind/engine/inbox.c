@@ -39,6 +39,7 @@ struct inbox {
   struct cnk_lua_lanes *lanes;
   const struct cnk_lua_lanes *sends; /* NULL: there is no outbox */
   lua_Integer capacity, accepting;
+  bool minds_mail;
 };
 
 static struct inbox *check_inbox(lua_State *L)
@@ -184,7 +185,7 @@ static int on_new(lua_State *L)
 }
 
 /* Calls core.accept_webhook for the body at 2, with the function above, which is left below its results. */
-static void give_to_store(lua_State *L)
+static void give_to_store(lua_State *L, bool minds_mail)
 {
   lua_settop(L, 4);
   lua_pushvalue(L, 1);
@@ -201,16 +202,18 @@ static void give_to_store(lua_State *L)
   lua_getiuservalue(L, 1, IS_SAME);
   lua_pushvalue(L, 5);
   lua_getiuservalue(L, 1, IS_HEARD);
-  lua_call(L, 7, LUA_MULTRET);
+  lua_pushboolean(L, minds_mail);
+  lua_call(L, 8, LUA_MULTRET);
 }
 
-/* inbox:accept(body, done, subject) -> true | nil, message, code: stores the events of a webhook, then queues the new ones.
- * done(err, subject); after an error the sender must repeat the webhook, and what was stored is found as a duplicate then. */
+/* inbox:accept(body, done, subject, is_mail) -> true | nil, message, code: stores the events of a webhook, then queues the new
+ * ones. done(err, subject); after an error the sender must repeat the webhook, and what was stored is found as a duplicate
+ * then. `is_mail`: it is one that another host has taken. */
 static int accept_body(lua_State *L)
 {
   struct inbox *inbox = check_inbox(L);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  give_to_store(L);
+  give_to_store(L, inbox->minds_mail && !lua_toboolean(L, 5));
   if (lua_isnil(L, 6))
     return lua_gettop(L) - 5; /* nil, message, code */
   lua_Integer count = lua_tointeger(L, 6), calls = lua_tointeger(L, 7);
@@ -280,6 +283,9 @@ static int new_inbox(lua_State *L)
   lua_getfield(L, 1, "accept");
   lua_setiuservalue(L, 2, ACCEPT);
   inbox->capacity = cnk_bind_opt_integer(L, 1, "capacity", 0);
+  lua_getfield(L, 1, "minds_mail");
+  inbox->minds_mail = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   lua_getiuservalue(L, 2, LANES);
   inbox->lanes = luaL_checkudata(L, 3, CNK_LANES_CLASS);
   lua_getiuservalue(L, 2, SENDS);

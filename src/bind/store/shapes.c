@@ -56,9 +56,16 @@ static struct cnk_field event_fields[] = {
 };
 SHAPE(event, "an event", cnk_event, event_fields, true);
 
+static struct cnk_field post_mail_fields[] = {
+    NEEDED(cnk_post_mail, TEXT, body),
+    IN(cnk_post_mail, TIME, now),
+};
+SHAPE(post_mail, "post_mail", cnk_post_mail, post_mail_fields, false);
+
 static struct cnk_field accept_fields[] = {
     LIST(cnk_accept, events, event),
     IN(cnk_accept, TIME, now),
+    IN(cnk_accept, BOOLEAN, minds_mail),
     OUT(cnk_accept, INTEGER, joins),
 };
 SHAPE(accept, "accept", cnk_accept, accept_fields, true);
@@ -319,6 +326,7 @@ SHAPE(load, "load", cnk_load, load_fields, false);
 
 const struct cnk_verb_shape cnk_verb_shapes[] = {
     {{cnk_bind_push_out_fields}, "accept",       CNK_ACCEPT,       &accept_shape      },
+    {{cnk_bind_push_out_fields}, "post_mail",    CNK_POST_MAIL,    &post_mail_shape   },
     {{cnk_bind_push_out_fields}, "commit_turn",  CNK_COMMIT_TURN,  &turn_shape        },
     {{cnk_bind_push_out_fields}, "fire",         CNK_FIRE,         &fire_shape        },
     {{cnk_bind_push_out_fields}, "mark_sending", CNK_MARK_SENDING, &mark_sending_shape},

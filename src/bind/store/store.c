@@ -123,13 +123,15 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.take_over_ms = (int)cnk_bind_opt_integer(L, 2, "take_over_ms", options.take_over_ms);
   lua_getfield(L, 2, "stands_by");
   options.stands_by = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "postbox");
+  options.is_postbox = lua_toboolean(L, -1);
   lua_getfield(L, 2, "read_only");
   options.is_read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "in_place");
   options.is_in_place = lua_toboolean(L, -1);
   lua_getfield(L, 2, "moving");
   options.is_moving = lua_toboolean(L, -1);
-  lua_pop(L, 4);
+  lua_pop(L, 5);
   return options;
 }
 

@@ -41,6 +41,12 @@ static void drop_keys(struct cnk_accept *request)
     request->events.items[i].key = (struct cnk_text){0};
 }
 
+/* Webhooks of this host come before those that another one has taken for it. */
+static void overtake_mail(struct cnk_accept *request)
+{
+  request->minds_mail = false;
+}
+
 /* A message whose outcome is unknown is taken for accepted. */
 static void forget_unknown(struct cnk_settle *request)
 {
@@ -74,6 +80,8 @@ static void bend(struct breaking *breaking, struct cnk_store_call *call)
   struct cnk_turn *turn = request;
   if (call->verb == CNK_ACCEPT && has_way(breaking->ways, "no_dedupe"))
     drop_keys(request);
+  else if (call->verb == CNK_ACCEPT && has_way(breaking->ways, "overtake_mail"))
+    overtake_mail(request);
   else if (call->verb == CNK_SETTLE && has_way(breaking->ways, "forget_unknown"))
     forget_unknown(request);
   else if (call->verb == CNK_QUERY && has_way(breaking->ways, "forget_the_rest"))

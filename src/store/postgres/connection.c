@@ -248,7 +248,7 @@ int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
   if (status == 0)
     status = set_schema(store);
   if (status == 0)
-    status = store->is_read_only ? cnk_postgres_find_owner(store) : own(store, is_again);
+    status = store->is_read_only ? cnk_postgres_find_owner(store) : store->is_postbox ? 0 : own(store, is_again);
   if (status == 0 && is_again && !PQenterPipelineMode(store->connection))
     status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
   return status;

@@ -52,7 +52,7 @@ struct cnk_postgres {
   struct cnk_worker worker;
   struct cnk_sql_session session;
   char *url;
-  bool is_read_only, is_moving, stands_by, is_owner_hidden;
+  bool is_read_only, is_moving, stands_by, is_postbox, is_owner_hidden;
   uint64_t take_over_ns;
   char name[400];
   char notes[600]; /* of the database's settings */

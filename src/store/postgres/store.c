@@ -79,6 +79,7 @@ static struct cnk_postgres *make(struct cnk_loop *loop, const char *url, const s
   store->is_read_only = options->is_read_only;
   store->is_moving = options->is_moving;
   store->stands_by = options->stands_by;
+  store->is_postbox = options->is_postbox;
   store->take_over_ns = (uint64_t)options->take_over_ms * 1000000;
   store->url = strdup(url);
   store->is_prepared = calloc(cnk_sql_count, sizeof *store->is_prepared);
@@ -184,7 +185,8 @@ static enum cnk_store_hold read_hold(const struct cnk_store *base)
   if (atomic_load(&store->is_foreign))
     return CNK_STORE_TAKEN;
   uint64_t silence = uv_hrtime() - atomic_load(&store->confirmed_at);
-  return store->is_read_only || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE : CNK_STORE_UNSURE;
+  return store->is_read_only || store->is_postbox || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE
+                                                                                            : CNK_STORE_UNSURE;
 }
 
 static bool is_writable(const struct cnk_store *base)

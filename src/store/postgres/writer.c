@@ -186,13 +186,15 @@ static void watch(struct cnk_postgres *store)
     cnk_wire_fail(store, CNK_POSTGRES_LOST, PQerrorMessage(store->connection));
   if (is_away(store))
     come_back(store);
-  else if (!atomic_load(&store->worker.is_writable) && !store->is_read_only) { /* full, or the like */
+  else if (!atomic_load(&store->worker.is_writable) && !store->is_read_only &&
+           !store->is_postbox) { /* full, or the like */
     store->probes++;
     bool is_there;
     if (look_up(store, &is_there) == 0)
       atomic_store(&store->worker.is_writable, true);
   } else if (!store->is_read_only) {
     show_life(store);
+    atomic_store(&store->worker.is_writable, !is_away(store));
   }
 }
 

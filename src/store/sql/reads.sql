@@ -26,6 +26,14 @@ SELECT key, value, version FROM
     AND key <> :after ORDER BY key LIMIT :limit) AS part
   WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key;
 
+-- name: mail
+-- The webhooks that other hosts have taken, in their order.
+SELECT id, body FROM mail ORDER BY id LIMIT :limit;
+
+-- name: mail_count
+-- About how many wait, and since when; most stores have none.
+SELECT coalesce(max(id) - min(id) + 1, 0) AS count, min(posted_at) AS since FROM mail;
+
 -- name: event_body
 SELECT body FROM event WHERE id = :id;
 

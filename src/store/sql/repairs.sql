@@ -72,6 +72,15 @@ UPDATE kept SET id = id WHERE id = (SELECT max(id) FROM kept);
 -- postgres:
 UPDATE kept SET id = id WHERE id = (SELECT setval(pg_get_serial_sequence('kept', 'id'), max(id)) FROM kept);
 
+-- name: raise_mail
+-- The same.
+UPDATE mail SET id = id WHERE id = (SELECT max(id) FROM mail);
+-- postgres:
+UPDATE mail SET id = id WHERE id = (SELECT setval(pg_get_serial_sequence('mail', 'id'), max(id)) FROM mail);
+
+-- name: drop_mail
+DELETE FROM mail WHERE id = :id;
+
 -- name: drop_kept_event
 DELETE FROM kept_event WHERE seq = :id;
 

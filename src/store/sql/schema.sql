@@ -222,3 +222,11 @@ CREATE TABLE move (
   state INTEGER NOT NULL,
   origin BLOB NOT NULL,
   target BLOB NOT NULL);
+
+-- name: version_11
+-- Webhooks as they came, at hosts that do not have the database. Whoever has it accepts their events, in the order of the ids. A store
+-- that is a file has none, but what was moved here.
+CREATE TABLE mail (
+  id INTEGER PRIMARY KEY,
+  body BLOB NOT NULL,
+  posted_at REAL NOT NULL);

@@ -43,6 +43,8 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(get_opening)                                                                                                       \
   X(next_opening)                                                                                                      \
   X(see)                                                                                                               \
+  X(post_mail)                                                                                                         \
+  X(any_mail)                                                                                                          \
   X(put_event)                                                                                                         \
   X(delete_event)                                                                                                      \
   X(resume_event)                                                                                                      \

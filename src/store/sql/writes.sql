@@ -25,6 +25,13 @@ INSERT INTO counter (name, next) VALUES (CAST('opening' AS BLOB), 2)
 INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
   ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE seen.rest <> excluded.rest;
 
+-- name: post_mail
+INSERT INTO mail (body, posted_at) VALUES (?, ?);
+
+-- name: any_mail
+-- A row, if there is any.
+SELECT 1 FROM mail LIMIT 1;
+
 -- name: put_event
 INSERT INTO event (id, contact, body, accepted_at, seq) VALUES (?, ?, ?, ?, ?);
 

@@ -102,8 +102,34 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   event->is_fresh = work->status == 0;
 }
 
+/* ---- mail ------------------------------------------------------------------------------------------------------------ */
+
+void cnk_verb_post_mail(struct cnk_work *work, struct cnk_post_mail *request)
+{
+  cnk_work_send(work, CNK_SQL_post_mail, "tr", request->body, request->now);
+  work->session->knows_mail = false;
+}
+
+void cnk_verb_look_for_mail(struct cnk_work *work)
+{
+  cnk_work_send_ahead(work, CNK_SQL_any_mail, &work->session->mail, "");
+}
+
+/* Where others may post, it was looked for with the batch. */
+static bool has_mail(struct cnk_work *work)
+{
+  struct cnk_sql_session *session = work->session;
+  if (!session->driver->send_ahead && !session->knows_mail) {
+    cnk_work_read(work, CNK_SQL_any_mail, &session->mail, "");
+    session->knows_mail = session->mail == 0;
+  }
+  return session->mail > 0;
+}
+
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
 {
+  if (request->minds_mail && has_mail(work))
+    cnk_work_fail(work, CNK_STORE_MAIL, "there is mail that came before");
   for (size_t i = 0; i < request->events.count && work->status == 0; i++)
     cnk_work_put_event(work, &request->events.items[i], request->now);
   request->joins = work->session->joins;

@@ -63,18 +63,26 @@ static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *bat
   return 0;
 }
 
-/* On a network, what webhooks depend on is asked for all of the batch at once. */
+/* On a network, what webhooks depend on is asked for all of the batch at once. Where there is mail, none of it may stay. */
 static int send_ahead(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
   int status = 0;
+  bool minds_mail = false;
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_work work = {.session = session, .call = cnk_store_call_of(link)};
-    if (work.call->verb == CNK_ACCEPT && status == 0) {
-      cnk_verb_accept_ahead(&work, work.call->request);
-      status = work.status;
+    struct cnk_accept *request = work.call->request;
+    if (work.call->verb != CNK_ACCEPT || status != 0)
+      continue;
+    if (request->minds_mail && !minds_mail) {
+      minds_mail = true;
+      cnk_verb_look_for_mail(&work);
     }
+    cnk_verb_accept_ahead(&work, request);
+    status = work.status;
   }
-  return status == 0 ? session->driver->settle(session) : status;
+  if (status == 0)
+    status = session->driver->settle(session);
+  return status == 0 && minds_mail && session->mail > 0 ? CNK_STORE_MAIL : status;
 }
 
 static void forget_ahead(struct cnk_store_calls *batch)

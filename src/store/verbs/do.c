@@ -14,6 +14,7 @@ static void run_verb(struct cnk_work *work)
   void *request = work->call->request;
   switch (work->call->verb) {
   case CNK_ACCEPT: cnk_verb_accept(work, request); break;
+  case CNK_POST_MAIL: cnk_verb_post_mail(work, request); break;
   case CNK_COMMIT_TURN: cnk_verb_commit_turn(work, request); break;
   case CNK_FIRE: cnk_verb_fire(work, request); break;
   case CNK_MARK_SENDING: cnk_verb_mark_sending(work, request); break;

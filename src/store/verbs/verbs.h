@@ -70,7 +70,10 @@ bool cnk_work_has_arrived(int64_t rank);
 /* Sends ahead what decides of each event whether it is stored, for a session on a network: its verb then awaits nothing. */
 void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request);
 void cnk_verb_forget_ahead(struct cnk_accept *request);
+/* The same for whether there is mail, once for all that ask, into session->mail. */
+void cnk_verb_look_for_mail(struct cnk_work *work);
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request);
+void cnk_verb_post_mail(struct cnk_work *work, struct cnk_post_mail *request);
 void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *request);
 void cnk_verb_fire(struct cnk_work *work, struct cnk_fire *request);
 void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *request);

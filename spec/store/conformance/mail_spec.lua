@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- The seam: webhooks that a host has taken for the one that has the database. They wait in the order in which they came, and whoever
+-- minds them accepts nothing before they are gone.
+
+local seam_rig = require "spec.support.rigs.seam_rig"
+
+local now = seam_rig.now
+
+seam_rig.describe("mail", function(open, backend)
+  local seam
+
+  before_each(function()
+    seam = open()
+  end)
+
+  local function waiting(limit)
+    local bodies, ids = {}, {}
+    for i, row in ipairs(seam:query("mail", { limit = limit or 100 })) do
+      bodies[i], ids[i] = row.body, row.id
+    end
+    return bodies, ids
+  end
+
+  local function accept(more)
+    local request = { events = { seam:event(more) }, now = now, minds_mail = true }
+    return seam:try("accept", request)
+  end
+
+  it("waits in its order, with every byte, until it is dropped", function()
+    assert.are.same({ { count = 0 } }, seam:query "mail_count")
+    for _, body in ipairs { "first", "", "\0\xff", ("x\0"):rep(1500000), "last" } do
+      seam:post_mail { body = body, now = now }
+    end
+    local bodies, ids = waiting()
+    assert.is_true(bodies[4] == ("x\0"):rep(1500000))
+    bodies[4] = nil
+    assert.are.same({ "first", "", "\0\xff", nil, "last" }, bodies)
+    assert.are.same({ "first", "" }, (waiting(2)))
+    assert.are.same({ { count = 5, since = now } }, seam:query "mail_count")
+    assert.are.same({ ids[2], ids[3] }, seam:repair("drop_mail", { ids[2], ids[3] }))
+    assert.are.same({}, seam:repair("drop_mail", { ids[2] }))
+    assert.equal(3, #waiting())
+  end)
+
+  it("holds back whoever minds it, without a trace, and nobody else", function()
+    seam:post_mail { body = "{}", now = now }
+    local ok, message, code = seam:try("accept", { events = { seam:event { key = "k" } }, now = now, minds_mail = true })
+    assert.are.same({ nil, "there is mail that came before", "mail" }, { ok, message, code })
+    assert.equal(0, seam:counts().events)
+    assert.is_true(seam:accept({ events = { seam:event { key = "k" } }, now = now }).events[1].is_fresh)
+    seam:repair("drop_mail", select(2, waiting()))
+    assert.is_true(accept({ key = "l" }).events[1].is_fresh)
+    seam:post_mail { body = "{}", now = now }
+    assert.is_nil((accept()))
+  end)
+
+  it("holds back no call beside those that mind it", function()
+    seam:post_mail { body = "{}", now = now }
+    local answers = {}
+    for i = 1, 30 do
+      local event = seam:event { key = "k" .. i }
+      seam:begin("accept", { events = { event }, now = now, minds_mail = i % 3 == 0 }, function(ok, _, code)
+        answers[i] = ok and event.is_fresh or code
+      end)
+    end
+    seam_rig.wait(function()
+      return #answers == 30
+    end)
+    for i = 1, 30 do
+      assert.equal(i % 3 == 0 and "mail" or true, answers[i])
+    end
+    assert.equal(20, seam:counts().events)
+  end)
+
+  if backend.is_kept then
+    it("is there when the store is opened again, and held back for", function()
+      seam:post_mail { body = "{}", now = now }
+      seam:reopen()
+      assert.are.same({ "{}" }, (waiting()))
+      assert.is_nil((accept()))
+    end)
+  end
+end)

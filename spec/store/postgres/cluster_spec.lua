@@ -1,0 +1,142 @@
+-- SPDX-License-Identifier: MIT
+-- Four hosts on one database, behind something that gives each webhook to another one. One host has the database, the others take
+-- webhooks for it. Whatever happens to any of them, or to the database, each webhook that was answered with 200 is handled once and in
+-- order. `make test-postgres` runs it; CUNNEKT_TEST_FAULTS: how many faults.
+
+local clock = require "cunnekt.time.clock"
+local json = require "cunnekt.base.json"
+local http = require "cunnekt.provider.http"
+local pair_rig = require "spec.support.rigs.pair_rig"
+local process = require "spec.support.process"
+local task = require "cunnekt.base.task"
+
+local url = os.getenv "CUNNEKT_TEST_POSTGRES"
+if not url then
+  return
+end
+
+local rounds = tonumber(os.getenv "CUNNEKT_TEST_FAULTS") or 100
+local breaking_host = os.getenv "CUNNEKT_BREAKING_HOST"
+
+local end_sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'cunnekt on %'"
+
+describe("four hosts on a database", function()
+  local number, rig = 0, nil
+
+  before_each(function()
+    number = number + 1
+    rig = pair_rig.new(url, "cluster_" .. number, 4)
+  end)
+
+  after_each(function()
+    rig:close()
+  end)
+
+  local function wait_for_owner()
+    process.wait_until("another owner", function()
+      for _, host in ipairs(rig.hosts) do
+        if host.process and rig:is_owner(host) then
+          return true
+        end
+      end
+    end)
+  end
+
+  local faults = {
+    function(owner) -- the machine is gone
+      rig:finish(owner, "KILL")
+      wait_for_owner()
+    end,
+    function(_, other)
+      rig:finish(other, "KILL")
+    end,
+    function(owner) -- it hangs for longer than the others wait
+      owner.process:signal "STOP"
+      wait_for_owner()
+      owner.process:signal "CONT"
+    end,
+    function(_, other) -- one hangs with webhooks that it has not answered
+      other.process:signal "STOP"
+      task.sleep(0.2 + math.random())
+      other.process:signal "CONT"
+    end,
+    function(owner)
+      rig:finish(owner, "TERM")
+    end,
+    function(_, other)
+      rig:finish(other, "TERM")
+    end,
+    function() -- whoever is faster has it then
+      pair_rig.sql(end_sessions)
+    end,
+    function() -- the database's machine is gone for a moment
+      assert(os.execute "spec/support/postgres.sh --restart")
+    end,
+    function(owner) -- it hangs, and comes back about when another one takes over
+      owner.process:signal "STOP"
+      task.sleep(0.8 + math.random() * 0.6)
+      owner.process:signal "CONT"
+    end,
+    function(owner, other) -- two machines are gone
+      rig:finish(owner, "KILL")
+      rig:finish(other, "KILL")
+    end,
+  }
+
+  it("lose nothing, do nothing twice and keep the order, whatever ends one of them or the database", function()
+    rig.patience = clock.monotonic() + 30 + 4 * rounds
+    rig:roles()
+    rig:begin_writing(0.01)
+    for round = 1, rounds do
+      local owner, other = rig:roles()
+      task.sleep(math.random() * 0.1) -- at any moment of its work
+      faults[round % #faults + 1](owner, other)
+      rig:note_unknown()
+    end
+    rig:roles()
+    local verdict = rig:judge(30)
+    local said = verdict.said
+    assert(said > 10 * rounds, "only " .. said .. " webhooks were taken")
+    print(("%d faults, %d webhooks, %d unknown"):format(rounds, said, verdict.unknown))
+    verdict.said, verdict.unknown = nil, nil
+    assert(#rig.examples == 0, table.concat(rig.examples, "\n"))
+    assert.are.same({ lost = 0, twice = 0, disordered = 0, wrong = 0 }, verdict)
+  end)
+
+  it("take webhooks while none of them has the database", function()
+    local owner, other = rig:roles()
+    owner.process:signal "STOP"
+    rig:finish(owner, "KILL")
+    local body = rig:webhook(1, 1)
+    local answer = http.post(("http://127.0.0.1:%d/webhook"):format(other.port), body, { timeout = 5 })
+    assert.equal(200, answer.status)
+    process.wait_until("the answer", function()
+      return rig.fake.state.last > 0
+    end)
+  end)
+
+  it("refuse what is no webhook, each as the one that has the database", function()
+    local owner, other = rig:roles()
+    for body, status in pairs { ["{"] = 400, [json.encode { entry = {} }] = 200 } do
+      for _, host in ipairs { owner, other } do
+        local answer = http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = 5 })
+        assert.equal(status, answer.status)
+      end
+    end
+    assert.equal(404, http.post(("http://127.0.0.1:%d/other"):format(other.port), "{}", { timeout = 5 }).status)
+  end)
+
+  -- The judge must notice an owner that does not wait for what the others have taken.
+  it("would be noticed, if a webhook overtook those that other hosts have taken", function()
+    local first = rig.hosts[1]
+    first.program, first.breaks = assert(breaking_host), "overtake_mail"
+    rig:start(first)
+    first.process:expect "listening on"
+    rig:roles()
+    rig.patience = clock.monotonic() + 30
+    rig:begin_writing(0)
+    task.sleep(2)
+    local verdict = rig:judge(10)
+    assert(verdict.disordered + verdict.wrong > 0, "the judge has noticed nothing")
+  end)
+end)
