@@ -4,7 +4,7 @@
 
 local argparse = require "argparse"
 local cli = require "cunnekt.cli"
-local kinds = require "cunnekt.cli.send_kinds"
+local kinds = require "cunnekt.cli.send.kinds"
 local process = require "spec.support.process"
 local settings = require "cunnekt.provider.settings"
 local store_command = require "cunnekt.cli.store_command"

@@ -24,6 +24,7 @@ local commands = {
   { "values", "list, read and set the values of bot.store" },
   { "backup", "copy the store while it is in use" },
   { "store", "move the store to another database" },
+  { "nodes", "list the hosts of a database of PostgreSQL" },
   { "doctor", "check settings, store and host, and say what is wrong" },
 }
 

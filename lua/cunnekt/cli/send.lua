@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- `cunnekt send`: sends one message of any kind with a client, not through an outbox, and prints the outcome. How arguments
--- become a message is in send_kinds.lua.
+-- become a message is in send/kinds.lua.
 
 local client = require "cunnekt.provider.client"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
-local kinds = require "cunnekt.cli.send_kinds"
+local kinds = require "cunnekt.cli.send.kinds"
 local usage = require "cunnekt.cli.usage"
 
 local send = {}

@@ -375,6 +375,14 @@ function lists.count_waiting(store)
   return one(store, "count_waiting")
 end
 
+---The hosts that are connected to a database, the one that has it first. Waits.
+---@param store cunnekt.open_store
+---@return {name: string, address: string, has_store: integer, since: number, beat: number}[]? rows
+---@return cunnekt.error? err kind store
+function lists.nodes(store)
+  return store:query "nodes"
+end
+
 ---The latest time in the store. Waits.
 ---@param store cunnekt.open_store
 ---@return number? seconds since 1970; nil when there is none

@@ -115,6 +115,29 @@ describe("four hosts on a database", function()
     end)
   end)
 
+  local function nodes(...)
+    return process.cunnekt({ "nodes", "--store", rig.url, ... })
+  end
+
+  it("are listed with what each does, and with what waits", function()
+    assert.equal(1, nodes().code) -- there is nothing yet
+    local owner, other = rig:roles()
+    local found = nodes()
+    assert.equal(0, found.code)
+    assert.matches("^HOST +ADDRESS +ROLE +SINCE +SIGN OF LIFE\n%S+, process %d+ +%- +has the database +%d+s +%d+s\n", found.out)
+    assert.equal(3, select(2, found.out:gsub("stands by", "")))
+    assert.matches("\nwaiting: 0 webhooks, 0 events, 0 messages\n$", found.out)
+    local first = json.decode(nodes("--json").out).nodes[1]
+    assert.is_true(first.has_store)
+    assert.matches("^cunnekt on .+, process %d+$", first.name)
+    owner.process:signal "STOP"
+    rig:finish(owner, "KILL")
+    http.post(("http://127.0.0.1:%d/webhook"):format(other.port), rig:webhook(1, 1), { timeout = 5 })
+    process.wait_until("another owner", function()
+      return #json.decode(nodes("--json").out).nodes == 3 and nodes().code == 0
+    end)
+  end)
+
   it("refuse what is no webhook, each as the one that has the database", function()
     local owner, other = rig:roles()
     for body, status in pairs { ["{"] = 400, [json.encode { entry = {} }] = 200 } do

@@ -17,6 +17,9 @@
 /* "cunk": the first half of the lock's key; the other one is the schema's number. */
 #define LOCK_KEY "(1668640363::bigint << 32) | current_schema()::regnamespace::oid::bigint"
 
+/* Who stands by shares another one, by which it is listed. */
+#define SHARED_KEY "(1668640364::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+
 /* A statement, and a host that stops in the middle of a transaction, have so long. The server looks for a client that is
  * gone, so that the lock of a machine that has lost its power is free after half a minute. */
 #define SET_UP                                                                                                         \
@@ -233,6 +236,15 @@ static int own(struct cnk_postgres *store, bool is_again)
   return status;
 }
 
+static int take_place(struct cnk_postgres *store, bool is_again)
+{
+  if (store->is_read_only)
+    return cnk_postgres_find_owner(store);
+  if (store->is_postbox)
+    return cnk_wire_execute(store, "SELECT pg_advisory_lock_shared(" SHARED_KEY ")", NULL);
+  return own(store, is_again);
+}
+
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
 {
   cnk_postgres_disconnect(store);
@@ -248,7 +260,7 @@ int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)
   if (status == 0)
     status = set_schema(store);
   if (status == 0)
-    status = store->is_read_only ? cnk_postgres_find_owner(store) : store->is_postbox ? 0 : own(store, is_again);
+    status = take_place(store, is_again);
   if (status == 0 && is_again && !PQenterPipelineMode(store->connection))
     status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
   return status;

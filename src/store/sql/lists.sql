@@ -161,6 +161,19 @@ SELECT (SELECT count(*) FROM dead) AS dead,
 -- Scans both tables, so not for a running host, which has counters.
 SELECT (SELECT count(*) FROM event) AS pending, (SELECT count(*) FROM outbox WHERE state BETWEEN 0 AND 1) AS queued;
 
+-- name: nodes
+-- The hosts that are connected, by the locks of their sessions (src/store/postgres/connection.c); a file has one, and knows nothing of it.
+SELECT NULL AS name, NULL AS address, NULL AS has_store, NULL AS since, NULL AS beat WHERE 0;
+-- postgres:
+SELECT a.application_name AS name, coalesce(host(a.client_addr), '') AS address,
+    CASE WHEN l.classid::bigint = 1668640363 THEN 1 ELSE 0 END AS has_store,
+    extract(epoch FROM a.backend_start)::double precision AS since, extract(epoch FROM a.state_change)::double precision AS beat
+  FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::bigint IN (1668640363, 1668640364)
+    AND l.objid = current_schema()::regnamespace::oid
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  ORDER BY has_store DESC, a.backend_start, a.pid;
+
 -- name: latest_time
 SELECT max(latest) AS latest FROM (SELECT coalesce(max(failed_at), 0) AS latest FROM dead
   UNION ALL SELECT max(accepted_at) FROM (SELECT accepted_at FROM event ORDER BY id DESC LIMIT 100) AS part
