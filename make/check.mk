@@ -74,6 +74,12 @@ asan: deps-test
 demo:
 	@sh make/demo.sh "$(MAKE) --no-print-directory $(SIDE_BY_SIDE)" "$(abspath $(HOST))" $(DEPS_BUILD)
 
+# Three hosts on a database that is started for them and ends with them; one of them is killed.
+demo-cluster: deps-build
+	@sh make/deps.sh $(DEPS_POSTGRES)
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@CUNNEKT_HOST="$(abspath $(HOST))" timeout 120 spec/support/postgres.sh sh -c 'CUNNEKT_STORE=$$CUNNEKT_TEST_POSTGRES exec sh "$$0"' "$(abspath examples/cluster/demo.sh)" </dev/null
+
 # The picture of `cunnekt dev` in the README, from a run in a pseudo-terminal.
 picture: deps-build
 	@$(MAKE) --no-print-directory all
@@ -130,6 +136,7 @@ build-lint/tidy/%.checked: % .clang-tidy $(filter src/%.h,$(C_FILES))
 help:
 	@echo "make            the host at $(HOST) and the module tree at $(BUILD)/lua"
 	@echo "make demo       plays a conversation between a script and a local Cunnekt"
+	@echo "make demo-cluster  runs three hosts on a database of PostgreSQL, and kills one"
 	@echo "make picture    draws docs/dev.svg anew, the picture of the README, from a real run"
 	@echo "make deps       installs what a build needs and is missing (Debian, Ubuntu), or says what that is"
 	@echo "make deps-dev   the same for test, lint and fuzz"
@@ -154,4 +161,4 @@ help:
 	@echo "make env        prints LUA_PATH, LUA_CPATH and PATH for a shell: eval \"\$$(make -s env)\""
 	@echo "make clean"
 
-.PHONY: test test-postgres test-modules asan tsan demo picture lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
+.PHONY: demo-cluster test test-postgres test-modules asan tsan demo picture lint lint-lua lint-house lint-pages lint-format format lint-warnings lint-gcc lint-clang lint-cycles lint-cppcheck lint-tidy help
