@@ -16,7 +16,8 @@ struct cnk_store_backend {
   void (*read_trouble)(struct cnk_store *store, char *message, size_t size);
   struct cnk_store_stats (*read_stats)(struct cnk_store *store);
   void (*on_shut)(struct cnk_store *store, void (*on_shut)(void *context), void *context);
-  enum cnk_store_hold (*hold)(const struct cnk_store *store); /* NULL: always sure */
+  enum cnk_store_hold (*hold)(const struct cnk_store *store);    /* NULL: always sure */
+  struct cnk_store_owner (*read_owner)(struct cnk_store *store); /* NULL: nobody else */
   /* The number of a question or a repair, and the names of its parameters; -1 when there is none of this name. */
   int (*find)(bool is_repair, const char *name, const char *const **parameters, size_t *count);
   const char *(*code_name)(int status);

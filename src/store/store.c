@@ -155,6 +155,11 @@ enum cnk_store_hold cnk_store_hold(const struct cnk_store *store)
   return store->backend->hold ? store->backend->hold(store) : CNK_STORE_SURE;
 }
 
+struct cnk_store_owner cnk_store_read_owner(struct cnk_store *store)
+{
+  return store->backend->read_owner ? store->backend->read_owner(store) : (struct cnk_store_owner){0};
+}
+
 void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context)
 {
   store->backend->on_shut(store, on_shut, context);

@@ -31,6 +31,7 @@
 #include "base/text.h"
 #include "store/arena.h"
 #include "store/copies.h"
+#include "store/hold.h"
 #include "store/mail.h"
 #include "store/value.h"
 
@@ -401,11 +402,10 @@ struct cnk_store_options {
   bool is_read_only;               /* leaves no trace: the file stays as it is, and nothing appears beside it */
   bool is_moving;                  /* it may be in the middle of a move, or be moved away: for whoever moves it */
   bool is_in_place;                /* one in memory works on the loop's thread: for tests, which open many */
-  /* Of a database that hosts on other machines may take: a host without a sign of life for so long has lost it. One that
-   * stands by is refused at once while another has it, and ends that one's session when it has been silent. */
+  /* Of a database that hosts on other machines may take: a host without a sign of life for so long has lost it. While another
+   * one has it, a host that may stand by does, and ends that one's session when it has been silent; others are refused. */
   int take_over_ms;
-  bool stands_by;
-  bool is_postbox; /* only for CNK_POST_MAIL and questions: without the database, which another host may have */
+  bool may_stand_by;
 };
 
 /* What an owner should begin with. */
@@ -426,13 +426,6 @@ struct cnk_store_task {
   char message[192];
 };
 
-/* Whether this host is the only one of the store. */
-enum cnk_store_hold {
-  CNK_STORE_SURE,
-  CNK_STORE_UNSURE, /* nothing has confirmed it for almost as long as another one waits before it takes over */
-  CNK_STORE_TAKEN,  /* another host has had it since: what is in memory is of the past */
-};
-
 struct cnk_store_backend; /* backend.h */
 
 /* The first member of every store. */
@@ -441,7 +434,6 @@ struct cnk_store {
   int version;       /* of its tables; 0: there is nothing, and it is only read */
   const char *name;  /* its URL without what is secret in it; NULL: it was opened with that */
   const char *notes; /* what it may lose by the settings of its database: a sentence a line; or NULL */
-  const char *owner; /* of one that is only read: the host that has the database; NULL: none, or nobody knows */
   bool has_failed;   /* left to the owner */
 };
 
@@ -480,6 +472,8 @@ void cnk_store_read_trouble(struct cnk_store *store, char *message, size_t size)
 struct cnk_store_stats cnk_store_read_stats(struct cnk_store *store);
 /* Cheap: asked before what a commit allowed is done in the world. */
 enum cnk_store_hold cnk_store_hold(const struct cnk_store *store);
+/* Of one that stands by or is only read. */
+struct cnk_store_owner cnk_store_read_owner(struct cnk_store *store);
 
 /* `on_shut` is called with `context` when the store is closed by the end of its loop, not by cnk_store_close(). */
 void cnk_store_on_shut(struct cnk_store *store, void (*on_shut)(void *context), void *context);

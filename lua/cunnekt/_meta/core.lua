@@ -383,7 +383,7 @@ function core.user() end
 
 ---Opens a store, makes it where there is none, and brings an older one up to date. Waits for the disk.
 ---@param url string "sqlite:FILE", "memory:" or "postgres://…"
----@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, moving?: boolean, in_place?: boolean, take_over_ms?: integer, stands_by?: boolean, postbox?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; moving: also where a move has left it as no host may use it; in_place: one in memory has no thread of its own; take_over_ms, stands_by and postbox: of a database that another host may have, see src/store/store.h
+---@param options? {synchronous?: "full"|"normal"|"off", vfs?: string, busy_ms?: integer, cache_kb?: integer, wal_pages?: integer, queue_calls?: integer, queue_bytes?: integer, read_only?: boolean, moving?: boolean, in_place?: boolean, take_over_ms?: integer, may_stand_by?: boolean} synchronous: only "full" keeps commits when the power fails; read_only: the file stays as it is, and nothing appears beside it; moving: also where a move has left it as no host may use it; in_place: one in memory has no thread of its own; take_over_ms and may_stand_by: of a database that another host may have, see src/store/store.h
 ---@return cunnekt.store? store, string? message
 function core.store_open(url, options) end
 
@@ -486,10 +486,10 @@ function store:notes() end
 ---@return boolean is_writable, string? problem false while the disk is full or fails, or the files are not in their places
 function store:is_writable() end
 
----@return "sure"|"unsure"|"taken" hold whether this host is the only one of the store; see src/store/store.h
+---@return "sure"|"unsure"|"taken"|"stands_by" hold whether this host is the only one of the store; see src/store/hold.h
 function store:hold() end
 
----@return string? owner the host that has the database, of a store that is only read
+---@return string? owner, string? hindrance the host that has the database, where another one may; why its session cannot be ended
 function store:owner() end
 ---@return table<string, integer|boolean> counts since it was opened, and what is queued now
 function store:stats() end

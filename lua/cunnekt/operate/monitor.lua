@@ -21,9 +21,9 @@ local max_age = 10
 
 local plain = "Content-Type: text/plain; charset=utf-8"
 
----The pages of one running bot, or of one that stands by: that has nothing but `standing_by`, which says for whom, and `unready`, why it
----takes no webhooks.
----@param service cunnekt.operate.service|{standing_by: string, unready: string?}
+---The pages of one running bot, or of one that stands by: that has nothing but `standing_by`, which says for whom, and `trouble`, which
+---says why it takes no webhooks.
+---@param service cunnekt.operate.service|{standing_by: string, trouble: fun(): string?}
 ---@return cunnekt.monitor
 function monitor.new(service)
   return setmetatable({ _service = service, _dead_letters = nil, _counted_at = -math.huge }, monitor_mt)
@@ -36,7 +36,8 @@ end
 ---@return string? reason nil when it accepts them
 function monitor.unready(service)
   if service.standing_by then
-    return service.unready and ("%s; %s"):format(service.standing_by, service.unready)
+    local trouble = service.trouble()
+    return trouble and ("%s; %s"):format(service.standing_by, trouble)
   end
   local is_writable, problem = service.store:is_writable()
   if service.is_stopping then
@@ -119,7 +120,7 @@ end
 -- Of a host that stands by: there is nothing yet whose numbers it could have.
 local function metrics_of_none(service)
   local lines = {}
-  add(lines, "ready", "gauge", "1 when events are accepted", service.unready and 0 or 1)
+  add(lines, "ready", "gauge", "1 when events are accepted", service.trouble() and 0 or 1)
   add(lines, "standing_by", "gauge", "1 when another host has the database", 1)
   return table.concat(lines, "\n") .. "\n"
 end

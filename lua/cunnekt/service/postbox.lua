@@ -1,11 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- What a host that stands by does with webhooks: it stores them as they came, and answers 200; whoever has the database accepts their
--- events. It stands where the inbox does, for service/webhook_server.lua, and has a connection of its own.
+-- events. It stands where the inbox does, for service/webhook_server.lua.
 
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local mail = require "cunnekt.store.mail"
-local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
 local webhook = require "cunnekt.provider.webhook"
 
@@ -18,28 +17,15 @@ local postbox_mt = { __index = postbox_methods, __name = "cunnekt.postbox" }
 local capacity, count_pace = 100000, 1
 
 ---@class cunnekt.postbox
----@param url string of the store
+---@param store cunnekt.open_store that stands by
 ---@return cunnekt.postbox
-function postbox.new(url)
-  return setmetatable({ _url = url, _waiting = 0, _counted_at = -math.huge }, postbox_mt)
-end
-
----Connects, where it is not connected. Waits for the database.
----@return boolean is_connected
-function postbox_methods:connect()
-  if not self._store and not self._is_closed then
-    local opened, err = store.open(self._url, { postbox = true })
-    self._store, self._problem = opened, err
-  end
-  return self._store ~= nil
+function postbox.new(store)
+  return setmetatable({ _store = store, _waiting = 0, _counted_at = -math.huge }, postbox_mt)
 end
 
 ---Why it takes no webhook now.
 ---@return string? reason nil when it takes them
 function postbox_methods:trouble()
-  if not self._store then
-    return self._problem and self._problem.message or "not connected to the database"
-  end
   local is_writable, problem = self._store:is_writable()
   if not is_writable then
     return problem or "the store cannot be written"
@@ -78,14 +64,6 @@ function postbox_methods:accept(body, done, subject)
     done(not ok and problem or nil, subject)
   end)
   return true
-end
-
----Closes the connection when what is under way is stored. Waits.
-function postbox_methods:close()
-  self._is_closed = true
-  if self._store then
-    self._store:close()
-  end
 end
 
 return postbox

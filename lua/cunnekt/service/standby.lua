@@ -19,18 +19,12 @@ local webhook_server = require "cunnekt.service.webhook_server"
 
 local standby = {}
 
--- Seconds between tries, and between looks whether another host has the database.
-local pace = 0.3
+-- Seconds between looks whether the database is this host's, and whether it is another's.
+local wait_pace, watch_pace = 0.05, 0.3
 
--- Who has the database, and what keeps its session from being ended; nil when that is not why it could not be opened.
-local function owner_of(err)
-  local owner, rest = err.message:match "it is in use by (.-); one host at a time can use a database(.*)"
-  return owner, rest and rest:match "^; (.+)"
-end
-
--- What it has while it waits: `server`, `postbox`, and `close_pages`. Raises when an address cannot be had.
-local function open_addresses(settings, about)
-  local its_postbox = postbox.new(settings.store)
+-- What it has while it waits: `server`, and `close_pages`. Raises when an address cannot be had.
+local function open_addresses(settings, about, its_store)
+  local its_postbox = postbox.new(its_store)
   local server, err = webhook_server.open(settings, its_postbox)
   if not server then
     error(err, 0)
@@ -46,7 +40,10 @@ local function open_addresses(settings, about)
       admin:close()
     end
   end
-  return { server = server, postbox = its_postbox, close_pages = close_pages }
+  function about.trouble()
+    return its_postbox:trouble()
+  end
+  return { server = server, close_pages = close_pages }
 end
 
 -- It has nothing to finish. What other bots of the script have is in their stores.
@@ -57,26 +54,22 @@ local function end_on_signal()
   end)
 end
 
-local function wait_for_store(url, options, about, its_postbox)
-  local is_warned = false
-  while true do
-    its_postbox:connect()
-    about.unready = its_postbox:trouble()
-    task.sleep(pace)
-    local opened, err = store.open(url, options)
-    if opened then
-      return opened
-    end
-    local owner, hindrance = owner_of(err)
-    if not owner and not err.message:find "^cannot open" then
-      error(err, 0) -- of another version, for example
-    end
-    about.standing_by = owner and ("standing by: %s has the database"):format(owner) or "standing by: " .. err.message
-    if not is_warned and (hindrance or not owner) then
+-- Until the store is this host's; gives who had it.
+local function wait_for_store(its_store, about, owner)
+  local is_warned, is_ours = false
+  repeat
+    task.sleep(wait_pace)
+    is_ours = not its_store:stands_by()
+    local now, hindrance = its_store:owner()
+    owner = now or owner
+    about.standing_by = "standing by: " .. (now and now .. " has the database" or "nobody has the database now")
+    local problem = hindrance or (not is_ours and about.trouble())
+    if problem and not is_warned then
       is_warned = true
-      log.warn("standing by: %s", hindrance or err.message)
+      log.warn("standing by: %s", problem)
     end
-  end
+  until is_ours
+  return owner
 end
 
 ---Opens the store of a bot; stands by until it can be had, where another host may have it. Waits. Raises when an address that it
@@ -85,32 +78,31 @@ end
 ---@return cunnekt.open_store? opened
 ---@return cunnekt.error? err
 function standby.open(settings)
-  local url = settings.store
-  local is_shared = store.is_postgres(url)
-  local options = is_shared and { stands_by = true, take_over_ms = math.floor(settings.take_over * 1000) } or nil
-  local opened, err = store.open(url, options)
-  local owner = owner_of(err or { message = "" })
-  if opened or not is_shared or not owner then
+  local options = store.is_postgres(settings.store) and { may_stand_by = true, take_over_ms = math.floor(settings.take_over * 1000) } or nil
+  local opened, err = store.open(settings.store, options)
+  if not opened or not opened:stands_by() then
     return opened, err
   end
+  local owner = opened:owner() or "another host"
   local about = { standing_by = ("standing by: %s has the database"):format(owner) }
-  local waited = open_addresses(settings, about)
+  opened.waited = open_addresses(settings, about, opened)
   log.info("standing by: %s has the database; this host takes over when that one ends, or is silent for %g s", owner, settings.take_over)
   local unwatch = end_on_signal()
-  local ok, result = pcall(wait_for_store, url, options, about, waited.postbox)
+  owner = wait_for_store(opened, about, owner)
+  task.sleep(0) -- a signal that came meanwhile is heard
   unwatch()
-  waited.close_pages()
-  if not ok then
-    waited.server:close()
-    waited.postbox:close()
-    return nil, errors.is(result) and result or error(result, 0)
+  opened.waited.close_pages()
+  local is_taken, problem = opened:is_taken(), select(2, opened:is_writable())
+  if is_taken then
+    standby.finish(opened, false)
+    opened:close()
+    return nil, errors.new("store", problem or "the store cannot be used")
   end
-  result.waited = waited
   log.info("taking over: the database is this host's now, and was that of %s", owner)
-  return result
+  return opened
 end
 
----Ends what a host had while it stood by. Waits.
+---Ends what a host had while it stood by.
 ---@param its_store cunnekt.open_store
 ---@param keeps_server boolean its webhook server is the running host's now
 function standby.finish(its_store, keeps_server)
@@ -122,7 +114,6 @@ function standby.finish(its_store, keeps_server)
   if not keeps_server then
     waited.server:close()
   end
-  waited.postbox:close()
 end
 
 ---Ends the process when another host has had the database since.
@@ -139,9 +130,9 @@ function standby.watch(its_store, url)
       log.error "another host has taken the database over; this one ends: started anew, it stands by"
       os.exit(1, false)
     end
-    timer = clock.after(pace, look)
+    timer = clock.after(watch_pace, look)
   end
-  timer = clock.after(pace, look)
+  timer = clock.after(watch_pace, look)
   return function()
     timer:close()
   end

@@ -383,8 +383,13 @@ function store_methods:is_taken()
   return not self._is_closed and self._db:hold() == "taken"
 end
 
----The host that has the database, of a store that is only read.
----@return string? owner nil: none, or nobody knows
+---@return boolean stands_by another host has the database: mail may be posted and questions asked
+function store_methods:stands_by()
+  return not self._is_closed and self._db:hold() == "stands_by"
+end
+
+---The host that has the database, of a store that stands by or is only read.
+---@return string? owner, string? hindrance why its session cannot be ended
 function store_methods:owner()
   return self._db:owner()
 end

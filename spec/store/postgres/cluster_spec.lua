@@ -138,6 +138,20 @@ describe("four hosts on a database", function()
     end)
   end)
 
+  it("all end when all are told to at once, whoever gets the database meanwhile", function()
+    for _ = 1, 4 do
+      rig:roles()
+      for _, host in ipairs(rig.hosts) do
+        host.process:signal "TERM"
+      end
+      for _, host in ipairs(rig.hosts) do
+        local ended = host.process:wait()
+        host.process = nil
+        assert.equal(0, ended.code, ended.err)
+      end
+    end
+  end)
+
   it("refuse what is no webhook, each as the one that has the database", function()
     local owner, other = rig:roles()
     for body, status in pairs { ["{"] = 400, [json.encode { entry = {} }] = 200 } do

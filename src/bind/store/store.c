@@ -121,17 +121,15 @@ static struct cnk_store_options read_store_options(lua_State *L)
   options.queue_calls = (size_t)cnk_bind_opt_integer(L, 2, "queue_calls", (lua_Integer)options.queue_calls);
   options.queue_bytes = (size_t)cnk_bind_opt_integer(L, 2, "queue_bytes", (lua_Integer)options.queue_bytes);
   options.take_over_ms = (int)cnk_bind_opt_integer(L, 2, "take_over_ms", options.take_over_ms);
-  lua_getfield(L, 2, "stands_by");
-  options.stands_by = lua_toboolean(L, -1);
-  lua_getfield(L, 2, "postbox");
-  options.is_postbox = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "may_stand_by");
+  options.may_stand_by = lua_toboolean(L, -1);
   lua_getfield(L, 2, "read_only");
   options.is_read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "in_place");
   options.is_in_place = lua_toboolean(L, -1);
   lua_getfield(L, 2, "moving");
   options.is_moving = lua_toboolean(L, -1);
-  lua_pop(L, 5);
+  lua_pop(L, 4);
   return options;
 }
 
@@ -203,19 +201,21 @@ static int read_writable(lua_State *L)
   return 2;
 }
 
-/* store:hold() -> "sure" | "unsure" | "taken" */
+/* store:hold() -> "sure" | "unsure" | "taken" | "stands_by" */
 static int read_hold(lua_State *L)
 {
-  static const char *const words[] = {"sure", "unsure", "taken"};
+  static const char *const words[] = {"sure", "unsure", "taken", "stands_by"};
   lua_pushstring(L, words[cnk_store_hold(cnk_bind_check_store(L)->store)]);
   return 1;
 }
 
-/* store:owner() -> the host that has the database, of a store that is only read; or nil */
+/* store:owner() -> the host that has the database, or nil; why its session cannot be ended, or nil */
 static int read_owner(lua_State *L)
 {
-  lua_pushstring(L, cnk_bind_check_store(L)->store->owner); /* nil for NULL */
-  return 1;
+  struct cnk_store_owner owner = cnk_store_read_owner(cnk_bind_check_store(L)->store);
+  lua_pushstring(L, *owner.name ? owner.name : NULL); /* nil for NULL */
+  lua_pushstring(L, *owner.hindrance ? owner.hindrance : NULL);
+  return 2;
 }
 
 static int read_stats(lua_State *L)

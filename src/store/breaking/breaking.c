@@ -265,6 +265,11 @@ static enum cnk_store_hold hold(const struct cnk_store *store)
   return cnk_store_hold(CNK_OWNER(store, const struct breaking, base)->inner);
 }
 
+static struct cnk_store_owner read_owner(struct cnk_store *store)
+{
+  return cnk_store_read_owner(breaking_of(store)->inner);
+}
+
 static void on_shut(struct cnk_store *store, void (*fn)(void *context), void *context)
 {
   cnk_store_on_shut(breaking_of(store)->inner, fn, context);
@@ -292,6 +297,7 @@ struct cnk_store *cnk_breaking_wrap(struct cnk_loop *loop, struct cnk_store *sto
   backend.read_stats = read_stats;
   backend.on_shut = on_shut;
   backend.hold = hold;
+  backend.read_owner = read_owner;
   *breaking = (struct breaking){
       .base = {.backend = &backend, .version = store->version},
         .loop = loop, .inner = store, .ways = ways

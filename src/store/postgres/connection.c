@@ -125,20 +125,28 @@ static int set_schema(struct cnk_postgres *store)
   "AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "              \
   "AND ((l.classid::bigint << 32) | l.objid::bigint) = (" LOCK_KEY ")"
 
+static void note_owner(struct cnk_postgres *store, const struct cnk_store_owner *owner)
+{
+  uv_mutex_lock(&store->worker.mutex);
+  store->owner = *owner;
+  uv_mutex_unlock(&store->worker.mutex);
+}
+
 int cnk_postgres_find_owner(struct cnk_postgres *store)
 {
   PGresult *found = NULL;
+  struct cnk_store_owner owner = {0};
   int status = cnk_wire_execute(
       store, "SELECT application_name, coalesce(host(client_addr), ''), state_change IS NULL FROM " LOCK_HOLDER,
       &found);
-  *store->owner = '\0';
   store->is_owner_hidden = status == 0 && (PQntuples(found) == 0 || *PQgetvalue(found, 0, 2) == 't');
   if (status == 0 && PQntuples(found) > 0) {
     const char *name = PQgetvalue(found, 0, 0), *address = PQgetvalue(found, 0, 1);
-    snprintf(store->owner, sizeof store->owner, "%.80s%s%.50s", *name ? name : "another host", *address ? ", at " : "",
+    snprintf(owner.name, sizeof owner.name, "%.80s%s%.50s", *name ? name : "another host", *address ? ", at " : "",
              address);
   }
   PQclear(found);
+  note_owner(store, &owner);
   return status;
 }
 
@@ -147,7 +155,7 @@ static int refuse_second(struct cnk_postgres *store)
   char text[280];
   cnk_postgres_find_owner(store);
   snprintf(text, sizeof text, "it is in use by %s; one host at a time can use a database",
-           *store->owner ? store->owner : "another host");
+           *store->owner.name ? store->owner.name : "another host");
   return cnk_wire_fail(store, CNK_POSTGRES_BUSY, text);
 }
 
@@ -178,10 +186,9 @@ static void end_own(struct cnk_postgres *store)
     cnk_wire_execute(store, text, NULL);
 }
 
-static int take_lock(struct cnk_postgres *store)
+/* CNK_POSTGRES_BUSY: another host has it. */
+static int take_lock(struct cnk_postgres *store, int tries)
 {
-  int tries = store->stands_by && !store->process ? 1 : LOCK_TRIES;
-  end_own(store);
   for (int i = 0; i < tries; i++) {
     PGresult *found = NULL;
     int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &found);
@@ -194,15 +201,7 @@ static int take_lock(struct cnk_postgres *store)
     if (i + 1 < tries)
       usleep(LOCK_PAUSE_MS * 1000);
   }
-  int status = refuse_second(store);
-  if (tries == 1 && end_silent(store) != 0) {
-    char reason[120];
-    snprintf(reason, sizeof reason, "%.110s", store->problem);
-    refuse_second(store);
-    size_t used = strlen(store->problem);
-    snprintf(store->problem + used, sizeof store->problem - used, "; its session cannot be ended: %s", reason);
-  }
-  return status;
+  return refuse_second(store);
 }
 
 static int check_opening(struct cnk_postgres *store)
@@ -227,8 +226,10 @@ static int own(struct cnk_postgres *store, bool is_again)
 {
   int status = is_again ? check_opening(store) : 0;
   uint64_t asked_at = uv_hrtime();
-  if (status == 0)
-    status = take_lock(store);
+  if (status == 0) {
+    end_own(store);
+    status = take_lock(store, store->may_stand_by && !is_again ? 1 : LOCK_TRIES);
+  }
   if (status == 0 && is_again)
     status = check_opening(store);
   if (status == 0)
@@ -236,13 +237,71 @@ static int own(struct cnk_postgres *store, bool is_again)
   return status;
 }
 
+/* ---- standing by --------------------------------------------------------------------------------------------------- */
+
+/* Another host has the lock: whatever keeps this one from ending its session is noted, and no failure. */
+static int watch_owner(struct cnk_postgres *store)
+{
+  struct cnk_store_owner owner = store->owner;
+  int status = end_silent(store);
+  if (status != 0 && status != CNK_POSTGRES_LOST) {
+    snprintf(owner.hindrance, sizeof owner.hindrance, "its session cannot be ended: %.120s", store->problem);
+    note_owner(store, &owner);
+    status = 0;
+  }
+  return status;
+}
+
+static int stand_by(struct cnk_postgres *store)
+{
+  atomic_store(&store->stands_by, true);
+  return cnk_wire_execute(store, "SELECT pg_advisory_lock_shared(" SHARED_KEY ")", NULL);
+}
+
+/* The lock is this connection's. Where the tables cannot be used, nobody must wait for it. */
+static int begin_to_own(struct cnk_postgres *store, uint64_t asked_at)
+{
+  int status = cnk_wire_execute(store, "SELECT pg_advisory_unlock_shared(" SHARED_KEY ")", NULL);
+  if (status == 0)
+    status = cnk_postgres_migrate(store, true);
+  if (status == CNK_POSTGRES_LOST)
+    return status; /* and so is the lock */
+  if (status != 0)
+    atomic_store(&store->is_foreign, true);
+  cnk_postgres_confirm(store, asked_at);
+  atomic_store(&store->stands_by, false);
+  return status;
+}
+
+int cnk_postgres_try_to_own(struct cnk_postgres *store)
+{
+  uint64_t asked_at = uv_hrtime();
+  if (!PQexitPipelineMode(store->connection))
+    return cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection does not leave its pipeline");
+  int status = take_lock(store, 1);
+  if (status == 0)
+    return begin_to_own(store, asked_at);
+  if (status == CNK_POSTGRES_BUSY)
+    status = watch_owner(store);
+  if (status == 0 && store->is_outdated)
+    return cnk_postgres_migrate(store, false);
+  if (status == 0 && !PQenterPipelineMode(store->connection))
+    status = cnk_wire_fail(store, CNK_POSTGRES_LOST, "the connection takes no pipeline");
+  return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+
 static int take_place(struct cnk_postgres *store, bool is_again)
 {
   if (store->is_read_only)
     return cnk_postgres_find_owner(store);
-  if (store->is_postbox)
-    return cnk_wire_execute(store, "SELECT pg_advisory_lock_shared(" SHARED_KEY ")", NULL);
-  return own(store, is_again);
+  if (atomic_load(&store->stands_by))
+    return stand_by(store);
+  int status = own(store, is_again);
+  if (status == CNK_POSTGRES_BUSY && store->may_stand_by && !is_again)
+    status = watch_owner(store) == 0 ? stand_by(store) : CNK_POSTGRES_LOST;
+  return status;
 }
 
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again)

@@ -354,7 +354,7 @@ static int commit(struct cnk_sql_session *session)
   struct cnk_postgres *store = store_of(session);
   PGresult *result = NULL;
   int status = 0;
-  if (store->has_written && !store->is_postbox) {
+  if (store->has_written && !atomic_load(&store->stands_by)) {
     struct cnk_parameters parameters = {0};
     store->batch = ++session->sequence;
     add_integer(&parameters, &store->batch);
@@ -364,7 +364,7 @@ static int commit(struct cnk_sql_session *session)
     status = cnk_wire_send_text(store, "COMMIT");
   store->has_warned = false;
   if (status == 0) {
-    store->is_uncertain = store->has_written && !store->is_postbox; /* mail may be there twice */
+    store->is_uncertain = store->has_written && !atomic_load(&store->stands_by); /* mail may be there twice */
     store->is_in_transaction = false;
     status = cnk_wire_collect(store, &result);
   }

@@ -52,11 +52,14 @@ struct cnk_postgres {
   struct cnk_worker worker;
   struct cnk_sql_session session;
   char *url;
-  bool is_read_only, is_moving, stands_by, is_postbox, is_owner_hidden;
+  bool is_read_only, is_moving, may_stand_by, is_owner_hidden;
+  atomic_bool stands_by; /* another host has the database */
+  bool is_outdated;      /* whose program is older: the tables are, too, so nothing can be posted */
+  uint64_t next_try;     /* to have it */
   uint64_t take_over_ns;
   char name[400];
-  char notes[600]; /* of the database's settings */
-  char owner[160]; /* of the database, when this one was refused or only reads */
+  char notes[600];              /* of the database's settings */
+  struct cnk_store_owner owner; /* under the worker's mutex, but for the thread's own reading */
 
   PGconn *connection; /* NULL: there is none */
   char application[96];
@@ -102,9 +105,11 @@ void cnk_postgres_disconnect(struct cnk_postgres *store);
 void cnk_postgres_confirm(struct cnk_postgres *store, uint64_t asked_at);
 /* Who has the lock, into `owner`; empty when nobody has it, or this role may not know. */
 int cnk_postgres_find_owner(struct cnk_postgres *store);
+/* While it stands by: has the database from now on, if it can. 0 also when it cannot. */
+int cnk_postgres_try_to_own(struct cnk_postgres *store);
 
-/* migrate.c: brings the tables up to date; base.version is theirs. */
-int cnk_postgres_migrate(struct cnk_postgres *store);
+/* migrate.c: looks whether the tables can be used; base.version is theirs. An owner brings them up to date, and begins anew. */
+int cnk_postgres_migrate(struct cnk_postgres *store, bool is_owner);
 
 /* name.c: base.name, of a store that is open. */
 void cnk_postgres_name(struct cnk_postgres *store);

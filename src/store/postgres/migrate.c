@@ -81,7 +81,7 @@ static int check_move(struct cnk_postgres *store)
   return status;
 }
 
-int cnk_postgres_migrate(struct cnk_postgres *store)
+int cnk_postgres_migrate(struct cnk_postgres *store, bool is_owner)
 {
   int64_t version;
   char text[160];
@@ -94,12 +94,8 @@ int cnk_postgres_migrate(struct cnk_postgres *store)
   }
   if (status == 0 && version >= CNK_MOVE_VERSION && !store->is_moving)
     status = check_move(store);
-  if (status == 0 && store->is_postbox && version != cnk_sql_version()) {
-    snprintf(text, sizeof text, "the store is of version %" PRId64 ", and this program makes %d", version,
-             cnk_sql_version());
-    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, text);
-  }
-  if (status == 0 && !store->is_read_only && !store->is_postbox) {
+  store->is_outdated = version < cnk_sql_version();
+  if (status == 0 && is_owner) {
     status = open_anew(store, version);
     version = cnk_sql_version();
   }

@@ -78,8 +78,7 @@ static struct cnk_postgres *make(struct cnk_loop *loop, const char *url, const s
   store->session.writes = cnk_sql_writes();
   store->is_read_only = options->is_read_only;
   store->is_moving = options->is_moving;
-  store->stands_by = options->stands_by;
-  store->is_postbox = options->is_postbox;
+  store->may_stand_by = options->may_stand_by;
   store->take_over_ns = (uint64_t)options->take_over_ms * 1000000;
   store->url = strdup(url);
   store->is_prepared = calloc(cnk_sql_count, sizeof *store->is_prepared);
@@ -137,7 +136,7 @@ static bool open_connection(struct cnk_postgres *store, char *message, size_t si
   if (status == 0)
     status = read_notes(store);
   if (status == 0)
-    status = cnk_postgres_migrate(store);
+    status = cnk_postgres_migrate(store, !store->is_read_only && !atomic_load(&store->stands_by));
   if (status == 0)
     return true;
   bool is_whole = strncmp(store->problem, "the store ", 10) == 0;
@@ -168,7 +167,6 @@ struct cnk_store *cnk_postgres_open(struct cnk_loop *loop, const char *url, cons
   if (is_open) {
     store->worker.base.notes = store->notes;
     cnk_postgres_name(store);
-    store->worker.base.owner = store->is_read_only && *store->owner ? store->owner : NULL;
     return &store->worker.base;
   }
   cnk_postgres_disconnect(store);
@@ -184,20 +182,36 @@ static enum cnk_store_hold read_hold(const struct cnk_store *base)
   struct cnk_postgres *store = store_of(CNK_OWNER(base, struct cnk_worker, base));
   if (atomic_load(&store->is_foreign))
     return CNK_STORE_TAKEN;
+  if (atomic_load(&store->stands_by))
+    return CNK_STORE_STANDS_BY;
   uint64_t silence = uv_hrtime() - atomic_load(&store->confirmed_at);
-  return store->is_read_only || store->is_postbox || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE
-                                                                                            : CNK_STORE_UNSURE;
+  return store->is_read_only || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE : CNK_STORE_UNSURE;
+}
+
+static bool is_unsure(const struct cnk_store *base)
+{
+  enum cnk_store_hold hold = read_hold(base);
+  return hold == CNK_STORE_UNSURE || hold == CNK_STORE_TAKEN;
 }
 
 static bool is_writable(const struct cnk_store *base)
 {
-  return cnk_worker_is_writable(base) && read_hold(base) == CNK_STORE_SURE;
+  return cnk_worker_is_writable(base) && !is_unsure(base);
+}
+
+static struct cnk_store_owner read_owner(struct cnk_store *base)
+{
+  struct cnk_postgres *store = store_of(CNK_OWNER(base, struct cnk_worker, base));
+  uv_mutex_lock(&store->worker.mutex);
+  struct cnk_store_owner owner = store->owner;
+  uv_mutex_unlock(&store->worker.mutex);
+  return owner;
 }
 
 static void read_trouble(struct cnk_store *base, char *message, size_t size)
 {
   cnk_worker_read_trouble(base, message, size);
-  if (!*message && read_hold(base) != CNK_STORE_SURE)
+  if (!*message && is_unsure(base))
     snprintf(message, size, "the database has confirmed nothing for so long that another host may have taken it");
 }
 
@@ -218,6 +232,7 @@ static const struct cnk_store_backend backend = {
     .read_stats = cnk_worker_read_stats,
     .on_shut = cnk_worker_set_on_shut,
     .hold = read_hold,
+    .read_owner = read_owner,
     .find = cnk_sql_find_asked,
     .code_name = cnk_postgres_code_name,
 };

@@ -18,6 +18,8 @@
 #define WATCH_NS UINT64_C(2000000000)
 #define WATCHES_UNTIL_TAKEN 4
 #define PATIENCE_NS UINT64_C(10000000000)
+/* How often a host that stands by looks whether it can have the database. */
+#define TRY_NS UINT64_C(200000000)
 
 enum occasion { WORK, WATCH, STOP };
 
@@ -177,6 +179,22 @@ static void show_life(struct cnk_postgres *store)
     cnk_postgres_confirm(store, asked_at);
 }
 
+/* Whoever stands by has as much to do for the owner as it gets, and must not forget to look. */
+static void try_to_own(struct cnk_postgres *store)
+{
+  if (uv_hrtime() < store->next_try || is_away(store))
+    return;
+  int status = cnk_postgres_try_to_own(store);
+  store->is_lost |= status == CNK_POSTGRES_LOST;
+  store->next_try = uv_hrtime() + TRY_NS;
+  if (status != 0)
+    cnk_worker_set_unwritable(&store->worker, store->problem);
+  else if (store->is_outdated)
+    cnk_worker_set_unwritable(&store->worker, "the host that has the database is of an older version");
+  else
+    atomic_store(&store->worker.is_writable, true);
+}
+
 /* Without work. A server that ends says so on the connection, which nobody would read otherwise. */
 static void watch(struct cnk_postgres *store)
 {
@@ -187,14 +205,13 @@ static void watch(struct cnk_postgres *store)
   if (is_away(store))
     come_back(store);
   else if (!atomic_load(&store->worker.is_writable) && !store->is_read_only &&
-           !store->is_postbox) { /* full, or the like */
+           !atomic_load(&store->stands_by)) { /* full, or the like */
     store->probes++;
     bool is_there;
     if (look_up(store, &is_there) == 0)
       atomic_store(&store->worker.is_writable, true);
   } else if (!store->is_read_only) {
     show_life(store);
-    atomic_store(&store->worker.is_writable, !is_away(store));
   }
 }
 
@@ -210,6 +227,7 @@ static enum occasion wait(struct cnk_postgres *store)
     bool is_ill = is_away(store) || !atomic_load(&worker->is_writable);
     uint64_t watch = store->take_over_ns / WATCHES_UNTIL_TAKEN;
     watch = watch < WATCH_NS ? watch : WATCH_NS;
+    watch = atomic_load(&store->stands_by) ? TRY_NS : watch;
     if (uv_cond_timedwait(&worker->wake, &worker->mutex, is_ill ? PROBE_NS : watch) != 0)
       return WATCH;
   }
@@ -228,6 +246,8 @@ bool cnk_postgres_take_turn(struct cnk_worker *worker)
     work(store, &batch);
   else if (turn == WATCH)
     watch(store);
+  if (turn != STOP && atomic_load(&store->stands_by))
+    try_to_own(store);
   if (turn != STOP)
     return true;
   cnk_postgres_disconnect(store);
