@@ -1,5 +1,5 @@
--- The bot of `make demo-cluster`: says how many messages a customer has written. Any number of hosts may run it on one database.
 -- SPDX-License-Identifier: MIT
+-- The bot of `make demo-cluster`: says how many messages a customer has written. Any number of hosts may run it on one database.
 local cunnekt = require "cunnekt"
 
 local bot = cunnekt.bot()

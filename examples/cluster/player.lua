@@ -1,7 +1,7 @@
+-- SPDX-License-Identifier: MIT
 -- The customers of `make demo-cluster`: they write to the hosts in turn, as a load balancer would send their webhooks, and check the
 -- answers. In the middle the host that has the database is killed.
 -- cunnekt run player.lua CUNNEKT SANDBOX_URL PROCESS WEBHOOK_URL …, with the database in CUNNEKT_STORE.
--- SPDX-License-Identifier: MIT
 local cunnekt = require "cunnekt"
 
 local program, sandbox = arg[1], arg[2]
