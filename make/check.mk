@@ -46,7 +46,8 @@ test: deps-test
 
 # The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them; or SPEC=….
 DEPS_POSTGRES := libpq-dev postgresql
-ON_POSTGRES   := timeout 400 spec/support/postgres.sh
+POSTGRES_SECONDS := 600
+ON_POSTGRES   := timeout $(POSTGRES_SECONDS) spec/support/postgres.sh
 
 test-postgres: deps-test
 	@sh make/deps.sh $(DEPS_POSTGRES)

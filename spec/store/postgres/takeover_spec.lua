@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Two hosts on one database: one has it, the other stands by and takes over. Whatever happens to the owner, each webhook that was
--- answered with 200 is handled once and in order. `make test-postgres` runs it; CUNNEKT_TEST_FAULTS: how many faults.
+-- Two hosts on one database: one has it, the other stands by and takes over. `make test-postgres` runs it; faults under load are in
+-- cluster_spec.lua.
 
 local clock = require "cunnekt.time.clock"
 local pair_rig = require "spec.support.rigs.pair_rig"
@@ -11,11 +11,6 @@ local url = os.getenv "CUNNEKT_TEST_POSTGRES"
 if not url then
   return
 end
-
-local rounds = tonumber(os.getenv "CUNNEKT_TEST_FAULTS") or 20
-
-local end_owner = [[SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE 'cunnekt on %']]
 
 describe("a second host on a database", function()
   local number, rig = 0, nil
@@ -104,49 +99,6 @@ describe("a second host on a database", function()
     rig:finish(first, "KILL")
     second.process:expect "taking over.*listening on.*listening on"
     assert.equal(0, rig:finish(second, "TERM").code)
-  end)
-
-  local faults = {
-    function(owner, other) -- the machine is gone
-      rig:finish(owner, "KILL")
-      wait_until_ready(other)
-    end,
-    function(owner, other) -- it hangs for longer than the other one waits
-      owner.process:signal "STOP"
-      wait_until_ready(other)
-      owner.process:signal "CONT"
-    end,
-    function(owner)
-      rig:finish(owner, "TERM")
-    end,
-    function() -- whoever is faster has it then
-      pair_rig.sql(end_owner)
-    end,
-    function(owner) -- it hangs, and comes back about when the other one takes over
-      owner.process:signal "STOP"
-      task.sleep(0.8 + math.random() * 0.6)
-      owner.process:signal "CONT"
-    end,
-  }
-
-  it("loses nothing and does nothing twice, whatever ends the one before it", function()
-    rig.patience = clock.monotonic() + 20 + 3 * rounds
-    rig:roles()
-    rig:begin_writing(0.01)
-    for round = 1, rounds do
-      local owner, other = rig:roles()
-      task.sleep(math.random() * 0.1) -- at any moment of its work
-      faults[round % #faults + 1](owner, other)
-      rig:note_unknown()
-    end
-    rig:roles()
-    local verdict = rig:judge()
-    local said = verdict.said
-    assert(said > 10 * rounds, "only " .. said .. " webhooks were taken")
-    print(("%d faults, %d webhooks, %d unknown"):format(rounds, said, verdict.unknown))
-    verdict.said, verdict.unknown = nil, nil
-    assert(#rig.examples == 0, table.concat(rig.examples, "\n"))
-    assert.are.same({ lost = 0, twice = 0, disordered = 0, wrong = 0 }, verdict)
   end)
 
   -- The judge must notice a lock that is none: both hosts have the tables then.

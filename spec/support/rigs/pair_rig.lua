@@ -16,16 +16,33 @@ local pair_rig = {}
 local rig_methods = {}
 local rig_mt = { __index = rig_methods }
 
--- Each answer has the number of the webhook, and how many the conversation has had.
-local script = [[
+-- Each answer has the number of the webhook, and how many the conversation has had: of one customer in two a dialog knows that,
+-- which asks for ever, of the others the conversation's state. A job tells an operator how often it has run.
+local operator = "919888888888"
+local script = ([[
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot {}
+bot:dialog("count", function(chat, text)
+  local n = 0
+  while true do
+    n = n + 1
+    text = chat:ask(("%%s %%d"):format(text, n)).text
+  end
+end)
 bot:on("text", function(msg)
+  if tonumber(msg.from:sub(-1)) %% 2 == 0 then
+    return msg:start("count", msg.text)
+  end
   local state = msg.chat.state
   state.n = (state.n or 0) + 1
-  msg:reply_text(("%s %d"):format(msg.text, state.n))
+  msg:reply_text(("%%s %%d"):format(msg.text, state.n))
 end)
-]]
+bot:every(1, { catch_up = "once" }, "tick", function()
+  local n = (bot.store:get "ticks" or 0) + 1
+  bot.store:set("ticks", n)
+  bot:chat("%s"):reply_text("tick " .. n)
+end)
+]]):format(operator)
 
 local take_over = 0.8
 local customers = 16
@@ -157,7 +174,20 @@ local function insist(self, customer, n)
   end
 end
 
----Customers write, each a webhook at a time, until `hush`.
+-- Who talks with a dialog waits for its question, unless it is long in coming: its delivery may be uncertain.
+local function wait_for_question(self, customer, n)
+  local deadline, text = clock.monotonic() + 6, ("%d %d"):format(n, n)
+  repeat
+    for _, entry in ipairs(self.fake.state:since(0, number_of(customer), math.huge)) do
+      if entry.direction == "out" and entry.payload.text == text then
+        return
+      end
+    end
+    task.sleep(0.02)
+  until self.is_over or clock.monotonic() > deadline
+end
+
+---Customers write, each a webhook at a time, until `is_over`.
 function rig_methods:begin_writing(pause)
   self.writers = {}
   for customer = 1, customers do
@@ -168,6 +198,9 @@ function rig_methods:begin_writing(pause)
         insist(self, customer, n)
         self.said[number_of(customer)] = n
         task.sleep(pause)
+        if customer % 2 == 0 then
+          wait_for_question(self, customer, n)
+        end
       end
     end)
   end
@@ -207,6 +240,26 @@ local function judge_contact(self, verdict, contact, texts, said)
   end
 end
 
+-- What the operator heard of the job: each run that counts has its number, and is told once and in order.
+local function judge_ticks(self, verdict, texts)
+  local last, seen = 0, {}
+  for _, text in ipairs(texts) do
+    local n = tonumber(text:match "^tick (%d+)$")
+    local is_unknown = self.ever_unknown[operator .. " " .. text]
+    verdict.twice = verdict.twice + (seen[n] and 1 or 0)
+    verdict.disordered = verdict.disordered + ((n < last and not is_unknown) and 1 or 0)
+    seen[n], last = true, is_unknown and last or math.max(last, n)
+  end
+  for n = 1, last do
+    local is_lost = not seen[n] and not self.ever_unknown[("%s tick %d"):format(operator, n)]
+    verdict.lost = verdict.lost + (is_lost and 1 or 0)
+    if is_lost then
+      self.examples[#self.examples + 1] = ("lost: run %d of the job"):format(n)
+    end
+  end
+  verdict.runs = last
+end
+
 local function arrived(self)
   local by_contact, total = {}, 0
   for _, entry in ipairs(self.fake.state:since(0, nil, 100000)) do
@@ -236,8 +289,9 @@ function rig_methods:judge(seconds)
   if left ~= "0" then
     self.examples[#self.examples + 1] = left .. " events and messages wait still"
   end
-  local verdict = { lost = 0, twice = 0, disordered = 0, wrong = 0, unknown = 0, said = 0 }
+  local verdict = { lost = 0, twice = 0, disordered = 0, wrong = 0, unknown = 0, said = 0, runs = 0 }
   local by_contact = arrived(self)
+  judge_ticks(self, verdict, by_contact[operator] or {})
   for contact, said in pairs(self.said) do
     verdict.said = verdict.said + said
     judge_contact(self, verdict, contact, by_contact[contact] or {}, said)
