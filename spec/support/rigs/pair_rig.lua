@@ -76,6 +76,17 @@ function pair_rig.new(url, schema, count)
   return self
 end
 
+---Puts something between each host and the database: `host.path`, a process that can be stopped.
+---@param program string
+function rig_methods:part(program)
+  for _, host in ipairs(self.hosts) do
+    local port = free_port()
+    host.path = process.start { program, port, os.getenv "CUNNEKT_TEST_CLUSTER" .. "/.s.PGSQL.5432" }
+    host.path:expect("ready", "out")
+    host.url = self.url:gsub("host=[^&]+", ("host=127.0.0.1&port=%d"):format(port))
+  end
+end
+
 -- ---- hosts ---------------------------------------------------------------------------------------------------------
 
 ---Starts a host.
@@ -89,7 +100,7 @@ function rig_methods:start(host, own)
       CUNNEKT_BASE_URL = self.fake.url .. "/v1",
       CUNNEKT_LISTEN = "127.0.0.1:" .. host.port,
       CUNNEKT_ADMIN = "127.0.0.1:" .. host.admin,
-      CUNNEKT_STORE = self.url,
+      CUNNEKT_STORE = host.url or self.url,
       CUNNEKT_TAKE_OVER = tostring(take_over),
       CUNNEKT_RATE = "0",
       CUNNEKT_PAIR_RATE = "0",
@@ -302,9 +313,9 @@ end
 function rig_methods:close()
   self.is_over = true
   for _, host in ipairs(self.hosts) do
-    if host.process then
-      host.process:signal "KILL"
-      host.process:wait()
+    for _, its in pairs { host.process or nil, host.path or nil } do
+      its:signal "KILL"
+      its:wait()
     end
   end
   self.fake:close()
