@@ -368,6 +368,17 @@ function inbox_methods:_accept(body, done, subject, is_mail)
   return true
 end
 
+function inbox_methods:_post(body, done, subject)
+  local events, err = webhook.parse_bounded(body)
+  if not events then
+    return nil, err
+  elseif not self:has_room(#events) then
+    return nil, incoming.refusal("too many events are waiting", "no_room")
+  end
+  self.mail:post(body, done, subject)
+  return true
+end
+
 ---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.
 ---@param body string
 ---@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
@@ -377,6 +388,8 @@ end
 function inbox_methods:accept(body, done, subject)
   if not self._store.is_shared then
     return self:_accept(body, done, subject)
+  elseif self.mail:is_coming() then
+    return self:_post(body, done, subject)
   end
   return self:_accept(body, function(err)
     if err and err.code == "mail" then

@@ -15,14 +15,14 @@ local mail = {}
 local mail_methods = {}
 local mail_mt = { __index = mail_methods, __name = "cunnekt.mail" }
 
--- Webhooks of a page; seconds between looks.
-local page, pace = 200, 0.1
+-- Webhooks of a page; seconds between looks, and for which more is expected after there was some.
+local page, pace, expected = 200, 0.1, 1
 
 ---@class cunnekt.mail
 ---@param parts {store: cunnekt.open_store, accept: fun(body: string, done: fun(err: cunnekt.error?)): boolean?, cunnekt.error?}
 ---@return cunnekt.mail
 function mail.new(parts)
-  return setmetatable({ _store = parts.store, _accept = parts.accept, _is_stopped = true }, mail_mt)
+  return setmetatable({ _store = parts.store, _accept = parts.accept, _is_stopped = true, _busy_until = -math.huge }, mail_mt)
 end
 
 -- Starts to accept the webhooks; gives the ids of those that are not to be read again, when the store has answered to all.
@@ -58,6 +58,7 @@ end
 local function read_page(self)
   local letters, err = stored.read(self._store, page)
   if letters and letters[1] then
+    self._busy_until = clock.monotonic() + expected
     local over = accept_page(self, letters)
     local ok = true
     if over[1] then
@@ -113,6 +114,12 @@ function mail_methods:stop()
     self._timer:close()
     self._timer = nil
   end
+end
+
+---Whether other hosts have taken webhooks just now. Then one of this host had better go behind them at once.
+---@return boolean
+function mail_methods:is_coming()
+  return clock.monotonic() < self._busy_until
 end
 
 ---Stores a webhook of this host behind those that wait.
