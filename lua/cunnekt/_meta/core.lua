@@ -483,7 +483,7 @@ function store:notes() end
 ---@return boolean is_writable, string? problem false while the disk is full or fails, or the files are not in their places
 function store:is_writable() end
 
----@return "sure"|"unsure"|"taken" hold whether this host is the only one of the store; see src/store/store.h
+---@return "sure"|"unsure"|"taken"|"behind" hold whether this host is the only one of the store; see src/store/store.h
 function store:hold() end
 
 ---@return string? owner the host that has the database, of a store that is only read

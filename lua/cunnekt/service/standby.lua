@@ -112,7 +112,7 @@ function standby.open(settings)
   return result
 end
 
----Ends the process when another host has had the database since.
+---Ends the process when another host has had the database since, or that has lost what it had confirmed.
 ---@param its_store cunnekt.open_store
 ---@param url string
 ---@return fun() stop
@@ -122,8 +122,9 @@ function standby.watch(its_store, url)
   end
   local timer
   local function look()
-    if its_store:is_taken() then
-      log.error "another host has taken the database over; this one ends: started anew, it stands by"
+    local reason = its_store:end_reason()
+    if reason then
+      log.error("%s", reason)
       os.exit(1, false)
     end
     timer = clock.after(pace, look)

@@ -377,10 +377,17 @@ function store_methods:is_writable()
   return self._db:is_writable()
 end
 
----Whether another host has had the database since: what is in memory is of the past then, and nothing more may be done with it.
----@return boolean
-function store_methods:is_taken()
-  return not self._is_closed and self._db:hold() == "taken"
+-- Why what is in memory is not what the database has, and nothing more may be done with it.
+local strange = {
+  taken = "another host has taken the database over; this one ends: started anew, it stands by",
+  behind = "the database lacks what it had confirmed, as after a fail-over to a standby that had not received it; this one ends: "
+    .. "started anew, it goes on with what is there",
+}
+
+---Why this host must end: another one has had the database since, or the database has lost what it had confirmed.
+---@return string? reason nil: it need not
+function store_methods:end_reason()
+  return not self._is_closed and strange[self._db:hold()] or nil
 end
 
 ---The host that has the database, of a store that is only read.

@@ -182,7 +182,7 @@ static enum cnk_store_hold read_hold(const struct cnk_store *base)
 {
   struct cnk_postgres *store = store_of(CNK_OWNER(base, struct cnk_worker, base));
   if (atomic_load(&store->is_foreign))
-    return CNK_STORE_TAKEN;
+    return atomic_load(&store->is_behind) ? CNK_STORE_BEHIND : CNK_STORE_TAKEN;
   uint64_t silence = uv_hrtime() - atomic_load(&store->confirmed_at);
   return store->is_read_only || silence < store->take_over_ns / 10 * 9 ? CNK_STORE_SURE : CNK_STORE_UNSURE;
 }

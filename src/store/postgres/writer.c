@@ -96,10 +96,13 @@ static int look_up(struct cnk_postgres *store, bool *is_there)
   }
   PQclear(found);
   store->has_warned = false;
+  batch = *is_there ? batch : ++store->session.sequence;
   if (status == 0)
-    status = cnk_postgres_run(store, CNK_SQL_put_batch, "i", NULL, *is_there ? batch : ++store->session.sequence);
+    status = cnk_postgres_run(store, CNK_SQL_put_batch, "i", NULL, batch);
   if (status == 0 && store->has_warned)
     status = CNK_POSTGRES_LOST;
+  if (status == 0)
+    store->confirmed = batch;
   if (status == CNK_POSTGRES_LOST) {
     store->is_lost = true;
     return status;
