@@ -127,6 +127,7 @@ function standby.watch(its_store, url)
       log.error("%s", reason)
       os.exit(1, false)
     end
+    its_store:note_trouble()
     timer = clock.after(pace, look)
   end
   timer = clock.after(pace, look)

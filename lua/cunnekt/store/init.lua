@@ -377,6 +377,14 @@ function store_methods:is_writable()
   return self._db:is_writable()
 end
 
+---Logs that the store cannot be written, or can again: where calls wait for it and none fails, nobody else says so.
+function store_methods:note_trouble()
+  local is_writable, problem = self:is_writable()
+  if not self._is_closed then
+    on_failure(self, not is_writable and (problem or "it is away") or nil, "io")
+  end
+end
+
 -- Why what is in memory is not what the database has, and nothing more may be done with it.
 local strange = {
   taken = "another host has taken the database over; this one ends: started anew, it stands by",

@@ -61,6 +61,29 @@ describe("a bot whose primary database dies", function()
     assert_whole(verdict)
   end)
 
+  -- Its primary is there, but no commit is confirmed any more, for as long as there is no other standby.
+  it("answers webhooks with 503, and says why, while its only synchronous standby is away", function()
+    local host = begin(true)
+    rig:wait_for_webhooks(30)
+    rig:lose_standby "kill"
+    local began, body = clock.monotonic(), nil
+    local answer = assert(rig:post(host, 17, 1, 20))
+    assert.equal(503, answer.status)
+    assert(clock.monotonic() - began < 8, "a webhook waited for too long")
+    process.wait_until("the reason", function()
+      body = select(2, rig:readiness(host))
+      return body:find("standby", 1, true)
+    end)
+    local reason = "the database has not confirmed a commit for 5 seconds; it may wait for a standby (synchronous_standby_names)"
+    assert.equal("the store cannot be written: " .. reason .. "\n", body)
+    host.process:expect "the store cannot write: .+; webhooks are answered 503 until it can"
+    rig:copy(true)
+    rig:wait_for_webhooks(30)
+    assert.equal(200, (rig:readiness(host)))
+    host.process:expect "the store can write again"
+    assert_whole(rig:judge())
+  end)
+
   -- And the host must notice: what it remembers is of commits that never were, for this database.
   it("would be noticed, if the standby had not received what was confirmed; the host ends, and says so", function()
     local host = begin(false)

@@ -139,14 +139,18 @@ local function number_of(customer)
   return "91999999" .. 1000 + customer
 end
 
+---Posts a customer's webhook to a host, once.
+---@return cunnekt.http.answer? answer
+function rig_methods:post(host, customer, n, timeout)
+  local fields = { id = ("wamid.%d.%d"):format(customer, n), from = number_of(customer), text = ("%d"):format(n) }
+  local body = json.encode((assert(samples.build("text", fields))))
+  return (http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = timeout }))
+end
+
 -- Until one of the hosts answers with 200.
 local function insist(self, customer, n)
-  local from = number_of(customer)
-  local fields = { id = ("wamid.%d.%d"):format(customer, n), from = from, text = ("%d"):format(n) }
-  local body = json.encode((assert(samples.build("text", fields))))
   for i = customer + n, math.huge do
-    local host = self.hosts[i % #self.hosts + 1]
-    local answer = http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = 1 })
+    local answer = self:post(self.hosts[i % #self.hosts + 1], customer, n, 1)
     if answer and answer.status == 200 then
       return
     end

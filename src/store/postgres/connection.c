@@ -52,8 +52,10 @@ static void on_notice(void *context, const PGresult *result)
   const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   if (!severity || strcmp(severity, "WARNING") != 0)
     return;
+  char reason[200];
+  snprintf(reason, sizeof reason, "a commit may not be replicated: %s", text ? text : "the database warned");
   store->has_warned = true;
-  cnk_wire_fail(store, 0, text ? text : "the database warned");
+  cnk_wire_fail(store, 0, reason);
 }
 
 /* ---- connecting ---------------------------------------------------------------------------------------------------- */

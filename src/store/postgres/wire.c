@@ -45,6 +45,17 @@ static int poll_for(struct pollfd *found, uint64_t ms)
   return 0;
 }
 
+/* Why nothing comes: a commit waits for standbys of the database as well, however long that takes. Its result is `status`. */
+static int note_silence(struct cnk_postgres *store, int status, int ms)
+{
+  const char *waits_for = store->is_uncertain ? "confirmed a commit" : "answered";
+  const char *hint = store->is_uncertain ? "; it may wait for a standby (synchronous_standby_names)" : "";
+  char reason[160];
+  snprintf(reason, sizeof reason, "the database has not %s for %d seconds%s", waits_for, ms / 1000, hint);
+  cnk_worker_set_unwritable(&store->worker, reason);
+  return cnk_wire_fail(store, status, reason);
+}
+
 /* Until the socket can be read, or written where that is wanted. */
 static int await(struct cnk_postgres *store, bool may_write)
 {
@@ -53,12 +64,13 @@ static int await(struct cnk_postgres *store, bool may_write)
     return lose(store);
   int count = poll_for(&found, SLOW_MS);
   if (count == 0) {
-    cnk_worker_set_unwritable(&store->worker, "the database has not answered for 5 seconds");
+    note_silence(store, 0, SLOW_MS);
     count = poll_for(&found, WAIT_MS - SLOW_MS);
   }
-  if (count <= 0)
-    return cnk_wire_fail(store, CNK_POSTGRES_LOST,
-                         count == 0 ? "the database has not answered for 40 seconds" : strerror(errno));
+  if (count == 0)
+    return note_silence(store, CNK_POSTGRES_LOST, WAIT_MS);
+  if (count < 0)
+    return cnk_wire_fail(store, CNK_POSTGRES_LOST, strerror(errno));
   if (found.revents & (POLLIN | POLLHUP | POLLERR) && !PQconsumeInput(store->connection))
     return lose(store);
   return 0;
