@@ -61,6 +61,29 @@ describe("a bot whose primary database dies", function()
     assert_whole(verdict)
   end)
 
+  it("leaves its work to another host, where that is the first one at the new primary", function()
+    begin(true, 2)
+    for _ = 1, 3 do
+      local owner, other = rig:roles()
+      rig:wait_for_webhooks(30)
+      owner.process:signal "STOP"
+      rig:lose_primary "kill"
+      rig:promote()
+      process.wait_until("the other host", function()
+        return rig:readiness(other) == 200
+      end)
+      owner.process:signal "CONT"
+      rig:roles()
+      rig:note_unknown()
+      rig:copy(true)
+    end
+    rig:wait_for_webhooks(30)
+    assert_whole(rig:judge())
+    local ends = table.concat(rig.logs, "\n")
+    local _, taken = ends:gsub("another host has taken the database over; this one ends", "")
+    assert(taken >= 3, ends)
+  end)
+
   -- Its primary is there, but no commit is confirmed any more, for as long as there is no other standby.
   it("answers webhooks with 503, and says why, while its only synchronous standby is away", function()
     local host = begin(true)
