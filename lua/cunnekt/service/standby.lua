@@ -122,12 +122,11 @@ function standby.watch(its_store, url)
   end
   local timer
   local function look()
-    local reason = its_store:end_reason()
+    local reason = its_store:look()
     if reason then
       log.error("%s", reason)
       os.exit(1, false)
     end
-    its_store:note_trouble()
     timer = clock.after(pace, look)
   end
   timer = clock.after(pace, look)

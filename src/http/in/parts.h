@@ -23,8 +23,8 @@
 /* What a client is to do before its time is up. Where there is no room for all, they leave in this order. */
 enum cnk_expected {
   EXPECT_HEAD,
-  EXPECT_MORE, /* another request, or the end */
-  EXPECT_BODY, /* or, once it is answered, that it takes the answer */
+  EXPECT_MORE,    /* another request, or the end */
+  EXPECT_BODY,    /* or, once it is answered, that it takes the answer */
   EXPECT_NOTHING, /* the receiver is to answer */
 };
 
