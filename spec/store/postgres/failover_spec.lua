@@ -107,6 +107,20 @@ describe("a bot whose primary database dies", function()
     assert_whole(rig:judge())
   end)
 
+  it("can be stopped while a commit waits for a standby, and goes on afterwards", function()
+    local host = begin(true)
+    rig:wait_for_webhooks(30)
+    rig:lose_standby "kill"
+    local began = clock.monotonic()
+    local ended = rig:finish(host, "TERM")
+    assert.equal(0, ended.code, ended.err)
+    assert(clock.monotonic() - began < 25, "the service manager would have killed it") -- TimeoutStopSec=30
+    rig:copy(true)
+    rig:start(host)
+    rig:wait_for_webhooks(30)
+    assert_whole(rig:judge())
+  end)
+
   -- And the host must notice: what it remembers is of commits that never were, for this database.
   it("would be noticed, if the standby had not received what was confirmed; the host ends, and says so", function()
     local host = begin(false)
