@@ -76,3 +76,53 @@ describe("a listener's deadline", function()
     assert.is_false(settle(client))
   end)
 end)
+
+describe("a listener that must answer in time", function()
+  local listener, time, held
+
+  before_each(function()
+    time, held = clock.virtual():install(), nil
+    listener = assert(core.listen({ answer_timeout_ms = 5000, idle_timeout_ms = 30000 }, function(exchange)
+      held = exchange
+    end))
+  end)
+
+  after_each(function()
+    listener:close()
+    time:uninstall()
+  end)
+
+  local function ask(client)
+    held = nil
+    client:send(GET)
+    wire.step_until(function() return held end)
+  end
+
+  it("answers 503 itself when nobody else has, and what comes later is too late", function()
+    local client <close> = wire.connect(listener:port())
+    ask(client)
+    for _ = 1, 50 do -- until the library lets it rest
+      core.step(false)
+    end
+    time:advance(4.9)
+    assert.is_true(client:poll())
+    time:advance(0.2)
+    assert.equal(503, client:answer().status)
+    assert.is_false(held:answer(200, "late"))
+    for _ = 1, 50 do
+      core.step(false)
+    end
+    assert.is_false(client:poll())
+  end)
+
+  it("counts for each request anew", function()
+    local client <close> = wire.connect(listener:port())
+    for _ = 1, 3 do
+      ask(client)
+      time:advance(4)
+      held:answer(200, "ok")
+      assert.equal(200, client:answer().status)
+      time:advance(4)
+    end
+  end)
+end)

@@ -7,6 +7,7 @@ enum cnk_store_hold {
   CNK_STORE_SURE,
   CNK_STORE_UNSURE, /* nothing has confirmed it for almost as long as another one waits before it takes over */
   CNK_STORE_TAKEN,  /* another host has had it since, or it can be nobody's: what is in memory is of the past */
+  CNK_STORE_BEHIND, /* the database lacks what it had confirmed: what is in memory never was */
   CNK_STORE_STANDS_BY, /* another one has it. Mail may be posted, and questions asked, until it is this host's: by itself */
 };
 

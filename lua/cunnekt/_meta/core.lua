@@ -486,7 +486,7 @@ function store:notes() end
 ---@return boolean is_writable, string? problem false while the disk is full or fails, or the files are not in their places
 function store:is_writable() end
 
----@return "sure"|"unsure"|"taken"|"stands_by" hold whether this host is the only one of the store; see src/store/hold.h
+---@return "sure"|"unsure"|"taken"|"behind"|"stands_by" hold whether this host is the only one of the store; see src/store/hold.h
 function store:hold() end
 
 ---@return string? owner, string? hindrance the host that has the database, where another one may; why its session cannot be ended

@@ -92,11 +92,11 @@ function standby.open(settings)
   task.sleep(0) -- a signal that came meanwhile is heard
   unwatch()
   opened.waited.close_pages()
-  local is_taken, problem = opened:is_taken(), select(2, opened:is_writable())
-  if is_taken then
+  local problem = opened:look() and select(2, opened:is_writable())
+  if problem then
     standby.finish(opened, false)
     opened:close()
-    return nil, errors.new("store", problem or "the store cannot be used")
+    return nil, errors.new("store", problem)
   end
   log.info("taking over: the database is this host's now, and was that of %s", owner)
   return opened
@@ -116,7 +116,7 @@ function standby.finish(its_store, keeps_server)
   end
 end
 
----Ends the process when another host has had the database since.
+---Ends the process when another host has had the database since, or that has lost what it had confirmed.
 ---@param its_store cunnekt.open_store
 ---@param url string
 ---@return fun() stop
@@ -126,8 +126,9 @@ function standby.watch(its_store, url)
   end
   local timer
   local function look()
-    if its_store:is_taken() then
-      log.error "another host has taken the database over; this one ends: started anew, it stands by"
+    local reason = its_store:look()
+    if reason then
+      log.error("%s", reason)
       os.exit(1, false)
     end
     timer = clock.after(watch_pace, look)

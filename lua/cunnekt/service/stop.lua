@@ -8,6 +8,9 @@ local task = require "cunnekt.base.task"
 
 local stop = {}
 
+-- Seconds. What is not known then is in the store, or was never confirmed to anybody.
+local most_for_commits = 3
+
 -- Waits for what a part tells with one of its methods, or for the deadline.
 local function wait_for(part, method, deadline)
   task.await(function(done)
@@ -55,6 +58,18 @@ local function wait_for_sends(service, deadline)
   wait_for(outbox, "when_quiet", deadline)
 end
 
+-- Commits and marks that are under way are answered first; unless the store is away, and a commit may wait for hours.
+local function wait_for_commits(store)
+  task.await(function(done)
+    local timer = clock.after(most_for_commits, done)
+    task.spawn(function()
+      store:query "has_unknown"
+      timer:close()
+      done()
+    end)
+  end)
+end
+
 ---Stops a service: it takes nothing new, lets turns end, starts no more sends, lets those under way end, settles them all, and
 ---closes the store, in this order.
 ---@param service cunnekt.service
@@ -75,8 +90,7 @@ function stop.run(service, grace)
     service.admin_server:close()
   end
   service.dialogs:evict_all()
-  -- Commits and marks that are under way are answered before this, and what they mark is put back then.
-  service.store:query("has_unknown")
+  wait_for_commits(service.store) -- what they mark is put back then
   outbox:settle_unanswered()
   service.store:close()
   if service.unwatch then

@@ -20,6 +20,10 @@ local webhook_server = {}
 -- get through beside thousands of them.
 local max_connections = 16384
 
+-- A database may be away, or wait for a standby of its own, for longer than a sender of webhooks waits. What is stored in the end
+-- is handled, and recognised when it comes again.
+local answer_timeout_ms = 5000
+
 local signature_field = "X-Hub-Signature-256"
 
 local server_methods = {}
@@ -160,6 +164,7 @@ function webhook_server.open(settings, inbox)
     body_field = settings.app_secret and signature_field or nil,
     max_body = limits.webhook_bytes,
     max_connections = max_connections,
+    answer_timeout_ms = answer_timeout_ms,
     on_refusal = function(status, count)
       note_refusal(self, status, count)
     end,

@@ -15,6 +15,7 @@ local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
 local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
+local trouble = require "cunnekt.store.trouble"
 local units = require "cunnekt.time.units"
 
 local store = {}
@@ -35,25 +36,6 @@ local days_seen = limits.webhook_days + 1
 -- ---- calls -----------------------------------------------------------------------------------------------------------
 
 local error_of = incoming.error_of
-
--- Errors of the disk, not of the call. While they last, webhooks are answered 503, and nothing is lost.
-local is_disk_error = { full = true, io = true, read_only = true, corrupt = true, moved = true }
-
--- Makes the error of a call that failed. Logs when the store becomes unwritable and, called without a message, when it can
--- be written again.
-local function on_failure(self, message, code)
-  if not message then
-    if self._is_failing then
-      self._is_failing = false
-      log.info("the store can write again")
-    end
-    return nil
-  elseif is_disk_error[code] and not self._is_failing and not self.version then
-    self._is_failing = true
-    log.error("the store cannot write: %s; webhooks are answered 503 until it can", message)
-  end
-  return error_of(message, code)
-end
 
 ---Starts a verb of the seam; calls back after its commit.
 ---@param verb string
@@ -377,10 +359,15 @@ function store_methods:is_writable()
   return self._db:is_writable()
 end
 
----Whether another host has had the database since: what is in memory is of the past then, and nothing more may be done with it.
----@return boolean
-function store_methods:is_taken()
-  return not self._is_closed and self._db:hold() == "taken"
+---Why this host must end: another one has had the database since, or that has lost what it had confirmed. Logs when the store
+---becomes unwritable, or is no longer.
+---@return string? reason nil: it need not
+function store_methods:look()
+  if self._is_closed then
+    return nil
+  end
+  trouble.look(self)
+  return trouble.end_reason(self._db:hold())
 end
 
 ---@return boolean stands_by another host has the database: mail may be posted and questions asked
@@ -458,7 +445,7 @@ local function open(url, options)
   }, store_mt)
   self.persons = persons.new(self, self.conversations)
   db:on_failure(function(problem, code)
-    return on_failure(self, problem, code)
+    return trouble.on_failure(self, problem, code)
   end)
   self._ids = ids.new(function(count, done)
     local request = { count = count }

@@ -47,7 +47,7 @@ end)
 local take_over = 0.8
 local customers = 16
 
-local function free_port()
+function pair_rig.free_port()
   local listener = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
   local port = listener:port()
   listener:close()
@@ -61,17 +61,17 @@ end
 
 ---@param url string of the database
 ---@param schema string for these hosts
----@param count? integer of hosts; two by default
----@return table rig `hosts`
+---@param count? integer how many hosts; two
+---@return table rig `hosts`; `sql(text)` asks the database
 function pair_rig.new(url, schema, count)
   local self = setmetatable({ schema = schema, hosts = {}, said = {}, examples = {}, logs = {}, ever_unknown = {} }, rig_mt)
+  self.sql = pair_rig.sql
   self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
   self.fake = assert(sandbox.new { open = true, history = 100000 })
-  local rule = { kind = "delay", count = 1000000, seconds = 0.03 } -- so that some are under way when their host ends
-  assert(http.post(self.fake.url .. "/control/faults", json.encode(rule)))
+  self:disturb { kind = "delay", seconds = 0.03 } -- so that some are under way when their host ends
   for i = 1, count or 2 do
     local folder = process.folder()
-    self.hosts[i] = { folder = folder, port = free_port(), admin = free_port(), number = i }
+    self.hosts[i] = { folder = folder, port = pair_rig.free_port(), admin = pair_rig.free_port(), number = i }
   end
   return self
 end
@@ -80,11 +80,21 @@ end
 ---@param program string
 function rig_methods:part(program)
   for _, host in ipairs(self.hosts) do
-    local port = free_port()
+    local port = pair_rig.free_port()
     host.path = process.start { program, port, os.getenv "CUNNEKT_TEST_CLUSTER" .. "/.s.PGSQL.5432" }
     host.path:expect("ready", "out")
     host.url = self.url:gsub("host=[^&]+", ("host=127.0.0.1&port=%d"):format(port))
   end
+end
+
+---From now on the provider answers each message so.
+---@param rule table of lua/cunnekt/sandbox/faults.lua
+function rig_methods:disturb(rule)
+  local url = self.fake.url .. "/control/faults"
+  rule.count = 1000000
+  assert(http.request { method = "DELETE", url = url })
+  local answer = assert(http.request { method = "POST", url = url, json = rule })
+  assert(answer.status == 200, answer.body)
 end
 
 -- ---- hosts ---------------------------------------------------------------------------------------------------------
@@ -171,12 +181,16 @@ function rig_methods:webhook(customer, n)
   return json.encode((assert(samples.build("text", fields))))
 end
 
+---Posts a customer's webhook to a host, once.
+---@return cunnekt.http.answer? answer
+function rig_methods:post(host, customer, n, timeout)
+  return (http.post(("http://127.0.0.1:%d/webhook"):format(host.port), self:webhook(customer, n), { timeout = timeout }))
+end
+
 -- Until one of the hosts answers with 200. A customer's next webhook goes to another one.
 local function insist(self, customer, n)
-  local body = self:webhook(customer, n)
   for i = customer + n, math.huge do
-    local host = self.hosts[i % #self.hosts + 1]
-    local answer = http.post(("http://127.0.0.1:%d/webhook"):format(host.port), body, { timeout = 1 })
+    local answer = self:post(self.hosts[i % #self.hosts + 1], customer, n, 1)
     if answer and answer.status == 200 then
       return
     end
@@ -221,7 +235,7 @@ end
 
 -- Texts that the outbox lists as not sent for certain: contact → text → true.
 function rig_methods:note_unknown()
-  local rows = pair_rig.sql(("SELECT convert_from(payload, 'UTF8') FROM %s.outbox WHERE state = 2"):format(self.schema))
+  local rows = self.sql(("SELECT convert_from(payload, 'UTF8') FROM %s.outbox WHERE state = 2"):format(self.schema))
   for row in rows:gmatch "[^\n]+" do
     local payload = json.decode(row)
     self.ever_unknown[payload.mobile .. " " .. payload.text] = true
@@ -294,7 +308,7 @@ function rig_methods:judge(seconds)
   repeat
     task.sleep(0.05) -- the sandbox answers meanwhile
     local count = "SELECT (SELECT count(*) FROM %s.mail) + (SELECT count(*) FROM %s.event) + (SELECT count(*) FROM %s.outbox WHERE state BETWEEN 0 AND 1)"
-    left = pair_rig.sql((count:gsub("%%s", self.schema)))
+    left = self.sql((count:gsub("%%s", self.schema)))
   until left == "0" or clock.monotonic() > deadline
   self:note_unknown()
   if left ~= "0" then

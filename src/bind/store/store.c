@@ -201,10 +201,10 @@ static int read_writable(lua_State *L)
   return 2;
 }
 
-/* store:hold() -> "sure" | "unsure" | "taken" | "stands_by" */
+/* store:hold() -> "sure" | "unsure" | "taken" | "behind" | "stands_by" */
 static int read_hold(lua_State *L)
 {
-  static const char *const words[] = {"sure", "unsure", "taken", "stands_by"};
+  static const char *const words[] = {"sure", "unsure", "taken", "behind", "stands_by"};
   lua_pushstring(L, words[cnk_store_hold(cnk_bind_check_store(L)->store)]);
   return 1;
 }

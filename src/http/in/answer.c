@@ -107,7 +107,7 @@ enum cnk_answer cnk_exchange_answer(struct cnk_exchange *exchange, unsigned stat
     cnk_exchange_disown(exchange);
     return CNK_ANSWER_GONE;
   }
-  if (exchange->is_suspended && has_hung_up(exchange->peer->socket)) {
+  if (exchange->peer->is_over || (exchange->is_suspended && has_hung_up(exchange->peer->socket))) {
     conclude(exchange, 0, NULL);
     return CNK_ANSWER_GONE;
   }

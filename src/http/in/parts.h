@@ -23,9 +23,9 @@
 /* What a client is to do before its time is up. Where there is no room for all, they leave in this order. */
 enum cnk_expected {
   EXPECT_HEAD,
-  EXPECT_MORE, /* another request, or the end */
-  EXPECT_BODY, /* or, once it is answered, that it takes the answer */
-  EXPECT_NOTHING,
+  EXPECT_MORE,    /* another request, or the end */
+  EXPECT_BODY,    /* or, once it is answered, that it takes the answer */
+  EXPECT_NOTHING, /* the receiver is to answer */
 };
 
 /* A connection of a client. */
@@ -37,6 +37,7 @@ struct cnk_peer {
   struct cnk_clock *clock;    /* whose deadline it is */
   int socket;
   bool has_ended;                /* it will send no more; it may still wait for an answer */
+  bool is_over;                  /* we have ended it */
   struct cnk_exchange *exchange; /* the request under way, or NULL */
 };
 
@@ -127,7 +128,8 @@ struct cnk_listener {
 struct cnk_peer *cnk_peer_new(int socket);
 void cnk_peer_free(struct cnk_peer *peer); /* NULL is allowed */
 
-/* Ends a connection; the library notices, and closes, at its next run. To cut is to tell one that has not said all 408. */
+/* Ends a connection; the library notices, and closes, at its next run. To cut is to tell one that has not said all 408, and
+ * one that nobody has answered 503. */
 void cnk_peer_end(struct cnk_peer *peer);
 void cnk_peer_cut(struct cnk_peer *peer);
 

@@ -27,6 +27,7 @@ void cnk_peer_end(struct cnk_peer *peer)
   cnk_list_remove(&peer->link);
   cnk_list_remove(&peer->ended_link);
   cnk_timer_stop(&peer->timer);
+  peer->is_over = true;
   shutdown(peer->socket, SHUT_RDWR);
 }
 
@@ -35,6 +36,8 @@ void cnk_peer_cut(struct cnk_peer *peer)
   struct cnk_exchange *exchange = peer->exchange;
   if (exchange && (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY))
     cnk_peer_say(peer, MHD_HTTP_REQUEST_TIMEOUT);
+  else if (exchange && (exchange->phase == PHASE_QUEUED || exchange->phase == PHASE_OUT))
+    cnk_peer_say(peer, MHD_HTTP_SERVICE_UNAVAILABLE);
   cnk_peer_end(peer);
 }
 
@@ -77,24 +80,26 @@ void cnk_peer_free(struct cnk_peer *peer)
 
 void cnk_peer_expect(struct cnk_listener *listener, struct cnk_peer *peer, enum cnk_expected what)
 {
-  const uint64_t timeouts_ms[EXPECT_NOTHING] = {
+  const uint64_t timeouts_ms[] = {
       [EXPECT_HEAD] = listener->options.header_timeout_ms,
       [EXPECT_BODY] = listener->options.body_timeout_ms,
       [EXPECT_MORE] = listener->options.idle_timeout_ms,
+      [EXPECT_NOTHING] = listener->options.answer_timeout_ms,
   };
   cnk_list_remove(&peer->link);
-  if (what == EXPECT_NOTHING) {
+  if (timeouts_ms[what] == 0) {
     peer->due = NEVER;
     return;
   }
-  cnk_list_add(&listener->expected[what], &peer->link);
+  if (what != EXPECT_NOTHING)
+    cnk_list_add(&listener->expected[what], &peer->link);
   peer->clock = listener->loop->clock;
   peer->since = cnk_clock_monotonic(peer->clock);
   peer->due = peer->since + (double)timeouts_ms[what] / 1000.0;
-  /* A request has five deadlines, nearly all of which are over at once: a timer that fires early is left to run. */
+  /* A request has six deadlines, nearly all of which are over at once: a timer that fires early is left to run. */
   if (peer->timer.clock != peer->clock || peer->timer.due > peer->due)
     cnk_timer_start_at(&peer->timer, peer->clock, peer->due);
-  if (peer->has_ended && !cnk_link_is_linked(&peer->ended_link))
+  if (peer->has_ended && what != EXPECT_NOTHING && !cnk_link_is_linked(&peer->ended_link))
     cnk_list_add(&listener->ended, &peer->ended_link);
 }
 

@@ -3,8 +3,8 @@
  * The connection: how it is made and set up, and the lock that makes this host the only one of its tables.
  *
  * The lock is the connection's, on which all work is done: who has lost it cannot write. A host that stands by ends the
- * session of an owner that is silent, and so takes its lock. Whoever comes back to a database that another host had meanwhile
- * would go on with what it remembers, so it must not.
+ * session of an owner that is silent, and so takes its lock. Whoever comes back to a database that another host had meanwhile,
+ * or that lacks what it had confirmed, would go on with what it remembers, so it must not.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,8 +55,10 @@ static void on_notice(void *context, const PGresult *result)
   const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   if (!severity || strcmp(severity, "WARNING") != 0)
     return;
+  char reason[200];
+  snprintf(reason, sizeof reason, "a commit may not be replicated: %s", text ? text : "the database warned");
   store->has_warned = true;
-  cnk_wire_fail(store, 0, text ? text : "the database warned");
+  cnk_wire_fail(store, 0, reason);
 }
 
 /* ---- connecting ---------------------------------------------------------------------------------------------------- */
@@ -204,14 +206,38 @@ static int take_lock(struct cnk_postgres *store, int tries)
   return refuse_second(store);
 }
 
-static int check_opening(struct cnk_postgres *store)
+static int read_counter(struct cnk_postgres *store, enum cnk_sql sql, int64_t *value)
 {
   PGresult *found = NULL;
-  int status = cnk_wire_execute(store, cnk_sql_texts[store->session.writes[CNK_SQL_get_opening]].postgres, &found);
-  int64_t next = cnk_wire_integer(found);
+  int status = cnk_wire_execute(store, cnk_sql_texts[store->session.writes[sql]].postgres, &found);
+  *value = cnk_wire_integer(found);
   PQclear(found);
+  return status;
+}
+
+/* A standby was promoted that had not received it, for example. */
+static int refuse_past(struct cnk_postgres *store)
+{
+  atomic_store(&store->is_behind, true);
+  atomic_store(&store->is_foreign, true);
+  return cnk_wire_fail(store, CNK_POSTGRES_BUSY, "the database lacks what it had confirmed: start this host anew");
+}
+
+static int check_confirmed(struct cnk_postgres *store)
+{
+  int64_t batch;
+  int status = read_counter(store, CNK_SQL_get_batch, &batch);
+  return status == 0 && batch < store->confirmed ? refuse_past(store) : status;
+}
+
+static int check_opening(struct cnk_postgres *store)
+{
+  int64_t next;
+  int status = read_counter(store, CNK_SQL_get_opening, &next);
   if (status != 0 || next == store->opening + 1)
     return status;
+  if (next <= store->opening)
+    return refuse_past(store);
   atomic_store(&store->is_foreign, true);
   return cnk_wire_fail(store, CNK_POSTGRES_BUSY, "another host has used the database meanwhile: start this one anew");
 }
@@ -232,6 +258,8 @@ static int own(struct cnk_postgres *store, bool is_again)
   }
   if (status == 0 && is_again)
     status = check_opening(store);
+  if (status == 0 && is_again)
+    status = check_confirmed(store);
   if (status == 0)
     cnk_postgres_confirm(store, asked_at);
   return status;

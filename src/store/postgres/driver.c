@@ -372,6 +372,8 @@ static int commit(struct cnk_sql_session *session)
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "the database rolled a transaction back");
   else if (status == 0 && store->has_warned)
     status = CNK_POSTGRES_LOST; /* committed here, and perhaps nowhere else */
+  if (status == 0 && store->has_written && !atomic_load(&store->stands_by))
+    store->confirmed = store->batch;
   if (status != CNK_POSTGRES_LOST)
     store->is_uncertain = false;
   store->is_in_transaction = status != 0; /* where what came before has failed, it was passed over */

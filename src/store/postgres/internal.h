@@ -66,6 +66,7 @@ struct cnk_postgres {
   int process;            /* the server's, of the connection that had the lock last */
   int64_t opening;        /* that this store is */
   atomic_bool is_foreign; /* another host has used the database since: this one must begin anew */
+  atomic_bool is_behind;  /* and so it must where the database lacks what it had confirmed */
   /* When what the server confirmed last was asked: until then, at least, nobody else had the database. Also the loop's. */
   _Atomic uint64_t confirmed_at;
   bool *is_prepared; /* of cnk_sql_texts, on this connection */
@@ -77,6 +78,7 @@ struct cnk_postgres {
   bool has_written;  /* the transaction */
   bool is_uncertain; /* nobody knows whether the batch before was committed; */
   int64_t batch;     /* this one */
+  int64_t confirmed; /* the newest that surely was; 0: none yet */
   char problem[600]; /* of the last failure, in one line */
   uint64_t probes;
 };

@@ -55,6 +55,18 @@ static int bring_up(struct cnk_postgres *store, int64_t version)
   return status;
 }
 
+/* Where the opening itself may not be replicated the store is not writable yet; the thread goes on from there. */
+static int commit_opening(struct cnk_postgres *store)
+{
+  store->has_warned = false;
+  store->is_uncertain = true;
+  int status = cnk_wire_execute(store, "COMMIT", NULL);
+  store->is_uncertain = store->has_warned;
+  if (status == 0 && store->has_warned)
+    cnk_worker_set_unwritable(&store->worker, store->problem);
+  return status;
+}
+
 static int open_anew(struct cnk_postgres *store, int64_t version)
 {
   int status = cnk_wire_execute(store, "BEGIN", NULL);
@@ -63,7 +75,7 @@ static int open_anew(struct cnk_postgres *store, int64_t version)
   if (status == 0)
     status = read_integer(store, cnk_sql_texts[store->session.writes[CNK_SQL_next_opening]].postgres, &store->opening);
   if (status == 0)
-    status = cnk_wire_execute(store, "COMMIT", NULL);
+    status = commit_opening(store);
   store->session.sequence = store->opening << SEQUENCES_BITS;
   return status;
 }

@@ -181,7 +181,7 @@ static enum cnk_store_hold read_hold(const struct cnk_store *base)
 {
   struct cnk_postgres *store = store_of(CNK_OWNER(base, struct cnk_worker, base));
   if (atomic_load(&store->is_foreign))
-    return CNK_STORE_TAKEN;
+    return atomic_load(&store->is_behind) ? CNK_STORE_BEHIND : CNK_STORE_TAKEN;
   if (atomic_load(&store->stands_by))
     return CNK_STORE_STANDS_BY;
   uint64_t silence = uv_hrtime() - atomic_load(&store->confirmed_at);
@@ -191,7 +191,7 @@ static enum cnk_store_hold read_hold(const struct cnk_store *base)
 static bool is_unsure(const struct cnk_store *base)
 {
   enum cnk_store_hold hold = read_hold(base);
-  return hold == CNK_STORE_UNSURE || hold == CNK_STORE_TAKEN;
+  return hold != CNK_STORE_SURE && hold != CNK_STORE_STANDS_BY;
 }
 
 static bool is_writable(const struct cnk_store *base)

@@ -14,8 +14,8 @@
 #include "store/postgres/internal.h"
 
 /* Longer than the server may take for one statement, see connection.c. Webhooks are refused before that: whoever sends them
- * waits no longer. */
-enum { WAIT_MS = 40000, SLOW_MS = 5000 };
+ * waits no longer. Nor does a host that is to end, whose service manager kills it after a while. */
+enum { WAIT_MS = 40000, SLOW_MS = 5000, LAST_MS = 2000, LOOK_MS = 250 };
 
 /* Error messages of libpq have several lines, and end with one. */
 int cnk_wire_fail(struct cnk_postgres *store, int status, const char *reason)
@@ -45,20 +45,42 @@ static int poll_for(struct pollfd *found, uint64_t ms)
   return 0;
 }
 
+/* Why nothing comes: a commit waits for standbys of the database as well, however long that takes. Its result is `status`. */
+static int note_silence(struct cnk_postgres *store, int status, int ms)
+{
+  const char *waits_for = store->is_uncertain ? "confirmed a commit" : "answered";
+  const char *hint = store->is_uncertain ? "; it may wait for a standby (synchronous_standby_names)" : "";
+  char reason[160];
+  snprintf(reason, sizeof reason, "the database has not %s for %d seconds%s", waits_for, ms / 1000, hint);
+  cnk_worker_set_unwritable(&store->worker, reason);
+  return cnk_wire_fail(store, status, reason);
+}
+
+/* Some milliseconds at a time, for as long as it may take. `waited`: how long it took. */
+static int poll_patiently(struct cnk_postgres *store, struct pollfd *found, int *waited)
+{
+  int count = 0;
+  for (*waited = 0; count == 0 && *waited < WAIT_MS; *waited += LOOK_MS) {
+    if (*waited >= LAST_MS && cnk_worker_is_closing(&store->worker))
+      break;
+    if (*waited == SLOW_MS)
+      note_silence(store, 0, SLOW_MS);
+    count = poll_for(found, LOOK_MS);
+  }
+  return count;
+}
+
 /* Until the socket can be read, or written where that is wanted. */
 static int await(struct cnk_postgres *store, bool may_write)
 {
   struct pollfd found = {.fd = PQsocket(store->connection), .events = (short)(POLLIN | (may_write ? POLLOUT : 0))};
   if (found.fd < 0)
     return lose(store);
-  int count = poll_for(&found, SLOW_MS);
-  if (count == 0) {
-    cnk_worker_set_unwritable(&store->worker, "the database has not answered for 5 seconds");
-    count = poll_for(&found, WAIT_MS - SLOW_MS);
-  }
-  if (count <= 0)
-    return cnk_wire_fail(store, CNK_POSTGRES_LOST,
-                         count == 0 ? "the database has not answered for 40 seconds" : strerror(errno));
+  int waited, count = poll_patiently(store, &found, &waited);
+  if (count == 0)
+    return note_silence(store, CNK_POSTGRES_LOST, waited);
+  if (count < 0)
+    return cnk_wire_fail(store, CNK_POSTGRES_LOST, strerror(errno));
   if (found.revents & (POLLIN | POLLHUP | POLLERR) && !PQconsumeInput(store->connection))
     return lose(store);
   return 0;

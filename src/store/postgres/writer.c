@@ -50,14 +50,6 @@ static void pause_for(struct cnk_postgres *store, uint64_t ns)
   uv_mutex_unlock(&store->worker.mutex);
 }
 
-static bool is_closing(struct cnk_postgres *store)
-{
-  uv_mutex_lock(&store->worker.mutex);
-  bool is_closing = store->worker.is_closing;
-  uv_mutex_unlock(&store->worker.mutex);
-  return is_closing;
-}
-
 /* What aliases and blocks of ids were read may be of a transaction that is gone. */
 static void forget_read(struct cnk_postgres *store)
 {
@@ -98,10 +90,13 @@ static int look_up(struct cnk_postgres *store, bool *is_there)
   }
   PQclear(found);
   store->has_warned = false;
+  batch = *is_there ? batch : ++store->session.sequence;
   if (status == 0)
-    status = cnk_postgres_run(store, CNK_SQL_put_batch, "i", NULL, *is_there ? batch : ++store->session.sequence);
+    status = cnk_postgres_run(store, CNK_SQL_put_batch, "i", NULL, batch);
   if (status == 0 && store->has_warned)
     status = CNK_POSTGRES_LOST;
+  if (status == 0)
+    store->confirmed = batch;
   if (status == CNK_POSTGRES_LOST) {
     store->is_lost = true;
     return status;
@@ -148,7 +143,8 @@ static void run_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
     store->is_lost = true;
     cnk_worker_set_unwritable(&store->worker, store->problem);
     bool is_over = uv_hrtime() > end;
-    if (atomic_load(&store->is_foreign) || is_closing(store) ? tries > 2 : is_over && !store->is_uncertain)
+    if (atomic_load(&store->is_foreign) || cnk_worker_is_closing(&store->worker) ? tries > 2
+                                                                                 : is_over && !store->is_uncertain)
       break;
     if (tries > 1)
       pause_for(store, PROBE_NS);

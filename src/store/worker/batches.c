@@ -37,6 +37,14 @@ void cnk_worker_give_back(struct cnk_worker *worker, struct cnk_store_calls *bat
   uv_async_send(&worker->async);
 }
 
+bool cnk_worker_is_closing(struct cnk_worker *worker)
+{
+  uv_mutex_lock(&worker->mutex);
+  bool is_closing = worker->is_closing;
+  uv_mutex_unlock(&worker->mutex);
+  return is_closing;
+}
+
 void cnk_worker_set_unwritable(struct cnk_worker *worker, const char *reason)
 {
   uv_mutex_lock(&worker->mutex);

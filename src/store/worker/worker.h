@@ -79,6 +79,8 @@ void cnk_worker_take_batch(struct cnk_worker *worker, struct cnk_store_calls *ba
 /* Gives calls back that are done, after `publish` has brought the counts up to date under the mutex. */
 void cnk_worker_give_back(struct cnk_worker *worker, struct cnk_store_calls *batch, uint32_t took_us,
                           void (*publish)(struct cnk_worker *worker));
+/* What is queued is the last. */
+bool cnk_worker_is_closing(struct cnk_worker *worker);
 /* `reason` is for cnk_store_read_trouble(), until it is writable again. */
 void cnk_worker_set_unwritable(struct cnk_worker *worker, const char *reason);
 
