@@ -15,7 +15,9 @@
  * Between two requests on one connection libcurl takes its interest back and soon gives it again. For a socket that
  * we opened ourselves the poll is left running meanwhile ("resting"), which saves four system calls a request: we
  * learn of its end in close_socket. Descriptors that libcurl made itself (its resolver's) may be closed without a call of
- * close_socket, and their numbers be in use again while libuv still polls them, so those are released at once. */
+ * close_socket, and their numbers be in use again while libuv still polls them, so those are released at once. So may a
+ * socket that libcurl has opened and not connected yet (libcurl 7.88 does that), and libuv ends the process when it is to
+ * begin to poll a number that is closed: a socket rests only where an earlier request has left it in use. */
 struct cnk_socket {
   uv_poll_t poll;
   struct cnk_multi *multi;
@@ -23,8 +25,9 @@ struct cnk_socket {
   int wanted; /* UV_READABLE and UV_WRITABLE, as libcurl asked last; 0 while resting */
   int polled; /* what libuv polls for now */
   bool is_ours;
-  bool is_taken; /* see cnk_multi_take */
-  void *owner;   /* who took it */
+  bool has_rested, is_kept; /* libcurl took its interest back; and gave it again, for the next request */
+  bool is_taken;            /* see cnk_multi_take */
+  void *owner;              /* who took it */
 };
 
 static void free_socket(uv_handle_t *handle)
@@ -77,6 +80,17 @@ static struct cnk_socket *watch(struct cnk_multi *multi, int fd, bool is_ours)
   socket->is_ours = is_ours;
   multi->sockets[fd] = socket;
   return socket;
+}
+
+/* libcurl takes its interest back. */
+static void rest(struct cnk_socket *socket)
+{
+  socket->wanted = 0;
+  if (socket->is_kept)
+    return;
+  uv_poll_stop(&socket->poll);
+  socket->polled = 0;
+  socket->has_rested = true;
 }
 
 /* Tells what has ended. The message is gone after any other call to libcurl, so it is copied first. */
@@ -152,7 +166,7 @@ static int note_socket(CURL *easy, curl_socket_t fd, int what, void *user, void 
     return 0;
   if (what == CURL_POLL_REMOVE) {
     if (socket && socket->is_ours)
-      socket->wanted = 0;
+      rest(socket);
     else if (socket)
       forget(multi, socket);
     return 0;
@@ -161,6 +175,7 @@ static int note_socket(CURL *easy, curl_socket_t fd, int what, void *user, void 
     socket = watch(multi, fd, false);
   if (!socket)
     return -1;
+  socket->is_kept |= socket->has_rested;
   socket->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
   poll_wanted(socket);
   return 0;
