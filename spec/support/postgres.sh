@@ -107,6 +107,7 @@ listen_addresses = ''
 unix_socket_directories = '$CUNNEKT_TEST_CLUSTER'
 max_connections = 50
 shared_buffers = 64MB
+wal_buffers = 32MB
 fsync = off
 autovacuum = off
 END
