@@ -21,7 +21,28 @@ bool cnk_canonical_word(struct cnk_buffer *out, const char *word)
   return cnk_buffer_add(out, word, strlen(word));
 }
 
-/* What Lua's %q puts in the place of a byte; gives how many bytes it takes, or 0 for one that stays. */
+static bool is_special(unsigned char byte)
+{
+  return byte < ' ' || byte == '"' || byte == '\\' || byte == 127;
+}
+
+/* Behind the bytes that stay as they are. Eight at a time, as long as surely none of them is special. */
+static const char *skip_plain(const char *at, const char *end)
+{
+  const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+    memcpy(&word, at, sizeof word);
+    uint64_t control = word - ones * 0x20, removal = (word ^ ones * 127) - ones;
+    uint64_t quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones;
+    if ((control | removal | quote | backslash) & ~word & tops)
+      break;
+  }
+  while (at < end && !is_special((unsigned char)*at))
+    at++;
+  return at;
+}
+
+/* What Lua's %q puts in the place of a special byte; gives how many bytes it takes. */
 static int escape(unsigned char byte, char next, char code[8])
 {
   if (byte == '"' || byte == '\\' || byte == '\n') {
@@ -29,8 +50,6 @@ static int escape(unsigned char byte, char next, char code[8])
     code[1] = (char)byte;
     return 2;
   }
-  if (byte >= ' ' && byte != 127)
-    return 0;
   return snprintf(code, 8, next >= '0' && next <= '9' ? "\\%03d" : "\\%d", byte);
 }
 
@@ -39,14 +58,11 @@ bool cnk_canonical_string(struct cnk_buffer *out, const char *text, size_t size)
   const char *copied = text, *end = text + size;
   if (!cnk_buffer_grow(out, size + 2) || !cnk_buffer_add(out, "\"", 1))
     return false;
-  for (const char *at = text; at < end; at++) {
+  for (const char *at; (at = skip_plain(copied, end)) < end; copied = at + 1) {
     char code[8];
     int length = escape((unsigned char)*at, at + 1 < end ? at[1] : '\0', code);
-    if (length == 0)
-      continue;
     if (!cnk_buffer_add(out, copied, (size_t)(at - copied)) || !cnk_buffer_add(out, code, (size_t)length))
       return false;
-    copied = at + 1;
   }
   return cnk_buffer_add(out, copied, (size_t)(end - copied)) && cnk_buffer_add(out, "\"", 1);
 }
