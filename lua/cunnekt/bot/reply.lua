@@ -16,6 +16,7 @@ local task = require "cunnekt.base.task"
 
 local reply = {}
 
+local metatable_of = receiver.metatable_of
 local window_seconds, digits = limits.service_window, limits.number_digits
 
 ---@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
@@ -217,7 +218,7 @@ local function general_reply(name, metatable)
   local most = content_arguments[name] or 1
   local where = "reply_" .. name
   return function(self, ...)
-    if getmetatable(self) ~= metatable then
+    if metatable_of(self) ~= metatable then
       receiver.refuse("chat", where, self)
     end
     local count = select("#", ...)
@@ -286,7 +287,7 @@ function reply.add_to(methods, metatable)
   end
   local in_general = methods.reply_text
   function methods.reply_text(self, text, ...)
-    local is_usual = getmetatable(self) == metatable and select("#", ...) == 0 and not rawget(self, "_name")
+    local is_usual = metatable_of(self) == metatable and select("#", ...) == 0 and not rawget(self, "_name")
     local handle = is_usual and reply.at_once(self._scope, self.contact, self.to, text) or nil
     if handle then
       return handle

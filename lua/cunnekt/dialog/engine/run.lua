@@ -140,8 +140,10 @@ local function begin_epoch(self)
   if its_turn.outer and not self:is_rebuilding() then
     outer.restore(its_turn)
   end
-  for _, state in ipairs(self.states or {}) do
-    state:load()
+  if self.states then
+    for _, state in ipairs(self.states) do
+      state:load()
+    end
   end
 end
 
