@@ -7,6 +7,7 @@
 
 #include "json/digits.h"
 #include "json/number.h"
+#include "json/plain.h"
 
 int cnk_canonical_compare(const char *a, size_t a_size, const char *b, size_t b_size)
 {
@@ -26,16 +27,14 @@ static bool is_special(unsigned char byte)
   return byte < ' ' || byte == '"' || byte == '\\' || byte == 127;
 }
 
-/* Behind the bytes that stay as they are. Eight at a time, as long as surely none of them is special. */
+/* Behind the bytes that stay as they are. */
 static const char *skip_plain(const char *at, const char *end)
 {
-  const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
-    memcpy(&word, at, sizeof word);
-    uint64_t control = word - ones * 0x20, removal = (word ^ ones * 127) - ones;
-    uint64_t quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones;
-    if ((control | removal | quote | backslash) & ~word & tops)
-      break;
+  while (end - at >= 8) {
+    unsigned plain = cnk_plain_of_eight(at, false);
+    at += plain;
+    if (plain < 8)
+      return at;
   }
   while (at < end && !is_special((unsigned char)*at))
     at++;
