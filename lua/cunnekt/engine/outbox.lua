@@ -134,6 +134,7 @@ function outbox_methods:_connect_core(options)
     accepted_id = core.accepted_id,
     advance = self._handles.advance,
     make_light = make_light,
+    of_contact = backlog.of_contact,
   }
   function parts.permit(row)
     return client:take_permit(row.payload)
