@@ -133,7 +133,7 @@ function turn_methods:send(row)
     self.is_special = true
   end
   if sends == nothing then
-    self:buffer("sends", { row })
+    self:buffer("sends", { row, nil }) -- with room for the question behind a reply
   else
     sends[#sends + 1] = row
   end

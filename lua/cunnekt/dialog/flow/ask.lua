@@ -206,9 +206,9 @@ function ask.ask(dialogs, chat, text, opts)
       delivery[name] = value
     end
   end
-  return ask_until(dialogs, chat, {
-    where = "chat:ask", opts = opts, types = types, send = send_text, fits = fits_type, run = nil, chat = chat, text = text, delivery = delivery,
-  })
+  local question = { where = "chat:ask", opts = opts, types = types, send = send_text, fits = fits_type, chat = chat, text = text }
+  question.delivery = delivery
+  return ask_until(dialogs, chat, question)
 end
 
 -- Whether an answer is a choice, clicked or typed; sets `reply` for a typed one.

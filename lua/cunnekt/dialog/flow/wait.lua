@@ -134,7 +134,7 @@ function wait.for_event(dialogs, chat, wanted, where, current)
     it = delivery.event
     it._origin = current.origin
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
-    current:end_step { mark = mark, outcome = outcome }
+    current:end_step { n = nil, mark = mark, outcome = outcome }
   end
   local result = current:apply_outcome(outcome)
   if wanted.sent then
