@@ -270,12 +270,12 @@ function reply.at_once(scope, contact, to, text)
   if not id then
     return nil
   end
-  local row = scope.engine.outbox:new_text(contact, id, to, json_text)
-  its_turn:send(row)
+  local row, handle = scope.engine.outbox:new_text(contact, id, to, json_text, its_turn.record.id)
+  its_turn:send_text(row)
   if current then
     current:note_send(json_text, id)
   end
-  return row.handle
+  return handle
 end
 
 ---Gives chats their methods.

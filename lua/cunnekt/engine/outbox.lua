@@ -241,9 +241,11 @@ end
 ---@param id integer of the store
 ---@param to string
 ---@param text string the payload as JSON
+---@param event integer? whose turn sends it
 ---@return cunnekt.outbox.row
-function outbox_methods:new_text(contact, id, to, text)
-  return self._core:new_text(contact, id, to, text)
+---@return cunnekt.sent handle
+function outbox_methods:new_text(contact, id, to, text, event)
+  return self._core:new_text(contact, id, to, text, event)
 end
 
 ---Notes that a row is only in the store now, and waits for a time.

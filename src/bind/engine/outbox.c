@@ -44,16 +44,20 @@ void cnk_outbox_push_text(lua_State *L, const struct cnk_new_text *its)
   add_handle(L, its->outbox, its->id, CNK_ROW_TEXT, CNK_SENT_TEXT);
 }
 
-/* outbox:new_text(contact, id, to, text) -> row: the usual message; `text`: its payload as JSON */
+/* outbox:new_text(contact, id, to, text, event) -> row, handle: the usual message; `text`: its payload as JSON */
 static int new_text(lua_State *L)
 {
   cnk_bind_check_outbox(L);
   luaL_checkstring(L, 2);
   luaL_checkstring(L, 4);
   luaL_checkstring(L, 5);
+  int64_t event = luaL_optinteger(L, 6, 0);
   cnk_outbox_push_text(
       L, &(struct cnk_new_text){.outbox = 1, .contact = 2, .id = luaL_checkinteger(L, 3), .to = 4, .text = 5});
-  return 1;
+  struct cnk_row *row = lua_touserdata(L, -1);
+  row->event = event;
+  lua_getiuservalue(L, -1, CNK_ROW_HANDLE);
+  return 2;
 }
 
 /* outbox:new_row(contact, id, payload) -> row */
