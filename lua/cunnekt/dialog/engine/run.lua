@@ -60,11 +60,6 @@ local function next_epoch()
   return last_epoch
 end
 
--- The steps until the next commit: with room for those of the usual one, since a table that grows costs more than a larger one.
-local function new_pending()
-  return { nil, nil, nil, nil }
-end
-
 -- As a run begins.
 run_methods.n, run_methods.draws = 0, 0
 
@@ -387,7 +382,7 @@ end
 ---@return table[] steps n, mark, result
 function run_methods:take_pending()
   local steps = self.pending
-  self.pending = new_pending()
+  self.pending = { nil, nil, nil, nil } -- with room for the usual ones: to grow costs more
   for i = 1, #steps do
     local step = steps[i]
     step.mark = step.mark or journal.mark_of_json(step.kind, step.json)
