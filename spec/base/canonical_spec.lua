@@ -25,6 +25,15 @@ describe("the canonical text of a value", function()
     assert.not_equal(canonical.text "a\nb", canonical.text "a\\nb")
   end)
 
+  it("escapes as Lua's %q does, at every place of a text", function()
+    for byte = 0, 255 do
+      for before = 0, 17 do
+        local text = ("x"):rep(before) .. string.char(byte) .. ("7y"):rep(5)
+        assert.equal(("%q"):format(text), canonical.text(text))
+      end
+    end
+  end)
+
   it("lists keys with numbers first", function()
     assert.same({ 1, 2, 10, "a", "b" }, canonical.keys { b = 1, a = 1, [10] = 1, 1, 1 })
   end)

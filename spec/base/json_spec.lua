@@ -157,6 +157,33 @@ describe("json.encode", function()
     end
   end)
 
+  it("escapes each byte that needs it, at every place of a text, and reads it again", function()
+    for byte = 0, 127 do
+      for before = 0, 17 do
+        local char, left, right = string.char(byte), ("x"):rep(before), ("y"):rep(11)
+        local needs = byte < 32 or byte == 127 or char == '"' or char == "\\"
+        local inner = json.encode(char):sub(2, -2)
+        assert.equal(needs, inner ~= char)
+        local text = json.encode(left .. char .. right)
+        assert.equal('"' .. left .. inner .. right .. '"', text)
+        assert.equal(left .. char .. right, json.decode(text))
+      end
+    end
+  end)
+
+  it("reads text beyond ASCII, and ends of text, at every place", function()
+    for before = 0, 17 do
+      for _, char in ipairs { "ü", "न", "\u{1F600}", "\127" } do
+        local text = ("x"):rep(before) .. char
+        assert.equal(text, json.decode('"' .. text .. '"'))
+        assert.equal(text .. "yyyyyyyyy", json.decode('"' .. text .. 'yyyyyyyyy"'))
+        assert.is_nil((json.decode('"' .. text)))
+        assert.is_nil((json.decode('"' .. text .. "yyyyyyyyy")))
+        assert.is_nil((json.decode('"' .. text .. "\1yyyyyyyyy\"")))
+      end
+    end
+  end)
+
   it("leaves the value as it was", function()
     local value = { list = json.array {}, big = 1234567890123456789, bad = "\xFF", inner = { json.array {} } }
     json.encode(value)

@@ -7,6 +7,7 @@
 
 #include "json/digits.h"
 #include "json/number.h"
+#include "json/plain.h"
 
 int cnk_canonical_compare(const char *a, size_t a_size, const char *b, size_t b_size)
 {
@@ -21,7 +22,26 @@ bool cnk_canonical_word(struct cnk_buffer *out, const char *word)
   return cnk_buffer_add(out, word, strlen(word));
 }
 
-/* What Lua's %q puts in the place of a byte; gives how many bytes it takes, or 0 for one that stays. */
+static bool is_special(unsigned char byte)
+{
+  return byte < ' ' || byte == '"' || byte == '\\' || byte == 127;
+}
+
+/* Behind the bytes that stay as they are. */
+static const char *skip_plain(const char *at, const char *end)
+{
+  while (end - at >= 8) {
+    unsigned plain = cnk_plain_of_eight(at, false);
+    at += plain;
+    if (plain < 8)
+      return at;
+  }
+  while (at < end && !is_special((unsigned char)*at))
+    at++;
+  return at;
+}
+
+/* What Lua's %q puts in the place of a special byte; gives how many bytes it takes. */
 static int escape(unsigned char byte, char next, char code[8])
 {
   if (byte == '"' || byte == '\\' || byte == '\n') {
@@ -29,8 +49,6 @@ static int escape(unsigned char byte, char next, char code[8])
     code[1] = (char)byte;
     return 2;
   }
-  if (byte >= ' ' && byte != 127)
-    return 0;
   return snprintf(code, 8, next >= '0' && next <= '9' ? "\\%03d" : "\\%d", byte);
 }
 
@@ -39,14 +57,11 @@ bool cnk_canonical_string(struct cnk_buffer *out, const char *text, size_t size)
   const char *copied = text, *end = text + size;
   if (!cnk_buffer_grow(out, size + 2) || !cnk_buffer_add(out, "\"", 1))
     return false;
-  for (const char *at = text; at < end; at++) {
+  for (const char *at; (at = skip_plain(copied, end)) < end; copied = at + 1) {
     char code[8];
     int length = escape((unsigned char)*at, at + 1 < end ? at[1] : '\0', code);
-    if (length == 0)
-      continue;
     if (!cnk_buffer_add(out, copied, (size_t)(at - copied)) || !cnk_buffer_add(out, code, (size_t)length))
       return false;
-    copied = at + 1;
   }
   return cnk_buffer_add(out, copied, (size_t)(end - copied)) && cnk_buffer_add(out, "\"", 1);
 }

@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "json/escape.h"
+#include "json/plain.h"
 
 struct reader {
   struct cnk_jsonscan *scan;
@@ -102,15 +103,14 @@ static bool read_character(struct reader *r)
   return true;
 }
 
-/* Behind the bytes that mean themselves. Eight at a time, as long as surely none of them has another meaning. */
+/* Behind the bytes that mean themselves; at one that has no other meaning either, a DEL, it may stop. */
 static const char *skip_plain(const char *at, const char *end)
 {
-  const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
-    memcpy(&word, at, sizeof word);
-    uint64_t control = word - ones * 0x20, quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones;
-    if ((word | control | quote | backslash) & tops)
-      break;
+  while (end - at >= 8) {
+    unsigned plain = cnk_plain_of_eight(at, true);
+    at += plain;
+    if (plain < 8)
+      return at;
   }
   while (is_plain[(unsigned char)*at])
     at++;

@@ -46,8 +46,10 @@ local outbox = {}
 ---@param id integer
 ---@param to string
 ---@param text string the payload as JSON
+---@param event? integer whose turn sends it
 ---@return cunnekt.outbox.row
-function outbox:new_text(contact, id, to, text) end
+---@return cunnekt.sent
+function outbox:new_text(contact, id, to, text, event) end
 
 ---The same for any other payload.
 ---@param contact string

@@ -5,6 +5,11 @@
 
 local receiver = {}
 
+---The metatable of the value that a method was called on. The usual function of Lua looks for a field `__metatable` by its name first,
+---which costs ten times as much, and ours have none.
+---@type fun(self: any): table?
+receiver.metatable_of = debug.getmetatable
+
 ---Refuses a call of a method.
 ---@param owner string what scripts call the object: "chat"
 ---@param name string the method's

@@ -13,7 +13,7 @@ local units = require "cunnekt.time.units"
 
 local chat = {}
 
-local window_seconds = limits.service_window
+local metatable_of, window_seconds = receiver.metatable_of, limits.service_window
 
 ---The parts that chats and events refer to.
 ---@class cunnekt.scope
@@ -69,12 +69,15 @@ end
 local of_person = { number = true, user_id = true, name = true, username = true }
 
 function chat_mt.__index(self, key)
-  if key == "state" then
+  local method = chat_methods[key]
+  if method then
+    return method
+  elseif key == "state" then
     return state_of(self):load()
   elseif of_person[key] then
     return person_of(self)[key]
   end
-  return chat_methods[key]
+  return nil
 end
 
 function chat_mt.__newindex(self, key, value)
@@ -101,7 +104,7 @@ chat.began_as = name_of
 
 -- What a method refers to; refuses one that was called with a dot.
 local function scope_of(self, name)
-  if getmetatable(self) ~= chat_mt then
+  if metatable_of(self) ~= chat_mt then
     receiver.refuse("chat", name, self, 4)
   end
   return self._scope
@@ -150,7 +153,7 @@ reply.add_to(chat_methods, chat_mt)
 ---@return cunnekt.message? message the answer
 ---@return cunnekt.error? err kind timeout or tries, or why the question was not sent, as soon as that is certain
 function chat_methods:ask(text, opts)
-  if getmetatable(self) ~= chat_mt then -- a call less for each question
+  if metatable_of(self) ~= chat_mt then -- a call less for each question
     receiver.refuse("chat", "ask", self)
   end
   return self._scope.flow.ask(self._scope.dialogs, self, text, opts)

@@ -8,6 +8,8 @@ local receiver = require "cunnekt.base.receiver"
 local reply = require "cunnekt.bot.reply"
 local webhook = require "cunnekt.provider.webhook"
 
+local late_fields, metatable_of = webhook.late_fields, receiver.metatable_of
+
 local event = {}
 
 local message_methods = {}
@@ -26,11 +28,17 @@ local function find_chat(self)
   return it
 end
 
+-- Asked for each field that an event does not have: few of them are late.
 function message_mt.__index(self, key)
-  if key == "chat" then
+  local method = message_methods[key]
+  if method then
+    return method
+  elseif key == "chat" then
     return find_chat(self)
+  elseif late_fields[key] then
+    return webhook.late(self, key)
   end
-  return message_methods[key] or webhook.late(self, key)
+  return nil
 end
 
 -- Events that are not messages have only `chat`, and what is late.
@@ -40,7 +48,7 @@ local about_mt = {
     if key == "chat" then
       return find_chat(self)
     end
-    return webhook.late(self, key) or nil
+    return late_fields[key] and webhook.late(self, key) or nil
   end,
 }
 
@@ -48,7 +56,7 @@ for _, name in ipairs(chat.kinds) do
   local where = "reply_" .. name
   local in_chat = chat.methods[where]
   message_methods[where] = function(self, ...)
-    if getmetatable(self) ~= message_mt then
+    if metatable_of(self) ~= message_mt then
       receiver.refuse("msg", where, self)
     end
     return in_chat(rawget(self, "chat") or find_chat(self), ...)
@@ -63,7 +71,7 @@ local reply_text = message_methods.reply_text
 ---@return cunnekt.sent?
 ---@return cunnekt.error? err
 function message_methods.reply_text(self, text, ...)
-  local is_usual = getmetatable(self) == message_mt and select("#", ...) == 0 and not rawget(self, "_origin")
+  local is_usual = metatable_of(self) == message_mt and select("#", ...) == 0 and not rawget(self, "_origin")
   local handle = is_usual and reply.at_once(self._scope, self._contact, self.from, text) or nil
   if handle then
     return handle
@@ -77,7 +85,7 @@ end
 ---@param args? any JSON value
 ---@param opts? cunnekt.start_options
 function message_methods:start(name, args, opts)
-  if getmetatable(self) ~= message_mt then
+  if metatable_of(self) ~= message_mt then
     receiver.refuse("msg", "start", self)
   end
   local plan = { name = name, contact = self._contact, to = self.chat.to, args = args, is_remark = not webhook.is_addressed(self) }
@@ -90,7 +98,7 @@ end
 ---@return cunnekt.download.result? result
 ---@return cunnekt.error? err
 function message_methods:download(opts)
-  if getmetatable(self) ~= message_mt then
+  if metatable_of(self) ~= message_mt then
     receiver.refuse("msg", "download", self)
   elseif not self.media then
     error(("msg:download: a message of type '%s' has no media"):format(tostring(self.type)), 2)

@@ -16,6 +16,7 @@ local task = require "cunnekt.base.task"
 
 local reply = {}
 
+local metatable_of = receiver.metatable_of
 local window_seconds, digits = limits.service_window, limits.number_digits
 
 ---@type table<string, string|string[]> the delivery options of a reply; the other fields of its table are content
@@ -217,7 +218,7 @@ local function general_reply(name, metatable)
   local most = content_arguments[name] or 1
   local where = "reply_" .. name
   return function(self, ...)
-    if getmetatable(self) ~= metatable then
+    if metatable_of(self) ~= metatable then
       receiver.refuse("chat", where, self)
     end
     local count = select("#", ...)
@@ -269,12 +270,12 @@ function reply.at_once(scope, contact, to, text)
   if not id then
     return nil
   end
-  local row = scope.engine.outbox:new_text(contact, id, to, json_text)
-  its_turn:send(row)
+  local row, handle = scope.engine.outbox:new_text(contact, id, to, json_text, its_turn.record.id)
+  its_turn:send_text(row)
   if current then
     current:note_send(json_text, id)
   end
-  return row.handle
+  return handle
 end
 
 ---Gives chats their methods.
@@ -286,7 +287,7 @@ function reply.add_to(methods, metatable)
   end
   local in_general = methods.reply_text
   function methods.reply_text(self, text, ...)
-    local is_usual = getmetatable(self) == metatable and select("#", ...) == 0 and not rawget(self, "_name")
+    local is_usual = metatable_of(self) == metatable and select("#", ...) == 0 and not rawget(self, "_name")
     local handle = is_usual and reply.at_once(self._scope, self.contact, self.to, text) or nil
     if handle then
       return handle

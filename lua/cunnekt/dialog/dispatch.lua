@@ -320,7 +320,7 @@ function dispatch.new(parts)
         return done(pause)
       end
       -- With the usual keys preallocated.
-      local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil, is_finished = nil, run = nil }
+      local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil }
       if not dialogs.is_used and not record.is_resume then
         return turns:run(record, handle, on_end, nil, ending)
       end

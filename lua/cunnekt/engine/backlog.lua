@@ -20,6 +20,7 @@ local backlog_mt = { __index = backlog_methods, __name = "cunnekt.backlog" }
 
 -- Messages of a contact, and of all contacts (replies and bulk messages each), that memory holds; and rows of a page.
 local of_contact, of_class, page = 20, 2000, 1000
+backlog.of_contact = of_contact
 -- Lanes that are opened, and filled, at once.
 local most_openings = 100
 
@@ -113,20 +114,14 @@ local function rewind(its_source, now)
   its_source.now = now
 end
 
----Whether a message that is about to be stored, as queued, must be parked.
+---Whether a message that is about to be stored, as queued, must be parked. It has no time and no lane: of others must_park in
+---src/bind/engine/outbox.c knows it.
 ---@param row cunnekt.outbox.row
 ---@param ahead integer messages of its lane that the same turn stores before it
 ---@param beside integer all messages that the same turn stores before it
 ---@return boolean
 function backlog_methods:must_park(row, ahead, beside)
-  if row.due then
-    return true
-  end
-  local its_class = row.is_bulk and self.bulk or self.replies
-  local count, has_parked = self._lanes:lane(row.lane)
-  if count then
-    return has_parked or count - 1 + ahead >= of_contact
-  end
+  local its_class = self:_class_of(row)
   return its_class.waiting.has_more or ahead >= of_contact or self:_held(its_class) + beside >= of_class
 end
 

@@ -134,6 +134,7 @@ function outbox_methods:_connect_core(options)
     accepted_id = core.accepted_id,
     advance = self._handles.advance,
     make_light = make_light,
+    of_contact = backlog.of_contact,
   }
   function parts.permit(row)
     return client:take_permit(row.payload)
@@ -240,9 +241,11 @@ end
 ---@param id integer of the store
 ---@param to string
 ---@param text string the payload as JSON
+---@param event integer? whose turn sends it
 ---@return cunnekt.outbox.row
-function outbox_methods:new_text(contact, id, to, text)
-  return self._core:new_text(contact, id, to, text)
+---@return cunnekt.sent handle
+function outbox_methods:new_text(contact, id, to, text, event)
+  return self._core:new_text(contact, id, to, text, event)
 end
 
 ---Notes that a row is only in the store now, and waits for a time.

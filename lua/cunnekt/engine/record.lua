@@ -76,8 +76,10 @@ end
 ---@return string[]
 function record.bodies_of(of)
   local bodies = { of.body }
-  for i, other in ipairs(of.joined or {}) do
-    bodies[i + 1] = other.body
+  if of.joined then
+    for i, other in ipairs(of.joined) do
+      bodies[i + 1] = other.body
+    end
   end
   return bodies
 end

@@ -124,19 +124,26 @@ function turn_methods:record_read(kind, key, version)
   end
 end
 
----Buffers a message.
----@param row table see outbox.lua
+---Buffers the usual message, of outbox:new_text.
+---@param row cunnekt.outbox.row
+function turn_methods:send_text(row)
+  local sends = self.sends
+  if sends == nothing then
+    self:buffer("sends", { row, nil }) -- with room for the question behind a reply
+  else
+    sends[#sends + 1] = row
+  end
+end
+
+---Buffers any other message.
+---@param row cunnekt.outbox.row
 function turn_methods:send(row)
-  local sends, record = self.sends, self.record
+  local record = self.record
   row.event = record and record.id
   if not row.is_plain or not row.text then
     self.is_special = true
   end
-  if sends == nothing then
-    self:buffer("sends", { row })
-  else
-    sends[#sends + 1] = row
-  end
+  self:send_text(row)
 end
 
 ---Commits in the middle of a handler, which continues. Raises when the commit fails.

@@ -264,6 +264,9 @@ end
 -- The fields that some events get when somebody asks for one of them: most never are.
 local late = { raw = true, contact = true }
 
+---@type table<string, true>
+webhook.late_fields = late
+
 ---A field that an event may not have yet: `raw` or `contact`.
 ---@param event cunnekt.webhook.event
 ---@param name any nil for others

@@ -67,14 +67,14 @@ function records.dialog_change(its_run)
   local change = {
     id = its_run.id,
     waiting = waiting and json.encode(waiting),
-    due = waiting and waiting.due,
-    sent = waiting and waiting.sent,
-    signal = waiting and waiting.signal,
     asks = waiting and waiting.from and waiting.from > before or nil, -- the question's first step is not stored yet
     before = before,
     after = its_run.n,
     steps = its_run:take_pending(),
   }
+  if waiting then
+    change.due, change.sent, change.signal = waiting.due, waiting.sent, waiting.signal
+  end
   if not its_run.is_stored then
     change.is_new, change.contact, change.name, change.to = true, its_run.contact, its_run.name, its_run.to
     change.args = its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil

@@ -44,16 +44,20 @@ void cnk_outbox_push_text(lua_State *L, const struct cnk_new_text *its)
   add_handle(L, its->outbox, its->id, CNK_ROW_TEXT, CNK_SENT_TEXT);
 }
 
-/* outbox:new_text(contact, id, to, text) -> row: the usual message; `text`: its payload as JSON */
+/* outbox:new_text(contact, id, to, text, event) -> row, handle: the usual message; `text`: its payload as JSON */
 static int new_text(lua_State *L)
 {
   cnk_bind_check_outbox(L);
   luaL_checkstring(L, 2);
   luaL_checkstring(L, 4);
   luaL_checkstring(L, 5);
+  int64_t event = luaL_optinteger(L, 6, 0);
   cnk_outbox_push_text(
       L, &(struct cnk_new_text){.outbox = 1, .contact = 2, .id = luaL_checkinteger(L, 3), .to = 4, .text = 5});
-  return 1;
+  struct cnk_row *row = lua_touserdata(L, -1);
+  row->event = event;
+  lua_getiuservalue(L, -1, CNK_ROW_HANDLE);
+  return 2;
 }
 
 /* outbox:new_row(contact, id, payload) -> row */
@@ -143,16 +147,27 @@ static lua_Integer count_ahead(lua_State *L, int row, lua_Integer more)
   return ahead;
 }
 
-static void park_or_not(lua_State *L, int index, lua_Integer ahead, lua_Integer beside)
+/* Whether memory has no room for a row, `ahead` of whose lane and `beside` of all its turn stores before it. Where its contact has a
+ * lane, that says so; the backlog says it of others. */
+static bool must_park(lua_State *L, int index, lua_Integer ahead, lua_Integer beside)
 {
-  struct cnk_row *row = lua_touserdata(L, index);
-  lua_pushinteger(L, ahead);
-  lua_pushinteger(L, beside);
-  cnk_outbox_ask(L, 1, CNK_OUTBOX_MUST_PARK, index, 2, 1);
-  row->flags &= ~(unsigned)CNK_ROW_IS_PARKED;
-  if (lua_toboolean(L, -1))
-    row->flags |= CNK_ROW_IS_PARKED;
-  lua_pop(L, 1);
+  struct cnk_lua_outbox *outbox = lua_touserdata(L, 1);
+  int top = lua_gettop(L);
+  size_t count = 0;
+  bool has_more = false, is_parked = cnk_bind_push_more(L, index, "due") != LUA_TNIL;
+  if (!is_parked) {
+    cnk_bind_push_lane(L, index);
+    if (cnk_lanes_look(&outbox->lanes->lanes, cnk_bind_text(L, -1), &count, &has_more)) {
+      is_parked = has_more || (lua_Integer)count - 1 + ahead >= outbox->of_contact;
+    } else {
+      lua_pushinteger(L, ahead);
+      lua_pushinteger(L, beside);
+      cnk_outbox_ask(L, 1, CNK_OUTBOX_MUST_PARK, index, 2, 1);
+      is_parked = lua_toboolean(L, -1);
+    }
+  }
+  lua_settop(L, top);
+  return is_parked;
 }
 
 /* outbox:mark(rows): decides about the rows of a turn, see engine/outbox.lua */
@@ -178,7 +193,9 @@ static int mark(lua_State *L)
       lua_replace(L, 3);
     }
     count_ahead(L, 4, 1);
-    park_or_not(L, 4, ahead, i - 1);
+    row->flags &= ~(unsigned)CNK_ROW_IS_PARKED;
+    if (must_park(L, 4, ahead, i - 1))
+      row->flags |= CNK_ROW_IS_PARKED;
   }
   return 0;
 }
@@ -369,6 +386,8 @@ static int new_outbox(lua_State *L)
   outbox->store = luaL_checkudata(L, 3, CNK_BIND_STORE);
   lua_getiuservalue(L, 2, CNK_OUTBOX_LANES);
   outbox->lanes = luaL_checkudata(L, 4, CNK_LANES_CLASS);
+  lua_getfield(L, 1, "of_contact");
+  outbox->of_contact = luaL_checkinteger(L, -1);
   lua_pushvalue(L, 2);
   cnk_bind_own_lanes(L, 4, &cnk_outbox_owner);
   lua_settop(L, 2);

@@ -55,7 +55,8 @@ struct cnk_lua_outbox {
   void *self;
   struct cnk_lua_lanes *lanes;
   struct cnk_bind_store *store;
-  lua_Integer recent; /* the place in the rings that was used last; 0: none */
+  lua_Integer recent;     /* the place in the rings that was used last; 0: none */
+  lua_Integer of_contact; /* so many messages of a contact memory holds */
   bool is_stopped;
 };
 

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/utf8.h"
 #include "json/digits.h"
+#include "json/plain.h"
 
 #define BUFFER "cunnekt.json.buffer"
 
@@ -105,6 +106,16 @@ static bool put_text(struct writer *w, const char *text, size_t size)
     if (!make_room(w, 6 * (size_t)(stop - text)))
       return false;
     char *to = out->data + out->size;
+    while (stop - text >= 8) {
+      unsigned plain = cnk_plain_of_eight(text, false);
+      memcpy(to, text, 8);
+      to += plain;
+      text += plain;
+      if (plain < 8) {
+        unsigned char byte = (unsigned char)*text++;
+        to = write_escape(to, byte, escapes[byte]);
+      }
+    }
     for (; text < stop; text++) {
       char letter = escapes[(unsigned char)*text];
       if (letter)

@@ -140,8 +140,10 @@ local function begin_epoch(self)
   if its_turn.outer and not self:is_rebuilding() then
     outer.restore(its_turn)
   end
-  for _, state in ipairs(self.states or {}) do
-    state:load()
+  if self.states then
+    for _, state in ipairs(self.states) do
+      state:load()
+    end
   end
 end
 
@@ -231,26 +233,25 @@ function run_methods:apply_outcome(outcome)
   return outcome.value
 end
 
-local function check_fatal(self, ok, result, ...)
-  if not ok and errors.is(result) and is_fatal[result.kind] then
-    self:fail(result)
+-- Of what a call has raised: one that the script cannot catch ends the run.
+local function check_fatal(self, failure)
+  if errors.is(failure) and is_fatal[failure.kind] then
+    self:fail(failure)
   end
-  return ok, result, ...
-end
-
-local function raise_failure(ok, result, ...)
-  if not ok then
-    error(result, 0)
-  end
-  return result, ...
 end
 
 ---Calls `fn`; an error that the script cannot catch ends the run.
----@param fn function
+---@param fn fun(...): any, any
 ---@param ... any
----@return any ...
+---@return any first
+---@return any second
 function run_methods:guard(fn, ...)
-  return raise_failure(check_fatal(self, pcall(fn, ...)))
+  local ok, first, second = pcall(fn, ...)
+  if not ok then
+    check_fatal(self, first)
+    error(first, 0)
+  end
+  return first, second
 end
 
 local function do_step(self, fn, opts)
@@ -258,8 +259,8 @@ local function do_step(self, fn, opts)
   self.is_in_step = true
   local ok, result, is_commit = pcall(fn)
   self.is_in_step = false
-  check_fatal(self, ok, result)
   if not ok then
+    check_fatal(self, result)
     outcome.raised = journal.pack_error(result)
   else
     outcome.value, outcome.is_commit = result, is_commit
@@ -374,14 +375,14 @@ end
 function run_methods:note_send(text, id)
   local n = self.n + 1
   self.n = n
-  self.pending[#self.pending + 1] = { n = n, kind = "send", json = text, sent = id, mark = nil, result = nil }
+  self.pending[#self.pending + 1] = { n = n, kind = "send", json = text, sent = id, mark = nil } -- with room for `result`
 end
 
 ---Takes the steps that are not stored yet, encoded.
 ---@return table[] steps n, mark, result
 function run_methods:take_pending()
   local steps = self.pending
-  self.pending = {}
+  self.pending = { nil, nil, nil, nil } -- with room for the usual ones: to grow costs more
   for i = 1, #steps do
     local step = steps[i]
     step.mark = step.mark or journal.mark_of_json(step.kind, step.json)

@@ -72,7 +72,7 @@ local most_asked = 20
 
 -- Sends the question once more; the fate of its last message is that of the question.
 local function repeat_question(question, asked)
-  local sent, messages = question.send(), asked.messages
+  local sent, messages = question:send(), asked.messages
   if sent then
     messages[#messages + 1], asked.last = sent.id, sent
   end
@@ -105,7 +105,7 @@ local function next_answer(dialogs, chat, question, asked)
     if asked.reminders then
       it, err = remind.for_event(dialogs, chat, wanted, question.where, asked.reminders)
     else
-      it, err = wait.for_event(dialogs, chat, wanted, question.where)
+      it, err = wait.for_event(dialogs, chat, wanted, question.where, question.run)
     end
     if not it or it.status ~= "dialog_again" then
       return it, err
@@ -130,9 +130,10 @@ local function ask_until(dialogs, chat, question)
   local where, opts = question.where, question.opts
   local current = steps.waiting_run(where)
   local from, now = current.n + 1, current.at
+  question.run = current
   question.reminders = opts.remind and remind.new(where, opts, 3)
   current.asking = where
-  local sent, err = question.send()
+  local sent, err = question:send()
   current.asking = nil
   if not sent then
     return nil, err
@@ -143,7 +144,7 @@ local function ask_until(dialogs, chat, question)
     if not it then
       return nil, problem or wait.timed_out(opts.timeout)
     end
-    local is_good, why = question.fits(it)
+    local is_good, why = question:fits(it)
     if is_good and opts.check then
       is_good, why = opts.check(it)
     end
@@ -156,6 +157,19 @@ local function ask_until(dialogs, chat, question)
     end
     asked.last = reply_to_invalid(chat, opts, why, it, question, asked) or asked.last
   end
+end
+
+-- What most questions have: they are answered by any message of their types.
+local function fits_type(question, it)
+  return question.types[it.type]
+end
+
+-- The question of chat:ask. The usual one, without delivery options, has a shorter way.
+local function send_text(question)
+  if not question.delivery then
+    return question.chat:reply_text(question.text)
+  end
+  return question.chat:reply_text(question.text, question.delivery)
 end
 
 -- Splits a table into content and options of the question. Delivery options are part of the content, as in a reply.
@@ -171,6 +185,8 @@ local function split(where, given)
   return content, opts
 end
 
+local no_options = {}
+
 ---chat:ask, see bot/chat.lua.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
@@ -179,7 +195,7 @@ end
 ---@return table? message
 ---@return cunnekt.error? err
 function ask.ask(dialogs, chat, text, opts)
-  opts = options.check("chat:ask", opts, text_option_types)
+  opts = opts == nil and no_options or options.check("chat:ask", opts, text_option_types)
   local types, delivery = { text = opts.accept == nil or nil }, nil
   if opts.accept then
     add_accepted("chat:ask", opts.accept, types)
@@ -190,20 +206,9 @@ function ask.ask(dialogs, chat, text, opts)
       delivery[name] = value
     end
   end
-  return ask_until(dialogs, chat, {
-    where = "chat:ask",
-    opts = opts,
-    types = types,
-    send = function()
-      if not delivery then
-        return chat:reply_text(text) -- the usual one, which has a shorter way
-      end
-      return chat:reply_text(text, delivery)
-    end,
-    fits = function(it)
-      return types[it.type]
-    end,
-  })
+  local question = { where = "chat:ask", opts = opts, types = types, send = send_text, fits = fits_type, chat = chat, text = text }
+  question.delivery = delivery
+  return ask_until(dialogs, chat, question)
 end
 
 -- Whether an answer is a choice, clicked or typed; sets `reply` for a typed one.
@@ -230,7 +235,7 @@ local function ask_choice(dialogs, chat, where, given, kinds)
     send = function()
       return chat[kinds.reply](chat, content)
     end,
-    fits = function(it)
+    fits = function(_, it)
       return choice_of(it, content[kinds.list] or {}, kinds.answer) or more and more[it.type]
     end,
   })
@@ -278,9 +283,7 @@ function ask.ask_form(dialogs, chat, given)
     send = function()
       return chat:reply_form(content)
     end,
-    fits = function(it)
-      return types[it.type]
-    end,
+    fits = fits_type,
   })
 end
 
@@ -304,9 +307,7 @@ function ask.ask_template(dialogs, chat, template_id, given)
     send = function()
       return chat:reply_template(template_id, content)
     end,
-    fits = function(it)
-      return types[it.type]
-    end,
+    fits = fits_type,
   })
 end
 

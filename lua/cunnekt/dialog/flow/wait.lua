@@ -111,10 +111,11 @@ end
 ---@param chat cunnekt.chat
 ---@param wanted table types?, signal?, sent?, reaches?, due?, from?, asked?; question: the message that asks; handle: the message's, not stored
 ---@param where string the method's name, for errors
+---@param current? cunnekt.run of who has looked already whether it can wait
 ---@return table? event nil after a timeout
 ---@return cunnekt.error? err why the question surely was not sent
-function wait.for_event(dialogs, chat, wanted, where)
-  local current = steps.waiting_run(where)
+function wait.for_event(dialogs, chat, wanted, where, current)
+  current = current or steps.waiting_run(where)
   local handle, it = wanted.handle, nil
   wanted.handle = nil
   local outcome, mark = current:begin_step("wait", rebuild.subject_of_wait(wanted))
@@ -133,7 +134,7 @@ function wait.for_event(dialogs, chat, wanted, where)
     it = delivery.event
     it._origin = current.origin
     outcome = { value = as_result(delivery, wanted), at = clock.now(), is_commit = is_commit or nil }
-    current:end_step { mark = mark, outcome = outcome }
+    current:end_step { n = nil, mark = mark, outcome = outcome }
   end
   local result = current:apply_outcome(outcome)
   if wanted.sent then
