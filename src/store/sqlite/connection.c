@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/digest.h"
-#include "store/pieces.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
 
@@ -35,35 +34,9 @@ static int create_functions(sqlite3 *db)
   return sqlite3_create_function_v2(db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
 }
 
-static int round_up(int size) /* no more than SQLite needs: pieces are as large as they are */
-{
-  return (size + 7) & ~7;
-}
-
-static int no_start(void *context)
-{
-  (void)context;
-  return SQLITE_OK;
-}
-
-static void no_end(void *context)
-{
-  (void)context;
-}
-
 void cnk_sqlite_own_process(void)
 {
-  const sqlite3_mem_methods memory = {
-      .xMalloc = cnk_piece_take,
-      .xFree = cnk_piece_give,
-      .xRealloc = cnk_piece_resize,
-      .xSize = cnk_piece_size,
-      .xRoundup = round_up,
-      .xInit = no_start,
-      .xShutdown = no_end,
-  };
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
 }
 
 static int compile(struct cnk_sqlite *store, const char *text, sqlite3_stmt **statement)
