@@ -35,7 +35,8 @@ function inbox.new(options)
   self.mail = mail.new {
     store = options.store,
     accept = function(body, done)
-      return self:_accept(body, done, nil, true)
+      local is_taken, message, code = self._core:accept(body, done, nil, true)
+      return is_taken, not is_taken and incoming.refusal(message, code) or nil
     end,
   }
   return self
@@ -360,14 +361,6 @@ function inbox_methods:_parts(capacity)
   return parts
 end
 
-function inbox_methods:_accept(body, done, subject, is_mail)
-  local is_taken, message, code = self._core:accept(body, done, subject, is_mail)
-  if not is_taken then
-    return nil, incoming.refusal(message, code)
-  end
-  return true
-end
-
 function inbox_methods:_post(body, done, subject)
   local events, err = webhook.parse_bounded(body)
   if not events then
@@ -379,6 +372,23 @@ function inbox_methods:_post(body, done, subject)
   return true
 end
 
+-- Other hosts may take webhooks: this one goes behind those that wait.
+function inbox_methods:_accept_behind(body, done, subject)
+  if self.mail:is_coming() then
+    return self:_post(body, done, subject)
+  end
+  local is_taken, message, code = self._core:accept(body, function(err)
+    if err and err.code == "mail" then
+      return self.mail:post(body, done, subject)
+    end
+    done(err, subject)
+  end)
+  if not is_taken then
+    return nil, incoming.refusal(message, code)
+  end
+  return true
+end
+
 ---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.
 ---@param body string
 ---@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
@@ -386,17 +396,14 @@ end
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
 ---@return cunnekt.error? err kind invalid, too_large, store, or busy: there is no room
 function inbox_methods:accept(body, done, subject)
-  if not self._store.is_shared then
-    return self:_accept(body, done, subject)
-  elseif self.mail:is_coming() then
-    return self:_post(body, done, subject)
+  if self._store.is_shared then
+    return self:_accept_behind(body, done, subject)
   end
-  return self:_accept(body, function(err)
-    if err and err.code == "mail" then
-      return self.mail:post(body, done, subject)
-    end
-    done(err, subject)
-  end)
+  local is_taken, message, code = self._core:accept(body, done, subject)
+  if not is_taken then
+    return nil, incoming.refusal(message, code)
+  end
+  return true
 end
 
 return inbox

@@ -258,7 +258,8 @@ local function judge_contact(self, verdict, contact, texts, said)
     if not seen[n] then
       verdict.lost = verdict.lost + (is_unknown and 0 or 1)
       if not is_unknown then
-        self.examples[#self.examples + 1] = ("lost: %d of %d from %s"):format(n, said, contact)
+        local rows = self.sql(("SELECT id, state, attempts, event, left(convert_from(payload,'UTF8'),90), convert_from(coalesce(error,''),'UTF8') FROM %s.outbox WHERE convert_from(payload,'UTF8') LIKE '%%%s%%' AND convert_from(payload,'UTF8') LIKE '%%\"%d %d\"%%'"):format(self.schema, contact, n, n))
+        self.examples[#self.examples + 1] = ("lost: %d of %d from %s: %s"):format(n, said, contact, rows)
       end
       verdict.unknown = verdict.unknown + (is_unknown and 1 or 0)
     end
