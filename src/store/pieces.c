@@ -78,6 +78,12 @@ static union head *head_of(void *piece)
   return (union head *)piece - 1;
 }
 
+static void *piece_of(union head *head, uint64_t whole)
+{
+  head->size = whole;
+  return head + 1;
+}
+
 static struct list *list_of(uint64_t size)
 {
   return size <= SIZES * GRAIN ? &kept.lists[size / GRAIN] : NULL;
@@ -100,8 +106,7 @@ void *cnk_piece_take(int size)
   } else if (!(head = malloc(whole))) {
     return NULL;
   }
-  head->size = whole;
-  return head + 1;
+  return piece_of(head, whole);
 }
 
 void cnk_piece_give(void *piece)
@@ -132,9 +137,7 @@ void *cnk_piece_resize(void *piece, int size)
   if (!list_of(head_of(piece)->size)) {
     uint64_t whole = whole_of(size);
     union head *head = realloc(head_of(piece), whole);
-    if (head)
-      head->size = whole;
-    return head ? head + 1 : NULL;
+    return head ? piece_of(head, whole) : NULL;
   }
   void *other = cnk_piece_take(size);
   if (other) {
