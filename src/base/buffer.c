@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool cnk_buffer_reserve(struct cnk_buffer *buffer, size_t size)
 {
@@ -27,6 +28,16 @@ bool cnk_buffer_grow(struct cnk_buffer *buffer, size_t more)
   while (room < need)
     room += room / 2;
   return cnk_buffer_reserve(buffer, room);
+}
+
+bool cnk_buffer_add(struct cnk_buffer *buffer, const void *data, size_t size)
+{
+  if (size > buffer->room - buffer->size && !cnk_buffer_grow(buffer, size))
+    return false;
+  if (size > 0)
+    memcpy(buffer->data + buffer->size, data, size);
+  buffer->size += size;
+  return true;
 }
 
 void cnk_buffer_reset(struct cnk_buffer *buffer, size_t keep)

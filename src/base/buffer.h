@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 struct cnk_buffer {
   char *data;
@@ -23,15 +22,7 @@ bool cnk_buffer_reserve(struct cnk_buffer *buffer, size_t size);
 bool cnk_buffer_grow(struct cnk_buffer *buffer, size_t more);
 
 /* Copies `size` bytes to the end. False when memory is out; the buffer is unchanged then. */
-static inline bool cnk_buffer_add(struct cnk_buffer *buffer, const void *data, size_t size)
-{
-  if (size > buffer->room - buffer->size && !cnk_buffer_grow(buffer, size))
-    return false;
-  if (size > 0)
-    memcpy(buffer->data + buffer->size, data, size);
-  buffer->size += size;
-  return true;
-}
+bool cnk_buffer_add(struct cnk_buffer *buffer, const void *data, size_t size);
 
 /* Empties it, and gives the memory back when it holds room for more than `keep` bytes. */
 void cnk_buffer_reset(struct cnk_buffer *buffer, size_t keep);
