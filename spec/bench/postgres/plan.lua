@@ -17,7 +17,7 @@ end
 
 local plan = {
   group("closed", "Webhook in, message out: 64 events under way", "rate", hosts "pipeline warm=2"),
-  group("open", "The same with 512 events under way", "rate", hosts "pipeline warm=2 in_flight=512"),
+  group("open", "The same with 512 events under way", "rate", hosts "pipeline warm=2 connections=512 in_flight=512"),
   group("latency", "Webhook in, message out: 500 events a second", "p50_ms", hosts "pipeline warm=2 rate=500"),
   group("verbs", "Calls of the store, 200 under way", "rate", {}),
   group("pending", "Start to the first answer, by events that wait in the store", "first_ms", {}),
@@ -32,10 +32,13 @@ for _, verb in ipairs { "accept, 1 event", "accept, 100 events", "commit_turn: a
   end
 end
 
+-- A queue of a million takes more memory than a bot may have by default.
 local pending = plan[5]
 for _, count in ipairs { 100000, 1000000 } do
-  pending[#pending + 1] = { ("%d: SQLite"):format(count), store = "sqlite", mode = "first", pending = count, against = ("%d: SQLite"):format(count) }
-  pending[#pending + 1] = { ("%d: PostgreSQL"):format(count), store = "postgres", mode = "first", pending = count, against = ("%d: SQLite"):format(count) }
+  for _, store in ipairs { "sqlite", "postgres" } do
+    local name = ("%d: %s"):format(count, store == "sqlite" and "SQLite" or "PostgreSQL")
+    pending[#pending + 1] = { name, store = store, mode = "first", pending = count, memory = "4GB", against = ("%d: SQLite"):format(count) }
+  end
 end
 pending.rounds = 2
 

@@ -36,10 +36,11 @@ local function host(bot)
     :format(root, bot, build, bot)
 end
 
-local function drive(url, mode, bot)
+local function drive(url, mode, bot, memory)
   local folder = disk .. "/run/now"
   os.execute(("rm -rf %s && mkdir -p %s && sync"):format(folder, folder))
-  local command = ("cd %s && CUNNEKT_STORE='%s' %s/bench/drive %s -- %s 2>drive.txt"):format(folder, url, build, mode, host(bot))
+  local command = ("cd %s && CUNNEKT_STORE='%s' BENCH_MEMORY=%s %s/bench/drive %s -- %s 2>drive.txt"):format(
+    folder, url, memory or "", build, mode, host(bot))
   local text = capture(command)
   if not text then
     os.execute(("cat %s/drive.txt >&2"):format(folder))
@@ -75,7 +76,7 @@ local function store_of(one)
     filled[one.store .. name] = true
     if name ~= "fresh" then
       print(("filling %s: %s"):format(store.name, name))
-      drive(store.url(name), "check kill=1 events=1", "hold")
+      drive(store.url(name), one.pending and "check kill=1 events=1" or "check events=1", one.pending and "hold" or "pipeline")
       store[one.pending and "pending" or "seen"](name, one.pending or one.seen)
     end
   end
@@ -88,7 +89,7 @@ local function measure(one)
     return verbs(url, one.verb)
   end
   local database = one.store == "postgres" and one.mode ~= "first" and " database=" .. os.getenv "CUNNEKT_TEST_POSTGRES_PID" or ""
-  return drive(url, ("%s seconds=%d%s"):format(one.mode, seconds, database), "pipeline")
+  return drive(url, ("%s seconds=%d%s"):format(one.mode, seconds, database), "pipeline", one.memory)
 end
 
 -- ---- all of them ---------------------------------------------------------------------------------------------------
