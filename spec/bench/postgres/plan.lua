@@ -40,7 +40,7 @@ for _, count in ipairs { 100000, 1000000 } do
     pending[#pending + 1] = { name, store = store, mode = "first", pending = count, memory = "4GB", against = ("%d: SQLite"):format(count) }
   end
 end
-pending.rounds = 2
+pending.rounds = 1
 
 local seen = plan[6]
 for _, store in ipairs { "sqlite", "postgres" } do
