@@ -36,4 +36,10 @@ bench-store: deps-build
 	@$(MAKE) --no-print-directory all test-modules
 	@$(BENCH_ENV) && $(LUA) spec/store/conformance/bench.lua $(STORE)
 
-.PHONY: bench bench-dialogs bench-store bench-deps
+# The store on a PostgreSQL of its own, which syncs, beside SQLite; needs none of the others. BENCH_ONLY="closed seen" takes parts.
+bench-postgres: deps-build
+	@sh make/deps.sh $(DEPS_POSTGRES) util-linux
+	@$(MAKE) --no-print-directory all test-modules $(BENCH_DIR)/drive
+	@$(BENCH_ENV) && exec spec/support/postgres.sh --durable $(LUA) spec/bench/postgres/run.lua $(abspath $(BUILD)) $(or $(filter-out 5,$(BENCH_ROUNDS)),3) $(BENCH_ONLY)
+
+.PHONY: bench bench-postgres bench-dialogs bench-store bench-deps

@@ -3,6 +3,9 @@
 # A PostgreSQL of its own for specs: postgres.sh COMMAND …, where COMMAND is run with it and CUNNEKT_TEST_POSTGRES is its URL. It
 # listens on a Unix socket in a temporary folder, belongs to an unprivileged user, and ends with the command.
 #
+# postgres.sh --durable COMMAND …: for measurements. It syncs as one in production does, is in /var/tmp, which is on a disk where
+# /tmp is not, and CUNNEKT_TEST_POSTGRES_PID is its main process. A signal ends the command with all that it has started.
+#
 # For the command: postgres.sh --restart, --stop and --start do that to it; --sql DATABASE TEXT runs a statement.
 #
 # And more servers, on 127.0.0.1, which end with the command as well: --new NAME PORT makes one, --copy NAME PORT OF a standby of the
@@ -83,13 +86,37 @@ case ${1-} in
 --sql) as_owner "$bin/psql" -h "$CUNNEKT_TEST_CLUSTER" -U cunnekt -d "$2" -qAtX -v ON_ERROR_STOP=1 -c "$3"; exit ;;
 esac
 
-CUNNEKT_TEST_CLUSTER=$(mktemp -d /tmp/cunnekt-postgres.XXXXXX) || exit 1
+parent=/tmp
+loose='fsync = off
+autovacuum = off'
+if [ "${1-}" = --durable ]; then
+  shift
+  parent=/var/tmp
+  loose='fsync = on
+synchronous_commit = on
+full_page_writes = on'
+  is_durable=1
+fi
+
+CUNNEKT_TEST_CLUSTER=$(mktemp -d "$parent/cunnekt-postgres.XXXXXX") || exit 1
 export CUNNEKT_TEST_CLUSTER
 chmod 755 "$CUNNEKT_TEST_CLUSTER"
 [ "$(id -u)" != 0 ] || chown "$(as_owner id -u)" "$CUNNEKT_TEST_CLUSTER"
 
+end_group() { # of processes
+  kill -TERM -- "-$1" 2>/dev/null
+  tries=0
+  while kill -0 -- "-$1" 2>/dev/null && [ "$tries" -lt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+  kill -KILL -- "-$1" 2>/dev/null
+}
+
+command=
 finish() {
   trap '' INT TERM HUP
+  [ -z "$command" ] || end_group "$command"
   control stop -m immediate >/dev/null 2>&1
   for more in "$CUNNEKT_TEST_CLUSTER"/*/postmaster.pid; do
     [ ! -f "$more" ] || as_owner "$bin/pg_ctl" -D "$(dirname "$more")" -s stop -m immediate >/dev/null 2>&1
@@ -108,10 +135,18 @@ unix_socket_directories = '$CUNNEKT_TEST_CLUSTER'
 max_connections = 50
 shared_buffers = 64MB
 wal_buffers = 32MB
-fsync = off
-autovacuum = off
+$loose
 END
 control start -l "$CUNNEKT_TEST_CLUSTER/log" || { cat "$CUNNEKT_TEST_CLUSTER/log" >&2; exit 1; }
 export CUNNEKT_TEST_POSTGRES="postgres:///postgres?host=$CUNNEKT_TEST_CLUSTER&user=cunnekt"
 cd "$OLDPWD" || exit 1
-"$@"
+if [ -z "${is_durable-}" ]; then
+  "$@"
+  exit
+fi
+# In the background: a shell handles signals only while it is in wait. In a group of its own, which is ended as a whole.
+CUNNEKT_TEST_POSTGRES_PID=$(head -n 1 "$CUNNEKT_TEST_CLUSTER/data/postmaster.pid")
+export CUNNEKT_TEST_POSTGRES_PID
+setsid "$@" &
+command=$!
+wait "$command"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The program under measurement: its start, its core, what it uses, and its end. See drive.h. */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -65,7 +66,8 @@ double drive_wait_for_port(pid_t pid, int port, double started)
   }
 }
 
-double drive_cpu_seconds(pid_t pid)
+/* What /proc says of a process: its parent, its own ticks, and those of its children that have ended. */
+static bool read_stat(pid_t pid, int *parent, unsigned long *own, unsigned long *ended)
 {
   char path[64], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -75,11 +77,37 @@ double drive_cpu_seconds(pid_t pid)
     fclose(file);
   text[size] = '\0';
   const char *after_name = strrchr(text, ')');
-  unsigned long user = 0, system = 0;
-  if (!after_name ||
-      sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-    drive_die("no figures in %s", path);
-  return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+  unsigned long user, system, ended_user, ended_system;
+  if (!after_name || sscanf(after_name + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", parent,
+                            &user, &system, &ended_user, &ended_system) != 5)
+    return false;
+  *own = user + system;
+  *ended = ended_user + ended_system;
+  return true;
+}
+
+double drive_cpu_seconds(pid_t pid)
+{
+  int parent;
+  unsigned long own, ended;
+  if (!read_stat(pid, &parent, &own, &ended))
+    drive_die("no figures of process %d", (int)pid);
+  return (double)own / (double)sysconf(_SC_CLK_TCK);
+}
+
+double drive_cpu_of_all(pid_t pid)
+{
+  unsigned long sum = 0, own, ended;
+  int parent;
+  DIR *all = pid ? opendir("/proc") : NULL;
+  for (struct dirent *entry; all && (entry = readdir(all));) {
+    pid_t one = (pid_t)atoi(entry->d_name);
+    if (one > 0 && read_stat(one, &parent, &own, &ended) && (one == pid || parent == pid))
+      sum += own + (one == pid ? ended : 0);
+  }
+  if (all)
+    closedir(all);
+  return (double)sum / (double)sysconf(_SC_CLK_TCK);
 }
 
 size_t drive_memory_kb(pid_t pid, const char *field)

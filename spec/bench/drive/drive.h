@@ -23,15 +23,19 @@ void drive_pin(int cpu);
 /* Seconds from `started` until something listens on `port`. */
 double drive_wait_for_port(pid_t pid, int port, double started);
 double drive_cpu_seconds(pid_t pid);                  /* all its threads, user and system */
+double drive_cpu_of_all(pid_t pid);                   /* with its children, also those that have ended; 0: 0 */
 size_t drive_memory_kb(pid_t pid, const char *field); /* "VmRSS", "VmHWM" */
 void drive_stop(pid_t pid);                           /* SIGTERM, and SIGKILL when that does not help */
 int drive_free_port(void);
 
 /* ---- traffic.c: webhooks out, messages in ------------------------------------------------------------------------ */
 
+/* Several programs on one store: webhooks go to them in turn. */
+enum { DRIVE_HOSTS_MOST = 8 };
+
 struct drive_plan {
-  int port; /* webhooks go to this one, with `connections` kept open */
-  int sink; /* a listening socket for the program's messages */
+  int hosts, ports[DRIVE_HOSTS_MOST]; /* webhooks go to these, with `connections` kept open, shared by them */
+  int sink;                           /* a listening socket for the program's messages */
   int connections;
   int in_flight;     /* without a rate: so many events whose message is not out yet */
   double rate;       /* events a second, whatever becomes of them; 0: as fast as `in_flight` allows */
@@ -39,7 +43,8 @@ struct drive_plan {
   double warm_up, seconds;
   uint64_t events; /* for drive_check: how many */
   bool is_killed;  /* for drive_check: as soon as all events are answered */
-  pid_t pid;
+  pid_t pids[DRIVE_HOSTS_MOST];
+  pid_t database; /* the main process of one whose time is measured, too; or 0 */
 };
 
 struct drive_result {
@@ -49,8 +54,9 @@ struct drive_result {
   uint64_t counted;               /* messages within the measured seconds */
   uint64_t wrong;                 /* drive_check: messages to somebody else, or with another text */
   size_t least_bytes, most_bytes; /* drive_check: of the messages' bodies */
-  double cpu;                     /* the program's, within them */
-  double p50, p99, p999;          /* seconds from when an event was due to its message */
+  double cpu, cpu_first;          /* the programs', within them; the first one's */
+  double cpu_database;
+  double p50, p99, p999; /* seconds from when an event was due to its message */
 };
 
 int drive_listen(int *port);

@@ -5,7 +5,8 @@
  *   start     seconds until it listens, and its memory when idle
  *   first     seconds until its first message, which it sends by itself
  *   serve     runs the command of `load=` (wrk, say) against it; "{port}" in it is replaced
- *   pipeline  webhooks in, messages out
+ *   pipeline  webhooks in, messages out; with hosts=4 three more programs share the first one's store, and with database=PID
+ *             the processor time of a database is measured as well
  *   check     so many `events` in, and is each answered and its message what it must be? With kill=1 the program is
  *             killed when all are answered.
  *   send      takes messages of a program that only sends; it ends the program after `messages`
@@ -23,7 +24,8 @@
 
 struct options {
   double warm, seconds, rate;
-  int cpu, load_cpu, connections, in_flight;
+  int cpu, load_cpu, connections, in_flight, hosts;
+  pid_t database;
   uint64_t contacts, messages, events;
   bool is_killed;
   const char *load;
@@ -62,6 +64,10 @@ static void read_option(struct options *options, const char *argument)
     options->connections = (int)number;
   else if (IS("in_flight"))
     options->in_flight = (int)number;
+  else if (IS("hosts"))
+    options->hosts = (int)number;
+  else if (IS("database"))
+    options->database = (pid_t)number;
   else if (IS("contacts"))
     options->contacts = (uint64_t)number;
   else if (IS("messages"))
@@ -120,35 +126,64 @@ static void measure_serve(const struct options *options, pid_t pid, int port)
   print_memory(pid);
 }
 
-static void measure_pipeline(const struct options *options, pid_t pid, int port, int sink)
+static void set(const char *name, const char *form, int port)
 {
-  const struct drive_plan plan = {.port = port,
-                                  .sink = sink,
-                                  .connections = options->connections,
-                                  .in_flight = options->in_flight,
-                                  .rate = options->rate,
-                                  .contacts = options->contacts,
-                                  .warm_up = options->warm,
-                                  .seconds = options->seconds,
-                                  .pid = pid};
+  char value[64];
+  snprintf(value, sizeof value, form, port);
+  setenv(name, value, 1);
+}
+
+/* Further hosts, each when the one before listens. */
+static void start_others(struct drive_plan *plan, int hosts, char **argv, int cpu)
+{
+  for (; plan->hosts < hosts && plan->hosts < DRIVE_HOSTS_MOST; plan->hosts++) {
+    int i = plan->hosts;
+    plan->ports[i] = drive_free_port();
+    set("BENCH_PORT", "%d", plan->ports[i]);
+    plan->pids[i] = drive_spawn(argv, cpu);
+    drive_wait_for_port(plan->pids[i], plan->ports[i], drive_now());
+  }
+}
+
+static void measure_pipeline(const struct options *options, pid_t pid, int port, int sink, char **argv)
+{
+  struct drive_plan plan = {.hosts = 1,
+                            .ports = {port},
+                            .sink = sink,
+                            .connections = options->connections,
+                            .in_flight = options->in_flight,
+                            .rate = options->rate,
+                            .contacts = options->contacts,
+                            .warm_up = options->warm,
+                            .seconds = options->seconds,
+                            .pids = {pid},
+                            .database = options->database};
+  start_others(&plan, options->hosts, argv, options->cpu);
   struct drive_result result = drive_pipeline(&plan);
   double events = result.counted ? (double)result.counted : 1;
   printf("rate=%.0f p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f cpu_us=%.2f accepted=%llu refused=%llu lost=%llu twice=%llu",
          (double)result.counted / options->seconds, result.p50 * 1e3, result.p99 * 1e3, result.p999 * 1e3,
          result.cpu / events * 1e6, (unsigned long long)result.accepted, (unsigned long long)result.refused,
          (unsigned long long)result.lost, (unsigned long long)result.twice);
+  if (plan.database)
+    printf(" database_cpu_us=%.2f", result.cpu_database / events * 1e6);
+  if (plan.hosts > 1)
+    printf(" first_cpu_us=%.2f", result.cpu_first / events * 1e6);
   print_memory(pid);
+  for (int i = 1; i < plan.hosts; i++)
+    drive_stop(plan.pids[i]);
 }
 
 static void check(const struct options *options, pid_t pid, int port, int sink)
 {
-  const struct drive_plan plan = {.port = port,
+  const struct drive_plan plan = {.hosts = 1,
+                                  .ports = {port},
                                   .sink = sink,
                                   .connections = options->connections,
                                   .contacts = options->contacts,
                                   .events = options->events,
                                   .is_killed = options->is_killed,
-                                  .pid = pid};
+                                  .pids = {pid}};
   struct drive_result result = drive_check(&plan);
   printf("accepted=%llu refused=%llu once=%llu lost=%llu twice=%llu wrong=%llu least_bytes=%zu most_bytes=%zu\n",
          (unsigned long long)result.accepted, (unsigned long long)result.refused, (unsigned long long)result.once,
@@ -164,13 +199,6 @@ static void measure_send(const struct options *options, pid_t pid, int sink)
     drive_die("fewer messages came than should");
   printf("rate=%.0f cpu_us=%.2f", counted / seconds, cpu / counted * 1e6);
   print_memory(pid);
-}
-
-static void set(const char *name, const char *form, int port)
-{
-  char value[64];
-  snprintf(value, sizeof value, form, port);
-  setenv(name, value, 1);
 }
 
 int main(int argc, char **argv)
@@ -202,7 +230,7 @@ int main(int argc, char **argv)
   else if (strcmp(mode, "serve") == 0)
     measure_serve(&options, pid, port);
   else if (strcmp(mode, "pipeline") == 0)
-    measure_pipeline(&options, pid, port, sink);
+    measure_pipeline(&options, pid, port, sink, argv + i + 1);
   else if (strcmp(mode, "check") == 0)
     check(&options, pid, port, sink);
   else if (is_first)

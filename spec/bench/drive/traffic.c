@@ -29,6 +29,7 @@ struct peer {
   int fd;
   size_t have;
   uint64_t event;    /* HOOK: what it has under way */
+  int host;          /* HOOK: whom it leads to */
   struct peer *next; /* HOOK: free ones */
   char in[BUFFER];
 };
@@ -42,7 +43,8 @@ struct event {
 struct traffic {
   const struct drive_plan *plan;
   int epoll;
-  struct peer *free_hooks;
+  struct peer *free_hooks[DRIVE_HOSTS_MOST];
+  int next_host;
   struct event *events;
   uint64_t count, room, open; /* open: events that lack their answer or their message */
   uint64_t answered;
@@ -131,10 +133,23 @@ static size_t write_body(char *to, uint64_t number, uint64_t contact, const char
   return BODY_SIZE;
 }
 
-static void send_event(struct traffic *traffic, double due)
+/* Whose turn it is, where it has a connection to spare; otherwise the next one that has. NULL: there is none. */
+static struct peer **free_hook(struct traffic *traffic)
 {
-  struct peer *hook = traffic->free_hooks;
-  traffic->free_hooks = hook->next;
+  int hosts = traffic->plan->hosts;
+  for (int i = 0; i < hosts; i++) {
+    int host = (traffic->next_host + i) % hosts;
+    if (traffic->free_hooks[host])
+      return &traffic->free_hooks[host];
+  }
+  return NULL;
+}
+
+static void send_event(struct traffic *traffic, struct peer **from, double due)
+{
+  struct peer *hook = *from;
+  *from = hook->next;
+  traffic->next_host = (hook->host + 1) % traffic->plan->hosts;
   if (traffic->count == traffic->room) {
     traffic->room = traffic->room ? traffic->room * 2 : 65536;
     traffic->events = checked(realloc(traffic->events, traffic->room * sizeof *traffic->events));
@@ -148,23 +163,25 @@ static void send_event(struct traffic *traffic, double due)
   int size = snprintf(request, sizeof request,
                       "POST /webhook HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
                       "X-Hub-Signature-256: sha256=0\r\nContent-Length: %d\r\n\r\n",
-                      traffic->plan->port, BODY_SIZE);
+                      traffic->plan->ports[hook->host], BODY_SIZE);
   size_t body = write_body(request + size, hook->event, contact, traffic->prefix);
   write_all(hook->fd, request, (size_t)size + body);
 }
 
 static void open_hooks(struct traffic *traffic)
 {
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons((uint16_t)traffic->plan->port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   for (int i = 0; i < traffic->plan->connections; i++) {
+    int host = i % traffic->plan->hosts;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)traffic->plan->ports[host]),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
       drive_die("connect: %s", strerror(errno));
     struct peer *hook = new_peer(traffic, HOOK, fd);
-    hook->next = traffic->free_hooks;
-    traffic->free_hooks = hook;
+    hook->host = host;
+    hook->next = traffic->free_hooks[host];
+    traffic->free_hooks[host] = hook;
   }
 }
 
@@ -196,8 +213,8 @@ static void take_answer(struct traffic *traffic, struct peer *hook)
   event->is_answered = 1;
   event->is_accepted = memcmp(hook->in, "HTTP/1.1 200", 12) == 0;
   close_event(traffic, event);
-  hook->next = traffic->free_hooks;
-  traffic->free_hooks = hook;
+  hook->next = traffic->free_hooks[hook->host];
+  traffic->free_hooks[hook->host] = hook;
 }
 
 /* Only where time does not count: is it to whom it must be, and does it say what it must? */
@@ -326,17 +343,18 @@ static void begin(struct traffic *traffic, int sink)
 static double send_due(struct traffic *traffic, double began, uint64_t *sent)
 {
   const struct drive_plan *plan = traffic->plan;
+  struct peer **hook;
   if (plan->rate <= 0) {
-    while (traffic->free_hooks && traffic->open < (uint64_t)plan->in_flight)
-      send_event(traffic, drive_now());
+    while (traffic->open < (uint64_t)plan->in_flight && (hook = free_hook(traffic)))
+      send_event(traffic, hook, drive_now());
     return 0.1;
   }
   double now = drive_now(), due;
-  while ((due = began + (double)*sent / plan->rate) <= now && traffic->free_hooks) {
-    send_event(traffic, due);
+  while ((due = began + (double)*sent / plan->rate) <= now && (hook = free_hook(traffic))) {
+    send_event(traffic, hook, due);
     ++*sent;
   }
-  return traffic->free_hooks ? due - now : 0.1;
+  return due > now ? due - now : 0.1;
 }
 
 static int compare(const void *a, const void *b)
@@ -372,22 +390,35 @@ static void sum_up(struct traffic *traffic, struct drive_result *result)
   result->p999 = at(traffic, 0.999);
 }
 
+/* Adds the processor time since the beginning of it to `result`, with `sign` 1; or takes it away. */
+static void add_cpu(const struct drive_plan *plan, struct drive_result *result, int sign)
+{
+  for (int i = 0; i < plan->hosts; i++) {
+    double cpu = sign * drive_cpu_seconds(plan->pids[i]);
+    result->cpu += cpu;
+    result->cpu_first += i == 0 ? cpu : 0;
+  }
+  result->cpu_database += sign * drive_cpu_of_all(plan->database);
+}
+
 struct drive_result drive_pipeline(const struct drive_plan *plan)
 {
   struct traffic traffic = {.plan = plan};
   struct drive_result result = {0};
   begin(&traffic, plan->sink);
   open_hooks(&traffic);
-  double began = drive_now(), cpu_before = -1;
+  double began = drive_now();
+  bool is_measuring = false;
   traffic.measure_from = began + plan->warm_up;
   traffic.measure_to = traffic.measure_from + plan->seconds;
   uint64_t sent = 0;
   for (double now; (now = drive_now()) < traffic.measure_to;) {
-    if (cpu_before < 0 && now >= traffic.measure_from)
-      cpu_before = drive_cpu_seconds(plan->pid);
+    if (!is_measuring && now >= traffic.measure_from)
+      add_cpu(plan, &result, -1);
+    is_measuring |= now >= traffic.measure_from;
     wait_and_read(&traffic, send_due(&traffic, began, &sent));
   }
-  result.cpu = drive_cpu_seconds(plan->pid) - cpu_before;
+  add_cpu(plan, &result, 1);
   double end = drive_now() + LAST_WAIT;
   while (traffic.open > 0 && drive_now() < end)
     wait_and_read(&traffic, 0.01);
@@ -403,15 +434,15 @@ struct drive_result drive_check(const struct drive_plan *plan)
   open_hooks(&traffic);
   double end = drive_now() + LAST_WAIT;
   for (bool is_done = false; !is_done && drive_now() < end;) {
-    while (traffic.free_hooks && traffic.count < plan->events) {
-      send_event(&traffic, drive_now());
+    for (struct peer **hook; traffic.count < plan->events && (hook = free_hook(&traffic));) {
+      send_event(&traffic, hook, drive_now());
       end = drive_now() + LAST_WAIT;
     }
     wait_and_read(&traffic, 0.01);
     is_done = traffic.answered == plan->events && (plan->is_killed || traffic.open == 0);
   }
   if (plan->is_killed)
-    kill(plan->pid, SIGKILL);
+    kill(plan->pids[0], SIGKILL);
   sum_up(&traffic, &result);
   return result;
 }

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Calls a second of the seam's verbs on a store. Not a spec:
 --
---   eval "$(make -s env)"; lua5.4 spec/store/conformance/bench.lua [URL]
+--   eval "$(make -s env)"; lua5.4 spec/store/conformance/bench.lua [URL [VERB]]
 --
--- Without a URL it measures every backend. `one` waits for each answer before the next call, `many` has 200 calls under way.
+-- Without a URL it measures every backend. VERB is a line of its table. `one` waits for each answer before the next call, `many` has 200 calls under way.
 
 local core = require "cunnekt.core"
 local seam_rig = require "spec.support.rigs.seam_rig"
@@ -110,16 +110,18 @@ local function rows_of(dialog, messages)
   return rows
 end
 
-local function bench(name, seam)
+local function bench(name, seam, only)
   print(("%-36s %12s %12s"):format(name, "one", "many"))
   for _, row in ipairs(rows_of(prepare(seam))) do
-    print(("  %-34s %10.0f/s %10.0f/s"):format(row.name, measure(seam, 1, row.make), measure(seam, 200, row.make)))
+    if not only or row.name == only then
+      print(("  %-34s %10.0f/s %10.0f/s"):format(row.name, measure(seam, 1, row.make), measure(seam, 200, row.make)))
+    end
   end
   seam:close()
 end
 
 if arg[1] then
-  bench(arg[1], assert(seam_rig.open_at(arg[1])))
+  bench(arg[1], assert(seam_rig.open_at(arg[1])), arg[2])
 else
   for _, backend in ipairs(seam_rig.backends) do
     bench(backend.name, seam_rig.open(backend))

@@ -30,7 +30,7 @@ INSERT INTO mail (body, posted_at) VALUES (?, ?);
 
 -- name: any_mail
 -- A row, if there is any.
-SELECT 1 FROM mail LIMIT 1;
+SELECT 1 FROM mail ORDER BY id LIMIT 1;
 
 -- name: put_event
 INSERT INTO event (id, contact, body, accepted_at, seq) VALUES (?, ?, ?, ?, ?);
