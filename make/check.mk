@@ -47,6 +47,7 @@ test: deps-test
 # The store's suite, and specs that restart the database, each on a PostgreSQL that is started for them and ends with them; or SPEC=….
 DEPS_POSTGRES := libpq-dev postgresql
 POSTGRES_SECONDS := 600
+POSTGRES_SPEC = $(filter-out spec,$(SPEC))
 ON_POSTGRES   := timeout $(POSTGRES_SECONDS) spec/support/postgres.sh
 
 FORWARD := $(BUILD)/spec/forward
@@ -57,8 +58,8 @@ $(FORWARD): spec/support/forward.c
 test-postgres: deps-test
 	@sh make/deps.sh $(DEPS_POSTGRES)
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all test-modules $(BREAKING_HOST) $(FORWARD)
-	@$(if $(SPEC),true,$(TEST_ENV) && $(ON_POSTGRES) $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/conformance)
-	@$(TEST_ENV) && export CUNNEKT_BREAKING_HOST="$(abspath $(BREAKING_HOST))" CUNNEKT_FORWARD="$(abspath $(FORWARD))" && $(ON_POSTGRES) $(LUA) spec/support/side_by_side.lua 1 "$(LUA) spec/support/busted.lua" $(or $(SPEC),spec/store/postgres)
+	@$(if $(POSTGRES_SPEC),true,$(TEST_ENV) && $(ON_POSTGRES) $(RUN_SPECS) "$(LUA) spec/support/busted.lua" spec/store/conformance)
+	@$(TEST_ENV) && export CUNNEKT_BREAKING_HOST="$(abspath $(BREAKING_HOST))" CUNNEKT_FORWARD="$(abspath $(FORWARD))" && $(ON_POSTGRES) $(LUA) spec/support/side_by_side.lua 1 "$(LUA) spec/support/busted.lua" $(or $(POSTGRES_SPEC),spec/store/postgres)
 
 # A plain interpreter refuses a sanitized module, so busted runs inside the sanitized host. Twice: the second time with a
 # collector that never rests.

@@ -134,7 +134,6 @@ listen_addresses = ''
 unix_socket_directories = '$CUNNEKT_TEST_CLUSTER'
 max_connections = 50
 shared_buffers = 64MB
-wal_buffers = 32MB
 $loose
 END
 control start -l "$CUNNEKT_TEST_CLUSTER/log" || { cat "$CUNNEKT_TEST_CLUSTER/log" >&2; exit 1; }

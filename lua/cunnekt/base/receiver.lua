@@ -5,7 +5,7 @@
 
 local receiver = {}
 
----The metatable of the value that a method was called on. Lua's own getmetatable looks for a field `__metatable` by its name first,
+---The metatable of the value that a method was called on. Lua's own `getmetatable` looks for a field `__metatable` by its name first,
 ---which costs ten times as much, and ours have none.
 ---@type fun(self: any): table?
 receiver.metatable_of = debug.getmetatable

@@ -15,8 +15,8 @@ local mail = {}
 local mail_methods = {}
 local mail_mt = { __index = mail_methods, __name = "cunnekt.mail" }
 
--- Webhooks of a page; seconds between looks, and for which more is expected after there was some.
-local page, pace, expected = 200, 0.1, 1
+-- Webhooks of a page; seconds for which more is expected after there was some; seconds between looks, and then.
+local page, expected, pace, quick_pace = 200, 1, 0.1, 0.01
 
 ---@class cunnekt.mail
 ---@param parts {store: cunnekt.open_store, accept: fun(body: string, done: fun(err: cunnekt.error?)): boolean?, cunnekt.error?}
@@ -91,7 +91,7 @@ end
 
 local function look(self)
   self:collect()
-  self._timer = clock.after(pace, function()
+  self._timer = clock.after(self:is_coming() and quick_pace or pace, function()
     look(self)
   end)
 end

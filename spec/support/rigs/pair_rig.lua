@@ -199,6 +199,11 @@ local function insist(self, customer, n)
   end
 end
 
+---Notes that a customer has written webhooks up to the n-th, beside `begin_writing`.
+function rig_methods:said_until(customer, n)
+  self.said[number_of(customer)] = n
+end
+
 -- Who talks with a dialog waits for its question, unless it is long in coming: its delivery may be uncertain.
 local function wait_for_question(self, customer, n)
   local deadline, text = clock.monotonic() + 6, ("%d %d"):format(n, n)
@@ -302,7 +307,7 @@ end
 ---@return table verdict lost, twice, disordered, wrong; unknown: of those that did not arrive; said: webhooks answered with 200
 function rig_methods:judge(seconds)
   self.is_over = true
-  for _, writer in ipairs(self.writers) do
+  for _, writer in ipairs(self.writers or {}) do
     task.join(writer)
   end
   local deadline, left = clock.monotonic() + (seconds or 15)
