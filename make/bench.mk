@@ -40,6 +40,6 @@ bench-store: deps-build
 bench-postgres: deps-build
 	@sh make/deps.sh $(DEPS_POSTGRES) util-linux
 	@$(MAKE) --no-print-directory all test-modules $(BENCH_DIR)/drive
-	@$(BENCH_ENV) && exec spec/support/postgres.sh --durable $(LUA) spec/bench/postgres/run.lua $(abspath $(BUILD)) $(or $(filter-out 5,$(BENCH_ROUNDS)),3) $(BENCH_ONLY)
+	@$(BENCH_ENV) && exec spec/support/postgres.sh --durable $(LUA) spec/bench/postgres/run.lua $(abspath $(BUILD)) $(if $(filter file,$(origin BENCH_ROUNDS)),3,$(BENCH_ROUNDS)) $(BENCH_ONLY)
 
 .PHONY: bench bench-postgres bench-dialogs bench-store bench-deps

@@ -104,13 +104,13 @@ chmod 755 "$CUNNEKT_TEST_CLUSTER"
 [ "$(id -u)" != 0 ] || chown "$(as_owner id -u)" "$CUNNEKT_TEST_CLUSTER"
 
 end_group() { # of processes
-  kill -TERM -- "-$1" 2>/dev/null
+  kill -s TERM -- "-$1" 2>/dev/null
   tries=0
-  while kill -0 -- "-$1" 2>/dev/null && [ "$tries" -lt 50 ]; do
+  while kill -s 0 -- "-$1" 2>/dev/null && [ "$tries" -lt 50 ]; do
     tries=$((tries + 1))
     sleep 0.1
   done
-  kill -KILL -- "-$1" 2>/dev/null
+  kill -s KILL -- "-$1" 2>/dev/null
 }
 
 command=

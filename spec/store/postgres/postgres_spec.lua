@@ -227,14 +227,18 @@ describe("a store on PostgreSQL", function()
 
   -- Rows that were removed stay in the table until the database cleans up, and each batch of webhooks looks for mail.
   it("looks for mail along its key, and not through what was removed", function()
+    local function scans() -- a connection has told what it read when it is closed
+      seam:close()
+      return sql(("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'mail' AND schemaname = '%s'"):format(schema))
+    end
+    local before = scans()
+    seam = assert(seam_rig.open_at(seam.url))
     for _ = 1, 3 do
       seam:post_mail { body = "{}", now = now }
       seam:repair("drop_mail", { seam:query("mail", { limit = 1 })[1].id })
       seam:accept { events = { seam:event() }, now = now, minds_mail = true }
     end
-    seam:close() -- then it has told what it read
-    local counts = "SELECT seq_scan, idx_scan >= 9 FROM pg_stat_user_tables WHERE relname = 'mail' AND schemaname = '%s'"
-    assert.equal("0|t", sql(counts:format(schema)))
+    assert.equal(before, scans())
   end)
 
   it("leaves copies to the tools of the database", function()
