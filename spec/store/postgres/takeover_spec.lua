@@ -85,6 +85,27 @@ describe("a second host on a database", function()
     other.process:expect "listening on"
   end)
 
+  it("takes no webhooks for an owner of an older version, and takes over from it", function()
+    local owner, host = rig.hosts[1], rig.hosts[2]
+    rig:start(owner)
+    owner.process:expect "listening on"
+    rig:finish(owner, "TERM")
+    pair_rig.sql(("DROP TABLE %s.mail; UPDATE %s.cunnekt_version SET version = 10"):format(rig.schema, rig.schema))
+    local lock = "SELECT pg_advisory_lock((1668640363::bigint << 32) | '%s'::regnamespace::oid::bigint), pg_sleep(60)"
+    local older = process.start { "spec/support/postgres.sh", "--sql", "postgres", lock:format(rig.schema) }
+    process.wait_until("the older host", function()
+      return pair_rig.sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted" ~= "0"
+    end)
+    rig:start(host)
+    host.process:expect "standing by: the host that has the database is of an older version"
+    assert.equal(503, (rig:readiness(host)))
+    assert.equal(503, rig:post(host, 1, 1, 5).status)
+    pair_rig.sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'psql' AND pid <> pg_backend_pid()"
+    older:wait()
+    wait_until_ready(host)
+    assert.equal(200, rig:post(host, 1, 1, 5).status)
+  end)
+
   it("takes over all bots of a script", function()
     local two = [[
       local cunnekt = require "cunnekt"
