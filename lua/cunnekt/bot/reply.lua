@@ -271,7 +271,7 @@ function reply.at_once(scope, contact, to, text)
     return nil
   end
   local row, handle = scope.engine.outbox:new_text(contact, id, to, json_text, its_turn.record.id)
-  its_turn:send_text(row)
+  its_turn:send_usual(row)
   if current then
     current:note_send(json_text, id)
   end

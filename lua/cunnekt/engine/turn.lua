@@ -126,7 +126,7 @@ end
 
 ---Buffers the usual message, of outbox:new_text.
 ---@param row cunnekt.outbox.row
-function turn_methods:send_text(row)
+function turn_methods:send_usual(row)
   local sends = self.sends
   if sends == nothing then
     self:buffer("sends", { row, nil }) -- with room for the question behind a reply
@@ -143,7 +143,7 @@ function turn_methods:send(row)
   if not row.is_plain or not row.text then
     self.is_special = true
   end
-  self:send_text(row)
+  self:send_usual(row)
 end
 
 ---Commits in the middle of a handler, which continues. Raises when the commit fails.

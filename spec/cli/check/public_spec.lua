@@ -62,7 +62,7 @@ local objects = {
 -- What is not for scripts, although it is in a table that they see.
 local internal = {
   ["cunnekt.build"] = set_of { "set_later", "endpoint" }, ["cunnekt.filters"] = set_of { "lend_operators" },
-  ["cunnekt.webhook"] = set_of { "account_types", "remark_types", "known_by_content" },
+  ["cunnekt.webhook"] = set_of { "account_types", "remark_types", "known_by_content", "late_fields" },
   ["cunnekt.http"] = set_of { "option_types" }, cunnekt = set_of { "client", "bot" },
 }
 

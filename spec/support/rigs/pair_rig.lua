@@ -17,7 +17,8 @@ local rig_methods = {}
 local rig_mt = { __index = rig_methods }
 
 -- Each answer has the number of the webhook, and how many the conversation has had: of one customer in two a dialog knows that,
--- which asks for ever, of the others the conversation's state. A job tells an operator how often it has run.
+-- which asks for ever, of the others the conversation's state. What comes before its question, from a customer who has waited for too
+-- long, the dialog keeps. A job tells an operator how often it has run.
 local operator = "919888888888"
 local script = ([[
 local cunnekt = require "cunnekt"
@@ -28,7 +29,7 @@ bot:dialog("count", function(chat, text)
     n = n + 1
     text = chat:ask(("%%s %%d"):format(text, n)).text
   end
-end)
+end, { unexpected = "queue" })
 bot:on("text", function(msg)
   if tonumber(msg.from:sub(-1)) %% 2 == 0 then
     return msg:start("count", msg.text)
