@@ -49,6 +49,27 @@ describe("mail", function()
     return waiting() == 0
   end
 
+  it("is taken one webhook at a time, where one has more events than the queue may have", function()
+    local handled = 0
+    it_ = engine_rig.new { queue = 3, on_turn = function(record, done)
+      handled = handled + 1
+      it_.turns:run(record, function() end, function()
+        done()
+      end)
+    end }
+    local large = text "wamid.1"
+    for i = 2, 5 do
+      large.messages[i] = text("wamid." .. i).messages[1]
+    end
+    post(json.encode(large))
+    post(json.encode(text "wamid.6"))
+    it_.inbox.mail:start(false)
+    it_:step_until(function()
+      return handled == 6
+    end, "six turns")
+    it_:step_until(is_gone, "no mail")
+  end)
+
   it("may be larger than all that a question is answered with", function()
     it_ = engine_rig.new()
     local large = ("x"):rep(3000000)
