@@ -15,30 +15,34 @@ local mail = {}
 local mail_methods = {}
 local mail_mt = { __index = mail_methods, __name = "cunnekt.mail" }
 
--- Webhooks of a page; seconds for which more is expected after there was some; seconds between looks, and then.
-local page, expected, pace, quick_pace = 200, 1, 0.1, 0.01
+-- Seconds for which more is expected after there was some; seconds between looks, and then.
+local expected, pace, quick_pace = 1, 0.1, 0.01
+-- Seconds until the next look where something has failed, and between log lines about it.
+local failure_pause, warn_pace = 1, 60
 
 ---@class cunnekt.mail
 ---@param parts {store: cunnekt.open_store, accept: fun(body: string, done: fun(err: cunnekt.error?)): boolean?, cunnekt.error?}
 ---@return cunnekt.mail
 function mail.new(parts)
-  return setmetatable({ _store = parts.store, _accept = parts.accept, _is_stopped = true, _busy_until = -math.huge }, mail_mt)
+  return setmetatable({ _store = parts.store, _accept = parts.accept, _is_stopped = true, _busy_until = -math.huge, _warned_at = -math.huge }, mail_mt)
 end
 
--- Starts to accept the webhooks; gives the ids of those that are not to be read again, when the store has answered to all.
+-- Starts to accept the webhooks; gives the ids of those that are not to be read again, when the store has answered to all; and why one
+-- was not stored.
 local function accept_page(self, letters)
   return task.await(function(done)
-    local over, left = {}, 1
+    local over, failure, left = {}, nil, 1
     local function one_less()
       left = left - 1
       if left == 0 then
-        done(over)
+        done(over, failure)
       end
     end
     for _, letter in ipairs(letters) do
       left = left + 1
       local is_taken, err = self._accept(letter.body, function(problem)
         over[#over + 1] = not problem and letter.id or nil
+        failure = failure or problem
         one_less()
       end)
       if not is_taken then
@@ -54,38 +58,64 @@ local function accept_page(self, letters)
   end)
 end
 
--- True when there may be more.
+-- Gives the number of those that are over, and why others are not.
+local function take_page(self, letters)
+  self._busy_until = clock.monotonic() + expected
+  local over, failure = accept_page(self, letters)
+  if over[1] then
+    local ok, err = stored.drop(self._store, over)
+    failure = not ok and err or failure
+  end
+  return #over, failure
+end
+
+local function warn_of(self, err)
+  local now = clock.monotonic()
+  if now >= self._warned_at + warn_pace and not self._is_stopped then
+    self._warned_at = now
+    log.warn("webhooks that other hosts have taken cannot be stored now: %s", err.message)
+  end
+end
+
+-- True when there may be more at once; and for how long to wait before that.
 local function read_page(self)
-  local letters, err = stored.read(self._store, page)
+  local letters, more = stored.read(self._store)
+  local count, failure = 0, not letters and more or nil
   if letters and letters[1] then
-    self._busy_until = clock.monotonic() + expected
-    local over = accept_page(self, letters)
-    local ok = true
-    if over[1] then
-      ok, err = stored.drop(self._store, over)
-    end
-    if ok then
-      return #over == #letters and #letters == page
-    end
+    count, failure = take_page(self, letters)
   end
-  if err and not self._is_stopped then
-    log.warn("webhooks that other hosts have taken cannot be read now: %s", err.message)
+  if failure then
+    warn_of(self, failure --[[@as cunnekt.error]])
+    return true, failure_pause
   end
-  return false
+  local has_room = count == #letters
+  return more == true or not has_room, not has_room and pace or nil
+end
+
+-- Accepts nothing for some seconds, and then goes on.
+local function rest(self, seconds)
+  self._rest = clock.after(seconds, function()
+    self._rest = nil
+    self:collect()
+  end)
 end
 
 ---Accepts what there is, if that is not under way.
 function mail_methods:collect()
   self._is_wanted = true
-  if self._is_collecting or self._is_stopped then
+  if self._is_collecting or self._is_stopped or self._rest then
     return
   end
   self._is_collecting = true
   task.spawn(function()
-    while self._is_wanted and not self._is_stopped do
-      self._is_wanted = read_page(self)
+    local pause
+    while self._is_wanted and not self._is_stopped and not pause do
+      self._is_wanted, pause = read_page(self)
     end
     self._is_collecting = false
+    if pause and not self._is_stopped then
+      rest(self, pause)
+    end
   end)
 end
 
@@ -110,9 +140,11 @@ end
 ---Accepts no more of it.
 function mail_methods:stop()
   self._is_stopped = true
-  if self._timer then
-    self._timer:close()
-    self._timer = nil
+  for _, name in ipairs { "_timer", "_rest" } do
+    if self[name] then
+      self[name]:close()
+      self[name] = nil
+    end
   end
 end
 

@@ -30,6 +30,8 @@ local store_mt = { __index = store_methods, __name = "cunnekt.open_store" }
 
 -- Per call, so that commits never wait long behind one.
 local max_repairs = 200
+-- URL → true: a database that a bot of this process has, or stands by for. A second one would stand by for the first one for ever.
+local shared = {}
 -- A day longer than webhooks are repeated; statuses do not arrive later either.
 local days_seen = limits.webhook_days + 1
 
@@ -396,6 +398,9 @@ function store_methods:close()
   task.await(function(done)
     self._db:close(done)
   end)
+  if self._url then
+    shared[self._url] = nil
+  end
 end
 
 -- ---- opening ---------------------------------------------------------------------------------------------------------
@@ -431,15 +436,23 @@ local function open(url, options)
   if not path then
     return nil, err
   end
+  local may_stand_by = options and options.may_stand_by
+  if may_stand_by and shared[url] then
+    return nil, error_of "the database is open already in this process"
+  end
   local db, message = core.store_open(url, options)
   if not db then
     return nil, error_of(message)
+  end
+  if may_stand_by then
+    shared[url] = true
   end
   local self = setmetatable({
     is_kept = path ~= ":memory:",
     is_shared = store.is_postgres(url), -- other hosts may take webhooks for it
     may_have_watches = path ~= ":memory:",
     _db = db,
+    _url = may_stand_by and url or nil,
     conversations = conversations.new(),
     joins = 0, -- of conversations, that the store has told of
   }, store_mt)

@@ -11,13 +11,23 @@ function mail.post(store, body, done)
   store:start("post_mail", { body = body }, done)
 end
 
+-- Webhooks of a page, and bytes after which it ends: one webhook has three million at most, and an answer of the store has a limit.
+local page, page_bytes = 200, 8 << 20
+
 ---The oldest webhooks. Waits.
 ---@param store cunnekt.open_store
----@param limit integer
 ---@return {id: integer, body: string}[]? letters
----@return cunnekt.error? err kind store
-function mail.read(store, limit)
-  return store:query("mail", { limit = limit })
+---@return cunnekt.error|boolean|nil may_be_more whether there may be more of them; or the error, of kind store
+function mail.read(store)
+  local letters, err = store:query("mail", { limit = page, bytes = page_bytes })
+  if not letters then
+    return nil, err
+  end
+  local bytes = 0
+  for _, letter in ipairs(letters) do
+    bytes = bytes + #letter.body
+  end
+  return letters, #letters == page or bytes >= page_bytes
 end
 
 ---Removes those whose events are accepted. Waits.

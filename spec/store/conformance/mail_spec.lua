@@ -13,9 +13,9 @@ seam_rig.describe("mail", function(open, backend)
     seam = open()
   end)
 
-  local function waiting(limit)
+  local function waiting(limit, most_bytes)
     local bodies, ids = {}, {}
-    for i, row in ipairs(seam:query("mail", { limit = limit or 100 })) do
+    for i, row in ipairs(seam:query("mail", { limit = limit or 100, bytes = most_bytes or math.maxinteger })) do
       bodies[i], ids[i] = row.body, row.id
     end
     return bodies, ids
@@ -40,6 +40,15 @@ seam_rig.describe("mail", function(open, backend)
     assert.are.same({ ids[2], ids[3] }, seam:repair("drop_mail", { ids[2], ids[3] }))
     assert.are.same({}, seam:repair("drop_mail", { ids[2] }))
     assert.equal(3, #waiting())
+  end)
+
+  it("is read in pages that end with a number of bytes, and have one at least", function()
+    for _, body in ipairs { ("x"):rep(1000), ("y"):rep(10), "z" } do
+      seam:post_mail { body = body, now = now }
+    end
+    for bytes, count in pairs { [1] = 1, [1000] = 1, [1001] = 2, [1010] = 2, [1011] = 3 } do
+      assert.equal(count, #waiting(nil, bytes))
+    end
   end)
 
   it("holds back whoever minds it, without a trace, and nobody else", function()

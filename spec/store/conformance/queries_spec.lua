@@ -17,7 +17,7 @@ local questions = {
   value = { { key = "a" }, "value version" },
   scan_values = { { prefix = "", after = "", limit = 10 }, "key value version" },
   event_body = { { id = "event" }, "body" },
-  mail = { { limit = 10 }, "id body" },
+  mail = { { limit = 10, bytes = 1 }, "id body" },
   mail_count = { {}, "count since" },
   pending = { { after = 0, limit = 10 }, "id contact attempts seq" },
   outgoing = { { parked = 1, after = 0, limit = 10 }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },

@@ -122,6 +122,18 @@ describe("a second host on a database", function()
     assert.equal(0, rig:finish(second, "TERM").code)
   end)
 
+  it("is no second bot of the same script, which would stand by for ever", function()
+    local host = rig.hosts[1]
+    rig:start(host, [[
+      local cunnekt = require "cunnekt"
+      cunnekt.bot {}
+      cunnekt.bot { listen = "127.0.0.1:0", admin = "127.0.0.1:0" }]])
+    local ended = host.process:wait()
+    host.process = nil
+    assert.equal(1, ended.code)
+    assert.matches("bot.lua:3: store: the database is open already in this process: give each bot a store of its own", ended.err)
+  end)
+
   -- The judge must notice a lock that is none: both hosts have the tables then.
   it("would be noticed, if it did not wait for the lock", function()
     local no_lock = "CREATE SCHEMA %s; CREATE FUNCTION %s.pg_try_advisory_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'"

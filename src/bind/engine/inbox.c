@@ -62,6 +62,15 @@ static lua_Integer room_of(lua_State *L, int index)
   return room;
 }
 
+/* The same for a webhook that another host has taken, which nobody repeats: it goes on alone where it has more events than there may be. */
+static lua_Integer room_for_mail(lua_State *L, int index)
+{
+  const struct inbox *inbox = lua_touserdata(L, index);
+  lua_Integer room = room_of(L, index);
+  bool is_alone = inbox->lanes->lanes.items == 0 && inbox->accepting == 0;
+  return is_alone && room > 0 ? LUA_MAXINTEGER : room;
+}
+
 /* ---- new events -------------------------------------------------------------------------------------------------- */
 
 /* What the record on top causes before its turn. */
@@ -185,7 +194,7 @@ static int on_new(lua_State *L)
 }
 
 /* Calls core.accept_webhook for the body at 2, with the function above, which is left below its results. */
-static void give_to_store(lua_State *L, bool minds_mail)
+static void give_to_store(lua_State *L, bool minds_mail, bool is_mail)
 {
   lua_settop(L, 4);
   lua_pushvalue(L, 1);
@@ -197,7 +206,7 @@ static void give_to_store(lua_State *L, bool minds_mail)
   lua_getiuservalue(L, 1, ACCEPT);
   lua_getiuservalue(L, 1, STORE);
   lua_pushvalue(L, 2);
-  lua_pushinteger(L, room_of(L, 1));
+  lua_pushinteger(L, is_mail ? room_for_mail(L, 1) : room_of(L, 1));
   lua_getiuservalue(L, 1, DESCRIBE);
   lua_getiuservalue(L, 1, IS_SAME);
   lua_pushvalue(L, 5);
@@ -213,7 +222,8 @@ static int accept_body(lua_State *L)
 {
   struct inbox *inbox = check_inbox(L);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  give_to_store(L, inbox->minds_mail && !lua_toboolean(L, 5));
+  bool is_mail = lua_toboolean(L, 5);
+  give_to_store(L, inbox->minds_mail && !is_mail, is_mail);
   if (lua_isnil(L, 6))
     return lua_gettop(L) - 5; /* nil, message, code */
   lua_Integer count = lua_tointeger(L, 6), calls = lua_tointeger(L, 7);

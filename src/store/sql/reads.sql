@@ -27,8 +27,12 @@ SELECT key, value, version FROM
   WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key;
 
 -- name: mail
--- The webhooks that other hosts have taken, in their order.
-SELECT id, body FROM mail ORDER BY id LIMIT :limit;
+-- types: bytes=i
+-- The webhooks that other hosts have taken, in their order: so many, or fewer when these are long, but always one.
+SELECT id, body FROM
+  (SELECT *, sum(length(body)) OVER (ORDER BY id) - length(body) AS page_bytes FROM
+    (SELECT id, body FROM mail ORDER BY id LIMIT :limit) AS most) AS page
+  WHERE page_bytes < :bytes ORDER BY id;
 
 -- name: mail_count
 -- About how many wait, and since when; most stores have none.
