@@ -12,7 +12,7 @@ struct breaking {
   struct cnk_loop *loop;
   struct cnk_store *inner;
   const char *ways;
-  void (*deliver)(struct cnk_done *done, void *context); /* the caller's: there is one */
+  void (*deliver)(struct cnk_done *done, void *context); /* the caller's of webhooks: there is one */
 };
 
 /* There is one store in such a program. */
@@ -155,17 +155,20 @@ static void deliver_deaf(struct cnk_done *done, void *context)
 struct split {
   struct cnk_turn turn; /* what the verb reads */
   struct cnk_turn rest;
-  struct cnk_store_call *first; /* of the second call */
+  struct cnk_store_call *first;                          /* of the second call */
+  void (*deliver)(struct cnk_done *done, void *context); /* the caller's */
 };
 
 static void deliver_second(struct cnk_done *done, void *context)
 {
   struct cnk_store_call *call = CNK_OWNER(done, struct cnk_store_call, done);
-  struct cnk_store_call *first = ((struct split *)call->request)->first;
+  struct split *split = call->request;
+  struct cnk_store_call *first = split->first;
+  void (*deliver)(struct cnk_done * done, void *context) = split->deliver;
   first->status = call->status;
   memcpy(first->message, call->message, sizeof first->message);
   cnk_store_release(call);
-  current->deliver(&first->done, context);
+  deliver(&first->done, context);
 }
 
 static void deliver_first(struct cnk_done *done, void *context)
@@ -173,16 +176,18 @@ static void deliver_first(struct cnk_done *done, void *context)
   struct cnk_store_call *call = CNK_OWNER(done, struct cnk_store_call, done);
   struct cnk_store_call *second = call->status ? NULL : cnk_store_new_call(current->inner, CNK_COMMIT_TURN);
   struct split *split = second ? cnk_arena_take(&second->arena, sizeof *split) : NULL;
+  const struct split *before = call->request;
   if (!split) {
-    current->deliver(done, context);
+    before->deliver(done, context);
     return;
   }
-  split->turn = ((struct split *)call->request)->rest;
+  split->turn = before->rest;
+  split->deliver = before->deliver;
   split->first = call;
   second->request = split;
   second->done.deliver = deliver_second;
   if (!cnk_store_run(current->inner, second))
-    current->deliver(done, context);
+    before->deliver(done, context);
 }
 
 static void split_turn(struct cnk_store_call *call)
@@ -196,6 +201,7 @@ static void split_turn(struct cnk_store_call *call)
   memcpy(&split->rest.joined, &turn->joined, sizeof turn->joined);
   split->turn.event = 0;
   split->turn.joined.count = 0;
+  split->deliver = call->done.deliver;
   call->request = split;
   call->done.deliver = deliver_first;
 }
@@ -220,7 +226,8 @@ static void release(struct cnk_store_call *call)
 static bool run(struct cnk_store *store, struct cnk_store_call *call)
 {
   struct breaking *breaking = breaking_of(store);
-  breaking->deliver = call->done.deliver;
+  if (call->verb == CNK_ACCEPT)
+    breaking->deliver = call->done.deliver;
   bend(breaking, call);
   if (call->verb == CNK_MARK_SENDING && has_way(breaking->ways, "mark_late")) {
     cnk_loop_finish(breaking->loop, &call->done);
