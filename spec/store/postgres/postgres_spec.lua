@@ -162,6 +162,36 @@ describe("a store on PostgreSQL", function()
     assert.equal(1, seam:counts().events)
   end)
 
+  -- The event's commit warns; what looks for it afterwards finds the disk full, until the trigger is gone.
+  local warns = "CREATE FUNCTION %s.warn() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''x''; RETURN NULL; END'; "
+    .. "CREATE CONSTRAINT TRIGGER warns AFTER INSERT ON %s.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION %s.warn()"
+  local is_full = "CREATE FUNCTION %s.fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF EXISTS (SELECT 1 FROM %s.event "
+    .. "WHERE xmin <> pg_current_xact_id()::xid) THEN RAISE ''full'' USING ERRCODE = ''53100''; END IF; RETURN NEW; END'; "
+    .. "CREATE TRIGGER is_full BEFORE UPDATE ON %s.counter FOR EACH ROW WHEN (NEW.name = 'batch') EXECUTE FUNCTION %s.fill()"
+
+  it("gives nothing back before it knows whether a commit holds, also where the disk is full by then", function()
+    local answer
+    local event = seam:event { key = "k" }
+    seam:accepted() -- so that the batches have a counter
+    sql(("DELETE FROM %s.event"):format(schema))
+    sql(warns:format(schema, schema, schema))
+    sql(is_full:format(schema, schema, schema, schema))
+    seam:begin("accept", { events = { event }, now = now }, function(...)
+      answer = table.pack(...)
+    end)
+    poll(function()
+      return answer or select(2, seam.db:is_writable()) == "full"
+    end)
+    assert.is_nil(answer)
+    sql(("DROP TRIGGER is_full ON %s.counter"):format(schema))
+    seam_rig.wait(function()
+      return answer
+    end)
+    assert.is_true(answer[1])
+    assert.is_true(event.is_fresh)
+    assert.equal(1, seam:counts().events)
+  end)
+
   it("refuses a second host", function()
     local second, message = seam_rig.open_at(seam.url)
     assert.is_nil(second)

@@ -134,6 +134,21 @@ describe("a second host on a database", function()
     assert.matches("bot.lua:3: store: the database is open already in this process: give each bot a store of its own", ended.err)
   end)
 
+  -- It takes webhooks at any moment, and these would stay behind.
+  it("keeps its database from being moved away until it is stopped", function()
+    local owner, other = rig:roles()
+    other.process:signal "STOP" -- or it would be faster
+    rig:finish(owner, "TERM")
+    local move = { "store", "move", rig.url, "sqlite:" .. owner.folder.path .. "/moved.db" }
+    local refused = process.cunnekt(move)
+    assert.equal(1, refused.code)
+    assert.matches("FROM: .*hosts stand by for it, and take webhooks: stop them, then run the move again", refused.err)
+    other.process:signal "CONT"
+    wait_until_ready(other)
+    assert.equal(0, rig:finish(other, "TERM").code)
+    assert.equal(0, process.cunnekt(move).code)
+  end)
+
   -- The judge must notice a lock that is none: both hosts have the tables then.
   it("would be noticed, if it did not wait for the lock", function()
     local no_lock = "CREATE SCHEMA %s; CREATE FUNCTION %s.pg_try_advisory_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'"

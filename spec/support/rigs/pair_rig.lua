@@ -205,17 +205,22 @@ function rig_methods:said_until(customer, n)
   self.said[number_of(customer)] = n
 end
 
--- Who talks with a dialog waits for its question, unless it is long in coming: its delivery may be uncertain.
+-- Who talks with a dialog waits for its question, or until that is known to be uncertain: then it has been asked, too. What is stored
+-- before a question is asked is no answer to it, by the dialog's rules: it would be lost without a fault of any host.
 local function wait_for_question(self, customer, n)
-  local deadline, text = clock.monotonic() + 6, ("%d %d"):format(n, n)
+  local contact, text, look_at = number_of(customer), ("%d %d"):format(n, n), clock.monotonic() + 6
   repeat
-    for _, entry in ipairs(self.fake.state:since(0, number_of(customer), math.huge)) do
+    for _, entry in ipairs(self.fake.state:since(0, contact, math.huge)) do
       if entry.direction == "out" and entry.payload.text == text then
         return
       end
     end
+    if clock.monotonic() > look_at then
+      look_at = clock.monotonic() + 2
+      self:note_unknown()
+    end
     task.sleep(0.02)
-  until self.is_over or clock.monotonic() > deadline
+  until self.is_over or self.ever_unknown[contact .. " " .. text]
 end
 
 ---Customers write, each a webhook at a time, until `is_over`.
@@ -327,6 +332,10 @@ function rig_methods:judge(seconds)
   for contact, said in pairs(self.said) do
     verdict.said = verdict.said + said
     judge_contact(self, verdict, contact, by_contact[contact] or {}, said)
+  end
+  if self.examples[1] then -- which are looked at first
+    local counts = "%d lost, %d twice, %d in disorder, %d with a wrong number"
+    self.examples[#self.examples + 1] = counts:format(verdict.lost, verdict.twice, verdict.disordered, verdict.wrong)
   end
   return verdict
 end

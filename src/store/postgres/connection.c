@@ -17,7 +17,7 @@
 /* "cunk": the first half of the lock's key; the other one is the schema's number. */
 #define LOCK_KEY "(1668640363::bigint << 32) | current_schema()::regnamespace::oid::bigint"
 
-/* Who stands by shares another one, by which it is listed. */
+/* Who stands by shares another one, by which it is listed. A move has it alone: what was posted meanwhile would stay behind. */
 #define SHARED_KEY "(1668640364::bigint << 32) | current_schema()::regnamespace::oid::bigint"
 
 /* A statement, and a host that stops in the middle of a transaction, have so long. The server looks for a client that is
@@ -247,6 +247,18 @@ void cnk_postgres_confirm(struct cnk_postgres *store, uint64_t asked_at)
   atomic_store(&store->confirmed_at, asked_at);
 }
 
+static int keep_mail_out(struct cnk_postgres *store)
+{
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" SHARED_KEY ")::int", &found);
+  bool is_alone = cnk_wire_integer(found) == 1;
+  PQclear(found);
+  if (status != 0 || is_alone)
+    return status;
+  return cnk_wire_fail(store, CNK_POSTGRES_BUSY,
+                       "hosts stand by for it, and take webhooks: stop them, then run the move again");
+}
+
 /* Who comes back looks first whether there was another: that one has the lock, and keeps it. */
 static int own(struct cnk_postgres *store, bool is_again)
 {
@@ -256,6 +268,8 @@ static int own(struct cnk_postgres *store, bool is_again)
     end_own(store);
     status = take_lock(store, store->may_stand_by && !is_again ? 1 : LOCK_TRIES);
   }
+  if (status == 0 && store->is_moving)
+    status = keep_mail_out(store);
   if (status == 0 && is_again)
     status = check_opening(store);
   if (status == 0 && is_again)
@@ -282,8 +296,15 @@ static int watch_owner(struct cnk_postgres *store)
 
 static int stand_by(struct cnk_postgres *store)
 {
-  atomic_store(&store->stands_by, true);
-  return cnk_wire_execute(store, "SELECT pg_advisory_lock_shared(" SHARED_KEY ")", NULL);
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock_shared(" SHARED_KEY ")::int", &found);
+  bool may = cnk_wire_integer(found) == 1;
+  PQclear(found);
+  if (status == 0 && !may)
+    return refuse_second(store);
+  if (status == 0)
+    atomic_store(&store->stands_by, true);
+  return status;
 }
 
 /* The lock is this connection's. Where the tables cannot be used, nobody must wait for it. */

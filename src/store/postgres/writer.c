@@ -73,7 +73,7 @@ static bool come_back(struct cnk_postgres *store)
 }
 
 /* Whether the batch whose commit nobody confirmed is there. A further commit then shows that it is wherever it has to be:
- * what is committed later is replicated later. */
+ * what is committed later is replicated later. Where that cannot be, for example because the disk is full, it stays unknown. */
 static int look_up(struct cnk_postgres *store, bool *is_there)
 {
   uint64_t asked_at = uv_hrtime();
@@ -97,9 +97,9 @@ static int look_up(struct cnk_postgres *store, bool *is_there)
     status = CNK_POSTGRES_LOST;
   if (status == 0)
     store->confirmed = batch;
-  if (status == CNK_POSTGRES_LOST) {
+  if (status == CNK_POSTGRES_LOST || (status != 0 && store->is_uncertain)) {
     store->is_lost = true;
-    return status;
+    return CNK_POSTGRES_LOST;
   }
   store->is_uncertain = false;
   cnk_postgres_confirm(store, asked_at);

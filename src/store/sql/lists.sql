@@ -169,7 +169,8 @@ SELECT a.application_name AS name, coalesce(host(a.client_addr), '') AS address,
     CASE WHEN l.classid::bigint = 1668640363 THEN 1 ELSE 0 END AS has_store,
     extract(epoch FROM a.backend_start)::double precision AS since, extract(epoch FROM a.state_change)::double precision AS beat
   FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::bigint IN (1668640363, 1668640364)
+  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND (l.classid::bigint = 1668640363 OR (l.classid::bigint = 1668640364 AND l.mode = 'ShareLock')) -- a move has both alone
     AND l.objid = current_schema()::regnamespace::oid
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   ORDER BY has_store DESC, a.backend_start, a.pid;
