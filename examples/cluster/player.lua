@@ -78,12 +78,14 @@ local function answers()
 end
 
 local function wait_for_answers(wanted)
-  local deadline, of, count = os.time() + PATIENCE, nil, 0
-  repeat
+  local deadline = os.time() + PATIENCE
+  while true do
+    local of, count = answers()
+    if count >= wanted or os.time() > deadline then
+      return of, count
+    end
     cunnekt.sleep(0.1)
-    of, count = answers()
-  until count >= wanted or os.time() > deadline
-  return of, count
+  end
 end
 
 local function check(of, count)

@@ -222,7 +222,8 @@ describe("cunnekt dev on a terminal", function()
       it_runs:look()
       return it_runs:has_ended()
     end)
-    assert.equal(1, it_runs:wait())
+    local code = it_runs:wait()
+    assert(code == 1 or code == -2, code) -- -2: a third one came while it ended
     assert.is_true(it_runs:is_cooked())
   end)
 
