@@ -40,17 +40,17 @@ await() { # LOG PATTERN
   address=$(sed -n "s/.*$2\\([^, ]*\\).*/\\1/p" "$1" | head -n 1)
 }
 
-"$host" sandbox --quiet --listen 127.0.0.1:0 >sandbox.log 2>&1 &
+"$host" sandbox --quiet --open --listen 127.0.0.1:0 >sandbox.log 2>&1 &
 pids=$!
 await sandbox.log 'sandbox on '
 sandbox=${address%/v1}
 
 hosts=
 for number in 1 2 3; do
-  # A fixed port for each, since one that stands by says no address.
+  # A fixed port for each, since one that stands by says no address; none that the system gives away by itself.
   mkdir "$number"
   cp "$here/bot.lua" "$number/"
-  port=$((41700 + number))
+  port=$((24700 + number))
   (cd "$number" && CUNNEKT_BASE_URL=$sandbox/v1 CUNNEKT_LISTEN=127.0.0.1:$port exec "$host" run bot.lua) 2>"$number.log" &
   pids="$pids $!"
   hosts="$hosts $! http://127.0.0.1:$port/webhook"
