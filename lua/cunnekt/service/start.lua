@@ -119,7 +119,9 @@ function start.run(service)
   call_on_restart(service, rest)
   service.outbox:recover(rest.rows, rest.parked)
   service.inbox:enqueue(rest.records)
-  service.inbox.mail:start(service.store.is_shared)
+  if service.store.is_kept then
+    service.inbox.mail:start(service.store.is_shared)
+  end
   standby.finish(service.store, true)
   service.dialogs:start()
   service.schedule:start()
