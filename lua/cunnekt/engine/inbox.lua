@@ -35,8 +35,7 @@ function inbox.new(options)
   self.mail = mail.new {
     store = options.store,
     accept = function(body, done)
-      local is_taken, message, code = self._core:accept(body, done, nil, true)
-      return is_taken, not is_taken and incoming.refusal(message, code) or nil
+      return self:_give(body, done, nil, true)
     end,
   }
   return self
@@ -361,6 +360,14 @@ function inbox_methods:_parts(capacity)
   return parts
 end
 
+function inbox_methods:_give(body, done, subject, is_mail)
+  local is_taken, message, code = self._core:accept(body, done, subject, is_mail)
+  if not is_taken then
+    return nil, incoming.refusal(message, code)
+  end
+  return true
+end
+
 function inbox_methods:_post(body, done, subject)
   local events, err = webhook.parse_bounded(body)
   if not events then
@@ -377,16 +384,12 @@ function inbox_methods:_accept_behind(body, done, subject)
   if self.mail:is_coming() then
     return self:_post(body, done, subject)
   end
-  local is_taken, message, code = self._core:accept(body, function(err)
+  return self:_give(body, function(err)
     if err and err.code == "mail" then
       return self.mail:post(body, done, subject)
     end
     done(err, subject)
   end)
-  if not is_taken then
-    return nil, incoming.refusal(message, code)
-  end
-  return true
 end
 
 ---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.
@@ -399,6 +402,7 @@ function inbox_methods:accept(body, done, subject)
   if self._store.is_shared then
     return self:_accept_behind(body, done, subject)
   end
+  -- As _give does, without a call more on the usual way.
   local is_taken, message, code = self._core:accept(body, done, subject)
   if not is_taken then
     return nil, incoming.refusal(message, code)

@@ -316,8 +316,8 @@ static int refuse(lua_State *L)
   return 3;
 }
 
-/* core.accept_webhook(store, body, room, describe, is_same, done, is_heard, minds_mail) -> events, calls; or nil, message, code. See the
- * stub. */
+/* core.accept_webhook(store, body, room, describe, is_same, done, is_heard, minds_mail) -> events, calls; or nil, message, code. The
+ * stub says more. */
 int cnk_bind_accept_webhook(lua_State *L)
 {
   luaL_checktype(L, BODY, LUA_TSTRING);

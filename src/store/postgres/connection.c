@@ -188,14 +188,22 @@ static void end_own(struct cnk_postgres *store)
     cnk_wire_execute(store, text, NULL);
 }
 
+/* `text` is a statement that tries to have a lock. */
+static int try_lock(struct cnk_postgres *store, const char *text, bool *is_taken)
+{
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store, text, &found);
+  *is_taken = cnk_wire_integer(found) == 1;
+  PQclear(found);
+  return status;
+}
+
 /* CNK_POSTGRES_BUSY: another host has it. */
 static int take_lock(struct cnk_postgres *store, int tries)
 {
   for (int i = 0; i < tries; i++) {
-    PGresult *found = NULL;
-    int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &found);
-    bool is_taken = cnk_wire_integer(found) == 1;
-    PQclear(found);
+    bool is_taken;
+    int status = try_lock(store, "SELECT pg_try_advisory_lock(" LOCK_KEY ")::int", &is_taken);
     if (is_taken)
       store->process = PQbackendPID(store->connection);
     if (status != 0 || is_taken)
@@ -249,10 +257,8 @@ void cnk_postgres_confirm(struct cnk_postgres *store, uint64_t asked_at)
 
 static int keep_mail_out(struct cnk_postgres *store)
 {
-  PGresult *found = NULL;
-  int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock(" SHARED_KEY ")::int", &found);
-  bool is_alone = cnk_wire_integer(found) == 1;
-  PQclear(found);
+  bool is_alone;
+  int status = try_lock(store, "SELECT pg_try_advisory_lock(" SHARED_KEY ")::int", &is_alone);
   if (status != 0 || is_alone)
     return status;
   return cnk_wire_fail(store, CNK_POSTGRES_BUSY,
@@ -296,10 +302,8 @@ static int watch_owner(struct cnk_postgres *store)
 
 static int stand_by(struct cnk_postgres *store)
 {
-  PGresult *found = NULL;
-  int status = cnk_wire_execute(store, "SELECT pg_try_advisory_lock_shared(" SHARED_KEY ")::int", &found);
-  bool may = cnk_wire_integer(found) == 1;
-  PQclear(found);
+  bool may;
+  int status = try_lock(store, "SELECT pg_try_advisory_lock_shared(" SHARED_KEY ")::int", &may);
   if (status == 0 && !may)
     return refuse_second(store);
   if (status == 0)
