@@ -67,9 +67,9 @@ struct cnk_sql_session {
   bool has_aliases, knows_aliases; /* whether there may be any; whether that was looked for */
   int64_t joins;                   /* of conversations, since the store was opened */
   int64_t next_id, ids_left;       /* of a block for events; no block outlives the transaction that is undone */
-  int64_t mail;                    /* how much there is, as far as is known: 1 or more where there is any */
-  bool knows_mail;                 /* nobody else posts any: it was looked for */
-  uint64_t redone;                 /* batches that were run again for the sake of a call that failed */
+  int64_t mail;    /* how much there is, as far as is known: 1 or more where there is any; -1: unknown */
+  bool knows_mail; /* nobody else posts any: it was looked for */
+  uint64_t redone; /* batches that were run again for the sake of a call that failed */
 };
 
 #endif

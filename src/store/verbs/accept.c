@@ -112,6 +112,7 @@ void cnk_verb_post_mail(struct cnk_work *work, struct cnk_post_mail *request)
 
 void cnk_verb_look_for_mail(struct cnk_work *work)
 {
+  work->session->mail = -1; /* until it is answered, which another statement's failure may prevent */
   cnk_work_send_ahead(work, CNK_SQL_any_mail, &work->session->mail, "");
 }
 
@@ -119,7 +120,7 @@ void cnk_verb_look_for_mail(struct cnk_work *work)
 static bool has_mail(struct cnk_work *work)
 {
   struct cnk_sql_session *session = work->session;
-  if (!session->driver->send_ahead && !session->knows_mail) {
+  if (session->mail < 0 || (!session->driver->send_ahead && !session->knows_mail)) {
     cnk_work_read(work, CNK_SQL_any_mail, &session->mail, "");
     session->knows_mail = session->mail == 0;
   }
