@@ -30,12 +30,7 @@ static bool is_special(unsigned char byte)
 /* Behind the bytes that stay as they are. */
 static const char *skip_plain(const char *at, const char *end)
 {
-  while (end - at >= 8) {
-    unsigned plain = cnk_plain_of_eight(at, false);
-    at += plain;
-    if (plain < 8)
-      return at;
-  }
+  at = cnk_skip_plain(at, end, false);
   while (at < end && !is_special((unsigned char)*at))
     at++;
   return at;

@@ -25,4 +25,13 @@ static inline unsigned cnk_plain_of_eight(const char *text, bool is_ascii)
   return found ? (unsigned)__builtin_ctzll(found) / 8 : 8;
 }
 
+/* Behind such bytes: at the first other one, or where fewer than eight are left. */
+static inline const char *cnk_skip_plain(const char *at, const char *end, bool is_ascii)
+{
+  unsigned plain = 8;
+  for (; plain == 8 && end - at >= 8; at += plain)
+    plain = cnk_plain_of_eight(at, is_ascii);
+  return at;
+}
+
 #endif

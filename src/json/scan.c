@@ -103,15 +103,10 @@ static bool read_character(struct reader *r)
   return true;
 }
 
-/* Behind the bytes that mean themselves; at one that has no other meaning either, a DEL, it may stop. */
+/* Behind the bytes that mean themselves. */
 static const char *skip_plain(const char *at, const char *end)
 {
-  while (end - at >= 8) {
-    unsigned plain = cnk_plain_of_eight(at, true);
-    at += plain;
-    if (plain < 8)
-      return at;
-  }
+  at = cnk_skip_plain(at, end, true);
   while (is_plain[(unsigned char)*at])
     at++;
   return at;
