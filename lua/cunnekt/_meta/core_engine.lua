@@ -21,6 +21,10 @@ local core = {}
 ---@return fun(t: table?) set_running
 function core.tasks(metatable, on_end, on_suspend) end
 
+---Whether this code is a finalizer (`__gc`), or called by one: it is part of no task, and may not wait.
+---@return boolean
+function core.in_finalizer() end
+
 -- ---- lanes -------------------------------------------------------------------------------------------------------------
 
 ---Keyed FIFO queues: the items of a lane run one at a time, in order; lanes run concurrently, up to a maximum, and take turns.

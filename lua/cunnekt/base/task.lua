@@ -145,7 +145,7 @@ task.spawn = spawn
 ---@type fun(t: cunnekt.task, fn: function, ...: any)
 task.go_on = start
 
----The running task, if any.
+---The running task, if any. A finalizer (`__gc`) runs in none, whatever it interrupts.
 ---@type fun(): cunnekt.task?
 task.running = running
 
@@ -284,6 +284,9 @@ end
 
 -- Outside a task: step the loop until the operation has called back.
 local function await_stepping(begin)
+  if core.in_finalizer() then
+    error("a finalizer (__gc) cannot send, store or wait: it runs in the middle of whatever takes memory", 0)
+  end
   local results
   local before = running()
   local cancel = begin(function(...)

@@ -7,6 +7,8 @@
  */
 #include "bind/engine/tasks.h"
 
+#include <string.h>
+
 #include "bind/engine/engine.h"
 
 enum { SHARED = 1, POOL };                                            /* upvalues */
@@ -110,6 +112,21 @@ static void run(lua_State *L, int task, lua_State *co, int args)
   lua_settop(L, top);
 }
 
+/* ---- finalizers --------------------------------------------------------------------------------------------------- */
+
+bool cnk_bind_in_finalizer(lua_State *L)
+{
+  int is_running = lua_gc(L, LUA_GCISRUNNING);
+  if (is_running != 0)
+    return is_running < 0; /* the collector waits for the finalizer that it runs */
+  lua_Debug at;            /* it was stopped, or this is a Lua before 5.4.4, which says the same of both */
+  for (int level = 0; lua_getstack(L, level, &at); level++) {
+    if (lua_getinfo(L, "n", &at) && strcmp(at.namewhat, "metamethod") == 0 && strcmp(at.name, "__gc") == 0)
+      return true;
+  }
+  return false;
+}
+
 /* ---- bare tasks --------------------------------------------------------------------------------------------------- */
 
 static struct cnk_bare_task *bare_at(lua_State *L, int index)
@@ -171,7 +188,7 @@ bool cnk_bind_run_bare(lua_State *L, int index, int args)
 bool cnk_bind_push_bare(lua_State *L)
 {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);
-  bool is_bare = lua_rawgeti(L, -1, RUNNING) == LUA_TUSERDATA;
+  bool is_bare = lua_rawgeti(L, -1, RUNNING) == LUA_TUSERDATA && !cnk_bind_in_finalizer(L);
   if (is_bare)
     lua_remove(L, -2);
   else
@@ -201,10 +218,16 @@ static int start_task(lua_State *L)
   return 0;
 }
 
-/* Pushes the running task; false where none is. */
+/* Pushes the running task; false where none is, and in a finalizer. */
 static void push_running(lua_State *L)
 {
-  if (lua_rawgeti(L, lua_upvalueindex(SHARED), RUNNING) == LUA_TUSERDATA) {
+  int type = lua_rawgeti(L, lua_upvalueindex(SHARED), RUNNING);
+  if (type == LUA_TBOOLEAN)
+    return;
+  if (cnk_bind_in_finalizer(L)) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+  } else if (type == LUA_TUSERDATA) {
     make_task(L, bare_at(L, -1));
     lua_pushvalue(L, -1);
     lua_rawseti(L, lua_upvalueindex(SHARED), RUNNING);
@@ -266,6 +289,13 @@ static int set_running(lua_State *L)
   return 0;
 }
 
+/* core.in_finalizer() -> boolean */
+static int in_finalizer(lua_State *L)
+{
+  lua_pushboolean(L, cnk_bind_in_finalizer(L));
+  return 1;
+}
+
 /* core.tasks(metatable, on_end, on_suspend) -> spawn, start, resume, running, set_running. on_end(task, ok, ...) is called when a task
  * has failed, or gives results, or is awaited; on_suspend(task) when its coroutine has yielded values. */
 static int tasks(lua_State *L)
@@ -301,4 +331,6 @@ void cnk_bind_open_tasks(lua_State *L)
 {
   lua_pushcfunction(L, tasks);
   lua_setfield(L, -2, "tasks");
+  lua_pushcfunction(L, in_finalizer);
+  lua_setfield(L, -2, "in_finalizer");
 }

@@ -24,6 +24,10 @@ struct cnk_bare_task {
  * ended, and was bare to the end; it gave nothing. Otherwise its task goes on, or has ended. */
 bool cnk_bind_run_bare(lua_State *L, int bare, int args);
 
+/* Whether this code is a finalizer (__gc), or called by one. The collector runs it at any allocation, also in the middle of our own code: it
+ * is part of no task, and may not wait. */
+bool cnk_bind_in_finalizer(lua_State *L);
+
 /* Pushes the bare task that runs; false, and pushes nothing, when another one does, or none. */
 bool cnk_bind_push_bare(lua_State *L);
 
