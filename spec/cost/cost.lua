@@ -18,7 +18,7 @@ local traffic = require "traffic"
 
 local host = assert(arg[1], "the host's path is missing")
 local AT_ONCE, MOST_SECONDS = 64, 240
-local WARM_UP, EVENTS, STEPS_BEFORE, STEPS = 6, 16, 3, 9
+local WARM_UP, EVENTS, STEPS_BEFORE, STEPS = 6, 32, 3, 27
 local SIGKILL, SIGUSR1, SIGCONT, SIGSTOP = 9, 10, 18, 19
 
 local function capture(command)
