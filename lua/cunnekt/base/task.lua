@@ -285,7 +285,7 @@ end
 -- Outside a task: step the loop until the operation has called back.
 local function await_stepping(begin)
   if core.in_finalizer() then
-    error("a finalizer (__gc) cannot send, store or wait: it runs in the middle of whatever takes memory", 0)
+    error("a finalizer cannot send, store or wait: it runs in the middle of whatever takes memory", 0)
   end
   local results
   local before = running()
