@@ -33,9 +33,7 @@ describe("an answer that is handled after its question's deadline", function()
 
   local function post(fields)
     talk.all:act(talk.customer, fields)
-    for _ = 1, 50 do
-      talk.all:turn_wheel()
-    end
+    talk.all:go_round(50)
   end
 
   local function text(words)
@@ -56,9 +54,7 @@ describe("an answer that is handled after its question's deadline", function()
 
   local function pass_slowly(seconds)
     talk.all.clock:advance(seconds)
-    for _ = 1, 200 do
-      talk.all:turn_wheel()
-    end
+    talk.all:go_round(200)
   end
 
   it("counts when the host was down across the deadline", function()

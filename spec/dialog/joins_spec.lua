@@ -115,9 +115,7 @@ function history_methods:settle()
   if not self.is_held then
     return self.all:settle()
   end
-  for _ = 1, 40 do
-    self.all:turn_wheel()
-  end
+  self.all:go_round(40)
 end
 
 function history_methods:kill()

@@ -150,9 +150,7 @@ describe("a message", function()
     end)
     talk.all:act(talk.customer, { type = "text", text = "go" })
     talk.all:act(talk.customer, { type = "text", text = "early" })
-    for _ = 1, 100 do
-      talk.all:turn_wheel()
-    end
+    talk.all:go_round(100)
     assert.are.same({}, said())
     is_cut = false
     talk.all:kill()

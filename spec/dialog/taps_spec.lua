@@ -185,9 +185,7 @@ describe("a tap", function()
     say "go"
     talk.all:act(talk.customer, { type = "button", id = "yes", title = "yes", on = first })
     local function turn()
-      for _ = 1, 100 do
-        talk.all:turn_wheel()
-      end
+      talk.all:go_round(100)
     end
     turn()
     return turn, function()

@@ -220,7 +220,7 @@ local function post_all(self)
   end
 end
 
----Lets the loop go round once.
+---Lets the loop go round once. How far that brings what goes through the store depends on how busy the machine is.
 function lives_methods:turn_wheel()
   post_all(self)
   local hops = self.hops
@@ -233,6 +233,16 @@ function lives_methods:turn_wheel()
   self.clock:advance(0)
   core.real_timer(0.0002, function() end)
   core.step(true)
+end
+
+---Lets everything go on for some rounds, where something is under way that does not end. In each the store, which works in order, does what
+---it was given before.
+---@param rounds integer
+function lives_methods:go_round(rounds)
+  for _ = 1, rounds do
+    self:turn_wheel()
+    inside(self.bot).store:value "anything"
+  end
 end
 
 function lives_methods:is_busy()
@@ -259,7 +269,7 @@ function lives_methods:settle(wheel)
     if self:is_busy() then
       quiet = 0
     else
-      inside(self.bot).store:value "anything" -- the store works in order: what was to be written before is written now
+      inside(self.bot).store:value "anything" -- what was to be written before is written now
       quiet = quiet + 1
     end
   end
