@@ -158,7 +158,7 @@ help:
 	@echo "make bench-dialogs  measures what open dialogs cost, ten thousand in memory and a million in the store"
 	@echo "make bench-store  measures the calls a second of the store's verbs"
 	@echo "make bench-postgres  measures the store on PostgreSQL beside SQLite in eight minutes, with one host and with several"
-	@echo "make cost       counts the instructions of an event, a step of a dialog and a transcript, and holds them to bounds (valgrind)"
+	@echo "make cost       counts the instructions of an event, a step of a dialog, a transcript and a message, and holds them to bounds (valgrind)"
 	@echo "make flow       counts the Lua calls, files and moves of the same; FLOW=all lists them in order"
 	@echo "make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away again"
 	@echo "make deb        a Debian package in $(DEB_BUILD); make deb-lint has lintian check it"

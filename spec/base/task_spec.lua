@@ -101,6 +101,42 @@ describe("task", function()
     assert.is_true(t.is_done)
   end)
 
+  it("waits for a method, and takes no answer that comes after it was cancelled", function()
+    local asked = {}
+    local object = {}
+    function object.ask(_, value, done, ...)
+      local given = table.pack(...)
+      asked[value] = { done = done, given = given }
+      return {
+        close = function()
+          asked[value].is_closed = true
+        end,
+      }
+    end
+    local function answer(value, ...)
+      local all = table.move({ ... }, 1, select("#", ...), asked[value].given.n + 1, { table.unpack(asked[value].given) })
+      asked[value].done(table.unpack(all))
+    end
+    local got
+    local kept = task.spawn(function()
+      local first = task.await_method(object, "ask", "first")
+      got = { first, task.await_method(object, "ask", "second") }
+    end)
+    local dropped = task.spawn(function()
+      task.await_method(object, "ask", "third")
+      got = "too much"
+    end)
+    task.cancel(dropped)
+    assert.is_true(asked.third.is_closed)
+    answer("third", 200)
+    answer("first", 200)
+    answer("first", 200) -- a second one is nobody's
+    assert.is_nil(got)
+    answer("second", nil, "network")
+    assert.are.same({ 200, nil, "network" }, got)
+    assert.is_true(kept.is_done)
+  end)
+
   it("says so when it waits for what nothing can bring about", function()
     assert.error_matches(function()
       task.await(function() end)

@@ -57,13 +57,16 @@ describe("an endpoint", function()
 
   it("is what http.prepare uses, or libcurl where it must", function()
     local url = serve("ok", "ok", "status:418", "ok")
-    local send = http.prepare({ method = "POST", url = url, min_speed = 0 }).send
-    assert.are.equal(200, assert(send "body").status)
-    assert.are.equal("application/json", assert(send "body").headers["content-type"])
-    local proxied = http.prepare({ method = "POST", url = "http://shop.invalid/x", proxy = url, min_speed = 0 }).send
-    assert.are.equal(418, assert(proxied "body").status)
+    local function post(options)
+      options.method, options.min_speed = "POST", 0
+      local prepared = http.prepare(options)
+      return prepared.read(prepared.post "body")
+    end
+    assert.are.equal(200, assert(post { url = url }).status)
+    assert.are.equal("application/json", assert(post { url = url }).headers["content-type"])
+    assert.are.equal(418, assert(post { url = "http://shop.invalid/x", proxy = url }).status)
     assert.are.equal("http://shop.invalid/x", rig.server:requests()[3].path)
-    local refused = select(2, http.prepare({ method = "POST", url = "ftp://shop.invalid/", min_speed = 0 }).send "body")
+    local refused = select(2, post { url = "ftp://shop.invalid/" })
     assert.are.same({ "invalid", false }, { refused.kind, refused.sent })
   end)
 

@@ -4,6 +4,7 @@
 local answer = require "cunnekt.provider.answer"
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
+local json_texts = require "spec.support.json_texts"
 
 local function meta_error(code, message, details)
   return json.encode {
@@ -57,6 +58,39 @@ describe("the message id is found", function()
       assert.are.same({ 202, body }, { sent.status, sent.body })
       assert.is_nil(sent.message_id)
     end
+  end)
+end)
+
+describe("the usual answer", function()
+  -- As the client takes it first, and as `read` does.
+  local function is_usual(body, status)
+    local usual = answer.read_usual(status or 200, body)
+    if usual then
+      assert.are.same(assert(answer.read(status or 200, {}, body)), usual)
+    end
+    return usual ~= nil
+  end
+
+  it("is read as any other, with all that it holds", function()
+    assert.is_true(is_usual '{"messaging_product":"whatsapp","contacts":[{"input":"91","wa_id":"91"}],"messages":[{"id":"wamid.1"}]}')
+    assert.is_true(is_usual('{"messages":[{"id":"wamid.\\u0041\\/=","message_status":"accepted"}],"n":[1,1.0,-0,[],{},null,true]}', 202))
+    for _, text in ipairs(json_texts.accepted) do -- but for the one behind a byte order mark
+      assert.is_true(is_usual('{"messages":[{"id":"wamid.1"}],"more":' .. text[1]:gsub("^\xEF\xBB\xBF", "") .. "}"), text[1])
+    end
+  end)
+
+  it("is none that may say something else", function()
+    local others = {
+      "", "OK", "null", "[]", "{}", "<html>", '{"messages":[]}', '{"messages":{"id":"wamid.1"}}', '{"messages":[{"id":""}]}',
+      '{"messages":[{"id":1}]}', '{"messages":[{"id":"wamid.1"}]', '[{"messages":[{"id":"wamid.1"}]}]',
+    }
+    for _, member in ipairs { "error", "errors", "status", "success", "data" } do
+      table.insert(others, ('{"messages":[{"id":"wamid.1"}],"%s":false}'):format(member))
+    end
+    for _, body in ipairs(others) do
+      assert.is_false(is_usual(body), body)
+    end
+    assert.is_false(is_usual('{"messages":[{"id":"wamid.1"}]}', 400))
   end)
 end)
 

@@ -217,8 +217,10 @@ function core.text_message(text, to, most, least_digits, most_digits) end
 
 ---The message's id in an answer that is as Meta gives it to a message that it took, with nothing in it that can report a failure.
 ---@param body string
+---@param has_raw? boolean
 ---@return string? id nil: it is another answer
-function core.accepted_id(body) end
+---@return table? raw with `has_raw`, and an id: all of the answer, as json.decode gives it
+function core.accepted_id(body, has_raw) end
 
 ---@class cunnekt.post
 local post = {}

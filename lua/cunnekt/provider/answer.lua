@@ -5,6 +5,7 @@
 --
 -- A 2xx means accepted, not delivered. An answer that may mean either is "unknown_outcome": the message is not sent again.
 
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local retry = require "cunnekt.provider.retry"
@@ -320,6 +321,18 @@ end
 ---@field body string
 ---@field raw? any the decoded body, when it is JSON
 ---@field attempts? integer how often it was tried, set by the client
+
+---Reads the usual answer: the one of Meta to a message that it took.
+---@param status integer HTTP status
+---@param body string
+---@return cunnekt.sent_answer? sent nil: it is another one, for `answer.read`
+function answer.read_usual(status, body)
+  local id, raw = nil, nil
+  if status < 300 then
+    id, raw = core.accepted_id(body, true)
+  end
+  return id and { message_id = id, status = status, body = body, raw = raw } or nil
+end
 
 ---Reads the answer to a send.
 ---@param status integer HTTP status

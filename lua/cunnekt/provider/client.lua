@@ -13,6 +13,7 @@ local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
 local limiter = require "cunnekt.provider.limiter"
+local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
 local personal = require "cunnekt.provider.personal"
 local receiver = require "cunnekt.base.receiver"
@@ -172,8 +173,17 @@ local function outcome_of(self, payload, response, transport_err)
   return sent, err
 end
 
+local function read(self, payload, prepared, status, body, ...)
+  local sent = status and answer.read_usual(status, body)
+  if sent then
+    return sent
+  end
+  return outcome_of(self, payload, prepared.read(status, body, ...))
+end
+
 local function post_once(self, payload, body)
-  return outcome_of(self, payload, self._transport.to(build.endpoint(payload)).send(body))
+  local prepared = self._transport.to(build.endpoint(payload))
+  return read(self, payload, prepared, prepared.post(body))
 end
 
 local function wait_for(seconds)
@@ -271,20 +281,25 @@ local function body_of(self, payload, text)
   return encoded(self, payload)
 end
 
+-- Sends what a builder has given: a payload, or nil and an error.
+local function send(self, payload, err, text, retries)
+  local body = nil
+  if payload then
+    body, err = body_of(self, payload, text)
+  end
+  if not body then
+    return nil, err
+  end
+  return task.record("client", payload, deliver, self, payload, body, (retries or self._retries) + 1)
+end
+
 ---Sends a payload that a builder made. Waits for the rate limits, and retries what surely was not accepted.
 ---@param payload table
 ---@param opts? {retries: integer?} instead of the client's
 ---@return cunnekt.sent_answer? sent with `attempts`
 ---@return cunnekt.error? err with `attempts`
 function client_methods:deliver(payload, opts)
-  opts = options.check("client:deliver", opts, deliver_options)
-  local body, err = body_of(self, payload)
-  if not body then
-    return nil, err
-  end
-  return task.record("client", payload, function()
-    return deliver(self, payload, body, (opts.retries or self._retries) + 1)
-  end)
+  return send(self, payload, nil, nil, options.check("client:deliver", opts, deliver_options).retries)
 end
 
 ---Takes a permit of both rate limits for a message, for the outbox. It must be used at once, or given back.
@@ -353,13 +368,6 @@ function client_methods:transmit(message, done)
   return prepared.start(body, on_answer, self, done, message)
 end
 
-local function deliver_built(self, payload, err)
-  if not payload then
-    return nil, err
-  end
-  return self:deliver(payload)
-end
-
 local function check_self(name, self, level)
   if getmetatable(self) ~= client_mt then
     receiver.refuse("client", name, self, level or 4)
@@ -380,7 +388,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_template(to, template_id, message)
-  return deliver_built(self, build.send_template(to, template_id, message, numbers_of(self, "send_template")))
+  return send(self, build.send_template(to, template_id, message, numbers_of(self, "send_template")))
 end
 
 ---Sends a text.
@@ -389,7 +397,10 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_text(to, text)
-  return deliver_built(self, build.send_text(to, text, numbers_of(self, "send_text")))
+  local payload, err = build.send_text(to, text, numbers_of(self, "send_text"))
+  local most, digits = limits.characters.text.max, limits.number_digits
+  local json_text = payload and core.text_message(text, payload.mobile, most, digits.min, digits.max)
+  return send(self, payload, err, json_text)
 end
 
 ---Sends reply buttons.
@@ -398,7 +409,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_buttons(to, spec)
-  return deliver_built(self, build.send_buttons(to, spec, numbers_of(self, "send_buttons")))
+  return send(self, build.send_buttons(to, spec, numbers_of(self, "send_buttons")))
 end
 
 ---Sends a list to choose from.
@@ -407,7 +418,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_list(to, spec)
-  return deliver_built(self, build.send_list(to, spec, numbers_of(self, "send_list")))
+  return send(self, build.send_list(to, spec, numbers_of(self, "send_list")))
 end
 
 ---Sends a form to fill in.
@@ -416,7 +427,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_form(to, spec)
-  return deliver_built(self, build.send_form(to, spec, numbers_of(self, "send_form")))
+  return send(self, build.send_form(to, spec, numbers_of(self, "send_form")))
 end
 
 ---Sends a button that opens a web page.
@@ -425,7 +436,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_cta_url(to, spec)
-  return deliver_built(self, build.send_cta_url(to, spec, numbers_of(self, "send_cta_url")))
+  return send(self, build.send_cta_url(to, spec, numbers_of(self, "send_cta_url")))
 end
 
 ---Sends an image.
@@ -435,7 +446,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_image(to, url, caption)
-  return deliver_built(self, build.send_image(to, url, caption, numbers_of(self, "send_image")))
+  return send(self, build.send_image(to, url, caption, numbers_of(self, "send_image")))
 end
 
 ---Sends a video.
@@ -445,7 +456,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_video(to, url, caption)
-  return deliver_built(self, build.send_video(to, url, caption, numbers_of(self, "send_video")))
+  return send(self, build.send_video(to, url, caption, numbers_of(self, "send_video")))
 end
 
 ---Sends a document.
@@ -455,7 +466,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_document(to, url, caption)
-  return deliver_built(self, build.send_document(to, url, caption, numbers_of(self, "send_document")))
+  return send(self, build.send_document(to, url, caption, numbers_of(self, "send_document")))
 end
 
 ---Sends audio.
@@ -465,7 +476,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send_audio(to, url, caption)
-  return deliver_built(self, build.send_audio(to, url, caption, numbers_of(self, "send_audio")))
+  return send(self, build.send_audio(to, url, caption, numbers_of(self, "send_audio")))
 end
 
 ---Sends the provider's own JSON, given as a table, after the same checks.
@@ -473,7 +484,7 @@ end
 ---@return cunnekt.sent_answer? sent
 ---@return cunnekt.error? err
 function client_methods:send(payload)
-  return deliver_built(self, build.send(payload, numbers_of(self, "send")))
+  return send(self, build.send(payload, numbers_of(self, "send")))
 end
 
 ---Downloads the media of an incoming message to a file, to a function or, when small, into memory.

@@ -248,7 +248,7 @@ end
 ---@class cunnekt.http.prepared
 ---@field start fun(body: string, done: function, ...): any sends it without waiting: `done` is called with the values behind it, and what `read` takes; gives what cancels it, with a method `close`
 ---@field read fun(...): cunnekt.http.answer?, cunnekt.error? as http.request; its `headers` are parsed on first access, and not for `pairs`
----@field send fun(body: string): cunnekt.http.answer?, cunnekt.error? sends it and waits
+---@field post fun(body: string): ... sends it and waits: what `read` takes
 ---@field endpoint cunnekt.endpoint? what `start` posts to, where that is one
 
 ---Checks the options of a request once, for one that is sent repeatedly with different bodies.
@@ -274,11 +274,14 @@ function http.prepare(opts)
     return read_answer(raw, ...)
   end
   local function post(body)
-    return read(task.await(function(done)
+    if endpoint then
+      return task.await_method(endpoint, "post", body)
+    end
+    return task.await(function(done)
       return start(body, done)
-    end))
+    end)
   end
-  return { start = start, read = read, send = post, endpoint = endpoint }
+  return { start = start, read = read, post = post, endpoint = endpoint }
 end
 
 ---Sends a GET request.

@@ -34,21 +34,26 @@ static int text_message(lua_State *L)
   return 1;
 }
 
-/* core.accepted_id(body) -> the message's id, where the answer is one as Meta gives it to a message that it took; nil: it is not */
+/* core.accepted_id(body, has_raw) -> the message's id, where the answer is one as Meta gives it to a message that it took; nil: it is
+ * not; has_raw: and all of it, as json.decode gives it */
 static int accepted_id(lua_State *L)
 {
   struct cnk_jsonscan scan = {0};
   scan.text = luaL_checklstring(L, 1, &scan.length);
+  bool has_raw = lua_toboolean(L, 2);
   lua_settop(L, 1);
   scan.tree = cnk_bind_take_tree(L, KEPT_TREE);
   const struct cnk_node *body = cnk_bind_read_nodes(L, &scan);
   const struct cnk_node *id = body ? cnk_message_accepted_id(body) : NULL;
+  lua_settop(L, 2); /* without what is wrong with a text that is no JSON */
   if (id)
     cnk_bind_push_text(L, id);
   else
     lua_pushnil(L);
+  if (id && has_raw)
+    cnk_bind_push_node(L, body);
   cnk_bind_keep_tree(L, 2, KEPT_TREE);
-  return 1;
+  return lua_gettop(L) - 2;
 }
 
 void cnk_bind_open_message(lua_State *L)
