@@ -241,6 +241,11 @@ describe("a store on PostgreSQL", function()
       ["postgres://me:geheimnis@127.0.0.1:1/shop"] = "cannot open the store on PostgreSQL: .+ refused",
       ["postgres://me:geheimnis@127.0.0.1:1/shop?sslmod=geheimnis"] = "the URL of the store cannot be read",
       ["postgres://me:geheim nis@127.0.0.1:x/shop"] = "the store",
+      ["postgres://me:geheim/nis@127.0.0.1/shop"] = "the URL of the store cannot be read", -- its port would be geheim
+      ["postgres://me:1/geheim@127.0.0.1/shop"] = "the URL of the store cannot be read",
+      ["postgres://me:x@geheim@127.0.0.1/shop"] = "the URL of the store cannot be read", -- its host would be geheim@127.0.0.1
+      ["postgres://me:x@geheim/y@127.0.0.1/shop"] = "the URL of the store cannot be read",
+      ["postgres://me:geheim"] = "the URL of the store cannot be read",
       [url:gsub("/postgres%?", "/nosuch?") .. "&password=geheimnis"] = 'database "nosuch" does not exist',
     }
     for address, sentence in pairs(wrong) do
