@@ -256,6 +256,27 @@ describe("a store on PostgreSQL", function()
     end
   end)
 
+  -- libpq ends its message with the file that the password is from, and that was all that was said.
+  it("says that the password is wrong, where that is in a file", function()
+    local folder = process.folder()
+    local passwords = folder.path .. "/passwords"
+    process.write(passwords, "*:*:*:*:geheim\n")
+    assert(os.execute("chmod 600 " .. passwords))
+    sql "CREATE ROLE guarded LOGIN PASSWORD 'another'"
+    local rules = "COPY (SELECT unnest(ARRAY['local all guarded scram-sha-256', 'local all all trust'])) TO '%s'"
+    sql(rules:format(sql "SHOW hba_file"))
+    sql "SELECT pg_reload_conf()"
+    local opened, message
+    repeat -- until the rules hold
+      opened, message = seam_rig.open_at(url:gsub("user=cunnekt", "user=guarded") .. "&passfile=" .. passwords)
+      if opened then
+        opened:close()
+      end
+    until not (opened or message:find "permission denied")
+    assert.matches('password authentication failed for user "guarded"', message)
+    assert.is_nil(message:find("geheim", 1, true))
+  end)
+
   it("says what the settings of its database may cost", function()
     assert.are.same({ "fsync is off: when its machine crashes, all of the database can be lost" }, seam.db:notes())
   end)

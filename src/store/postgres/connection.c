@@ -77,12 +77,22 @@ static PGconn *dial(struct cnk_postgres *store)
   return PQconnectdbParams(names, values, 1);
 }
 
+/* Others are an end of the line before, or say where the password is from. */
+static bool tells_why(const char *line)
+{
+  static const char *const others[] = {"\t", "DETAIL:", "HINT:", "password retrieved from file"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strncmp(line, others[i], strlen(others[i])) == 0)
+      return false;
+  return true;
+}
+
 /* The sentence of libpq has several lines where there are several hosts; the last one tells most. */
 static int refuse(struct cnk_postgres *store)
 {
   const char *message = PQerrorMessage(store->connection), *line = message;
   for (const char *at = message; (at = strchr(at, '\n')) && at[1]; at++)
-    line = at[1] == '\t' ? line : at + 1;
+    line = tells_why(at + 1) ? at + 1 : line;
   cnk_wire_fail(store, CNK_POSTGRES_LOST, *line ? line : "not enough memory");
   return CNK_POSTGRES_LOST;
 }
