@@ -277,6 +277,16 @@ describe("a store on PostgreSQL", function()
     assert.is_nil(message:find("geheim", 1, true))
   end)
 
+  -- PostgreSQL passes over a schema that may not be used, so it was taken for an empty one.
+  it("says that its user may not use its schema", function()
+    sql "CREATE ROLE stranger LOGIN"
+    for _, options in ipairs { { read_only = true }, {} } do
+      local opened, message = seam_rig.open_at(seam.url:gsub("user=cunnekt", "user=stranger"), options)
+      assert.is_nil(opened)
+      assert.matches("this user may not use its schema: .*GRANT USAGE ON SCHEMA \"" .. schema, message)
+    end
+  end)
+
   it("says what the settings of its database may cost", function()
     assert.are.same({ "fsync is off: when its machine crashes, all of the database can be lost" }, seam.db:notes())
   end)

@@ -97,11 +97,31 @@ static int refuse(struct cnk_postgres *store)
   return CNK_POSTGRES_LOST;
 }
 
+/* One that this role may not use would be passed over, as if there were none. */
+static int find_schema(struct cnk_postgres *store, const char *literal, const char *quoted, bool *is_there)
+{
+  char text[300], reason[500];
+  PGresult *found = NULL;
+  snprintf(text, sizeof text, "SELECT has_schema_privilege(oid, 'USAGE')::int FROM pg_namespace WHERE nspname = %s",
+           literal);
+  int status = cnk_wire_execute(store, text, &found);
+  *is_there = status == 0 && PQntuples(found) > 0;
+  bool may_use = cnk_wire_integer(found) == 1;
+  PQclear(found);
+  if (!*is_there || may_use)
+    return status;
+  snprintf(reason, sizeof reason,
+           "this user may not use its schema: connect as the one who made it, or GRANT USAGE ON SCHEMA %s, and what is "
+           "needed of its tables",
+           quoted);
+  return cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, reason);
+}
+
 static int set_schema(struct cnk_postgres *store)
 {
   PGresult *found = NULL;
   char text[300];
-  int64_t is_there = 0;
+  bool is_there = false;
   int status = cnk_wire_execute(store, FIND_SCHEMA, &found);
   const char *name = status == 0 && PQntuples(found) > 0 ? PQgetvalue(found, 0, 0) : "";
   char *quoted = PQescapeIdentifier(store->connection, name, strlen(name));
@@ -109,13 +129,8 @@ static int set_schema(struct cnk_postgres *store)
   PQclear(found);
   if (status == 0 && (!quoted || !literal || strlen(literal) > 140))
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "the name of the schema is too long");
-  if (status == 0) {
-    snprintf(text, sizeof text, "SELECT count(*) FROM pg_namespace WHERE nspname = %s", literal);
-    status = cnk_wire_execute(store, text, &found);
-    is_there = status == 0 ? cnk_wire_integer(found) : 0;
-    if (status == 0)
-      PQclear(found);
-  }
+  if (status == 0)
+    status = find_schema(store, literal, quoted, &is_there);
   if (status == 0 && !is_there && !store->is_read_only) {
     snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", quoted);
     status = cnk_wire_execute(store, text, NULL);
