@@ -287,6 +287,31 @@ describe("a store on PostgreSQL", function()
     end
   end)
 
+  -- Webhooks were answered 503, and neither the log nor /readyz said why.
+  it("cannot be written while its tables may not be used, or are gone", function()
+    sql "CREATE ROLE limited LOGIN; GRANT CREATE ON DATABASE postgres TO limited"
+    local limited = assert(seam_rig.open_at(url:gsub("user=cunnekt", "user=limited") .. "&options=-csearch_path%3Dlimited"))
+    local cases = {
+      { "REVOKE ALL ON ALL TABLES IN SCHEMA limited FROM limited", "permission denied for table", "GRANT ALL ON ALL TABLES IN SCHEMA limited TO limited" },
+      { "ALTER SCHEMA limited RENAME TO elsewhere", "relation .* does not exist", "ALTER SCHEMA elsewhere RENAME TO limited" },
+    }
+    for _, case in ipairs(cases) do
+      local harm, problem, repair = table.unpack(case)
+      sql(harm)
+      local ok, message, code = limited:try("accept", { events = { { contact = "1:2", body = "b" } }, now = now })
+      assert.is_nil(ok)
+      assert.matches(problem, message)
+      assert.equal("io", code)
+      assert.is_false((limited.db:is_writable()))
+      sql(repair)
+      poll(function()
+        return limited.db:is_writable()
+      end)
+      assert.is_true(limited:accepted().is_fresh)
+    end
+    limited:close()
+  end)
+
   it("says what the settings of its database may cost", function()
     assert.are.same({ "fsync is off: when its machine crashes, all of the database can be lost" }, seam.db:notes())
   end)
