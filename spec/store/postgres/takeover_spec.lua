@@ -85,6 +85,21 @@ describe("a second host on a database", function()
     other.process:expect "listening on"
   end)
 
+  -- It said so once in its life.
+  it("says that it cannot take webhooks each time that this begins", function()
+    local _, other = rig:roles()
+    local fill = "CREATE FUNCTION %s.fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no space'' USING ERRCODE = ''53100''; END'; "
+      .. "CREATE TRIGGER is_full BEFORE INSERT ON %s.mail FOR EACH ROW EXECUTE FUNCTION %s.fill()"
+    pair_rig.sql(fill:format(rig.schema, rig.schema, rig.schema))
+    for count = 1, 2 do
+      process.wait_until("a warning", function()
+        assert.equal(503, rig:post(other, 1, 1, 5).status)
+        return select(2, other.process:err():gsub("warning: standing by: no space", "")) == count
+      end)
+      task.sleep(2.5) -- so long without trouble
+    end
+  end)
+
   it("takes no webhooks for an owner of an older version, and takes over from it", function()
     local owner, host = rig.hosts[1], rig.hosts[2]
     rig:start(owner)
