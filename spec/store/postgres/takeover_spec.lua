@@ -137,6 +137,22 @@ describe("a second host on a database", function()
     assert.equal(0, rig:finish(second, "TERM").code)
   end)
 
+  -- Both had one name for their admin socket: commands on the second one's store reached the first, and changed that.
+  it("is reached by commands for the schema that they name, beside another bot", function()
+    local host = rig.hosts[1]
+    rig:start(host, ([[
+      local cunnekt = require "cunnekt"
+      for schema, port in pairs { first = %d, second = %d } do
+        cunnekt.bot { store = os.getenv "CUNNEKT_STORE" .. "_" .. schema, listen = "127.0.0.1:" .. port, admin = "127.0.0.1:0" }
+      end]]):format(host.port, host.admin))
+    host.process:expect "listening on.*listening on"
+    for schema, port in pairs { first = host.port, second = host.admin } do
+      local shown = process.cunnekt({ "doctor", host.folder.path .. "/bot.lua", "--store", rig.url .. "_" .. schema }, { env = { CUNNEKT_API_KEY = "key" } })
+      assert.matches(("a host runs on the store: process %%d+, .* listening on 127.0.0.1:%d"):format(port), shown.out)
+    end
+    assert.is_nil(host.process:err():find("cannot open the admin socket", 1, true))
+  end)
+
   it("is no second bot of the same script, which would stand by for ever", function()
     local host = rig.hosts[1]
     rig:start(host, [[
