@@ -63,6 +63,20 @@ describe("a second host on a database", function()
     assert.is_true(rig:is_owner(other))
   end)
 
+  -- It had the lock of pg_catalog then, as a host could that started while another one made the schema: both had the database.
+  it("takes no lock of another schema, where it does not see its own", function()
+    local _, other = rig:roles()
+    local rename, back = "ALTER SCHEMA %s RENAME TO renamed", "ALTER SCHEMA renamed RENAME TO %s"
+    pair_rig.sql(rename:format(rig.schema))
+    task.sleep(1) -- it looks five times a second
+    local locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'pg_catalog'::regnamespace::oid"
+    assert.equal("0", pair_rig.sql(locks))
+    assert.is_nil(other.process:code())
+    pair_rig.sql(back:format(rig.schema))
+    rig:roles()
+    assert.is_nil(other.process:err():find("taking over", 1, true))
+  end)
+
   it("is refused by its addresses, where it is on the same machine by mistake", function()
     local owner = rig:roles()
     local second = { folder = owner.folder, port = owner.port, admin = owner.admin }

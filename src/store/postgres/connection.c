@@ -14,11 +14,15 @@
 
 #include "store/postgres/internal.h"
 
+/* The next schema of the search path is the current one where this session does not see ours: while another host makes it, or it is
+ * renamed. NULL then, and so no lock can be had: one of another schema would keep nobody out. */
+#define SCHEMA_NUMBER "nullif(current_schema(), 'pg_catalog')::regnamespace::oid::bigint"
+
 /* "cunk": the first half of the lock's key; the other one is the schema's number. */
-#define LOCK_KEY "(1668640363::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+#define LOCK_KEY "(1668640363::bigint << 32) | " SCHEMA_NUMBER
 
 /* Who stands by shares another one, by which it is listed. A move has it alone: what was posted meanwhile would stay behind. */
-#define SHARED_KEY "(1668640364::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+#define SHARED_KEY "(1668640364::bigint << 32) | " SCHEMA_NUMBER
 
 /* A statement, and a host that stops in the middle of a transaction, have so long. The server looks for a client that is
  * gone, so that the lock of a machine that has lost its power is free after half a minute. */
