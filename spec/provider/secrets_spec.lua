@@ -162,6 +162,8 @@ describe("a setting that is shown", function()
     for url, shown in pairs {
       ["postgres://u@h1:5432,h2/db?sslmode=require"] = "postgres://…@h1:5432,h2/db", ["postgres://host/db"] = "postgres://host/db",
       ["postgres://host/db?password=secret"] = "postgres://…", ["postgres://u@host/db?password=a@b"] = "postgres://…",
+      ["postgres://u:secret"] = "postgres://…", ["postgres://u:1secret/db"] = "postgres://…", -- without a host
+      ["postgres://h1:5432,h2:5433/db"] = "postgres://h1:5432,h2:5433/db", ["postgres://[::1]:5432/db"] = "postgres://[::1]:5432/db",
       ["postgresql://u:a?b@host/db"] = "postgres://…", ["postgres://u:a@b@host/db"] = "postgres://…",
     } do
       assert.are.equal(shown, settings.shown("store", url))

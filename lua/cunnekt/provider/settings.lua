@@ -468,8 +468,8 @@ function settings.shown(name, value)
   local setting, text = settings.known[name], tostring(value)
   if setting.is_secret then
     return "set, and not shown here"
-  elseif text:find "^postgres%a*://.*[@?]" then
-    -- A password may be before the host or among the options, and hold any sign that should have been written as %XX.
+  elseif text:find "^postgres%a*://.*[@?]" or text:find "^postgres%a*://[^/%[]*:%d*[^%d/,]" then
+    -- A password may be before the host, which may be missing, or among the options, and hold any sign that should be written as %XX.
     local before, place = text:match "^(postgres%a*://)[^@?]*@([%w.,:/_%-]*)"
     local is_plain = before and not text:find("@.*@")
     return is_plain and before .. "…@" .. place or "postgres://…"

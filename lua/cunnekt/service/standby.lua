@@ -21,6 +21,8 @@ local standby = {}
 
 -- Seconds between looks whether the database is this host's, and whether it is another's.
 local wait_pace, watch_pace = 0.05, 0.3
+-- So many without trouble, and the next one is another, which is logged as well.
+local calm = 2
 
 -- What it has while it waits: `server`, and `close_pages`. Raises when an address cannot be had.
 local function open_addresses(settings, about, its_store)
@@ -56,7 +58,7 @@ end
 
 -- Until the store is this host's; gives who had it.
 local function wait_for_store(its_store, about, owner)
-  local is_warned, is_ours = false
+  local trouble_at, is_ours
   repeat
     task.sleep(wait_pace)
     is_ours = not its_store:stands_by()
@@ -64,10 +66,10 @@ local function wait_for_store(its_store, about, owner)
     owner = now or owner
     about.standing_by = "standing by: " .. (now and now .. " has the database" or "nobody has the database now")
     local problem = hindrance or (not is_ours and about.trouble())
-    if problem and not is_warned then
-      is_warned = true
+    if problem and not (trouble_at and clock.monotonic() < trouble_at + calm) then
       log.warn("standing by: %s", problem)
     end
+    trouble_at = problem and clock.monotonic() or trouble_at
   until is_ours
   return owner
 end

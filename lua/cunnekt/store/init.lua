@@ -412,18 +412,18 @@ function store.is_postgres(url)
   return url:find "^postgres://" ~= nil or url:find "^postgresql://" ~= nil
 end
 
--- Beside the script, for a store that has no file there; the admin socket is named by it.
-local postgres_name = "cunnekt-postgres"
+-- Beside the script, for a store that has no file there; the admin socket is named by it. Each schema that a URL names has its own.
+local function postgres_name(url)
+  local schema = url:match "search_path%%3[Dd]([%w_%%.-]+)"
+  return "cunnekt-postgres" .. (schema and "-" .. schema or "")
+end
 
 ---The file of a store's URL, or the name beside the script that stands for one.
 ---@param url string "sqlite:FILE", "memory:" or "postgres://…"
 ---@return string? path ":memory:" without a file
 ---@return cunnekt.error? err kind invalid
 function store.path(url)
-  if url == "memory:" then
-    return ":memory:"
-  end
-  local path = url:match "^sqlite:(.+)$" or (store.is_postgres(url) and settings.beside_script(postgres_name))
+  local path = url == "memory:" and ":memory:" or url:match "^sqlite:(.+)$" or store.is_postgres(url) and settings.beside_script(postgres_name(url))
   if path then
     return path
   end

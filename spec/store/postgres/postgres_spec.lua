@@ -241,6 +241,11 @@ describe("a store on PostgreSQL", function()
       ["postgres://me:geheimnis@127.0.0.1:1/shop"] = "cannot open the store on PostgreSQL: .+ refused",
       ["postgres://me:geheimnis@127.0.0.1:1/shop?sslmod=geheimnis"] = "the URL of the store cannot be read",
       ["postgres://me:geheim nis@127.0.0.1:x/shop"] = "the store",
+      ["postgres://me:geheim/nis@127.0.0.1/shop"] = "the URL of the store cannot be read", -- its port would be geheim
+      ["postgres://me:1/geheim@127.0.0.1/shop"] = "the URL of the store cannot be read",
+      ["postgres://me:x@geheim@127.0.0.1/shop"] = "the URL of the store cannot be read", -- its host would be geheim@127.0.0.1
+      ["postgres://me:x@geheim/y@127.0.0.1/shop"] = "the URL of the store cannot be read",
+      ["postgres://me:geheim"] = "the URL of the store cannot be read",
       [url:gsub("/postgres%?", "/nosuch?") .. "&password=geheimnis"] = 'database "nosuch" does not exist',
     }
     for address, sentence in pairs(wrong) do
@@ -249,6 +254,62 @@ describe("a store on PostgreSQL", function()
       assert.matches(sentence, message)
       assert.is_nil(message:find("geheim", 1, true), message)
     end
+  end)
+
+  -- libpq ends its message with the file that the password is from, and that was all that was said.
+  it("says that the password is wrong, where that is in a file", function()
+    local folder = process.folder()
+    local passwords = folder.path .. "/passwords"
+    process.write(passwords, "*:*:*:*:geheim\n")
+    assert(os.execute("chmod 600 " .. passwords))
+    sql "CREATE ROLE guarded LOGIN PASSWORD 'another'"
+    local rules = "COPY (SELECT unnest(ARRAY['local all guarded scram-sha-256', 'local all all trust'])) TO '%s'"
+    sql(rules:format(sql "SHOW hba_file"))
+    sql "SELECT pg_reload_conf()"
+    local opened, message
+    repeat -- until the rules hold
+      opened, message = seam_rig.open_at(url:gsub("user=cunnekt", "user=guarded") .. "&passfile=" .. passwords)
+      if opened then
+        opened:close()
+      end
+    until not (opened or message:find "permission denied")
+    assert.matches('password authentication failed for user "guarded"', message)
+    assert.is_nil(message:find("geheim", 1, true))
+  end)
+
+  -- PostgreSQL passes over a schema that may not be used, so it was taken for an empty one.
+  it("says that its user may not use its schema", function()
+    sql "CREATE ROLE stranger LOGIN"
+    for _, options in ipairs { { read_only = true }, {} } do
+      local opened, message = seam_rig.open_at(seam.url:gsub("user=cunnekt", "user=stranger"), options)
+      assert.is_nil(opened)
+      assert.matches("this user may not use its schema: .*GRANT USAGE ON SCHEMA \"" .. schema, message)
+    end
+  end)
+
+  -- Webhooks were answered 503, and neither the log nor /readyz said why.
+  it("cannot be written while its tables may not be used, or are gone", function()
+    sql "CREATE ROLE limited LOGIN; GRANT CREATE ON DATABASE postgres TO limited"
+    local limited = assert(seam_rig.open_at(url:gsub("user=cunnekt", "user=limited") .. "&options=-csearch_path%3Dlimited"))
+    local cases = {
+      { "REVOKE ALL ON ALL TABLES IN SCHEMA limited FROM limited", "permission denied for table", "GRANT ALL ON ALL TABLES IN SCHEMA limited TO limited" },
+      { "ALTER SCHEMA limited RENAME TO elsewhere", "relation .* does not exist", "ALTER SCHEMA elsewhere RENAME TO limited" },
+    }
+    for _, case in ipairs(cases) do
+      local harm, problem, repair = table.unpack(case)
+      sql(harm)
+      local ok, message, code = limited:try("accept", { events = { { contact = "1:2", body = "b" } }, now = now })
+      assert.is_nil(ok)
+      assert.matches(problem, message)
+      assert.equal("io", code)
+      assert.is_false((limited.db:is_writable()))
+      sql(repair)
+      poll(function()
+        return limited.db:is_writable()
+      end)
+      assert.is_true(limited:accepted().is_fresh)
+    end
+    limited:close()
   end)
 
   it("says what the settings of its database may cost", function()

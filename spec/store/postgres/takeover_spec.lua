@@ -63,6 +63,20 @@ describe("a second host on a database", function()
     assert.is_true(rig:is_owner(other))
   end)
 
+  -- It had the lock of pg_catalog then, as a host could that started while another one made the schema: both had the database.
+  it("takes no lock of another schema, where it does not see its own", function()
+    local _, other = rig:roles()
+    local rename, back = "ALTER SCHEMA %s RENAME TO renamed", "ALTER SCHEMA renamed RENAME TO %s"
+    pair_rig.sql(rename:format(rig.schema))
+    task.sleep(1) -- it looks five times a second
+    local locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'pg_catalog'::regnamespace::oid"
+    assert.equal("0", pair_rig.sql(locks))
+    assert.is_nil(other.process:code())
+    pair_rig.sql(back:format(rig.schema))
+    rig:roles()
+    assert.is_nil(other.process:err():find("taking over", 1, true))
+  end)
+
   it("is refused by its addresses, where it is on the same machine by mistake", function()
     local owner = rig:roles()
     local second = { folder = owner.folder, port = owner.port, admin = owner.admin }
@@ -83,6 +97,21 @@ describe("a second host on a database", function()
     other.process:expect "standing by: its session cannot be ended: this user may not see when it was active last"
     rig:finish(owner, "KILL")
     other.process:expect "listening on"
+  end)
+
+  -- It said so once in its life.
+  it("says that it cannot take webhooks each time that this begins", function()
+    local _, other = rig:roles()
+    local fill = "CREATE FUNCTION %s.fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no space'' USING ERRCODE = ''53100''; END'; "
+      .. "CREATE TRIGGER is_full BEFORE INSERT ON %s.mail FOR EACH ROW EXECUTE FUNCTION %s.fill()"
+    pair_rig.sql(fill:format(rig.schema, rig.schema, rig.schema))
+    for count = 1, 2 do
+      process.wait_until("a warning", function()
+        assert.equal(503, rig:post(other, 1, 1, 5).status)
+        return select(2, other.process:err():gsub("warning: standing by: no space", "")) == count
+      end)
+      task.sleep(2.5) -- so long without trouble
+    end
   end)
 
   it("takes no webhooks for an owner of an older version, and takes over from it", function()
@@ -120,6 +149,22 @@ describe("a second host on a database", function()
     rig:finish(first, "KILL")
     second.process:expect "taking over.*listening on.*listening on"
     assert.equal(0, rig:finish(second, "TERM").code)
+  end)
+
+  -- Both had one name for their admin socket: commands on the second one's store reached the first, and changed that.
+  it("is reached by commands for the schema that they name, beside another bot", function()
+    local host = rig.hosts[1]
+    rig:start(host, ([[
+      local cunnekt = require "cunnekt"
+      for schema, port in pairs { first = %d, second = %d } do
+        cunnekt.bot { store = os.getenv "CUNNEKT_STORE" .. "_" .. schema, listen = "127.0.0.1:" .. port, admin = "127.0.0.1:0" }
+      end]]):format(host.port, host.admin))
+    host.process:expect "listening on.*listening on"
+    for schema, port in pairs { first = host.port, second = host.admin } do
+      local shown = process.cunnekt({ "doctor", host.folder.path .. "/bot.lua", "--store", rig.url .. "_" .. schema }, { env = { CUNNEKT_API_KEY = "key" } })
+      assert.matches(("a host runs on the store: process %%d+, .* listening on 127.0.0.1:%d"):format(port), shown.out)
+    end
+    assert.is_nil(host.process:err():find("cannot open the admin socket", 1, true))
   end)
 
   it("is no second bot of the same script, which would stand by for ever", function()

@@ -14,11 +14,15 @@
 
 #include "store/postgres/internal.h"
 
+/* The next schema of the search path is the current one where this session does not see ours: while another host makes it, or it is
+ * renamed. NULL then, and so no lock can be had: one of another schema would keep nobody out. */
+#define SCHEMA_NUMBER "nullif(current_schema(), 'pg_catalog')::regnamespace::oid::bigint"
+
 /* "cunk": the first half of the lock's key; the other one is the schema's number. */
-#define LOCK_KEY "(1668640363::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+#define LOCK_KEY "(1668640363::bigint << 32) | " SCHEMA_NUMBER
 
 /* Who stands by shares another one, by which it is listed. A move has it alone: what was posted meanwhile would stay behind. */
-#define SHARED_KEY "(1668640364::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+#define SHARED_KEY "(1668640364::bigint << 32) | " SCHEMA_NUMBER
 
 /* A statement, and a host that stops in the middle of a transaction, have so long. The server looks for a client that is
  * gone, so that the lock of a machine that has lost its power is free after half a minute. */
@@ -77,21 +81,51 @@ static PGconn *dial(struct cnk_postgres *store)
   return PQconnectdbParams(names, values, 1);
 }
 
+/* Others are an end of the line before, or say where the password is from. */
+static bool tells_why(const char *line)
+{
+  static const char *const others[] = {"\t", "DETAIL:", "HINT:", "password retrieved from file"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strncmp(line, others[i], strlen(others[i])) == 0)
+      return false;
+  return true;
+}
+
 /* The sentence of libpq has several lines where there are several hosts; the last one tells most. */
 static int refuse(struct cnk_postgres *store)
 {
   const char *message = PQerrorMessage(store->connection), *line = message;
   for (const char *at = message; (at = strchr(at, '\n')) && at[1]; at++)
-    line = at[1] == '\t' ? line : at + 1;
+    line = tells_why(at + 1) ? at + 1 : line;
   cnk_wire_fail(store, CNK_POSTGRES_LOST, *line ? line : "not enough memory");
   return CNK_POSTGRES_LOST;
+}
+
+/* One that this role may not use would be passed over, as if there were none. */
+static int find_schema(struct cnk_postgres *store, const char *literal, const char *quoted, bool *is_there)
+{
+  char text[300], reason[500];
+  PGresult *found = NULL;
+  snprintf(text, sizeof text, "SELECT has_schema_privilege(oid, 'USAGE')::int FROM pg_namespace WHERE nspname = %s",
+           literal);
+  int status = cnk_wire_execute(store, text, &found);
+  *is_there = status == 0 && PQntuples(found) > 0;
+  bool may_use = cnk_wire_integer(found) == 1;
+  PQclear(found);
+  if (!*is_there || may_use)
+    return status;
+  snprintf(reason, sizeof reason,
+           "this user may not use its schema: connect as the one who made it, or GRANT USAGE ON SCHEMA %s, and what is "
+           "needed of its tables",
+           quoted);
+  return cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, reason);
 }
 
 static int set_schema(struct cnk_postgres *store)
 {
   PGresult *found = NULL;
   char text[300];
-  int64_t is_there = 0;
+  bool is_there = false;
   int status = cnk_wire_execute(store, FIND_SCHEMA, &found);
   const char *name = status == 0 && PQntuples(found) > 0 ? PQgetvalue(found, 0, 0) : "";
   char *quoted = PQescapeIdentifier(store->connection, name, strlen(name));
@@ -99,13 +133,8 @@ static int set_schema(struct cnk_postgres *store)
   PQclear(found);
   if (status == 0 && (!quoted || !literal || strlen(literal) > 140))
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "the name of the schema is too long");
-  if (status == 0) {
-    snprintf(text, sizeof text, "SELECT count(*) FROM pg_namespace WHERE nspname = %s", literal);
-    status = cnk_wire_execute(store, text, &found);
-    is_there = status == 0 ? cnk_wire_integer(found) : 0;
-    if (status == 0)
-      PQclear(found);
-  }
+  if (status == 0)
+    status = find_schema(store, literal, quoted, &is_there);
   if (status == 0 && !is_there && !store->is_read_only) {
     snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", quoted);
     status = cnk_wire_execute(store, text, NULL);

@@ -119,12 +119,28 @@ static int read_notes(struct cnk_postgres *store)
   return 0;
 }
 
+/* libpq takes the name and the password up to the first "@" before a "/". One that comes later, and a port that is no number, are of a
+ * password with such a sign in it: the rest of that would be a host or a port, which messages show. */
+static bool may_show_password(const char *url, const PQconninfoOption *options)
+{
+  const char *at = strstr(url, "://");
+  at = at ? at + 3 : url;
+  size_t size = strcspn(at, "@/");
+  at += at[size] == '@' ? size + 1 : 0;
+  if (at[strcspn(at, "@?")] == '@')
+    return true;
+  for (; options->keyword; options++)
+    if (options->val && strcmp(options->keyword, "port") == 0)
+      return options->val[strspn(options->val, "0123456789,")] != '\0';
+  return false;
+}
+
 /* What libpq says of a URL that it cannot read repeats parts of it, and these may be a password. */
 static bool is_url(const char *url)
 {
   char *problem = NULL;
   PQconninfoOption *options = PQconninfoParse(url, &problem);
-  bool is_good = options != NULL;
+  bool is_good = options && !may_show_password(url, options);
   PQconninfoFree(options);
   PQfreemem(problem);
   return is_good;

@@ -123,6 +123,8 @@ static int code_of(const char *state)
       {"25006", CNK_POSTGRES_READ_ONLY },
       {"53100", CNK_POSTGRES_FULL      },
       {"58",    CNK_POSTGRES_IO        },
+      {"42501", CNK_POSTGRES_IO        }, /* its tables may not be used any more, */
+      {"42P01", CNK_POSTGRES_IO        }, /* or are gone */
       {"53200", CNK_POSTGRES_MEMORY    },
       {"53",    CNK_POSTGRES_BUSY      },
       {"40",    CNK_POSTGRES_BUSY      },
