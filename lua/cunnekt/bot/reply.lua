@@ -12,6 +12,7 @@ local options = require "cunnekt.base.options"
 local receiver = require "cunnekt.base.receiver"
 local refusals = require "cunnekt.bot.refusals"
 local send_times = require "cunnekt.engine.send_times"
+local storable = require "cunnekt.base.storable"
 local task = require "cunnekt.base.task"
 
 local reply = {}
@@ -67,6 +68,7 @@ local function split_delivery(where, args)
     end
     args[args.n] = next(content) ~= nil and content or nil
     options.check(where, delivery, reply.delivery_types, 4)
+    storable.check(where, "option 'track'", delivery.track, 3)
   end
   return delivery
 end

@@ -7,6 +7,7 @@ local cron = require "cunnekt.time.cron"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 local timing = require "cunnekt.jobs.timing"
 
 local planner = {}
@@ -68,7 +69,7 @@ local function encode_args(where, args)
   end
   local ok, text = pcall(json.encode, json.array { args })
   if not ok then
-    error(("%s: option 'args' cannot be stored: %s"):format(where, text), 4)
+    error(("%s: option 'args' cannot be stored: %s"):format(where, storable.reason(args, text)), 4)
   end
   return text
 end

@@ -320,6 +320,24 @@ local mistakes = {
     run = "bot.lua:1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
   },
   {
+    "a message as the args of a dialog",
+    'bot:dialog("d", function() end)\nbot:on("text", function(msg)\n  msg:start("d", { from = msg })\nend)',
+    check = false,
+    run = "error: bot.lua:3: msg:start: the dialog's args cannot be stored: value.from is a message; store what you need of it, such as",
+  },
+  {
+    "a function as the value of a signal",
+    'bot:on("text", function(msg)\n  bot:signal(msg.from, "paid", print)\nend)',
+    check = false,
+    run = "error: bot.lua:2: bot:signal: the value cannot be stored: json.encode: cannot encode a function, at value (event",
+  },
+  {
+    "a message to track a reply",
+    'bot:on("text", function(msg)\n  msg:reply_text("x", { track = { msg } })\nend)',
+    check = false,
+    run = "error: bot.lua:2: reply_text: option 'track' cannot be stored: value[1] is a message; store what you need of it, such as",
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",
