@@ -3,7 +3,6 @@
 -- may be operands. They only test events; route.lua calls them.
 
 local identity = require "cunnekt.provider.identity"
-local options = require "cunnekt.base.options"
 local route = require "cunnekt.bot.route"
 local typed = require "cunnekt.bot.typed"
 
@@ -172,7 +171,7 @@ function filter.type(...)
   local wanted = set_of(words_of("filter.type", 3, ...))
   for name in pairs(wanted) do
     if not route.is_name(name) then
-      local near = options.suggest(name, route.names)
+      local near = route.nearest(name)
       error(("filter.type: unknown event '%s'%s"):format(name, near and (" (did you mean '%s'?)"):format(near) or ""), 2)
     end
   end

@@ -55,6 +55,20 @@ function route.is_name(name)
   return is_known[name] == true
 end
 
+-- What people and other libraries call some of them.
+local elsewhere = {
+  photo = "image", picture = "image", img = "image", voice = "audio", voice_note = "audio", flow = "form", nfm_reply = "form",
+  contact = "contacts", file = "document", pdf = "document", click = "button", callback = "button", button_reply = "button",
+  list_reply = "list", basket = "order", cart = "order", deleted = "revoke", edited = "edit",
+}
+
+---The event that was meant by a name that is none.
+---@param name string
+---@return string? what nil: no name is near
+function route.nearest(name)
+  return elsewhere[name:lower()] or options.suggest(name, known)
+end
+
 ---The name by which bot:on knows an event: that within its kind, or else the kind's.
 ---@param event table
 ---@return string
@@ -174,7 +188,7 @@ end
 ---@return table entry
 function routes_methods:add(what, matcher, handler, opts, level)
   if type(what) ~= "string" or not is_known[what] then
-    local near = type(what) == "string" and options.suggest(what, known)
+    local near = type(what) == "string" and route.nearest(what)
     local hint = near and (" (did you mean '%s'?)"):format(near) or ""
     error(("bot:on: unknown event '%s'%s"):format(tostring(what), hint), level)
   end

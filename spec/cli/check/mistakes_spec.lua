@@ -72,7 +72,7 @@ local mistakes = {
   {
     "a word that a field never is",
     'bot:on("message", function(msg)\n  if msg.type == "picture" then msg:reply_text "nice" end\nend)',
-    check = "2: msg.type is never 'picture'",
+    check = "2: msg.type is never 'picture' (did you mean 'image'?)",
     run = false,
   },
   {
@@ -318,6 +318,12 @@ local mistakes = {
     'bot:on("button", cunnekt.action("order", { "id:int" }), function() end)',
     check = "1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
     run = "bot.lua:1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
+  },
+  {
+    "an event by another name",
+    'bot:on("photo", function(msg) end)',
+    check = "1: bot:on: unknown event 'photo' (did you mean 'image'?)",
+    run = "bot.lua:1: bot:on: unknown event 'photo' (did you mean 'image'?)",
   },
   {
     "a message as the args of a dialog",

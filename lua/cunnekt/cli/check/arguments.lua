@@ -2,6 +2,7 @@
 -- Rules about the arguments of calls: options that there are not, values of the wrong type, and arguments that are missing or too
 -- many, as the annotations have them. What is not written out in the call is not checked.
 
+local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
 local words = require "cunnekt.cli.check.words"
 
@@ -148,7 +149,9 @@ local function mismatch(value, its_type, where, line)
     end
   end
   if value.kind == "string" and literals[1] then
-    return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, words.choice(value.value, literals)) }
+    local near = is_event and route.nearest(value.value)
+    local hint = near and (" (did you mean '%s'?)"):format(near) or words.choice(value.value, literals)
+    return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, hint) }
   end
   if is_event then
     return { line, ('%s takes the name of one event, got %s; write %s("text", function(msg) … end)'):format(where, got[value.kind], where) }
