@@ -344,6 +344,12 @@ local mistakes = {
     run = "error: bot.lua:2: reply_text: option 'track' cannot be stored: value[1] is a message; store what you need of it, such as",
   },
   {
+    "a list where a template's parts belong",
+    'bot:on("text", function(msg)\n  msg:reply_template("hello", { "Asha" })\nend)',
+    check = "2: msg:reply_template: message must be a table {after=, body=, buttons=, cards=, …}, got a list",
+    run = "warning: bot.lua:2: reply_template: 1 is unknown (known: header, body, buttons, ",
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",

@@ -8,6 +8,9 @@ local words = require "cunnekt.cli.check.words"
 
 local arguments = {}
 
+-- So many names of fields say what a table is.
+local most_names = 4
+
 local basic = { string = true, number = true, integer = true, boolean = true, table = true, ["function"] = true }
 local article = {
   integer = "a whole number", ["function"] = "a function", boolean = "true or false", ["cunnekt.filter"] = "a filter",
@@ -29,8 +32,14 @@ local function fields_of(its_type)
   return is_table and types.members(its_type.name) or nil
 end
 
----What a type is in words: "a string", "a table {id=, title=}".
-local function wanted(its_type)
+-- The first names of the fields that a table may have, as "id=, title=", and whether there are more.
+local function some_names(fields)
+  local names = words.names(fields)
+  return table.concat(names, "=, ", 1, math.min(#names, most_names)) .. "=", #names > most_names
+end
+
+---What a type is in words: "a string", "a table {id=, title=}". `are_named`: names are said however many there are.
+local function wanted(its_type, are_named)
   local seen, parts = {}, {}
   if its_type.name == "cunnekt.event_name" then
     return 'the name of an event, such as "text" or "message" (the list: docs/reference/receiving.md, Handlers)'
@@ -44,8 +53,8 @@ local function wanted(its_type)
     elseif one.kind == "literal" then
       word = "'" .. one.value .. "'"
     elseif fields then
-      local names = words.names(fields)
-      word = #names <= 4 and ("a table {%s=}"):format(table.concat(names, "=, ")) or "a table"
+      local names, has_more = some_names(fields)
+      word = (not has_more and "a table {%s}" or are_named and "a table {%s, …}" or "a table"):format(names)
     elseif one.kind == "map" then
       word = "a table"
     elseif one.name ~= "nil" then
@@ -63,6 +72,11 @@ local got = {
   string = "a string", text = "a string", number = "a number", boolean = "true or false", table = "a table",
   ["function"] = "a function", ["nil"] = "nil",
 }
+
+-- What a value is in words. A table without names where names are wanted was taken for a list.
+local function got_of(value)
+  return value.kind == "table" and value.items[1] and not value.fields[1] and "a list" or got[value.kind]
+end
 
 local check
 
@@ -141,7 +155,8 @@ local function takes_tables(its_type)
   return false
 end
 
-local function mismatch(value, its_type, where, line)
+-- `name`: where it is, with the name of the argument.
+local function mismatch(value, its_type, where, line, name)
   local literals, is_event = {}, its_type.name == "cunnekt.event_name"
   for _, one in ipairs(types.alternatives(its_type)) do
     if one.kind == "literal" then
@@ -156,7 +171,7 @@ local function mismatch(value, its_type, where, line)
   if is_event then
     return { line, ('%s takes the name of one event, got %s; write %s("text", function(msg) … end)'):format(where, got[value.kind], where) }
   end
-  return { line, ("%s must be %s, got %s"):format(where, wanted(its_type), got[value.kind]) }
+  return { line, ("%s must be %s, got %s"):format(name, wanted(its_type, value.kind == "table"), got_of(value)) }
 end
 
 local function fits_literal(value, one)
@@ -171,8 +186,8 @@ local function fits_literal(value, one)
     or not (basic[one.name] or one.name == "nil" or one.name == "false" or one.name == "true" or types.is_known(one.name))
 end
 
--- Adds what is wrong with a value.
-function check(value, its_type, where, line, problems)
+-- Adds what is wrong with a value. `name`: where it is, if `where` says less.
+function check(value, its_type, where, line, problems, name)
   if not value or not got[value.kind] then
     return
   end
@@ -193,7 +208,7 @@ function check(value, its_type, where, line, problems)
   if best then
     table.move(best, 1, #best, #problems + 1, problems)
   else
-    problems[#problems + 1] = mismatch(value, its_type, where, line)
+    problems[#problems + 1] = mismatch(value, its_type, where, line, name or where)
   end
 end
 
@@ -240,8 +255,9 @@ local function check_signature(call, params, shift)
     elseif arg then
       -- The name of a table of options, or of the event, says nothing more.
       local is_plain = (arg.kind == "table" and takes_tables(param.type)) or param.type.name == "cunnekt.event_name"
-      local where = is_plain and call.name or ("%s: %s"):format(call.name, param.name)
-      check(arg, param.type, where, arg.line or call.line, problems)
+      local name = ("%s: %s"):format(call.name, param.name)
+      local where = is_plain and call.name or name
+      check(arg, param.type, where, arg.line or call.line, problems, name)
       if arg.kind == "function" then
         check_parameters(arg, param.type, where, call.line, problems)
       end
