@@ -350,6 +350,24 @@ local mistakes = {
     run = "warning: bot.lua:2: reply_template: 1 is unknown (known: header, body, buttons, ",
   },
   {
+    "plain strings as a template's buttons",
+    'bot:on("text", function(msg)\n  msg:reply_template("hello", { buttons = { "Yes" } })\nend)',
+    check = "2: msg:reply_template: buttons[1] must be a table {index=, payload=, text=, type=}, got a string",
+    run = 'warning: bot.lua:2: reply_template: buttons[1] must be a table, got string; write { type = "quick_reply", payload = "yes" } for',
+  },
+  {
+    "an option behind a text, misspelt",
+    'bot:on("text", function(msg)\n  msg:reply_text("x", { prioriti = "bulk" })\nend)',
+    check = "2: msg:reply_text: unknown option 'prioriti' (did you mean 'priority'?)",
+    run = "error: bot.lua:2: reply_text: unknown option 'prioriti' (did you mean 'priority'?) (event",
+  },
+  {
+    "the text and the buttons apart",
+    'bot:on("text", function(msg)\n  msg:reply_buttons(msg.text, { { id = "a", title = "Yes" } })\nend)',
+    check = "2: msg:reply_buttons takes one argument, got 2",
+    run = 'warning: bot.lua:2: reply_buttons: message must be a table, got string; write the fields in braces: { body = "…", … }',
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",
