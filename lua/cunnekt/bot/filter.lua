@@ -146,7 +146,8 @@ function filter.from(...)
   for i, word in ipairs(words) do
     local number, err = identity.normalise(word, nil, ("number %d"):format(i))
     if not number then
-      error(("filter.from: %s"):format(err.message), 2)
+      -- A filter is of no bot, so the option of one would not help.
+      error(("filter.from: %s"):format((err.message:gsub(", or set default_country$", ""))), 2)
     end
     wanted[identity.canonical(number)] = true
   end
