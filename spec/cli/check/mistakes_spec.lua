@@ -368,6 +368,12 @@ local mistakes = {
     run = 'warning: bot.lua:2: reply_buttons: message must be a table, got string; write the fields in braces: { body = "…", … }',
   },
   {
+    "a time where seconds from now belong",
+    'bot:on("text", function(msg)\n  msg.chat:sleep(os.time() + 60)\nend)',
+    check = false,
+    run = "error: bot.lua:2: chat:sleep: seconds count from now, and these are ",
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",
