@@ -374,6 +374,13 @@ local mistakes = {
     run = "error: bot.lua:2: chat:sleep: seconds count from now, and these are ",
   },
   {
+    "a check of answers that returns nothing",
+    'bot:on("text", function(msg)\n  msg.chat:ask("Age?", { check = function(it) tonumber(it.text) end })\nend)',
+    check = "2: chat:ask: check: the function returns nothing, so no answer is valid; write return …",
+    run = false,
+    is_free = true,
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",
