@@ -381,6 +381,12 @@ local mistakes = {
     is_free = true,
   },
   {
+    "a pattern as an id",
+    'bot:on("button", "^tea:", function() end)',
+    check = "1: bot:on: '^tea:' is compared with the exact id; for a pattern write function(msg) return msg.reply.id:find '^tea:' end",
+    run = false,
+  },
+  {
     "a second parameter of a handler",
     'bot:on("text", function(msg, chat)\n  chat:reply_text "x"\nend)',
     check = "1: bot:on: handler: its parameter 'chat' is always nil (write msg.chat)",

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about literal arguments that our functions refuse as soon as they are called: times, time zones, patterns, names of
--- events, fields of actions. The functions themselves say what is wrong.
+-- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids, which they take as ids.
 
 local action = require "cunnekt.bot.action"
 local cron = require "cunnekt.time.cron"
@@ -94,12 +94,23 @@ end
 
 local function nothing() end
 
+local id_of = { button = "msg.reply.id", list = "msg.reply.id", quick_reply = "msg.payload" }
+
+-- No id begins so.
+local function check_id(what, matcher)
+  for _, id in ipairs(type(matcher) == "table" and matcher or { matcher }) do
+    if id_of[what] and id:sub(1, 1) == "^" then
+      return ("bot:on: '%s' is compared with the exact id; for a pattern write function(msg) return %s:find '%s' end"):format(id, id_of[what], id)
+    end
+  end
+end
+
 local function check_matcher(call)
   local what, matcher = value_of(call.args[1]), value_of(call.args[2])
   local is_matcher = (type(matcher) == "string" or (type(matcher) == "table" and matcher[1])) and #call.args >= 3
   if type(what) == "string" and route.is_name(what) and is_matcher then
     local routes = route.new()
-    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1)
+    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1) or check_id(what, matcher)
   end
 end
 
