@@ -169,6 +169,23 @@ describe("cunnekt check", function()
       end)]]))
   end)
 
+  -- A number without its country code may be one by the option default_country.
+  it("finds letters where a number belongs, and no other number", function()
+    assert.same({
+      "2: bot:start: 'order' is not a phone number: it has letters",
+      "3: bot:signal: 'paid' is not a phone number: it has letters",
+      "4: bot:chat: 'Asha' is not a phone number: it has letters",
+      "5: client:send_text: 'hello' is not a phone number: it has letters",
+    }, problems(HEAD .. [[ bot:dialog("order", print) bot:on("text", function(msg)
+        bot:start("order", msg.from)
+        bot:signal("paid", msg.from)
+        bot:chat("Asha")
+        bot.client:send_text("hello", msg.from)
+        bot:chat("9876543210") bot:chat("IN.1349120865530274") bot:chat("https://wa.me/919876543210") bot:chat("tel:+919876543210")
+        bot:signal(msg.from, "paid")
+      end)]]))
+  end)
+
   it("is silent about functions of the script's own that look like ours", function()
     assert.same({}, problems [[
       local mailer = {}

@@ -5,6 +5,7 @@
 local action = require "cunnekt.bot.action"
 local cron = require "cunnekt.time.cron"
 local filter = require "cunnekt.bot.filter"
+local identity = require "cunnekt.provider.identity"
 local route = require "cunnekt.bot.route"
 local zone = require "cunnekt.time.zone"
 
@@ -114,9 +115,26 @@ local function check_matcher(call)
   end
 end
 
+-- Letters where the customer's number belongs: the name of a dialog, or a text. Other numbers a setting may make certain.
+local function check_number(call)
+  local number = value_of(call.args[1])
+  local ok, err = true, nil
+  if type(number) == "string" then
+    ok, err = identity.normalise(number, nil, ("'%s'"):format(number))
+  end
+  if not ok and err.message:find("it has letters", 1, true) then
+    return ("%s: %s"):format(call.name, err.message)
+  end
+end
+
 checks["cunnekt.bot"] = {
   daily = check_daily(cron.daily), cron = check_daily(cron.parse), every = check_every, on = check_matcher,
+  chat = check_number, start = check_number, signal = check_number,
 }
+checks["cunnekt.client"] = {}
+for name in ("text buttons list form cta_url image video document audio template"):gmatch "%S+" do
+  checks["cunnekt.client"]["send_" .. name] = check_number
+end
 
 local function check_all(owner, name)
   return function(call)
