@@ -169,6 +169,13 @@ describe("cunnekt check", function()
       end)]]))
   end)
 
+  it("finds a pattern in place of the word of a command", function()
+    assert.same({ "1: bot:global: '^stop$' is compared as a word, and is no pattern; write 'stop'" }, problems(HEAD .. 'bot:global("^stop$", print)'))
+    assert.same({ "1: bot:global: '^Ende' is compared as a word, and is no pattern; write 'Ende'" },
+      problems(HEAD .. 'bot:global({ "stop", "^Ende" }, print)'))
+    assert.same({}, problems(HEAD .. 'bot:global({ "stop?", "$" }, print)'))
+  end)
+
   -- A number without its country code may be one by the option default_country.
   it("finds letters where a number belongs, and no other number", function()
     assert.same({

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about literal arguments that our functions refuse as soon as they are called: times, time zones, patterns, names of
--- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids, which they take as ids.
+-- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids and words.
 
 local action = require "cunnekt.bot.action"
 local cron = require "cunnekt.time.cron"
@@ -115,6 +115,16 @@ local function check_matcher(call)
   end
 end
 
+-- A command is compared word by word; none begins so.
+local function check_words(call)
+  local words = value_of(call.args[1])
+  for _, word in ipairs(type(words) == "table" and words or { words }) do
+    if type(word) == "string" and word:sub(1, 1) == "^" then
+      return ("bot:global: '%s' is compared as a word, and is no pattern; write '%s'"):format(word, (word:gsub("^%^", ""):gsub("%$$", "")))
+    end
+  end
+end
+
 -- Letters where the customer's number belongs: the name of a dialog, or a text. Other numbers a setting may make certain.
 local function check_number(call)
   local number = value_of(call.args[1])
@@ -129,7 +139,7 @@ end
 
 checks["cunnekt.bot"] = {
   daily = check_daily(cron.daily), cron = check_daily(cron.parse), every = check_every, on = check_matcher,
-  chat = check_number, start = check_number, signal = check_number,
+  chat = check_number, start = check_number, signal = check_number, global = check_words,
 }
 checks["cunnekt.client"] = {}
 for name in ("text buttons list form cta_url image video document audio template"):gmatch "%S+" do
