@@ -102,6 +102,12 @@ describe("filter", function()
     assert.matches("such as %+919999999999$", problem(filter.from, "9876543210")) -- no option of a bot would help
     assert.equal("filter.from: expected strings, got number", problem(filter.from, 919999999999))
     assert.equal("filter.fn: expected a function, got nil", problem(filter.fn))
+    for name in pairs { media = true, text = true, fn = true } do
+      assert.equal(("filter: filter.%s makes a filter when it is called; write filter.%s(…)"):format(name, name), problem(function()
+        local it = filter.media() & filter[name]
+        return it
+      end))
+    end
     assert.equal("filter: expected a filter, an action or a function, got string", problem(function()
       local it = filter.media() & "image"
       return it

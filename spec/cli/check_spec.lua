@@ -169,6 +169,12 @@ describe("cunnekt check", function()
       end)]]))
   end)
 
+  it("finds a filter that is not called", function()
+    assert.same({ "1: bot:on: filter.media makes a filter when it is called; write filter.media(…)" },
+      problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media, print)'))
+    assert.same({}, problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media(), print)'))
+  end)
+
   it("finds a pattern in place of the word of a command", function()
     assert.same({ "1: bot:global: '^stop$' is compared as a word, and is no pattern; write 'stop'" }, problems(HEAD .. 'bot:global("^stop$", print)'))
     assert.same({ "1: bot:global: '^Ende' is compared as a word, and is no pattern; write 'Ende'" },

@@ -24,7 +24,9 @@ end
 
 -- Checks an operand.
 local function as_function(value)
-  if type(value) == "function" then
+  if route.makers[value] then
+    error(("filter: %s makes a filter when it is called; write %s(…)"):format(route.makers[value], route.makers[value]), 3)
+  elseif type(value) == "function" then
     return value
   elseif type(value) == "table" and (getmetatable(value) or {}).__call then
     return value
@@ -189,6 +191,11 @@ function filter.fn(fn)
     error(("filter.fn: expected a function, got %s"):format(type(fn)), 2)
   end
   return new(fn)
+end
+
+-- A function in place of what it makes would be a matcher that every event fits.
+for _, name in ipairs { "text", "button", "list", "quick_reply", "from", "media", "type", "fn" } do
+  route.makers[filter[name]] = "filter." .. name
 end
 
 return filter

@@ -145,9 +145,16 @@ local function check_pattern(what, pattern, level)
   end
 end
 
+---The functions that make filters, by themselves: as a matcher they would take every event.
+---@type table<function, string> function → "filter.media"
+route.makers = {}
+
 -- Converts a script's matcher to a function of the event.
 local function compile_matcher(what, matcher, level)
   local kind = type(matcher)
+  if route.makers[matcher] then
+    error(("bot:on: %s makes a filter when it is called; write %s(…)"):format(route.makers[matcher], route.makers[matcher]), level)
+  end
   if kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
     return matcher
   elseif kind == "string" then

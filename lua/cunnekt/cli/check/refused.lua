@@ -106,6 +106,12 @@ local function check_id(what, matcher)
   end
 end
 
+-- A function of cunnekt.filter as it is, where what it makes belongs.
+local function check_maker(second)
+  local name = second and second.kind == "object" and second.type.kind == "fun" and second.name:match "^cunnekt%.(filter%.[%w_]+)$"
+  return name and ("bot:on: %s makes a filter when it is called; write %s(…)"):format(name, name) or nil
+end
+
 local function check_matcher(call)
   local what, matcher = value_of(call.args[1]), value_of(call.args[2])
   local is_matcher = (type(matcher) == "string" or (type(matcher) == "table" and matcher[1])) and #call.args >= 3
@@ -113,6 +119,7 @@ local function check_matcher(call)
     local routes = route.new()
     return raised_by(routes.add, routes, what, matcher, nothing, nil, 1) or check_id(what, matcher)
   end
+  return check_maker(call.args[2])
 end
 
 -- A command is compared word by word; none begins so.
