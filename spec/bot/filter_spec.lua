@@ -99,8 +99,15 @@ describe("filter", function()
     assert.equal("filter.type: unknown event 'imag' (did you mean 'image'?)", problem(filter.type, "imag"))
     assert.equal("filter.from: number 2 is not a phone number: it has letters", problem(filter.from, "919999999999", "me"))
     assert.not_matches("98765", problem(filter.from, "9876543210"))
+    assert.matches("such as %+919999999999$", problem(filter.from, "9876543210")) -- no option of a bot would help
     assert.equal("filter.from: expected strings, got number", problem(filter.from, 919999999999))
     assert.equal("filter.fn: expected a function, got nil", problem(filter.fn))
+    for name in pairs { media = true, text = true, fn = true } do
+      assert.equal(("filter: filter.%s makes a filter when it is called; write filter.%s(…)"):format(name, name), problem(function()
+        local it = filter.media() & filter[name]
+        return it
+      end))
+    end
     assert.equal("filter: expected a filter, an action or a function, got string", problem(function()
       local it = filter.media() & "image"
       return it

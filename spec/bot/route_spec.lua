@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local cunnekt = require "cunnekt"
 local route = require "cunnekt.bot.route"
 
 local function text(body)
@@ -122,6 +123,9 @@ describe("routes", function()
     assert.error_matches(function()
       on("text", { 1 }, print)
     end, "list of matchers must hold strings")
+    assert.error_matches(function()
+      on("message", cunnekt.filter.media, print)
+    end, "filter.media makes a filter when it is called; write filter.media%(…%)$")
     assert.error_matches(function()
       on("text", 7, print)
     end, "the matcher must be a string")

@@ -169,6 +169,36 @@ describe("cunnekt check", function()
       end)]]))
   end)
 
+  it("finds a filter that is not called", function()
+    assert.same({ "1: bot:on: filter.media makes a filter when it is called; write filter.media(…)" },
+      problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media, print)'))
+    assert.same({}, problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media(), print)'))
+  end)
+
+  it("finds a pattern in place of the word of a command", function()
+    assert.same({ "1: bot:global: '^stop$' is compared as a word, and is no pattern; write 'stop'" }, problems(HEAD .. 'bot:global("^stop$", print)'))
+    assert.same({ "1: bot:global: '^Ende' is compared as a word, and is no pattern; write 'Ende'" },
+      problems(HEAD .. 'bot:global({ "stop", "^Ende" }, print)'))
+    assert.same({}, problems(HEAD .. 'bot:global({ "stop?", "$" }, print)'))
+  end)
+
+  -- A number without its country code may be one by the option default_country.
+  it("finds letters where a number belongs, and no other number", function()
+    assert.same({
+      "2: bot:start: 'order' is not a phone number: it has letters",
+      "3: bot:signal: 'paid' is not a phone number: it has letters",
+      "4: bot:chat: 'Asha' is not a phone number: it has letters",
+      "5: client:send_text: 'hello' is not a phone number: it has letters",
+    }, problems(HEAD .. [[ bot:dialog("order", print) bot:on("text", function(msg)
+        bot:start("order", msg.from)
+        bot:signal("paid", msg.from)
+        bot:chat("Asha")
+        bot.client:send_text("hello", msg.from)
+        bot:chat("9876543210") bot:chat("IN.1349120865530274") bot:chat("https://wa.me/919876543210") bot:chat("tel:+919876543210")
+        bot:signal(msg.from, "paid")
+      end)]]))
+  end)
+
   it("is silent about functions of the script's own that look like ours", function()
     assert.same({}, problems [[
       local mailer = {}

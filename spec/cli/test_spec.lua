@@ -40,6 +40,21 @@ bot:on("image", function(msg) msg:reply_text "Nice!" end)
     assert.is_nil(done.out:find("\27", 1, true)) -- no terminal, no colour
   end)
 
+  -- What counts how often a handler runs is between it and its caller.
+  it("names the script's line where a call that is returned is refused", function()
+    for _, handler in ipairs {
+      'bot:on("text", function(msg)\n  return msg:start(msg.name)\nend)',
+      'bot:global("go", function(msg)\n  return msg:start(msg.name)\nend)',
+      'bot:on("text", function(msg) msg:start "d" end)\nbot:dialog("d", function(chat)\n  return chat:start(chat.name)\nend)',
+    } do
+      local line = handler:find "bot:dialog" and 3 or 2
+      write("bot.lua", ('local bot = require("cunnekt").bot()\n%s\n-- customer: go\n-- bot: hm\n'):format(handler))
+      local said = test("bot.lua").out
+      assert.truthy(said:find(("error: bot.lua:%d: %%w+:start: there is no dialog 'Asha'"):format(line)), said)
+      assert.is_nil(said:find("cunnekt/", 1, true), said)
+    end
+  end)
+
   it("says which dialogs, global commands and jobs no transcript reached", function()
     write("bot.lua", [[
 local cunnekt = require "cunnekt"

@@ -40,6 +40,22 @@ function error_mt:__tostring()
   return text
 end
 
+local joins = { string = true, number = true }
+
+-- A part of a text, as `..` takes it. Blames the line that joins.
+local function part_of(value)
+  if getmetatable(value) == error_mt then
+    return tostring(value)
+  end
+  return joins[type(value)] and value or error(("attempt to concatenate a %s value"):format(type(value)), 3)
+end
+
+-- "not sent: " .. err
+function error_mt.__concat(first, second)
+  local text = part_of(first)
+  return text .. part_of(second)
+end
+
 ---Makes a failure.
 ---@param kind string
 ---@param message string

@@ -54,6 +54,19 @@ function options.suggest(name, candidates)
   return best
 end
 
+-- Seconds since 1970, of the years from 2001 to 2286; nobody waits so long.
+local first_time, last_time = 1e9, 1e10
+
+---Raises for seconds from now that are a time, as in bot:after(os.time() + 60, …): nothing would happen for half a century.
+---@param where string the function's name, for the message
+---@param seconds number
+---@param level integer as in `error`
+function options.refuse_time(where, seconds, level)
+  if seconds >= first_time and seconds < last_time then
+    error(("%s: seconds count from now, and these are %d years; leave os.time() out"):format(where, seconds // (365.25 * 86400)), level + 1)
+  end
+end
+
 local articles = { integer = "an integer", boolean = "true or false" }
 
 local function is_of(value, kind)

@@ -3,7 +3,6 @@
 -- may be operands. They only test events; route.lua calls them.
 
 local identity = require "cunnekt.provider.identity"
-local options = require "cunnekt.base.options"
 local route = require "cunnekt.bot.route"
 local typed = require "cunnekt.bot.typed"
 
@@ -25,7 +24,9 @@ end
 
 -- Checks an operand.
 local function as_function(value)
-  if type(value) == "function" then
+  if route.makers[value] then
+    error(("filter: %s makes a filter when it is called; write %s(…)"):format(route.makers[value], route.makers[value]), 3)
+  elseif type(value) == "function" then
     return value
   elseif type(value) == "table" and (getmetatable(value) or {}).__call then
     return value
@@ -147,7 +148,8 @@ function filter.from(...)
   for i, word in ipairs(words) do
     local number, err = identity.normalise(word, nil, ("number %d"):format(i))
     if not number then
-      error(("filter.from: %s"):format(err.message), 2)
+      -- A filter is of no bot, so the option of one would not help.
+      error(("filter.from: %s"):format((err.message:gsub(", or set default_country$", ""))), 2)
     end
     wanted[identity.canonical(number)] = true
   end
@@ -172,7 +174,7 @@ function filter.type(...)
   local wanted = set_of(words_of("filter.type", 3, ...))
   for name in pairs(wanted) do
     if not route.is_name(name) then
-      local near = options.suggest(name, route.names)
+      local near = route.nearest(name)
       error(("filter.type: unknown event '%s'%s"):format(name, near and (" (did you mean '%s'?)"):format(near) or ""), 2)
     end
   end
@@ -189,6 +191,11 @@ function filter.fn(fn)
     error(("filter.fn: expected a function, got %s"):format(type(fn)), 2)
   end
   return new(fn)
+end
+
+-- A function in place of what it makes would be a matcher that every event fits.
+for _, name in ipairs { "text", "button", "list", "quick_reply", "from", "media", "type", "fn" } do
+  route.makers[filter[name]] = "filter." .. name
 end
 
 return filter

@@ -11,6 +11,7 @@ local options = require "cunnekt.base.options"
 local receiver = require "cunnekt.base.receiver"
 local record = require "cunnekt.engine.record"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 
 local bot = {}
 
@@ -226,6 +227,7 @@ function bot_methods:start(to, name, args, opts)
   local parts, replace = parts_of[self], nil
   calls.refuse_table("start", "a customer's number", to)
   calls.check_string("start", "the name of a dialog", name)
+  storable.check("bot:start", "the dialog's args", args, 2)
   if type(opts) ~= "string" then
     local checked = options.check("bot:start", opts, start_types, 3)
     opts, replace = { phone_number_id = checked.phone_number_id }, checked.replace
@@ -269,6 +271,7 @@ function bot_methods:signal(to, name, value, opts)
   local parts, keep, rest = parts_of[self], split_keep(opts)
   calls.refuse_table("signal", "a customer's number", to)
   calls.check_string("signal", "the name of a signal", name)
+  storable.check("bot:signal", "the value", value, 2)
   local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
     return nil, found

@@ -64,7 +64,7 @@ local function report(place, where, err)
   local count = count_of(key)
   if log.is_shown or is_due(count) then
     local times = count > 1 and not log.is_shown and (" (%d times)"):format(count) or ""
-    log.warn("%s: %s: %s%s", place, where, advice.sentence(err), times)
+    log.warn("%s: %s: %s%s", place, where, advice.sentence(err, where), times)
   end
 end
 
@@ -84,7 +84,7 @@ function refusals.note(scope, where, err)
   local place = blame.place(2) or place_of_function(current, blame.function_place(1))
   local called = name_of(where)
   if scope.replies == "raise" then
-    error(("%s: %s: %s"):format(place, called, advice.sentences(err)), 0)
+    error(("%s: %s: %s"):format(place, called, advice.sentences(err, called)), 0)
   end
   if not current or not (current.replay or current.resumes_at) then -- a replay has said it before
     report(place, called, err)

@@ -12,6 +12,7 @@ local options = require "cunnekt.base.options"
 local receiver = require "cunnekt.base.receiver"
 local refusals = require "cunnekt.bot.refusals"
 local send_times = require "cunnekt.engine.send_times"
+local storable = require "cunnekt.base.storable"
 local task = require "cunnekt.base.task"
 
 local reply = {}
@@ -67,6 +68,7 @@ local function split_delivery(where, args)
     end
     args[args.n] = next(content) ~= nil and content or nil
     options.check(where, delivery, reply.delivery_types, 4)
+    storable.check(where, "option 'track'", delivery.track, 3)
   end
   return delivery
 end
@@ -212,6 +214,19 @@ end
 
 -- How many arguments are content; what follows is the table of options.
 local content_arguments = { template = 2, image = 2, video = 2, document = 2, audio = 2 }
+local is_table = { buttons = true, list = true, form = true, cta_url = true }
+
+-- What builders take there is without effect in a reply, and no mistake.
+local of_builders = { mobile_format = true, default_country = true }
+
+-- Behind the content there are only options of a reply, so what is left of them there has a name that none of them has.
+local function refuse_left(where, left)
+  for name, value in pairs(left) do
+    if not of_builders[name] then
+      options.check(where, { [name] = value }, reply.delivery_types, 4)
+    end
+  end
+end
 
 local function general_reply(name, metatable)
   local builder = build["send_" .. name]
@@ -226,6 +241,11 @@ local function general_reply(name, metatable)
     if count > 0 and type((select(count, ...))) == "table" then
       local args = table.pack(...)
       delivery = split_delivery(where, args)
+      if is_table[name] and type(args[1]) ~= "table" then
+        args.n = 1 -- the builder says that it must be a table
+      elseif args.n > most then
+        refuse_left(where, args[args.n] or {})
+      end
       payload, err = addressed(self, builder(build.set_later, table.unpack(args, 1, args.n)))
     elseif count > most and (select(count, ...)) ~= nil then
       error(("%s: options must be a table, got %s"):format(where, type((select(count, ...)))), 2)

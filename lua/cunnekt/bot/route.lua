@@ -55,6 +55,20 @@ function route.is_name(name)
   return is_known[name] == true
 end
 
+-- What people and other libraries call some of them.
+local elsewhere = {
+  photo = "image", picture = "image", img = "image", voice = "audio", voice_note = "audio", flow = "form", nfm_reply = "form",
+  contact = "contacts", file = "document", pdf = "document", click = "button", callback = "button", button_reply = "button",
+  list_reply = "list", basket = "order", cart = "order", deleted = "revoke", edited = "edit",
+}
+
+---The event that was meant by a name that is none.
+---@param name string
+---@return string? what nil: no name is near
+function route.nearest(name)
+  return elsewhere[name:lower()] or options.suggest(name, known)
+end
+
 ---The name by which bot:on knows an event: that within its kind, or else the kind's.
 ---@param event table
 ---@return string
@@ -131,9 +145,16 @@ local function check_pattern(what, pattern, level)
   end
 end
 
+---The functions that make filters, by themselves: as a matcher they would take every event.
+---@type table<function, string> function → "filter.media"
+route.makers = {}
+
 -- Converts a script's matcher to a function of the event.
 local function compile_matcher(what, matcher, level)
   local kind = type(matcher)
+  if route.makers[matcher] then
+    error(("bot:on: %s makes a filter when it is called; write %s(…)"):format(route.makers[matcher], route.makers[matcher]), level)
+  end
   if kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
     return matcher
   elseif kind == "string" then
@@ -174,7 +195,7 @@ end
 ---@return table entry
 function routes_methods:add(what, matcher, handler, opts, level)
   if type(what) ~= "string" or not is_known[what] then
-    local near = type(what) == "string" and options.suggest(what, known)
+    local near = type(what) == "string" and route.nearest(what)
     local hint = near and (" (did you mean '%s'?)"):format(near) or ""
     error(("bot:on: unknown event '%s'%s"):format(tostring(what), hint), level)
   end
@@ -257,7 +278,9 @@ function routes_methods:watch(fn)
     seen[entry], entries[#entries + 1] = true, watched
     function entry.run(event)
       fn(watched)
-      return run(event)
+      local its_function = run -- a local, and no tail call: base/blame.lua finds the function here
+      local verdict = its_function(event)
+      return verdict
     end
   end
   for _, entry in ipairs(self._handlers) do

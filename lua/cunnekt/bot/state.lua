@@ -8,6 +8,7 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local refusals = require "cunnekt.bot.refusals"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 
 local state = {}
 
@@ -138,7 +139,7 @@ function state_methods:encode()
     local current = self._engine.turns:current()
     local its_run = steps.current() or current and current.run
     local where = its_run and refusals.function_of(its_run) .. ": " or ""
-    error(errors.new("invalid", ("%schat.state cannot be stored: %s"):format(where, tostring(text)), { field = "state" }), 0)
+    error(errors.new("invalid", ("%schat.state cannot be stored: %s"):format(where, storable.reason(self.value, tostring(text))), { field = "state" }), 0)
   end
   if next(self.value) == nil and not self.text then
     return text, false

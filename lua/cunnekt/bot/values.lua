@@ -6,6 +6,7 @@
 local json = require "cunnekt.base.json"
 local receiver = require "cunnekt.base.receiver"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 
 local values = {}
 
@@ -43,7 +44,7 @@ local function encode(where, key, value)
   end
   local ok, text = pcall(json.encode, value)
   if not ok then
-    error(("%s('%s'): %s"):format(where, key, text), 3)
+    error(("%s('%s'): %s"):format(where, key, storable.reason(value, text)), 3)
   end
   return text
 end

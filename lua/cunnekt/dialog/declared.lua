@@ -19,6 +19,10 @@ function declared.add(known, name, fn, opts, matcher)
   end
 end
 
+local function results(...)
+  return ...
+end
+
 ---Calls `on_begin` before each run, and each replay, of each dialog that there is by now. For `cunnekt test`, as routes:watch.
 ---@param known table<string, table> as cunnekt.dialog.script has it
 ---@param on_begin fun(entry: table)
@@ -31,7 +35,8 @@ function declared.watch(known, on_begin)
       entries[#entries + 1] = watched
       function entry.fn(...)
         on_begin(watched)
-        return fn(...)
+        local its_function = fn -- a local, and no tail call: base/blame.lua finds the function here
+        return results(its_function(...))
       end
     end
   end

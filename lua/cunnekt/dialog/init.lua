@@ -23,6 +23,7 @@ local resident = require "cunnekt.dialog.engine.resident"
 local run = require "cunnekt.dialog.engine.run"
 local status_names = require "cunnekt.provider.status"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
 local unsent = require "cunnekt.dialog.flow.unsent"
@@ -253,6 +254,7 @@ end
 ---@param opts? cunnekt.start_options
 function dialogs_methods:plan(where, plan, opts)
   check_known(self, where, plan.name, 3)
+  storable.check(where, "the dialog's args", plan.args, 3) -- now: when the dialog begins, the script's line is no longer known
   plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
   local current = steps.current()
   if steps.is_wrapping() then

@@ -7,6 +7,7 @@ local cron = require "cunnekt.time.cron"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 local timing = require "cunnekt.jobs.timing"
 
 local planner = {}
@@ -68,7 +69,7 @@ local function encode_args(where, args)
   end
   local ok, text = pcall(json.encode, json.array { args })
   if not ok then
-    error(("%s: option 'args' cannot be stored: %s"):format(where, text), 4)
+    error(("%s: option 'args' cannot be stored: %s"):format(where, storable.reason(args, text)), 4)
   end
   return text
 end
@@ -123,6 +124,7 @@ local function check_seconds(where, seconds, is_zero_fine)
   if not is_number or seconds < 0 or (seconds == 0 and not is_zero_fine) then
     error(("%s: seconds must be a number%s"):format(where, is_zero_fine and ", 0 or more" or " of more than 0"), 3)
   end
+  options.refuse_time(where, seconds, 3)
 end
 
 ---Watches runs of jobs, see schedule.lua.

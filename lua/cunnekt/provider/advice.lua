@@ -37,12 +37,20 @@ local by_field = {
   message = { { "must be a table", "write the fields in braces: { body = \"…\", … }" }, { "is missing", "write { body = \"…\", … }" } },
 }
 
+-- Of a template: its buttons have values, and no titles.
+local of_template = {
+  ["buttons[]"] = { { "must be a table", "write { type = \"quick_reply\", payload = \"yes\" } for each button" } },
+  buttons = { { "must be a", "write buttons = { { type = \"quick_reply\", payload = \"yes\" }, … }" } },
+}
+
 ---The advice for an error of a builder, if there is any.
 ---@param err cunnekt.error
+---@param called? string what the script has called, such as "reply_template"
 ---@return string?
-function advice.of(err)
+function advice.of(err, called)
   local field = err.field and err.field:gsub("%[%d+%]", "[]")
-  for _, one in ipairs(field and by_field[field] or {}) do
+  local is_template = called and called:find("template", 1, true)
+  for _, one in ipairs(field and (is_template and of_template[field] or by_field[field]) or {}) do
     if err.message:find(one[1]) then
       return one[2]
     end
@@ -59,19 +67,21 @@ end
 
 ---An error of a builder as a sentence, with what to write.
 ---@param err cunnekt.error
+---@param called? string as in advice.of
 ---@return string
-function advice.sentence(err)
-  local its_advice = advice.of(err)
+function advice.sentence(err, called)
+  local its_advice = advice.of(err, called)
   return its_advice and ("%s; %s"):format(err.message, its_advice) or err.message
 end
 
 ---The same with all that is wrong with the message.
 ---@param err cunnekt.error
+---@param called? string as in advice.of
 ---@return string
-function advice.sentences(err)
-  local list = { advice.sentence(err) }
+function advice.sentences(err, called)
+  local list = { advice.sentence(err, called) }
   for i, one in ipairs(err.more or {}) do
-    list[i + 1] = advice.sentence(one)
+    list[i + 1] = advice.sentence(one, called)
   end
   return table.concat(list, ". ")
 end

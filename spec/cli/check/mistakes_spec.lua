@@ -72,7 +72,7 @@ local mistakes = {
   {
     "a word that a field never is",
     'bot:on("message", function(msg)\n  if msg.type == "picture" then msg:reply_text "nice" end\nend)',
-    check = "2: msg.type is never 'picture'",
+    check = "2: msg.type is never 'picture' (did you mean 'image'?)",
     run = false,
   },
   {
@@ -318,6 +318,73 @@ local mistakes = {
     'bot:on("button", cunnekt.action("order", { "id:int" }), function() end)',
     check = "1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
     run = "bot.lua:1: cunnekt.action('order'): 'id:int' is not a field such as 'id' or 'id:integer'",
+  },
+  {
+    "an event by another name",
+    'bot:on("photo", function(msg) end)',
+    check = "1: bot:on: unknown event 'photo' (did you mean 'image'?)",
+    run = "bot.lua:1: bot:on: unknown event 'photo' (did you mean 'image'?)",
+  },
+  {
+    "a message as the args of a dialog",
+    'bot:dialog("d", function() end)\nbot:on("text", function(msg)\n  msg:start("d", { from = msg })\nend)',
+    check = false,
+    run = "error: bot.lua:3: msg:start: the dialog's args cannot be stored: value.from is a message; store what you need of it, such as",
+  },
+  {
+    "a function as the value of a signal",
+    'bot:on("text", function(msg)\n  bot:signal(msg.from, "paid", print)\nend)',
+    check = false,
+    run = "error: bot.lua:2: bot:signal: the value cannot be stored: json.encode: cannot encode a function, at value (event",
+  },
+  {
+    "a message to track a reply",
+    'bot:on("text", function(msg)\n  msg:reply_text("x", { track = { msg } })\nend)',
+    check = false,
+    run = "error: bot.lua:2: reply_text: option 'track' cannot be stored: value[1] is a message; store what you need of it, such as",
+  },
+  {
+    "a list where a template's parts belong",
+    'bot:on("text", function(msg)\n  msg:reply_template("hello", { "Asha" })\nend)',
+    check = "2: msg:reply_template: message must be a table {after=, body=, buttons=, cards=, …}, got a list",
+    run = "warning: bot.lua:2: reply_template: 1 is unknown (known: header, body, buttons, ",
+  },
+  {
+    "plain strings as a template's buttons",
+    'bot:on("text", function(msg)\n  msg:reply_template("hello", { buttons = { "Yes" } })\nend)',
+    check = "2: msg:reply_template: buttons[1] must be a table {index=, payload=, text=, type=}, got a string",
+    run = 'warning: bot.lua:2: reply_template: buttons[1] must be a table, got string; write { type = "quick_reply", payload = "yes" } for',
+  },
+  {
+    "an option behind a text, misspelt",
+    'bot:on("text", function(msg)\n  msg:reply_text("x", { prioriti = "bulk" })\nend)',
+    check = "2: msg:reply_text: unknown option 'prioriti' (did you mean 'priority'?)",
+    run = "error: bot.lua:2: reply_text: unknown option 'prioriti' (did you mean 'priority'?) (event",
+  },
+  {
+    "the text and the buttons apart",
+    'bot:on("text", function(msg)\n  msg:reply_buttons(msg.text, { { id = "a", title = "Yes" } })\nend)',
+    check = "2: msg:reply_buttons takes one argument, got 2",
+    run = 'warning: bot.lua:2: reply_buttons: message must be a table, got string; write the fields in braces: { body = "…", … }',
+  },
+  {
+    "a time where seconds from now belong",
+    'bot:on("text", function(msg)\n  msg.chat:sleep(os.time() + 60)\nend)',
+    check = false,
+    run = "error: bot.lua:2: chat:sleep: seconds count from now, and these are ",
+  },
+  {
+    "a check of answers that returns nothing",
+    'bot:on("text", function(msg)\n  msg.chat:ask("Age?", { check = function(it) tonumber(it.text) end })\nend)',
+    check = "2: chat:ask: check: the function returns nothing, so no answer is valid; write return …",
+    run = false,
+    is_free = true,
+  },
+  {
+    "a pattern as an id",
+    'bot:on("button", "^tea:", function() end)',
+    check = "1: bot:on: '^tea:' is compared with the exact id; for a pattern write function(msg) return msg.reply.id:find '^tea:' end",
+    run = false,
   },
   {
     "a second parameter of a handler",

@@ -2,10 +2,14 @@
 -- Rules about the arguments of calls: options that there are not, values of the wrong type, and arguments that are missing or too
 -- many, as the annotations have them. What is not written out in the call is not checked.
 
+local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
 local words = require "cunnekt.cli.check.words"
 
 local arguments = {}
+
+-- So many names of fields say what a table is.
+local most_names = 4
 
 local basic = { string = true, number = true, integer = true, boolean = true, table = true, ["function"] = true }
 local article = {
@@ -28,8 +32,14 @@ local function fields_of(its_type)
   return is_table and types.members(its_type.name) or nil
 end
 
----What a type is in words: "a string", "a table {id=, title=}".
-local function wanted(its_type)
+-- The first names of the fields that a table may have, as "id=, title=", and whether there are more.
+local function some_names(fields)
+  local names = words.names(fields)
+  return table.concat(names, "=, ", 1, math.min(#names, most_names)) .. "=", #names > most_names
+end
+
+---What a type is in words: "a string", "a table {id=, title=}". `are_named`: names are said however many there are.
+local function wanted(its_type, are_named)
   local seen, parts = {}, {}
   if its_type.name == "cunnekt.event_name" then
     return 'the name of an event, such as "text" or "message" (the list: docs/reference/receiving.md, Handlers)'
@@ -43,8 +53,8 @@ local function wanted(its_type)
     elseif one.kind == "literal" then
       word = "'" .. one.value .. "'"
     elseif fields then
-      local names = words.names(fields)
-      word = #names <= 4 and ("a table {%s=}"):format(table.concat(names, "=, ")) or "a table"
+      local names, has_more = some_names(fields)
+      word = (not has_more and "a table {%s}" or are_named and "a table {%s, …}" or "a table"):format(names)
     elseif one.kind == "map" then
       word = "a table"
     elseif one.name ~= "nil" then
@@ -62,6 +72,11 @@ local got = {
   string = "a string", text = "a string", number = "a number", boolean = "true or false", table = "a table",
   ["function"] = "a function", ["nil"] = "nil",
 }
+
+-- What a value is in words. A table without names where names are wanted was taken for a list.
+local function got_of(value)
+  return value.kind == "table" and value.items[1] and not value.fields[1] and "a list" or got[value.kind]
+end
 
 local check
 
@@ -89,6 +104,9 @@ local function check_fields(value, fields, where, problems)
       problems[#problems + 1] = { field.line, text:format(where, field.name, words.choice(field.name, words.names(fields))) }
     else
       check(field.value, its_type, ("%s: %s"):format(where, field.name), field.line, problems)
+      if field.name == "check" and field.value and field.value.gives_nothing then
+        problems[#problems + 1] = { field.line, ("%s: check: the function returns nothing, so no answer is valid; write return …"):format(where) }
+      end
     end
   end
 end
@@ -140,7 +158,8 @@ local function takes_tables(its_type)
   return false
 end
 
-local function mismatch(value, its_type, where, line)
+-- `name`: where it is, with the name of the argument.
+local function mismatch(value, its_type, where, line, name)
   local literals, is_event = {}, its_type.name == "cunnekt.event_name"
   for _, one in ipairs(types.alternatives(its_type)) do
     if one.kind == "literal" then
@@ -148,12 +167,14 @@ local function mismatch(value, its_type, where, line)
     end
   end
   if value.kind == "string" and literals[1] then
-    return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, words.choice(value.value, literals)) }
+    local near = is_event and route.nearest(value.value)
+    local hint = near and (" (did you mean '%s'?)"):format(near) or words.choice(value.value, literals)
+    return { line, ("%s: unknown %s '%s'%s"):format(where, is_event and "event" or "value", value.value, hint) }
   end
   if is_event then
     return { line, ('%s takes the name of one event, got %s; write %s("text", function(msg) … end)'):format(where, got[value.kind], where) }
   end
-  return { line, ("%s must be %s, got %s"):format(where, wanted(its_type), got[value.kind]) }
+  return { line, ("%s must be %s, got %s"):format(name, wanted(its_type, value.kind == "table"), got_of(value)) }
 end
 
 local function fits_literal(value, one)
@@ -168,8 +189,8 @@ local function fits_literal(value, one)
     or not (basic[one.name] or one.name == "nil" or one.name == "false" or one.name == "true" or types.is_known(one.name))
 end
 
--- Adds what is wrong with a value.
-function check(value, its_type, where, line, problems)
+-- Adds what is wrong with a value. `name`: where it is, if `where` says less.
+function check(value, its_type, where, line, problems, name)
   if not value or not got[value.kind] then
     return
   end
@@ -190,7 +211,7 @@ function check(value, its_type, where, line, problems)
   if best then
     table.move(best, 1, #best, #problems + 1, problems)
   else
-    problems[#problems + 1] = mismatch(value, its_type, where, line)
+    problems[#problems + 1] = mismatch(value, its_type, where, line, name or where)
   end
 end
 
@@ -237,8 +258,9 @@ local function check_signature(call, params, shift)
     elseif arg then
       -- The name of a table of options, or of the event, says nothing more.
       local is_plain = (arg.kind == "table" and takes_tables(param.type)) or param.type.name == "cunnekt.event_name"
-      local where = is_plain and call.name or ("%s: %s"):format(call.name, param.name)
-      check(arg, param.type, where, arg.line or call.line, problems)
+      local name = ("%s: %s"):format(call.name, param.name)
+      local where = is_plain and call.name or name
+      check(arg, param.type, where, arg.line or call.line, problems, name)
       if arg.kind == "function" then
         check_parameters(arg, param.type, where, call.line, problems)
       end

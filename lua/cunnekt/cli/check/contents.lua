@@ -175,7 +175,7 @@ local function given(call, params, skipped)
 end
 
 -- What a builder says, as texts with the field that each is about: its mistakes, or else its warnings, which begin with the field.
-local function messages_of(builder, args, n)
+local function messages_of(builder, called, args, n)
   local found = {}
   limits.forget_warnings()
   limits.set_logger(function(message)
@@ -188,7 +188,7 @@ local function messages_of(builder, args, n)
   found = {}
   for _, one in ipairs { err, table.unpack(err.more or {}) } do
     if one.field then
-      found[#found + 1] = { text = advice.sentence(one), field = one.field }
+      found[#found + 1] = { text = advice.sentence(one, called), field = one.field }
     end
   end
   return found
@@ -201,7 +201,7 @@ local function check_call(call, report)
     return
   end
   local args, n, root = given(call, params, skipped)
-  for _, message in ipairs(messages_of(builder, args, n)) do
+  for _, message in ipairs(messages_of(builder, call.member, args, n)) do
     -- What messages call by its type is the argument `url`.
     local is_url = web[message.field] and params[skipped + 1].name == "url"
     local value, line = find(is_url and "url" or message.field, root)

@@ -3,6 +3,7 @@
 -- round, and comparisons with words that a field never has.
 
 local arguments = require "cunnekt.cli.check.arguments"
+local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
 local walker = require "cunnekt.cli.check.walker"
 local words = require "cunnekt.cli.check.words"
@@ -150,7 +151,9 @@ local function check_comparison(one, report)
     end
   end
   if literals[1] and (not is_open or words.hint(one.word, literals) ~= "") then
-    report(one.line, ("%s is never '%s'%s"):format(one.name, one.word, words.choice(one.word, literals)))
+    local near = one.name:find "%.type$" and route.nearest(one.word)
+    local hint = near and (" (did you mean '%s'?)"):format(near) or words.choice(one.word, literals)
+    report(one.line, ("%s is never '%s'%s"):format(one.name, one.word, hint))
   end
 end
 

@@ -138,6 +138,7 @@ function walker:body(has_self, id)
   self:close_scope()
   self.level = self.level - 1
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
+  value.gives_nothing = not self.returns.has_values
   self.returns = outer
   return value
 end
@@ -276,8 +277,9 @@ function walker:return_statement()
   local value = has_values and self:list()[1] or nil
   if not self.returns then
     self.flow:assign(flow.exported(self.flow.file), self.level == 0 and value or nil)
-  elseif has_values and may_be_next(value) then
-    self.returns.may_pass = true
+  elseif has_values then
+    self.returns.has_values = true
+    self.returns.may_pass = self.returns.may_pass or may_be_next(value)
   end
 end
 

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about literal arguments that our functions refuse as soon as they are called: times, time zones, patterns, names of
--- events, fields of actions. The functions themselves say what is wrong.
+-- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids and words.
 
 local action = require "cunnekt.bot.action"
 local cron = require "cunnekt.time.cron"
 local filter = require "cunnekt.bot.filter"
+local identity = require "cunnekt.provider.identity"
 local route = require "cunnekt.bot.route"
 local zone = require "cunnekt.time.zone"
 
@@ -94,18 +95,63 @@ end
 
 local function nothing() end
 
+local id_of = { button = "msg.reply.id", list = "msg.reply.id", quick_reply = "msg.payload" }
+
+-- No id begins so.
+local function check_id(what, matcher)
+  for _, id in ipairs(type(matcher) == "table" and matcher or { matcher }) do
+    if id_of[what] and id:sub(1, 1) == "^" then
+      return ("bot:on: '%s' is compared with the exact id; for a pattern write function(msg) return %s:find '%s' end"):format(id, id_of[what], id)
+    end
+  end
+end
+
+-- A function of cunnekt.filter as it is, where what it makes belongs.
+local function check_maker(second)
+  local name = second and second.kind == "object" and second.type.kind == "fun" and second.name:match "^cunnekt%.(filter%.[%w_]+)$"
+  return name and ("bot:on: %s makes a filter when it is called; write %s(…)"):format(name, name) or nil
+end
+
 local function check_matcher(call)
   local what, matcher = value_of(call.args[1]), value_of(call.args[2])
   local is_matcher = (type(matcher) == "string" or (type(matcher) == "table" and matcher[1])) and #call.args >= 3
   if type(what) == "string" and route.is_name(what) and is_matcher then
     local routes = route.new()
-    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1)
+    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1) or check_id(what, matcher)
+  end
+  return check_maker(call.args[2])
+end
+
+-- A command is compared word by word; none begins so.
+local function check_words(call)
+  local words = value_of(call.args[1])
+  for _, word in ipairs(type(words) == "table" and words or { words }) do
+    if type(word) == "string" and word:sub(1, 1) == "^" then
+      return ("bot:global: '%s' is compared as a word, and is no pattern; write '%s'"):format(word, (word:gsub("^%^", ""):gsub("%$$", "")))
+    end
+  end
+end
+
+-- Letters where the customer's number belongs: the name of a dialog, or a text. Other numbers a setting may make certain.
+local function check_number(call)
+  local number = value_of(call.args[1])
+  local ok, err = true, nil
+  if type(number) == "string" then
+    ok, err = identity.normalise(number, nil, ("'%s'"):format(number))
+  end
+  if not ok and err.message:find("it has letters", 1, true) then
+    return ("%s: %s"):format(call.name, err.message)
   end
 end
 
 checks["cunnekt.bot"] = {
   daily = check_daily(cron.daily), cron = check_daily(cron.parse), every = check_every, on = check_matcher,
+  chat = check_number, start = check_number, signal = check_number, global = check_words,
 }
+checks["cunnekt.client"] = {}
+for name in ("text buttons list form cta_url image video document audio template"):gmatch "%S+" do
+  checks["cunnekt.client"]["send_" .. name] = check_number
+end
 
 local function check_all(owner, name)
   return function(call)

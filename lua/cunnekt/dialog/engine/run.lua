@@ -12,6 +12,7 @@ local journal = require "cunnekt.engine.journal"
 local outer = require "cunnekt.engine.outer"
 local record = require "cunnekt.engine.record"
 local records = require "cunnekt.store.records"
+local storable = require "cunnekt.base.storable"
 local task = require "cunnekt.base.task"
 
 local run = {}
@@ -280,7 +281,7 @@ local function write_now(n, outcome)
   end
   local ok, text = pcall(journal.encode, outcome)
   if not ok then
-    local problem = ("the result of step %d cannot be stored: %s"):format(n, text)
+    local problem = ("the result of step %d cannot be stored: %s"):format(n, storable.reason(outcome.value, text))
     return { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }, nil
   end
   return journal.decode(text), text
