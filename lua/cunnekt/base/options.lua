@@ -3,6 +3,7 @@
 -- suggests the nearest known key. What an option means is the function's own business.
 
 local canonical = require "cunnekt.base.canonical"
+local core = require "cunnekt.core"
 
 local options = {}
 
@@ -54,15 +55,16 @@ function options.suggest(name, candidates)
   return best
 end
 
--- Seconds since 1970, of the years from 2001 to 2286; nobody waits so long.
-local first_time, last_time = 1e9, 1e10
+-- Seconds: what is as near to the present time, counted from 1970, is taken for a time.
+local day, years = 86400, 10 * 365 * 86400
 
 ---Raises for seconds from now that are a time, as in bot:after(os.time() + 60, …): nothing would happen for half a century.
 ---@param where string the function's name, for the message
 ---@param seconds number
 ---@param level integer as in `error`
 function options.refuse_time(where, seconds, level)
-  if seconds >= first_time and seconds < last_time then
+  local now = core.now()
+  if seconds >= now - day and seconds < now + years then
     error(("%s: seconds count from now, and these are %d years; leave os.time() out"):format(where, seconds // (365.25 * 86400)), level + 1)
   end
 end
