@@ -22,10 +22,20 @@ local fills = {
       0, unixepoch() / 86400 - n %% 8
     FROM number]],
 }
+-- As keys that were folded (src/store/sqlite/keys.h).
+local keys = {
+  "INSERT INTO seen_key (hash, id) SELECT hash, id FROM seen ORDER BY hash",
+  "INSERT INTO sent_key (hash, id) SELECT hash, id FROM sent ORDER BY hash",
+  "INSERT OR REPLACE INTO folded (name, id) SELECT CAST('seen' AS BLOB), max(id) FROM seen",
+  "INSERT OR REPLACE INTO folded (name, id) SELECT CAST('sent' AS BLOB), max(id) FROM sent",
+}
 for first = 0, count - 1, at_once do
   local last = math.min(first + at_once, count) - 1
   for _, fill in ipairs(fills) do
     db:run((numbers .. fill):format(first, last))
   end
+end
+for _, text in ipairs(keys) do
+  db:run(text)
 end
 db:close()

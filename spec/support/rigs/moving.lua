@@ -112,7 +112,7 @@ end
 function moving.content(path)
   local db <close> = sql.open(path)
   local content = {}
-  for _, found in ipairs(db:rows "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('counter', 'move') ORDER BY name") do
+  for _, found in ipairs(db:rows "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('counter', 'move', 'folded', 'seen_key', 'sent_key') ORDER BY name") do
     content[found[1]] = db:rows(("SELECT * FROM %s ORDER BY 1, 2"):format(found[1]))
     assert(#content[found[1]] > 0, "there is nothing in " .. found[1])
   end

@@ -48,7 +48,21 @@ SELECT page.next, id, coalesce((SELECT alias.contact FROM alias WHERE alias.id =
   ORDER BY id;
 
 -- name: accepted_messages
--- In no order. `ranks`: a bit for each. The content only of what failed, for the others are many.
+-- In no order that means anything. `ranks`: a bit for each. The content only of what failed, for the others are many.
+WITH who (id) AS (VALUES (:contact), (:common)),
+  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
+    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
+  page (next) AS (SELECT max(id) FROM (SELECT id FROM sent WHERE id > :at ORDER BY id LIMIT 2000) AS part)
+SELECT page.next, hash, outbox AS id,
+    coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
+    rank, changed_at, error, message_id, track,
+    CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
+  FROM page LEFT JOIN sent ON sent.id > :at AND sent.id <= page.next AND ((:ranks >> rank) & 1) = 1
+    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN (SELECT contact FROM meant)
+      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN (SELECT id FROM who))
+    AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
+  ORDER BY sent.id;
+-- postgres:
 WITH who (id) AS (VALUES (:contact), (:common)),
   meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
     WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
@@ -74,6 +88,11 @@ SELECT s.outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = s.co
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1 WHERE s.outbox = :id;
 
 -- name: accepted_message_details
+SELECT s.outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = s.contact), s.contact) AS contact,
+    rank, s.changed_at, s.error, payload, message_id, s.track, unknown, event
+  FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1
+  WHERE s.id = sent_id(:message_id) AND message_id = :message_id;
+-- postgres:
 SELECT s.outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = s.contact), s.contact) AS contact,
     rank, s.changed_at, s.error, payload, message_id, s.track, unknown, event
   FROM sent s LEFT JOIN outbox o ON o.id = s.outbox AND o.state = -1

@@ -16,12 +16,12 @@ SELECT name, next FROM counter WHERE name <> CAST('batch' AS BLOB);
 -- name: tables
 -- What is copied, and the statements that do it: all tables with their columns as the database has them, those of the key first, so that
 -- the columns have one order in every database. Counters, which only grow, and the move itself are not copied; nor is a table without a
--- key, which holds the version.
+-- key, which holds the version, nor what a file has to find rows by.
 WITH field AS (
   SELECT t.name AS owner, '"' || c.name || '"' AS name, c.pk > 0 AS is_key,
     CASE c.type WHEN 'INTEGER' THEN 'i' WHEN 'REAL' THEN 'r' ELSE 't' END AS type
   FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-  WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name NOT IN ('counter', 'move')
+  WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name NOT IN ('counter', 'move', 'folded', 'seen_key', 'sent_key')
   ORDER BY t.name, c.pk = 0, c.pk, c.name),
 listed AS (
   SELECT owner, group_concat(name) AS names, group_concat('?') AS marks, group_concat(type, '') AS types, sum(is_key) AS keys,

@@ -112,6 +112,11 @@ SELECT outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.c
 SELECT outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
     rank, message_id, track
   FROM sent
+  WHERE sent.id = sent_id(:message_id) AND message_id = :message_id;
+-- postgres:
+SELECT outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
+    rank, message_id, track
+  FROM sent
   WHERE hash = digest_half(:message_id) AND message_id = :message_id;
 
 -- name: has_unknown

@@ -230,3 +230,45 @@ CREATE TABLE mail (
   id INTEGER PRIMARY KEY,
   body BLOB NOT NULL,
   posted_at REAL NOT NULL);
+
+-- name: version_12
+-- Rows of `seen` and `sent` are in the order in which they came; src/store/sqlite/keys.c says why, and how they are found. `folded`: the
+-- newest row of each that is in its table of keys, with all before it. Rows of earlier versions keep the order of their digests, in which
+-- nothing has to be sorted.
+CREATE TABLE seen_row (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  rest INTEGER NOT NULL,
+  day INTEGER NOT NULL);
+INSERT INTO seen_row (hash, rest, day) SELECT hash, rest, day FROM seen;
+DROP TABLE seen;
+ALTER TABLE seen_row RENAME TO seen;
+CREATE TABLE seen_key (
+  hash INTEGER PRIMARY KEY,
+  id INTEGER NOT NULL);
+INSERT INTO seen_key (hash, id) SELECT hash, id FROM seen;
+CREATE TABLE sent_row (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  message_id BLOB NOT NULL,
+  contact BLOB NOT NULL,
+  track BLOB,
+  rank INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  outbox INTEGER,
+  changed_at REAL,
+  error BLOB);
+INSERT INTO sent_row (hash, message_id, contact, track, rank, day, outbox, changed_at, error)
+  SELECT hash, message_id, contact, track, rank, day, outbox, changed_at, error FROM sent;
+DROP TABLE sent;
+ALTER TABLE sent_row RENAME TO sent;
+CREATE INDEX sent_outbox ON sent (outbox);
+CREATE TABLE sent_key (
+  hash INTEGER PRIMARY KEY,
+  id INTEGER NOT NULL);
+INSERT INTO sent_key (hash, id) SELECT hash, id FROM sent;
+CREATE TABLE folded (
+  name BLOB PRIMARY KEY,
+  id INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO folded (name, id) SELECT CAST('seen' AS BLOB), coalesce(max(id), 0) FROM seen;
+INSERT INTO folded (name, id) SELECT CAST('sent' AS BLOB), coalesce(max(id), 0) FROM sent;

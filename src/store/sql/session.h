@@ -16,6 +16,9 @@
 
 struct cnk_sql_session;
 
+/* The tables whose rows have a digest. */
+enum cnk_keyed { CNK_KEYED_SEEN, CNK_KEYED_SENT, CNK_KEYED_TABLES };
+
 /* A page has so many bytes, and the rest of its last row. */
 enum { CNK_SQL_PAGE_BYTES = 1 << 20 };
 
@@ -45,6 +48,11 @@ struct cnk_sql_driver {
                   size_t count, struct cnk_query *rows);
   int (*load)(struct cnk_sql_session *session, const char *text, const char *types, const struct cnk_buffer *page);
   const char *(*problem)(struct cnk_sql_session *session);
+  /* Where rows of these tables are found by keys that the backend keeps itself, and not by an index of the database (NULL). The row of
+   * a digest, which may have become another one, or 0; a number for a new one; and after a table was loaded. */
+  int (*find_key)(struct cnk_sql_session *session, enum cnk_keyed table, int64_t hash, int64_t *id);
+  int (*add_key)(struct cnk_sql_session *session, enum cnk_keyed table, int64_t hash, int64_t *id);
+  int (*begin_keys_anew)(struct cnk_sql_session *session);
 
   /* A transaction. `is_fault`: whether what has failed ends all of it, and not one statement. */
   int (*begin)(struct cnk_sql_session *session);

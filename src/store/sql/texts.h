@@ -43,6 +43,9 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(get_opening)                                                                                                       \
   X(next_opening)                                                                                                      \
   X(see)                                                                                                               \
+  X(get_seen)                                                                                                          \
+  X(put_seen)                                                                                                          \
+  X(replace_seen)                                                                                                      \
   X(post_mail)                                                                                                         \
   X(any_mail)                                                                                                          \
   X(put_event)                                                                                                         \
@@ -118,13 +121,34 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(delete_accepted)                                                                                                   \
   X(delete_outbox)                                                                                                     \
   X(put_sent)                                                                                                          \
+  X(add_sent)                                                                                                          \
   X(raise_sent)                                                                                                        \
+  X(get_folded_seen)                                                                                                   \
+  X(get_folded_sent)                                                                                                   \
+  X(put_folded_seen)                                                                                                   \
+  X(put_folded_sent)                                                                                                   \
+  X(get_newest_seen)                                                                                                   \
+  X(get_newest_sent)                                                                                                   \
+  X(list_new_seen)                                                                                                     \
+  X(list_new_sent)                                                                                                     \
+  X(get_seen_key)                                                                                                      \
+  X(get_sent_key)                                                                                                      \
+  X(put_seen_key)                                                                                                      \
+  X(put_sent_key)                                                                                                      \
+  X(fold_seen)                                                                                                         \
+  X(fold_sent)                                                                                                         \
+  X(forget_seen_keys)                                                                                                  \
+  X(forget_sent_keys)                                                                                                  \
   X(next_seen)                                                                                                         \
   X(clear_seen)                                                                                                        \
   X(next_sent)                                                                                                         \
   X(clear_accepted)                                                                                                    \
   X(clear_lost)                                                                                                        \
   X(clear_sent)                                                                                                        \
+  X(next_seen_key)                                                                                                     \
+  X(clear_seen_keys)                                                                                                   \
+  X(next_sent_key)                                                                                                     \
+  X(clear_sent_keys)                                                                                                   \
   X(clear_dead)                                                                                                        \
   X(clear_outbox)                                                                                                      \
   X(clear_broken_steps)                                                                                                \

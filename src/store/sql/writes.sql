@@ -21,9 +21,19 @@ INSERT INTO counter (name, next) VALUES (CAST('opening' AS BLOB), 2)
   ON CONFLICT (name) DO UPDATE SET next = counter.next + 1 RETURNING next - 1;
 
 -- name: see
--- Changes a row unless the same key was seen: another key with the same first half counts as new.
-INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)
+-- Changes a row unless the same key was seen: another key with the same first half counts as new. Where the database has an index of
+-- the digests; a file has the next ones.
+INSERT INTO seen (hash, rest, day, id) VALUES (?, ?, ?, ?)
   ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE seen.rest <> excluded.rest;
+
+-- name: get_seen
+SELECT rest FROM seen WHERE id = ? AND hash = ?;
+
+-- name: put_seen
+INSERT INTO seen (id, hash, rest, day) VALUES (?, ?, ?, ?);
+
+-- name: replace_seen
+UPDATE seen SET rest = ?, day = ? WHERE id = ?;
 
 -- name: post_mail
 INSERT INTO mail (body, posted_at) VALUES (?, ?);
@@ -308,33 +318,103 @@ DELETE FROM outbox WHERE id = ?;
 
 -- name: delete_accepted
 -- The content of a message that has arrived.
+DELETE FROM outbox WHERE id = (SELECT outbox FROM sent WHERE id = ? AND message_id = ?) AND state = -1;
+-- postgres:
 DELETE FROM outbox WHERE id = (SELECT outbox FROM sent WHERE hash = ? AND message_id = ?) AND state = -1;
 
 -- name: put_sent
--- The clause costs a quarter less than OR REPLACE, which has to be ready to delete other rows.
-INSERT INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- As `see`.
+INSERT INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox, id)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (hash) DO UPDATE SET message_id = excluded.message_id, contact = excluded.contact, track = excluded.track,
     rank = excluded.rank, error = excluded.error, changed_at = excluded.changed_at, day = excluded.day, outbox = excluded.outbox;
 
+-- name: add_sent
+-- A message id that was given twice has two rows, of which the newer one is found.
+INSERT INTO sent (id, hash, message_id, contact, track, rank, error, changed_at, day, outbox)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: raise_sent
 -- Statuses arrive in any order; a message's state only moves forward.
+UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE id = ? AND message_id = ? AND rank < ?;
+-- postgres:
 UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE hash = ? AND message_id = ? AND rank < ?;
 
--- Old rows are deleted a thousand at a time; `seen` and `sent` are scanned along their keys, because they have no other
--- index.
+-- Keys of the two tables; src/store/sqlite/keys.c has what they are for.
+
+-- name: get_folded_seen
+SELECT id FROM folded WHERE name = CAST('seen' AS BLOB);
+
+-- name: get_folded_sent
+SELECT id FROM folded WHERE name = CAST('sent' AS BLOB);
+
+-- name: put_folded_seen
+INSERT INTO folded (name, id) VALUES (CAST('seen' AS BLOB), ?) ON CONFLICT (name) DO UPDATE SET id = excluded.id;
+
+-- name: put_folded_sent
+INSERT INTO folded (name, id) VALUES (CAST('sent' AS BLOB), ?) ON CONFLICT (name) DO UPDATE SET id = excluded.id;
+
+-- name: get_newest_seen
+SELECT max(id) FROM seen;
+
+-- name: get_newest_sent
+SELECT max(id) FROM sent;
+
+-- name: list_new_seen
+SELECT hash, id FROM seen WHERE id > ? ORDER BY id;
+
+-- name: list_new_sent
+SELECT hash, id FROM sent WHERE id > ? ORDER BY id;
+
+-- name: get_seen_key
+SELECT id FROM seen_key WHERE hash = ?;
+
+-- name: get_sent_key
+SELECT id FROM sent_key WHERE hash = ?;
+
+-- name: put_seen_key
+INSERT INTO seen_key (hash, id) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET id = excluded.id;
+
+-- name: put_sent_key
+INSERT INTO sent_key (hash, id) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET id = excluded.id;
+
+-- name: fold_seen
+INSERT INTO seen_key (hash, id) SELECT hash, max(id) FROM seen WHERE id > ? AND id <= ? GROUP BY hash ORDER BY hash
+  ON CONFLICT (hash) DO UPDATE SET id = excluded.id;
+
+-- name: fold_sent
+INSERT INTO sent_key (hash, id) SELECT hash, max(id) FROM sent WHERE id > ? AND id <= ? GROUP BY hash ORDER BY hash
+  ON CONFLICT (hash) DO UPDATE SET id = excluded.id;
+
+-- name: forget_seen_keys
+DELETE FROM seen_key;
+
+-- name: forget_sent_keys
+DELETE FROM sent_key;
+
+-- Old rows are deleted a thousand at a time. `seen` and `sent` are scanned along their primary keys, because they have no index of days; in
+-- a file new rows come at the end, so the scan is over where fewer are left.
 
 -- name: next_seen
+SELECT CASE WHEN count(*) = 1000 THEN max(id) END FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT 1000) AS part;
+-- postgres:
 SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_seen
+DELETE FROM seen WHERE id IN (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?;
+-- postgres:
 DELETE FROM seen WHERE hash IN (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
 
 -- name: next_sent
+SELECT CASE WHEN count(*) = 1000 THEN max(id) END FROM (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AS part;
+-- postgres:
 SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_accepted
 -- Before clear_sent, the content of the same messages.
+DELETE FROM outbox WHERE state = -1 AND id IN (SELECT outbox FROM sent
+  WHERE id IN (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?);
+-- postgres:
 DELETE FROM outbox WHERE state = -1 AND id IN (SELECT outbox FROM sent
   WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?);
 
@@ -345,7 +425,24 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
   ORDER BY id LIMIT 1000);
 
 -- name: clear_sent
+DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?;
+-- postgres:
 DELETE FROM sent WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
+
+-- name: next_seen_key
+SELECT max(hash) FROM (SELECT hash FROM seen_key WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
+
+-- name: clear_seen_keys
+-- Of rows that are gone; the oldest go first.
+DELETE FROM seen_key WHERE hash IN (SELECT hash FROM seen_key WHERE hash > ? ORDER BY hash LIMIT 1000)
+  AND id < coalesce((SELECT min(id) FROM seen), 9223372036854775807);
+
+-- name: next_sent_key
+SELECT max(hash) FROM (SELECT hash FROM sent_key WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
+
+-- name: clear_sent_keys
+DELETE FROM sent_key WHERE hash IN (SELECT hash FROM sent_key WHERE hash > ? ORDER BY hash LIMIT 1000)
+  AND id < coalesce((SELECT min(id) FROM sent), 9223372036854775807);
 
 -- name: clear_dead
 DELETE FROM dead WHERE failed_at < ?;

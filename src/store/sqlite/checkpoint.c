@@ -21,6 +21,7 @@
  * database is opened again, which counts from nothing.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "store/sqlite/internal.h"
 
@@ -30,6 +31,89 @@
 enum { RESET_LOG = 16, LONG_LOG = 32, ENDLESS_LOG = 64, READER_WAIT_MS = 100 };
 /* As many pages are copied and synced between two commits without being noticed. */
 enum { LITTLE_PAGES = 256 };
+
+/* ---- the syncing thread ------------------------------------------------------------------------------------------ */
+
+/* It knows no SQL and has no connection, only a handle of the file, opened through the store's VFS: opened otherwise, closing it would
+ * drop the locks that SQLite holds on the same file. */
+static void run_sync(void *context)
+{
+  struct cnk_sqlite *store = context;
+  uv_mutex_lock(&store->worker.mutex);
+  while (store->sync != CNK_SYNC_END) {
+    if (store->sync != CNK_SYNC_WANTED) {
+      uv_cond_wait(&store->sync_wake, &store->worker.mutex);
+      continue;
+    }
+    uv_mutex_unlock(&store->worker.mutex);
+    int status = store->sync_file->pMethods->xSync(store->sync_file, SQLITE_SYNC_NORMAL);
+    uv_mutex_lock(&store->worker.mutex);
+    store->sync = status == SQLITE_OK ? CNK_SYNC_DONE : CNK_SYNC_FAILED;
+    uv_cond_broadcast(&store->worker.wake);
+  }
+  uv_mutex_unlock(&store->worker.mutex);
+}
+
+static void close_file(struct cnk_sqlite *store)
+{
+  if (store->sync_file && store->sync_file->pMethods)
+    store->sync_file->pMethods->xClose(store->sync_file);
+  free(store->sync_file);
+  store->sync_file = NULL;
+}
+
+static int open_sync(struct cnk_sqlite *store)
+{
+  sqlite3_vfs *vfs = sqlite3_vfs_find(store->options.vfs);
+  store->sync_file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
+  if (!store->sync_file)
+    return SQLITE_NOMEM;
+  /* The name is the connection's, which is closed later. */
+  int status = vfs->xOpen(vfs, sqlite3_db_filename(store->db, "main"), store->sync_file,
+                          SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE, NULL);
+  store->sync = CNK_SYNC_IDLE;
+  if (status == SQLITE_OK && uv_thread_create(&store->sync_thread, run_sync, store) != 0)
+    status = SQLITE_NOMEM;
+  if (status != SQLITE_OK)
+    close_file(store);
+  return status;
+}
+
+static void close_sync(struct cnk_sqlite *store)
+{
+  if (!store->sync_file)
+    return;
+  uv_mutex_lock(&store->worker.mutex);
+  while (store->sync == CNK_SYNC_WANTED)
+    uv_cond_wait(&store->worker.wake, &store->worker.mutex);
+  store->sync = CNK_SYNC_END;
+  uv_cond_signal(&store->sync_wake);
+  uv_mutex_unlock(&store->worker.mutex);
+  uv_thread_join(&store->sync_thread);
+  close_file(store);
+}
+
+static void begin_sync(struct cnk_sqlite *store)
+{
+  uv_mutex_lock(&store->worker.mutex);
+  store->sync = CNK_SYNC_WANTED;
+  uv_cond_signal(&store->sync_wake);
+  uv_mutex_unlock(&store->worker.mutex);
+}
+
+static enum cnk_sync_state take_sync(struct cnk_sqlite *store, bool is_waiting)
+{
+  uv_mutex_lock(&store->worker.mutex);
+  while (is_waiting && store->sync == CNK_SYNC_WANTED)
+    uv_cond_wait(&store->worker.wake, &store->worker.mutex);
+  enum cnk_sync_state state = store->sync;
+  if (state != CNK_SYNC_WANTED)
+    store->sync = CNK_SYNC_IDLE;
+  uv_mutex_unlock(&store->worker.mutex);
+  return state;
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------------------------ */
 
 int cnk_checkpoint_set_synchronous(struct cnk_sqlite *store, int level)
 {
@@ -58,7 +142,7 @@ bool cnk_checkpoint_open(struct cnk_sqlite *store)
   if (status == SQLITE_OK)
     status = prepare(store, "COMMIT", &store->pin_end);
   if (status == SQLITE_OK)
-    status = cnk_sync_open(store);
+    status = open_sync(store);
   return status == SQLITE_OK;
 }
 
@@ -142,13 +226,13 @@ static void begin_round(struct cnk_sqlite *store)
   store->is_whole = pages_left(store) <= 0;
   store->round_at = store->wal_pages + store->options.wal_pages;
   store->is_syncing = true;
-  cnk_sync_begin(store);
+  begin_sync(store);
 }
 
 /* After a sync: what next? */
 static void end_round(struct cnk_sqlite *store, bool is_idle)
 {
-  enum cnk_sync_state state = cnk_sync_take(store, is_longer(store, LONG_LOG));
+  enum cnk_sync_state state = take_sync(store, is_longer(store, LONG_LOG));
   if (state == CNK_SYNC_WANTED)
     return;
   store->is_syncing = false;
@@ -195,7 +279,7 @@ static bool end_sync(struct cnk_sqlite *store)
 {
   if (store->is_syncing) {
     store->is_syncing = false;
-    store->is_broken = cnk_sync_take(store, true) == CNK_SYNC_FAILED;
+    store->is_broken = take_sync(store, true) == CNK_SYNC_FAILED;
   }
   return !store->is_broken;
 }
@@ -234,8 +318,8 @@ bool cnk_checkpoint_close(struct cnk_sqlite *store)
 {
   bool is_synced = !store->is_broken;
   if (store->is_syncing)
-    is_synced = cnk_sync_take(store, true) == CNK_SYNC_DONE;
-  cnk_sync_close(store);
+    is_synced = take_sync(store, true) == CNK_SYNC_DONE;
+  close_sync(store);
   sqlite3_stmt **own[] = {&store->pin_begin, &store->pin_read, &store->pin_end};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
     sqlite3_finalize(*own[i]);

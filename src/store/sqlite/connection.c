@@ -28,10 +28,34 @@ static void digest_half(sqlite3_context *context, int count, sqlite3_value **val
     sqlite3_result_error_nomem(context);
 }
 
-static int create_functions(sqlite3 *db)
+/* The row of an accepted message, or of another one. */
+static void sent_id(sqlite3_context *context, int count, sqlite3_value **values)
+{
+  struct cnk_sqlite *store = *(struct cnk_sqlite **)sqlite3_user_data(context);
+  int64_t halves[2], id = 0;
+  const void *data = sqlite3_value_blob(values[0]);
+  if (!cnk_digest_halves(data ? data : "", (size_t)sqlite3_value_bytes(values[0]), halves))
+    sqlite3_result_error_nomem(context);
+  else if (cnk_keys_find(store, CNK_KEYED_SENT, halves[0], &id) != SQLITE_OK)
+    sqlite3_result_error(context, "the keys of accepted messages cannot be read", -1);
+  else if (id)
+    sqlite3_result_int64(context, id);
+}
+
+/* `owner` lives as long as the connection, which another store may get. */
+static int create_functions(struct cnk_sqlite *store)
 {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-  return sqlite3_create_function_v2(db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
+  store->owner = malloc(sizeof(struct cnk_sqlite *));
+  if (!store->owner)
+    return SQLITE_NOMEM;
+  *store->owner = store;
+  int status = sqlite3_create_function_v2(store->db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
+  if (status != SQLITE_OK) {
+    free((void *)store->owner);
+    return status;
+  }
+  return sqlite3_create_function_v2(store->db, "sent_id", 1, flags, (void *)store->owner, sent_id, NULL, NULL, free);
 }
 
 void cnk_sqlite_own_process(void)
@@ -116,6 +140,7 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
  * store for each conversation, and would compile the same thirty statements for each. On the loop's thread. */
 struct spare {
   sqlite3 *db;
+  struct cnk_sqlite **owner;
   sqlite3_stmt **statements;
   struct cnk_sql_columns *columns;
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
@@ -167,6 +192,7 @@ static bool keep_spare(struct cnk_sqlite *store)
   if (!is_fit || !clear(store))
     return false;
   spare = (struct spare){.db = store->db,
+                         .owner = store->owner,
                          .statements = store->statements,
                          .columns = store->columns,
                          .begin = store->begin,
@@ -193,6 +219,8 @@ static bool take_spare(struct cnk_sqlite *store)
   free((void *)store->statements);
   free(store->columns);
   store->db = spare.db;
+  store->owner = spare.owner;
+  *store->owner = store;
   store->statements = spare.statements;
   store->columns = spare.columns;
   store->begin = spare.begin;
@@ -252,7 +280,7 @@ static int set_up_connection(struct cnk_sqlite *store, bool *is_wal)
   if (status == SQLITE_OK && store->has_log)
     status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, is_wal, NULL);
   if (status == SQLITE_OK)
-    status = create_functions(store->db);
+    status = create_functions(store);
   if (status == SQLITE_OK)
     status = compile_own(store);
   return status;
@@ -322,6 +350,7 @@ static void note_end(struct cnk_sqlite *store)
 
 void cnk_connection_close(struct cnk_sqlite *store)
 {
+  cnk_keys_reset(store);
   if (keep_spare(store))
     return;
   bool was_open = store->guard.is_open, is_removing = may_remove_log(store);

@@ -229,6 +229,23 @@ static int load(struct cnk_sql_session *session, const char *text, const char *t
   return status;
 }
 
+/* ---- keys ---------------------------------------------------------------------------------------------------------- */
+
+static int find_key(struct cnk_sql_session *session, enum cnk_keyed table, int64_t hash, int64_t *id)
+{
+  return cnk_keys_find(store_of(session), table, hash, id);
+}
+
+static int add_key(struct cnk_sql_session *session, enum cnk_keyed table, int64_t hash, int64_t *id)
+{
+  return cnk_keys_add(store_of(session), table, hash, id);
+}
+
+static int begin_keys_anew(struct cnk_sql_session *session)
+{
+  return cnk_keys_begin_anew(store_of(session));
+}
+
 /* ---- transactions ------------------------------------------------------------------------------------------------ */
 
 static int run_own(sqlite3_stmt *statement)
@@ -247,12 +264,16 @@ static int begin(struct cnk_sql_session *session)
 static int commit(struct cnk_sql_session *session)
 {
   struct cnk_sqlite *store = store_of(session);
+  int status = cnk_keys_fold(store);
+  if (status != SQLITE_OK)
+    return status;
   return cnk_batch_check_files(store) ? run_own(store->commit) : CNK_STORE_MOVED;
 }
 
 static void roll_back(struct cnk_sql_session *session)
 {
   struct cnk_sqlite *store = store_of(session);
+  cnk_keys_reset(store);
   if (!sqlite3_get_autocommit(store->db))
     run_own(store->rollback);
 }
@@ -287,6 +308,7 @@ static int settle(struct cnk_sql_session *session)
 
 static int undo(struct cnk_sql_session *session)
 {
+  cnk_keys_reset(store_of(session));
   return run_own(store_of(session)->undo);
 }
 
@@ -303,6 +325,9 @@ const struct cnk_sql_driver cnk_sqlite_driver = {
     .ask_text = ask_text,
     .load = load,
     .problem = problem,
+    .find_key = find_key,
+    .add_key = add_key,
+    .begin_keys_anew = begin_keys_anew,
     .begin = begin,
     .commit = commit,
     .roll_back = roll_back,

@@ -25,6 +25,25 @@ enum { CNK_CLEARING_MOST = 32 };
 
 enum cnk_sync_state { CNK_SYNC_IDLE, CNK_SYNC_WANTED, CNK_SYNC_DONE, CNK_SYNC_FAILED, CNK_SYNC_END };
 
+struct cnk_key {
+  int64_t hash, id; /* id 0: none */
+};
+
+/* The keys of one table. */
+struct cnk_key_set {
+  struct cnk_key *slots; /* by hash; the next ones where that is taken */
+  size_t room, count;
+  int64_t folded, newest;  /* rows */
+  struct cnk_key *folding; /* in the order of the digests, while they are folded; */
+  size_t folding_count, folding_at;
+  int64_t folding_to; /* the newest row among them */
+};
+
+struct cnk_keys {
+  struct cnk_key_set sets[CNK_KEYED_TABLES];
+  bool is_loaded, has_new; /* since the last commit */
+};
+
 struct cnk_backup;
 
 struct cnk_sqlite {
@@ -43,7 +62,7 @@ struct cnk_sqlite {
   struct cnk_backup *backup_finished; /* to be delivered */
   enum cnk_sync_state sync;
 
-  /* The syncing thread (sync.c); created and ended by the writer's side. */
+  /* The syncing thread (checkpoint.c); created and ended by the writer's side. */
   uv_thread_t sync_thread;
   uv_cond_t sync_wake;
   sqlite3_file *sync_file; /* its own handle of the database, through the same VFS */
@@ -56,6 +75,8 @@ struct cnk_sqlite {
   sqlite3_stmt **statements; /* of cnk_sql_texts, each compiled when it is first used */
   struct cnk_sql_columns *columns;
   struct cnk_sql_session session;
+  struct cnk_keys keys;
+  struct cnk_sqlite **owner; /* this store, for the functions of its connection */
   sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo;
   sqlite3_stmt *clearing[CNK_CLEARING_MOST]; /* empties a store in place */
   int wal_pages;                             /* in the log now, as the last commit told */
@@ -112,12 +133,17 @@ void cnk_checkpoint_give_room(struct cnk_sqlite *store); /* while the store cann
 /* Brings all that only the log holds into the database; true when that is done. */
 bool cnk_checkpoint_save(struct cnk_sqlite *store);
 
-/* sync.c: a thread that syncs the database file while the writer goes on. All for the writer thread. */
-int cnk_sync_open(struct cnk_sqlite *store);
-void cnk_sync_close(struct cnk_sqlite *store);
-void cnk_sync_begin(struct cnk_sqlite *store);
-/* CNK_SYNC_WANTED while it runs; any other answer is given once, and then it is idle. */
-enum cnk_sync_state cnk_sync_take(struct cnk_sqlite *store, bool is_waiting);
+/* keys.c: how rows are found by their digests, see there; all for the writer thread, within a transaction. 0, or SQLite's code. */
+/* The row of a digest; 0 where there is none. */
+int cnk_keys_find(struct cnk_sqlite *store, enum cnk_keyed table, int64_t hash, int64_t *id);
+/* A row for a digest, above all that there are. */
+int cnk_keys_add(struct cnk_sqlite *store, enum cnk_keyed table, int64_t hash, int64_t *id);
+/* The tables were filled anew. */
+int cnk_keys_begin_anew(struct cnk_sqlite *store);
+/* Folds some, before a commit. */
+int cnk_keys_fold(struct cnk_sqlite *store);
+/* What was not committed is forgotten: all of it is read again when it is needed. */
+void cnk_keys_reset(struct cnk_sqlite *store);
 
 /* backup.c: one step of a backup; true when there is nothing left to do. */
 bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup);

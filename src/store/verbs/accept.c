@@ -13,12 +13,25 @@ bool cnk_work_has_arrived(int64_t rank)
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now)
 {
-  struct cnk_halves halves = cnk_work_halves(work, message_id);
-  bool is_raised =
-      cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, halves.hash, message_id, rank) > 0;
+  int64_t key = cnk_work_find_key(work, CNK_KEYED_SENT, cnk_work_halves(work, message_id).hash);
+  bool is_raised = cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, key, message_id, rank) > 0;
   if (is_raised && cnk_work_has_arrived(rank))
-    cnk_work_send(work, CNK_SQL_delete_accepted, "it", halves.hash, message_id);
+    cnk_work_send(work, CNK_SQL_delete_accepted, "it", key, message_id);
   return is_raised;
+}
+
+/* Where keys are the backend's. Another key with the same first half counts as new, and takes the place of the one before. */
+static bool is_new_by_key(struct cnk_work *work, struct cnk_halves halves, int64_t day)
+{
+  int64_t rest, id = cnk_work_find_key(work, CNK_KEYED_SEEN, halves.hash);
+  if (id && cnk_work_read(work, CNK_SQL_get_seen, &rest, "ii", id, halves.hash)) {
+    if (rest != halves.rest)
+      cnk_work_send(work, CNK_SQL_replace_seen, "iii", halves.rest, day, id);
+    return rest != halves.rest;
+  }
+  id = cnk_work_add_key(work, CNK_KEYED_SEEN, halves.hash);
+  cnk_work_send(work, CNK_SQL_put_seen, "iiii", id, halves.hash, halves.rest, day);
+  return work->status == 0;
 }
 
 /* Whether no event with this key was accepted in the last days. */
@@ -27,7 +40,10 @@ static bool is_new(struct cnk_work *work, struct cnk_event *event, double now)
   if (event->is_ahead)
     return event->ahead > 0;
   struct cnk_halves halves = cnk_work_halves(work, event->key);
-  return cnk_work_run(work, CNK_SQL_see, "iii", halves.hash, halves.rest, cnk_work_day(now)) > 0;
+  int64_t day = cnk_work_day(now);
+  if (work->session->driver->find_key)
+    return is_new_by_key(work, halves, day);
+  return cnk_work_run(work, CNK_SQL_see, "iiii", halves.hash, halves.rest, day, cnk_work_next(work)) > 0;
 }
 
 void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
@@ -38,7 +54,8 @@ void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
     if (!event->is_ahead)
       continue;
     struct cnk_halves halves = cnk_work_halves(work, event->key);
-    cnk_work_send_ahead(work, CNK_SQL_see, &event->ahead, "iii", halves.hash, halves.rest, cnk_work_day(request->now));
+    cnk_work_send_ahead(work, CNK_SQL_see, &event->ahead, "iiii", halves.hash, halves.rest, cnk_work_day(request->now),
+                        cnk_work_next(work));
   }
 }
 

@@ -126,9 +126,13 @@ void cnk_verb_load(struct cnk_work *work, struct cnk_load *request)
   if (!find_table(work, request->table, &table))
     return;
   work->has_written = true;
-  if (request->is_first && ask(work, table.texts[CLEARING], "", NULL, 0, &none) != 0)
+  const struct cnk_sql_driver *driver = work->session->driver;
+  int status = request->is_first && driver->begin_keys_anew ? driver->begin_keys_anew(work->session) : 0;
+  if (status != 0)
+    cnk_work_refuse(work, status);
+  if (status != 0 || (request->is_first && ask(work, table.texts[CLEARING], "", NULL, 0, &none) != 0))
     return;
-  int status = work->session->driver->load(work->session, table.texts[LOADING], table.types, &rows);
+  status = driver->load(work->session, table.texts[LOADING], table.types, &rows);
   if (status != 0)
     cnk_work_refuse(work, status);
 }

@@ -24,9 +24,14 @@ static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *out
   cnk_work_send(work, is_kept ? CNK_SQL_accept_outbox : CNK_SQL_delete_outbox, "i", outcome->id);
   if (!outcome->message_id.data)
     return;
-  struct cnk_halves halves = cnk_work_halves(work, outcome->message_id);
-  cnk_work_send(work, CNK_SQL_put_sent, "itttitrii", halves.hash, outcome->message_id, outcome->contact, outcome->track,
-                outcome->rank, outcome->reason, now, cnk_work_day(now), outcome->id);
+  int64_t hash = cnk_work_halves(work, outcome->message_id).hash, day = cnk_work_day(now);
+  if (work->session->driver->add_key)
+    cnk_work_send(work, CNK_SQL_add_sent, "iitttitrii", cnk_work_add_key(work, CNK_KEYED_SENT, hash), hash,
+                  outcome->message_id, outcome->contact, outcome->track, outcome->rank, outcome->reason, now, day,
+                  outcome->id);
+  else
+    cnk_work_send(work, CNK_SQL_put_sent, "itttitriii", hash, outcome->message_id, outcome->contact, outcome->track,
+                  outcome->rank, outcome->reason, now, day, outcome->id, cnk_work_next(work));
 }
 
 void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)

@@ -50,6 +50,25 @@ struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name)
   return (struct cnk_halves){.hash = halves[0], .rest = halves[1]};
 }
 
+int64_t cnk_work_find_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash)
+{
+  const struct cnk_sql_driver *driver = work->session->driver;
+  int64_t id = hash;
+  int status = work->status == 0 && driver->find_key ? driver->find_key(work->session, table, hash, &id) : 0;
+  if (status != 0)
+    cnk_work_refuse(work, status);
+  return id;
+}
+
+int64_t cnk_work_add_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash)
+{
+  int64_t id = 0;
+  int status = work->status == 0 ? work->session->driver->add_key(work->session, table, hash, &id) : 0;
+  if (status != 0)
+    cnk_work_refuse(work, status);
+  return id;
+}
+
 int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
 {
   struct cnk_sql_session *session = work->session;
