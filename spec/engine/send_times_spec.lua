@@ -85,6 +85,9 @@ describe("the times of a message", function()
     end
     local _, err = send_times.read { not_before = 3600 }
     assert.equal("not_before: it is a time in seconds since 1970; for seconds from now write os.time() + seconds", err.message)
+    time:set_wall(60) -- a machine whose clock is not set yet
+    assert.equal(3600, assert(send_times.read { not_before = 3600 }).due)
+    time:set_wall(1700000000)
     assert.matches("unknown field 'form'", select(2, send_times.read { send_between = { form = "1:00", to = "2:00" } }).message)
     assert.matches("Nowhere", select(2, send_times.read { send_between = { from = "1:00", to = "2:00", tz = "Nowhere/Here" } }).message)
   end)

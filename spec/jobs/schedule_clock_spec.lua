@@ -59,6 +59,15 @@ describe("schedule while the clock jumps", function()
     end)
   end
 
+  it("takes seconds for seconds while the clock is not set", function()
+    all:live(function(it)
+      all.clock:set_wall(60)
+      it:after(2 * hour, "once", note)
+    end)
+    all:pass(3 * hour, 600)
+    assert.equal(1, all:count "once")
+  end)
+
   it("comes back to its daily time when the clock was wrong for a while", function()
     all:live(daily)
     all:pass(hour, 600)

@@ -55,8 +55,8 @@ function options.suggest(name, candidates)
   return best
 end
 
--- Seconds: what is as near to the present time, counted from 1970, is taken for a time.
-local day, years = 86400, 10 * 365 * 86400
+-- Seconds: what is as near to the present time, counted from 1970, is taken for a time, unless the clock is not set.
+local day, years, first_time = 86400, 10 * 365 * 86400, 1e9
 
 ---Raises for seconds from now that are a time, as in bot:after(os.time() + 60, …): nothing would happen for half a century.
 ---@param where string the function's name, for the message
@@ -64,7 +64,7 @@ local day, years = 86400, 10 * 365 * 86400
 ---@param level integer as in `error`
 function options.refuse_time(where, seconds, level)
   local now = core.now()
-  if seconds >= now - day and seconds < now + years then
+  if now >= first_time and seconds >= now - day and seconds < now + years then
     error(("%s: seconds count from now, and these are %d years; leave os.time() out"):format(where, seconds // (365.25 * 86400)), level + 1)
   end
 end
