@@ -62,20 +62,6 @@ SELECT page.next, hash, outbox AS id,
       OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN (SELECT id FROM who))
     AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
   ORDER BY sent.id;
--- postgres:
-WITH who (id) AS (VALUES (:contact), (:common)),
-  meant (contact) AS (SELECT id FROM who UNION SELECT contact FROM alias
-    WHERE id IN (SELECT id FROM who) OR substr(id, instr(id, X'3A') + 1) IN (SELECT id FROM who) OR substr(contact, instr(contact, X'3A') + 1) IN (SELECT id FROM who)),
-  page (next) AS (SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > :at ORDER BY hash LIMIT 2000) AS part)
-SELECT page.next, hash, outbox AS id,
-    coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
-    rank, changed_at, error, message_id, track,
-    CASE WHEN rank = 9 THEN (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) END AS payload
-  FROM page LEFT JOIN sent ON hash > :at AND hash <= page.next AND ((:ranks >> rank) & 1) = 1
-    AND (:contact IS NULL OR coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) IN (SELECT contact FROM meant)
-      OR substr(sent.contact, instr(sent.contact, X'3A') + 1) IN (SELECT id FROM who))
-    AND coalesce(changed_at, 0) < :before AND coalesce(changed_at, 0) >= :after
-  ORDER BY hash;
 
 -- name: message_details
 SELECT id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), outbox.contact) AS contact,

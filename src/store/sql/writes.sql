@@ -392,31 +392,22 @@ DELETE FROM seen_key;
 -- name: forget_sent_keys
 DELETE FROM sent_key;
 
--- Old rows are deleted a thousand at a time. `seen` and `sent` are scanned along their primary keys, because they have no index of days; in
--- a file new rows come at the end, so the scan is over where fewer are left.
+-- Old rows are deleted a thousand at a time. `seen` and `sent` are scanned along their ids, because they have no index of days; new rows come
+-- at the end, so the scan is over where fewer are left.
 
 -- name: next_seen
 SELECT CASE WHEN count(*) = 1000 THEN max(id) END FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT 1000) AS part;
--- postgres:
-SELECT max(hash) FROM (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_seen
 DELETE FROM seen WHERE id IN (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?;
--- postgres:
-DELETE FROM seen WHERE hash IN (SELECT hash FROM seen WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
 
 -- name: next_sent
 SELECT CASE WHEN count(*) = 1000 THEN max(id) END FROM (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AS part;
--- postgres:
-SELECT max(hash) FROM (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
 
 -- name: clear_accepted
 -- Before clear_sent, the content of the same messages.
 DELETE FROM outbox WHERE state = -1 AND id IN (SELECT outbox FROM sent
   WHERE id IN (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?);
--- postgres:
-DELETE FROM outbox WHERE state = -1 AND id IN (SELECT outbox FROM sent
-  WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?);
 
 -- name: clear_lost
 -- Content that belongs to no row of `sent`: the provider gave the same message id again.
@@ -426,8 +417,6 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
 
 -- name: clear_sent
 DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE id > ? ORDER BY id LIMIT 1000) AND day < ?;
--- postgres:
-DELETE FROM sent WHERE hash IN (SELECT hash FROM sent WHERE hash > ? ORDER BY hash LIMIT 1000) AND day < ?;
 
 -- name: next_seen_key
 SELECT max(hash) FROM (SELECT hash FROM seen_key WHERE hash > ? ORDER BY hash LIMIT 1000) AS part;
