@@ -53,8 +53,11 @@ function sqlite.seen(name, count)
   fill(name, numbers .. [[INSERT INTO seen (hash, rest, day)
     SELECT (n - %d) * %d - abs(random() %% %d), random(), unixepoch() / 86400 - n %% 8 FROM number]],
     ordered, ordered // 2, step, step)
-  fill(name, numbers .. [[INSERT OR IGNORE INTO seen (hash, rest, day)
+  fill(name, numbers .. [[INSERT INTO seen (hash, rest, day)
     SELECT random(), random(), unixepoch() / 86400 - n %% 8 FROM number]], count - ordered)
+  -- As keys that were folded (src/store/sqlite/keys.c).
+  fill(name, [[INSERT OR REPLACE INTO seen_key (hash, id) SELECT hash, id FROM seen;
+    INSERT OR REPLACE INTO folded (name, id) SELECT CAST('seen' AS BLOB), max(id) FROM seen]])
 end
 
 -- ---- PostgreSQL -----------------------------------------------------------------------------------------------------
@@ -95,12 +98,12 @@ end
 function postgres.seen(name, count)
   local ordered = count * 4 // 5
   local step = math.maxinteger // (ordered // 2)
-  run([[INSERT INTO %s.seen (hash, rest, day)
-    SELECT (n - %d) * %d - (random() * %d)::bigint, (random() * 1e18)::bigint, floor(extract(epoch FROM now()) / 86400) - n %% 8
+  run([[INSERT INTO %s.seen (id, hash, rest, day)
+    SELECT n, (n - %d) * %d - (random() * %d)::bigint, (random() * 1e18)::bigint, floor(extract(epoch FROM now()) / 86400) - n %% 8
     FROM generate_series(1::bigint, %d) AS n]], name, ordered // 2, step, step - 1, ordered)
-  run([[INSERT INTO %s.seen (hash, rest, day)
-    SELECT ((random() - 0.5) * 1.8e19)::bigint, (random() * 1e18)::bigint, floor(extract(epoch FROM now()) / 86400) - n %% 8
-    FROM generate_series(1, %d) AS n ON CONFLICT DO NOTHING]], name, count - ordered)
+  run([[INSERT INTO %s.seen (id, hash, rest, day)
+    SELECT n + %d, ((random() - 0.5) * 1.8e19)::bigint, (random() * 1e18)::bigint, floor(extract(epoch FROM now()) / 86400) - n %% 8
+    FROM generate_series(1, %d) AS n ON CONFLICT DO NOTHING]], name, ordered, count - ordered)
   settle(name, "seen")
 end
 
