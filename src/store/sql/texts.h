@@ -44,7 +44,6 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(next_opening)                                                                                                      \
   X(see)                                                                                                               \
   X(get_seen)                                                                                                          \
-  X(put_seen)                                                                                                          \
   X(replace_seen)                                                                                                      \
   X(post_mail)                                                                                                         \
   X(any_mail)                                                                                                          \
@@ -121,7 +120,6 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(delete_accepted)                                                                                                   \
   X(delete_outbox)                                                                                                     \
   X(put_sent)                                                                                                          \
-  X(add_sent)                                                                                                          \
   X(raise_sent)                                                                                                        \
   X(get_folded_seen)                                                                                                   \
   X(get_folded_sent)                                                                                                   \

@@ -21,16 +21,14 @@ INSERT INTO counter (name, next) VALUES (CAST('opening' AS BLOB), 2)
   ON CONFLICT (name) DO UPDATE SET next = counter.next + 1 RETURNING next - 1;
 
 -- name: see
--- Changes a row unless the same key was seen: another key with the same first half counts as new. Where the database has an index of
--- the digests; a file has the next ones.
+-- Changes a row unless the same key was seen: another key with the same first half counts as new. A file has been asked before.
+INSERT INTO seen (hash, rest, day, id) VALUES (?, ?, ?, ?);
+-- postgres:
 INSERT INTO seen (hash, rest, day, id) VALUES (?, ?, ?, ?)
   ON CONFLICT (hash) DO UPDATE SET rest = excluded.rest, day = excluded.day WHERE seen.rest <> excluded.rest;
 
 -- name: get_seen
 SELECT rest FROM seen WHERE id = ? AND hash = ?;
-
--- name: put_seen
-INSERT INTO seen (id, hash, rest, day) VALUES (?, ?, ?, ?);
 
 -- name: replace_seen
 UPDATE seen SET rest = ?, day = ? WHERE id = ?;
@@ -323,16 +321,14 @@ DELETE FROM outbox WHERE id = (SELECT outbox FROM sent WHERE id = ? AND message_
 DELETE FROM outbox WHERE id = (SELECT outbox FROM sent WHERE hash = ? AND message_id = ?) AND state = -1;
 
 -- name: put_sent
--- As `see`.
+-- In a file a message id that was given twice has two rows, of which the newer one is found.
+INSERT INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox, id)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- postgres:
 INSERT INTO sent (hash, message_id, contact, track, rank, error, changed_at, day, outbox, id)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (hash) DO UPDATE SET message_id = excluded.message_id, contact = excluded.contact, track = excluded.track,
     rank = excluded.rank, error = excluded.error, changed_at = excluded.changed_at, day = excluded.day, outbox = excluded.outbox;
-
--- name: add_sent
--- A message id that was given twice has two rows, of which the newer one is found.
-INSERT INTO sent (id, hash, message_id, contact, track, rank, error, changed_at, day, outbox)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: raise_sent
 -- Statuses arrive in any order; a message's state only moves forward.

@@ -17,17 +17,6 @@
 /* A value may be as long as a whole call. */
 #define VALUE_BYTES_MAX ((int)CNK_STORE_CALL_BYTES_MAX)
 
-/* The key by which an accepted message is found, cnk_work_halves(). */
-static void digest_half(sqlite3_context *context, int count, sqlite3_value **values)
-{
-  int64_t halves[2];
-  const void *data = sqlite3_value_blob(values[0]);
-  if (cnk_digest_halves(data ? data : "", (size_t)sqlite3_value_bytes(values[0]), halves))
-    sqlite3_result_int64(context, halves[0]);
-  else
-    sqlite3_result_error_nomem(context);
-}
-
 /* The row of an accepted message, or of another one. */
 static void sent_id(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -43,18 +32,13 @@ static void sent_id(sqlite3_context *context, int count, sqlite3_value **values)
 }
 
 /* `owner` lives as long as the connection, which another store may get. */
-static int create_functions(struct cnk_sqlite *store)
+static int create_function(struct cnk_sqlite *store)
 {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
   store->owner = malloc(sizeof(struct cnk_sqlite *));
   if (!store->owner)
     return SQLITE_NOMEM;
   *store->owner = store;
-  int status = sqlite3_create_function_v2(store->db, "digest_half", 1, flags, NULL, digest_half, NULL, NULL, NULL);
-  if (status != SQLITE_OK) {
-    free((void *)store->owner);
-    return status;
-  }
   return sqlite3_create_function_v2(store->db, "sent_id", 1, flags, (void *)store->owner, sent_id, NULL, NULL, free);
 }
 
@@ -280,7 +264,7 @@ static int set_up_connection(struct cnk_sqlite *store, bool *is_wal)
   if (status == SQLITE_OK && store->has_log)
     status = sqlite3_exec(store->db, "PRAGMA journal_mode", read_mode, is_wal, NULL);
   if (status == SQLITE_OK)
-    status = create_functions(store);
+    status = create_function(store);
   if (status == SQLITE_OK)
     status = compile_own(store);
   return status;

@@ -20,18 +20,16 @@ bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int6
   return is_raised;
 }
 
-/* Where keys are the backend's. Another key with the same first half counts as new, and takes the place of the one before. */
-static bool is_new_by_key(struct cnk_work *work, struct cnk_halves halves, int64_t day)
+/* Where keys are the backend's: whether the same key was seen, or another one with the same first half, whose place this one takes. */
+static bool takes_place(struct cnk_work *work, struct cnk_halves halves, int64_t day, bool *is_new)
 {
   int64_t rest, id = cnk_work_find_key(work, CNK_KEYED_SEEN, halves.hash);
-  if (id && cnk_work_read(work, CNK_SQL_get_seen, &rest, "ii", id, halves.hash)) {
-    if (rest != halves.rest)
-      cnk_work_send(work, CNK_SQL_replace_seen, "iii", halves.rest, day, id);
-    return rest != halves.rest;
-  }
-  id = cnk_work_add_key(work, CNK_KEYED_SEEN, halves.hash);
-  cnk_work_send(work, CNK_SQL_put_seen, "iiii", id, halves.hash, halves.rest, day);
-  return work->status == 0;
+  if (!id || !cnk_work_read(work, CNK_SQL_get_seen, &rest, "ii", id, halves.hash))
+    return false;
+  *is_new = rest != halves.rest;
+  if (*is_new)
+    cnk_work_send(work, CNK_SQL_replace_seen, "iii", halves.rest, day, id);
+  return true;
 }
 
 /* Whether no event with this key was accepted in the last days. */
@@ -41,9 +39,11 @@ static bool is_new(struct cnk_work *work, struct cnk_event *event, double now)
     return event->ahead > 0;
   struct cnk_halves halves = cnk_work_halves(work, event->key);
   int64_t day = cnk_work_day(now);
-  if (work->session->driver->find_key)
-    return is_new_by_key(work, halves, day);
-  return cnk_work_run(work, CNK_SQL_see, "iiii", halves.hash, halves.rest, day, cnk_work_next(work)) > 0;
+  bool is_new;
+  if (work->session->driver->find_key && takes_place(work, halves, day, &is_new))
+    return is_new;
+  int64_t id = cnk_work_add_key(work, CNK_KEYED_SEEN, halves.hash);
+  return cnk_work_run(work, CNK_SQL_see, "iiii", halves.hash, halves.rest, day, id) > 0;
 }
 
 void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
@@ -55,7 +55,7 @@ void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
       continue;
     struct cnk_halves halves = cnk_work_halves(work, event->key);
     cnk_work_send_ahead(work, CNK_SQL_see, &event->ahead, "iiii", halves.hash, halves.rest, cnk_work_day(request->now),
-                        cnk_work_next(work));
+                        cnk_work_add_key(work, CNK_KEYED_SEEN, halves.hash));
   }
 }
 

@@ -24,14 +24,10 @@ static void settle_accepted(struct cnk_work *work, const struct cnk_outcome *out
   cnk_work_send(work, is_kept ? CNK_SQL_accept_outbox : CNK_SQL_delete_outbox, "i", outcome->id);
   if (!outcome->message_id.data)
     return;
-  int64_t hash = cnk_work_halves(work, outcome->message_id).hash, day = cnk_work_day(now);
-  if (work->session->driver->add_key)
-    cnk_work_send(work, CNK_SQL_add_sent, "iitttitrii", cnk_work_add_key(work, CNK_KEYED_SENT, hash), hash,
-                  outcome->message_id, outcome->contact, outcome->track, outcome->rank, outcome->reason, now, day,
-                  outcome->id);
-  else
-    cnk_work_send(work, CNK_SQL_put_sent, "itttitriii", hash, outcome->message_id, outcome->contact, outcome->track,
-                  outcome->rank, outcome->reason, now, day, outcome->id, cnk_work_next(work));
+  int64_t hash = cnk_work_halves(work, outcome->message_id).hash;
+  int64_t id = cnk_work_add_key(work, CNK_KEYED_SENT, hash);
+  cnk_work_send(work, CNK_SQL_put_sent, "itttitriii", hash, outcome->message_id, outcome->contact, outcome->track,
+                outcome->rank, outcome->reason, now, cnk_work_day(now), outcome->id, id);
 }
 
 void cnk_verb_settle(struct cnk_work *work, struct cnk_settle *request)

@@ -62,8 +62,11 @@ int64_t cnk_work_find_key(struct cnk_work *work, enum cnk_keyed table, int64_t h
 
 int64_t cnk_work_add_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash)
 {
+  const struct cnk_sql_driver *driver = work->session->driver;
   int64_t id = 0;
-  int status = work->status == 0 ? work->session->driver->add_key(work->session, table, hash, &id) : 0;
+  if (!driver->add_key)
+    return cnk_work_next(work);
+  int status = work->status == 0 ? driver->add_key(work->session, table, hash, &id) : 0;
   if (status != 0)
     cnk_work_refuse(work, status);
   return id;
