@@ -3,7 +3,6 @@
 -- suggests the nearest known key. What an option means is the function's own business.
 
 local canonical = require "cunnekt.base.canonical"
-local core = require "cunnekt.core"
 
 local options = {}
 
@@ -53,20 +52,6 @@ function options.suggest(name, candidates)
     end
   end
   return best
-end
-
--- Seconds: what is as near to the present time, counted from 1970, is taken for a time, unless the clock is not set.
-local day, years, first_time = 86400, 10 * 365 * 86400, 1e9
-
----Raises for seconds from now that are a time, as in bot:after(os.time() + 60, …): nothing would happen for half a century.
----@param where string the function's name, for the message
----@param seconds number
----@param level integer as in `error`
-function options.refuse_time(where, seconds, level)
-  local now = core.now()
-  if now >= first_time and seconds >= now - day and seconds < now + years then
-    error(("%s: seconds count from now, and these are %d years; leave os.time() out"):format(where, seconds // (365.25 * 86400)), level + 1)
-  end
 end
 
 local articles = { integer = "an integer", boolean = "true or false" }

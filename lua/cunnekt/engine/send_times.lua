@@ -9,9 +9,6 @@ local zone = require "cunnekt.time.zone"
 
 local send_times = {}
 
--- In 2001: what is before is meant as seconds from now, unless the clock itself is not set.
-local first_time = 1e9
-
 ---@class cunnekt.send_hours
 ---@field from string time of the day, such as "09:00"
 ---@field to string such as "20:00"; earlier than `from`: of the next day
@@ -78,7 +75,7 @@ function send_times.read(opts)
     return nil, invalid("expires", "it must be a number of seconds above 0")
   elseif opts.not_before and not (opts.not_before == opts.not_before and math.abs(opts.not_before) < math.huge) then
     return nil, invalid("not_before", "it must be a time in seconds since 1970, as os.time gives")
-  elseif opts.not_before and opts.not_before > 0 and opts.not_before < first_time and now >= first_time then
+  elseif opts.not_before and opts.not_before > 0 and opts.not_before < clock.first_time and now >= clock.first_time then
     return nil, invalid("not_before", "it is a time in seconds since 1970; for seconds from now write os.time() + seconds")
   end
   local earliest = math.max(now, opts.not_before or now)

@@ -3,6 +3,7 @@
 -- running turn. The bot's methods tail-call these functions, so that errors blame the script's line. schedule.lua decides
 -- when a job runs.
 
+local clock = require "cunnekt.time.clock"
 local cron = require "cunnekt.time.cron"
 local json = require "cunnekt.base.json"
 local options = require "cunnekt.base.options"
@@ -124,7 +125,7 @@ local function check_seconds(where, seconds, is_zero_fine)
   if not is_number or seconds < 0 or (seconds == 0 and not is_zero_fine) then
     error(("%s: seconds must be a number%s"):format(where, is_zero_fine and ", 0 or more" or " of more than 0"), 3)
   end
-  options.refuse_time(where, seconds, 3)
+  clock.refuse_time(where, seconds, 3)
 end
 
 ---Watches runs of jobs, see schedule.lua.

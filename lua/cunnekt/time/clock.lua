@@ -5,12 +5,31 @@
 -- core.real_monotonic and core.real_timer.
 
 local core = require "cunnekt.core"
+local units = require "cunnekt.time.units"
 
 local clock = {}
 
 ---Seconds since 1970, with fractions.
 ---@type fun(): number
 clock.now = core.now
+
+---A time in 2001. Before it no clock that was set can be, and what is less is meant as seconds; a machine without a clock of its own
+---begins in 1970.
+clock.first_time = 1e9
+
+local years = 10 * 365 * units.day
+
+---Raises for seconds from now that are a time, as in bot:after(os.time() + 60, …): nothing would happen for half a century. What is as
+---near to the present time, counted from 1970, is taken for one, unless the clock is not set.
+---@param where string the function's name, for the message
+---@param seconds number
+---@param level integer as in `error`
+function clock.refuse_time(where, seconds, level)
+  local now = core.now()
+  if now >= clock.first_time and seconds >= now - units.day and seconds < now + years then
+    error(("%s: seconds count from now, and these are %d years; leave os.time() out"):format(where, seconds // (365.25 * units.day)), level + 1)
+  end
+end
 
 ---Seconds after which whoever waits for a time of `now` asks again, for the wall clock may be set meanwhile.
 clock.longest_wait = 60

@@ -221,7 +221,7 @@ function wait.sleep(dialogs, chat, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
     error("chat:sleep: seconds must be a number, 0 or more", 2)
   end
-  options.refuse_time("chat:sleep", seconds, 2)
+  clock.refuse_time("chat:sleep", seconds, 2)
   wait.for_event(dialogs, chat, { due = wait.deadline(steps.waiting_run "chat:sleep", seconds) }, "chat:sleep")
 end
 
