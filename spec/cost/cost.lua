@@ -14,6 +14,7 @@ local bounds = require "bounds"
 local checks = require "checks"
 local child = require "child"
 local core = require "cunnekt.core"
+local counted = require "counted"
 local traffic = require "traffic"
 
 local host = assert(arg[1], "the host's path is missing")
@@ -21,22 +22,9 @@ local AT_ONCE, MOST_SECONDS = 64, 240
 local WARM_UP, EVENTS, STEPS_BEFORE, STEPS = 6, 32, 3, 27
 local SIGKILL, SIGUSR1, SIGCONT, SIGSTOP = 9, 10, 18, 19
 
-local function capture(command)
-  local pipe <close> = assert(io.popen(command))
-  return (pipe:read("a"):gsub("%s+$", ""))
-end
-
-local function read(path)
-  local file <close> = io.open(path)
-  return file and file:read "a" or ""
-end
-
-local root, folder = capture "pwd", capture "mktemp -d"
-local _ <close> = setmetatable({}, {
-  __close = function()
-    os.execute("rm -rf " .. folder)
-  end,
-})
+local capture, read = counted.capture, counted.read
+local root = capture "pwd"
+local folder, _ <close> = counted.folder()
 local deadline = core.monotonic() + MOST_SECONDS
 
 local function pause(seconds)
@@ -63,27 +51,13 @@ local pid
 local urls = {}
 
 -- What still moves the counts: Lua seeds its hashes with the time, and valgrind lets the threads take turns as it
--- likes; together that is less than 1 %. libc and libcrypto choose code by what the processor can do, and are told to take
--- the plain one, as far as these settings reach. Other compilers, libraries and architectures
+-- likes; together that is less than 1 %. Other compilers, libraries and architectures
 -- count differently: the bounds are for one of each.
 local function start()
   -- A container may forbid to fix addresses; valgrind itself places most of them.
   local fixed = os.execute "setarch -R true 2>/dev/null" and "setarch -R" or ""
-  local command = ("/usr/bin/env %s valgrind --tool=callgrind --callgrind-out-file=%s/out %s run %s/spec/cost/cost_bot.lua %s")
-    :format(fixed, folder, host, root, folder)
-  local words = {}
-  for word in command:gmatch "%S+" do
-    words[#words + 1] = word
-  end
-  pid = child.start(words, {
-    "CUNNEKT_API_KEY=cost",
-    "CUNNEKT_BASE_URL=" .. provider.url,
-    "CUNNEKT_LISTEN=127.0.0.1:0",
-    "CUNNEKT_RATE=0",
-    "CUNNEKT_PAIR_RATE=0",
-    "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-AVX,-ERMS,-FSRM",
-    "OPENSSL_ia32cap=0:0",
-  }, folder, folder .. "/log")
+  local arguments = ("%s run %s/spec/cost/cost_bot.lua %s"):format(host, root, folder)
+  pid = counted.start(folder, fixed, arguments, { "CUNNEKT_BASE_URL=" .. provider.url, "CUNNEKT_LISTEN=127.0.0.1:0" })
   wait_until("the host does not start", function()
     for name, address in read(folder .. "/log"):gmatch "(%w+) is at (%S+)\n" do
       urls[name] = ("http://%s/webhook"):format(address)

@@ -6,21 +6,12 @@
 package.path = "spec/cost/?.lua;" .. package.path
 local bounds = require "bounds"
 local checks = require "checks"
+local counted = require "counted"
 
 local host = assert(arg[1], "the host's path is missing")
 local FEW, MANY = 10, 30
 
-local function capture(command)
-  local pipe <close> = assert(io.popen(command))
-  return (pipe:read("a"):gsub("%s+$", ""))
-end
-
-local folder = capture "mktemp -d"
-local _ <close> = setmetatable({}, {
-  __close = function()
-    os.execute("rm -rf " .. folder)
-  end,
-})
+local folder, _ <close> = counted.folder()
 
 -- The script of `cunnekt new`, with its conversation so many times.
 local function write(times)
@@ -37,10 +28,8 @@ end
 
 local function count(times)
   local path = write(times)
-  -- As in cost.lua: the plain code of libc and libcrypto, on every processor.
-  local command = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-AVX,-ERMS,-FSRM OPENSSL_ia32cap=0:0 "
-    .. "valgrind --tool=callgrind --callgrind-out-file=%s/out '%s' test %s 2>&1"
-  local said = capture(command:format(folder, host, path))
+  local command = "%s valgrind --tool=callgrind --callgrind-out-file=%s/out '%s' test %s 2>&1"
+  local said = counted.capture(command:format(table.concat(counted.plain_code, " "), folder, host, path))
   assert(said:find("all passed", 1, true), said)
   return tonumber(said:match "Collected : (%d+)")
 end
