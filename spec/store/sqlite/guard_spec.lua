@@ -125,7 +125,8 @@ describe("the files of a running bot", function()
     assert.equal(200, post())
     assert.equal(0, kept:run("backup", aside .. "/copy.db").code)
     assert.equal(200, post())
-    sh "mv $db $aside; mv $db-wal $aside/; mv $db-shm $aside; cp $aside/copy.db $db; cp $aside/cunnekt.db-wal $db-wal"
+    -- The database is replaced in one step: the watch, which may look at any time, would find it missing between two.
+    sh "ln $db $db-wal $db-shm $aside; mv $aside/copy.db $db; rm $db-shm; cp $aside/cunnekt.db-wal $db-wal.new; mv $db-wal.new $db-wal"
     local before = process.run({ "sh", "-c", ("sha256sum %s %s-wal"):format(kept.path, kept.path) }).out
     expect_refusal("cunnekt%.db " .. replaced)
     kept:stop()
