@@ -2,6 +2,7 @@
 # `make fuzz-short` does so in about three minutes. clang is needed. The first inputs are in
 # spec/fuzz/corpus, what is found is kept in the build folder. One target alone: make fuzz FUZZ=webhook.
 FUZZ_SECONDS ?= 60
+FUZZ_SEED    ?= 0
 FUZZ_CC      ?= clang
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_FLAGS   := -std=c11 -D_GNU_SOURCE -g -O1 -Isrc -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -40,11 +41,12 @@ $(FUZZ_BUILD)/planted: $(FUZZ_OBJ) $(FUZZ_BUILD)/obj/planted_driver.o $(FUZZ_BUI
 fuzz-programs: $(FUZZ_BUILD)/fuzz $(FUZZ_BUILD)/planted
 
 fuzz-short: FUZZ_SECONDS := 20
+fuzz-short: FUZZ_SEED := 1
 fuzz fuzz-short: deps-build
 	@command -v $(FUZZ_CC) >/dev/null || { echo "cunnekt: $(FUZZ_CC) is missing; on Debian: apt-get install clang" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all fuzz-programs
 	@LSAN_OPTIONS="suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0" \
-	  $(HOST) run spec/fuzz/run.lua --build $(FUZZ_BUILD) --seconds $(FUZZ_SECONDS) $(FUZZ)
+	  $(HOST) run spec/fuzz/run.lua --build $(FUZZ_BUILD) --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) $(FUZZ)
 
 -include $(wildcard $(FUZZ_BUILD)/obj/*.d $(FUZZ_BUILD)/obj/*/*.d $(FUZZ_BUILD)/obj/*/*/*.d $(FUZZ_BUILD)/obj/*/*/*/*.d $(FUZZ_BUILD)/obj/*/*/*/*/*.d)
 .PHONY: fuzz fuzz-short fuzz-programs

@@ -2,7 +2,9 @@
 -- Runs the targets of `make fuzz`, as many at a time as there are processors: each over its time without a finding, and then
 -- in the build with faults, where it must find the one that was planted for it. make/fuzz.mk builds both programs.
 --
---   cunnekt run spec/fuzz/run.lua [--build build/fuzz] [--seconds 60] [target ...]
+--   cunnekt run spec/fuzz/run.lua [--build build/fuzz] [--seconds 60] [--seed 0] [target ...]
+--
+-- With a seed the inputs are nearly the same each time, so that CI judges the change and not the luck; without, they are new.
 
 local here = debug.getinfo(1, "S").source:match "^@(.*)/" or "."
 package.path = here .. "/../crash/?.lua;" .. package.path
@@ -28,12 +30,12 @@ local planted = {
 }
 local seeds = { webhook = "spec/fixtures/webhooks" }
 
-local build, seconds = "build/fuzz", report.option("seconds", 60)
+local build, seconds, seed = "build/fuzz", report.option("seconds", 60), report.option("seed", 0)
 local chosen = {}
 for i, word in ipairs(arg) do
   if arg[i - 1] == "--build" then
     build = word
-  elseif not word:find "^%-%-" and arg[i - 1] ~= "--seconds" then
+  elseif not word:find "^%-%-" and arg[i - 1] ~= "--seconds" and arg[i - 1] ~= "--seed" then
     chosen[word] = true
   end
 end
@@ -54,7 +56,7 @@ local function start(program, target, its_seconds, corpus)
   local dict = ("spec/fuzz/%s.dict"):format(target)
   local command = table.concat({
     ("mkdir -p %s; CUNNEKT_FUZZ=%s timeout -k 5 %d %s/%s"):format(corpus, target, its_seconds + 60, build, program),
-    ("-max_total_time=%d -timeout=%d -max_len=%d"):format(its_seconds, MOST_SECONDS, MOST_BYTES),
+    ("-max_total_time=%d -timeout=%d -max_len=%d -seed=%d"):format(its_seconds, MOST_SECONDS, MOST_BYTES, seed),
     "-detect_leaks=0 -rss_limit_mb=1024 -print_final_stats=1", -- fuzz.c looks for leaks
     ("-artifact_prefix=%s-"):format(out),
     read_all(dict) and "-dict=" .. dict or "",

@@ -34,10 +34,10 @@ local function check_value(name, value)
   end
   local shown = settings.shown(name, value)
   assert(not settings.known[name].is_secret or shown == "set, and not shown here", "a secret is shown")
-  local is_address = settings.known[name].has_password and not value:find "^sqlite:"
-  local user = is_address and value:match "^(.+)@"
-  local told = shown:gsub("…", "") -- what stands for a password may be the password
-  assert(not user or not told:find(user .. "@", 1, true), "a password is shown")
+  -- Of what is before the host, where a password may be, nothing is shown but the scheme.
+  local has_user = settings.known[name].has_password and not value:find "^sqlite:" and value:find("@", 1, true)
+  local told = shown:gsub("^%a[%w+.-]*://", "")
+  assert(not has_user or told == "…" or told:find "^…@[^@]*$", "a password may be shown")
 end
 
 -- Loads; `may_name`: what stands there may be an unknown name, which is repeated.
