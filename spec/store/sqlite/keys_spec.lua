@@ -120,20 +120,39 @@ describe("a store in a file", function()
   end)
 
   -- As after a move, whose rows come without keys.
-  it("folds many keys that nobody has folded when it is opened", function()
+  local function add_rows(number)
     db:close()
     local hash, rest = core.hash_halves "m:1:wamid.7"
     local file <close> = sql.open(db.path)
-    file:rows([[INSERT INTO seen (hash, rest, day) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 40000)
-      SELECT random(), random(), ? FROM number]], now // 86400)
+    file:rows([[INSERT INTO seen (hash, rest, day) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
+      SELECT random(), random(), ? FROM number]], number, now // 86400)
     file:rows("INSERT INTO seen (hash, rest, day) VALUES (?, ?, ?)", hash, rest, now // 86400)
     file:close()
     db:reopen()
+  end
+
+  it("folds many keys that nobody has folded when it is opened", function()
+    add_rows(70000)
     assert.are.equal(9, take(db, 1, 10))
     db:close()
-    assert.are.equal(40001, count(db.path, "seen_key"))
+    assert.are.equal(70001, count(db.path, "seen_key"))
     db:reopen()
     assert.are.equal(0, take(db, 1, 10))
+  end)
+
+  -- Few keys would find a page each in a large table.
+  it("folds more at once where there are many", function()
+    add_rows(200000)
+    assert.are.equal(5999, take(db, 1, 6000))
+    db:close()
+    assert.are.equal(200001, count(db.path, "seen_key"))
+    db:reopen()
+    assert.are.equal(7000, take(db, 1, 13000))
+    assert.are.equal(0, take(db, 1, 13000))
+    db:close()
+    assert.is_true(count(db.path, "seen_key") > 206000)
+    db:reopen()
+    assert.are.equal(0, take(db, 1, 13000))
   end)
 
   it("forgets keys of rows that are gone", function()

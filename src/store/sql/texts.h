@@ -127,6 +127,8 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(put_folded_sent)                                                                                                   \
   X(get_newest_seen)                                                                                                   \
   X(get_newest_sent)                                                                                                   \
+  X(get_span_seen)                                                                                                     \
+  X(get_span_sent)                                                                                                     \
   X(list_new_seen)                                                                                                     \
   X(list_new_sent)                                                                                                     \
   X(get_seen_key)                                                                                                      \

@@ -356,6 +356,13 @@ SELECT max(id) FROM seen;
 -- name: get_newest_sent
 SELECT max(id) FROM sent;
 
+-- name: get_span_seen
+-- About how many rows there are: the oldest are deleted first.
+SELECT (SELECT max(id) FROM seen) - (SELECT min(id) FROM seen);
+
+-- name: get_span_sent
+SELECT (SELECT max(id) FROM sent) - (SELECT min(id) FROM sent);
+
 -- name: list_new_seen
 SELECT hash, id FROM seen WHERE id > ? ORDER BY id;
 

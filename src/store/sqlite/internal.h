@@ -32,7 +32,7 @@ struct cnk_key {
 /* The keys of one table. */
 struct cnk_key_set {
   struct cnk_key *slots; /* by hash; the next ones where that is taken */
-  size_t room, count;
+  size_t room, count, fold_at;
   int64_t folded, newest;  /* rows */
   struct cnk_key *folding; /* in the order of the digests, while they are folded; */
   size_t folding_count, folding_at;

@@ -15,24 +15,25 @@
 
 #include "store/sqlite/internal.h"
 
-/* So many digests are in memory before they are folded, of each table 128 KB; more wait only while a fold is under way. */
-enum { FOLD_AT = 4096 };
+/* So many digests are in memory before they are folded, of each table 128 KB; more wait only while a fold is under way. Of a large
+ * table that few would find a page each, so there it is a part of the rows, up to so many: 1 MB of each. */
+enum { FOLD_AT = 4096, FOLD_PART = 32, MOST_AT = 32768 };
 /* So many are folded with a commit: they share pages, and take less time than a commit does. */
 enum { FOLDED_AT_ONCE = 128 };
 /* Where more are found when a store is opened, such as after a move, they are folded at once. */
-enum { MOST_LOADED = 8 * FOLD_AT };
+enum { MOST_LOADED = 2 * MOST_AT };
 
 struct statements {
-  enum cnk_sql get_folded, put_folded, get_newest, list, get_key, put_key, fold_all, clear_keys;
+  enum cnk_sql get_folded, put_folded, get_newest, get_span, list, get_key, put_key, fold_all, clear_keys;
 };
 
 static const struct statements statements_of[CNK_KEYED_TABLES] = {
     [CNK_KEYED_SEEN] = {CNK_SQL_get_folded_seen, CNK_SQL_put_folded_seen, CNK_SQL_get_newest_seen,
-                        CNK_SQL_list_new_seen, CNK_SQL_get_seen_key, CNK_SQL_put_seen_key, CNK_SQL_fold_seen,
-                        CNK_SQL_forget_seen_keys},
+                        CNK_SQL_get_span_seen, CNK_SQL_list_new_seen, CNK_SQL_get_seen_key, CNK_SQL_put_seen_key,
+                        CNK_SQL_fold_seen, CNK_SQL_forget_seen_keys},
     [CNK_KEYED_SENT] = {CNK_SQL_get_folded_sent, CNK_SQL_put_folded_sent, CNK_SQL_get_newest_sent,
-                        CNK_SQL_list_new_sent, CNK_SQL_get_sent_key, CNK_SQL_put_sent_key, CNK_SQL_fold_sent,
-                        CNK_SQL_forget_sent_keys},
+                        CNK_SQL_get_span_sent, CNK_SQL_list_new_sent, CNK_SQL_get_sent_key, CNK_SQL_put_sent_key,
+                        CNK_SQL_fold_sent, CNK_SQL_forget_sent_keys},
 };
 
 /* ---- statements -------------------------------------------------------------------------------------------------- */
@@ -173,6 +174,16 @@ static int fold_all(struct cnk_sqlite *store, const struct statements *of, struc
   return status;
 }
 
+/* When the next fold begins. */
+static int scale(struct cnk_sqlite *store, const struct statements *of, struct cnk_key_set *set)
+{
+  int64_t span;
+  int status = read_integer(store, of->get_span, NULL, 0, &span);
+  size_t part = span > 0 ? (size_t)span / FOLD_PART : 0;
+  set->fold_at = part < FOLD_AT ? FOLD_AT : part > MOST_AT ? MOST_AT : part;
+  return status;
+}
+
 static int load_set(struct cnk_sqlite *store, enum cnk_keyed table)
 {
   const struct statements *of = &statements_of[table];
@@ -184,7 +195,9 @@ static int load_set(struct cnk_sqlite *store, enum cnk_keyed table)
     set->newest = set->folded; /* the newest rows are gone */
   if (status == SQLITE_OK && set->newest - set->folded > MOST_LOADED && !store->options.is_read_only)
     status = fold_all(store, of, set);
-  return status == SQLITE_OK ? list(store, of, set) : status;
+  if (status == SQLITE_OK)
+    status = list(store, of, set);
+  return status == SQLITE_OK ? scale(store, of, set) : status;
 }
 
 static int load(struct cnk_sqlite *store)
@@ -267,7 +280,9 @@ static int fold(struct cnk_sqlite *store, const struct statements *of, struct cn
   if (status != SQLITE_OK || set->folding_at < set->folding_count)
     return status;
   status = run(store, of->put_folded, &set->folding_to, 1);
-  return status == SQLITE_OK && !forget_folded(set) ? SQLITE_NOMEM : status;
+  if (status == SQLITE_OK && !forget_folded(set))
+    status = SQLITE_NOMEM;
+  return status == SQLITE_OK ? scale(store, of, set) : status;
 }
 
 int cnk_keys_fold(struct cnk_sqlite *store)
@@ -278,7 +293,7 @@ int cnk_keys_fold(struct cnk_sqlite *store)
   store->keys.has_new = false;
   for (int i = 0; i < CNK_KEYED_TABLES && status == SQLITE_OK; i++) {
     struct cnk_key_set *set = &store->keys.sets[i];
-    if (!set->folding && set->count >= FOLD_AT && !begin_folding(set))
+    if (!set->folding && set->count >= set->fold_at && !begin_folding(set))
       return SQLITE_NOMEM;
     if (set->folding)
       status = fold(store, &statements_of[i], set);
