@@ -51,6 +51,11 @@ describe("a script that is run", function()
     assert.matches("wrong20'\ncunnekt: warning: 10 more: cunnekt check bot.lua\n$", result.err)
   end)
 
+  it("finds nothing in memory of what only its start needed", function()
+    local result = run 'for name in pairs(package.loaded) do if name:find "check%.?" or name == "argparse" then print(name) end end'
+    assert.equal("cunnekt.provider.build_check\n", result.out) -- of messages
+  end)
+
   it("says which block lacks its end, and what Lua says", function()
     local result = run "local function f()\n  if true then\n    return 1\nend\n"
     assert.equal(1, result.code)

@@ -3,9 +3,9 @@
 -- owns the global `arg`; the script is loaded by service/script.lua.
 
 local blame = require "cunnekt.base.blame"
-local check = require "cunnekt.cli.check"
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
+local once = require "cunnekt.base.once"
 local script = require "cunnekt.service.script"
 local signals = require "cunnekt.service.signals"
 local task = require "cunnekt.base.task"
@@ -212,7 +212,9 @@ end
 ---@return string[] warnings
 ---@return string? problem
 function run.check(path, known)
-  local ok, lines, is_broken = pcall(check.lines, path)
+  local ok, lines, is_broken = pcall(once.use, "cunnekt.cli.check", function(check)
+    return check.lines(path)
+  end)
   if not ok then
     log.debug("check", "failed", lines)
     return {}

@@ -3,6 +3,7 @@
 -- line. It prints, and returns exit codes; it never exits.
 
 local log = require "cunnekt.base.log"
+local once = require "cunnekt.base.once"
 local options = require "cunnekt.base.options"
 local settings = require "cunnekt.provider.settings"
 
@@ -61,9 +62,11 @@ function usage.parse(command, help, define, args)
       return nil, usage.mistake(command, refusal)
     end
   end
-  local parser = require "argparse"("cunnekt " .. command):add_help(false)
-  define(parser)
-  local ok, parsed = parser:pparse(args)
+  local ok, parsed = once.use("argparse", function(argparse)
+    local parser = argparse("cunnekt " .. command):add_help(false)
+    define(parser)
+    return parser:pparse(args)
+  end)
   if not ok then
     return nil, usage.mistake(command, joined(parsed))
   end
