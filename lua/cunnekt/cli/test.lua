@@ -170,7 +170,7 @@ end
 ---@param args string[]
 ---@return integer code
 function test.run(args)
-  collectgarbage("incremental", 300) -- it ends soon, and may take memory for its speed
+  collectgarbage("incremental", 400) -- it ends soon, and may take memory for its speed
   local parsed, code = usage.parse("test", test.help, define, args)
   if not parsed then
     return code
