@@ -5,6 +5,7 @@ local cjson = require "cjson"
 local core = require "cunnekt.core"
 local json = require "cunnekt.base.json"
 local json_texts = require "spec.support.json_texts"
+local webhook = require "cunnekt.provider.webhook"
 
 local function decode(text)
   local value, err = json.decode(text)
@@ -59,6 +60,19 @@ describe("json.decode", function()
       assert.equal("float", math.type(decode(text)), text)
     end
     assert.equal(2.0 ^ 63, decode "9223372036854775808")
+  end)
+
+  it("refuses a number beyond the range of a double, as the reader of webhooks does, also one that a later value replaces", function()
+    local digits = ("9"):rep(400)
+    for text, at in pairs { ["[1e309]"] = 2, ["[" .. digits .. "]"] = 2, ["-1.8e308"] = 1, ['{"a":1e999,"a":1}'] = 6, ['{"a":[0.1e400],"a":1}'] = 7 } do
+      local value, err = json.decode(text)
+      assert.is_nil(value, text)
+      assert.equal(("not JSON: a number beyond the range of a double at byte %d"):format(at), err.message)
+      assert.equal(err.message, select(2, webhook.parse(text)).message)
+    end
+    assert.equal(1e308, decode "1e308")
+    assert.equal(1e-300, decode(("0.%s1"):format(("0"):rep(299))))
+    assert.equal(0.0, decode "1e-999")
   end)
 
   it("gives an empty list that stays one", function()

@@ -172,7 +172,7 @@ describe("a bot's address", function()
       local answer = assert(cunnekt.http.post("http://" .. bot:address() .. "/webhook", body))
       return answer.status .. " " .. answer.body
     end
-    assert.equal("400 not JSON: a number beyond the range of a double\n", answer_to "[1e400]")
+    assert.equal("400 not JSON: a number beyond the range of a double at byte 2\n", answer_to "[1e400]")
     assert.equal("400 not JSON: nested deeper than 128 levels at byte 129\n", answer_to(("["):rep(500) .. ("]"):rep(500)))
     assert.equal("200 ", answer_to(("["):rep(128) .. ("]"):rep(128)))
     assert.equal("200 ", answer_to "[1e308,1e-400,123456789012345678901234567890]")

@@ -86,16 +86,22 @@ size_t cnk_number_real(double value, char out[CNK_NUMBER_ROOM])
 
 double cnk_number_read(const char *text, size_t size)
 {
-  char *end, copy[64];
+  char *end, usual[64];
   double value = strtod(text, &end);
-  if (end >= text + size || size >= sizeof copy)
+  if (end >= text + size)
     return value;
-  memcpy(copy, text, size); /* a locale with another decimal point */
+  char *copy = size < sizeof usual ? usual : malloc(size + 1); /* a locale with another decimal point */
+  if (!copy)
+    return NAN;
+  memcpy(copy, text, size);
   copy[size] = '\0';
   char *point = strchr(copy, '.');
   if (point)
     *point = localeconv()->decimal_point[0];
-  return strtod(copy, NULL);
+  value = strtod(copy, NULL);
+  if (copy != usual)
+    free(copy);
+  return value;
 }
 
 size_t cnk_number_shown(double value, char out[CNK_NUMBER_ROOM])

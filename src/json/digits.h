@@ -15,7 +15,8 @@ size_t cnk_number_integer(int64_t value, char out[CNK_NUMBER_ROOM]);
 /* Writes a finite number with 14 digits, or with as many more as bring it back unchanged. */
 size_t cnk_number_real(double value, char out[CNK_NUMBER_ROOM]);
 
-/* Reads a number of JSON, behind which is a byte that belongs to no number. */
+/* Reads a number of JSON, behind which is a byte that belongs to no number: infinite beyond the range of a double; and not a number
+ * where memory is out, for a very long one in a locale with a decimal comma. */
 double cnk_number_read(const char *text, size_t size);
 
 /* Writes a number as Lua's tostring does: 14 digits, and ".0" where it would look like an integer. */

@@ -2,9 +2,9 @@
 /* Whole numbers; see number.h. */
 #include "json/number.h"
 
-#include <locale.h>
 #include <math.h>
-#include <stdlib.h>
+
+#include "json/digits.h"
 
 bool cnk_node_integer(const struct cnk_node *integer, int64_t *value)
 {
@@ -21,23 +21,6 @@ bool cnk_node_integer(const struct cnk_node *integer, int64_t *value)
   return true;
 }
 
-/* Longer than any number that somebody means. */
-#define MOST_BYTES 400
-
-/* A script may have set a locale, which strtod() follows. */
-static double read_float(const struct cnk_node *number)
-{
-  char text[MOST_BYTES + 1];
-  if (number->size > MOST_BYTES)
-    return NAN;
-  memcpy(text, number->text, number->size);
-  text[number->size] = '\0';
-  char *point = strchr(text, '.');
-  if (point)
-    *point = localeconv()->decimal_point[0];
-  return strtod(text, NULL);
-}
-
 /* 2^63, the first whole number that is too large. */
 #define BEYOND 9223372036854775808.0
 
@@ -47,7 +30,7 @@ bool cnk_node_whole(const struct cnk_node *node, int64_t *value)
     return cnk_node_integer(node, value);
   if (!cnk_node_is(node, CNK_NODE_FLOAT))
     return false;
-  double real = read_float(node);
+  double real = cnk_number_read(node->text, node->size);
   if (!(fabs(real) < BEYOND) || real != floor(real))
     return false;
   *value = (int64_t)real;

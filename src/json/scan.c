@@ -4,9 +4,11 @@
  * The NUL after the text stops every loop here, so that no other check of the end is needed: it is legal nowhere. */
 #include "json/scan.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "json/digits.h"
 #include "json/escape.h"
 #include "json/plain.h"
 
@@ -142,14 +144,6 @@ static const char *skip_digits(const char *at, bool *some)
 /* So many digits are no number beyond the range of a double, if no power follows. */
 #define MOST_SURE_DIGITS 308
 
-static void note_number(struct reader *r, bool is_integer, bool is_wide)
-{
-  r->last.kind = is_integer ? CNK_NODE_INTEGER : CNK_NODE_FLOAT;
-  r->last.is_wide = is_wide;
-  if (r->tree)
-    r->tree->is_wide |= is_wide;
-}
-
 /* Up to 15 digits a double is exact, so lua-cjson's float tells whether a whole number was meant. All other numbers
  * become marks, except fractions that surely are none: those lua-cjson reads right. */
 static bool read_number(struct reader *r)
@@ -178,7 +172,9 @@ static bool read_number(struct reader *r)
     is_clear = is_integer = false;
     is_wide = true;
   }
-  note_number(r, is_integer, is_wide);
+  if (is_wide && !isfinite(cnk_number_read(start, (size_t)(at - start))))
+    return fail(r, start, "a number beyond the range of a double");
+  r->last.kind = is_integer ? CNK_NODE_INTEGER : CNK_NODE_FLOAT;
   r->at = at;
   r->scan->needs_mend |= is_integer || !is_clear;
   if (!is_clear) {

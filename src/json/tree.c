@@ -26,7 +26,6 @@ bool cnk_tree_grow(struct cnk_tree *tree)
 void cnk_tree_reset(struct cnk_tree *tree, size_t keep)
 {
   tree->count = 0;
-  tree->is_wide = false;
   if (tree->room > keep) {
     free(tree->nodes);
     *tree = (struct cnk_tree){0};

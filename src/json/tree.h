@@ -33,14 +33,12 @@ struct cnk_node {
   uint8_t kind;   /* enum cnk_node_kind */
   bool is_plain;  /* a string: stands for its own bytes */
   bool is_faulty; /* a string: has bytes that are no UTF-8 */
-  bool is_wide;   /* a number: may be beyond the range of a double */
 };
 
 /* A tree of zeros is empty and valid. Whoever holds the struct owns the nodes. */
 struct cnk_tree {
   struct cnk_node *nodes; /* the first is the whole text's */
   size_t count, room;
-  bool is_wide; /* some node is */
 };
 
 /* Appends a node, which it does not set, and moves the others when there is no room. False when memory is out. */

@@ -8,12 +8,12 @@
  */
 #include "bind/json/json.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "json/digits.h"
 
 struct sink {
   lua_State *L;
@@ -80,9 +80,8 @@ static bool mend_string(lua_State *L)
     lua_newtable(L);
     luaL_setmetatable(L, CNK_JSON_ARRAY);
   } else {
-    lua_Number value = lua_stringtonumber(L, text + 2) ? lua_tonumber(L, -1) : HUGE_VAL;
-    if (value - value != 0.0)
-      luaL_error(L, CNK_JSON_TOO_WIDE);
+    if (lua_stringtonumber(L, text + 2) == 0) /* more digits than Lua reads in a locale with a decimal comma */
+      lua_pushnumber(L, cnk_number_read(text + 2, strlen(text + 2)));
   }
   lua_remove(L, -2);
   return true;
@@ -114,7 +113,7 @@ static bool mend(lua_State *L)
   }
 }
 
-/* (value) -> value: replaces the marks by what they stand for, in place. Raises for a mark that holds no number. */
+/* (value) -> value: replaces the marks by what they stand for, in place. */
 static int json_mend(lua_State *L)
 {
   lua_settop(L, 1);

@@ -9,9 +9,6 @@
 /* The name of the metatable that marks lists: json.array gives it to its table, json.decode to empty ones. */
 #define CNK_JSON_ARRAY "cunnekt.json.array"
 
-/* What is wrong with a text that holds a number beyond the range of a double. */
-#define CNK_JSON_TOO_WIDE "not JSON: a number beyond the range of a double"
-
 /* Pushes what is wrong with a text, after a scan that gave false; gives the error's kind. */
 const char *cnk_json_push_fault(lua_State *L, const struct cnk_jsonscan *scan);
 

@@ -3,8 +3,8 @@
 #include "bind/json/node.h"
 
 #include <limits.h>
-#include <math.h>
 
+#include "json/digits.h"
 #include "json/number.h"
 
 #define TREE "cunnekt.json.tree"
@@ -50,14 +50,6 @@ void cnk_bind_keep_tree(lua_State *L, int index, int upvalue)
   lua_replace(L, lua_upvalueindex(upvalue));
 }
 
-static bool is_finite(lua_State *L, const struct cnk_node *number)
-{
-  cnk_bind_push_number(L, number);
-  bool is_good = isfinite(lua_tonumber(L, -1));
-  lua_pop(L, 1);
-  return is_good;
-}
-
 const struct cnk_node *cnk_bind_read_nodes(lua_State *L, struct cnk_jsonscan *scan)
 {
   const struct cnk_tree *tree = scan->tree;
@@ -66,14 +58,6 @@ const struct cnk_node *cnk_bind_read_nodes(lua_State *L, struct cnk_jsonscan *sc
       luaL_error(L, "not enough memory");
     cnk_json_push_fault(L, scan);
     return NULL;
-  }
-  for (size_t i = 0; tree->is_wide && i < tree->count; i++) {
-    const struct cnk_node *node = &tree->nodes[i];
-    bool is_number = node->kind == CNK_NODE_INTEGER || node->kind == CNK_NODE_FLOAT;
-    if (is_number && node->is_wide && !is_finite(L, node)) {
-      lua_pushliteral(L, CNK_JSON_TOO_WIDE);
-      return NULL;
-    }
   }
   return tree->nodes;
 }
@@ -98,10 +82,7 @@ void cnk_bind_push_number(lua_State *L, const struct cnk_node *number)
     lua_pushinteger(L, integer);
     return;
   }
-  lua_pushlstring(L, number->text, number->size);
-  if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0)
-    lua_pushnumber(L, HUGE_VAL); /* more digits than Lua reads in a locale with a decimal comma */
-  lua_remove(L, -2);
+  lua_pushnumber(L, cnk_number_read(number->text, number->size));
 }
 
 int cnk_bind_size(const struct cnk_node *table)
