@@ -219,4 +219,40 @@ describe("the start of a dialog", function()
     assert.matches("msg:start: option 'replace' must be true or false", failures[3])
     assert.matches("bot:start: option 'replace' must be true or false", failures[4])
   end)
+
+  it("refuses a dialog that there is not, and blames the script", function()
+    local failures = {}
+    begin_order(order, nil, function(bot)
+      bot:global("wrong", function(msg)
+        failures[1] = select(2, pcall(msg.start, msg, "ordr"))
+        failures[2] = select(2, pcall(bot.start, bot, msg.from, "ordr"))
+      end)
+    end)
+    say "wrong"
+    say "hi" -- which waits behind nothing
+    assert.are.same({ "msg:start: there is no dialog 'ordr' (did you mean 'order'?)", "bot:start: there is no dialog 'ordr' (did you mean 'order'?)" },
+      { failures[1]:match "%a+:start: .*$", failures[2]:match "%a+:start: .*$" })
+    assert.are.same({ "hi: what?" }, said())
+  end)
+
+  it("does not break a dialog that has started one which the script has lost since", function()
+    local knows_other = true
+    begin(function(bot)
+      bot:dialog("first", function(chat)
+        bot:start(chat.number, knows_other and "other" or "oth" .. "er")
+        chat:reply_text("You said " .. chat:ask("What?").text)
+      end)
+      if knows_other then
+        bot:dialog("other", function() end)
+      end
+      bot:on("text", "^go$", function(msg)
+        msg:start "first"
+      end)
+    end)
+    say "go"
+    knows_other = false
+    talk.all:kill()
+    say "tea"
+    assert.are.same({ "What?", "You said tea" }, said())
+  end)
 end)

@@ -227,6 +227,7 @@ function bot_methods:start(to, name, args, opts)
   local parts, replace = parts_of[self], nil
   calls.refuse_table("start", "a customer's number", to)
   calls.check_string("start", "the name of a dialog", name)
+  parts.dialogs:refuse_unknown("bot:start", name, 2)
   storable.check("bot:start", "the dialog's args", args, 2)
   if type(opts) ~= "string" then
     local checked = options.check("bot:start", opts, start_types, 3)

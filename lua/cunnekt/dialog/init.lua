@@ -241,6 +241,17 @@ local function check_known(self, where, name, level)
   error(("%s: there is no dialog '%s'%s"):format(where, name, hint), level + 1)
 end
 
+---Raises, blaming the script's line, where a turn names a dialog that there is not. A replay may: the script may have lost it since.
+---@param where string
+---@param name string
+---@param level integer as in `error`
+function dialogs_methods:refuse_unknown(where, name, level)
+  local current = steps.current()
+  if self.engine.turns:current() and not (current and current:is_rebuilding()) then
+    check_known(self, where, name, level + 1)
+  end
+end
+
 -- An event with which a dialog starts in a later turn.
 local function start_record(plan)
   local start = { status = "dialog_start", name = plan.name, to = plan.to, args = plan.args, replace = plan.replace }

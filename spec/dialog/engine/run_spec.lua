@@ -163,7 +163,7 @@ describe("a run", function()
       end)
       problems[#problems + 1] = problem
     end)
-    assert.matches("the result of step 1 cannot be stored", problems[1])
+    assert.matches("the result of a call of kind x cannot be stored", problems[1])
     assert.equal(problems[1], problems[2])
   end)
 

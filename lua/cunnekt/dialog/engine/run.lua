@@ -275,13 +275,14 @@ end
 local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true }
 
 -- The script may change a table that it gets, so the outcome is encoded now, and the script gets the decoded value.
-local function write_now(n, outcome)
+local function write_now(kind, subject, outcome)
   if is_plain[math.type(outcome.value) or type(outcome.value)] then
     return outcome, nil
   end
   local ok, text = pcall(journal.encode, outcome)
   if not ok then
-    local problem = ("the result of step %d cannot be stored: %s"):format(n, storable.reason(outcome.value, text))
+    local what = kind == "step" and ("chat:step('%s')"):format(subject) or "a call of kind " .. kind
+    local problem = ("the result of %s cannot be stored: %s"):format(what, storable.reason(outcome.value, text))
     return { raised = { value = problem }, at = outcome.at, is_commit = outcome.is_commit }, nil
   end
   return journal.decode(text), text
@@ -355,7 +356,7 @@ function run_methods:step(kind, subject, fn, opts)
   outcome.is_commit = outcome.is_commit or commits or nil
   local result = nil
   if not (opts and opts.is_internal) then
-    outcome, result = write_now(self.n, outcome)
+    outcome, result = write_now(kind, subject, outcome)
   end
   self:end_step { n = nil, mark = mark, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
   if commits then
