@@ -125,8 +125,8 @@ function walker:body(has_self, id)
     id = self.flow.functions
   end
   local outer = self.returns
-  self.returns = { may_pass = false }
   self.level = self.level + 1
+  self.returns = { may_pass = false, level = self.level, sure_calls = {} }
   self:open_scope()
   if has_self then
     self:declare("self", nil)
@@ -138,7 +138,7 @@ function walker:body(has_self, id)
   self:close_scope()
   self.level = self.level - 1
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
-  value.gives_nothing = not self.returns.has_values
+  value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
   self.returns = outer
   return value
 end
@@ -275,6 +275,9 @@ end
 function walker:return_statement()
   local has_values = not ends_block[self:peek()] and self:peek() ~= ";"
   local value = has_values and self:list()[1] or nil
+  if self.returns then
+    self.returns.level = nil -- what follows does not surely run
+  end
   if not self.returns then
     self.flow:assign(flow.exported(self.flow.file), self.level == 0 and value or nil)
   elseif has_values then

@@ -4,6 +4,7 @@
 
 local arguments = require "cunnekt.cli.check.arguments"
 local contents = require "cunnekt.cli.check.contents"
+local echoes = require "cunnekt.cli.check.echoes"
 local members = require "cunnekt.cli.check.members"
 local modules = require "cunnekt.cli.check.modules"
 local names = require "cunnekt.cli.check.names"
@@ -102,6 +103,7 @@ local function check_file(notes, all, writes, report)
   names.check(notes, all, report)
   order.check(notes, report)
   refused.check(notes, report)
+  echoes.check(notes, report)
 end
 
 ---Reads a source that compiles, and the modules beside it that it requires.

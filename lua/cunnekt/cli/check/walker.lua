@@ -356,6 +356,9 @@ function walker:call(value, method, line)
     self.flow:pass(arg)
   end
   table.insert(self.notes.calls, call)
+  if self.returns and self.returns.level == self.level then
+    table.insert(self.returns.sure_calls, call)
+  end
   return self:result_of(call)
 end
 
