@@ -283,14 +283,26 @@ static void accept_all(struct traffic *traffic, const struct peer *listening)
     new_peer(traffic, MESSAGES, fd);
 }
 
+/* A program may close a connection that it was sent nothing on for long. */
+static bool forget_free(struct traffic *traffic, const struct peer *peer)
+{
+  for (struct peer **at = &traffic->free_hooks[peer->host]; *at; at = &(*at)->next) {
+    if (*at == peer) {
+      *at = peer->next;
+      return true;
+    }
+  }
+  return false;
+}
+
 static void read_peer(struct traffic *traffic, struct peer *peer)
 {
   ssize_t got = recv(peer->fd, peer->in + peer->have, sizeof peer->in - peer->have, MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN)
     return;
   if (got <= 0) {
-    if (peer->role == HOOK)
-      drive_die("the program closed a connection");
+    if (peer->role == HOOK && !forget_free(traffic, peer))
+      drive_die("the program closed a connection on which it had to answer");
     close(peer->fd);
     free(peer);
     return;
