@@ -124,6 +124,28 @@ describe("a refused reply", function()
     assert.not_matches("secret", table.concat(warnings()))
   end)
 
+  it("is like a number to which a bot cannot write, but that this never raises", function()
+    define([[
+      bot:dialog("order", function() end)
+      bot:on("text", function(msg)
+        local staff = "98765"
+        seen.results = { { bot:start(staff, "order") },
+          { bot:signal(staff, "paid") },
+          { bot:chat(staff) } }
+        return bot:chat(staff)
+      end)]], { replies = "raise" })
+    say "hi"
+    for _, result in ipairs(rig.results) do
+      assert.is_nil(result[1])
+      assert.equal("invalid", result[2].kind)
+    end
+    local list = warnings()
+    for i, where in ipairs { "4: bot:start", "5: bot:signal", "6: bot:chat", "2: in the handler of 'text': bot:chat" } do
+      assert.matches(("bot.lua:%s: to has 5 digits, not 7 to 15"):format(where), list[i], 1, true)
+    end
+    assert.equal(4, #list)
+  end)
+
   it("is no line where before_send dropped the message", function()
     define 'bot:before_send(function() return false end) bot:on("text", function(msg) msg:reply_text "x" end)'
     say "hi"

@@ -36,14 +36,16 @@ describe("the statuses of a reply", function()
     return handle, service
   end
 
-  -- Ids of events are given in order: how many were stored.
-  local function stored(service)
-    return service.store:read("counts")[1].seen
+  -- How many events were stored, of one message and its three statuses. The first of these may come before the answer that says which
+  -- message it is about, and is an event then.
+  local function is_stored(service, count)
+    local stored = service.store:read("counts")[1].seen
+    assert.is_true(stored == count or stored == count + 1, stored .. " are stored")
   end
 
   it("are no events where nobody hears them, but the store and the handle know how far it is", function()
     local handle, service = talk(function() end)
-    assert.equal(1, stored(service))
+    is_stored(service, 1)
     assert.equal("read", (messages.state(service.store, handle.id)))
     assert.equal(4, service.counts.events_accepted)
   end)
@@ -56,7 +58,7 @@ describe("the statuses of a reply", function()
       end)
     end)
     assert.same({ "delivered" }, heard)
-    assert.equal(2, stored(service))
+    is_stored(service, 2)
   end)
 
   it("reach a handler of all statuses", function()

@@ -10,6 +10,7 @@ local lines = require "cunnekt.bot.lines"
 local options = require "cunnekt.base.options"
 local receiver = require "cunnekt.base.receiver"
 local record = require "cunnekt.engine.record"
+local refusals = require "cunnekt.bot.refusals"
 local steps = require "cunnekt.engine.steps"
 local storable = require "cunnekt.base.storable"
 
@@ -235,7 +236,7 @@ function bot_methods:start(to, name, args, opts)
   end
   local contact, found = lines.find(parts.engine, "bot:start", to, opts, 2)
   if not contact then
-    return nil, found
+    return refusals.note(nil, "bot:start", found)
   end
   lines.warn_of_unknown(parts.engine, contact)
   local ok, err = put_event(parts, "start", contact, { status = "dialog_start", name = name, to = found, args = args, replace = replace })
@@ -275,7 +276,7 @@ function bot_methods:signal(to, name, value, opts)
   storable.check("bot:signal", "the value", value, 2)
   local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
-    return nil, found
+    return refusals.note(nil, "bot:signal", found)
   end
   local ok, err = put_event(parts, "signal", contact, { status = "dialog_signal", name = name, value = value }, keep)
   return ok, err
@@ -292,7 +293,7 @@ function bot_methods:chat(to, opts)
   calls.refuse_table("chat", "a customer's number", to)
   local contact, found, typed = lines.find(parts.engine, "bot:chat", to, opts, 2)
   if not contact then
-    return nil, found
+    return refusals.note(nil, "bot:chat", found)
   end
   return chat.new(parts.scope, contact, found, typed ~= contact and typed or nil)
 end

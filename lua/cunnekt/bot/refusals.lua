@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Refused replies: a script that does not look at `nil, err` would never know. Each is a line of the log with the script's own
--- file and line, once a place and reason, or an error of the handler where the bot was made so.
+-- Refused replies, and numbers to which a bot cannot write: a script that does not look at `nil, err` would never know. Each is a line
+-- of the log with the script's own file and line, once a place and reason, or an error of the handler where the bot was made so.
 
 local advice = require "cunnekt.provider.advice"
 local blame = require "cunnekt.base.blame"
@@ -70,7 +70,7 @@ end
 
 ---A reply that is not sent, for the script: `nil, err`, after it was made known. Raises where the bot was made with
 ---replies = "raise".
----@param scope cunnekt.scope
+---@param scope cunnekt.scope? nil: never raises, as of what is no reply
 ---@param where string the method's name
 ---@param err cunnekt.error
 ---@return nil
@@ -83,7 +83,7 @@ function refusals.note(scope, where, err)
   local current = running and running.run
   local place = blame.place(2) or place_of_function(current, blame.function_place(1))
   local called = name_of(where)
-  if scope.replies == "raise" then
+  if scope and scope.replies == "raise" then
     error(("%s: %s: %s"):format(place, called, advice.sentences(err, called)), 0)
   end
   if not current or not (current.replay or current.resumes_at) then -- a replay has said it before
