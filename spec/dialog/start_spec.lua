@@ -235,6 +235,24 @@ describe("the start of a dialog", function()
     assert.are.same({ "hi: what?" }, said())
   end)
 
+  it("refuses it again at a replay, in a dialog that has caught the error", function()
+    begin(function(bot)
+      bot:dialog("first", function(chat)
+        local ok, why = pcall(bot.start, bot, chat.number, "othr")
+        chat:reply_text(("%s: %s"):format(ok, why:match "bot:start: .*$"))
+        chat:reply_text("You said " .. chat:ask("What?").text)
+      end)
+      bot:dialog("other", function() end)
+      bot:on("text", "^go$", function(msg)
+        msg:start "first"
+      end)
+    end)
+    say "go"
+    talk.all:kill()
+    say "tea"
+    assert.are.same({ "false: bot:start: there is no dialog 'othr' (did you mean 'other'?)", "What?", "You said tea" }, said())
+  end)
+
   it("does not break a dialog that has started one which the script has lost since", function()
     local knows_other = true
     begin(function(bot)

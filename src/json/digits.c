@@ -88,7 +88,7 @@ double cnk_number_read(const char *text, size_t size)
 {
   char *end, usual[64];
   double value = strtod(text, &end);
-  if (end >= text + size)
+  if (end == text + size)
     return value;
   char *copy = size < sizeof usual ? usual : malloc(size + 1); /* a locale with another decimal point */
   if (!copy)

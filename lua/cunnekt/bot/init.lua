@@ -198,6 +198,9 @@ local function put_event(parts, kind, contact, event, keep)
   local ok = steps.within(kind, keep and { event, keep } or event, function()
     event.expires = keep and clock.now() + keep or nil
     local its_record, its_turn = record.own(contact, event), engine.turns:current()
+    if its_turn and kind == "start" then
+      parts.dialogs:refuse_unknown("bot:start", event.name)
+    end
     if its_turn then
       table.insert(its_turn:buffer "own_events", its_record)
       return true
@@ -228,7 +231,6 @@ function bot_methods:start(to, name, args, opts)
   local parts, replace = parts_of[self], nil
   calls.refuse_table("start", "a customer's number", to)
   calls.check_string("start", "the name of a dialog", name)
-  parts.dialogs:refuse_unknown("bot:start", name, 2)
   storable.check("bot:start", "the dialog's args", args, 2)
   if type(opts) ~= "string" then
     local checked = options.check("bot:start", opts, start_types, 3)

@@ -4,6 +4,7 @@
 -- engine/execute.lua runs the script's code, engine/rebuild.lua replays it from the journal, flow/ is what a chat can ask and
 -- wait for.
 
+local blame = require "cunnekt.base.blame"
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
 local declared = require "cunnekt.dialog.declared"
@@ -223,14 +224,13 @@ end
 
 -- ---- start and end of dialogs --------------------------------------------------------------------------------------
 
--- Raises, blaming the script's line, for an unknown dialog.
-local function check_known(self, where, name, level)
+-- What is wrong with the name of a dialog; nil: nothing.
+local function problem_of(self, where, name)
   local known = self.script.known
   if known[name] and known[name].opts.is_dialog then
-    return
-  end
-  if type(name) ~= "string" then
-    error(('%s: expected the name of a dialog, got %s; write %s("order", args)'):format(where, type(name), where), level + 1)
+    return nil
+  elseif type(name) ~= "string" then
+    return ('%s: expected the name of a dialog, got %s; write %s("order", args)'):format(where, type(name), where)
   end
   local names = {}
   for other, one in pairs(known) do
@@ -238,17 +238,18 @@ local function check_known(self, where, name, level)
   end
   local near = options.suggest(name, names)
   local hint = near and (" (did you mean '%s'?)"):format(near) or ""
-  error(("%s: there is no dialog '%s'%s"):format(where, name, hint), level + 1)
+  return ("%s: there is no dialog '%s'%s"):format(where, name, hint)
 end
 
----Raises, blaming the script's line, where a turn names a dialog that there is not. A replay may: the script may have lost it since.
+---Raises, blaming the script's line, for a dialog that there is not. A part of the step that starts it: a replay does what was done
+---before, also when the script has lost the dialog since, or has it by now.
 ---@param where string
 ---@param name string
----@param level integer as in `error`
-function dialogs_methods:refuse_unknown(where, name, level)
-  local current = steps.current()
-  if self.engine.turns:current() and not (current and current:is_rebuilding()) then
-    check_known(self, where, name, level + 1)
+function dialogs_methods:refuse_unknown(where, name)
+  local problem = problem_of(self, where, name)
+  if problem then
+    local place = blame.place(2)
+    error(place and place .. ": " .. problem or problem, 0)
   end
 end
 
@@ -264,7 +265,10 @@ end
 ---@param plan {name: string, contact: string, to: string?, args: any, is_remark: boolean?} `is_remark`: a waiting dialog asks nothing again
 ---@param opts? cunnekt.start_options
 function dialogs_methods:plan(where, plan, opts)
-  check_known(self, where, plan.name, 3)
+  local problem = problem_of(self, where, plan.name)
+  if problem then
+    error(problem, 3)
+  end
   storable.check(where, "the dialog's args", plan.args, 3) -- now: when the dialog begins, the script's line is no longer known
   plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
   local current = steps.current()

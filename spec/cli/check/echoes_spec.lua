@@ -13,7 +13,7 @@ end
 
 describe("cunnekt check, of handlers that answer a status,", function()
   it("says where that would never end", function()
-    for _, name in ipairs { "accepted", "status", "sent", "delivered", "read", "played" } do
+    for _, name in ipairs { "accepted", "status", "sent", "delivered", "read" } do
       for _, answer in ipairs {
         'status.chat:reply_text "Thanks"', 'local chat = status.chat print "x" return chat:reply_text "Thanks"',
         'status.chat:reply { text = "Thanks" } if x then return end', 'local answer = status.chat:ask "Did you?"',
@@ -34,6 +34,15 @@ describe("cunnekt check, of handlers that answer a status,", function()
       'bot:on("message", function(msg) msg:reply_text "x" end)',
       'bot:on("read", function(status) while status.track do status.chat:reply_text "x" break end end)',
       'bot:on("read", function(status) print(status.id) end)',
+      'bot:on("read", function(status) return status.track and status.chat:reply_text "x" end)',
+      'bot:on("read", function(status) local sent = status.track and (status.chat:reply_text "x") or nil end)',
+      'bot:on("read", function(s) if not s.track then print "x" elseif s.chat:ask "Well?" then print "y" end end)',
+      'bot:on("read", function(status) if not status.track then goto done end status.chat:reply_text "x" ::done:: end)',
+      'bot:on("read", function(status) assert(status.track, "not ours") status.chat:reply_text "x" end)',
+      'bot:on("played", function(status) status.chat:reply_text "x" end)', -- a text is never played
+      'bot:on("status", function(s) if not s.track then return end return "next" end) bot:on("read", function(s) s.chat:reply_text "x" end)',
+      'bot:use(function(event, go_on) if event.track then go_on() end end) bot:on("read", function(s) s.chat:reply_text "x" end)',
+      'local other = cunnekt.bot() bot:on("read", function() other:chat("919999999999"):reply_text "x" end)',
     } do
       assert.not_matches("never end", check(code), code)
     end

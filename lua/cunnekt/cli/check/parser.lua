@@ -124,8 +124,8 @@ function walker:body(has_self, id)
     self.flow.functions = self.flow.functions + 1
     id = self.flow.functions
   end
-  local outer = self.returns
-  self.level = self.level + 1
+  local outer, doubt = self.returns, self.doubt
+  self.level, self.doubt = self.level + 1, 0
   self.returns = { may_pass = false, level = self.level, sure_calls = {} }
   self:open_scope()
   if has_self then
@@ -139,7 +139,7 @@ function walker:body(has_self, id)
   self.level = self.level - 1
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
   value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
-  self.returns = outer
+  self.returns, self.doubt = outer, doubt
   return value
 end
 
@@ -210,9 +210,16 @@ function walker:for_statement()
   self:next()
 end
 
+-- Calls in it may not run: it may be that of an `elseif`.
+function walker:condition()
+  self.doubt = self.doubt + 1
+  self:expression()
+  self.doubt = self.doubt - 1
+end
+
 function walker:if_statement()
   repeat
-    self:expression()
+    self:condition()
     self:next()
     self:scoped_block()
   until not self:accept "elseif"
@@ -228,7 +235,7 @@ local statements = {
   ["function"] = walker.function_statement,
   ["local"] = walker.local_statement,
   ["while"] = function(self)
-    self:expression()
+    self:condition()
     self:next()
     self:scoped_block()
     self:next()
@@ -249,6 +256,9 @@ local statements = {
   end,
   ["goto"] = function(self)
     self:next()
+    if self.returns then
+      self.returns.level = nil
+    end
   end,
   ["::"] = function(self)
     self:next()
@@ -304,7 +314,7 @@ local function walk_once(tokens, its_flow, find)
   local notes = {
     reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {},
   }
-  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, find = find, level = 0 }, walker)
+  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, find = find, level = 0, doubt = 0 }, walker)
   self:block()
   return notes
 end

@@ -89,7 +89,7 @@ function walker:note_comparison(value, before, line)
 end
 
 function walker:expression()
-  local is_plain, is_text, is_signed = true, true, false
+  local is_plain, is_text, is_signed, is_choice = true, true, false, false
   local value, operator
   while true do
     while is_unary[self:peek()] do
@@ -105,7 +105,11 @@ function walker:expression()
     operator = self:next().kind
     is_text = is_text and operator == ".."
     is_plain = false
+    if ends_operand[operator] and not is_choice then
+      is_choice, self.doubt = true, self.doubt + 1
+    end
   end
+  self.doubt = self.doubt - (is_choice and 1 or 0)
   if is_plain then
     return value
   end
@@ -323,6 +327,9 @@ function walker:result_of(call)
   return { kind = "other", results = {} }
 end
 
+-- What is behind a call of these may not run.
+local may_end = { error = true, assert = true }
+
 function walker:call(value, method, line)
   local args = self:arguments()
   local callee = value
@@ -356,8 +363,11 @@ function walker:call(value, method, line)
     self.flow:pass(arg)
   end
   table.insert(self.notes.calls, call)
-  if self.returns and self.returns.level == self.level then
+  if self.returns and self.returns.level == self.level and self.doubt == 0 then
     table.insert(self.returns.sure_calls, call)
+  end
+  if self.returns and may_end[call.global] then
+    self.returns.level = nil
   end
   return self:result_of(call)
 end
