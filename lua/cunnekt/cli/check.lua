@@ -32,8 +32,8 @@ DESCRIPTION
           missing or too many, in all calls of these,
        -  texts, titles, ids and lists that WhatsApp or Cunnekt refuse,
        -  unknown events, statuses, dialogs and functions of jobs,
-       -  handlers that never run, because an earlier one takes their events, and
-          those that answer every status, without end.
+       -  handlers that never run, because an earlier one takes their events,
+       -  handlers that answer every status, and so their own answers.
 
        A note about an API key that is written in a script is no mistake.
 
