@@ -25,8 +25,8 @@
 
 #define EXIT_SCRIPT_ERROR 1
 
-/* The collector begins when the memory in use has grown to so many percent. Lua's own 200 saves 3 % of an event's time for 1 MB more
- * under load. */
+/* The collector begins when the memory in use has grown to so many percent. Lua's own 200 saves some percent of an event's time for 1 MB
+ * more under load. */
 #define COLLECTOR_PAUSE 165
 
 struct warnings {

@@ -198,10 +198,10 @@ local function put_event(parts, kind, contact, event, keep)
   local ok = steps.within(kind, keep and { event, keep } or event, function()
     event.expires = keep and clock.now() + keep or nil
     local its_record, its_turn = record.own(contact, event), engine.turns:current()
-    if its_turn and kind == "start" then
-      parts.dialogs:refuse_unknown("bot:start", event.name)
-    end
     if its_turn then
+      if kind == "start" then
+        parts.dialogs:refuse_unknown("bot:start", event.name)
+      end
       table.insert(its_turn:buffer "own_events", its_record)
       return true
     end
