@@ -33,6 +33,25 @@ describe("mail", function()
     end)
   end
 
+  -- One that notes what it is given to accept, in order, and may keep the answer to a body until `let_go`.
+  local function new_mail(keeps)
+    local its = { accepted = {}, kept = {} }
+    its.mail = mail.new {
+      store = it_.store,
+      accept = function(body, done)
+        its.accepted[#its.accepted + 1] = body
+        if body == keeps then
+          its.kept[#its.kept + 1] = done
+        else
+          done()
+        end
+        return true
+      end,
+    }
+    others[#others + 1] = its.mail
+    return its
+  end
+
   local function text(id)
     return (assert(samples.build("text", { id = id, from = "919999991001", text = id })))
   end
@@ -108,5 +127,98 @@ describe("mail", function()
     end, "another try")
     local _, said = table.concat(it_.lines, "\n"):gsub("webhooks that other hosts have taken cannot be stored now: the database is full", "")
     assert.equal(1, said)
+  end)
+
+  it("comes before a webhook of this host that came after it, which waits for no more than that", function()
+    it_ = engine_rig.new()
+    local its, answered = new_mail(), nil
+    local function post_some(first, last)
+      for i = first, last do
+        post(("letter %d"):format(i))
+      end
+    end
+    post_some(1, 450) -- more than a look reads
+    its.mail:start(true)
+    assert(its.mail:hold("own", function(err, subject)
+      answered = { err, subject }
+    end, "exchange"))
+    assert(its.mail:hold("own, later", function() end))
+    it_:step_until(function()
+      return #its.accepted > 0
+    end, "the first ones")
+    post_some(451, 900)
+    it_:step_until(is_gone, "no mail")
+    assert.are.same({ nil, "exchange" }, answered)
+    local place, expected = nil, {}
+    for i, body in ipairs(its.accepted) do
+      place = place or body == "own" and i or nil
+    end
+    for i = 1, 900 do
+      expected[i] = ("letter %d"):format(i)
+    end
+    table.insert(expected, place, "own")
+    table.insert(expected, place + 1, "own, later")
+    assert.are.same(expected, its.accepted)
+    assert.is_true(place > 450 and place < 900, place)
+  end)
+
+  it("becomes what waits for the next host, where this one stops while a webhook of its own is held", function()
+    it_ = engine_rig.new()
+    local its, answers = new_mail "letter", 0
+    local function on_answer(err)
+      assert.is_nil(err)
+      answers = answers + 1
+    end
+    post "letter"
+    its.mail:start(true)
+    it_:step_until(function()
+      return its.kept[1]
+    end, "the letter")
+    assert(its.mail:hold("during a look", on_answer))
+    its.mail:stop()
+    assert(its.mail:hold("after the end", on_answer))
+    it_:step_until(function()
+      return answers == 2
+    end, "two answers")
+    its.kept[1]()
+    it_:step_until(function()
+      return waiting() == 2
+    end, "the two")
+    assert.are.same({ "letter" }, its.accepted)
+  end)
+
+  it("holds no more of this host's webhooks than 64 MB", function()
+    it_ = engine_rig.new()
+    local its, large = new_mail "letter", ("x"):rep(3000000)
+    post "letter"
+    its.mail:start(true)
+    it_:step_until(function()
+      return its.kept[1]
+    end, "the letter")
+    for _ = 1, 22 do
+      assert(its.mail:hold(large, function() end))
+    end
+    local is_held, err = its.mail:hold(large, function() end)
+    assert.is_nil(is_held)
+    assert.equal("busy", err.kind)
+    its.kept[1]()
+    it_:step_until(function()
+      return #its.accepted == 23
+    end, "all of them")
+    assert(its.mail:hold(large, function() end))
+  end)
+
+  it("does not hide what a webhook of this host is that cannot be read", function()
+    it_ = engine_rig.new()
+    post(json.encode(text "wamid.1"))
+    local refused
+    it_.inbox.mail:start(true)
+    assert(it_.inbox.mail:hold("{", function(err)
+      refused = err
+    end))
+    it_:step_until(function()
+      return refused
+    end, "the refusal")
+    assert.equal("invalid", refused.kind)
   end)
 end)

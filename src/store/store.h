@@ -80,6 +80,7 @@ struct cnk_accept {
   CNK_ITEMS(struct cnk_event) events;
   double now;
   bool minds_mail; /* fails with CNK_STORE_MAIL while there is mail, which came before */
+  int64_t letter;  /* the mail that the events are of, which goes when they are accepted; 0: they are of none */
   int64_t joins;   /* out: so many conversations were joined to others since the store was opened */
 };
 

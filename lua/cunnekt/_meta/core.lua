@@ -397,7 +397,7 @@ function core.store_open(url, options) end
 local store = {}
 ---@param fn fun(message: string?, code: string?): any makes what `done` gets after nil; without a message: a call could write again
 function store:on_failure(fn) end
----@param request table events, now, minds_mail
+---@param request table events, now, minds_mail, letter
 ---@param done cunnekt.core.stored
 function store:accept(request, done) end
 ---@param request table body, now

@@ -110,11 +110,11 @@ local inbox = {}
 ---@param body string
 ---@param done fun(err: cunnekt.error?, subject: any)
 ---@param subject any
----@param is_mail? boolean it is one that another host has taken
+---@param mail? integer|false the id of the letter that it is, if another host has taken it; false: it came after all mail that waits
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
----@return string? message
+---@return boolean|string is_whole whether its letter goes with its events, for they are stored as a whole; or a message
 ---@return string? code as of core.accept_webhook
-function inbox:accept(body, done, subject, is_mail) end
+function inbox:accept(body, done, subject, mail) end
 
 ---Queues stored records.
 ---@param records cunnekt.inbox.record[] in order of acceptance

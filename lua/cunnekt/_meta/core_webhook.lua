@@ -59,12 +59,12 @@ function core.parse_webhook(body, is_raw_later, is_bounded) end
 ---@param is_same fun(a: string, b: string): boolean whether two numbers, which differ, are one customer's; seldom asked
 ---@param done fun(fresh: cunnekt.inbox.record[]?, joins: integer|any)
 ---@param is_heard? fun(status: string): boolean asked of each status but "failed": whether anybody hears of it; where nobody does, and the message is found, nothing is stored of it but that, and its record has the id 0
----@param minds_mail? boolean the calls fail with the code "mail" while webhooks that other hosts have taken wait
+---@param mail? boolean|integer true: the calls fail with the code "mail" while webhooks that other hosts have taken wait; the id of such a one, which goes with its events where they are one call
 ---@return integer? events nil: nothing is stored, and `done` is not called
 ---@return integer|string calls taken by the store, or why none was
 ---@return string? message why the next call was not taken, or the code
 ---@return string? code "invalid", "too_large", "no_room", "no_memory", "busy", "closed"
-function core.accept_webhook(store, body, room, describe, is_same, done, is_heard, minds_mail) end
+function core.accept_webhook(store, body, room, describe, is_same, done, is_heard, mail) end
 
 ---The key by which an event is known when it comes again, of a kind that has ids.
 ---@param event cunnekt.webhook.event

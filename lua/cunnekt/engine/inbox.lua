@@ -34,8 +34,8 @@ function inbox.new(options)
   self._core = core.inbox(self:_parts(options.capacity))
   self.mail = mail.new {
     store = options.store,
-    accept = function(body, done)
-      return self:_give(body, done, nil, true)
+    accept = function(body, done, letter)
+      return self:_give(body, done, nil, letter)
     end,
   }
   return self
@@ -360,41 +360,34 @@ function inbox_methods:_parts(capacity)
   return parts
 end
 
-function inbox_methods:_give(body, done, subject, is_mail)
-  local is_taken, message, code = self._core:accept(body, done, subject, is_mail)
+-- `letter`: the id of mail, or false, as of core_inbox.accept.
+function inbox_methods:_give(body, done, subject, letter)
+  local is_taken, more, code = self._core:accept(body, done, subject, letter)
   if not is_taken then
-    return nil, incoming.refusal(message, code)
+    return nil, incoming.refusal(more, code)
   end
-  return true
-end
-
-function inbox_methods:_post(body, done, subject)
-  local events, err = webhook.parse_bounded(body)
-  if not events then
-    return nil, err
-  elseif not self:has_room(#events) then
-    return nil, incoming.refusal("too many events are waiting", "no_room")
-  end
-  self.mail:post(body, done, subject)
-  return true
+  return true, more
 end
 
 -- Other hosts may take webhooks: this one goes behind those that wait.
 function inbox_methods:_accept_behind(body, done, subject)
   if self.mail:is_coming() then
-    return self:_post(body, done, subject)
+    return self.mail:hold(body, done, subject)
   end
   return self:_give(body, function(err)
-    if err and err.code == "mail" then
-      return self.mail:post(body, done, subject)
+    if not (err and err.code == "mail") then
+      return done(err, subject)
     end
-    done(err, subject)
+    local is_held, problem = self.mail:hold(body, done, subject)
+    if not is_held then
+      done(problem, subject)
+    end
   end)
 end
 
 ---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.
 ---@param body string
----@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then
+---@param done fun(err: cunnekt.error?, subject: any) after an error the sender must repeat the webhook; what was stored is found as a duplicate then. With other hosts also an error of those below
 ---@param subject any
 ---@return boolean? is_taken nil: nothing is stored, and `done` is not called
 ---@return cunnekt.error? err kind invalid, too_large, store, or busy: there is no room

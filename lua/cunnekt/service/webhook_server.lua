@@ -77,12 +77,17 @@ local function busy(exchange, message)
   refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry.sender) })
 end
 
--- The events of a webhook are stored, or cannot be.
-local function on_stored(problem, exchange)
-  if problem then
-    return busy(exchange, "the events cannot be stored now")
+-- Nothing of a webhook is stored.
+local function refuse_webhook(self, exchange, err)
+  if err.kind == "too_large" then
+    note_refusal(self, 413, 1)
+    refuse(exchange, 413, "the body holds " .. err.message)
+  elseif err.kind == "invalid" then
+    note_refusal(self, 400, 1)
+    refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
+  else
+    busy(exchange, err.kind == "busy" and err.message or "the events cannot be stored now")
   end
-  exchange:answer(200)
 end
 
 local function receive(self, exchange, body)
@@ -91,17 +96,9 @@ local function receive(self, exchange, body)
     note_refusal(self, 401, 1)
     return refuse(exchange, 401, "the signature does not match the body")
   end
-  local is_taken, err = self._inbox:accept(body, on_stored, exchange)
-  if is_taken then
-    return
-  elseif err.kind == "too_large" then
-    note_refusal(self, 413, 1)
-    refuse(exchange, 413, "the body holds " .. err.message)
-  elseif err.kind == "invalid" then
-    note_refusal(self, 400, 1)
-    refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
-  else
-    busy(exchange, err.kind == "busy" and err.message or "the events cannot be stored now")
+  local is_taken, err = self._inbox:accept(body, self._answer_stored, exchange)
+  if not is_taken then
+    refuse_webhook(self, exchange, err)
   end
 end
 
@@ -156,6 +153,12 @@ function webhook_server.open(settings, inbox)
     -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
     _is_open = not (settings.webhook_secret or settings.app_secret),
   }, server_mt)
+  self._answer_stored = function(problem, exchange)
+    if problem then
+      return refuse_webhook(self, exchange, problem)
+    end
+    exchange:answer(200)
+  end
   local listener, message = network.listen({
     host = host,
     port = port,

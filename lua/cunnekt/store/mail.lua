@@ -16,7 +16,7 @@ local page, page_bytes = 200, 8 << 20
 
 ---The oldest webhooks. Waits.
 ---@param store cunnekt.open_store
----@return {id: integer, body: string}[]? letters
+---@return {id: integer, body: string, newest: integer}[]? letters `newest`: the newest of all
 ---@return cunnekt.error|boolean|nil may_be_more whether there may be more of them; or the error, of kind store
 function mail.read(store)
   local letters, err = store:query("mail", { limit = page, bytes = page_bytes })

@@ -63,6 +63,20 @@ seam_rig.describe("mail", function(open, backend)
     assert.is_nil((accept()))
   end)
 
+  it("goes with the events that are accepted of it, and stays with those that cannot be stored", function()
+    for _ = 1, 3 do
+      seam:post_mail { body = "{}", now = now }
+    end
+    local _, ids = waiting()
+    seam:accept { events = { seam:event { id = 7, key = "a" } }, now = now, letter = ids[1] }
+    local ok = seam:try("accept", { events = { seam:event { id = 7, key = "b" } }, now = now, letter = ids[2] })
+    assert.is_nil(ok)
+    assert.are.same({ ids[2], ids[3] }, select(2, waiting()))
+    seam:accept { events = { seam:event { key = "a" } }, now = now, letter = ids[3] } -- known by then
+    assert.are.same({ ids[2] }, select(2, waiting()))
+    assert.equal(1, seam:counts().events)
+  end)
+
   it("holds back no call beside those that mind it", function()
     seam:post_mail { body = "{}", now = now }
     local answers = {}

@@ -126,11 +126,21 @@ function rig_methods:readiness(host)
   return answer and answer.status, answer and answer.body
 end
 
+-- What each host has said last, for an error.
+local function last_words(self)
+  local texts = table.move(self.logs, math.max(1, #self.logs - 3), #self.logs, 1, {})
+  for _, host in ipairs(self.hosts) do
+    local said = host.process and host.process:err() or "it has ended"
+    texts[#texts + 1] = ("host %d: %s: %s"):format(host.number, select(2, self:readiness(host)), said:sub(-600))
+  end
+  return table.concat(texts, "\n")
+end
+
 ---The host that has the database, and one that stands by; waits until all others do. Starts what has ended, as a service manager
 ---does.
 function rig_methods:roles()
   local owner, others
-  process.wait_until("an owner and hosts that stand by", function()
+  local is_there, err = pcall(process.wait_until, "an owner and hosts that stand by", function()
     owner, others = nil, {}
     for _, host in ipairs(self.hosts) do
       self:tend(host)
@@ -140,6 +150,9 @@ function rig_methods:roles()
     end
     return owner and #others == #self.hosts - 1
   end)
+  if not is_there then
+    error(err .. "\n" .. last_words(self), 0)
+  end
   return owner, others[math.random(#others)]
 end
 

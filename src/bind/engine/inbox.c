@@ -194,8 +194,10 @@ static int on_new(lua_State *L)
 }
 
 /* Calls core.accept_webhook for the body at 2, with the function above, which is left below its results. */
-static void give_to_store(lua_State *L, bool minds_mail, bool is_mail)
+static void give_to_store(lua_State *L, bool minds_mail)
 {
+  bool is_letter = lua_isinteger(L, 5);
+  lua_Integer letter = lua_tointeger(L, 5);
   lua_settop(L, 4);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 3);
@@ -206,31 +208,35 @@ static void give_to_store(lua_State *L, bool minds_mail, bool is_mail)
   lua_getiuservalue(L, 1, ACCEPT);
   lua_getiuservalue(L, 1, STORE);
   lua_pushvalue(L, 2);
-  lua_pushinteger(L, is_mail ? room_for_mail(L, 1) : room_of(L, 1));
+  lua_pushinteger(L, is_letter ? room_for_mail(L, 1) : room_of(L, 1));
   lua_getiuservalue(L, 1, DESCRIBE);
   lua_getiuservalue(L, 1, IS_SAME);
   lua_pushvalue(L, 5);
   lua_getiuservalue(L, 1, IS_HEARD);
-  lua_pushboolean(L, minds_mail);
+  if (is_letter)
+    lua_pushinteger(L, letter);
+  else
+    lua_pushboolean(L, minds_mail);
   lua_call(L, 8, LUA_MULTRET);
 }
 
-/* inbox:accept(body, done, subject, is_mail) -> true | nil, message, code: stores the events of a webhook, then queues the new
- * ones. done(err, subject); after an error the sender must repeat the webhook, and what was stored is found as a duplicate
- * then. `is_mail`: it is one that another host has taken. */
+/* inbox:accept(body, done, subject, mail) -> true, is_whole | nil, message, code: stores the events of a webhook, then queues the
+ * new ones. done(err, subject); after an error the sender must repeat the webhook, and what was stored is found as a duplicate
+ * then. `mail`: the id of the letter that it is, which goes with its events where they are stored as a whole; or false: it came
+ * after all that wait. */
 static int accept_body(lua_State *L)
 {
   struct inbox *inbox = check_inbox(L);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  bool is_mail = lua_toboolean(L, 5);
-  give_to_store(L, inbox->minds_mail && !is_mail, is_mail);
+  give_to_store(L, inbox->minds_mail && lua_isnoneornil(L, 5));
   if (lua_isnil(L, 6))
     return lua_gettop(L) - 5; /* nil, message, code */
   lua_Integer count = lua_tointeger(L, 6), calls = lua_tointeger(L, 7);
   inbox->accepting += count;
   lua_pushinteger(L, count);
   lua_setupvalue(L, 5, ON_COUNT);
-  if (calls != 1 || lua_gettop(L) > 7) { /* several calls, or the last of them were not taken: a sentence and a code */
+  bool is_whole = calls == 1 && lua_gettop(L) == 7;
+  if (!is_whole) { /* several calls, or the last of them were not taken: a sentence and a code */
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, calls);
     lua_setfield(L, -2, "missing");
@@ -241,7 +247,8 @@ static int accept_body(lua_State *L)
     lua_setupvalue(L, 5, ON_PARTS);
   }
   lua_pushboolean(L, true);
-  return 1;
+  lua_pushboolean(L, is_whole);
+  return 2;
 }
 
 /* inbox:room() -> how many more events may be accepted */

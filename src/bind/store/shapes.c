@@ -63,10 +63,8 @@ static struct cnk_field post_mail_fields[] = {
 SHAPE(post_mail, "post_mail", cnk_post_mail, post_mail_fields, false);
 
 static struct cnk_field accept_fields[] = {
-    LIST(cnk_accept, events, event),
-    IN(cnk_accept, TIME, now),
-    IN(cnk_accept, BOOLEAN, minds_mail),
-    OUT(cnk_accept, INTEGER, joins),
+    LIST(cnk_accept, events, event), IN(cnk_accept, TIME, now),       IN(cnk_accept, BOOLEAN, minds_mail),
+    IN(cnk_accept, INTEGER, letter), OUT(cnk_accept, INTEGER, joins),
 };
 SHAPE(accept, "accept", cnk_accept, accept_fields, true);
 

@@ -15,7 +15,7 @@
 /* Per call, so that commits never wait long behind one: a webhook of 3 MB may have thousands of events. */
 #define MOST_EVENTS 1000
 
-enum { STORE = 1, BODY, ROOM, DESCRIBE, IS_SAME, DONE, IS_HEARD, MINDS_MAIL, WEBHOOK, SHARED, BATCH, LISTS };
+enum { STORE = 1, BODY, ROOM, DESCRIBE, IS_SAME, DONE, IS_HEARD, MAIL, WEBHOOK, SHARED, BATCH, LISTS };
 #define KEPT 1 /* the function's upvalue */
 
 /* ---- the records, with what only Lua knows --------------------------------------------------------------------------- */
@@ -169,7 +169,9 @@ static bool fill_call(lua_State *L, struct cnk_bind_store *face, const struct cn
     return false;
   struct cnk_accept *request = call->request;
   request->now = cnk_clock_wall(face->loop->clock);
-  request->minds_mail = lua_toboolean(L, MINDS_MAIL);
+  request->minds_mail = lua_isboolean(L, MAIL) && lua_toboolean(L, MAIL);
+  if (found->count == count) /* otherwise it goes when all calls are answered */
+    request->letter = lua_tointeger(L, MAIL);
   request->events.items = cnk_arena_take(&call->arena, count * sizeof *request->events.items);
   request->events.count = request->events.items ? count : 0;
   for (size_t i = 0; i < request->events.count && is_good; i++) {
@@ -316,14 +318,14 @@ static int refuse(lua_State *L)
   return 3;
 }
 
-/* core.accept_webhook(store, body, room, describe, is_same, done, is_heard, minds_mail) -> events, calls; or nil, message, code. The
+/* core.accept_webhook(store, body, room, describe, is_same, done, is_heard, mail) -> events, calls; or nil, message, code. The
  * stub says more. */
 int cnk_bind_accept_webhook(lua_State *L)
 {
   luaL_checktype(L, BODY, LUA_TSTRING);
   lua_Integer room = luaL_checkinteger(L, ROOM);
   luaL_checktype(L, DONE, LUA_TFUNCTION);
-  lua_settop(L, MINDS_MAIL);
+  lua_settop(L, MAIL);
   struct cnk_bind_webhook *webhook = cnk_bind_take_webhook(L, KEPT);
   struct cnk_webhook *found = &webhook->found;
   if (!cnk_bind_read_webhook(L, BODY, true, webhook)) {

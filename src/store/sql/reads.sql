@@ -28,8 +28,8 @@ SELECT key, value, version FROM
 
 -- name: mail
 -- types: bytes=i
--- The webhooks that other hosts have taken, in their order: so many, or fewer when these are long, but always one.
-SELECT id, body FROM
+-- The webhooks that other hosts have taken, in their order: so many, or fewer when these are long, but always one. And the newest one's id.
+SELECT id, body, (SELECT max(id) FROM mail) AS newest FROM
   (SELECT *, sum(length(body)) OVER (ORDER BY id) - length(body) AS page_bytes FROM
     (SELECT id, body FROM mail ORDER BY id LIMIT :limit) AS most) AS page
   WHERE page_bytes < :bytes ORDER BY id;

@@ -47,6 +47,7 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(replace_seen)                                                                                                      \
   X(post_mail)                                                                                                         \
   X(any_mail)                                                                                                          \
+  X(drop_letter)                                                                                                       \
   X(put_event)                                                                                                         \
   X(delete_event)                                                                                                      \
   X(resume_event)                                                                                                      \

@@ -40,6 +40,9 @@ INSERT INTO mail (body, posted_at) VALUES (?, ?);
 -- A row, if there is any.
 SELECT 1 FROM mail ORDER BY id LIMIT 1;
 
+-- name: drop_letter
+DELETE FROM mail WHERE id = ?;
+
 -- name: put_event
 INSERT INTO event (id, contact, body, accepted_at, seq) VALUES (?, ?, ?, ?, ?);
 

@@ -150,6 +150,8 @@ void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request)
     cnk_work_fail(work, CNK_STORE_MAIL, "there is mail that came before");
   for (size_t i = 0; i < request->events.count && work->status == 0; i++)
     cnk_work_put_event(work, &request->events.items[i], request->now);
+  if (request->letter)
+    cnk_work_send(work, CNK_SQL_drop_letter, "i", request->letter);
   request->joins = work->session->joins;
 }
 
