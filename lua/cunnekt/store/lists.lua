@@ -4,6 +4,7 @@
 
 local core = require "cunnekt.core"
 local dialogs = require "cunnekt.store.dialogs"
+local formats = require "cunnekt.store.formats"
 local identity = require "cunnekt.provider.identity"
 local records = require "cunnekt.store.records"
 local status_names = require "cunnekt.provider.status"
@@ -364,7 +365,8 @@ end
 ---@return {dead: integer, unknown: integer, rejected: integer, failed: integer}? counts
 ---@return cunnekt.error? err kind store
 function lists.count_dead_letters(store)
-  return one(store, "count_dead_letters")
+  local is_older = store.version and store.version < formats.schema_version -- and only read
+  return one(store, is_older and "scan_dead_letters" or "count_dead_letters")
 end
 
 ---The numbers of waiting events and messages. Scans both, so not for a running host, which has counters. Waits.

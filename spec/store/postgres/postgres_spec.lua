@@ -332,6 +332,26 @@ describe("a store on PostgreSQL", function()
     assert.equal(before, scans())
   end)
 
+  -- Otherwise each change writes new entries into all indexes of its table.
+  it("changes conversations, messages and dialogs in their places", function()
+    local run = seam:dialog { waiting = "{}" }
+    for i = 1, 5 do
+      seam:accepted { inbound_at = now + i }
+      seam:turn { states = { { contact = "1:2", state = ("{%d}"):format(i) } }, run = i == 1 and run or nil }
+      local message = seam:sent()
+      seam:mark_sending { messages = { { id = message.id, attempts = 1 } }, now = now }
+      seam:settle { outcomes = { { id = message.id, state = "accepted", message_id = "m" .. i, contact = "1:2", rank = 0 } }, now = now }
+      seam:note_status { message_id = "m" .. i, rank = 1, now = now }
+    end
+    for n = 1, 4 do
+      seam:turn { run = seam_rig.continue(run, { after = n, before = n - 1, waiting = "{}" }) }
+    end
+    seam:close() -- a connection has told what it wrote when it is closed
+    local counts = "SELECT relname || ' ' || (n_tup_upd > 3) || ' ' || n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE schemaname = '%s' "
+      .. "AND relname IN ('conversation', 'dialog', 'outbox', 'sent') ORDER BY relname"
+    assert.equal("conversation true 0\ndialog true 0\noutbox true 0\nsent true 0", sql(counts:format(schema)))
+  end)
+
   it("leaves copies to the tools of the database", function()
     local ok, message = seam:back_up(process.folder().path .. "/copy.db")()
     assert.is_nil(ok)

@@ -121,7 +121,8 @@ describe("a second host on a database", function()
     rig:finish(owner, "TERM")
     pair_rig.sql((([[DROP TABLE $.mail; UPDATE $.cunnekt_version SET version = 10; DROP INDEX $.seen_hash, $.sent_hash;
       ALTER TABLE $.seen DROP COLUMN id, ADD CONSTRAINT seen_pkey PRIMARY KEY (hash);
-      ALTER TABLE $.sent DROP COLUMN id, ADD CONSTRAINT sent_pkey PRIMARY KEY (hash)]]):gsub("%$", rig.schema)))
+      ALTER TABLE $.sent DROP COLUMN id, ADD CONSTRAINT sent_pkey PRIMARY KEY (hash);
+      ALTER TABLE $.outbox DROP COLUMN ended; CREATE INDEX outbox_ended ON $.outbox (contact) WHERE state > 1]]):gsub("%$", rig.schema)))
     local lock = "SELECT pg_advisory_lock((1668640363::bigint << 32) | '%s'::regnamespace::oid::bigint), pg_sleep(60)"
     local older = process.start { "spec/support/postgres.sh", "--sql", "postgres", lock:format(rig.schema) }
     process.wait_until("the older host", function()

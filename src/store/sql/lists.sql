@@ -161,6 +161,16 @@ SELECT (SELECT contact FROM conversation WHERE contact > :after ORDER BY contact
 SELECT (SELECT count(*) FROM dead) AS dead,
   count(CASE WHEN state = 2 THEN 1 END) AS unknown, count(CASE WHEN state = 3 THEN 1 END) AS rejected,
   count(CASE WHEN state = 4 THEN 1 END) AS failed FROM outbox WHERE state > 1;
+-- postgres:
+SELECT (SELECT count(*) FROM dead) AS dead,
+  count(CASE WHEN state = 2 THEN 1 END) AS unknown, count(CASE WHEN state = 3 THEN 1 END) AS rejected,
+  count(CASE WHEN state = 4 THEN 1 END) AS failed FROM outbox WHERE ended;
+
+-- name: scan_dead_letters
+-- The same in a store of an earlier version.
+SELECT (SELECT count(*) FROM dead) AS dead,
+  count(CASE WHEN state = 2 THEN 1 END) AS unknown, count(CASE WHEN state = 3 THEN 1 END) AS rejected,
+  count(CASE WHEN state = 4 THEN 1 END) AS failed FROM outbox;
 
 -- name: count_waiting
 -- Scans both tables, so not for a running host, which has counters.

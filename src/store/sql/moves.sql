@@ -40,7 +40,7 @@ WITH field AS (
   SELECT CAST(c.relname AS text) AS owner, '"' || a.attname || '"' AS name, a.attname AS plain,
     array_position(CAST(i.indkey AS smallint[]), a.attnum) AS pk,
     CASE format_type(a.atttypid, NULL) WHEN 'bytea' THEN 't' WHEN 'double precision' THEN 'r' ELSE 'i' END AS type
-  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
   WHERE c.relkind = 'r' AND c.relnamespace = CAST(current_schema() AS regnamespace) AND c.relname NOT IN ('counter', 'move')),
 numbered AS (

@@ -121,11 +121,16 @@ SELECT outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = 
 
 -- name: has_unknown
 SELECT 1 AS is_any FROM outbox WHERE state = 2 AND state > 1 LIMIT 1;
+-- postgres:
+SELECT 1 AS is_any FROM outbox WHERE state = 2 AND ended LIMIT 1;
 
 -- name: unknown_messages
 -- At most two: more than one cannot be told apart.
 SELECT id, track FROM outbox
   WHERE contact = :contact AND state = 2 AND state > 1 AND changed_at BETWEEN :earliest AND :latest LIMIT 2;
+-- postgres:
+SELECT id, track FROM outbox
+  WHERE contact = :contact AND state = 2 AND ended AND changed_at BETWEEN :earliest AND :latest LIMIT 2;
 
 -- name: dialogs_overview
 SELECT EXISTS (SELECT 1 FROM dialog) AS is_any, (SELECT min(due) FROM dialog WHERE due IS NOT NULL) AS due,

@@ -272,3 +272,10 @@ CREATE TABLE folded (
   id INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO folded (name, id) SELECT CAST('seen' AS BLOB), coalesce(max(id), 0) FROM seen;
 INSERT INTO folded (name, id) SELECT CAST('sent' AS BLOB), coalesce(max(id), 0) FROM sent;
+
+-- name: version_13
+-- No index has a column that changes with each message of a customer, or with each step of a dialog.
+DROP INDEX conversation_watch;
+CREATE INDEX conversation_watch ON conversation (watch) WHERE watch IS NOT NULL;
+DROP INDEX dialog_broken;
+CREATE INDEX dialog_broken ON dialog (id) WHERE error IS NOT NULL;

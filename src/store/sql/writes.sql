@@ -117,6 +117,8 @@ UPDATE outbox SET contact = ?2 WHERE parked = 1 AND contact = ?1;
 
 -- name: join_ended
 UPDATE outbox SET contact = ?2 WHERE state > 1 AND contact = ?1;
+-- postgres:
+UPDATE outbox SET contact = ?2 WHERE ended AND contact = ?1;
 
 -- name: open_joined
 INSERT INTO conversation (contact) SELECT ?2 WHERE EXISTS (SELECT 1 FROM conversation WHERE contact = ?1)
@@ -444,6 +446,8 @@ DELETE FROM dead WHERE failed_at < ?;
 
 -- name: clear_outbox
 DELETE FROM outbox WHERE state > 1 AND changed_at < ?;
+-- postgres:
+DELETE FROM outbox WHERE ended AND changed_at < ?;
 
 -- name: clear_broken_steps
 DELETE FROM step WHERE dialog IN
