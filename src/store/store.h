@@ -71,9 +71,10 @@ struct cnk_event {
   int64_t seq;
   bool is_fresh;   /* false: a duplicate, which was not stored */
   bool is_applied; /* a fresh status: its message was found, and raised */
-  /* The backend's own: the id is one that it gave; what a first statement, which was sent ahead, has changed. */
-  bool has_given_id, is_ahead;
-  int64_t ahead;
+  /* The backend's own: the id is one that it gave; what first statements, which were sent ahead, have changed: whether the key is new,
+   * and the message raised. */
+  bool has_given_id, is_ahead, is_raise_ahead;
+  int64_t ahead, raised;
 };
 
 struct cnk_accept {

@@ -67,6 +67,12 @@ struct cnk_sql_driver {
   int (*release)(struct cnk_sql_session *session);
 };
 
+/* What a call of a batch expects of a statement that was sent: that it changes a row, or gives one. */
+struct cnk_expected {
+  struct cnk_expected *next;
+  int64_t changes;
+};
+
 struct cnk_sql_session {
   const struct cnk_sql_driver *driver;
   const unsigned *writes; /* cnk_sql_writes() */
@@ -77,7 +83,9 @@ struct cnk_sql_session {
   int64_t next_id, ids_left;       /* of a block for events; no block outlives the transaction that is undone */
   int64_t mail;    /* how much there is, as far as is known: 1 or more where there is any; -1: unknown */
   bool knows_mail; /* nobody else posts any: it was looked for */
-  uint64_t redone; /* batches that were run again for the sake of a call that failed */
+  bool expects;    /* a batch is run as a whole: what its calls expect is looked at when all of it was sent; */
+  struct cnk_expected *expected; /* the newest first */
+  uint64_t redone;               /* batches that were run again for the sake of a call that failed */
 };
 
 #endif

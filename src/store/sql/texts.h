@@ -72,12 +72,13 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(join_conversation)                                                                                                 \
   X(delete_conversation)                                                                                               \
   X(get_version)                                                                                                       \
+  X(check_version)                                                                                                     \
   X(get_state)                                                                                                         \
   X(put_state)                                                                                                         \
   X(pause)                                                                                                             \
   X(watch_window)                                                                                                      \
   X(unwatch_window)                                                                                                    \
-  X(get_value_version)                                                                                                 \
+  X(check_value_version)                                                                                               \
   X(put_value)                                                                                                         \
   X(delete_value)                                                                                                      \
   X(get_other_dialog)                                                                                                  \

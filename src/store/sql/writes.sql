@@ -144,6 +144,10 @@ DELETE FROM conversation WHERE contact = ?1;
 -- name: get_version
 SELECT version FROM conversation WHERE contact = ?;
 
+-- name: check_version
+-- A row, if the conversation's state has this version; a conversation that there is not has 0.
+SELECT 1 WHERE coalesce((SELECT version FROM conversation WHERE contact = ?), 0) = ?;
+
 -- name: get_state
 SELECT state FROM conversation WHERE contact = ?;
 
@@ -166,8 +170,8 @@ INSERT INTO conversation (contact, watch) VALUES (?, ?)
 -- name: unwatch_window
 UPDATE conversation SET watch = NULL WHERE contact = ? AND watch IS NOT NULL;
 
--- name: get_value_version
-SELECT version FROM value WHERE key = ?;
+-- name: check_value_version
+SELECT 1 WHERE coalesce((SELECT version FROM value WHERE key = ?), 0) = ?;
 
 -- name: put_value
 INSERT INTO value (key, value, version) VALUES (?, ?, ?)

@@ -10,14 +10,34 @@ bool cnk_work_has_arrived(int64_t rank)
   return rank >= CNK_STATUS_DELIVERED && rank < CNK_STATUS_FAILED;
 }
 
+static int64_t find_sent(struct cnk_work *work, struct cnk_text message_id)
+{
+  return cnk_work_find_key(work, CNK_KEYED_SENT, cnk_work_halves(work, message_id).hash);
+}
+
+static void note_raised(struct cnk_work *work, int64_t key, struct cnk_text message_id, int64_t rank)
+{
+  if (cnk_work_has_arrived(rank))
+    cnk_work_send(work, CNK_SQL_delete_accepted, "it", key, message_id);
+}
+
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now)
 {
-  int64_t key = cnk_work_find_key(work, CNK_KEYED_SENT, cnk_work_halves(work, message_id).hash);
+  int64_t key = find_sent(work, message_id);
   bool is_raised = cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, key, message_id, rank) > 0;
-  if (is_raised && cnk_work_has_arrived(rank))
-    cnk_work_send(work, CNK_SQL_delete_accepted, "it", key, message_id);
+  if (is_raised)
+    note_raised(work, key, message_id, rank);
   return is_raised;
+}
+
+/* The message of a status, which may have been accepted in this batch, after what was sent ahead. */
+static bool raise_message(struct cnk_work *work, const struct cnk_event *event, double now)
+{
+  if (!event->is_raise_ahead || event->raised == 0)
+    return cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
+  note_raised(work, find_sent(work, event->status_of), event->status_of, event->rank);
+  return true;
 }
 
 /* Where keys are the backend's: whether the same key was seen, or another one with the same first half, whose place this one takes. */
@@ -59,10 +79,25 @@ void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request)
   }
 }
 
+bool cnk_verb_raise_ahead(struct cnk_work *work, struct cnk_accept *request)
+{
+  bool any = false;
+  for (size_t i = 0; i < request->events.count; i++) {
+    struct cnk_event *event = &request->events.items[i];
+    event->is_raise_ahead = event->status_of.data && !(event->is_ahead && event->ahead == 0);
+    if (!event->is_raise_ahead)
+      continue;
+    any = true;
+    cnk_work_send_ahead(work, CNK_SQL_raise_sent, &event->raised, "itriti", event->rank, event->error, request->now,
+                        find_sent(work, event->status_of), event->status_of, event->rank);
+  }
+  return any;
+}
+
 void cnk_verb_forget_ahead(struct cnk_accept *request)
 {
   for (size_t i = 0; i < request->events.count; i++)
-    request->events.items[i].is_ahead = false;
+    request->events.items[i].is_ahead = request->events.items[i].is_raise_ahead = false;
 }
 
 /* Of a block that is reserved in the same transaction as the first event that gets one of it. 0 when the verb has failed:
@@ -96,7 +131,7 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   event->seq = 0;
   event->is_fresh = event->is_applied = false;
   event->conversation = (struct cnk_text){0};
-  if (event->is_unheard && cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now)) {
+  if (event->is_unheard && raise_message(work, event, now)) {
     event->id = 0;
     event->has_given_id = false;
     event->is_fresh = event->is_applied = work->status == 0;
@@ -115,7 +150,7 @@ void cnk_work_put_event(struct cnk_work *work, struct cnk_event *event, double n
   if (!isnan(event->inbound_at))
     note_inbound(work, contact, event);
   if (event->status_of.data)
-    event->is_applied = cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
+    event->is_applied = raise_message(work, event, now);
   event->is_fresh = work->status == 0;
 }
 

@@ -63,6 +63,19 @@ static int run_each(struct cnk_sql_session *session, struct cnk_store_calls *bat
   return 0;
 }
 
+static int raise_ahead(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  bool any = false;
+  CNK_LIST_EACH (link, &batch->list) {
+    struct cnk_work work = {.session = session, .call = cnk_store_call_of(link)};
+    if (work.call->verb == CNK_ACCEPT)
+      any |= cnk_verb_raise_ahead(&work, work.call->request);
+    if (work.status != 0)
+      return work.status;
+  }
+  return any ? session->driver->settle(session) : 0;
+}
+
 /* On a network, what webhooks depend on is asked for all of the batch at once. Where there is mail, none of it may stay. */
 static int send_ahead(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
@@ -82,7 +95,9 @@ static int send_ahead(struct cnk_sql_session *session, struct cnk_store_calls *b
   }
   if (status == 0)
     status = session->driver->settle(session);
-  return status == 0 && minds_mail && session->mail > 0 ? CNK_STORE_MAIL : status;
+  if (status == 0 && minds_mail && session->mail > 0)
+    return CNK_STORE_MAIL;
+  return status == 0 ? raise_ahead(session, batch) : status;
 }
 
 static void forget_ahead(struct cnk_store_calls *batch)
@@ -92,17 +107,38 @@ static void forget_ahead(struct cnk_store_calls *batch)
       cnk_verb_forget_ahead(cnk_store_call_of(link)->request);
 }
 
-static int run_together(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+static int run_calls(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
-  int status = session->driver->send_ahead ? send_ahead(session, batch) : 0;
-  if (status != 0)
-    return status;
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_store_call *call = cnk_store_call_of(link);
     if (run_call(session, call) != 0)
       return call->status;
   }
   return 0;
+}
+
+/* Whether all that the calls expected has come true. */
+static int look_at_expected(struct cnk_sql_session *session)
+{
+  int status = session->expected ? session->driver->settle(session) : 0;
+  for (const struct cnk_expected *one = session->expected; one && status == 0; one = one->next)
+    if (one->changes == 0)
+      status = CNK_STORE_CONFLICT;
+  return status;
+}
+
+static int run_together(struct cnk_sql_session *session, struct cnk_store_calls *batch)
+{
+  bool is_network = session->driver->send_ahead != NULL;
+  int status = is_network ? send_ahead(session, batch) : 0;
+  session->expects = is_network;
+  session->expected = NULL;
+  if (status == 0)
+    status = run_calls(session, batch);
+  if (status == 0)
+    status = look_at_expected(session);
+  session->expects = false;
+  return status;
 }
 
 int cnk_batch_commit(struct cnk_sql_session *session, struct cnk_store_calls *batch)

@@ -9,9 +9,8 @@ void cnk_verb_mark_sending(struct cnk_work *work, struct cnk_mark_sending *reque
   const struct cnk_text none = {0};
   for (size_t i = 0; i < request->messages.count; i++) {
     const struct cnk_mark *mark = &request->messages.items[i];
-    if (!cnk_work_run(work, CNK_SQL_change_outbox, "iitri", (int64_t)CNK_MESSAGE_SENDING, mark->attempts, none,
-                      request->now, mark->id))
-      cnk_work_conflict(work, "the message was dropped");
+    cnk_work_expect(work, "the message was dropped", CNK_SQL_change_outbox, "iitri", (int64_t)CNK_MESSAGE_SENDING,
+                    mark->attempts, none, request->now, mark->id);
     if (mark->is_parked)
       cnk_work_send(work, CNK_SQL_unpark, "i", mark->id);
   }

@@ -15,11 +15,8 @@ static void check_reads(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->reads.count && work->status == 0; i++) {
     const struct cnk_read *read = &turn->reads.items[i];
-    enum cnk_sql sql = read->kind == CNK_READ_VALUE ? CNK_SQL_get_value_version : CNK_SQL_get_version;
-    int64_t version;
-    cnk_work_read(work, sql, &version, "t", read->key);
-    if (version != read->version)
-      cnk_work_conflict(work, "another turn changed what this one had read");
+    enum cnk_sql sql = read->kind == CNK_READ_VALUE ? CNK_SQL_check_value_version : CNK_SQL_check_version;
+    cnk_work_expect_row(work, "another turn changed what this one had read", sql, "ti", read->key, read->version);
   }
 }
 
@@ -34,15 +31,13 @@ static void check_only(struct cnk_work *work, const struct cnk_only_dialog *only
 /* Exactly the events that the turn handled end with it. */
 static void end_events(struct cnk_work *work, const struct cnk_turn *turn)
 {
-  int64_t changes = 1;
+  static const char gone[] = "the event is handled already, or was dropped";
   if (turn->event && turn->resume.data)
-    changes = cnk_work_run(work, CNK_SQL_resume_event, "ti", turn->resume, turn->event);
+    cnk_work_expect(work, gone, CNK_SQL_resume_event, "ti", turn->resume, turn->event);
   else if (turn->event)
-    changes = cnk_work_run(work, CNK_SQL_delete_event, "i", turn->event);
-  for (size_t i = 0; i < turn->joined.count && changes; i++)
-    changes = cnk_work_run(work, CNK_SQL_delete_event, "i", turn->joined.items[i]);
-  if (!changes)
-    cnk_work_conflict(work, "the event is handled already, or was dropped");
+    cnk_work_expect(work, gone, CNK_SQL_delete_event, "i", turn->event);
+  for (size_t i = 0; i < turn->joined.count; i++)
+    cnk_work_expect(work, gone, CNK_SQL_delete_event, "i", turn->joined.items[i]);
 }
 
 /* ---- dialogs --------------------------------------------------------------------------------------------------------- */
@@ -53,8 +48,7 @@ static void cut_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->cuts.count; i++) {
     const struct cnk_cut *cut = &turn->cuts.items[i];
-    if (!cnk_work_run(work, CNK_SQL_cut_dialog, "irii", cut->n - 1, turn->now, cut->id, cut->steps))
-      cnk_work_conflict(work, gone_on);
+    cnk_work_expect(work, gone_on, CNK_SQL_cut_dialog, "irii", cut->n - 1, turn->now, cut->id, cut->steps);
     cnk_work_send(work, CNK_SQL_delete_steps, "ii", cut->id, cut->n);
   }
 }
@@ -83,9 +77,8 @@ static void change_dialog(struct cnk_work *work, struct cnk_dialog_change *run, 
   if (run->source.data)
     cnk_work_send(work, CNK_SQL_put_code, "tt", run->digest, run->source);
   run->asked = run->asks ? cnk_work_next(work) : 0;
-  if (!cnk_work_run(work, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, run->asked, run->after,
-                    now, run->id, run->before))
-    cnk_work_conflict(work, gone_on);
+  cnk_work_expect(work, gone_on, CNK_SQL_change_dialog, "trooirii", run->waiting, run->due, run->sent, run->asked,
+                  run->after, now, run->id, run->before);
   for (size_t i = 0; i < run->steps.count; i++) {
     const struct cnk_step *step = &run->steps.items[i];
     cnk_work_send(work, CNK_SQL_put_step, "iitt", run->id, step->n, step->mark, step->result);
@@ -107,8 +100,7 @@ static void end_dialogs(struct cnk_work *work, const struct cnk_turn *turn)
   }
   if (!turn->ended)
     return;
-  if (!cnk_work_run(work, CNK_SQL_end_dialog, "ii", turn->ended->id, turn->ended->steps))
-    cnk_work_conflict(work, gone_on);
+  cnk_work_expect(work, gone_on, CNK_SQL_end_dialog, "ii", turn->ended->id, turn->ended->steps);
   clear_dialog(work, turn->ended->id);
 }
 
@@ -119,16 +111,15 @@ static void keep_messages(struct cnk_work *work, const struct cnk_turn *turn)
   for (size_t i = 0; i < turn->kept.count; i++) {
     const struct cnk_kept *kept = &turn->kept.items[i];
     /* What is kept for a dialog that is gone would reach nobody. */
-    if (!cnk_work_run(work, CNK_SQL_put_kept, "it", kept->dialog, kept->bodies))
-      cnk_work_conflict(work, gone_on);
+    cnk_work_expect(work, gone_on, CNK_SQL_put_kept, "it", kept->dialog, kept->bodies);
   }
 }
 
 static void take_events(struct cnk_work *work, const struct cnk_turn *turn)
 {
   for (size_t i = 0; i < turn->taken_events.count; i++)
-    if (!cnk_work_run(work, CNK_SQL_take_kept_event, "i", turn->taken_events.items[i]))
-      cnk_work_conflict(work, "what was kept for the conversation has been taken already");
+    cnk_work_expect(work, "what was kept for the conversation has been taken already", CNK_SQL_take_kept_event, "i",
+                    turn->taken_events.items[i]);
 }
 
 /* A message is kept only while a person has the conversation, a signal only while no dialog waits for it. */
@@ -136,8 +127,7 @@ static void check_kept_event(struct cnk_work *work, const struct cnk_kept_event 
 {
   int64_t is_awaited;
   if (!kept->name.data) {
-    if (!cnk_work_run(work, CNK_SQL_count_paused_message, "t", kept->contact))
-      cnk_work_conflict(work, "no person has the conversation any more");
+    cnk_work_expect(work, "no person has the conversation any more", CNK_SQL_count_paused_message, "t", kept->contact);
   } else if (cnk_work_read(work, CNK_SQL_is_signal_awaited, &is_awaited, "tt", kept->contact, kept->name) &&
              is_awaited) {
     cnk_work_conflict(work, "a dialog waits for the signal");
@@ -185,7 +175,8 @@ static void change_dialogs(struct cnk_work *work, struct cnk_turn *turn)
 
 static void change_job(struct cnk_work *work, struct cnk_job_change *job)
 {
-  int64_t version = cnk_work_next(work), changes = 1;
+  static const char has_run[] = "the job has run already, or was changed";
+  int64_t version = cnk_work_next(work);
   job->new_version = job->version;
   switch ((enum cnk_job_change_kind)job->kind) {
   case CNK_JOB_PUT:
@@ -198,17 +189,15 @@ static void change_job(struct cnk_work *work, struct cnk_job_change *job)
     break;
   case CNK_JOB_DONE:
     if (isnan(job->due))
-      changes = cnk_work_run(work, CNK_SQL_end_job, "ti", job->name, job->version);
+      cnk_work_expect(work, has_run, CNK_SQL_end_job, "ti", job->name, job->version);
     else
-      changes = cnk_work_run(work, CNK_SQL_move_job, "irrrti", version, job->due, job->ran, job->last, job->name,
-                             job->version);
+      cnk_work_expect(work, has_run, CNK_SQL_move_job, "irrrti", version, job->due, job->ran, job->last, job->name,
+                      job->version);
     job->new_version = version;
     break;
   case CNK_JOB_TRIED: cnk_work_send(work, CNK_SQL_try_job, "iti", job->attempts, job->name, job->version); break;
   case CNK_JOB_DROP: cnk_work_send(work, CNK_SQL_drop_job, "t", job->name); break;
   }
-  if (!changes)
-    cnk_work_conflict(work, "the job has run already, or was changed");
 }
 
 static void change_states(struct cnk_work *work, struct cnk_turn *turn)

@@ -24,6 +24,11 @@ int cnk_work_do(struct cnk_sql_session *session, struct cnk_store_call *call, bo
  * a failure. */
 int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
+/* The verb conflicts, for this reason, unless the statement changes a row, or gives one. On a network nobody waits for that while a batch
+ * is run as a whole: what comes behind it is sent, and all of the batch is undone where it does not. */
+void cnk_work_expect(struct cnk_work *work, const char *reason, enum cnk_sql sql, const char *format, ...);
+void cnk_work_expect_row(struct cnk_work *work, const char *reason, enum cnk_sql sql, const char *format, ...);
+
 /* The same where nobody asks what it changed: on a network it need not be awaited. */
 void cnk_work_send(struct cnk_work *work, enum cnk_sql sql, const char *format, ...);
 
@@ -75,6 +80,8 @@ bool cnk_work_has_arrived(int64_t rank);
 /* Sends ahead what decides of each event whether it is stored, for a session on a network: its verb then awaits nothing. */
 void cnk_verb_accept_ahead(struct cnk_work *work, struct cnk_accept *request);
 void cnk_verb_forget_ahead(struct cnk_accept *request);
+/* Then, for those that are new: what raises the messages of statuses. Whether there is any. */
+bool cnk_verb_raise_ahead(struct cnk_work *work, struct cnk_accept *request);
 /* The same for whether there is mail, once for all that ask, into session->mail. */
 void cnk_verb_look_for_mail(struct cnk_work *work);
 void cnk_verb_accept(struct cnk_work *work, struct cnk_accept *request);

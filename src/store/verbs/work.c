@@ -72,21 +72,27 @@ int64_t cnk_work_add_key(struct cnk_work *work, enum cnk_keyed table, int64_t ha
   return id;
 }
 
-int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+static int64_t run(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
 {
   struct cnk_sql_session *session = work->session;
   int64_t changes = 0;
   if (work->status != 0)
     return 0;
-  va_list values;
-  va_start(values, format);
   int status = session->driver->run(session, session->writes[sql], format, values, &changes);
-  va_end(values);
   if (status != 0) {
     cnk_work_refuse(work, status);
     return 0;
   }
   work->has_written |= changes > 0;
+  return changes;
+}
+
+int64_t cnk_work_run(struct cnk_work *work, enum cnk_sql sql, const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  int64_t changes = run(work, sql, format, values);
+  va_end(values);
   return changes;
 }
 
@@ -118,6 +124,36 @@ void cnk_work_send_ahead(struct cnk_work *work, enum cnk_sql sql, int64_t *chang
     cnk_work_refuse(work, status);
 }
 
+static void send_expected(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
+{
+  struct cnk_sql_session *session = work->session;
+  if (work->status != 0)
+    return;
+  struct cnk_expected *expected = cnk_arena_take(&work->call->arena, sizeof *expected);
+  int status = CNK_STORE_NO_MEMORY;
+  if (expected) {
+    *expected = (struct cnk_expected){.next = session->expected};
+    status = session->driver->send_ahead(session, session->writes[sql], format, values, &expected->changes);
+  }
+  if (status != 0) {
+    cnk_work_refuse(work, status);
+    return;
+  }
+  session->expected = expected;
+  work->has_written = true;
+}
+
+void cnk_work_expect(struct cnk_work *work, const char *reason, enum cnk_sql sql, const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  if (work->session->expects)
+    send_expected(work, sql, format, values);
+  else if (!run(work, sql, format, values))
+    cnk_work_conflict(work, reason);
+  va_end(values);
+}
+
 /* NULL after a failure, too. */
 static struct cnk_value read_first(struct cnk_work *work, enum cnk_sql sql, const char *format, va_list values)
 {
@@ -133,6 +169,17 @@ static struct cnk_value read_first(struct cnk_work *work, enum cnk_sql sql, cons
     return first;
   cnk_work_refuse(work, status);
   return (struct cnk_value){0};
+}
+
+void cnk_work_expect_row(struct cnk_work *work, const char *reason, enum cnk_sql sql, const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  if (work->session->expects)
+    send_expected(work, sql, format, values);
+  else if (read_first(work, sql, format, values).kind == CNK_VALUE_NULL)
+    cnk_work_conflict(work, reason);
+  va_end(values);
 }
 
 bool cnk_work_read(struct cnk_work *work, enum cnk_sql sql, int64_t *out, const char *format, ...)
