@@ -68,8 +68,8 @@ struct cnk_sql_driver {
 };
 
 /* What a call of a batch expects of a statement that was sent: that it changes a row, or gives one. */
-struct cnk_expected {
-  struct cnk_expected *next;
+struct cnk_expectation {
+  struct cnk_expectation *next;
   int64_t changes;
 };
 
@@ -84,8 +84,8 @@ struct cnk_sql_session {
   int64_t mail;    /* how much there is, as far as is known: 1 or more where there is any; -1: unknown */
   bool knows_mail; /* nobody else posts any: it was looked for */
   bool expects;    /* a batch is run as a whole: what its calls expect is looked at when all of it was sent; */
-  struct cnk_expected *expected; /* the newest first */
-  uint64_t redone;               /* batches that were run again for the sake of a call that failed */
+  struct cnk_expectation *expected; /* the newest first */
+  uint64_t redone;                  /* batches that were run again for the sake of a call that failed */
 };
 
 #endif

@@ -121,7 +121,7 @@ static int run_calls(struct cnk_sql_session *session, struct cnk_store_calls *ba
 static int look_at_expected(struct cnk_sql_session *session)
 {
   int status = session->expected ? session->driver->settle(session) : 0;
-  for (const struct cnk_expected *one = session->expected; one && status == 0; one = one->next)
+  for (const struct cnk_expectation *one = session->expected; one && status == 0; one = one->next)
     if (one->changes == 0)
       status = CNK_STORE_CONFLICT;
   return status;

@@ -129,10 +129,10 @@ static void send_expected(struct cnk_work *work, enum cnk_sql sql, const char *f
   struct cnk_sql_session *session = work->session;
   if (work->status != 0)
     return;
-  struct cnk_expected *expected = cnk_arena_take(&work->call->arena, sizeof *expected);
+  struct cnk_expectation *expected = cnk_arena_take(&work->call->arena, sizeof *expected);
   int status = CNK_STORE_NO_MEMORY;
   if (expected) {
-    *expected = (struct cnk_expected){.next = session->expected};
+    *expected = (struct cnk_expectation){.next = session->expected};
     status = session->driver->send_ahead(session, session->writes[sql], format, values, &expected->changes);
   }
   if (status != 0) {
