@@ -352,6 +352,43 @@ describe("a store on PostgreSQL", function()
     assert.equal("conversation true 0\ndialog true 0\noutbox true 0\nsent true 0", sql(counts:format(schema)))
   end)
 
+  -- Rows are sent many at once, and what calls expect is looked at once; where that fails all of it runs again, one call after the other.
+  it("runs usual calls that come together at once, and not one by one", function()
+    local accepts, turns, marks, outcomes, statuses, last, names = {}, {}, {}, {}, {}, {}, {}
+    for i = 1, 300 do
+      local contact, name = "1:" .. i % 7, i % 2 == 0 and "N" .. i or nil -- the same ones again and again
+      accepts[i] = { events = { seam:event { contact = contact, key = "key " .. i % 290, inbound_at = now + i, name = name } }, now = now }
+      if i <= 290 then
+        last[contact], names[contact] = now + i, name or names[contact]
+      end
+    end
+    seam:together("accept", accepts)
+    for i, accept in ipairs(accepts) do
+      local event = accept.events[1]
+      assert.equal(i <= 290, event.is_fresh)
+      if event.is_fresh then
+        local message = seam:message { contact = event.contact }
+        local outcome = { id = message.id, state = "accepted", message_id = "m" .. i, contact = event.contact, rank = 0 }
+        local status = seam:event { contact = event.contact, key = "s" .. i, status_of = "m" .. i, rank = 2, is_unheard = true }
+        turns[i] = { event = event.id, messages = { message }, now = now }
+        marks[i] = { messages = { { id = message.id, attempts = 1 } }, now = now }
+        outcomes[i] = { outcomes = { outcome }, now = now }
+        statuses[i] = { events = { status }, now = now }
+      end
+    end
+    seam:together("commit_turn", turns)
+    seam:together("mark_sending", marks)
+    seam:together("settle", outcomes)
+    seam:together("accept", statuses)
+    assert.equal(0, seam.db:stats().redone)
+    local counts = seam:counts()
+    assert.are.same({ 0, 0, 290 }, { counts.events, counts.messages, counts.accepted })
+    for contact, at in pairs(last) do
+      local row = seam:row("conversation", { contact = contact })
+      assert.are.same({ at, names[contact] }, { row.last_inbound, row.name })
+    end
+  end)
+
   it("leaves copies to the tools of the database", function()
     local ok, message = seam:back_up(process.folder().path .. "/copy.db")()
     assert.is_nil(ok)

@@ -173,15 +173,35 @@ static int64_t changes_of(PGresult *result)
   return strtoll(PQcmdTuples(result), NULL, 10);
 }
 
+/* Sends it, or keeps it for others of its kind. */
+static int hand_over(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters,
+                     int64_t *changes)
+{
+  struct cnk_gathered *gathered = cnk_rows_of(store, number);
+  store->has_written = true;
+  if (gathered)
+    return cnk_rows_add(store, gathered, parameters, changes);
+  int status = cnk_rows_let_pass(store, number, changes != NULL) ? 0 : cnk_rows_flush(store);
+  if (status == 0)
+    status = cnk_wire_send(store, number, parameters);
+  if (status == 0 && changes)
+    cnk_wire_want_changes(store, changes);
+  return status;
+}
+
 static int run_bound(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters,
                      int64_t *changes)
 {
   PGresult *result = NULL;
-  int status = cnk_wire_send(store, number, parameters);
+  if (!changes)
+    return hand_over(store, number, parameters, NULL);
+  int status = cnk_rows_flush(store);
+  if (status == 0)
+    status = cnk_wire_send(store, number, parameters);
   store->has_written = true;
-  if (changes && status == 0)
+  if (status == 0)
     status = cnk_wire_collect(store, &result);
-  if (changes && status == 0)
+  if (status == 0)
     *changes = changes_of(result);
   PQclear(result);
   return status;
@@ -197,13 +217,9 @@ static int run(struct cnk_sql_session *session, unsigned number, const char *for
 static int send_ahead(struct cnk_sql_session *session, unsigned number, const char *format, va_list values,
                       int64_t *changes)
 {
-  struct cnk_postgres *store = store_of(session);
   struct cnk_parameters parameters;
   add_all(&parameters, format, values);
-  int status = run_bound(store, number, &parameters, NULL);
-  if (status == 0)
-    cnk_wire_want_changes(store, changes);
-  return status;
+  return hand_over(store_of(session), number, &parameters, changes);
 }
 
 static int change(struct cnk_sql_session *session, unsigned number, const struct cnk_value *values, size_t count,
@@ -221,7 +237,9 @@ static int read_first(struct cnk_sql_session *session, unsigned number, const ch
   struct cnk_parameters parameters;
   PGresult *result = NULL;
   add_all(&parameters, format, values);
-  int status = cnk_wire_send(store, number, &parameters);
+  int status = cnk_rows_flush(store);
+  if (status == 0)
+    status = cnk_wire_send(store, number, &parameters);
   if (status == 0)
     status = cnk_wire_collect(store, &result);
   if (status != 0)
@@ -277,7 +295,9 @@ static int ask(struct cnk_sql_session *session, struct cnk_query *query)
   struct cnk_parameters parameters;
   PGresult *result = NULL;
   add_values(&parameters, query->name, query->parameters.items, query->parameters.count);
-  int status = cnk_wire_send(store, query->name, &parameters);
+  int status = cnk_rows_flush(store);
+  if (status == 0)
+    status = cnk_wire_send(store, query->name, &parameters);
   if (status == 0)
     status = cnk_wire_collect(store, &result);
   if (status == 0 && !note_columns(columns, result))
@@ -301,7 +321,9 @@ static int ask_text(struct cnk_sql_session *session, const char *text, const cha
   PGresult *result = NULL;
   for (size_t i = 0; i < count; i++)
     add_value(&parameters, types[i], &values[i]);
-  int status = cnk_wire_send_own(store, text, &parameters);
+  int status = cnk_rows_flush(store);
+  if (status == 0)
+    status = cnk_wire_send_own(store, text, &parameters);
   if (status == 0)
     status = cnk_wire_collect(store, &result);
   if (status == 0)
@@ -314,7 +336,7 @@ static int load(struct cnk_sql_session *session, const char *text, const char *t
 {
   struct cnk_postgres *store = store_of(session);
   size_t columns = strlen(types), at = 0;
-  int status = columns > CNK_POSTGRES_PARAMETERS_MOST ? refuse_type(store) : 0;
+  int status = columns > CNK_POSTGRES_PARAMETERS_MOST ? refuse_type(store) : cnk_rows_flush(store);
   store->has_written = true;
   for (; at < page->size && status == 0; text = NULL) {
     struct cnk_parameters parameters = {0};
@@ -343,6 +365,7 @@ int cnk_postgres_run(struct cnk_postgres *store, enum cnk_sql sql, const char *f
 static int begin(struct cnk_sql_session *session)
 {
   struct cnk_postgres *store = store_of(session);
+  cnk_rows_forget(store);
   store->has_written = false;
   store->is_in_transaction = true;
   return cnk_wire_send_text(store, "BEGIN");
@@ -353,8 +376,8 @@ static int commit(struct cnk_sql_session *session)
 {
   struct cnk_postgres *store = store_of(session);
   PGresult *result = NULL;
-  int status = 0;
-  if (store->has_written && !atomic_load(&store->stands_by)) {
+  int status = cnk_rows_flush(store);
+  if (status == 0 && store->has_written && !atomic_load(&store->stands_by)) {
     struct cnk_parameters parameters = {0};
     store->batch = ++session->sequence;
     add_integer(&parameters, &store->batch);
@@ -405,7 +428,9 @@ static int save(struct cnk_sql_session *session)
 
 static int settle(struct cnk_sql_session *session)
 {
-  return cnk_wire_collect(store_of(session), NULL);
+  struct cnk_postgres *store = store_of(session);
+  int status = cnk_rows_flush(store);
+  return status == 0 ? cnk_wire_collect(store, NULL) : status;
 }
 
 static int undo(struct cnk_sql_session *session)

@@ -71,6 +71,7 @@ struct cnk_postgres {
   _Atomic uint64_t confirmed_at;
   bool *is_prepared; /* of cnk_sql_texts, on this connection */
   struct cnk_postgres_columns *columns;
+  struct cnk_gathered *gathered; /* of rows.c */
   struct cnk_command *sent;
   size_t sent_count, sent_room;
   bool is_lost, has_warned; /* the connection; while it committed */
@@ -98,6 +99,18 @@ int cnk_wire_collect(struct cnk_postgres *store, PGresult **result);
 int cnk_wire_fail(struct cnk_postgres *store, int status, const char *reason);
 /* The first column of the first row as an integer; 0 where there is none. In text form. */
 int64_t cnk_wire_integer(const PGresult *result);
+
+/* rows.c: rows that wait to be sent with others. What rows of this statement are gathered in; NULL: it is sent at once, after a flush if it
+ * may not pass those that wait. `is_expected`: the batch is undone where it changes nothing. */
+struct cnk_gathered *cnk_rows_new(const unsigned *writes); /* NULL without memory */
+void cnk_rows_free(struct cnk_gathered *all);
+struct cnk_gathered *cnk_rows_of(struct cnk_postgres *store, unsigned number);
+bool cnk_rows_let_pass(const struct cnk_postgres *store, unsigned number, bool is_expected);
+/* `changes`: or NULL; there after the flush. 0 or a code. */
+int cnk_rows_add(struct cnk_postgres *store, struct cnk_gathered *gathered, const struct cnk_parameters *row,
+                 int64_t *changes);
+int cnk_rows_flush(struct cnk_postgres *store);
+void cnk_rows_forget(struct cnk_postgres *store);
 
 /* connection.c: connects, takes the lock, and sees that nobody else was there meanwhile. 0 or a code; `problem` says why. */
 int cnk_postgres_connect(struct cnk_postgres *store, bool is_again);

@@ -30,6 +30,7 @@ static void free_own(struct cnk_postgres *store)
   }
   free(store->columns);
   free(store->is_prepared);
+  cnk_rows_free(store->gathered);
   free(store->sent);
   free(store->url);
   free(store);
@@ -83,8 +84,10 @@ static struct cnk_postgres *make(struct cnk_loop *loop, const char *url, const s
   store->url = strdup(url);
   store->is_prepared = calloc(cnk_sql_count, sizeof *store->is_prepared);
   store->columns = calloc(cnk_sql_count, sizeof *store->columns);
+  store->gathered = cnk_rows_new(store->session.writes);
   name_application(store);
-  if (store->url && store->is_prepared && store->columns && cnk_worker_init(&store->worker, &kind, loop, options))
+  if (store->url && store->is_prepared && store->columns && store->gathered &&
+      cnk_worker_init(&store->worker, &kind, loop, options))
     return store;
   free_own(store);
   return NULL;

@@ -129,15 +129,14 @@ static int look_at_expected(struct cnk_sql_session *session)
 
 static int run_together(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
-  bool is_network = session->driver->send_ahead != NULL;
-  int status = is_network ? send_ahead(session, batch) : 0;
-  session->expects = is_network;
+  session->is_whole = session->driver->send_ahead != NULL;
   session->expected = NULL;
+  int status = session->is_whole ? send_ahead(session, batch) : 0;
   if (status == 0)
     status = run_calls(session, batch);
   if (status == 0)
     status = look_at_expected(session);
-  session->expects = false;
+  session->is_whole = false;
   return status;
 }
 

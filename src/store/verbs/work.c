@@ -147,7 +147,7 @@ void cnk_work_expect(struct cnk_work *work, const char *reason, enum cnk_sql sql
 {
   va_list values;
   va_start(values, format);
-  if (work->session->expects)
+  if (work->session->is_whole)
     send_expected(work, sql, format, values);
   else if (!run(work, sql, format, values))
     cnk_work_conflict(work, reason);
@@ -175,7 +175,7 @@ void cnk_work_expect_row(struct cnk_work *work, const char *reason, enum cnk_sql
 {
   va_list values;
   va_start(values, format);
-  if (work->session->expects)
+  if (work->session->is_whole)
     send_expected(work, sql, format, values);
   else if (read_first(work, sql, format, values).kind == CNK_VALUE_NULL)
     cnk_work_conflict(work, reason);
