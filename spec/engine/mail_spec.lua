@@ -33,12 +33,16 @@ describe("mail", function()
     end)
   end
 
-  -- One that notes what it is given to accept, in order, and may keep the answer to a body until `let_go`.
+  -- One that notes what it is given to accept, in order, and may keep the answer to a body. Until `is_over` there is mail for whoever minds.
   local function new_mail(keeps)
     local its = { accepted = {}, kept = {} }
     its.mail = mail.new {
       store = it_.store,
-      accept = function(body, done)
+      accept = function(body, done, letter)
+        if letter == nil and not its.is_over then
+          done(errors.new("store", "there is mail that came before", { code = "mail" }))
+          return true
+        end
         its.accepted[#its.accepted + 1] = body
         if body == keeps then
           its.kept[#its.kept + 1] = done
@@ -139,10 +143,10 @@ describe("mail", function()
     end
     post_some(1, 450) -- more than a look reads
     its.mail:start(true)
-    assert(its.mail:hold("own", function(err, subject)
+    assert(its.mail:accept("own", function(err, subject)
       answered = { err, subject }
     end, "exchange"))
-    assert(its.mail:hold("own, later", function() end))
+    assert(its.mail:accept("own, later", function() end))
     it_:step_until(function()
       return #its.accepted > 0
     end, "the first ones")
@@ -162,28 +166,64 @@ describe("mail", function()
     assert.is_true(place > 450 and place < 900, place)
   end)
 
+  it("lets no webhook of this host overtake one that waits, however long a look takes", function()
+    it_ = engine_rig.new()
+    local its = new_mail "letter"
+    post "letter"
+    its.mail:start(true)
+    it_:step_until(function()
+      return its.kept[1]
+    end, "the letter")
+    assert(its.mail:accept("first", function() end))
+    local began = clock.monotonic()
+    it_:step_until(function()
+      return clock.monotonic() > began + 1.1 -- no more mail is expected
+    end, "a second")
+    its.is_over = true
+    assert(its.mail:accept("second", function() end))
+    its.kept[1]()
+    it_:step_until(function()
+      return #its.accepted == 3
+    end, "both")
+    assert(its.mail:accept("third", function() end))
+    assert.are.same({ "letter", "first", "second", "third" }, its.accepted)
+  end)
+
   it("becomes what waits for the next host, where this one stops while a webhook of its own is held", function()
     it_ = engine_rig.new()
-    local its, answers = new_mail "letter", 0
-    local function on_answer(err)
-      assert.is_nil(err)
-      answers = answers + 1
+    local its, answers, bodies = new_mail "letter", {}, {}
+    for i = 1, 3 do
+      bodies[i] = json.encode(text("wamid." .. i))
+    end
+    local function on_answer(err, subject)
+      answers[#answers + 1] = err and err.kind or subject
     end
     post "letter"
     its.mail:start(true)
     it_:step_until(function()
       return its.kept[1]
     end, "the letter")
-    assert(its.mail:hold("during a look", on_answer))
+    for i = 1, 2 do
+      assert(its.mail:accept(bodies[i], on_answer, i))
+    end
+    assert(its.mail:accept("{", on_answer))
     its.mail:stop()
-    assert(its.mail:hold("after the end", on_answer))
+    assert(its.mail:accept(bodies[3], on_answer, 3))
     it_:step_until(function()
-      return answers == 2
-    end, "two answers")
+      return #answers == 4
+    end, "four answers")
+    assert.are.same({ "invalid", 1, 2, 3 }, answers)
     its.kept[1]()
     it_:step_until(function()
-      return waiting() == 2
-    end, "the two")
+      return waiting() == 3
+    end, "the three")
+    local posted
+    it_:run(function()
+      posted = stored.read(it_.store)
+    end)
+    for i, letter in ipairs(posted) do
+      assert.equal(bodies[i], letter.body)
+    end
     assert.are.same({ "letter" }, its.accepted)
   end)
 
@@ -196,16 +236,24 @@ describe("mail", function()
       return its.kept[1]
     end, "the letter")
     for _ = 1, 22 do
-      assert(its.mail:hold(large, function() end))
+      assert(its.mail:accept(large, function() end))
     end
-    local is_held, err = its.mail:hold(large, function() end)
-    assert.is_nil(is_held)
-    assert.equal("busy", err.kind)
+    local function is_refused()
+      local is_held, err = its.mail:accept(large, function() end)
+      return not is_held and err.kind == "busy"
+    end
+    assert.is_true(is_refused())
+    post "letter"
     its.kept[1]()
     it_:step_until(function()
-      return #its.accepted == 23
+      return its.kept[2]
+    end, "another look")
+    assert.is_true(is_refused())
+    its.kept[2]()
+    it_:step_until(function()
+      return #its.accepted == 24
     end, "all of them")
-    assert(its.mail:hold(large, function() end))
+    assert.is_false(is_refused())
   end)
 
   it("does not hide what a webhook of this host is that cannot be read", function()
@@ -213,7 +261,8 @@ describe("mail", function()
     post(json.encode(text "wamid.1"))
     local refused
     it_.inbox.mail:start(true)
-    assert(it_.inbox.mail:hold("{", function(err)
+    it_:step_until(is_gone, "no mail")
+    assert(it_.inbox.mail:accept("{", function(err)
       refused = err
     end))
     it_:step_until(function()

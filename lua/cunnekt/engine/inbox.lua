@@ -369,20 +369,12 @@ function inbox_methods:_give(body, done, subject, letter)
   return true, more
 end
 
--- Other hosts may take webhooks: this one goes behind those that wait.
+-- Other hosts may take webhooks: this one goes behind those that wait. Nothing is held that there is no room for.
 function inbox_methods:_accept_behind(body, done, subject)
-  if self.mail:is_coming() then
-    return self.mail:hold(body, done, subject)
+  if not self:has_room(1) then
+    return nil, incoming.refusal("too many events are waiting", "no_room")
   end
-  return self:_give(body, function(err)
-    if not (err and err.code == "mail") then
-      return done(err, subject)
-    end
-    local is_held, problem = self.mail:hold(body, done, subject)
-    if not is_held then
-      done(problem, subject)
-    end
-  end)
+  return self.mail:accept(body, done, subject)
 end
 
 ---Stores the events of a webhook, then queues the new ones. Where webhooks that other hosts have taken wait, it goes behind them.

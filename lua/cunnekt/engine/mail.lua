@@ -11,6 +11,7 @@ local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local stored = require "cunnekt.store.mail"
 local task = require "cunnekt.base.task"
+local webhook = require "cunnekt.provider.webhook"
 
 local mail = {}
 
@@ -25,7 +26,7 @@ local failure_pause, warn_pace = 1, 60
 local most_held = 64 << 20
 
 ---@class cunnekt.mail
----@param parts {store: cunnekt.open_store, accept: fun(body: string, done: fun(err: cunnekt.error?), letter: integer|false): boolean?, boolean|cunnekt.error} `letter`: the webhook's id, false for one of this host; gives whether it is removed with its events
+---@param parts {store: cunnekt.open_store, accept: fun(body: string, done: fun(err: cunnekt.error?), letter: integer|false?): boolean?, boolean|cunnekt.error} `letter`: the webhook's id; false: of this host, all that came before is accepted; nil: it fails with the code "mail" while any waits. Gives whether it is removed with its events
 ---@return cunnekt.mail
 function mail.new(parts)
   return setmetatable({
@@ -89,63 +90,85 @@ end
 
 -- ---- webhooks of this host -------------------------------------------------------------------------------------------
 
-local function post(self, webhook)
-  stored.post(self._store, webhook.body, function(ok, err)
-    webhook.done(not ok and err or nil, webhook.subject)
+-- Gives the oldest ones, which are held no more.
+local function take_held(self, count)
+  local taken = table.move(self._held, 1, count, 1, {})
+  self._held = table.move(self._held, count + 1, #self._held, 1, {})
+  for _, held in ipairs(taken) do
+    self._held_bytes = self._held_bytes - #held.body
+  end
+  return taken
+end
+
+-- A host that stops looks no more, so a webhook waits for the next one, as one that a host takes which stands by.
+local function post(self, held)
+  local events, err = webhook.parse_bounded(held.body)
+  if not events then
+    return held.done(err, held.subject)
+  end
+  stored.post(self._store, held.body, function(ok, problem)
+    held.done(not ok and problem or nil, held.subject)
   end)
 end
 
-local function accept(self, webhook)
-  local is_taken, err = self._accept(webhook.body, function(problem)
-    webhook.done(problem, webhook.subject)
-  end, false)
-  if not is_taken then
-    webhook.done(err, webhook.subject)
-  end
-end
-
--- Accepts those before which all is accepted, when that is so up to the id `last`, and `newest` was the newest there was. Gives the
--- others, which wait for more, but not for all that comes meanwhile.
-local function accept_held(self, held, last, newest)
-  local others = {}
-  for _, webhook in ipairs(held) do
-    webhook.behind = webhook.behind or newest
-    if webhook.behind <= last then
-      accept(self, webhook)
-    else
-      others[#others + 1] = webhook
-    end
-  end
-  return others
-end
-
-local function take_held(self)
-  local held = self._held
-  self._held, self._held_bytes = {}, 0
-  return held
-end
-
--- A host that stops looks no more, so they wait for the next one.
 local function post_held(self)
-  for _, webhook in ipairs(take_held(self)) do
-    post(self, webhook)
+  for _, held in ipairs(take_held(self, #self._held)) do
+    post(self, held)
   end
 end
 
-local function hold(self, webhook)
-  self._held[#self._held + 1] = webhook
-  self._held_bytes = self._held_bytes + #webhook.body
+local function hold(self, body, done, subject)
+  if self._held_bytes + #body > most_held then
+    return nil, errors.new("busy", "too many webhooks wait for those that other hosts have taken")
+  end
+  self._held[#self._held + 1] = { body = body, done = done, subject = subject }
+  self._held_bytes = self._held_bytes + #body
   if self._is_stopped then
     post_held(self)
+  else
+    self:collect()
+  end
+  return true
+end
+
+-- Accepts one, unless there is mail: then it is held.
+local function try(self, body, done, subject)
+  return self._accept(body, function(err)
+    if not (err and err.code == "mail") then
+      return done(err, subject)
+    end
+    local is_held, problem = hold(self, body, done, subject)
+    if not is_held then
+      done(problem, subject)
+    end
+  end)
+end
+
+local function accept_behind(self, body, done, subject)
+  return self._accept(body, function(err)
+    done(err, subject)
+  end, false)
+end
+
+local function accept_each(self, list, accept)
+  for _, held in ipairs(list) do
+    local is_taken, err = accept(self, held.body, held.done, held.subject)
+    if not is_taken then
+      held.done(err, held.subject)
+    end
   end
 end
 
--- They wait for another look, before those that have come meanwhile.
-local function hold_again(self, webhooks)
-  local later = take_held(self)
-  for _, webhook in ipairs(table.move(later, 1, #later, #webhooks + 1, webhooks)) do
-    hold(self, webhook)
+-- Accepts those that came before a look, `count`, if all that came before them is accepted: it is up to the id `last`, and `newest` was
+-- the newest that the look saw. Others wait for more, but not for all that comes meanwhile.
+local function accept_held(self, count, last, newest)
+  local ready = 0
+  for i = 1, count do
+    local held = self._held[i]
+    held.behind = held.behind or newest
+    ready = held.behind <= last and i or ready
   end
+  accept_each(self, take_held(self, ready), accept_behind)
 end
 
 -- ---- looks -----------------------------------------------------------------------------------------------------------
@@ -160,7 +183,7 @@ end
 
 -- True when there may be more at once; and for how long to wait before that.
 local function read_page(self)
-  local held = take_held(self)
+  local held = #self._held
   local letters, more = stored.read(self._store)
   local count, failure = 0, not letters and more or nil
   if letters and letters[1] then
@@ -169,9 +192,11 @@ local function read_page(self)
   local has_room = not failure and count == #letters
   if has_room and not self._is_stopped then
     local last = more and letters[#letters] or { id = math.huge }
-    held = accept_held(self, held, last.id, last.newest or 0)
+    accept_held(self, held, last.id, last.newest or 0)
+    if not letters[1] and clock.monotonic() >= self._busy_until then -- no more of it is expected
+      accept_each(self, take_held(self, #self._held), try)
+    end
   end
-  hold_again(self, held)
   if failure then
     warn_of(self, failure --[[@as cunnekt.error]])
     return true, failure_pause
@@ -197,7 +222,10 @@ function mail_methods:collect()
   task.spawn(function()
     local pause
     while self._is_wanted and not self._is_stopped and not pause do
-      self._is_wanted, pause = read_page(self)
+      self._is_wanted = false
+      local is_more
+      is_more, pause = read_page(self)
+      self._is_wanted = self._is_wanted or is_more
     end
     self._is_collecting = false
     if pause and not self._is_stopped then
@@ -206,9 +234,14 @@ function mail_methods:collect()
   end)
 end
 
+-- Whether other hosts have taken webhooks just now.
+local function is_coming(self)
+  return clock.monotonic() < self._busy_until
+end
+
 local function look(self)
   self:collect()
-  self._timer = clock.after(self:is_coming() and quick_pace or pace, function()
+  self._timer = clock.after(is_coming(self) and quick_pace or pace, function()
     look(self)
   end)
 end
@@ -236,25 +269,15 @@ function mail_methods:stop()
   post_held(self)
 end
 
----Whether other hosts have taken webhooks just now. Then one of this host had better go behind them at once.
----@return boolean
-function mail_methods:is_coming()
-  return clock.monotonic() < self._busy_until
-end
-
 ---Accepts a webhook of this host behind those that wait.
 ---@param body string
----@param done fun(err: cunnekt.error?, subject: any) `err`: of kind store, or why it cannot be taken
+---@param done fun(err: cunnekt.error?, subject: any) `err`: of kind store, or one of those below
 ---@param subject any
----@return boolean? is_held nil: nothing is stored, and `done` is not called
----@return cunnekt.error? err kind busy
-function mail_methods:hold(body, done, subject)
-  if self._held_bytes + #body > most_held then
-    return nil, errors.new("busy", "too many webhooks wait for those that other hosts have taken")
-  end
-  hold(self, { body = body, done = done, subject = subject })
-  self:collect()
-  return true
+---@return boolean? is_taken nil: nothing is stored, and `done` is not called
+---@return cunnekt.error? err kind busy, invalid or too_large
+function mail_methods:accept(body, done, subject)
+  local accept = (is_coming(self) or self._held[1]) and hold or try
+  return accept(self, body, done, subject)
 end
 
 return mail

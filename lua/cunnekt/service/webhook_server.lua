@@ -77,7 +77,7 @@ local function busy(exchange, message)
   refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry.sender) })
 end
 
--- Nothing of a webhook is stored.
+-- A webhook is not stored, or not as a whole.
 local function refuse_webhook(self, exchange, err)
   if err.kind == "too_large" then
     note_refusal(self, 413, 1)

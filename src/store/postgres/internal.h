@@ -75,6 +75,7 @@ struct cnk_postgres {
   struct cnk_command *sent;
   size_t sent_count, sent_room;
   bool is_lost, has_warned; /* the connection; while it committed */
+  bool is_migrating;        /* it may take long to answer */
   bool is_in_transaction;
   bool has_written;  /* the transaction */
   bool is_uncertain; /* nobody knows whether the batch before was committed; */

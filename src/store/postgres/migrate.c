@@ -69,9 +69,11 @@ static int commit_opening(struct cnk_postgres *store)
 
 static int open_anew(struct cnk_postgres *store, int64_t version)
 {
-  int status = cnk_wire_execute(store, "BEGIN", NULL);
+  int status = cnk_wire_execute(store, "BEGIN; SET LOCAL statement_timeout = 0", NULL);
+  store->is_migrating = true; /* tables of millions of rows may be written anew */
   if (status == 0)
     status = bring_up(store, version);
+  store->is_migrating = false;
   if (status == 0)
     status = read_integer(store, cnk_sql_texts[store->session.writes[CNK_SQL_next_opening]].postgres, &store->opening);
   if (status == 0)

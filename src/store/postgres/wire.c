@@ -15,7 +15,7 @@
 
 /* Longer than the server may take for one statement, see connection.c. Webhooks are refused before that: whoever sends them
  * waits no longer. Nor does a host that is to end, whose service manager kills it after a while. */
-enum { WAIT_MS = 40000, SLOW_MS = 5000, LAST_MS = 2000, LOOK_MS = 250 };
+enum { WAIT_MS = 40000, MIGRATION_MS = 3600000, SLOW_MS = 5000, LAST_MS = 2000, LOOK_MS = 250 };
 
 /* Error messages of libpq have several lines, and end with one. */
 int cnk_wire_fail(struct cnk_postgres *store, int status, const char *reason)
@@ -59,8 +59,8 @@ static int note_silence(struct cnk_postgres *store, int status, int ms)
 /* Some milliseconds at a time, for as long as it may take. `waited`: how long it took. */
 static int poll_patiently(struct cnk_postgres *store, struct pollfd *found, int *waited)
 {
-  int count = 0;
-  for (*waited = 0; count == 0 && *waited < WAIT_MS; *waited += LOOK_MS) {
+  int count = 0, most = store->is_migrating ? MIGRATION_MS : WAIT_MS;
+  for (*waited = 0; count == 0 && *waited < most; *waited += LOOK_MS) {
     if (*waited >= LAST_MS && cnk_worker_is_closing(&store->worker))
       break;
     if (*waited == SLOW_MS)

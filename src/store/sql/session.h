@@ -86,7 +86,8 @@ struct cnk_sql_session {
   bool
       is_whole; /* a batch is run as a whole, on a network: what its calls expect is looked at when all of it was sent */
   struct cnk_expectation *expected; /* the newest first */
-  uint64_t redone;                  /* batches that were run again for the sake of a call that failed */
+  int wary; /* turns compete: for so many batches what a call has read is compared before anything is sent of it */
+  uint64_t redone; /* batches that were run again for the sake of a call that failed */
 };
 
 #endif

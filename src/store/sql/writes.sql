@@ -455,11 +455,11 @@ DELETE FROM outbox WHERE ended AND changed_at < ?;
 
 -- name: clear_broken_steps
 DELETE FROM step WHERE dialog IN
-  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200);
+  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at, id LIMIT 200);
 
 -- name: clear_broken
 DELETE FROM dialog WHERE id IN
-  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at LIMIT 200);
+  (SELECT id FROM dialog WHERE error IS NOT NULL AND changed_at < ? ORDER BY changed_at, id LIMIT 200);
 
 -- name: clear_kept
 -- Messages kept for a dialog that is gone.

@@ -160,6 +160,7 @@ void cnk_verb_post_mail(struct cnk_work *work, struct cnk_post_mail *request)
 {
   cnk_work_send(work, CNK_SQL_post_mail, "tr", request->body, request->now);
   work->session->knows_mail = false;
+  work->session->mail = -1;
 }
 
 void cnk_verb_look_for_mail(struct cnk_work *work)

@@ -11,6 +11,9 @@
 
 #include "store/verbs/verbs.h"
 
+/* For so many batches after a conflict, reads are awaited. */
+enum { WARY_BATCHES = 64 };
+
 static bool is_fault_of_all(struct cnk_sql_session *session, int status)
 {
   return status == CNK_STORE_NO_MEMORY || status == CNK_STORE_MOVED || session->driver->is_fault(session, status);
@@ -68,6 +71,8 @@ static int raise_ahead(struct cnk_sql_session *session, struct cnk_store_calls *
   bool any = false;
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_work work = {.session = session, .call = cnk_store_call_of(link)};
+    if (work.call->verb == CNK_NOTE_STATUS)
+      break; /* what comes behind it may be about the same message */
     if (work.call->verb == CNK_ACCEPT)
       any |= cnk_verb_raise_ahead(&work, work.call->request);
     if (work.status != 0)
@@ -76,16 +81,20 @@ static int raise_ahead(struct cnk_sql_session *session, struct cnk_store_calls *
   return any ? session->driver->settle(session) : 0;
 }
 
-/* On a network, what webhooks depend on is asked for all of the batch at once. Where there is mail, none of it may stay. */
+/* On a network, what webhooks depend on is asked for all of the batch at once. Where there is mail, also of this batch, none of it may
+ * stay. */
 static int send_ahead(struct cnk_sql_session *session, struct cnk_store_calls *batch)
 {
   int status = 0;
-  bool minds_mail = false;
+  bool minds_mail = false, posts_mail = false;
   CNK_LIST_EACH (link, &batch->list) {
     struct cnk_work work = {.session = session, .call = cnk_store_call_of(link)};
     struct cnk_accept *request = work.call->request;
+    posts_mail |= work.call->verb == CNK_POST_MAIL;
     if (work.call->verb != CNK_ACCEPT || status != 0)
       continue;
+    if (request->minds_mail && posts_mail)
+      return CNK_STORE_MAIL;
     if (request->minds_mail && !minds_mail) {
       minds_mail = true;
       cnk_verb_look_for_mail(&work);
@@ -124,6 +133,10 @@ static int look_at_expected(struct cnk_sql_session *session)
   for (const struct cnk_expectation *one = session->expected; one && status == 0; one = one->next)
     if (one->changes == 0)
       status = CNK_STORE_CONFLICT;
+  if (status == CNK_STORE_CONFLICT)
+    session->wary = WARY_BATCHES;
+  else if (session->wary > 0)
+    session->wary--;
   return status;
 }
 

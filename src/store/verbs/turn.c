@@ -3,7 +3,7 @@
  * The commit of a turn: all that it changes takes hold together, once, or not at all.
  *
  * What may conflict comes first, and of that what only reads: a conflict is usual where turns compete, and one that has
- * written nothing costs the others of its batch nothing.
+ * written nothing costs the others of its batch nothing; on a network, from the second one of several on.
  */
 #include <math.h>
 
