@@ -12,6 +12,9 @@ TORTURE_LONG = "kill.lua --cycles 10000 --control-cycles 60" "power.lua --images
   "dialogs.lua --dialogs 10000 --rounds 30 --kills 2000 --talkers 200" "schedules.lua --count 1000000" \
   "stops.lua --rounds 10000 --control-rounds 100" "joins.lua --cycles 2000 --control-cycles 60" "runaway.lua --seconds 5 --rounds 10"
 
+# Four hosts on a PostgreSQL of their own; in the short run they are `make test-postgres`'s.
+CLUSTER_LONG = $(MAKE) --no-print-directory test-postgres SPEC=spec/store/postgres/cluster_spec.lua CUNNEKT_TEST_FAULTS=10000 POSTGRES_SECONDS=20000
+
 TORTURE_MODULES := $(addprefix $(BUILD)/spec/,child.so preload.so rawclient.so recorder.so sqltool.so)
 
 $(BUILD)/spec/%.so: spec/crash/c/%.c | libraries
@@ -38,10 +41,10 @@ $(BREAKING_HOST): $(BREAKING_OBJ)
 -include $(BUILD)/breaking/store.d $(BUILD)/breaking/breaking.d $(BUILD)/breaking/stop.d
 
 # Every test is run, whatever becomes of the others. Each ends with its counts.
-run_torture = status=0; for test in $(if $(TORTURE),"$(TORTURE)",$(1)); do echo "-- $$test"; $(HOST) run spec/crash/$$test || status=1; done; exit $$status
+run_torture = status=0; for test in $(if $(TORTURE),"$(TORTURE)",$(1)); do echo "-- $$test"; $(HOST) run spec/crash/$$test || status=1; done; $(2) || status=1; exit $$status
 
 torture-short torture: deps-test
 	@$(MAKE) --no-print-directory all $(TORTURE_MODULES) $(BREAKING_HOST)
-	@$(TEST_ENV) && export CUNNEKT_BREAKING_HOST="$(abspath $(BREAKING_HOST))" && $(call run_torture,$(if $(filter torture,$@),$(TORTURE_LONG),$(TORTURE_SHORT)))
+	@$(TEST_ENV) && export CUNNEKT_BREAKING_HOST="$(abspath $(BREAKING_HOST))" && $(call run_torture,$(if $(filter torture,$@),$(TORTURE_LONG),$(TORTURE_SHORT)),$(if $(TORTURE)$(filter torture-short,$@),true,$(CLUSTER_LONG)))
 
 .PHONY: torture torture-short
