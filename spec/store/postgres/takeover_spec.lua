@@ -44,6 +44,17 @@ describe("a second host on a database", function()
     assert.equal(0, rig:finish(second, "TERM").code)
   end)
 
+  it("may make the schema while another one does", function()
+    local make = ("CREATE SCHEMA %s; SELECT pg_sleep(1)"):format(rig.schema) -- one transaction
+    local other = process.start { "spec/support/postgres.sh", "--sql", "postgres", make }
+    process.wait_until("the other one", function()
+      return pair_rig.sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" == "1"
+    end)
+    rig:start(rig.hosts[1])
+    rig.hosts[1].process:expect "listening on"
+    other:wait()
+  end)
+
   it("takes over from one that was killed", function()
     local owner, other = rig:roles()
     rig:finish(owner, "KILL")

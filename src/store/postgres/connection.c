@@ -138,6 +138,8 @@ static int set_schema(struct cnk_postgres *store)
   if (status == 0 && !is_there && !store->is_read_only) {
     snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", quoted);
     status = cnk_wire_execute(store, text, NULL);
+    if (status == CNK_POSTGRES_CONSTRAINT) /* another host has just made it */
+      status = 0;
   }
   if (status == 0) {
     snprintf(text, sizeof text, "SET search_path = %s, pg_catalog", quoted);
