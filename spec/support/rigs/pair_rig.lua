@@ -47,6 +47,8 @@ end)
 
 local take_over = 0.8
 local customers = 16
+-- Messages that the sandbox keeps.
+local history = 20000
 
 function pair_rig.free_port()
   local listener = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
@@ -66,9 +68,11 @@ end
 ---@return table rig `hosts`; `sql(text)` asks the database
 function pair_rig.new(url, schema, count)
   local self = setmetatable({ schema = schema, hosts = {}, said = {}, examples = {}, logs = {}, ever_unknown = {} }, rig_mt)
+  self.arrived = {} -- contact → list of texts, which are keys as well
+  self.looked_at = 0
   self.sql = pair_rig.sql
   self.url = ("%s&options=-csearch_path%%3D%s"):format(url, schema)
-  self.fake = assert(sandbox.new { open = true, history = 100000 })
+  self.fake = assert(sandbox.new { open = true, history = history })
   self:disturb { kind = "delay", seconds = 0.03 } -- so that some are under way when their host ends
   for i = 1, count or 2 do
     local folder = process.folder()
@@ -218,15 +222,32 @@ function rig_methods:said_until(customer, n)
   self.said[number_of(customer)] = n
 end
 
+-- Reads what has arrived since the last time: the sandbox keeps no more than its history.
+local function note_arrived(self)
+  for _, entry in ipairs(self.fake.state:since(self.looked_at, nil, math.huge)) do
+    local texts = self.arrived[entry.contact] or {}
+    self.arrived[entry.contact] = texts
+    if entry.direction == "out" then
+      local text = entry.payload.text
+      texts[#texts + 1], texts[text] = text, true
+    end
+  end
+  assert(self.fake.state.last - self.looked_at < history, "the sandbox has forgotten what nobody has read")
+  self.looked_at = self.fake.state.last
+end
+
+local function has_arrived(self, contact, text)
+  note_arrived(self)
+  return (self.arrived[contact] or {})[text]
+end
+
 -- Who talks with a dialog waits for its question, or until that is known to be uncertain: then it has been asked, too. What is stored
 -- before a question is asked is no answer to it, by the dialog's rules: it would be lost without a fault of any host.
 local function wait_for_question(self, customer, n)
   local contact, text, look_at = number_of(customer), ("%d %d"):format(n, n), clock.monotonic() + 6
   repeat
-    for _, entry in ipairs(self.fake.state:since(0, contact, math.huge)) do
-      if entry.direction == "out" and entry.payload.text == text then
-        return
-      end
+    if has_arrived(self, contact, text) then
+      return
     end
     if clock.monotonic() > look_at then
       look_at = clock.monotonic() + 2
@@ -310,18 +331,6 @@ local function judge_ticks(self, verdict, texts)
   verdict.runs = last
 end
 
-local function arrived(self)
-  local by_contact, total = {}, 0
-  for _, entry in ipairs(self.fake.state:since(0, nil, 100000)) do
-    if entry.direction == "out" then
-      local texts = by_contact[entry.contact] or {}
-      by_contact[entry.contact] = texts
-      texts[#texts + 1], total = entry.payload.text, total + 1
-    end
-  end
-  return by_contact, total
-end
-
 ---Lets the customers finish, waits until nothing waits any more, and judges.
 ---@return table verdict lost, twice, disordered, wrong; unknown: of those that did not arrive; said: webhooks answered with 200
 function rig_methods:judge(seconds)
@@ -340,11 +349,11 @@ function rig_methods:judge(seconds)
     self.examples[#self.examples + 1] = left .. " events and messages wait still"
   end
   local verdict = { lost = 0, twice = 0, disordered = 0, wrong = 0, unknown = 0, said = 0, runs = 0 }
-  local by_contact = arrived(self)
-  judge_ticks(self, verdict, by_contact[operator] or {})
+  note_arrived(self)
+  judge_ticks(self, verdict, self.arrived[operator] or {})
   for contact, said in pairs(self.said) do
     verdict.said = verdict.said + said
-    judge_contact(self, verdict, contact, by_contact[contact] or {}, said)
+    judge_contact(self, verdict, contact, self.arrived[contact] or {}, said)
   end
   if self.examples[1] then -- which are looked at first
     local counts = "%d lost, %d twice, %d in disorder, %d with a wrong number"
