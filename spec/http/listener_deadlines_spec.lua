@@ -82,7 +82,7 @@ describe("a listener that must answer in time", function()
 
   before_each(function()
     time, held = clock.virtual():install(), nil
-    listener = assert(core.listen({ answer_timeout_ms = 5000, idle_timeout_ms = 30000 }, function(exchange)
+    listener = assert(core.listen({ answer_timeout_ms = 5000, retry_after_s = 7, idle_timeout_ms = 30000 }, function(exchange)
       held = exchange
     end))
   end)
@@ -107,7 +107,9 @@ describe("a listener that must answer in time", function()
     time:advance(4.9)
     assert.is_true(client:poll())
     time:advance(0.2)
-    assert.equal(503, client:answer().status)
+    local answer = client:answer()
+    assert.equal(503, answer.status)
+    assert.truthy(answer.head:find("\r\nRetry-After: 7\r\n", 1, true))
     assert.is_false(held:answer(200, "late"))
     for _ = 1, 50 do
       core.step(false)

@@ -271,6 +271,7 @@ static int core_listen(lua_State *L)
       .header_timeout_ms = (uint64_t)opt_number(L, "header_timeout_ms", 10000, 1),
       .body_timeout_ms = (uint64_t)opt_number(L, "body_timeout_ms", 30000, 1),
       .idle_timeout_ms = (uint64_t)opt_number(L, "idle_timeout_ms", 60000, 1),
+      .retry_after_s = (unsigned)opt_number(L, "retry_after_s", 0, 0),
       .answer_timeout_ms = (uint64_t)opt_number(L, "answer_timeout_ms", 0, 0),
       /* A client whose head or body comes in one piece, as those of servers do, takes less by far. */
       .patience_ms = (uint64_t)opt_number(L, "patience_ms", 100, 1),

@@ -17,6 +17,7 @@ local core = {}
 ---@field header_timeout_ms? integer 10,000 by default
 ---@field body_timeout_ms? integer 30,000 by default
 ---@field idle_timeout_ms? integer 60,000 by default
+---@field retry_after_s? integer what the listener's own 503 says (Retry-After); 0 by default: nothing
 ---@field answer_timeout_ms? integer 0 by default: none; a request that is not answered in time is answered 503, and what comes later is too late
 ---@field patience_ms? integer 100 by default; where connections or bodies have no room left, slower clients are cut for others
 ---@field max_connections? integer 1024 by default, fewer where the process may not open so many files; more wait

@@ -168,6 +168,7 @@ function webhook_server.open(settings, inbox)
     max_body = limits.webhook_bytes,
     max_connections = max_connections,
     answer_timeout_ms = answer_timeout_ms,
+    retry_after_s = retry.sender,
     on_refusal = function(status, count)
       note_refusal(self, status, count)
     end,

@@ -168,6 +168,11 @@ static enum MHD_Result refuse(struct cnk_exchange *exchange, struct MHD_Connecti
   if (!response)
     return MHD_NO;
   enum MHD_Result result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  unsigned retry_after_s = exchange->listener->options.retry_after_s;
+  char seconds[16];
+  snprintf(seconds, sizeof seconds, "%u", retry_after_s);
+  if (status == MHD_HTTP_SERVICE_UNAVAILABLE && retry_after_s && result == MHD_YES)
+    result = MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
   if (result == MHD_YES)
     result = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);

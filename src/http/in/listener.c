@@ -91,7 +91,7 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
     return;
   }
   int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  peer = cnk_peer_new(socket);
+  peer = cnk_peer_new(listener, socket);
   *context = peer;
   listener->peers++;
   if (!peer || !cnk_room_watch(listener, peer)) {

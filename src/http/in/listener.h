@@ -40,6 +40,7 @@ struct cnk_listener_options {
   uint64_t body_timeout_ms;   /* for the whole body; and for the client to take the whole answer */
   uint64_t idle_timeout_ms;   /* for a kept-alive connection to ask again */
   uint64_t answer_timeout_ms; /* for the receiver to answer: then the client gets 503. 0: it waits */
+  unsigned retry_after_s;     /* what the listener's own 503 says (Retry-After); 0: nothing */
   uint64_t patience_ms;       /* after which a client that is waited for may be cut for another one */
   unsigned max_connections;   /* fewer where the process may not open so many files */
   unsigned max_per_address;   /* 0: as many as there are; a proxy in front makes all clients one address */

@@ -36,6 +36,7 @@ struct cnk_peer {
   struct cnk_timer timer;     /* for the deadline; fires before it when that was moved since */
   struct cnk_clock *clock;    /* whose deadline it is */
   int socket;
+  unsigned retry_after_s;        /* of the listener's options */
   bool has_ended;                /* it will send no more; it may still wait for an answer */
   bool is_over;                  /* we have ended it */
   struct cnk_exchange *exchange; /* the request under way, or NULL */
@@ -125,7 +126,7 @@ struct cnk_listener {
 /* ---- peer.c ---- */
 
 /* A connection that has just been made; NULL without memory. */
-struct cnk_peer *cnk_peer_new(int socket);
+struct cnk_peer *cnk_peer_new(const struct cnk_listener *listener, int socket);
 void cnk_peer_free(struct cnk_peer *peer); /* NULL is allowed */
 
 /* Ends a connection; the library notices, and closes, at its next run. To cut is to tell one that has not said all 408, and

@@ -13,9 +13,11 @@
 
 void cnk_peer_say(struct cnk_peer *peer, unsigned status)
 {
-  char text[128];
-  int size = snprintf(text, sizeof text, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status,
-                      MHD_get_reason_phrase_for(status));
+  char text[160], retry[40] = "";
+  if (status == MHD_HTTP_SERVICE_UNAVAILABLE && peer->retry_after_s)
+    snprintf(retry, sizeof retry, "Retry-After: %u\r\n", peer->retry_after_s);
+  int size = snprintf(text, sizeof text, "HTTP/1.1 %u %s\r\nConnection: close\r\n%sContent-Length: 0\r\n\r\n", status,
+                      MHD_get_reason_phrase_for(status), retry);
   /* A client that does not take it now does without. */
   if (send(peer->socket, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
     return;
@@ -57,12 +59,13 @@ static void on_deadline(struct cnk_timer *timer, void *context)
     cnk_timer_start_at(timer, peer->clock, peer->due);
 }
 
-struct cnk_peer *cnk_peer_new(int socket)
+struct cnk_peer *cnk_peer_new(const struct cnk_listener *listener, int socket)
 {
   struct cnk_peer *peer = calloc(1, sizeof *peer);
   if (!peer)
     return NULL;
   peer->socket = socket;
+  peer->retry_after_s = listener->options.retry_after_s;
   peer->due = NEVER;
   peer->timer.fire = on_deadline;
   return peer;
