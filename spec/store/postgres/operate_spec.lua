@@ -52,6 +52,17 @@ describe("an operator's view of a store on PostgreSQL", function()
     end
   end)
 
+  it("is what to do where its user may not begin", function()
+    local pipe <close> = assert(io.popen [[spec/support/postgres.sh --sql postgres "CREATE ROLE \"a poor one\" LOGIN"]])
+    pipe:read "a"
+    local poor = url:gsub("user=cunnekt", "user=a%%20poor%%20one")
+    local problem = 'this user may not make its schema: GRANT CREATE ON DATABASE postgres TO "a poor one"'
+    assert.equal("wrong cannot open the store on PostgreSQL: " .. problem, diagnose(poor))
+    local opened, err = store.open(poor)
+    assert.is_nil(opened)
+    assert.equal("cannot open the store on PostgreSQL: " .. problem, err.message)
+  end)
+
   it("has who has the database", function()
     local host = assert(store.open(url))
     local lines = diagnose(url)

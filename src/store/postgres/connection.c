@@ -121,6 +121,24 @@ static int find_schema(struct cnk_postgres *store, const char *literal, const ch
   return cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, reason);
 }
 
+/* Whoever only looks hears it as well: there is nothing yet, and a run would fail. */
+static int check_may_make_schema(struct cnk_postgres *store)
+{
+  char reason[400];
+  PGresult *found = NULL;
+  int status = cnk_wire_execute(store,
+                                "SELECT has_database_privilege(current_database(), 'CREATE')::int, "
+                                "quote_ident(current_database()), quote_ident(current_user)",
+                                &found);
+  if (status == 0 && cnk_wire_integer(found) == 0) {
+    snprintf(reason, sizeof reason, "this user may not make its schema: GRANT CREATE ON DATABASE %.150s TO %.150s",
+             PQgetvalue(found, 0, 1), PQgetvalue(found, 0, 2));
+    status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, reason);
+  }
+  PQclear(found);
+  return status;
+}
+
 static int set_schema(struct cnk_postgres *store)
 {
   PGresult *found = NULL;
@@ -135,6 +153,8 @@ static int set_schema(struct cnk_postgres *store)
     status = cnk_wire_fail(store, CNK_POSTGRES_STATEMENT, "the name of the schema is too long");
   if (status == 0)
     status = find_schema(store, literal, quoted, &is_there);
+  if (status == 0 && !is_there)
+    status = check_may_make_schema(store);
   if (status == 0 && !is_there && !store->is_read_only) {
     snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", quoted);
     status = cnk_wire_execute(store, text, NULL);
