@@ -66,8 +66,12 @@ local function wait_for_store(its_store, about, owner)
     owner = now or owner
     about.standing_by = "standing by: " .. (now and now .. " has the database" or "nobody has the database now")
     local problem = hindrance or (not is_ours and about.trouble())
-    if problem and not (trouble_at and clock.monotonic() < trouble_at + calm) then
+    local is_calm = not (trouble_at and clock.monotonic() < trouble_at + calm)
+    if problem and is_calm then
       log.warn("standing by: %s", problem)
+    elseif trouble_at and is_calm then
+      log.info "standing by: that is over"
+      trouble_at = nil
     end
     trouble_at = problem and clock.monotonic() or trouble_at
   until is_ours

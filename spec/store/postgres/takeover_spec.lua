@@ -121,7 +121,9 @@ describe("a second host on a database", function()
         assert.equal(503, rig:post(other, 1, 1, 5).status)
         return select(2, other.process:err():gsub("warning: standing by: no space", "")) == count
       end)
-      task.sleep(2.5) -- so long without trouble
+      process.wait_until("the end of the trouble", function()
+        return select(2, other.process:err():gsub("cunnekt: standing by: that is over", "")) == count
+      end)
     end
   end)
 
