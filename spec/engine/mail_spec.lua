@@ -166,6 +166,34 @@ describe("mail", function()
     assert.is_true(place > 450 and place < 900, place)
   end)
 
+  it("is looked for again after whatever went wrong, and webhooks of this host with it", function()
+    it_ = engine_rig.new()
+    local its = new_mail()
+    local accept, raised, tries = its.mail._accept, 0, 0
+    its.mail._accept = function(body, ...)
+      tries = tries + 1
+      if body == "bad" and raised < 1 then
+        raised = raised + 1
+        error "a fault of ours"
+      elseif body == "odd" and tries < 4 then
+        return nil, errors.new("store", "not enough memory for a call")
+      end
+      return accept(body, ...)
+    end
+    for _, body in ipairs { "bad", "odd", "last" } do
+      post(body)
+    end
+    its.mail:start(true)
+    assert(its.mail:accept("own", function() end))
+    it_:step_until(is_gone, "no mail")
+    it_:step_until(function()
+      return #its.accepted == 4
+    end, "all of them")
+    assert.are.same({ "bad", "odd", "last", "own" }, its.accepted)
+    local said = table.concat(it_.lines, "\n")
+    assert.truthy(said:find("cannot be stored now: .*a fault of ours"))
+  end)
+
   it("lets no webhook of this host overtake one that waits, however long a look takes", function()
     it_ = engine_rig.new()
     local its = new_mail "letter"
@@ -186,6 +214,9 @@ describe("mail", function()
       return #its.accepted == 3
     end, "both")
     assert(its.mail:accept("third", function() end))
+    it_:step_until(function()
+      return #its.accepted == 4
+    end, "the third")
     assert.are.same({ "letter", "first", "second", "third" }, its.accepted)
   end)
 

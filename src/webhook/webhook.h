@@ -25,7 +25,7 @@
 #define CNK_WEBHOOK_MOST_VALUES ((size_t)100000) /* in the body, and again in the answers of all its forms */
 #define CNK_WEBHOOK_MOST_EVENTS ((size_t)5000)
 /* What the events of a body have in common, the business number and the contact, is stored with each of them. */
-#define CNK_WEBHOOK_MOST_SHARED ((size_t)64 << 20)
+#define CNK_WEBHOOK_MOST_SHARED ((size_t)32 << 20) /* half of what a call of the store may hold */
 
 enum cnk_webhook_kind {
   CNK_WEBHOOK_MESSAGE,

@@ -63,7 +63,8 @@ local function accept_page(self, letters)
       else
         left = left - 1
         if more.kind ~= "invalid" and more.kind ~= "too_large" then
-          break -- there is no room: it and those behind it wait
+          failure = more.kind ~= "busy" and more or failure
+          break -- it and those behind it wait, for room where there is none
         end
         log.error("a webhook that another host has taken cannot be read, and is dropped: %s", more.message)
         over[#over + 1] = letter
@@ -75,8 +76,9 @@ end
 
 -- Gives the number of those that are over, and why others are not.
 local function take_page(self, letters)
-  self._busy_until = clock.monotonic() + expected
+  self._busy_until = math.huge -- until it is done
   local over, failure = accept_page(self, letters)
+  self._busy_until = clock.monotonic() + expected
   local left = {}
   for _, letter in ipairs(over) do
     left[#left + 1] = not letter.is_gone and letter.id or nil
@@ -163,7 +165,7 @@ end
 -- the newest that the look saw. Others wait for more, but not for all that comes meanwhile.
 local function accept_held(self, count, last, newest)
   local ready = 0
-  for i = 1, count do
+  for i = 1, math.min(count, #self._held) do
     local held = self._held[i]
     held.behind = held.behind or newest
     ready = held.behind <= last and i or ready
@@ -223,9 +225,12 @@ function mail_methods:collect()
     local pause
     while self._is_wanted and not self._is_stopped and not pause do
       self._is_wanted = false
-      local is_more
-      is_more, pause = read_page(self)
-      self._is_wanted = self._is_wanted or is_more
+      local is_read, is_more, its_pause = pcall(read_page, self)
+      if not is_read then -- otherwise nobody would ever look again
+        warn_of(self, errors.new("store", tostring(is_more)))
+        is_more, its_pause, self._busy_until = true, failure_pause, clock.monotonic() + expected
+      end
+      self._is_wanted, pause = self._is_wanted or is_more, its_pause
     end
     self._is_collecting = false
     if pause and not self._is_stopped then

@@ -407,6 +407,7 @@ static int commit(struct cnk_sql_session *session)
 static void roll_back(struct cnk_sql_session *session)
 {
   struct cnk_postgres *store = store_of(session);
+  cnk_rows_forget(store);
   if (!store->is_in_transaction || !store->connection || store->is_lost)
     return;
   cnk_wire_collect(store, NULL);

@@ -128,8 +128,8 @@ static bool add_value(struct cnk_gathered *gathered, int column, const char *val
 int cnk_rows_add(struct cnk_postgres *store, struct cnk_gathered *gathered, const struct cnk_parameters *row,
                  int64_t *changes)
 {
-  int status = 0;
-  if (gathered->count == ROWS_MOST || has_key(gathered, row))
+  int status = row->count > COLUMNS_MOST ? CNK_STORE_TOO_MANY : 0;
+  if (status == 0 && (gathered->count == ROWS_MOST || has_key(gathered, row)))
     status = cnk_rows_flush(store);
   if (status != 0)
     return status;
