@@ -56,6 +56,17 @@ describe("mail", function()
     return its
   end
 
+  -- One in the middle of a look, at "letter", whose answer it keeps.
+  local function stuck_mail()
+    local its = new_mail "letter"
+    post "letter"
+    its.mail:start(true)
+    it_:step_until(function()
+      return its.kept[1]
+    end, "the letter")
+    return its
+  end
+
   local function text(id)
     return (assert(samples.build("text", { id = id, from = "919999991001", text = id })))
   end
@@ -196,12 +207,7 @@ describe("mail", function()
 
   it("lets no webhook of this host overtake one that waits, however long a look takes", function()
     it_ = engine_rig.new()
-    local its = new_mail "letter"
-    post "letter"
-    its.mail:start(true)
-    it_:step_until(function()
-      return its.kept[1]
-    end, "the letter")
+    local its = stuck_mail()
     assert(its.mail:accept("first", function() end))
     local began = clock.monotonic()
     it_:step_until(function()
@@ -222,18 +228,13 @@ describe("mail", function()
 
   it("becomes what waits for the next host, where this one stops while a webhook of its own is held", function()
     it_ = engine_rig.new()
-    local its, answers, bodies = new_mail "letter", {}, {}
+    local its, answers, bodies = stuck_mail(), {}, {}
     for i = 1, 3 do
       bodies[i] = json.encode(text("wamid." .. i))
     end
     local function on_answer(err, subject)
       answers[#answers + 1] = err and err.kind or subject
     end
-    post "letter"
-    its.mail:start(true)
-    it_:step_until(function()
-      return its.kept[1]
-    end, "the letter")
     for i = 1, 2 do
       assert(its.mail:accept(bodies[i], on_answer, i))
     end
@@ -260,12 +261,7 @@ describe("mail", function()
 
   it("holds no more of this host's webhooks than 64 MB", function()
     it_ = engine_rig.new()
-    local its, large = new_mail "letter", ("x"):rep(3000000)
-    post "letter"
-    its.mail:start(true)
-    it_:step_until(function()
-      return its.kept[1]
-    end, "the letter")
+    local its, large = stuck_mail(), ("x"):rep(3000000)
     for _ = 1, 22 do
       assert(its.mail:accept(large, function() end))
     end

@@ -189,15 +189,20 @@ static int hand_over(struct cnk_postgres *store, unsigned number, const struct c
   return status;
 }
 
+/* Sends it behind the rows that wait. */
+static int send_behind(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters)
+{
+  int status = cnk_rows_flush(store);
+  return status == 0 ? cnk_wire_send(store, number, parameters) : status;
+}
+
 static int run_bound(struct cnk_postgres *store, unsigned number, const struct cnk_parameters *parameters,
                      int64_t *changes)
 {
   PGresult *result = NULL;
   if (!changes)
     return hand_over(store, number, parameters, NULL);
-  int status = cnk_rows_flush(store);
-  if (status == 0)
-    status = cnk_wire_send(store, number, parameters);
+  int status = send_behind(store, number, parameters);
   store->has_written = true;
   if (status == 0)
     status = cnk_wire_collect(store, &result);
@@ -237,9 +242,7 @@ static int read_first(struct cnk_sql_session *session, unsigned number, const ch
   struct cnk_parameters parameters;
   PGresult *result = NULL;
   add_all(&parameters, format, values);
-  int status = cnk_rows_flush(store);
-  if (status == 0)
-    status = cnk_wire_send(store, number, &parameters);
+  int status = send_behind(store, number, &parameters);
   if (status == 0)
     status = cnk_wire_collect(store, &result);
   if (status != 0)
@@ -295,9 +298,7 @@ static int ask(struct cnk_sql_session *session, struct cnk_query *query)
   struct cnk_parameters parameters;
   PGresult *result = NULL;
   add_values(&parameters, query->name, query->parameters.items, query->parameters.count);
-  int status = cnk_rows_flush(store);
-  if (status == 0)
-    status = cnk_wire_send(store, query->name, &parameters);
+  int status = send_behind(store, query->name, &parameters);
   if (status == 0)
     status = cnk_wire_collect(store, &result);
   if (status == 0 && !note_columns(columns, result))

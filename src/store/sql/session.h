@@ -83,8 +83,7 @@ struct cnk_sql_session {
   int64_t next_id, ids_left;       /* of a block for events; no block outlives the transaction that is undone */
   int64_t mail;    /* how much there is, as far as is known: 1 or more where there is any; -1: unknown */
   bool knows_mail; /* nobody else posts any: it was looked for */
-  bool
-      is_whole; /* a batch is run as a whole, on a network: what its calls expect is looked at when all of it was sent */
+  bool is_whole;   /* a batch is run at once, on a network: what its calls expect is looked at when all was sent */
   struct cnk_expectation *expected; /* the newest first */
   int wary; /* turns compete: for so many batches what a call has read is compared before anything is sent of it */
   uint64_t redone; /* batches that were run again for the sake of a call that failed */
