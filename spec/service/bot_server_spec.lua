@@ -90,6 +90,35 @@ describe("a bot's address", function()
     assert.matches("^refused with 413: the body is too large", found[3])
   end)
 
+  it("logs a handshake that fails, and what to compare", function()
+    local handshake = "/webhook?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1"
+    for token, expected in pairs { [false] = "405: it asks for a handshake: set CUNNEKT_VERIFY_TOKEN", token = "403: its verify token is another one: compare" } do
+      new_bot { verify_token = token or nil }
+      start()
+      local base = "http://" .. bot:address()
+      assert(cunnekt.http.get(base .. "/webhook")) -- somebody looks with a browser
+      assert(cunnekt.http.get(base .. handshake))
+      assert(cunnekt.http.get(base .. handshake))
+      local found = refusals()
+      assert.equal(1, #found, table.concat(found, "\n"))
+      assert.equal("refused with " .. expected, found[1]:sub(1, #"refused with " + #expected))
+      bot:stop(0)
+      for i = #lines, 1, -1 do
+        lines[i] = nil
+      end
+    end
+  end)
+
+  it("logs a page of another site that asks", function()
+    new_bot {}
+    start()
+    local answer = assert(cunnekt.http.request {
+      method = "POST", url = "http://" .. bot:address() .. "/webhook", body = "{}", headers = { Origin = "https://example.com" },
+    })
+    assert.equal(403, answer.status)
+    assert.matches("^refused with 403: a page of another site asked", refusals()[1])
+  end)
+
   it("warns when it listens on all addresses, and nothing keeps strangers out", function()
     local function warned(opts)
       opts.listen = opts.listen or "0.0.0.0:0"
@@ -224,6 +253,7 @@ describe("a bot's address", function()
     local refused = post()
     assert.equal(503, refused.status)
     assert.is_number(tonumber(refused.headers["retry-after"]))
+    assert.equal("refused with 503: too many events are waiting", refusals()[1])
     release()
     release = nil
     wait_for(function()

@@ -29,10 +29,10 @@ local signature_field = "X-Hub-Signature-256"
 local server_methods = {}
 local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
 
--- Seconds between log lines about requests that are refused with one status.
+-- Seconds between log lines about requests that are refused for one reason.
 local warn_pace = 60
 
--- What to look at. Others are a browser's or a scanner's.
+-- What to look at, where the request says no more. Others are a browser's or a scanner's.
 local reasons = {
   [400] = "the request or its body is malformed",
   [401] = "the signature is missing or does not match the body: compare CUNNEKT_APP_SECRET with the app's secret",
@@ -40,14 +40,18 @@ local reasons = {
   [413] = "the body is too large",
 }
 
--- Logs that requests are refused: once a minute for any number of them with one status.
-local function note_refusal(self, status, count)
-  local reason, refused = reasons[status], self._refused[status] or { count = 0, at = -math.huge }
+local wrong_token = "its verify token is another one: compare CUNNEKT_VERIFY_TOKEN with the token at the provider"
+local no_token = "it asks for a handshake: set CUNNEKT_VERIFY_TOKEN to the token at the provider"
+local foreign_page = "a page of another site asked, in a browser: set CUNNEKT_WEBHOOK_SECRET if it is a tool of yours"
+
+-- Logs that requests are refused: once a minute for any number of them with one reason.
+local function note_refusal(self, status, reason, count)
   if not reason then
     return
   end
-  self._refused[status] = refused
-  refused.count = refused.count + count
+  local refused = self._refused[reason] or { count = 0, at = -math.huge }
+  self._refused[reason] = refused
+  refused.count = refused.count + (count or 1)
   local now = clock.monotonic()
   if now >= refused.at + warn_pace then
     local times = refused.count > 1 and (" (%d times)"):format(refused.count) or ""
@@ -77,23 +81,26 @@ local function busy(exchange, message)
   refuse(exchange, 503, message, { ("Retry-After: %d"):format(retry.sender) })
 end
 
--- A webhook is not stored, or not as a whole.
+-- A webhook is not stored, or not as a whole. Of a store that cannot be written the log says more elsewhere.
 local function refuse_webhook(self, exchange, err)
   if err.kind == "too_large" then
-    note_refusal(self, 413, 1)
+    note_refusal(self, 413, reasons[413])
     refuse(exchange, 413, "the body holds " .. err.message)
   elseif err.kind == "invalid" then
-    note_refusal(self, 400, 1)
+    note_refusal(self, 400, reasons[400])
     refuse(exchange, 400, err.message) -- with the byte, and nothing of the body
+  elseif err.kind == "busy" then
+    note_refusal(self, 503, err.message)
+    busy(exchange, err.message)
   else
-    busy(exchange, err.kind == "busy" and err.message or "the events cannot be stored now")
+    busy(exchange, "the events cannot be stored now")
   end
 end
 
 local function receive(self, exchange, body)
   local secret = self._settings.app_secret
   if secret and not webhook.check_signature(exchange:header(signature_field), body, secret) then
-    note_refusal(self, 401, 1)
+    note_refusal(self, 401, reasons[401])
     return refuse(exchange, 401, "the signature does not match the body")
   end
   local is_taken, err = self._inbox:accept(body, self._answer_stored, exchange)
@@ -102,27 +109,37 @@ local function receive(self, exchange, body)
   end
 end
 
-local function answer_handshake(exchange, query, token)
-  local challenge = webhook.verify(http.parse_query(query or ""), token)
+local function answer_handshake(self, exchange, query)
+  local challenge = webhook.verify(query, self._settings.verify_token)
   if not challenge then
+    note_refusal(self, 403, query["hub.mode"] and wrong_token)
     return refuse(exchange, 403, "the verify token does not match")
   end
   exchange:answer(200, challenge, { "Content-Type: text/plain" })
 end
 
+local function answer_get(self, exchange, query)
+  query = http.parse_query(query or "")
+  if self._settings.verify_token then
+    return answer_handshake(self, exchange, query)
+  end
+  note_refusal(self, 405, query["hub.mode"] and no_token)
+  refuse(exchange, 405, "send a POST", { "Allow: POST" })
+end
+
 local function on_request(self, exchange, method, path, query, body)
-  local token = self._settings.verify_token
   if not is_webhook(self, path) then
-    note_refusal(self, 404, 1)
+    note_refusal(self, 404, reasons[404])
     refuse(exchange, 404, "not found")
   elseif self._is_open and exchange:header "Origin" and local_page.is_foreign(exchange) then -- browsers say it in each POST
+    note_refusal(self, 403, foreign_page)
     refuse(exchange, 403, "a page of another site may not ask here")
   elseif method == "POST" then
     receive(self, exchange, body)
-  elseif method == "GET" and token then
-    answer_handshake(exchange, query, token)
+  elseif method == "GET" then
+    answer_get(self, exchange, query)
   else
-    refuse(exchange, 405, "send a POST", { token and "Allow: GET, POST" or "Allow: POST" })
+    refuse(exchange, 405, "send a POST", { self._settings.verify_token and "Allow: GET, POST" or "Allow: POST" })
   end
 end
 
@@ -170,7 +187,7 @@ function webhook_server.open(settings, inbox)
     answer_timeout_ms = answer_timeout_ms,
     retry_after_s = retry.sender,
     on_refusal = function(status, count)
-      note_refusal(self, status, count)
+      note_refusal(self, status, reasons[status], count)
     end,
   }, function(...)
     on_request(self, ...)
