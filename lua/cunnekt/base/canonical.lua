@@ -7,7 +7,11 @@ local core = require "cunnekt.core"
 
 local canonical = {}
 
-local function before(a, b)
+---Whether a key comes before another one.
+---@param a any
+---@param b any
+---@return boolean
+function canonical.before(a, b)
   local kind_a, kind_b = type(a), type(b)
   if kind_a ~= kind_b then
     return kind_a < kind_b
@@ -25,7 +29,7 @@ function canonical.keys(t)
   for key in next, t do
     keys[#keys + 1] = key
   end
-  table.sort(keys, before)
+  table.sort(keys, canonical.before)
   return keys
 end
 

@@ -16,6 +16,13 @@ function steps.current()
   return running and running.run
 end
 
+---The current run, but not inside a step: its result is recorded as a whole, so it may use Lua's own functions.
+---@return cunnekt.run?
+function steps.outside_step()
+  local current = steps.current()
+  return current and not current.is_in_step and current or nil
+end
+
 ---Runs a step in the current run, or as a plain call outside of runs.
 ---@param kind string
 ---@param subject any JSON value by which a replay compares the step

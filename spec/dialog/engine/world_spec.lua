@@ -82,8 +82,17 @@ describe("the environment of a script", function()
       assert.are.same({ -3, 0, 3 }, { run_in(env, new_run(), "return math.random(-3, 3), math.random(-3, 3), math.random(-3, 3)") })
     end)
 
+    it("has all integers for 0, and for ranges that are wider than a draw", function()
+      local draws = { draws = { 0.75, 0.5, 0.25, 0 } }
+      assert.are.same({ -(1 << 62) + (1 << 31), 1 << 62 }, { run_in(env, new_run(draws), "return math.random(0), math.random(0)") })
+      draws = { draws = { 0.5, 0.5, 0.5, 0.5, 0.999, 0.5, 0.125, 0 } }
+      local whole = "return math.random(math.mininteger, math.maxinteger), math.random(0, 1 << 61), math.random(0, 1 << 61)"
+      assert.are.same({ 1 << 31, 1 << 31, 1 << 61 }, { run_in(env, new_run(draws), whole) })
+    end)
+
     it("refuses ranges as Lua does", function()
-      assert.matches("interval is empty", run_in(env, new_run(), "return math.random(0)"))
+      assert.matches("^script:1: .*interval is empty", run_in(env, new_run(), "return (math.random(-1))"))
+      assert.matches("interval is empty", run_in(env, new_run(), "return math.random(5, 4)"))
       assert.matches("no integer representation", run_in(env, new_run(), "return math.random(1.5)"))
     end)
 
@@ -121,6 +130,63 @@ describe("the environment of a script", function()
         return table.concat(seen)
       ]]
       assert.equal("ac", run_in(env, new_run(), text))
+    end)
+
+    it("lets a loop by next remove what it comes by, as Lua does", function()
+      local text = [[
+        local t, seen = { a = 1, b = 2, c = 3 }, {}
+        for key in next, t do
+          seen[#seen + 1] = key
+          t[key] = nil
+        end
+        return table.concat(seen) .. tostring(next(t))
+      ]]
+      assert.equal("abcnil", run_in(env, new_run(), text))
+      local drained = [[
+        local t, seen = { b = 1, a = 2, c = 3 }, {}
+        while next(t) do
+          local key = next(t)
+          seen[#seen + 1], t[key] = key, nil
+        end
+        return table.concat(seen)
+      ]]
+      assert.equal("abc", run_in(env, new_run(), drained))
+    end)
+
+    it("sees keys that are new when a loop by next begins", function()
+      local text = [[
+        local t, seen = { b = 1 }, {}
+        for key in next, t do seen[#seen + 1] = key break end
+        for key in next, t do seen[#seen + 1] = key end
+        t.a, t.c = 2, 3
+        for key in next, t do
+          for inner in next, t do seen[#seen + 1] = inner end
+          seen[#seen + 1] = key:upper()
+        end
+        return table.concat(seen)
+      ]]
+      assert.equal("bbabcAabcBabcC", run_in(env, new_run(), text))
+    end)
+
+    it("goes through a large table by next as quickly as by pairs", function()
+      local text = [[
+        local t, steps = {}, 0
+        for i = 1, 4000 do t["item" .. i] = i end
+        for _ in next, t do steps = steps + 1 end
+        return steps
+      ]]
+      local instructions, count = 0, 1000
+      local results
+      task.spawn(function()
+        task.running().run = new_run()
+        debug.sethook(function()
+          instructions = instructions + count
+        end, "", count)
+        results = table.pack(load(text, "=script", "t", env)())
+        debug.sethook()
+      end)
+      assert.equal(4000, results[1])
+      assert.is_true(instructions < 5000000, instructions)
     end)
 
     it("uses a table's own __pairs, and empty tables as they are", function()

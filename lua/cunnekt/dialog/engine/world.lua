@@ -3,8 +3,8 @@
 -- functions that cannot be replayed raise in dialogs. Outside runs these are Lua's own functions, but for the time, which is that of
 -- the clock: tests and `cunnekt dev` move it.
 
-local canonical = require "cunnekt.base.canonical"
 local clock = require "cunnekt.time.clock"
+local order = require "cunnekt.dialog.engine.order"
 local steps = require "cunnekt.engine.steps"
 
 local world = {}
@@ -12,30 +12,24 @@ local world = {}
 -- Environment → the names of the globals that the script set; base environment → environment.
 local is_world, worlds = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- The current run, but not inside a step: its result is recorded as a whole, so it may use Lua's own functions.
-local function current_run()
-  local current = steps.current()
-  return current and not current.is_in_step and current or nil
-end
-
--- ---- time, random numbers, order -----------------------------------------------------------------------------------
+-- ---- time, random numbers ------------------------------------------------------------------------------------------
 
 -- Time is constant within a turn: that of the turn's event.
 local function make_os()
   local it = setmetatable({}, { __index = os })
   function it.time(t)
-    local current = current_run()
+    local current = steps.outside_step()
     if t ~= nil then
       return os.time(t)
     end
     return math.floor(current and current.at or clock.now())
   end
   function it.date(format, at)
-    local current = current_run()
+    local current = steps.outside_step()
     return os.date(format or "%c", at or math.floor(current and current.at or clock.now()))
   end
   function it.clock()
-    local current = current_run()
+    local current = steps.outside_step()
     return current and current.at or os.clock()
   end
   function it.getenv(name)
@@ -46,88 +40,63 @@ local function make_os()
   return it
 end
 
-local function range(low, high, draw)
-  if high == nil then
-    low, high = 1, low
+-- A draw of a run has 53 bits at most.
+local small_span = 1 << 53
+
+local function draw_bits(current)
+  return math.floor(current:random() * (1 << 32)) << 32 | math.floor(current:random() * (1 << 32))
+end
+
+-- The mask of all bits that a number without a sign has or that are below one.
+local function mask_of(span)
+  for shift = 0, 5 do
+    span = span | span >> (1 << shift)
   end
+  return span
+end
+
+-- A number from 0 to `span`, which has no sign.
+local function draw_to(current, span)
+  if math.ult(span, small_span) then
+    return math.floor(current:random() * (span + 1))
+  end
+  local mask, drawn = mask_of(span)
+  repeat
+    drawn = draw_bits(current) & mask
+  until not math.ult(span, drawn)
+  return drawn
+end
+
+local function draw_between(current, low, high)
   low, high = math.tointeger(low), math.tointeger(high)
   if not low or not high then
     error("bad argument to 'random' (number has no integer representation)", 3)
   elseif low > high then
     error("bad argument to 'random' (interval is empty)", 3)
   end
-  return low + math.floor(draw * (high - low + 1))
+  return low + draw_to(current, high - low)
 end
 
 local function make_math()
   local it = setmetatable({}, { __index = math })
   function it.random(low, high)
-    local current = current_run()
+    local current = steps.outside_step()
     if not current then
       return low == nil and math.random() or high == nil and math.random(low) or math.random(low, high)
     end
-    local draw = current:random()
-    return low == nil and draw or range(low, high, draw)
+    if low == nil then
+      return current:random()
+    elseif high == nil and low == 0 then
+      return draw_bits(current)
+    end
+    return (draw_between(current, high == nil and 1 or low, high == nil and low or high))
   end
   function it.randomseed(...)
-    if not current_run() then
+    if not steps.outside_step() then
       return math.randomseed(...)
     end
   end
   return it
-end
-
-local has_order = { number = true, string = true, boolean = true }
-
--- Keys that are tables or functions are ordered by their addresses, which differ at a replay.
-local function check_keys(keys)
-  local count = 0
-  for _, key in ipairs(keys) do
-    count = count + (has_order[type(key)] and 0 or 1)
-  end
-  if count > 1 then
-    steps.refuse("iterating over a table with keys that are tables or functions", 3)
-  end
-end
-
-local function iterate(state)
-  local t, keys = state.t, state.keys
-  while true do
-    state.at = state.at + 1
-    local key = keys[state.at]
-    if key == nil then
-      return nil
-    elseif t[key] ~= nil then
-      return key, t[key]
-    end
-  end
-end
-
-local function ordered_pairs(t)
-  local mt = getmetatable(t)
-  if not current_run() or type(t) ~= "table" or (type(mt) == "table" and mt.__pairs) then
-    return pairs(t)
-  end
-  local keys = canonical.keys(t)
-  check_keys(keys)
-  return iterate, { t = t, keys = keys, at = 0 }, nil
-end
-
-local function ordered_next(t, key)
-  if not current_run() or type(t) ~= "table" or next(t) == nil then
-    return next(t, key)
-  end
-  local keys = canonical.keys(t)
-  check_keys(keys)
-  if key == nil then
-    return keys[1], t[keys[1]]
-  end
-  for i, other in ipairs(keys) do
-    if other == key then
-      return keys[i + 1], t[keys[i + 1]]
-    end
-  end
-  error("invalid key to 'next'", 2)
 end
 
 -- ---- functions that cannot be replayed -----------------------------------------------------------------------------
@@ -175,8 +144,8 @@ function world.new(base)
     io = guard("io", io, { "open", "popen", "lines", "read", "tmpfile", "input", "output" }),
     dofile = guarded("dofile", dofile),
     loadfile = guarded("loadfile", loadfile),
-    pairs = ordered_pairs,
-    next = ordered_next,
+    pairs = order.pairs,
+    next = order.next,
     print = make_print(),
   }
   env.os = make_os()
