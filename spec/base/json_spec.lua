@@ -158,6 +158,18 @@ describe("json.encode", function()
     assert.equal('{"1":"x"}', json.encode { ["1"] = "x" })
   end)
 
+  it("writes members in the order of their names' bytes, so that equal values give equal texts", function()
+    assert.equal('{"":0,"B":1,"a":2,"a b":3,"aa":4,"b":5,"é":6}', json.encode { b = 5, a = 2, aa = 4, ["a b"] = 3, B = 1, [""] = 0, ["é"] = 6 })
+    assert.equal('[{"a":{"x":1,"y":2},"b":0}]', json.encode { { b = 0, a = { y = 2, x = 1 } } })
+    local there, back, expected = {}, {}, {}
+    for i = 1, 1000 do
+      there[("k%04d"):format(i)], back[("k%04d"):format(1001 - i)] = i, 1001 - i
+      expected[i] = ('"k%04d":%d'):format(i, i)
+    end
+    assert.equal("{" .. table.concat(expected, ",") .. "}", json.encode(there))
+    assert.equal(json.encode(there), json.encode(back))
+  end)
+
   it("writes text plainly, slashes too, and repairs what is not UTF-8", function()
     assert.equal('"https://a.example/x?y=1"', json.encode "https://a.example/x?y=1")
     assert.equal('{"a/b":"c/d"}', json.encode { ["a/b"] = "c/d" })

@@ -3,6 +3,7 @@
 -- spec/engine/turns_that_meet_spec.lua, waits in spec/dialog.
 
 local engine_rig = require "spec.support.rigs.engine_rig"
+local json = require "cunnekt.base.json"
 local state = require "cunnekt.bot.state"
 
 local contact = "1:919999999999"
@@ -107,6 +108,54 @@ describe("the state of a conversation", function()
     within_turn(function()
       assert.equal(value, its_state:load())
       assert.are.same({ b = 2 }, value)
+    end)
+  end)
+
+  it("is read anew into the tables that are in it, which the script may hold as well", function()
+    local its_state, cart, names = new(), nil, nil
+    set { cart = { "tea" }, names = {}, plain = 1 }
+    within_turn(function()
+      local value = its_state:load()
+      cart, names = value.cart, value.names
+    end)
+    set { cart = { "tea", "soup" }, names = json.array(), plain = { 1 } }
+    within_turn(function()
+      local value = its_state:load()
+      assert.equal(cart, value.cart)
+      assert.equal(names, value.names)
+      assert.are.same({ cart = { "tea", "soup" }, names = {}, plain = { 1 } }, value)
+      assert.equal('{"cart":["tea","soup"],"names":[],"plain":[1]}', json.encode(value))
+      value.cart[3] = "cake"
+    end)
+    within_turn(function()
+      assert.are.same({ "tea", "soup", "cake" }, new():load().cart)
+    end)
+  end)
+
+  it("keeps two tables apart that were one when they were stored", function()
+    local its_state = new()
+    within_turn(function()
+      local one = { 1 }
+      local value = its_state:load()
+      value.first, value.second = one, one
+    end)
+    set { first = { 1 }, second = { 2 } }
+    within_turn(function()
+      assert.are.same({ first = { 1 }, second = { 2 } }, its_state:load())
+    end)
+  end)
+
+  it("does not become the table that it is replaced by", function()
+    local given = { steps = { 1 } }
+    within_turn(function()
+      local its_state = new()
+      its_state:replace(given)
+      its_state:load().secret = true
+      its_state:load().steps[2] = 2
+    end)
+    assert.are.same({ steps = { 1 } }, given)
+    within_turn(function()
+      assert.are.same({ steps = { 1, 2 }, secret = true }, new():load())
     end)
   end)
 

@@ -41,7 +41,8 @@ end
 json.decode = nil
 
 ---Writes a value as JSON. Tables with string keys are objects, tables with the keys 1..n are lists, an empty table is
----`{}` and an empty `json.array()` is `[]`. Metatables have no other effect. Bytes that are not UTF-8 become U+FFFD.
+---`{}` and an empty `json.array()` is `[]`. Metatables have no other effect. Members are in the order of their names' bytes, so
+---that equal values give equal texts. Bytes that are not UTF-8 become U+FFFD.
 ---
 ---Raises, naming the place, for what JSON cannot hold: nil, functions, userdata, nan and infinities, lists with holes
 ---or with string keys, other keys, and more than 128 levels.

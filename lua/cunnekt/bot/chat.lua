@@ -9,6 +9,7 @@ local receiver = require "cunnekt.base.receiver"
 local reply = require "cunnekt.bot.reply"
 local state = require "cunnekt.bot.state"
 local steps = require "cunnekt.engine.steps"
+local storable = require "cunnekt.base.storable"
 local units = require "cunnekt.time.units"
 
 local chat = {}
@@ -86,6 +87,7 @@ function chat_mt.__newindex(self, key, value)
   elseif type(value) ~= "table" then
     error(("chat.state must be a table, got %s"):format(type(value)), 2)
   end
+  storable.check("chat.state", "the table", value, 2)
   state_of(self):replace(value)
 end
 

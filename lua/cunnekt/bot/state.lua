@@ -3,6 +3,7 @@
 -- contact; within a turn they share the state that was loaded first.
 
 local canonical = require "cunnekt.base.canonical"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
@@ -54,16 +55,37 @@ local function read(self, is_changing)
   return text, version
 end
 
+-- A table of ours or of JSON may be a list now, or be none any more; a script's own metatable stays.
+local function take_mark(old, new)
+  local mt = getmetatable(old)
+  if mt == nil or mt == core.json_array_mt then
+    setmetatable(old, getmetatable(new))
+  end
+end
+
+-- Makes the content of a table that the script may hold that of a new one, and so for the tables in it: `local cart = chat.state.cart` is
+-- the conversation's also after a wait. `taken`: those that have new content by now; a script may have put one into two places.
+local function refill(old, new, taken)
+  local was = {}
+  for key, item in next, old do
+    was[key] = item
+  end
+  for key in next, was do
+    rawset(old, key, nil)
+  end
+  taken[old] = true
+  for key, item in next, new do
+    local held = was[key]
+    local is_held = type(item) == "table" and type(held) == "table" and not taken[held]
+    rawset(old, key, is_held and refill(held, item, taken) or item)
+  end
+  take_mark(old, new)
+  return old
+end
+
 -- Decodes into the table that the script may already hold.
 local function fill(self, text)
-  local value = self.value or {}
-  for key in pairs(value) do
-    value[key] = nil
-  end
-  for key, item in pairs(text and json.decode(text) or {}) do
-    value[key] = item
-  end
-  self.text, self.value = text, value
+  self.text, self.value = text, refill(self.value or {}, text and json.decode(text) or {}, {})
 end
 
 ---Takes over another one's table with its changes, which are not saved yet.
@@ -123,11 +145,10 @@ function state_methods:rebase()
   end
 end
 
----Replaces the table.
----@param value table
+---Makes the state equal to a table, which stays the script's own: it may be one for all conversations.
+---@param value table that can be stored
 function state_methods:replace(value)
-  self:load()
-  self.value = value
+  refill(self:load(), journal.snapshot(value), {})
 end
 
 ---Encodes the state. Raises when JSON cannot represent it.

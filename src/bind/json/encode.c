@@ -6,11 +6,13 @@
  */
 #include "bind/json/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/utf8.h"
+#include "json/canonical.h"
 #include "json/digits.h"
 #include "json/plain.h"
 
@@ -205,26 +207,83 @@ static bool refuse_mixed(struct writer *w)
   return refuse(w, "a ", "list that has string keys too");
 }
 
-/* The members of the table at `table`, whose first key and value are above it. */
-static bool write_object(struct writer *w, int table)
+/* A key of an object, and where on the stack it is. */
+struct key {
+  const char *text;
+  size_t size;
+  int at;
+};
+
+/* So many keys need no memory. */
+enum { FEW_KEYS = 24 };
+
+static int compare_keys(const void *a, const void *b)
+{
+  const struct key *first = a, *second = b;
+  return cnk_canonical_compare(first->text, first->size, second->text, second->size);
+}
+
+/* The table at `table`, whose first key and value are above it: puts its keys there instead, and gives their number; -1: refused. */
+static int push_keys(struct writer *w, int table)
 {
   lua_State *L = w->L;
-  int key = table + 1;
-  bool is_first = true;
+  int count = 0;
   do {
-    if (lua_type(L, key) != LUA_TSTRING)
-      return lua_isinteger(L, key) && lua_tointeger(L, key) > 0 ? refuse_mixed(w) : refuse_key(w, key);
-    if (!put_byte(w, is_first ? '{' : ',') || !put_string(w, key) || !put_byte(w, ':'))
+    int key = table + 1 + count;
+    if (lua_type(L, key) != LUA_TSTRING) {
+      lua_isinteger(L, key) && lua_tointeger(L, key) > 0 ? refuse_mixed(w) : refuse_key(w, key);
+      return -1;
+    }
+    if (!lua_checkstack(L, 8)) {
+      w->has_no_memory = true;
+      return -1;
+    }
+    count++;
+    lua_settop(L, key);
+    lua_pushvalue(L, key);
+  } while (lua_next(L, table));
+  return count;
+}
+
+static bool write_members(struct writer *w, int table, struct key *keys, int count)
+{
+  lua_State *L = w->L;
+  for (int i = 0; i < count; i++) {
+    int at = table + 1 + i;
+    keys[i] = (struct key){.at = at};
+    keys[i].text = lua_tolstring(L, at, &keys[i].size);
+  }
+  qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+  int top = table + count;
+  for (int i = 0; i < count; i++) {
+    if (!put_byte(w, i == 0 ? '{' : ',') || !put_string(w, keys[i].at) || !put_byte(w, ':'))
       return false;
-    if (!write_value(w, key + 1)) {
+    lua_pushvalue(L, keys[i].at);
+    lua_rawget(L, table);
+    if (!write_value(w, top + 1)) {
       if (w->fault)
-        prepend_to_path(L, key);
+        prepend_to_path(L, keys[i].at);
       return false;
     }
-    is_first = false;
-    lua_settop(L, key);
-  } while (lua_next(L, table));
+    lua_settop(L, top);
+  }
   return put_byte(w, '}');
+}
+
+/* The members of the table at `table`, whose first key and value are above it, in the order of their keys' bytes: what one process
+ * writes another one writes alike, and dialogs that say or send it can be replayed. */
+static bool write_object(struct writer *w, int table)
+{
+  struct key few[FEW_KEYS];
+  int count = push_keys(w, table);
+  if (count < 0)
+    return false;
+  struct key *keys = count <= FEW_KEYS ? few : malloc((size_t)count * sizeof *keys);
+  w->has_no_memory |= !keys;
+  bool is_done = keys && write_members(w, table, keys, count);
+  if (keys != few)
+    free(keys);
+  return is_done;
 }
 
 /* Whether the table at `table`, whose first key and value are above it, is a list; of `*count` items. */
