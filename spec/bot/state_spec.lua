@@ -146,16 +146,15 @@ describe("the state of a conversation", function()
   end)
 
   it("does not become the table that it is replaced by", function()
-    local given = { steps = { 1 } }
+    local given = { step = 1 }
     within_turn(function()
       local its_state = new()
       its_state:replace(given)
       its_state:load().secret = true
-      its_state:load().steps[2] = 2
     end)
-    assert.are.same({ steps = { 1 } }, given)
+    assert.are.same({ step = 1 }, given)
     within_turn(function()
-      assert.are.same({ steps = { 1, 2 }, secret = true }, new():load())
+      assert.are.same({ step = 1, secret = true }, new():load())
     end)
   end)
 

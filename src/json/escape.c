@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "json/plain.h"
+
 /* Four hexadecimal digits, or -1. */
 static long read_hex4(const char *at)
 {
@@ -46,4 +48,59 @@ long cnk_escape_read(const char *at, size_t *size)
     return CNK_ESCAPE_UNKNOWN;
   *size = 2;
   return meant[letter - letters];
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+/* The letter of a byte's short escape, 'u' where it has none, 0 where it needs none. */
+static const char escapes[256] = {
+    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', /* to 15 */
+    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', /* to 31 */
+    ['"'] = '"', ['\\'] = '\\', [127] = 'u'};
+
+static char *write_escape(char *out, unsigned char byte, char letter)
+{
+  static const char hex[] = "0123456789abcdef";
+  *out++ = '\\';
+  *out++ = letter;
+  if (letter == 'u') {
+    *out++ = '0';
+    *out++ = '0';
+    *out++ = hex[byte >> 4];
+    *out++ = hex[byte & 15];
+  }
+  return out;
+}
+
+static char *write_byte(char *out, char byte)
+{
+  char letter = escapes[(unsigned char)byte];
+  if (letter)
+    return write_escape(out, (unsigned char)byte, letter);
+  *out = byte;
+  return out + 1;
+}
+
+bool cnk_escape_write(struct cnk_buffer *out, const char *text, size_t size)
+{
+  static const size_t most = 4096; /* bytes at a time, each of which may need six */
+  for (const char *end = text + size; text < end;) {
+    const char *stop = (size_t)(end - text) > most ? text + most : end;
+    size_t room = 6 * (size_t)(stop - text);
+    if (out->room - out->size < room && !cnk_buffer_grow(out, room))
+      return false;
+    char *to = out->data + out->size;
+    while (stop - text >= 8) {
+      unsigned plain = cnk_plain_of_eight(text, false);
+      memcpy(to, text, 8);
+      to += plain;
+      text += plain;
+      if (plain < 8)
+        to = write_byte(to, *text++);
+    }
+    while (text < stop)
+      to = write_byte(to, *text++);
+    out->size = (size_t)(to - out->data);
+  }
+  return true;
 }

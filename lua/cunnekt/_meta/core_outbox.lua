@@ -26,7 +26,14 @@ function core.sent(payload) end
 ---Sets what handles can do.
 ---@param methods table<string, function>
 ---@param tostring fun(handle: cunnekt.sent): string
-function core.sent_methods(methods, tostring) end
+---@param read fun(handle: cunnekt.sent, name: "state"|"message_id"|"err"): any gives scripts a field that changes by itself
+function core.sent_methods(methods, tostring, read) end
+
+---A field as it is now, whoever reads it.
+---@param handle cunnekt.sent
+---@param name "state"|"message_id"|"err"
+---@return any
+function core.sent_now(handle, name) end
 
 -- ---- the outbox --------------------------------------------------------------------------------------------------------
 

@@ -42,19 +42,22 @@ function storable.reason(value, problem)
   return ("%s is %s; store what you need of it, such as msg.from"):format(at, found)
 end
 
----Raises, blaming the line that gives it, for a value that cannot be stored.
+---A value as the store will give it back, which later changes of the script's tables do not affect. Raises, blaming the line that
+---gives it, for one that cannot be stored.
 ---@param where string the function that gets it
 ---@param what string
 ---@param value any
 ---@param level integer as in `error`
-function storable.check(where, what, value, level)
+---@return any copy
+function storable.copy(where, what, value, level)
   if value == nil then
-    return
+    return nil
   end
-  local ok, problem = pcall(json.encode, value)
+  local ok, text = pcall(json.encode, value)
   if not ok then
-    error(("%s: %s cannot be stored: %s"):format(where, what, storable.reason(value, problem)), level + 1)
+    error(("%s: %s cannot be stored: %s"):format(where, what, storable.reason(value, text)), level + 1)
   end
+  return (json.decode(text))
 end
 
 return storable

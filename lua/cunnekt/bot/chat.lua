@@ -87,8 +87,8 @@ function chat_mt.__newindex(self, key, value)
   elseif type(value) ~= "table" then
     error(("chat.state must be a table, got %s"):format(type(value)), 2)
   end
-  storable.check("chat.state", "the table", value, 2)
-  state_of(self):replace(value)
+  local copy = storable.copy("chat.state", "the table", value, 2)
+  state_of(self):replace(copy)
 end
 
 ---@param scope cunnekt.scope

@@ -231,7 +231,7 @@ function bot_methods:start(to, name, args, opts)
   local parts, replace = parts_of[self], nil
   calls.refuse_table("start", "a customer's number", to)
   calls.check_string("start", "the name of a dialog", name)
-  storable.check("bot:start", "the dialog's args", args, 2)
+  args = storable.copy("bot:start", "the dialog's args", args, 2)
   if type(opts) ~= "string" then
     local checked = options.check("bot:start", opts, start_types, 3)
     opts, replace = { phone_number_id = checked.phone_number_id }, checked.replace
@@ -275,7 +275,7 @@ function bot_methods:signal(to, name, value, opts)
   local parts, keep, rest = parts_of[self], split_keep(opts)
   calls.refuse_table("signal", "a customer's number", to)
   calls.check_string("signal", "the name of a signal", name)
-  storable.check("bot:signal", "the value", value, 2)
+  value = storable.copy("bot:signal", "the value", value, 2)
   local contact, found = lines.find(parts.engine, "bot:signal", to, rest, 2)
   if not contact then
     return refusals.note(nil, "bot:signal", found)

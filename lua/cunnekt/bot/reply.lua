@@ -68,7 +68,7 @@ local function split_delivery(where, args)
     end
     args[args.n] = next(content) ~= nil and content or nil
     options.check(where, delivery, reply.delivery_types, 4)
-    storable.check(where, "option 'track'", delivery.track, 3)
+    delivery.track = storable.copy(where, "option 'track'", delivery.track, 3)
   end
   return delivery
 end
@@ -170,10 +170,11 @@ local function send_now(self, payload, delivery, text, its_turn)
     end
     text = nil
   end
+  -- As it is now: the script may change the tables before the turn is committed.
+  local text_now, fallback_now = ready == payload and text or json.encode(ready), fallback and journal.snapshot(fallback)
   local function add(current)
     local row = engine.outbox:new_row(self.contact, ready, delivery, times)
-    row.fallback = fallback
-    row.text = ready == payload and text or nil
+    row.text, row.fallback = text_now, fallback_now
     current:send(row)
     return row.handle
   end
@@ -196,13 +197,12 @@ local function send(self, payload, delivery)
   if self._scope.hooks.senders[1] then
     local _ = self.state -- loaded: bot:before_send may read it, inside the step
   end
-  -- Encoded now, because the script may change the tables afterwards.
-  local text = not delivery and json.encode(payload) or nil
-  local result, is_replayed = current:step("send", text or { payload, delivery }, function()
+  local text = json.encode(payload)
+  local result, is_replayed = current:step("send", delivery and { payload, delivery } or text, function()
     local err
     handle, err = send_now(self, payload, delivery, text, its_turn)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
-  end, text and send_step_as_json or send_step)
+  end, delivery and send_step or send_step_as_json)
   if result.err then
     return nil, journal.unpack_error(result.err)
   elseif is_replayed then

@@ -27,9 +27,24 @@ local waitable = status_names.set(status_names.awaitable)
 local sent_methods = {}
 sent.methods = sent_methods
 
+local now = core.sent_now
+
+-- A run reads a field that changes by itself as a step: at a replay it gets what it got.
+local function read(self, name)
+  local its_run = steps.outside_step()
+  if not its_run then
+    return now(self, name)
+  end
+  local kept = its_run:step("sent field", { self.id or 0, name }, function()
+    local value = now(self, name)
+    return { v = name ~= "err" and value or nil, err = name == "err" and value ~= nil and journal.pack_error(value) or nil }
+  end, { is_internal = true })
+  return kept.err and journal.unpack_error(kept.err) or kept.v
+end
+
 core.sent_methods(sent_methods, function(self)
   return ("cunnekt.sent: %s%s"):format(self.state, self.message_id and " " .. self.message_id or "")
-end)
+end, read)
 
 local sent_mt = getmetatable(core.sent {})
 
@@ -57,10 +72,11 @@ end
 ---@param err cunnekt.error?
 ---@return boolean moved
 function sent.advance(handle, state, err)
-  if is_final[handle.state] then
+  local before = now(handle, "state")
+  if is_final[before] then
     return false
   end
-  local is_ahead = is_final[state] or (progress[state] ~= nil and progress[state] > progress[handle.state])
+  local is_ahead = is_final[state] or (progress[state] ~= nil and progress[state] > progress[before])
   if not is_ahead then
     return false
   end
@@ -79,7 +95,7 @@ function sent.requeue(handle, err)
 end
 
 local function failure_of(self)
-  return self.err or errors.new("rejected", ("the message is %s"):format(self.state))
+  return now(self, "err") or errors.new("rejected", ("the message is %s"):format(now(self, "state")))
 end
 
 -- Waits for a change of the handle, at most until `deadline` on the monotonic clock.
@@ -105,12 +121,12 @@ end
 ---@return cunnekt.error? err kind timeout, or why the message failed
 function sent.wait_until(handle, wanted, timeout)
   local deadline = clock.monotonic() + timeout
-  while not status_names.has_reached(handle.state, wanted) do
-    if status_names.has_failed(handle.state) then
+  while not status_names.has_reached(now(handle, "state"), wanted) do
+    if status_names.has_failed(now(handle, "state")) then
       return nil, failure_of(handle)
     end
     if clock.monotonic() >= deadline then
-      return nil, errors.new("timeout", ("the message is %s, not yet %s"):format(handle.state, wanted))
+      return nil, errors.new("timeout", ("the message is %s, not yet %s"):format(now(handle, "state"), wanted))
     end
     wait_for_change(handle, deadline)
   end
@@ -152,13 +168,13 @@ function sent_methods:wait(wanted, timeout)
   local result, is_replayed = current:step("sent", { self.id or 0, wanted }, function()
     commit_first()
     reached, err = sent.wait_until(self, wanted, timeout)
-    return { state = self.state, message_id = self.message_id, err = err and journal.pack_error(err) }, true
+    return { state = now(self, "state"), message_id = now(self, "message_id"), err = err and journal.pack_error(err) }, true
   end, { is_internal = true, takes_time = true })
   if not is_replayed then
     return reached, err
   end
   sent.advance(self, result.state)
-  self.message_id = self.message_id or result.message_id
+  self.message_id = now(self, "message_id") or result.message_id
   if result.err then
     return nil, journal.unpack_error(result.err)
   end

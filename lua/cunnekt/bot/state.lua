@@ -145,10 +145,11 @@ function state_methods:rebase()
   end
 end
 
----Makes the state equal to a table, which stays the script's own: it may be one for all conversations.
----@param value table that can be stored
+---Makes the state equal to a table, whose items become its own. The script's table stays the script's: it may be one for all
+---conversations.
+---@param value table
 function state_methods:replace(value)
-  refill(self:load(), journal.snapshot(value), {})
+  refill(self:load(), value, {})
 end
 
 ---Encodes the state. Raises when JSON cannot represent it.

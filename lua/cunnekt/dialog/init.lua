@@ -12,7 +12,6 @@ local due = require "cunnekt.dialog.engine.due"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
-local json = require "cunnekt.base.json"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
@@ -269,7 +268,7 @@ function dialogs_methods:plan(where, plan, opts)
   if problem then
     error(problem, 3)
   end
-  storable.check(where, "the dialog's args", plan.args, 3) -- now: when the dialog begins, the script's line is no longer known
+  plan.args = storable.copy(where, "the dialog's args", plan.args, 3) -- now: when the dialog begins, the script's line is no longer known
   plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
   local current = steps.current()
   if steps.is_wrapping() then
@@ -314,7 +313,7 @@ local function new_run(self, plan)
     name = plan.name,
     contact = plan.contact,
     to = plan.to,
-    args = plan.args ~= nil and json.decode(json.encode(json.array { plan.args }))[1] or nil,
+    args = plan.args,
     at = clock.now(),
     is_dialog = true,
     script = self.script,

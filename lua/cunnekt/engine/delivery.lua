@@ -3,6 +3,7 @@
 -- outcome is uncertain. The usual way is src/bind/engine/delivery.c; the queue is outbox.lua's, whose private fields these functions use.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local incoming = require "cunnekt.store.incoming"
@@ -380,7 +381,7 @@ function delivery.connect(self, parts)
   -- The acceptance could not be stored: it is until it can be.
   function parts.store_again(row, is_stored)
     if not is_stored then
-      self._store:settle { records.accepted(row, row.handle.message_id) }
+      self._store:settle { records.accepted(row, core.sent_now(row.handle, "message_id")) }
     end
   end
 end

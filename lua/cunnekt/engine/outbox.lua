@@ -355,7 +355,7 @@ function outbox_methods:drop(id, contact)
     local row = self._lanes:find(lane, function(one)
       return one.id == id
     end)
-    if row and (row.is_marked or row.is_written or (row.handle and row.handle.state == "sending")) then
+    if row and (row.is_marked or row.is_written or (row.handle and core.sent_now(row.handle, "state") == "sending")) then
       return false
     elseif row then
       row.is_dropped = true

@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "json/canonical.h"
 #include "json/digits.h"
-#include "json/plain.h"
+#include "json/escape.h"
 
 #define BUFFER "cunnekt.json.buffer"
 
@@ -78,56 +78,12 @@ static void prepend_to_path(lua_State *L, int key)
 
 /* ---- strings ------------------------------------------------------------------------------------------------------- */
 
-/* The letter of a byte's short escape, 'u' where it has none, 0 where it needs none. */
-static const char escapes[256] = {
-    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', /* to 15 */
-    'u',         'u',           'u',        'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', /* to 31 */
-    ['"'] = '"', ['\\'] = '\\', [127] = 'u'};
-
-static char *write_escape(char *out, unsigned char byte, char letter)
-{
-  static const char hex[] = "0123456789abcdef";
-  *out++ = '\\';
-  *out++ = letter;
-  if (letter == 'u') {
-    *out++ = '0';
-    *out++ = '0';
-    *out++ = hex[byte >> 4];
-    *out++ = hex[byte & 15];
-  }
-  return out;
-}
-
 /* Well-formed text, without its quotes. */
 static bool put_text(struct writer *w, const char *text, size_t size)
 {
-  static const size_t most = 4096; /* bytes at a time, each of which may need six */
-  struct cnk_buffer *out = w->out;
-  for (const char *end = text + size; text < end;) {
-    const char *stop = (size_t)(end - text) > most ? text + most : end;
-    if (!make_room(w, 6 * (size_t)(stop - text)))
-      return false;
-    char *to = out->data + out->size;
-    while (stop - text >= 8) {
-      unsigned plain = cnk_plain_of_eight(text, false);
-      memcpy(to, text, 8);
-      to += plain;
-      text += plain;
-      if (plain < 8) {
-        unsigned char byte = (unsigned char)*text++;
-        to = write_escape(to, byte, escapes[byte]);
-      }
-    }
-    for (; text < stop; text++) {
-      char letter = escapes[(unsigned char)*text];
-      if (letter)
-        to = write_escape(to, (unsigned char)*text, letter);
-      else
-        *to++ = *text;
-    }
-    out->size = (size_t)(to - out->data);
-  }
-  return true;
+  bool is_put = cnk_escape_write(w->out, text, size);
+  w->has_no_memory |= !is_put;
+  return is_put;
 }
 
 /* With U+FFFD for every fault. */
@@ -207,8 +163,8 @@ static bool refuse_mixed(struct writer *w)
   return refuse(w, "a ", "list that has string keys too");
 }
 
-/* A key of an object, and where on the stack it is. */
-struct key {
+/* The key of a member, and where on the stack it is. */
+struct named_member {
   const char *text;
   size_t size;
   int at;
@@ -219,7 +175,7 @@ enum { FEW_KEYS = 24 };
 
 static int compare_keys(const void *a, const void *b)
 {
-  const struct key *first = a, *second = b;
+  const struct named_member *first = a, *second = b;
   return cnk_canonical_compare(first->text, first->size, second->text, second->size);
 }
 
@@ -245,12 +201,12 @@ static int push_keys(struct writer *w, int table)
   return count;
 }
 
-static bool write_members(struct writer *w, int table, struct key *keys, int count)
+static bool write_members(struct writer *w, int table, struct named_member *keys, int count)
 {
   lua_State *L = w->L;
   for (int i = 0; i < count; i++) {
     int at = table + 1 + i;
-    keys[i] = (struct key){.at = at};
+    keys[i] = (struct named_member){.at = at};
     keys[i].text = lua_tolstring(L, at, &keys[i].size);
   }
   qsort(keys, (size_t)count, sizeof *keys, compare_keys);
@@ -274,11 +230,11 @@ static bool write_members(struct writer *w, int table, struct key *keys, int cou
  * writes another one writes alike, and dialogs that say or send it can be replayed. */
 static bool write_object(struct writer *w, int table)
 {
-  struct key few[FEW_KEYS];
+  struct named_member few[FEW_KEYS];
   int count = push_keys(w, table);
   if (count < 0)
     return false;
-  struct key *keys = count <= FEW_KEYS ? few : malloc((size_t)count * sizeof *keys);
+  struct named_member *keys = count <= FEW_KEYS ? few : malloc((size_t)count * sizeof *keys);
   w->has_no_memory |= !keys;
   bool is_done = keys && write_members(w, table, keys, count);
   if (keys != few)

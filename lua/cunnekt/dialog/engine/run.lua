@@ -276,7 +276,7 @@ local is_plain = { string = true, integer = true, boolean = true, ["nil"] = true
 
 -- The script may change a table that it gets, so the outcome is encoded now, and the script gets the decoded value.
 local function write_now(kind, subject, outcome)
-  if is_plain[math.type(outcome.value) or type(outcome.value)] then
+  if outcome.raised == nil and is_plain[math.type(outcome.value) or type(outcome.value)] then
     return outcome, nil
   end
   local ok, text = pcall(journal.encode, outcome)

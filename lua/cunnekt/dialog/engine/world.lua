@@ -60,10 +60,10 @@ local function draw_to(current, span)
   if math.ult(span, small_span) then
     return math.floor(current:random() * (span + 1))
   end
-  local mask, drawn = mask_of(span)
-  repeat
-    drawn = draw_bits(current) & mask
-  until not math.ult(span, drawn)
+  local drawn = draw_bits(current) & mask_of(span)
+  while math.ult(span, drawn) do
+    drawn = draw_bits(current) & mask_of(span)
+  end
   return drawn
 end
 

@@ -3,6 +3,7 @@
 -- questions are in ask.lua. Which run gets an event is decided in offer.lua.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
 local event = require "cunnekt.bot.event"
@@ -64,7 +65,7 @@ local function from_result(dialogs, chat, result, handle)
     return { kind = "own", status = "dialog_again" }
   elseif result.state then
     sent.advance(handle, result.state)
-    handle.message_id = handle.message_id or result.message_id
+    handle.message_id = core.sent_now(handle, "message_id") or result.message_id
     return event.bind(dialogs.scope, chat.contact, { kind = "own", status = result.state, sent = handle })
   end
   return result.bodies and dialogs:read_event(chat.contact, result, steps.current().origin)
@@ -84,7 +85,8 @@ local function find_delivery(dialogs, current, wanted, handle)
   if wanted.sent then
     dialogs.sent_waits[wanted.sent] = { id = current:find_id(), contact = current.contact }
     -- A message that is not sent yet may not be in the store.
-    local has_left = handle.state ~= "queued" and handle.state ~= "sending"
+    local before = core.sent_now(handle, "state")
+    local has_left = before ~= "queued" and before ~= "sending"
     local state, message_id = nil, nil
     if has_left then
       state, message_id = dialogs:delivery_of(wanted.sent, wanted.reaches)

@@ -1,0 +1,160 @@
+-- SPDX-License-Identifier: MIT
+-- What a dialog gets from outside is the same when it is replayed: in another process, and after ten minutes without an answer.
+
+local cunnekt = require "cunnekt"
+local talk = require "spec.support.rigs.talk"
+
+local begin, say, said, stored = talk.begin, talk.say, talk.said, talk.stored
+
+describe("what a dialog gets", function()
+  after_each(talk.finish)
+
+  -- Begins a dialog that says what `fn` gives, before and after a question, which the customer answers when the bot was killed.
+  local function both_times(fn)
+    begin(function(its_bot)
+      its_bot:dialog("it", function(chat)
+        local it = fn(chat)
+        chat:reply_text(it)
+        chat:ask "and?"
+        chat:reply_text(it)
+      end)
+    end)
+    say "go"
+    talk.all:kill()
+    say "on"
+    assert.are.same({}, stored())
+    local heard = said()
+    assert.equal(heard[#heard], heard[#heard - 2])
+    return heard[#heard]
+  end
+
+  it("from json.encode has its names in the same order", function()
+    local function say_it(chat)
+      local order = {}
+      for i = 1, 20 do
+        order["name" .. i] = i
+      end
+      chat:reply_text(cunnekt.json.encode(order))
+      return "fine"
+    end
+    assert.equal("fine", both_times(say_it))
+  end)
+
+  it("of a message is what it was when it was asked", function()
+    assert.equal("queued, delivered, nil", both_times(function(chat)
+      local sent = chat:reply_text "Your bill"
+      local first = sent.state
+      sent:wait "delivered"
+      return ("%s, %s, %s"):format(first, sent.state, sent.err)
+    end))
+  end)
+
+  it("of a message is so for a handler that asks", function()
+    begin(function(its_bot)
+      its_bot:on("text", "^bill", function(msg)
+        local sent = msg:reply_text "Your bill"
+        local before, id = sent.state, sent.message_id
+        msg.chat:ask "Did it come?"
+        msg:reply_text(("%s %s, %s"):format(before, id, sent.state))
+      end)
+    end)
+    say "bill"
+    talk.all:kill()
+    say "yes"
+    assert.matches("^queued nil, %a+$", said()[3])
+    assert.are.same({}, stored())
+  end)
+
+  it("as a signal is a number as the journal has it", function()
+    begin(function(its_bot)
+      its_bot:dialog("it", function(chat)
+        local paid = chat:wait({ signal = "paid" }).value
+        chat:reply_text(("%s and %s"):format(paid, paid))
+        chat:ask "and?"
+      end)
+      its_bot:on("image", function(msg)
+        its_bot:signal(msg.from, "paid", 1000 / 2)
+      end)
+    end)
+    say "go"
+    talk.act "image"
+    talk.all:kill()
+    say "on"
+    assert.are.same({ "500 and 500", "and?" }, said())
+    assert.are.same({}, stored())
+  end)
+
+  it("as an error of a step is one as the journal has it", function()
+    assert.equal("5", both_times(function(chat)
+      local _, err = pcall(chat.step, chat, "fails", function()
+        error { code = 5.0 }
+      end)
+      return tostring(err.code)
+    end))
+  end)
+
+  it("is the state, whose tables stay the conversation's", function()
+    begin(function(its_bot)
+      its_bot:on("text", "^add", function(msg)
+        local state = msg.chat.state
+        state.cart = state.cart or {}
+        local cart = state.cart
+        cart[#cart + 1] = msg.chat:ask("Which item?").text
+        msg:reply_text(#cart .. " in the cart")
+      end)
+      its_bot:on("text", "^cart", function(msg)
+        msg:reply_text(table.concat(msg.chat.state.cart, ", "))
+      end)
+    end)
+    for _, text in ipairs { "add", "tea", "add", "soup", "cart" } do
+      say(text)
+    end
+    assert.are.same({ "Which item?", "1 in the cart", "Which item?", "2 in the cart", "tea, soup" }, said())
+  end)
+
+  it("is no table that it has given away: a state is a copy", function()
+    local fresh = { step = 0, items = {} }
+    begin(function(its_bot)
+      its_bot:on("text", function(msg)
+        msg.chat.state = fresh
+        msg.chat.state.secret = msg.text
+        table.insert(msg.chat.state.items, msg.text)
+        msg:reply_text(cunnekt.json.encode(fresh))
+      end)
+    end)
+    say "mine"
+    assert.are.same({ '{"items":{},"step":0}' }, said())
+  end)
+
+  it("is what was there when a dialog was started, and a message said", function()
+    begin(function(its_bot)
+      its_bot:dialog("first", function(chat, args)
+        chat:reply_text("n " .. args.n)
+      end)
+      its_bot:on("text", function(msg)
+        local args = { n = 1 }
+        msg:start("first", args)
+        args.n = 2
+        local buttons = { body = "b 1", buttons = { { id = "a", title = "A" } }, track = { n = 1 } }
+        local sent = msg:reply_buttons(buttons)
+        buttons.body, buttons.buttons[1].title, buttons.track.n = "b 2", "B", 2
+        msg:reply_text("track " .. sent.track.n)
+      end)
+    end)
+    say "go"
+    assert.are.same({ "b 1 [a]", "track 1", "n 1" }, said())
+  end)
+
+  it("cannot be stored where JSON cannot hold it, which its line says", function()
+    local problem
+    begin(function(its_bot)
+      its_bot:on("text", function(msg)
+        problem = select(2, pcall(function()
+          msg.chat.state = { it = print }
+        end))
+      end)
+    end)
+    say "go"
+    assert.matches("inputs_spec.lua:%d+: chat.state: the table cannot be stored: .*function", problem)
+  end)
+end)
