@@ -2,6 +2,9 @@
 -- What a dialog does with messages that it does not wait for, by a function of its own; and how it ends when nobody answers.
 
 local cunnekt = require "cunnekt"
+local inside = require("cunnekt.service").of
+local lives = require "spec.support.dialogs.lives"
+local process = require "spec.support.process"
 local talk = require "spec.support.rigs.talk"
 
 local begin, said, say, act = talk.begin, talk.said, talk.say, talk.act
@@ -174,8 +177,149 @@ for fate, befall in pairs(talk.fates) do
       assert.are.same({ "First?", "handler: image" }, said())
       assert.are.same({}, talk.stored())
     end)
+
+    it("counts on while it reminds", function()
+      begin_dialog(function(chat)
+        chat:ask("First?", { remind = { { after = 60, text = "Hello?" }, { after = 120, text = "Still there?" } } })
+      end, { expires = 100 })
+      say "go"
+      talk.all:pass(60)
+      befall()
+      talk.all:pass(39)
+      assert.equal(1, #talk.stored())
+      talk.all:pass(2)
+      assert.are.same({}, talk.stored())
+      talk.all:pass(100)
+      assert.are.same({ "First?", "Hello?" }, said())
+    end)
+  end)
+
+  -- Whatever ends it, what it kept is the handlers'.
+  describe("a message that a dialog has kept, with the dialog " .. fate .. ",", function()
+    after_each(talk.finish)
+
+    local function image_to_handlers(bot)
+      bot:on("image", function(msg)
+        msg:reply_text "handler: image"
+      end)
+      bot:global("stop", function(msg)
+        msg.chat:cancel()
+      end)
+      bot:global("anew", function(msg)
+        msg:start("it", nil, { replace = true })
+      end)
+      bot:dialog("next", function(chat)
+        chat:ask "Town?"
+      end)
+    end
+
+    local function chain(chat)
+      chat:ask "First?"
+      chat:start "next"
+    end
+
+    local function begin_keeping(fn)
+      begin_dialog(fn, { unexpected = "queue" }, image_to_handlers)
+      say "go"
+      act "image"
+      befall()
+    end
+
+    it("goes to the handlers when it starts another one at its end", function()
+      begin_keeping(chain)
+      say "a"
+      assert.are.same({ "First?", "Town?", "handler: image" }, said())
+    end)
+
+    it("goes to them when it is cancelled", function()
+      begin_keeping(ask_twice)
+      say "stop"
+      assert.are.same({ "First?", "handler: image" }, said())
+      assert.are.same({}, talk.stored())
+    end)
+
+    it("is kept for the one that begins in its place, and goes to them after that", function()
+      begin_keeping(ask_twice)
+      say "anew"
+      say "a"
+      say "b"
+      assert.are.same({ "First?", "First?", "Second?", "got a b", "handler: image" }, said())
+    end)
   end)
 end
+
+describe("a message that a dialog has kept", function()
+  after_each(talk.finish)
+
+  it("goes to the handlers where the script has lost the option meanwhile", function()
+    local opts = { unexpected = "queue" }
+    begin(function(bot)
+      bot:dialog("it", ask_twice, opts)
+      bot:on("image", function(msg)
+        msg:reply_text "handler: image"
+      end)
+    end)
+    say "go"
+    act "image"
+    opts = nil
+    talk.all:restart()
+    say "a"
+    say "b"
+    assert.are.same({ "First?", "Second?", "got a b", "handler: image" }, said())
+  end)
+
+  it("goes to them where the dialog begins anew with a changed script", function()
+    local folder = process.folder()
+    local path, text = folder.path .. "/bot.lua", [[
+      local bot = require("cunnekt").bot()
+      bot:dialog("it", function(chat)
+        chat:ask "%s"
+        chat:reply_text "done"
+      end, { unexpected = "queue", on_change = "restart" })
+      bot:on("text", function(msg) msg:start "it" end)
+      bot:on("image", function(msg) msg:reply_text "handler: image" end)
+    ]]
+    process.write(path, text:format "First?")
+    local all = lives.new(lives.script(path))
+    all:start()
+    for _, action in ipairs { { type = "text", text = "go" }, { type = "image" } } do
+      all:act(talk.customer, action)
+      all:settle()
+    end
+    process.write(path, text:format "Changed?")
+    all:restart()
+    for _ = 1, 2 do
+      all:act(talk.customer, { type = "text", text = "a" })
+      all:settle()
+    end
+    all:close()
+    assert.are.same({ "First?", "Changed?", "done", "handler: image" }, all.seen[talk.customer])
+  end)
+end)
+
+describe("a dialog that is ended while it waits for a message", function()
+  after_each(talk.finish)
+
+  it("leaves no note of the wait when the message has gone further", function()
+    local sent
+    begin(function(bot)
+      bot:dialog("it", function(chat)
+        sent = chat:reply_text "one"
+        chat:wait { sent = sent, reaches = "read" }
+      end)
+      bot:global("stop", function(msg)
+        msg.chat:cancel()
+      end)
+    end)
+    for _ = 1, 3 do
+      say "go"
+      say "stop"
+      act("read", { id = sent.message_id })
+    end
+    assert.are.same({}, talk.stored())
+    assert.is_nil((next(inside(talk.bot).dialogs.sent_waits)))
+  end)
+end)
 
 describe("the function of the option unexpected", function()
   after_each(talk.finish)

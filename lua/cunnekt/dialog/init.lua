@@ -64,6 +64,7 @@ function dialog.new(parts)
     sent_waits = {},
     is_used = false,
     has_paused = false,
+    has_kept = false,
     _kept_sources = {},
   }, dialogs_mt)
 end
@@ -303,7 +304,7 @@ local function new_run(self, plan)
   local its_turn = task.running().turn
   local before = its_turn.run
   if before and before.is_stored then
-    table.insert(its_turn:buffer "ends", before.id)
+    self:end_stored(before, its_turn)
   end
   if plan.replace then
     self:cancel(plan.contact, plan.name)
@@ -388,10 +389,12 @@ function dialogs_methods:cancel(contact, name)
       ids[#ids + 1] = stored.id
       self.resident:evict(stored.id)
       drop_run(its_turn, stored.id, mine)
+      if its_turn then
+        self:end_stored(stored, its_turn)
+      end
     end
   end
   if its_turn then
-    table.move(ids, 1, #ids, #its_turn.ends + 1, its_turn:buffer "ends")
     return #ids
   end
   local ok, err = stored_dialogs.finish(self.store, ids)
@@ -430,13 +433,15 @@ function dialogs_methods:offer(it, record, on_end, context)
   return offer.offer(self, it, record, on_end, context)
 end
 
----The messages kept for a run that ends, as events again. Waits.
----@param its_run cunnekt.run
+---Ends a stored dialog with the running turn, for another one or none. Waits.
+---@param ending {id: integer, contact: string}
 ---@param its_turn cunnekt.turn
----@return cunnekt.inbox.record[]
-function dialogs_methods:kept_records(its_run, its_turn)
-  return offer.kept_records(self, its_run, its_turn)
+function dialogs_methods:end_stored(ending, its_turn)
+  table.insert(its_turn:buffer "ends", ending.id)
+  self:release_kept(ending, its_turn)
 end
+
+dialogs_methods.release_kept = offer.release_kept
 
 ---Evicts a dialog from memory, if it is resident; it is rebuilt from its journal.
 ---@param id integer
@@ -458,8 +463,8 @@ function dialogs_methods:load()
   for name in pairs(self.script.known) do
     self:code_of(name)
   end
-  local is_any, at, paused = stored_dialogs.overview(self.store)
-  self.has_paused = paused > 0
+  local is_any, at, paused, has_kept = stored_dialogs.overview(self.store)
+  self.has_paused, self.has_kept = paused > 0, has_kept
   self.is_used = self.is_used or is_any or self.has_paused
   self.sent_waits = is_any and stored_dialogs.sent_waits(self.store) or {}
   self._first_due = at

@@ -95,9 +95,10 @@ end
 ---@return boolean is_any
 ---@return number? due
 ---@return integer paused number of conversations that a person has taken over
+---@return boolean has_kept whether messages are kept for dialogs
 function dialogs.overview(store)
   local row = store:read("dialogs_overview")[1]
-  return row.is_any == 1, row.due, row.paused
+  return row.is_any == 1, row.due, row.paused, row.has_kept == 1
 end
 
 ---The messages for whose delivery dialogs wait.

@@ -35,9 +35,7 @@ describe("a run", function()
       on_committed = function(self, current)
         self.committed = current
       end,
-      kept_records = function()
-        return {}
-      end,
+      release_kept = function() end,
     }
   end)
 

@@ -40,7 +40,7 @@ local questions = {
   accepted_message = { { message_id = "wamid.1" }, "id contact rank message_id track" },
   has_unknown = { {}, "is_any" },
   unknown_messages = { { contact = "1:2", earliest = 0, latest = now }, "id track" },
-  dialogs_overview = { {}, "is_any due paused" },
+  dialogs_overview = { {}, "is_any due paused has_kept" },
   count_dialogs = { {}, "count" },
   dialog = { { id = "dialog" }, "id contact name recipient args code seed started_at changed_at waiting due steps" },
   dialogs_of = { { contact = "1:2" }, "id contact name recipient args code seed started_at changed_at waiting due steps error" },

@@ -134,7 +134,7 @@ SELECT id, track FROM outbox
 
 -- name: dialogs_overview
 SELECT EXISTS (SELECT 1 FROM dialog) AS is_any, (SELECT min(due) FROM dialog WHERE due IS NOT NULL) AS due,
-  (SELECT count(*) FROM conversation WHERE paused IS NOT NULL) AS paused;
+  (SELECT count(*) FROM conversation WHERE paused IS NOT NULL) AS paused, EXISTS (SELECT 1 FROM kept) AS has_kept;
 
 -- name: count_dialogs
 SELECT count(*) AS count FROM dialog;

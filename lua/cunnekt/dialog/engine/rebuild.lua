@@ -75,7 +75,7 @@ end
 -- Restarts a dialog with the changed script; the old run ends with this turn.
 local function restart(dialogs, stored, steps, delivery, migrate)
   local its_turn = task.running().turn
-  table.insert(its_turn:buffer "ends", stored.id)
+  dialogs:end_stored(stored, its_turn)
   local args = stored.args
   if migrate then
     its_turn.run, task.running().run = nil, nil

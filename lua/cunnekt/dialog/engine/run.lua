@@ -437,10 +437,7 @@ function run_methods:add_to(change, stage, its_turn)
   if stage == "end" then
     if self.is_stored then
       change.ended = { id = self.id, steps = self.stored_n }
-      -- Kept messages that it never took become events again.
-      for _, kept in ipairs(self.owner:kept_records(self, its_turn)) do
-        table.insert(its_turn:buffer "own_events", kept)
-      end
+      self.owner:release_kept(self, its_turn) -- those that it never took
     end
     return
   end

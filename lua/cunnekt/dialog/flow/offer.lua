@@ -34,6 +34,14 @@ local function unexpected_of(dialogs, stored)
   return known and known.opts.unexpected
 end
 
+-- A dialog that was ended while it waited for a message: that has come further now.
+local function forget_wait(dialogs, it)
+  local wait = it.sent and dialogs.sent_waits[it.sent]
+  if wait and wait.id == it.run then
+    dialogs.sent_waits[it.sent] = nil
+  end
+end
+
 -- The run that an own event names.
 local function find_named(dialogs, it, record)
   local its_run = dialogs.resident:find(it.run)
@@ -41,6 +49,7 @@ local function find_named(dialogs, it, record)
   local seed = its_run and its_run.seed or stored and stored.seed
   -- Older versions gave the ids of ended dialogs again; seeds are unique.
   if not (its_run or stored) or (it.seed and it.seed ~= seed) then
+    forget_wait(dialogs, it)
     return nil
   elseif it.status == "dialog_retry" then
     return stored and stored.error and stored.error.mend and "deliver", it.run
@@ -151,7 +160,8 @@ end
 -- What is done in the running turn with an event, by what `find` says.
 local acts = { deliver = deliver }
 
-function acts.queue(_, id, _, record)
+function acts.queue(dialogs, id, _, record)
+  dialogs.has_kept = true
   table.insert(task.running().turn:buffer "kept", stored_records.kept(id, record_of.bodies_of(record)))
 end
 
@@ -164,10 +174,7 @@ function acts.expire(dialogs, id)
     return
   end
   dialogs.resident:evict(id)
-  table.insert(its_turn:buffer "ends", id)
-  for _, kept in ipairs(offer.kept_records(dialogs, stored, its_turn)) do
-    table.insert(its_turn:buffer "own_events", kept)
-  end
+  dialogs:end_stored(stored, its_turn)
   log.info("dialog %d, '%s', has ended: no answer came before it expired", id, stored.name)
 end
 
@@ -242,21 +249,16 @@ function offer.take_kept(dialogs, current, waiting)
   return nil
 end
 
----The messages kept for a run that ends, as events again. Waits.
+---Makes the messages kept for a dialog that ends events again, with the running turn, whatever its option says by now. Waits.
 ---@param dialogs cunnekt.dialogs
----@param its_run cunnekt.run
+---@param ending {id: integer, contact: string} a run, or a stored dialog
 ---@param its_turn cunnekt.turn
----@return cunnekt.inbox.record[]
-function offer.kept_records(dialogs, its_run, its_turn)
-  local records = {}
-  if unexpected_of(dialogs, its_run) == "queue" then
-    for _, message in ipairs(stored_dialogs.kept(dialogs.store, its_run.id)) do
-      for _, body in ipairs(has(its_turn.taken, message.id) and {} or message.bodies) do
-        records[#records + 1] = { contact = its_run.contact, body = body, attempts = 0, is_tapped = true }
-      end
+function offer.release_kept(dialogs, ending, its_turn)
+  for _, message in ipairs(dialogs.has_kept and stored_dialogs.kept(dialogs.store, ending.id) or {}) do
+    for _, body in ipairs(has(its_turn.taken, message.id) and {} or message.bodies) do
+      table.insert(its_turn:buffer "own_events", { contact = ending.contact, body = body, attempts = 0, is_tapped = true })
     end
   end
-  return records
 end
 
 return offer

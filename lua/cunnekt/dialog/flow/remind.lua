@@ -65,13 +65,13 @@ end
 ---@return table? event nil after a timeout
 ---@return cunnekt.error? err why the question was not sent
 function remind.for_event(dialogs, chat, wanted, where, reminders)
-  local due = wanted.due
+  local due, began = wanted.due, steps.current().at
   while true do
     local next_wait = {}
     for name, value in pairs(wanted) do
       next_wait[name] = value
     end
-    next_wait.due = reminders[1] and reminders[1].at or due
+    next_wait.due, next_wait.began = reminders[1] and reminders[1].at or due, began
     local it, err = wait.for_event(dialogs, chat, next_wait, where)
     if it or err or not reminders[1] then
       return it, err

@@ -111,23 +111,23 @@ end
 ---Ends the turn until one of several events.
 ---@param dialogs cunnekt.dialogs
 ---@param chat cunnekt.chat
----@param wanted table types?, signal?, sent?, reaches?, due?, from?, asked?; question: the message that asks; handle: the message's, not stored
+---@param wanted table types?, signal?, sent?, reaches?, due?, from?, asked?; question: the message that asks; not stored: handle: the message's; began: when the first of several waits did
 ---@param where string the method's name, for errors
 ---@param current? cunnekt.run of who has looked already whether it can wait
 ---@return table? event nil after a timeout
 ---@return cunnekt.error? err why the question surely was not sent
 function wait.for_event(dialogs, chat, wanted, where, current)
   current = current or steps.waiting_run(where)
-  local handle, it = wanted.handle, nil
-  wanted.handle = nil
+  local handle, began, it = wanted.handle, wanted.began or current.at, nil
+  wanted.handle, wanted.began = nil, nil
   local outcome, mark = current:begin_step("wait", rebuild.subject_of_wait(wanted))
   local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
     local known = wanted.types and dialogs.script.known[current.name]
     local expires = known and known.opts.expires
-    if expires and not (wanted.due and wanted.due <= current.at + expires) then
-      wanted.due, wanted.expires = current.at + expires, true -- a dialog that its customer has left ends by itself
+    if expires and not (wanted.due and wanted.due <= began + expires) then
+      wanted.due, wanted.expires = began + expires, true -- a dialog that its customer has left ends by itself
     end
     local delivery, is_commit = current:guard(find_delivery, dialogs, current, wanted, handle)
     if not delivery then
