@@ -101,8 +101,11 @@ describe("schedule", function()
     local its_store = inside(all.bot).store
     local commit_turn = its_store.commit_turn
     function its_store.commit_turn(self, turn)
+      local jobs = turn.jobs
       turn.jobs = nil
-      return commit_turn(self, turn)
+      local ok, err = commit_turn(self, turn)
+      turn.jobs = jobs
+      return ok, err
     end
     all:pass(70, 10)
     assert.equal(1, all.bot.store:get "count")

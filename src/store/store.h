@@ -169,7 +169,7 @@ struct cnk_kept_event {
 
 enum cnk_job_change_kind {
   CNK_JOB_PUT,   /* anew */
-  CNK_JOB_BIND,  /* another function or other arguments, if it has this version still */
+  CNK_JOB_BIND,  /* another function or other arguments, if it has this timing still; it may have run meanwhile */
   CNK_JOB_DONE,  /* it ran: `due` is the next time, or none and it ends. It conflicts without this version */
   CNK_JOB_TRIED, /* it failed, if it has this version still */
   CNK_JOB_DROP,

@@ -97,8 +97,12 @@ function writers.cuts(change, cuts)
 end
 
 function writers.jobs(change, jobs)
-  change.jobs = list_of(jobs, itself)
+  change.jobs = change.jobs or {}
+  for _, job in pairs(jobs) do
+    table.insert(change.jobs, job)
+  end
 end
+writers.bindings = writers.jobs
 
 function writers.values(change, values)
   change.values = list_of(values, function(key, text)

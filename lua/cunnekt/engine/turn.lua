@@ -38,6 +38,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field own_events cunnekt.inbox.record[] events to queue with the commit
 ---@field pauses table<string, boolean> contact → whether a person has taken over
 ---@field jobs table<string, table> name → the change of the named job, see jobs/schedule.lua
+---@field bindings table<string, table> name → the change of what that job runs, beside any other
 ---@field is_continued boolean? after a conflict its event is dispatched again
 ---@field is_wrapping boolean? functions of bot:use run around what a dialog gets
 ---@field outer cunnekt.turn.outer? what was read outside of its run
@@ -58,7 +59,7 @@ local turns_mt = { __index = turns_methods, __name = "cunnekt.turns" }
 ---@field drop fun(self) releases a run that cannot continue
 
 local buffered = {
-  "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "cuts", "kept", "taken", "own_events",
+  "sends", "values", "states", "reads", "watches", "ends", "pauses", "jobs", "bindings", "cuts", "kept", "taken", "own_events",
   "kept_events", "taken_events",
 }
 
@@ -216,11 +217,11 @@ function turn_methods:commit(stage)
     return nil, err
   end
   settle_commit(self, change)
-  local sends, own_events, pauses, jobs = self.sends, self.own_events, self.pauses, self.jobs
+  local sends, own_events, pauses = self.sends, self.own_events, self.pauses
   clear(self)
   attempts.release_retry(self)
-  if change.run or pauses ~= nothing or jobs ~= nothing then
-    turns._on_commit { run = change.run and run, pauses = pauses, jobs = jobs }
+  if change.run or pauses ~= nothing or change.jobs then
+    turns._on_commit { run = change.run and run, pauses = pauses, jobs = change.jobs or nothing }
   end
   release(turns, sends)
   if own_events ~= nothing then

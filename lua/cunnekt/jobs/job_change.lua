@@ -65,6 +65,20 @@ function job_change.drop(name)
   return { kind = "drop", name = name }
 end
 
+---Buffers what becomes of a job, in the place of all that the turn has said of it before.
+---@param current cunnekt.turn
+---@param change table
+function job_change.buffer(current, change)
+  current:buffer("jobs")[change.name], current:buffer("bindings")[change.name] = change, nil
+end
+
+---Buffers another function and other arguments for a scheduled job, also beside the run that the turn is.
+---@param current cunnekt.turn
+---@param job cunnekt.schedule.job with the timing of the scheduled one
+function job_change.buffer_binding(current, job)
+  current:buffer("bindings")[job.name] = job_change.new("bind", job)
+end
+
 ---Takes over the stored times of a job.
 ---@param job cunnekt.schedule.job
 ---@param row table

@@ -77,8 +77,7 @@ function replacement.replace(schedule, turns, said)
     for name, job in pairs(said.declared) do
       local known = schedule._jobs[name]
       if known and known.spec == job.spec then
-        known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
-        current:buffer("jobs")[name] = job_change.new("bind", known)
+        job_change.buffer_binding(current, job)
       else
         schedule:plan(current, job)
       end

@@ -131,7 +131,7 @@ end
 local function write_done(self, change)
   self._store:persist("commit_turn", { jobs = { change } }, function(err)
     if not err then
-      self:apply { [change.name] = change }
+      self:apply { change }
       return queue_again(self, change.job)
     end
     task.spawn(function()
@@ -283,14 +283,19 @@ function run_due(self)
 end
 
 ---Applies the changes of a committed turn.
----@param changes table<string, table> as cunnekt.turn buffers them
+---@param changes table[]
 function schedule_methods:apply(changes)
-  for name, change in pairs(changes) do
-    local job = change.job
+  for _, change in ipairs(changes) do
+    local name, job = change.name, change.job
     if change.kind == "put" then
       job.version = change.version
       self._jobs[name], self._orphans[name] = job, nil
       queue(self, job)
+    elseif change.kind == "bind" then
+      local known = self._jobs[name]
+      if known and known.spec == job.spec then
+        known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
+      end
     elseif change.kind == "drop" then
       self._jobs[name], self._orphans[name] = nil, nil
     elseif change.kind == "done" then
@@ -379,13 +384,12 @@ function schedule_methods:plan(current, job)
   local is_changed = change and (change.kind == "put" or change.kind == "drop")
   local repeats = job.timing.kind ~= "after"
   if repeats and known and known.spec == job.spec and not is_changed then
-    known.fn, known.runs, known.args, known.catch_up = job.fn, job.runs, job.args, job.catch_up
-    current:buffer("jobs")[name] = change or job_change.new("bind", known)
+    job_change.buffer_binding(current, job)
   elseif repeats and orphan and orphan.spec == job.spec and not is_changed then
     job_change.restore(job, orphan)
-    current:buffer("jobs")[name] = job_change.new("put", job)
+    job_change.buffer(current, job_change.new("put", job))
   else
-    current:buffer("jobs")[name] = job_change.plan(job, now)
+    job_change.buffer(current, job_change.plan(job, now))
   end
 end
 
@@ -395,7 +399,7 @@ function schedule_methods:adopt(job)
   local orphan = self._orphans[job.name]
   if orphan and orphan.spec == job.spec then
     job_change.restore(job, orphan)
-    self:apply { [job.name] = job_change.new("put", job) }
+    self:apply { job_change.new("put", job) }
   end
 end
 
@@ -409,7 +413,7 @@ function schedule_methods:cancel(current, name)
   if change then
     is_planned = change.kind ~= "drop" and (change.kind ~= "done" or change.due ~= nil)
   end
-  current:buffer("jobs")[name] = { kind = "drop", name = name }
+  job_change.buffer(current, job_change.drop(name))
   return is_planned
 end
 

@@ -278,7 +278,7 @@ INSERT INTO job (name, version, spec, due, catch_up, runs, args, ran, last, atte
     attempts = excluded.attempts;
 
 -- name: bind_job
-UPDATE job SET catch_up = ?, runs = ?, args = ? WHERE name = ? AND version = ?;
+UPDATE job SET catch_up = ?, runs = ?, args = ? WHERE name = ? AND spec = ?;
 
 -- name: move_job
 UPDATE job SET version = ?, due = ?, ran = ?, last = ?, attempts = 0 WHERE name = ? AND version = ?;

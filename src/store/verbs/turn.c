@@ -185,7 +185,7 @@ static void change_job(struct cnk_work *work, struct cnk_job_change *job)
     job->new_version = version;
     break;
   case CNK_JOB_BIND:
-    cnk_work_send(work, CNK_SQL_bind_job, "tttti", job->catch_up, job->runs, job->args, job->name, job->version);
+    cnk_work_send(work, CNK_SQL_bind_job, "ttttt", job->catch_up, job->runs, job->args, job->name, job->spec);
     break;
   case CNK_JOB_DONE:
     if (isnan(job->due))
