@@ -169,49 +169,6 @@ describe("schedule", function()
     assert.equal("letter 2800", all:times()[5]) -- 23:00
   end)
 
-  it("tries a failing job again, then goes on with the next time", function()
-    local fails = 0
-    all:live(function(it)
-      it:every(hour, "bad", function(job)
-        it.store:increment "runs"
-        fails = fails + 1
-        note(job)
-        if fails <= 7 then
-          error "no luck"
-        end
-      end)
-    end)
-    all:pass(hour + 200, 20)
-    assert.equal(5, fails)
-    assert.equal(5, #all.errs)
-    assert.truthy(all.errs[1].message:find("the job 'bad' failed: ", 1, true))
-    assert.truthy(all.errs[1].traceback:find("no luck", 1, true))
-    assert.are.same({ 1, false, 5, true }, { all.errs[1].attempts, all.errs[1].is_final, all.errs[5].attempts, all.errs[5].is_final })
-    assert.equal(nil, all.bot.store:get "runs")
-    all:pass(hour, 20)
-    -- Two more failures, then it works.
-    assert.equal(8, fails)
-    assert.equal(2 * hour, all.ran[8].due)
-    assert.equal(1, all.bot.store:get "runs")
-  end)
-
-  it("gives a job that runs once up after its tries", function()
-    local fails = 0
-    local function script(it)
-      it:after(10, "bad 919999999999", function()
-        fails = fails + 1
-        error "no luck"
-      end)
-    end
-    all:live(script, { attempts = 2 })
-    all:pass(60, 5)
-    assert.equal(2, fails)
-    assert.is_nil(all.errs[1].message:find("919999999999", 1, true)) -- numbers are not for logs
-    all:die()
-    all:live(function() end)
-    assert.are.same({}, all.lines) -- nothing is left of it
-  end)
-
   it("keeps jobs without a function in the script, and logs them once", function()
     all:live(function(it)
       it:every(100, "report", note)

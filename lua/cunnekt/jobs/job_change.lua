@@ -9,6 +9,19 @@ local job_change = {}
 ---Seconds by which a run may be late before it counts as missed.
 job_change.grace = 60
 
+---Whether the run that is due counts as missed. One that has begun does not: it has its tries still, until the next one is due.
+---@param job cunnekt.schedule.job
+---@param now number
+---@return boolean
+function job_change.is_missed(job, now)
+  if job.due >= now - job_change.grace then
+    return false
+  end
+  local following = job.timing:next(job.due, job.due)
+  local has_begun = job.retry_at or job.attempts > 0
+  return not has_begun or (following ~= nil and following <= now)
+end
+
 ---A name for the log, without customers' numbers.
 ---@param name string
 ---@return string

@@ -47,12 +47,13 @@ end
 -- A declared job continues where an earlier process left it, if its timing is unchanged.
 local function load_declared(job, row)
   local now = clock.now()
-  local is_same = row and row.spec == job.spec
-  local is_over = is_same and job.timing.kind == "after" and job.catch_up == "skip" and row.due < now - job_change.grace
-  if not is_same or is_over then
+  if not row or row.spec ~= job.spec then
     return job_change.plan(job, now)
   end
   job_change.restore(job, row)
+  if job.timing.kind == "after" and job.catch_up == "skip" and job_change.is_missed(job, now) then
+    return job_change.plan(job, now)
+  end
   return job_change.new("bind", job)
 end
 

@@ -147,7 +147,7 @@ end
 -- The due time to run for and the next one; no first one when `skip` skips the run.
 local function due_times(job, now)
   local due = job.due
-  if job.catch_up == "skip" and due < now - grace then
+  if job.catch_up == "skip" and job_change.is_missed(job, now) then
     due = job.timing:at_or_after(due, now - grace)
     if not due or due > now then
       return nil, due
