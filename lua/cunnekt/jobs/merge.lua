@@ -24,18 +24,27 @@ local function log_orphans(orphans)
   log.warn("jobs without a function in this script are kept, and not run: %s%s", first, rest)
 end
 
+---Makes a row a job again, if one of `functions` is what it runs.
+---@param row table as recovery.jobs gives it
+---@param functions table<string, function>
+---@return boolean is_job
+function merge.revive(row, functions)
+  if not row.runs or not functions[row.runs] then
+    return false
+  end
+  local its_timing, err = timing.parse(row.spec)
+  if not its_timing then
+    log.warn("the job '%s' cannot run: %s", job_change.redacted(row.name), err.message)
+    return false
+  end
+  row.timing = its_timing
+  job_change.restore(row, row)
+  return true
+end
+
 -- A row that this script did not declare: a job from a handler, or one without a function.
 local function load_row(parts, row, result)
-  local its_timing, err
-  if row.runs and parts.functions[row.runs] then
-    its_timing, err = timing.parse(row.spec)
-  end
-  if err then
-    log.warn("the job '%s' cannot run: %s", job_change.redacted(row.name), err.message)
-  end
-  if its_timing then
-    row.timing = its_timing
-    job_change.restore(row, row)
+  if merge.revive(row, parts.functions) then
     table.insert(result.jobs, row)
   elseif row.due < clock.now() - parts.keep_days * units.day then
     table.insert(result.changes, job_change.drop(row.name))

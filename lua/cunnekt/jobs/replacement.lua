@@ -4,6 +4,7 @@
 
 local clock = require "cunnekt.time.clock"
 local job_change = require "cunnekt.jobs.job_change"
+local merge = require "cunnekt.jobs.merge"
 
 local replacement = {}
 
@@ -61,6 +62,17 @@ local function retire(schedule, said)
   end
 end
 
+-- Takes jobs back whose function an earlier script did not have, and this one has.
+local function take_back(schedule)
+  for name, orphan in pairs(schedule._orphans) do
+    if merge.revive(orphan, schedule._functions) then
+      orphan.retry_at = nil
+      schedule._jobs[name], schedule._orphans[name] = orphan, nil
+      schedule:queue(orphan)
+    end
+  end
+end
+
 ---Replaces what a script says of jobs. Waits.
 ---@param schedule cunnekt.schedule
 ---@param turns cunnekt.turns
@@ -70,6 +82,7 @@ end
 function replacement.replace(schedule, turns, said)
   retire(schedule, said)
   schedule._functions, schedule._declared = said.named, said.declared
+  take_back(schedule)
   if next(said.declared) == nil then
     return true
   end
