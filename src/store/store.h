@@ -126,8 +126,10 @@ struct cnk_step {
 /* A dialog that goes on to wait. */
 struct cnk_dialog_change {
   int64_t id;
-  bool is_new; /* then its origin is stored, too: the fields from `contact` to `source`. Else only a new code, if any */
-  struct cnk_text contact, name, to, args, code, seed;
+  struct cnk_text contact;
+  bool
+      is_new; /* then its origin is stored, too: `contact` and the fields up to `source`. Else only a new code, if any */
+  struct cnk_text name, to, args, code, seed;
   double started_at;
   struct cnk_text digest, source; /* of the script, if the store may lack it */
   struct cnk_text waiting;        /* what it waits for; none: it is in the middle of a turn */

@@ -66,6 +66,7 @@ function records.dialog_change(its_run)
   local before = its_run.stored_n or 0
   local change = {
     id = its_run.id,
+    contact = its_run.contact,
     waiting = waiting and json.encode(waiting),
     asks = waiting and waiting.from and waiting.from > before or nil, -- the question's first step is not stored yet
     before = before,
@@ -76,7 +77,7 @@ function records.dialog_change(its_run)
     change.due, change.sent, change.signal = waiting.due, waiting.sent, waiting.signal
   end
   if not its_run.is_stored then
-    change.is_new, change.contact, change.name, change.to = true, its_run.contact, its_run.name, its_run.to
+    change.is_new, change.name, change.to = true, its_run.name, its_run.to
     change.args = its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil
     change.code, change.seed, change.started_at = its_run.code, its_run:find_seed(), its_run.at
     change.digest, change.source = source and source.digest, source and source.text

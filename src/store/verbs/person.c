@@ -141,6 +141,6 @@ void cnk_work_check_joins(struct cnk_work *work, const struct cnk_turn *turn)
     check(work, turn->watches.items[i].contact);
   for (size_t i = 0; i < turn->kept_events.count; i++)
     check(work, turn->kept_events.items[i].contact);
-  if (turn->run && turn->run->is_new)
+  if (turn->run)
     check(work, turn->run->contact);
 }
