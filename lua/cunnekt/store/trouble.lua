@@ -17,7 +17,7 @@ local is_disk_error = { full = true, io = true, read_only = true, corrupt = true
 ---@return cunnekt.error?
 function trouble.on_failure(self, message, code)
   if not message then
-    if self._is_failing then
+    if self._is_failing and self:is_writable() then
       self._is_failing = false
       log.info("the store can write again")
     end

@@ -14,6 +14,55 @@ local function small_disk()
   return is_mounted and folder or nil
 end
 
+-- Real seconds, whatever clock the tests have: the writer's thread tries a store by the system's.
+local function pause(seconds)
+  local is_over
+  core.real_timer(seconds, function()
+    is_over = true
+  end)
+  seam_rig.wait(function()
+    return is_over
+  end)
+end
+
+local function unmounting(folder)
+  return setmetatable({}, {
+    __close = function()
+      os.execute(("umount -l '%s'"):format(folder.path))
+    end,
+  })
+end
+
+describe("a disk with little room", function()
+  it("is not said to be writable again and again by what is small", function()
+    local folder = small_disk()
+    if not folder then
+      pending "only root may mount a file system"
+      return
+    end
+    local _ <close> = unmounting(folder)
+    local db = assert(database.open { path = folder.path .. "/full.db" })
+    assert(db:try_turn { values = { { key = "a", value = "1" } } })
+    process.write(folder.path .. "/filler", ("x"):rep(1 << 20))
+    os.execute(("cat /dev/zero >'%s/filler' 2>/dev/null; truncate -s -16K '%s/filler'"):format(folder.path, folder.path))
+    local function write_much()
+      return db:try_turn { values = { { key = "b", value = ("x"):rep(1 << 20) } } }
+    end
+    for _ = 1, 3 do -- each time, one that is small could be written meanwhile
+      assert.is_falsy(write_much())
+      pause(0.7)
+    end
+    assert.is_falsy(write_much())
+    assert.is_false(db.db:is_writable())
+    pause(1.5)
+    assert.is_false(db.db:is_writable())
+    os.remove(folder.path .. "/filler")
+    assert(write_much())
+    assert.is_true(db.db:is_writable())
+    db:close()
+  end)
+end)
+
 describe("a disk that the log has filled", function()
   it("has room again without a restart", function()
     local folder = small_disk()
@@ -21,11 +70,7 @@ describe("a disk that the log has filled", function()
       pending "only root may mount a file system"
       return
     end
-    local _ <close> = setmetatable({}, {
-      __close = function()
-        os.execute(("umount -l '%s'"):format(folder.path))
-      end,
-    })
+    local _ <close> = unmounting(folder)
     local db = assert(database.open { path = folder.path .. "/full.db" })
     -- The same row again and again: the database stays small, the log grows.
     local body, has_been_full, written_since = ("x"):rep(20000), false, 0
@@ -36,13 +81,7 @@ describe("a disk that the log has filled", function()
       written_since = written_since + (ok and has_been_full and 1 or 0)
       assert(core.real_monotonic() < deadline, ("%d writes after the disk was full"):format(written_since))
       if not ok then
-        local is_over
-        core.real_timer(0.01, function()
-          is_over = true
-        end)
-        seam_rig.wait(function()
-          return is_over
-        end)
+        pause(0.01)
       end
     end
     db:close()

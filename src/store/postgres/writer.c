@@ -113,7 +113,7 @@ static void fail_all(struct cnk_postgres *store, struct cnk_store_calls *batch, 
   char reason[160];
   snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, store->problem);
   cnk_batch_roll_back(&store->session);
-  cnk_worker_set_unwritable(&store->worker, reason);
+  cnk_worker_note_failure(&store->worker, reason);
   cnk_batch_fail(is_away(store) ? NULL : &store->session, batch, status, reason);
 }
 
@@ -152,7 +152,7 @@ static void run_batch(struct cnk_postgres *store, struct cnk_store_calls *batch)
   }
   store->is_uncertain = false;
   if (status == 0)
-    atomic_store(&store->worker.is_writable, true);
+    cnk_worker_note_done(&store->worker, batch);
   else
     fail_all(store, batch, status);
 }
@@ -205,7 +205,7 @@ static void watch(struct cnk_postgres *store)
     store->probes++;
     bool is_there;
     if (look_up(store, &is_there) == 0)
-      atomic_store(&store->worker.is_writable, true);
+      cnk_worker_note_probe(&store->worker);
   } else if (!store->is_read_only) {
     show_life(store);
   }

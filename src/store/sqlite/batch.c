@@ -22,7 +22,7 @@ static void fail_all(struct cnk_sqlite *store, struct cnk_store_calls *batch, in
   char reason[160];
   snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
   cnk_batch_roll_back(&store->session);
-  cnk_worker_set_unwritable(&store->worker, reason);
+  cnk_worker_note_failure(&store->worker, reason);
   if (!cnk_batch_check_files(store)) { /* which explains what SQLite met */
     status = CNK_STORE_MOVED;
     snprintf(reason, sizeof reason, "%s", store->guard.reason);
@@ -38,6 +38,8 @@ void cnk_batch_run(struct cnk_sqlite *store, struct cnk_store_calls *batch)
     cnk_batch_fail(NULL, batch, status, closed);
   else if (status != SQLITE_OK)
     fail_all(store, batch, status);
+  else
+    cnk_worker_note_done(&store->worker, batch);
 }
 
 /* Writes the header page with the value that it has. */
@@ -60,7 +62,6 @@ bool cnk_batch_probe(struct cnk_sqlite *store)
     status = driver->commit(&store->session);
   cnk_batch_roll_back(&store->session);
   if (status == SQLITE_OK)
-    atomic_store(&store->worker.is_writable,
-                 true); /* a database in memory has no log, and so no hook on commits that would set it */
+    cnk_worker_note_probe(&store->worker);
   return status == SQLITE_OK;
 }

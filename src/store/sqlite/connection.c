@@ -114,7 +114,6 @@ static int on_commit(void *context, sqlite3 *db, const char *schema, int pages)
   struct cnk_sqlite *store = context;
   store->wal_pages = pages;
   store->has_commits = true;
-  atomic_store(&store->worker.is_writable, true);
   return SQLITE_OK;
 }
 

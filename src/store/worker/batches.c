@@ -52,3 +52,45 @@ void cnk_worker_set_unwritable(struct cnk_worker *worker, const char *reason)
   uv_mutex_unlock(&worker->mutex);
   atomic_store(&worker->is_writable, false);
 }
+
+/* ---- whether it can be written ----------------------------------------------------------------------------------------- */
+
+#define FIRST_DOUBT_NS UINT64_C(2000000000)
+#define MOST_DOUBT_NS UINT64_C(120000000000)
+
+void cnk_worker_note_failure(struct cnk_worker *worker, const char *reason)
+{
+  cnk_worker_set_unwritable(worker, reason);
+  if (worker->is_hoped)
+    worker->doubt_ns = worker->doubt_ns == 0                  ? FIRST_DOUBT_NS
+                       : worker->doubt_ns < MOST_DOUBT_NS / 2 ? worker->doubt_ns * 2
+                                                              : MOST_DOUBT_NS;
+  worker->is_hoped = false;
+  worker->doubted_until = uv_hrtime() + worker->doubt_ns;
+}
+
+static bool is_written(const struct cnk_store_call *call)
+{
+  bool only_reads = call->verb == CNK_QUERY || call->verb == CNK_COUNT_ROWS || call->verb == CNK_UNLOAD;
+  return !only_reads && call->status == 0;
+}
+
+void cnk_worker_note_done(struct cnk_worker *worker, const struct cnk_store_calls *batch)
+{
+  bool any = false;
+  CNK_LIST_EACH (link, &batch->list)
+    any |= is_written(cnk_store_call_of(link));
+  if (!any)
+    return;
+  worker->is_hoped = false;
+  worker->doubt_ns = 0;
+  atomic_store(&worker->is_writable, true);
+}
+
+void cnk_worker_note_probe(struct cnk_worker *worker)
+{
+  if (uv_hrtime() < worker->doubted_until)
+    return;
+  worker->is_hoped = true;
+  atomic_store(&worker->is_writable, true);
+}

@@ -56,6 +56,10 @@ struct cnk_worker {
   bool is_closing, is_stopped;
   char trouble[160]; /* why nothing could be written the last time */
 
+  /* The thread's: a probe was believed, and nothing was written since; until when none is, and for how long the next time. */
+  bool is_hoped;
+  uint64_t doubted_until, doubt_ns;
+
   atomic_bool is_writable;
 };
 
@@ -83,6 +87,12 @@ void cnk_worker_give_back(struct cnk_worker *worker, struct cnk_store_calls *bat
 bool cnk_worker_is_closing(struct cnk_worker *worker);
 /* `reason` is for cnk_store_read_trouble(), until it is writable again. */
 void cnk_worker_set_unwritable(struct cnk_worker *worker, const char *reason);
+/* A batch has failed, or was done. A disk that is full takes a probe, which is small, and not a batch: so after a probe that was wrong
+ * only a batch that is written is believed, or a probe after some quiet, which is longer each time. */
+void cnk_worker_note_failure(struct cnk_worker *worker, const char *reason);
+void cnk_worker_note_done(struct cnk_worker *worker, const struct cnk_store_calls *batch);
+/* A probe was written. */
+void cnk_worker_note_probe(struct cnk_worker *worker);
 
 /* What a backend shares with the others. */
 struct cnk_store_call *cnk_worker_new_call(struct cnk_store *base);
