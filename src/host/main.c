@@ -21,6 +21,7 @@
 #include "host/hold.h"
 #include "host/search.h"
 #include "host/stop.h"
+#include "host/streams.h"
 #include "host/watchdog.h"
 
 #define EXIT_SCRIPT_ERROR 1
@@ -119,6 +120,7 @@ static void raise_file_limit(void)
 
 int main(int argc, char **argv)
 {
+  cnk_streams_open();
   /* A peer that closes its socket or a reader that closes the pipe is an error result, not the end of a bot. */
   signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
