@@ -57,3 +57,49 @@ describe("without standard streams", function()
     end)
   end
 end)
+
+-- `cunnekt contacts export … > export.json && cunnekt contacts forget …` deleted what the disk had no room for.
+describe("an output that cannot be written", function()
+  local full = os.execute "test -c /dev/full" and it or pending
+  local problem = "cunnekt: cannot write the output: No space left on device\n"
+
+  local function lines(count)
+    process.write(folder.path .. "/script.lua", ("for _ = 1, %d do print 'a line' end"):format(count))
+  end
+
+  for name, words in pairs {
+    ["a page"] = { "help", "run" },
+    ["a list"] = { "events", "list" },
+    ["JSON"] = { "outbox", "list", "--json" },
+    ["a check"] = { "check", "script.lua" },
+    ["what a script prints"] = { "run", "script.lua" },
+  } do
+    full("makes a command fail that prints " .. name, function()
+      lines(1)
+      start("", "run", process.write(folder.path .. "/maker.lua", 'require("cunnekt").bot():stop()')):wait()
+      local ended = start("> /dev/full", table.unpack(words)):wait()
+      assert.same({ 1, problem }, { ended.code, ended.err })
+    end)
+  end
+
+  full("leaves the exit code of a command that failed anyway", function()
+    process.write(folder.path .. "/script.lua", 'print "a line" error "boom"')
+    assert.equal(1, start("> /dev/full", "run", "script.lua"):wait().code)
+    assert.equal(2, start("> /dev/full", "run"):wait().code)
+  end)
+
+  it("is noticed when there is none", function()
+    local ended = start(">&-", "help"):wait()
+    assert.same({ 1, "cunnekt: cannot write the output: Bad file descriptor\n" }, { ended.code, ended.err })
+  end)
+
+  it("is no failure when its reader has read enough", function()
+    lines(100000)
+    local command = '{ "$1" run script.lua; echo $? > code; } | head -n 1'
+    process.run({ "sh", "-c", command, "sh", process.host }, { cwd = folder.path })
+    local code = process.wait_until("the script's end", function()
+      return (process.read(folder.path .. "/code") or ""):match "%d+"
+    end)
+    assert.equal("0", code)
+  end)
+end)

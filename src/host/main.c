@@ -147,5 +147,5 @@ int main(int argc, char **argv)
     fprintf(stderr, "cunnekt: %s\n", lua_tostring(L, -1));
   lua_close(L);
   cnk_pool_deinit(&pool);
-  return code;
+  return cnk_streams_finish(code);
 }

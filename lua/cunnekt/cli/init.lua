@@ -56,7 +56,8 @@ ENVIRONMENT
 
 EXIT STATUS
        0      done
-       1      failed: the script raised an error, a message was refused
+       1      failed: the script raised an error, a message was refused, or
+              what is printed could not be written
        2      the command line was not understood
 
 EXAMPLES
