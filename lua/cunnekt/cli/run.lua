@@ -273,6 +273,23 @@ function run.script(path, args, host)
   return watch.has_failed and 1 or 0
 end
 
+-- Reads the options before SCRIPT: `parsed`, the `names` of settings among them, which of them take a value (`flags`), the words
+-- themselves (`before`), and where SCRIPT stands (`at`). Otherwise nil and the exit code.
+local function read_options(args)
+  local names = usage.setting_names()
+  local flags = usage.setting_flags(names)
+  flags[#flags + 1] = "--log"
+  local before, at = run.split(args, flags)
+  local parsed, code = usage.parse("run", run.help, function(parser)
+    usage.declare_settings(parser, names)
+    usage.declare_log(parser)
+  end, before)
+  if not parsed then
+    return nil, code or 2
+  end
+  return { parsed = parsed, names = names, flags = flags, before = before, at = at }
+end
+
 ---Reads a service of systemd, and sets for the whole process the settings that it gives to `cunnekt run`; those of its environment are
 ---not among them.
 ---@param command string that wants to know
@@ -284,18 +301,14 @@ function run.apply_unit(command, parsed)
   if not its_unit then
     return nil, usage.mistake(command, problem)
   end
-  local names = usage.setting_names()
-  local before, at = run.split(its_unit.args, usage.setting_flags(names))
-  local flags, code = usage.parse("run", run.help, function(parser)
-    usage.declare_settings(parser, names)
-    usage.declare_log(parser)
-  end, before)
-  if not flags then
-    return nil, code or 2
+  local options, code = read_options(its_unit.args)
+  if not options then
+    return nil, code
   end
-  its_unit.script = its_unit.args[at]
+  its_unit.script = its_unit.args[options.at]
+  local flags = options.parsed
   flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config
-  code = usage.apply_settings(command, flags, names, its_unit.script and run.folder_of(its_unit.script), true)
+  code = usage.apply_settings(command, flags, options.names, its_unit.script and run.folder_of(its_unit.script), true)
   return not code and its_unit or nil, code
 end
 
@@ -320,29 +333,22 @@ end
 ---@param args string[]
 ---@return integer code
 function run.run(args)
-  local names = usage.setting_names()
-  local flags = usage.setting_flags(names)
-  flags[#flags + 1] = "--log"
-  local before, at = run.split(args, flags)
-  local parsed, code = usage.parse("run", run.help, function(parser)
-    usage.declare_settings(parser, names)
-    usage.declare_log(parser)
-  end, before)
-  code = parsed and usage.apply_log("run", parsed) or code
-  if code then
-    return code
+  local options, code = read_options(args)
+  code = options and usage.apply_log("run", options.parsed) or code
+  if not options or code then
+    return code or 2
   end
-  local path, rest = args[at], { table.unpack(args, at + 1) }
+  local path, rest = args[options.at], { table.unpack(args, options.at + 1) }
   if not path then
     return usage.mistake("run", "a script is missing")
   end
   local problem = path ~= "-" and usage.unreadable(path)
-  code = problem and usage.mistake("run", problem) or usage.apply_settings("run", parsed, names, run.folder_of(path))
+  code = problem and usage.mistake("run", problem) or usage.apply_settings("run", options.parsed, options.names, run.folder_of(path))
   if code then
     return code
   end
-  run.set_arg("run", before, path, rest)
-  run.warn_of_misplaced(rest, flags)
+  run.set_arg("run", options.before, path, rest)
+  run.warn_of_misplaced(rest, options.flags)
   return run.script(path, rest)
 end
 

@@ -64,6 +64,20 @@ describe("cunnekt doctor, given a unit,", function()
     assert.matches("holds CUNNEKT_VERIFY_TOKEN, and every user can read units; move it to a file of mode 600", result.wrong)
   end)
 
+  -- The word behind an option was taken for the script.
+  it("takes every option of cunnekt run", function()
+    write_env "CUNNEKT_API_KEY=thekey\n"
+    change("ExecStart=cunnekt run (%S+)", "ExecStart=cunnekt run --log json --verbose --config shop/cunnekt.conf.lua --rate 9 %1")
+    local result = ask()
+    assert.equal("", without_port(result.wrong))
+    assert.matches("rate is 9, from the command line", result.ok)
+    for _, words in ipairs { { "events", "list" }, { "values", "list" }, { "backup", "copy.db" } } do
+      local ended = process.run({ process.host, words[1], words[2], "--unit", unit }, { cwd = folder.path })
+      assert.equal(1, ended.code)
+      assert.matches("there is no store %S+/var/bot.db", ended.err)
+    end
+  end)
+
   it("heeds what an override changes", function()
     write_env "CUNNEKT_API_KEY=thekey\n"
     process.run { "mkdir", unit .. ".d" }
