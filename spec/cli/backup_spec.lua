@@ -105,10 +105,50 @@ describe("cunnekt backup", function()
 
   it("replaces an older copy, and leaves no part behind", function()
     kept:start(counting)
-    local copy = process.write(kept.folder.path .. "/copy.db", "old")
+    local copy = process.write(kept.folder.path .. "/copy.db", "")
     assert.equal(0, kept:run("backup", "copy.db").code)
     assert.equal(0, read(copy).accepted)
+    assert.equal(200, post(1))
+    assert.equal(0, kept:run("backup", "copy.db").code)
+    assert.equal(1, read(copy).accepted)
     assert.is_nil(core.stat(copy .. ".part"))
+  end)
+
+  -- `cunnekt backup bot.lua` made the script a database, and `backup cunnekt.db-wal` took its log from a running bot.
+  it("replaces nothing but copies", function()
+    kept:start(counting)
+    local script = process.write(kept.folder.path .. "/bot.lua", "print 'hello'")
+    local foreign = kept.folder.path .. "/foreign.db"
+    local db = sql.open(foreign)
+    db:run "CREATE TABLE song (title)"
+    db:close()
+    assert(os.execute(("mkfifo %s/pipe"):format(kept.folder.path)))
+    for _, is_running in ipairs { true, false } do
+      for _, name in ipairs { "bot.lua", "foreign.db" } do
+        local result = kept:run("backup", name)
+        assert.equal(1, result.code)
+        assert.matches("cannot back up to %S+/" .. name .. ": there is a file that is no copy of a store; name another one, or move that away", result.err)
+      end
+      assert.matches("it is not a regular file", kept:run("backup", "pipe").err)
+      for _, suffix in ipairs { "-wal", "-shm", "-lock", "-journal", "-stopped", ".ctl" } do
+        local result = kept:run("backup", "cunnekt.db" .. suffix)
+        assert.equal(1, result.code)
+        assert.matches("a store has its own file of that name; name another one", result.err)
+        result = kept:run("backup", "foreign.db" .. suffix)
+        assert.matches("a store has its own file of that name; name another one", result.err)
+      end
+      if is_running then
+        assert.equal(200, post(1))
+        kept:settle()
+        kept:stop()
+      end
+    end
+    assert.equal("print 'hello'", process.read(script))
+    assert.same({ { "song" } }, sql.open(foreign):rows "SELECT name FROM sqlite_schema")
+    assert.is_nil(core.stat(kept.folder.path .. "/pipe.part"))
+    kept:start(counting)
+    assert.equal(200, post(2))
+    assert.equal(0, kept:run("backup", "copy-wal").code) -- there is no database named copy
   end)
 
   it("never touches a store in use, nor what was there when it fails", function()

@@ -24,7 +24,8 @@ DESCRIPTION
        Copies the store to FILE as it is at one moment. A running host makes the
        copy itself, page by page between its commits, and keeps serving. FILE
        appears when the copy is complete and on the disk; until then it is
-       FILE.part. An older FILE is replaced, but never a store that is in use.
+       FILE.part. An older copy is replaced, but no other file, and never a
+       store that is in use or what belongs to one.
        A FILE.part that a killed process left is removed by the next backup into
        its folder.
 

@@ -104,21 +104,71 @@ void cnk_backup_cancel(struct cnk_backup *backup)
   fail(backup, CNK_STORE_CLOSED, "the store was closed");
 }
 
-/* A database that is open must not be replaced under its owner. */
-static bool is_in_use(const struct cnk_sqlite *store, const struct cnk_backup *backup, char *reason, size_t size)
+/* ---- what may be replaced ---------------------------------------------------------------------------------------- */
+
+/* Whether a file is called as one that a store has beside its database: this store, or another one that is there. */
+static bool is_beside_database(const struct cnk_sqlite *store, const char *path)
 {
-  struct stat target, own;
-  if (stat(backup->path, &target) == 0 && stat(store->path, &own) == 0 && target.st_ino == own.st_ino &&
-      target.st_dev == own.st_dev) {
-    snprintf(reason, size, "it is the store itself");
-    return true;
+  static const char *const suffixes[] = {"-wal", "-shm", "-journal", "-lock", "-stopped", ".ctl"};
+  size_t length = strlen(path);
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    size_t size = strlen(suffixes[i]);
+    if (length <= size || strcmp(path + length - size, suffixes[i]) != 0)
+      continue;
+    struct stat found;
+    char *name = strndup(path, length - size), *database = name ? cnk_lock_resolve(name) : NULL;
+    bool is_database =
+        !database || strcmp(database, store->path) == 0 || (stat(database, &found) == 0 && S_ISREG(found.st_mode));
+    free(name);
+    free(database);
+    return is_database;
   }
-  if (access(backup->path, R_OK) != 0)
+  return false;
+}
+
+/* A database that is open must not be replaced under its owner. */
+static bool is_in_use(const char *path, char *reason, size_t size)
+{
+  if (access(path, R_OK) != 0)
     return false;
   struct cnk_lock lock;
-  bool is_free = cnk_lock_open(&lock, backup->path, true, reason, size);
+  bool is_free = cnk_lock_open(&lock, path, true, reason, size);
   cnk_lock_close(&lock);
   return !is_free;
+}
+
+static const char *find_loss(const char *path)
+{
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    return strerror(errno);
+  bool is_ours = cnk_peek_application_id(descriptor) == CNK_APPLICATION_ID;
+  close(descriptor);
+  return is_ours ? NULL : "there is a file that is no copy of a store; name another one, or move that away";
+}
+
+/* Whether nothing is lost but an older copy. The names come first: SQLite's locks on a store's files end when some descriptor of
+ * them is closed. */
+static bool may_replace(const struct cnk_sqlite *store, const char *path, char *reason, size_t size)
+{
+  struct stat target, own;
+  const char *problem = NULL;
+  bool is_there = stat(path, &target) == 0;
+  if (is_beside_database(store, path))
+    problem = "a store has its own file of that name; name another one";
+  else if (!is_there)
+    return true;
+  else if (stat(store->path, &own) == 0 && target.st_ino == own.st_ino && target.st_dev == own.st_dev)
+    problem = "it is the store itself; name another file";
+  else if (!S_ISREG(target.st_mode))
+    problem = "it is not a regular file; name another one";
+  else if (is_in_use(path, reason, size))
+    return false;
+  else if (target.st_size > 0)
+    problem = find_loss(path);
+  if (problem)
+    snprintf(reason, size, "%s", problem);
+  return !problem;
 }
 
 /* ---- parts that were left behind --------------------------------------------------------------------------------- */
@@ -164,7 +214,7 @@ static int32_t read_number(struct cnk_sqlite *store, const char *text)
 static bool begin(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
   char text[200];
-  if (is_in_use(store, backup, text, sizeof text))
+  if (!may_replace(store, backup->path, text, sizeof text))
     return !fail(backup, SQLITE_BUSY, text);
   int32_t application_id = read_number(store, "PRAGMA application_id");
   remove_stale_parts(backup->path, application_id);

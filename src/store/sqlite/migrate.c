@@ -10,9 +10,6 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/peek.h"
 
-/* "cunk": what the application_id says in a database of ours. */
-#define APPLICATION_ID 0x63756e6b
-
 /* So many sequences may be given out between one opening and the next, whose own begin behind them. */
 #define SEQUENCES_BITS 40
 
@@ -50,7 +47,7 @@ enum owner { NOBODY, OURS, SOME_OF_OURS, FOREIGN };
 static enum owner whose(const struct cnk_peek *found)
 {
   int count = 0;
-  int last = found->application_id == APPLICATION_ID ? cnk_sql_version() : 1;
+  int last = found->application_id == CNK_APPLICATION_ID ? cnk_sql_version() : 1;
   const char *at = found->tables, *end = found->tables + found->tables_size;
   for (const char *line; at < end && (line = memchr(at, '\n', (size_t)(end - at))); at = line + 1, count++)
     if (!is_own_table(at, (size_t)(line - at), last))
@@ -61,7 +58,7 @@ static enum owner whose(const struct cnk_peek *found)
 static bool is_foreign(const struct cnk_peek *found)
 {
   int32_t id = found->application_id;
-  if (id == APPLICATION_ID)
+  if (id == CNK_APPLICATION_ID)
     return found->has_tables && whose(found) == FOREIGN;
   if (id != 0 || !found->has_tables)
     return id != 0;
@@ -141,8 +138,8 @@ static bool may_be_used(struct cnk_sqlite *store, int version, char *message, si
 static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
 {
   int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sql_version();
-  if (status == SQLITE_OK && found->application_id != APPLICATION_ID)
-    status = set_number(store, "application_id", APPLICATION_ID);
+  if (status == SQLITE_OK && found->application_id != CNK_APPLICATION_ID)
+    status = set_number(store, "application_id", CNK_APPLICATION_ID);
   for (int version = found->user_version + 1; version <= last && status == SQLITE_OK; version++) {
     status = execute(store, cnk_sql_texts[find_version(version)].text);
     if (status == SQLITE_OK)

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* "cunk": what the application_id says in a database of ours. */
+#define CNK_APPLICATION_ID 0x63756e6b
+
 struct cnk_peek {
   bool is_new; /* there is nothing yet; the rest is not set */
   int32_t application_id, user_version;
