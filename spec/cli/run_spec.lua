@@ -98,6 +98,17 @@ describe("a script that is run", function()
       assert.matches("^bot.lua:2: store: cannot open the store no/such/x.db: .*: make its folder first, or choose another file", sentence(result))
     end)
 
+    it("with a database whose server is down", function()
+      local url = "postgres:///shop?host=" .. folder.path
+      local result = run(HEAD, { env = { CUNNEKT_API_KEY = "key", CUNNEKT_STORE = url } })
+      assert.equal(1, result.code)
+      if not sentence(result):find "built without PostgreSQL" then
+        assert.matches("^bot.lua:2: store: cannot open the store on PostgreSQL: .*No such file or directory; see that the database runs there", sentence(result))
+      end
+      assert.not_matches("sqlite:", result.err)
+      assert.not_matches("folder first", result.err)
+    end)
+
     it("with two bots on one store", function()
       local result = run(HEAD .. "local other = cunnekt.bot()", { env = { CUNNEKT_API_KEY = "key" } })
       assert.matches("^bot.lua:3: store: .* is open already in this process: give each bot a store of its own", sentence(result))

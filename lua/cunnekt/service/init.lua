@@ -24,6 +24,7 @@ local signals = require "cunnekt.service.signals"
 local standby = require "cunnekt.service.standby"
 local start = require "cunnekt.service.start"
 local stop = require "cunnekt.service.stop"
+local store = require "cunnekt.store"
 local tap = require "cunnekt.bot.tap"
 local task = require "cunnekt.base.task"
 local values = require "cunnekt.bot.values"
@@ -103,16 +104,24 @@ local function connect(self, routes)
   its_dispatch.serve_bare()
 end
 
+-- What a person can do about it. "No such file" of PostgreSQL is the socket of a server that is down.
+local function advice_of(message, url)
+  if message:find "open already" then
+    return ": give each bot a store of its own, cunnekt.bot{ store = \"sqlite:FILE\" }"
+  elseif store.is_postgres(url) then
+    return message:find "connection to server" and "; see that the database runs there and lets this user in" or ""
+  elseif message:find "is in use" then
+    return "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
+  elseif message:find "No such file or directory" then
+    return ": make its folder first, or choose another file (CUNNEKT_STORE=sqlite:FILE)"
+  end
+  return ""
+end
+
 local function open_store(chosen)
   local opened, err = standby.open(chosen)
   if not opened then
-    if err.message:find "is in use" then
-      err.message = err.message .. "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
-    elseif err.message:find "open already" then
-      err.message = err.message .. ": give each bot a store of its own, cunnekt.bot{ store = \"sqlite:FILE\" }"
-    elseif err.message:find "No such file or directory" then
-      err.message = err.message .. ": make its folder first, or choose another file (CUNNEKT_STORE=sqlite:FILE)"
-    end
+    err.message = err.message .. advice_of(err.message, chosen.store)
     error(err, 0)
   end
   for _, note in ipairs(opened:notes()) do
