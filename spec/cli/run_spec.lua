@@ -216,4 +216,27 @@ describe("a script that is run", function()
     assert.equal(2, result.code)
     assert.matches("^cunnekt run: %-%-log: 'xml' is none of: debug, info, json, text\n", result.err)
   end)
+
+  -- A collector of logs got lines of a traceback, each for itself.
+  it("logs as JSON what ends it at once", function()
+    for about, case in pairs {
+      ["bot.lua:1: undefined global"] = { "if false then prnt() end" },
+      ["^bot.lua:1: boom\nstack traceback:\n\tbot.lua:1: in main chunk$"] = { 'error "boom"' },
+      ["^bot.lua:2: .*unexpected symbol"] = { "local x =\nlocal y" },
+      ["^bot.lua:2: store: cannot open the store no/such/x.db"] = { HEAD, "sqlite:no/such/x.db" },
+      ["^bot.lua:2: lost\nstack traceback"] = { 'require("cunnekt").spawn(function()\nerror "lost" end)' },
+      ['^Lua warning: look "out"\n\tthere$'] = { 'warn("look ", [["out"]], "\\n\\tthere")' },
+      ["^Lua warning: error in __gc"] = { "setmetatable({}, { __gc = error }) collectgarbage()" },
+    } do
+      local result = run(case[1], { "--log", "json", env = { CUNNEKT_API_KEY = "key", CUNNEKT_STORE = case[2] or "memory:" } })
+      local is_found
+      for line in result.err:gmatch "[^\n]*\n" do
+        local object = json.decode(line)
+        is_found = is_found or object.msg:find(about)
+        assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$", object.time)
+        assert.is_true(object.level == "warning" or object.level == "error")
+      end
+      assert.is_truthy(is_found, about .. " is not in " .. result.err)
+    end
+  end)
 end)

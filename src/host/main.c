@@ -9,16 +9,15 @@
 #include <lualib.h>
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "bind/budget.h"
 #include "bind/core.h"
 #include "host/alloc.h"
 #include "host/hold.h"
+#include "host/report.h"
 #include "host/search.h"
 #include "host/stop.h"
 #include "host/streams.h"
@@ -29,10 +28,6 @@
 /* The collector begins when the memory in use has grown to so many percent. Lua's own 200 saves some percent of an event's time for 1 MB
  * more under load; with 165 the process stood at 24.0 MB there, which is its bound. */
 #define COLLECTOR_PAUSE 158
-
-struct warnings {
-  bool is_on, is_within; /* within: the next piece goes on with the line */
-};
 
 #ifdef CNK_STATIC_CJSON
 LUALIB_API int luaopen_cjson(lua_State *L);
@@ -69,20 +64,6 @@ static void set_arguments(lua_State *L, int argc, char **argv)
     lua_seti(L, -2, i);
   }
   lua_setglobal(L, "arg");
-}
-
-/* As in the plain interpreter, which keeps its own to itself: "@on" and "@off" switch, the rest comes in pieces. */
-static void warn(void *state, const char *message, int is_continued)
-{
-  struct warnings *warnings = state;
-  if (!warnings->is_within && !is_continued && message[0] == '@') {
-    if (strcmp(message, "@on") == 0 || strcmp(message, "@off") == 0)
-      warnings->is_on = message[2] == 'n';
-    return;
-  }
-  if (warnings->is_on)
-    fprintf(stderr, "%s%s%s", warnings->is_within ? "" : "Lua warning: ", message, is_continued ? "" : "\n");
-  warnings->is_within = is_continued;
 }
 
 /* Everything that can raise runs in here. Returns the exit code. */
@@ -129,13 +110,13 @@ int main(int argc, char **argv)
   cnk_pool_init(&pool);
   cnk_stop_init(cnk_meter());
   cnk_watchdog_init(cnk_meter(), argc, argv);
-  struct warnings warnings = {0};
+  struct cnk_report report = {0};
   lua_State *L = lua_newstate(cnk_pool_alloc, &pool);
   if (!L) {
     fputs("cunnekt: not enough memory\n", stderr);
     return EXIT_SCRIPT_ERROR;
   }
-  lua_setwarnf(L, warn, &warnings);
+  lua_setwarnf(L, cnk_report_warning, &report);
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, run);
   lua_pushinteger(L, argc);
@@ -144,7 +125,7 @@ int main(int argc, char **argv)
   if (lua_pcall(L, 2, 1, 1) == LUA_OK)
     code = (int)lua_tointeger(L, -1);
   else
-    fprintf(stderr, "cunnekt: %s\n", lua_tostring(L, -1));
+    cnk_report_failure(&report, lua_tostring(L, -1));
   lua_close(L);
   cnk_pool_deinit(&pool);
   return cnk_streams_finish(code);

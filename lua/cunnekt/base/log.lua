@@ -40,6 +40,7 @@ function log.configure(words)
       return ("'%s' is none of: debug, info, json, text"):format(word)
     end
   end
+  warn(is_json and "@json" or "@text") -- to the host, which writes the warnings of Lua
   return nil
 end
 
@@ -90,6 +91,16 @@ end
 ---@param ... any
 function log.error(format, ...)
   say("error", format, ...)
+end
+
+---Why the program or a task of it has failed. A plain line has no level: the sentence is that of a command that fails.
+---@param text string
+function log.fatal(text)
+  if is_json then
+    write("error", text)
+  else
+    log.write("cunnekt: " .. text)
+  end
 end
 
 -- Names and values in turns, without those that are nil.

@@ -9,6 +9,7 @@
 
 local blame = require "cunnekt.base.blame"
 local core = require "cunnekt.core"
+local log = require "cunnekt.base.log"
 local redact = require "cunnekt.base.redact"
 
 local task = {}
@@ -122,7 +123,7 @@ end
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
 ---@param failure any
 function task.on_failure(failure)
-  io.stderr:write("cunnekt: ", redact.sentence(blame.text(failure)), "\n")
+  log.fatal(redact.sentence(blame.text(failure)))
 end
 
 -- Called when a task's coroutine has yielded values: it becomes a strand, where that is foreseen.

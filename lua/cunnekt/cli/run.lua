@@ -155,7 +155,7 @@ end
 run.folder_of = script.folder_of
 
 local function complain(failure)
-  io.stderr:write("cunnekt: ", blame.text(failure), "\n")
+  log.fatal(blame.text(failure))
   return 1
 end
 

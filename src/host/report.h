@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What the host itself writes to standard error: the warnings of Lua, and the error that ends the program; as the log is written,
+ * in plain lines or as objects of JSON. */
+#ifndef CNK_HOST_REPORT_H
+#define CNK_HOST_REPORT_H
+
+#include <stdbool.h>
+
+struct cnk_report {
+  bool is_on, is_within; /* within: the next piece goes on with the line */
+  bool is_json;
+};
+
+/* A lua_WarnFunction. As in the plain interpreter, which keeps its own to itself, "@on" and "@off" switch, and the rest comes in
+ * pieces. "@json" and "@text" say how lines are written: base/log.lua sends them. */
+void cnk_report_warning(void *report, const char *message, int is_continued);
+
+void cnk_report_failure(const struct cnk_report *report, const char *message);
+
+#endif
