@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How the commands end: by the first SIGINT or SIGTERM orderly, by the second at once, and `cunnekt dev` with its input, whatever the
+-- How the commands end: by the first SIGINT, SIGTERM or SIGHUP orderly, by a second of the first two at once, and `cunnekt dev` with its input, whatever the
 -- script does. A script without a bot kept `cunnekt dev` for ever, and one in a loop heard no signal.
 local core = require "cunnekt.core"
 local process = require "spec.support.process"
@@ -25,8 +25,12 @@ local function start(command, source, opts)
   opts.cwd, opts.env = folder.path, { CUNNEKT_LISTEN = "127.0.0.1:0", CUNNEKT_STORE = "memory:", CUNNEKT_API_KEY = "k" }
   process.write(folder.path .. "/script.lua", source)
   -- A shell has its background jobs ignore SIGINT, which a terminal does not. And a loop that no signal ends must not stay.
-  local prepare = "ulimit -t 20 && exec env --default-signal=INT \"$@\""
-  return process.start({ "sh", "-c", prepare, "sh", process.host, command, "script.lua" }, opts)
+  local prepare = "ulimit -t 20 && exec env --default-signal=INT,HUP \"$@\""
+  local words = { "sh", "-c", prepare, "sh", process.host, command, "script.lua" }
+  if opts.begun_by then
+    table.insert(words, 5, opts.begun_by)
+  end
+  return process.start(words, opts)
 end
 
 local function bot_with(rest)
@@ -42,7 +46,7 @@ before_each(function()
 end)
 
 describe("the first signal", function()
-  for _, signal in ipairs { "INT", "TERM" } do
+  for _, signal in ipairs { "INT", "TERM", "HUP" } do
     for name, rest in pairs(bots) do
       for _, command in ipairs { "run", "dev" } do
         it(("%s ends cunnekt %s of a bot %s"):format(signal, command, name), function()
@@ -67,7 +71,7 @@ describe("the first signal", function()
     end
     it(signal .. " ends cunnekt trigger that waits for a bot", function()
       local holder = assert(core.listen({}, function() end))
-      local words = { "env", "--default-signal=INT", process.host, "trigger", "text", "--webhook", "http://127.0.0.1:" .. holder:port() }
+      local words = { "env", "--default-signal=INT,HUP", process.host, "trigger", "text", "--webhook", "http://127.0.0.1:" .. holder:port() }
       local running = process.start(words)
       process.wait_until("the request", function()
         core.step(false)
@@ -78,6 +82,41 @@ describe("the first signal", function()
       holder:close()
     end)
   end
+end)
+
+-- The end of an ssh session killed the bot in the middle of its work.
+describe("SIGHUP", function()
+  local waiting = [[bot:on("text", function() io.stderr:write "begun\n" cunnekt.sleep(0.5) io.stderr:write "done\n" end)]]
+
+  -- Gives the bot, which is in a handler.
+  local function busy_bot(opts)
+    local running = start("run", bot_with(waiting), opts)
+    local port = running:expect "listening on 127%.0%.0%.1:(%d+)"
+    local body = '{"messages":[{"id":"wamid.1","from":"919999999999","type":"text","text":{"body":"hi"}}]}'
+    local client <close> = rawclient.connect("127.0.0.1", tonumber(port))
+    client:send(("POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"):format(#body, body))
+    running:expect "begun"
+    return running
+  end
+
+  it("lets a bot finish what it has begun, also when it comes twice", function()
+    local running = busy_bot()
+    running:signal "HUP"
+    running:expect "stopping"
+    running:signal "HUP"
+    local ended = running:wait()
+    assert.equal(0, ended.code)
+    assert.matches("begun\ncunnekt: stopping\ndone\n$", ended.err)
+  end)
+
+  it("is ignored by a bot that nohup has started", function()
+    local running = busy_bot { begun_by = "nohup" }
+    running:signal "HUP"
+    running:expect "done"
+    assert.not_matches("stopping", running:err())
+    running:signal "TERM"
+    assert.equal(0, running:wait().code)
+  end)
 end)
 
 describe("the second signal ends at once", function()

@@ -4,7 +4,7 @@
 --
 --   cunnekt run spec/crash/soak.lua [--seconds 10] [--warm-up 5] [--rounds 4]
 
-local SIGHUP = 1
+local SIGUSR2 = 12
 
 local clock = require "cunnekt.time.clock"
 local load = require "load"
@@ -20,7 +20,7 @@ local rounds = report.option("rounds", 4)
 -- Bytes of Lua in use, after two full collections.
 local function lua_memory(r)
   r:new_log()
-  r:signal(SIGHUP)
+  r:signal(SIGUSR2)
   local text = ""
   rig.wait(10, function()
     text = text .. r:new_log()

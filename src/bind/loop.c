@@ -129,12 +129,18 @@ static void on_signal(uv_signal_t *signal, int number)
   cnk_loop_finish(watch->loop, &watch->done);
 }
 
-/* Pushes a new, closed face, whose watch is opened by the caller. */
-static struct watch *new_watch(lua_State *L, int callback_index)
+static struct watch **push_closed_face(lua_State *L)
 {
   struct watch **face = lua_newuserdatauv(L, sizeof *face, 0);
   *face = NULL;
   luaL_setmetatable(L, SIGNAL);
+  return face;
+}
+
+/* Pushes a face, whose watch is opened by the caller. */
+static struct watch *new_watch(lua_State *L, int callback_index)
+{
+  struct watch **face = push_closed_face(L);
   int callback = cnk_bind_ref(L, callback_index);
   struct watch *watch = calloc(1, sizeof *watch);
   if (!watch) {
@@ -163,7 +169,8 @@ static int signal_number(lua_State *L, const char *name)
       {"SIGINT",  SIGINT },
       {"SIGHUP",  SIGHUP },
       {"SIGCONT", SIGCONT},
-      {"SIGUSR1", SIGUSR1}
+      {"SIGUSR1", SIGUSR1},
+      {"SIGUSR2", SIGUSR2}
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(known[i].name, name) == 0)
@@ -171,12 +178,22 @@ static int signal_number(lua_State *L, const char *name)
   return luaL_error(L, "unknown signal '%s'", name);
 }
 
+static bool is_ignored(int number)
+{
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* core.signal(name, fn) -> handle: calls fn at every such signal, and does not keep the loop alive. While SIGTERM or SIGINT is
- * watched, the second of them ends the process at once, with 1. */
+ * watched, the second of them ends the process at once, with 1. SIGHUP stays ignored where it is: `nohup` wants that. */
 static int watch_signal(lua_State *L)
 {
   int number = signal_number(L, luaL_checkstring(L, 1));
   luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (number == SIGHUP && is_ignored(number)) {
+    push_closed_face(L);
+    return 1;
+  }
   struct watch *watch = new_watch(L, 2);
   uv_signal_init(&watch->loop->uv, &watch->signal);
   uv_unref((uv_handle_t *)&watch->signal);

@@ -31,8 +31,8 @@ function core.on_error(fn) end
 function core.out_of_memory() end
 
 ---Calls `fn` at every such signal. Does not keep step() under way.
----While SIGTERM or SIGINT is watched, the second of them ends the process at once, with 1.
----@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGCONT"|"SIGUSR1"
+---While SIGTERM or SIGINT is watched, the second of them ends the process at once, with 1. SIGHUP stays ignored where it is.
+---@param name "SIGTERM"|"SIGINT"|"SIGHUP"|"SIGCONT"|"SIGUSR1"|"SIGUSR2"
 ---@param fn fun()
 ---@return cunnekt.signal
 function core.signal(name, fn) end

@@ -417,7 +417,7 @@ function bot_methods:stop(grace)
   return service:stop(grace)
 end
 
----Runs until SIGTERM, SIGINT or bot:stop.
+---Runs until SIGTERM, SIGINT, SIGHUP or bot:stop.
 ---@return boolean is_clean
 function bot_methods:run()
   local is_clean, err = parts_of[self].service:run()

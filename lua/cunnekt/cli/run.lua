@@ -31,8 +31,9 @@ DESCRIPTION
 
        What cunnekt check finds in SCRIPT is logged as warnings first.
 
-       SIGTERM or SIGINT stops a bot: it accepts nothing new, finishes what it
-       has begun, and exits with 0. A second signal exits immediately.
+       SIGTERM, SIGINT or SIGHUP stops a bot: it accepts nothing new, finishes
+       what it has begun, and exits with 0. A second SIGTERM or SIGINT exits
+       immediately. Started by nohup, it ignores SIGHUP.
 
 OPTIONS
        --listen HOST:PORT

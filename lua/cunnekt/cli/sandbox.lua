@@ -80,7 +80,7 @@ ENVIRONMENT
        CUNNEKT_APP_SECRET  signs the webhooks, as Meta does
 
 EXIT STATUS
-       0      stopped by SIGINT or SIGTERM
+       0      stopped by SIGINT, SIGTERM or SIGHUP
        1      it cannot listen on the address
        2      the command line was not understood
 

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Signals that end a program, SIGTERM and SIGINT. The first stops a service within its grace time, the second ends the
--- process immediately, whatever Lua does then: that is src/bind/loop.c's. No data is lost; a restart recovers it.
+-- Signals that end a program, SIGTERM, SIGINT and SIGHUP. The first stops a service within its grace time, a second SIGTERM or
+-- SIGINT ends the process immediately, whatever Lua does then: that is src/bind/loop.c's. No data is lost; a restart recovers it.
+-- Of SIGHUP two come when a terminal is gone, from the shell and from the system, so it never ends anything immediately; under
+-- nohup it is ignored.
 
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
@@ -15,7 +17,7 @@ local signals = { is_ending = false }
 ---@return fun() unwatch
 function signals.watch(on_signal)
   local handles = {}
-  for i, name in ipairs { "SIGTERM", "SIGINT" } do
+  for i, name in ipairs { "SIGTERM", "SIGINT", "SIGHUP" } do
     handles[i] = core.signal(name, on_signal)
   end
   return function()

@@ -75,7 +75,7 @@ core.signal("SIGUSR1", function()
 end)
 
 -- And what Lua holds.
-core.signal("SIGHUP", function()
+core.signal("SIGUSR2", function()
   collectgarbage()
   collectgarbage()
   io.stderr:write(("lua %.0f\n"):format(collectgarbage "count" * 1024))
