@@ -124,6 +124,18 @@ describe("an operator and a bot of another user", function()
     assert.equal("old", process.read(root .. "/tmp/other.db"))
   end)
 
+  play("share a database that root has made by a move, for it gets the owner of its folder", function()
+    start()
+    stop()
+    local target = root .. "/lib/cunnekt/new.db"
+    local result = run("store", "move", url, "sqlite:" .. target)
+    assert.equal(0, result.code, result.err)
+    assert.equal("", sh(("find lib/private/cunnekt -not -user %s"):format(NOBODY)).out)
+    url = "sqlite:" .. target
+    start()
+    stop()
+  end)
+
   play("share the files: what root does while the bot is stopped or was killed does not keep it from starting", function()
     local address = start()
     local body = json.encode(samples.build("text", { text = "x", from = "919000000001", id = "wamid.1" }))

@@ -221,6 +221,17 @@ static bool take_spare(struct cnk_sqlite *store)
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------- */
 
+/* A database that root makes, with a move or a first start, must not keep the bot's own user out. What comes beside it gets its
+ * owner. */
+static void give_to_folder(int descriptor, const char *path)
+{
+  struct stat folder;
+  char *name = geteuid() == 0 ? strdup(path) : NULL;
+  if (name && stat(dirname(name), &folder) == 0)
+    (void)!fchown(descriptor, folder.st_uid, folder.st_gid);
+  free(name);
+}
+
 /* The database holds customers' messages and numbers, and SQLite would create it readable by every user. The log gets the
  * permissions of the database. False with errno. */
 static bool create_private(const struct cnk_sqlite *store)
@@ -228,9 +239,11 @@ static bool create_private(const struct cnk_sqlite *store)
   if (store->options.vfs || store->is_memory || store->options.is_read_only)
     return true;
   int descriptor = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor >= 0)
-    close(descriptor);
-  return descriptor >= 0 || errno == EEXIST;
+  if (descriptor < 0)
+    return errno == EEXIST;
+  give_to_folder(descriptor, store->path);
+  close(descriptor);
+  return true;
 }
 
 static bool refuse(struct cnk_sqlite *store, const char *reason, char *message, size_t size)
