@@ -4,6 +4,7 @@
 
 local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
+local sql = require "spec.support.sql"
 
 local HEAD = 'local cunnekt = require "cunnekt"\nlocal bot = cunnekt.bot()\n'
 
@@ -107,6 +108,22 @@ describe("a script that is run", function()
       end
       assert.not_matches("sqlite:", result.err)
       assert.not_matches("folder first", result.err)
+    end)
+
+    it("with a store that is damaged", function()
+      local path, env = folder.path .. "/cunnekt.db", { CUNNEKT_API_KEY = "key", CUNNEKT_LISTEN = "127.0.0.1:0" }
+      assert.equal(0, run(HEAD .. "bot:stop(0)", { env = env }).code)
+      local db = sql.open(path)
+      local page = db:value "SELECT rootpage FROM sqlite_schema WHERE name = 'conversation_paused'"
+      db:close()
+      local file = assert(io.open(path, "r+b"))
+      file:seek("set", 4096 * (page - 1))
+      file:write(("damage"):rep(600))
+      file:close()
+      local result = run(HEAD, { env = env })
+      assert.equal(1, result.code)
+      local sentence_of_it = "the database is damaged %(database disk image is malformed%); stop the bot and restore a backup of "
+      assert.matches("cunnekt: store: " .. sentence_of_it .. path:gsub("%p", "%%%0"), result.err)
     end)
 
     it("with two bots on one store", function()

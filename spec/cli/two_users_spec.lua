@@ -136,6 +136,24 @@ describe("an operator and a bot of another user", function()
     stop()
   end)
 
+  play("learn which file keeps the bot from starting, and what to do", function()
+    start()
+    stop()
+    for _, name in ipairs { "bot.db", "bot.db-lock", "bot.db-wal" } do
+      assert.equal(0, sh(("touch lib/cunnekt/%s && chown root lib/cunnekt/%s && chmod 600 lib/cunnekt/%s"):format(name, name, name)).code)
+      bot = process.start({ "unshare", "-m", "sh", root .. "/unit.sh", root }, {
+        cwd = root, env = { CUNNEKT_API_KEY = "k", CUNNEKT_LISTEN = "127.0.0.1:0", CUNNEKT_STORE = url },
+      })
+      local ended = bot:wait()
+      assert.equal(1, ended.code)
+      assert.matches("cannot open the store .*" .. name:gsub("%-", "%%-") .. "[^\n]*: Permission denied; the bot's user must be able to write",
+        ended.err)
+      assert.matches("sudo chown --reference=", ended.err, 1, true)
+      assert.equal(0, sh(("chown %s lib/private/cunnekt/*"):format(NOBODY)).code)
+    end
+    start()
+  end)
+
   play("share the files: what root does while the bot is stopped or was killed does not keep it from starting", function()
     local address = start()
     local body = json.encode(samples.build("text", { text = "x", from = "919000000001", id = "wamid.1" }))

@@ -112,6 +112,8 @@ local function advice_of(message, url)
     return message:find "connection to server" and "; see that the database runs there and lets this user in" or ""
   elseif message:find "is in use" then
     return "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
+  elseif message:find "Permission denied" then
+    return "; the bot's user must be able to write the store's files and their folder (sudo chown --reference=FOLDER FILE)"
   elseif message:find "No such file or directory" then
     return ": make its folder first, or choose another file (CUNNEKT_STORE=sqlite:FILE)"
   end

@@ -19,8 +19,8 @@ bool cnk_batch_check_files(struct cnk_sqlite *store)
 /* The disk failed: the whole batch is rolled back. */
 static void fail_all(struct cnk_sqlite *store, struct cnk_store_calls *batch, int status)
 {
-  char reason[160];
-  snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(store->db));
+  char reason[192];
+  snprintf(reason, sizeof reason, "%s", cnk_connection_problem(store));
   cnk_batch_roll_back(&store->session);
   cnk_worker_note_failure(&store->worker, reason);
   if (!cnk_batch_check_files(store)) { /* which explains what SQLite met */

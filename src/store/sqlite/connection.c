@@ -219,6 +219,39 @@ static bool take_spare(struct cnk_sqlite *store)
   return true;
 }
 
+/* ---- what SQLite says, where that names neither the file at fault nor what to do ------------------------------------ */
+
+/* The end of the name of a file that this user may not write, of the database and what belongs to it; NULL: there is none. */
+static const char *find_foreign(const char *path)
+{
+  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", path, suffixes[i]) < 0)
+      return NULL;
+    bool is_foreign = access(name, F_OK) == 0 && access(name, R_OK | W_OK) != 0;
+    free(name);
+    if (is_foreign)
+      return suffixes[i];
+  }
+  return NULL;
+}
+
+const char *cnk_connection_problem(struct cnk_sqlite *store)
+{
+  int code = sqlite3_errcode(store->db) & 0xff;
+  const char *words = sqlite3_errmsg(store->db), *suffix = NULL;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+    snprintf(store->problem, sizeof store->problem,
+             "the database is damaged (%s); stop the bot and restore a backup of %s", words, store->path);
+  else if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !store->is_memory &&
+           (suffix = find_foreign(store->path)))
+    snprintf(store->problem, sizeof store->problem, "%s%s: Permission denied", store->path, suffix);
+  else
+    return words;
+  return store->problem;
+}
+
 /* ---- opening and closing ------------------------------------------------------------------------------------------- */
 
 /* A database that root makes, with a move or a first start, must not keep the bot's own user out. What comes beside it gets its
@@ -306,7 +339,7 @@ bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size)
   if (status == SQLITE_OK && !is_wal)
     return refuse(store, "its file system cannot keep a write-ahead log", message, size);
   if (status != SQLITE_OK)
-    return refuse(store, store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(status), message, size);
+    return refuse(store, store->db ? cnk_connection_problem(store) : sqlite3_errstr(status), message, size);
   sqlite3_wal_hook(store->db, on_commit, store);
   store->has_commits = false;
   if (!cnk_checkpoint_open(store))

@@ -13,7 +13,7 @@ static struct cnk_sqlite *store_of(struct cnk_sql_session *session)
 
 static const char *problem(struct cnk_sql_session *session)
 {
-  return sqlite3_errmsg(store_of(session)->db);
+  return cnk_connection_problem(store_of(session));
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */

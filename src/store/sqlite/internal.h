@@ -92,11 +92,14 @@ struct cnk_sqlite {
   uint64_t open_again_at, give_room_at;
   uint64_t checkpoints, probes;
   uint32_t max_checkpoint_us;
+  char problem[192]; /* what cnk_connection_problem() has said */
 };
 
 /* connection.c: opens store->db and sets it up; false with a sentence. Opened again it must be the same file. */
 bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_sqlite *store);
+/* Why the last statement failed; until the next call. */
+const char *cnk_connection_problem(struct cnk_sqlite *store);
 
 /* statements.c: the memory for compiled statements, which hold no row of the loop's; a statement, with SQLite's code. */
 bool cnk_statements_open(struct cnk_sqlite *store);

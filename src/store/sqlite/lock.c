@@ -195,6 +195,13 @@ static bool fail(struct cnk_lock *lock, const char *path, int fault, char *messa
   return false;
 }
 
+static bool fail_beside(struct cnk_lock *lock, const char *path, int fault, char *message, size_t size)
+{
+  give_up(lock);
+  snprintf(message, size, "cannot open the store %s: %s-lock beside it: %s", path, base_name(path), strerror(fault));
+  return false;
+}
+
 static bool refuse(struct cnk_lock *lock, const char *path, char *message, size_t size)
 {
   give_up(lock);
@@ -235,7 +242,7 @@ bool cnk_lock_open(struct cnk_lock *lock, const char *path, bool is_reader, char
   if (is_reader ? owner_of(path) > 0 : !lock_beside(lock, path)) {
     if (is_reader || errno == EWOULDBLOCK)
       return refuse(lock, path, message, size);
-    return fail(lock, path, errno, message, size);
+    return fail_beside(lock, path, errno, message, size);
   }
   if (!has_own_log(lock, path))
     return refuse_log(lock, path, message, size);

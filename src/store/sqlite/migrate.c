@@ -199,7 +199,7 @@ bool cnk_migrate(struct cnk_sqlite *store, char *message, size_t size)
     keep_blank(store);
   if (status == SQLITE_OK)
     return true;
-  snprintf(message, size, "cannot open the store %s: %s", store->path, sqlite3_errmsg(store->db));
+  snprintf(message, size, "cannot open the store %s: %s", store->path, cnk_connection_problem(store));
   execute(store, "ROLLBACK");
   return false;
 }
