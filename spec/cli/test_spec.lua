@@ -153,6 +153,35 @@ no transcript reached 5 of 14 handlers, dialogs and jobs:
     assert.are.equal(expected, read "bot.lua")
   end)
 
+  it("leaves comments and strings of a script's code as they are", function()
+    local code = [==[
+-- status: experimental
+-- bot: Asha's tea shop, by me
+local bot = require("cunnekt").bot()
+local notes = [[
+-- customer: hi
+-- bot: from a string
+]]
+bot:on("text", function(msg)
+  -- customer: whoever writes
+  -- bot: says hello
+  msg:reply_text(notes:match "from [%w ]+")
+end)
+]==]
+    write("bot.lua", code .. "-- customer: hi\n-- bot: Hello\n")
+    local done = test("--update", "bot.lua")
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.truthy(done.out:find("\n1 line updated\n", 1, true), done.out)
+    assert.are.equal(code .. "-- customer: hi\n-- bot: from a string\n", read "bot.lua")
+  end)
+
+  it("has no transcript in a script whose code follows it", function()
+    write("bot.lua", "-- customer: hi\n-- bot: You said hi\n" .. echo)
+    local done = test "bot.lua"
+    assert.are.equal(1, done.code)
+    assert.truthy(done.err:find("bot.lua has no transcript; write what is said at its end, behind all code, as in:\n-- customer: hi", 1, true), done.err)
+  end)
+
   local slow = [[
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

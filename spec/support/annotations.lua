@@ -2,7 +2,7 @@
 -- Reads LuaCATS annotations, as far as the specs need it: which functions a stub file declares, whether a function has a
 -- comment that names its parameters and results, and which classes are declared and used.
 
-local lexer = require "cunnekt.cli.check.lexer"
+local lexer = require "cunnekt.base.source.lexer"
 
 local annotations = {}
 

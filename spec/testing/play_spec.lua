@@ -387,6 +387,30 @@ bot: failed 1
     assert.are.same({ "customer", "unknown" }, { list[1].steps[1].kind, list[1].steps[2].kind })
     assert.are.equal(3, list[1].line)
   end)
+
+  it("in a script stands behind all code: a comment or a string that looks the same is none", function()
+    local function kinds(code)
+      local list = parse.text(code, { path = "a", script = "a" })
+      local words = {}
+      for i, step in ipairs(list[1] and list[1].steps or {}) do
+        words[i] = ("%d %s"):format(step.line, step.kind)
+      end
+      return table.concat(words, ", ")
+    end
+    local says = "-- customer: hi\n-- bot: Hello\n"
+    assert.are.equal("5 customer, 6 bot", kinds("-- bot: a shop's\n-- customer: one\nlocal function a()\nend -- bot: no\n" .. says))
+    assert.are.equal("4 customer, 5 bot", kinds("local a = [[\n-- customer: no\n]]\n" .. says))
+    assert.are.equal("", kinds("local a = [==[\n" .. says .. "-- bot: no ]] ]==]"))
+    assert.are.equal("1 customer, 2 bot", kinds(says .. "--[[\n" .. says .. "--]]\n"))
+    assert.are.equal("4 customer, 5 bot", kinds("local a = 'one \\z\n\n  two'\n" .. says))
+    assert.are.equal("3 customer, 4 bot", kinds("local a = 'one\\\r\ntwo'\n" .. says))
+  end)
+
+  it("is found behind code that does not compile", function()
+    for _, code in ipairs { "local a = 'one\n", "local a = [[one\n", "local = 1\n", "local a = (\n" } do
+      assert.are.equal(2, #parse.text(code .. "-- customer: hi\n-- bot: hi\n", { path = "a", script = "a" })[1].steps, code)
+    end
+  end)
 end)
 
 describe("cunnekt.testing", function()

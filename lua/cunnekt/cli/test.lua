@@ -28,7 +28,7 @@ DESCRIPTION
        name (bot.chat and bot.refund.chat are of bot.lua); a *.chat file; or a
        folder, for all of these in it. Without FILE it is the working folder.
 
-       In a script the lines are comments, best at its end:
+       In a script the lines are the comments at its end, behind all code:
 
        -- customer: TEXT        the customer writes; or a line as cunnekt dev
                                 takes it: /button ID, /list ID, /form JSON,
@@ -104,7 +104,7 @@ local function read_all(args)
     if not list then
       return nil, usage.mistake("test", problem)
     elseif #list == 0 and file.is_asked_for then
-      io.stderr:write(("cunnekt test: %s has no transcript; write what is said at its end, as in:\n-- customer: hi\n-- bot: Hello!\n"):format(file.path))
+      io.stderr:write(("cunnekt test: %s has no transcript; write what is said at its end, behind all code, as in:\n-- customer: hi\n-- bot: Hello!\n"):format(file.path))
       return nil, 1
     end
     table.move(list, 1, #list, #transcripts + 1, transcripts)

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Reads transcripts: what customers do and what the bot says, a line each. In a script they are comments; a file `*.chat` has
--- the same lines with or without `--`. This file knows their form, and runs nothing.
+-- Reads transcripts: what customers do and what the bot says, a line each. In a script they are the comments at its end, for a
+-- comment in its code may look the same; a file `*.chat` has the same lines with or without `--`. This file knows their form,
+-- and runs nothing.
 
 local http_answer = require "cunnekt.testing.http_answers"
+local lexer = require "cunnekt.base.source.lexer"
 local options = require "cunnekt.base.options"
 local units = require "cunnekt.time.units"
 
@@ -128,7 +130,7 @@ local function content_of(line, is_chat)
   return line ~= "" and not line:find "^#" and not line:find "^%-%-" and line or nil
 end
 
----The transcripts of a text.
+---The transcripts of a text: in a script, of the comments behind its code.
 ---@param text string
 ---@param about {path: string, script: string, is_chat: boolean?}
 ---@return cunnekt.testing.transcript[] each with steps; one without any has nothing behind its heading
@@ -136,9 +138,10 @@ function parse.text(text, about)
   if text:sub(1, 3) == "\xef\xbb\xbf" then
     text = text:sub(4)
   end
+  local last_comments = not about.is_chat and lexer.last_comments(text)
   local list, current = {}, nil
   for number, line in lines_of(text) do
-    local content = content_of(line, about.is_chat)
+    local content = (not last_comments or last_comments[number]) and content_of(line, about.is_chat)
     local step = content and read_line(content)
     if step and step.kind == "transcript" then
       current = new_transcript(about, number, step.text)

@@ -2,7 +2,7 @@
 -- `cunnekt check` raises no false alarm: on the examples, on the snippets of the manual, on the bots of the specs. Those that are
 -- wrong on purpose are listed.
 
-local lexer = require "cunnekt.cli.check.lexer"
+local lexer = require "cunnekt.base.source.lexer"
 local manual = require "spec.support.manual"
 local pages = require "spec.support.pages"
 local process = require "spec.support.process"

@@ -2,7 +2,7 @@
 -- What of a file is English. What is code is replaced by blanks, so that every word keeps its line.
 
 package.path = "lua/?.lua;" .. package.path
-local lexer = require "cunnekt.cli.check.lexer"
+local lexer = require "cunnekt.base.source.lexer"
 
 local prose = {}
 

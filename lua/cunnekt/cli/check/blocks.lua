@@ -2,7 +2,7 @@
 -- What is wrong with a source that does not compile, in the words of whoever wrote it. Lua names the place where it could not go
 -- on; a missing `end` belongs to a block far above, which the indentation tells.
 
-local lexer = require "cunnekt.cli.check.lexer"
+local lexer = require "cunnekt.base.source.lexer"
 
 local blocks = {}
 

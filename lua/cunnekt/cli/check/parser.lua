@@ -5,7 +5,7 @@
 
 local expressions = require "cunnekt.cli.check.walker"
 local flow = require "cunnekt.cli.check.flow"
-local lexer = require "cunnekt.cli.check.lexer"
+local lexer = require "cunnekt.base.source.lexer"
 local types = require "cunnekt.cli.check.types"
 
 local parser = {}

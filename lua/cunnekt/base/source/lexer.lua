@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Splits Lua 5.4 source into tokens, with their lines. What does not compile is split as well as can be. What tokens mean is in
--- parser.lua, walker.lua and blocks.lua.
+-- Splits Lua 5.4 source into tokens, with their lines. What does not compile is split as well as can be: a string that is not
+-- closed ends with its line. What tokens mean is in cli/check/: parser.lua, walker.lua and blocks.lua.
 
 local lexer = {}
 
----@class cunnekt.check.token
+---@class cunnekt.source.token
 ---@field kind "name"|"string"|"number"|"end"|string a keyword or an operator is its own kind
 ---@field value? string|number of names, strings and numbers
 ---@field line integer
@@ -41,16 +41,27 @@ local function skip_comment(source, at)
   return long and long + 1 or (source:find("\n", at, true) or #source + 1)
 end
 
+local function line_end(source, at)
+  return (source:find("\n", at, true) or #source + 1) - 1
+end
+
+-- The byte behind the escape at `at`: some go on in the next line.
+local function behind_escape(source, at)
+  return source:match("^\\z%s*()", at) or source:match("^\\\r\n()", at) or at + 2
+end
+
 local function quoted_end(source, at)
   local quote = source:sub(at, at)
   local i = at + 1
   while true do
-    i = source:find('[\\"\']', i)
+    i = source:find('[\\"\'\n]', i)
     local char = i and source:sub(i, i)
-    if not i or char == quote then
-      return i or #source
+    if not i or char == "\n" then
+      return line_end(source, i or at)
+    elseif char == quote then
+      return i
     end
-    i = i + (char == "\\" and 2 or 1)
+    i = char == "\\" and behind_escape(source, i) or i + 1
   end
 end
 
@@ -88,35 +99,50 @@ local function read(source, at)
     local last = number_end(source, at)
     return "number", tonumber(source:sub(at, last)), last
   elseif char == '"' or char == "'" or source:find("^%[=*%[", at) then
-    local last = long_bracket(source, at) or (char == "[" and #source) or quoted_end(source, at)
+    local last = long_bracket(source, at) or (char == "[" and line_end(source, at)) or quoted_end(source, at)
     return "string", string_value(source:sub(at, last)), last
   end
   local last = operator_end(source, at)
   return source:sub(at, last), nil, last
 end
 
----@param source string
----@return cunnekt.check.token[] tokens the last is of kind "end of file"
-function lexer.tokens(source)
-  local tokens, line = {}, 1
+-- The tokens, and the lines of those one-line comments that stand behind all of them.
+local function split(source)
+  local tokens, line, last_comments = {}, 1, {}
   local at = source:sub(1, 1) == "#" and (source:find("\n", 1, true) or #source + 1) or 1
   while true do
     local blank = select(2, source:find("^%s+", at))
     local is_comment = not blank and source:sub(at, at + 1) == "--"
     if blank or is_comment then
+      if is_comment and not long_bracket(source, at + 2) then
+        last_comments[line] = true
+      end
       local next_at = blank and blank + 1 or skip_comment(source, at)
       line = line + count_lines(source:sub(at, next_at - 1))
       at = next_at
     elseif at > #source then
       tokens[#tokens + 1] = { kind = "end of file", line = line, at = at }
-      return tokens
+      return tokens, last_comments
     else
       local kind, value, last = read(source, at)
       tokens[#tokens + 1] = { kind = kind, value = value, line = line, at = at }
       line = line + count_lines(source:sub(at, last))
-      at = last + 1
+      at, last_comments = last + 1, next(last_comments) and {} or last_comments
     end
   end
+end
+
+---@param source string
+---@return cunnekt.source.token[] tokens the last is of kind "end of file"
+function lexer.tokens(source)
+  return (split(source))
+end
+
+---The comments of one line behind all code.
+---@param source string
+---@return table<integer, true> lines
+function lexer.last_comments(source)
+  return select(2, split(source))
 end
 
 return lexer
