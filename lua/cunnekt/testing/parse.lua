@@ -30,7 +30,8 @@ local second_of = { second = 1, minute = units.minute, hour = units.hour, day = 
 
 local names = { "customer", "bot", "staff", "status", "log", "http", "transcript", "script" }
 
--- A name begins with a capital or a sign of another script, a number with a digit or +: "-- customer data: …" is a comment.
+-- A name begins with a capital or a sign of another script, a number with a digit or +: "-- customer data: …" is a comment, or
+-- in a transcript a mistake.
 local who_pattern = "[%u%d+\x80-\xff][^%s:]*"
 
 local function with_text(kind, text, fields)
@@ -39,11 +40,11 @@ local function with_text(kind, text, fields)
   return fields
 end
 
--- Each gets what is behind the name of its line, and gives nil when it is none.
+-- Each gets what is behind the name of its line, without blanks at its end, and gives nil when it is none.
 local read = {}
 
 function read.customer(rest)
-  local about, text = rest:match "^([^:]*):%s*(.-)%s*$"
+  local about, text = rest:match "^([^:]*):%s*(.*)$"
   if not about then
     return nil
   end
@@ -57,8 +58,8 @@ end
 
 local function to_somebody(kind)
   return function(rest)
-    local who, text = rest:match("^%s+to%s+(" .. who_pattern .. "):%s*(.-)%s*$")
-    text = text or rest:match "^:%s*(.-)%s*$"
+    local who, text = rest:match("^%s+to%s+(" .. who_pattern .. "):%s*(.*)$")
+    text = text or rest:match "^:%s*(.*)$"
     return text and text ~= "" and with_text(kind, text, { who = who }) or nil
   end
 end
@@ -67,7 +68,7 @@ read.bot, read.staff = to_somebody "bot", to_somebody "staff"
 
 local function plain(kind)
   return function(rest)
-    local text = rest:match "^:%s*(.-)%s*$"
+    local text = rest:match "^:%s*(.*)$"
     return text and text ~= "" and with_text(kind, text) or nil
   end
 end
@@ -77,7 +78,7 @@ for _, name in ipairs { "status", "log", "transcript", "script" } do
 end
 
 function read.http(rest)
-  local method, url, answer = rest:match "^%s+(%u+)%s+(%S+)%s+%->%s*(.-)%s*$"
+  local method, url, answer = rest:match "^%s+(%u+)%s+(%S+)%s+%->%s*(.*)$"
   return method and with_text("http", method .. " " .. url, { answer = http_answer.read(method, url, answer) }) or nil
 end
 
@@ -95,11 +96,62 @@ local function read_line(line)
   return reader and reader(rest) or read_later(line)
 end
 
--- A line that looks like a misspelt step: its name is nearly one.
+local persons = { "customer", "bot", "staff" }
+local name_form = "a name is one word that begins with a capital, or a number"
+
+-- The name of who is meant is none, or the word before it is misspelt.
+local function near_person(line)
+  local word, about = line:match "^(%a+)%s+([^%s:][^:]-)%s*:"
+  local kind = word and options.suggest(word, persons)
+  if not kind then
+    return nil
+  end
+  local count, is_exact = select(2, about:gsub("%S+", "")), word:lower() == kind
+  if kind == "customer" and (count == 1 or (count == 2 and is_exact) or about:find "%f[%a]to bot %S+$") then
+    return "write 'customer Ravi: TEXT' or 'customer to bot 2: TEXT'; " .. name_form
+  elseif kind ~= "customer" and (about:find "^to%s+%S+$" or (is_exact and (count == 1 or about:find "^to%s"))) then
+    return ("write '%s to Ravi: TEXT'; %s"):format(kind, name_form)
+  end
+  return nil
+end
+
+local unit_words = { s = true, sec = true, secs = true, min = true, mins = true, h = true, hr = true, hrs = true, d = true }
+for unit in pairs(second_of) do
+  unit_words[unit], unit_words[unit .. "s"] = true, true
+end
+
+-- Time passes: a number and whatever, or a few words of which the last is a unit.
+local function near_later(line)
+  local span = line:lower():match "^(.*%S)%s+later[.:]?$"
+  local words, unit = select(2, (span or ""):gsub("%S+", "")), span and span:match "%a+$"
+  if span and (span:find "^%d" or (words <= 3 and unit_words[unit])) then
+    return "write a number and seconds, minutes, hours, days or weeks, as in '2 hours later'"
+  end
+  return nil
+end
+
+local http_form = "write 'http GET URL -> 200 BODY'"
+
+local function near_http(line)
+  return line:lower():find "^http%s+%a*%s*%S*/" and http_form or nil
+end
+
+local function near_name(line)
+  local name = line:match "^(%a+)%s*:%f[^:/]" or line:match "^(%a+)%s+%u+%s+%S+%s+%->"
+  if name and read[name] then
+    return name == "http" and http_form or ("write '%s: TEXT'"):format(name)
+  end
+  local near = name and options.suggest(name, names)
+  return near and ("did you mean '%s'?"):format(near) or nil
+end
+
+-- What to write in place of a line that looks like a step.
 local function near_miss(line)
-  local name = line:match "^(%a+):%s*%S" or line:match "^(%a+)%s+%u+%s+%S+%s+%->"
-  local near = name and options.suggest(name:lower(), names)
-  return near and ("'%s' is no line of a transcript; did you mean '%s'?"):format(name, near) or nil
+  return near_person(line) or near_later(line) or near_http(line) or near_name(line)
+end
+
+local function unknown_step(number, content, hint)
+  return { kind = "unknown", line = number, text = ("'%s' is no line of a transcript%s"):format(content, hint and "; " .. hint or "") }
 end
 
 local function new_transcript(about, line, name)
@@ -122,12 +174,42 @@ end
 
 -- The step in a line of a script, or of a chat file.
 local function content_of(line, is_chat)
-  local comment = line:match "^%s*%-%-+%s+(.-)%s*$"
-  if comment or not is_chat then
-    return comment
+  local comment_at = line:match "^%s*%-%-+%s*()"
+  if comment_at or not is_chat then
+    return comment_at and line:match("^.*%S", comment_at)
   end
-  line = line:match "^%s*(.-)%s*$"
-  return line ~= "" and not line:find "^#" and not line:find "^%-%-" and line or nil
+  line = line:match "^%s*(.*%S)"
+  return line and not line:find "^#" and line or nil
+end
+
+-- bot:on(…, or bot:run {: a call.
+local function is_code(content)
+  local behind = content:match "^%l+:[%l_]+()"
+  return behind ~= nil and content:find("^ ?[(\"'{]", behind) ~= nil and not content:find("^ %(", behind)
+end
+
+-- The lines that may be steps, with their numbers: in a script the comments behind its code, but for code that is commented out.
+local function candidates(text, is_chat)
+  local list, last_comments = {}, not is_chat and lexer.last_comments(text)
+  for number, line in lines_of(text) do
+    local content = (not last_comments or last_comments[number]) and content_of(line, is_chat)
+    if content and (is_chat or not is_code(content)) then
+      local is_comment = not is_chat or line:find "^%s*%-%-" ~= nil
+      list[#list + 1] = { number = number, content = content, is_comment = is_comment, step = read_line(content) }
+    end
+  end
+  return list
+end
+
+-- The step in a line that is none, but was to be one; else nil. In a script, what comes before the first step is about other things,
+-- but for a line right above what the bot says.
+local function missed_step(one, next_one, is_begun)
+  local hint = near_miss(one.content)
+  local is_answered = next_one and next_one.number == one.number + 1 and next_one.step and next_one.step.kind == "bot"
+  if not one.is_comment or (hint and (is_begun or is_answered)) then
+    return unknown_step(one.number, one.content, hint)
+  end
+  return nil
 end
 
 ---The transcripts of a text: in a script, of the comments behind its code.
@@ -138,27 +220,18 @@ function parse.text(text, about)
   if text:sub(1, 3) == "\xef\xbb\xbf" then
     text = text:sub(4)
   end
-  local last_comments = not about.is_chat and lexer.last_comments(text)
-  local list, current = {}, nil
-  for number, line in lines_of(text) do
-    local content = (not last_comments or last_comments[number]) and content_of(line, about.is_chat)
-    local step = content and read_line(content)
+  local list = {}
+  local lines = candidates(text, about.is_chat)
+  for i, one in ipairs(lines) do
+    local current = list[#list]
+    local step = one.step or missed_step(one, lines[i + 1], about.is_chat or current ~= nil)
     if step and step.kind == "transcript" then
-      current = new_transcript(about, number, step.text)
-      list[#list + 1] = current
+      list[#list + 1] = new_transcript(about, one.number, step.text)
     elseif step and step.kind ~= "script" then
-      current = current or new_transcript(about, number)
+      current = current or new_transcript(about, one.number)
       list[1] = list[1] or current
-      step.line = number
+      step.line = one.number
       table.insert(current.steps, step)
-    elseif content and not step and (about.is_chat or current) then
-      local problem = near_miss(content)
-      local is_comment = about.is_chat and line:find "^%s*%-%-"
-      if problem or (about.is_chat and not is_comment) then
-        current = current or new_transcript(about, number)
-        list[1] = list[1] or current
-        table.insert(current.steps, { kind = "unknown", line = number, text = problem or ("this is no line of a transcript: %s"):format(content) })
-      end
     end
   end
   return list

@@ -19,7 +19,7 @@ end
 
 -- What a line of the bot looks like beside another one: its indent and comment sign, and its end.
 local function form_of(line)
-  local prefix = line:match "^(%s*%-%-+%s+)" or line:match "^(%s*)"
+  local prefix = line:match "^(%s*%-%-+%s*)" or line:match "^(%s*)"
   return prefix, line:match "\r?\n$"
 end
 

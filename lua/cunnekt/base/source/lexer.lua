@@ -36,11 +36,6 @@ local function long_bracket(source, at)
   return select(2, source:find("]" .. level .. "]", at, true))
 end
 
-local function skip_comment(source, at)
-  local long = long_bracket(source, at + 2)
-  return long and long + 1 or (source:find("\n", at, true) or #source + 1)
-end
-
 local function line_end(source, at)
   return (source:find("\n", at, true) or #source + 1) - 1
 end
@@ -112,14 +107,14 @@ local function split(source)
   local at = source:sub(1, 1) == "#" and (source:find("\n", 1, true) or #source + 1) or 1
   while true do
     local blank = select(2, source:find("^%s+", at))
-    local is_comment = not blank and source:sub(at, at + 1) == "--"
-    if blank or is_comment then
-      if is_comment and not long_bracket(source, at + 2) then
-        last_comments[line] = true
-      end
-      local next_at = blank and blank + 1 or skip_comment(source, at)
-      line = line + count_lines(source:sub(at, next_at - 1))
-      at = next_at
+    local is_comment = not blank and source:find("^%-%-", at) ~= nil
+    local stop = blank or (is_comment and long_bracket(source, at + 2))
+    if stop then
+      line = line + count_lines(source:sub(at, stop))
+      at = stop + 1
+    elseif is_comment then
+      last_comments[line] = true
+      at = line_end(source, at) + 1
     elseif at > #source then
       tokens[#tokens + 1] = { kind = "end of file", line = line, at = at }
       return tokens, last_comments
