@@ -74,6 +74,8 @@ describe("cunnekt check", function()
       "setmetatable(_G, {__index = function(_, name) return name end}) print(anything)",
       "a script that begins with #!",
       "#!/usr/bin/env lua\nprint(arg[0])",
+      "a script that begins with a byte order mark",
+      "\xef\xbb\xbf#!/usr/bin/env lua\nprint(arg[0])",
     }
     for i = 1, #fine, 2 do
       it(fine[i], function()

@@ -175,6 +175,16 @@ end)
     assert.are.equal(code .. "-- customer: hi\n-- bot: from a string\n", read "bot.lua")
   end)
 
+  it("plays a script with a byte order mark, as a chat file of it may have one", function()
+    write("bot.lua", "\xef\xbb\xbf" .. echo .. "require 'texts'\n-- customer: hi\n-- bot: You said ho\n")
+    write("texts.lua", "\xef\xbb\xbfreturn {}\n")
+    write("more.chat", "\xef\xbb\xbfscript: bot.lua\r\ncustomer: hi\r\nbot: You said hi\r\n")
+    local done = test("--update", "bot.lua", "more.chat")
+    assert.are.equal(0, done.code, done.out .. done.err)
+    assert.truthy(done.out:find("bot.lua:7: the bot said something else", 1, true), done.out)
+    assert.are.equal("\xef\xbb\xbf" .. echo .. "require 'texts'\n-- customer: hi\n-- bot: You said hi\n", read "bot.lua")
+  end)
+
   it("has no transcript in a script whose code follows it", function()
     write("bot.lua", "-- customer: hi\n-- bot: You said hi\n" .. echo)
     local done = test "bot.lua"

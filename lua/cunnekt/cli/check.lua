@@ -2,6 +2,7 @@
 -- `cunnekt check`: compiles a script without running it, and reports what would fail only at run time. The rules are in
 -- check/.
 
+local compile = require("cunnekt.base.source.code").compile
 local keys = require "cunnekt.cli.check.keys"
 local modules = require "cunnekt.cli.check.modules"
 local rules = require "cunnekt.cli.check.rules"
@@ -70,7 +71,7 @@ end
 ---@return string[] paths of the files that were checked
 function check.lines(path)
   local source = assert(whole_file.read(path))
-  local chunk, problem = loadfile(path, "t")
+  local chunk, problem = compile(source, "@" .. path, "t")
   if not chunk then
     return explain(problem, source), true, { path }
   elseif not modules.is_readable(source) then

@@ -3,6 +3,7 @@
 -- dialogs can be rebuilt in it. What is loaded for a test can be forgotten again.
 
 local blame = require "cunnekt.base.blame"
+local code = require "cunnekt.base.source.code"
 local errors = require "cunnekt.base.errors"
 local source = require "cunnekt.dialog.engine.source"
 local world = require "cunnekt.dialog.engine.world"
@@ -103,7 +104,7 @@ function script.load(path, env, cache)
   table.insert(package.searchers, 2, search)
   local chunk, problem
   if path == "-" then
-    chunk, problem = load(io.read "a", "=stdin", "t", env)
+    chunk, problem = code.compile(io.read "a", "=stdin", "t", env)
   else
     local folder = script.folder_of(path) or "."
     package.path = search_path(folder)

@@ -3,6 +3,7 @@
 -- comment in its code may look the same; a file `*.chat` has the same lines with or without `--`. This file knows their form,
 -- and runs nothing.
 
+local code = require "cunnekt.base.source.code"
 local http_answer = require "cunnekt.testing.http_answers"
 local lexer = require "cunnekt.base.source.lexer"
 local options = require "cunnekt.base.options"
@@ -160,7 +161,7 @@ end
 
 -- The lines of a text without their line ends, with their numbers.
 local function lines_of(text)
-  local number, at = 0, 1
+  local number, at = 0, code.begin(text)
   return function()
     if at > #text then
       return nil
@@ -217,9 +218,6 @@ end
 ---@param about {path: string, script: string, is_chat: boolean?}
 ---@return cunnekt.testing.transcript[] each with steps; one without any has nothing behind its heading
 function parse.text(text, about)
-  if text:sub(1, 3) == "\xef\xbb\xbf" then
-    text = text:sub(4)
-  end
   local list = {}
   local lines = candidates(text, about.is_chat)
   for i, one in ipairs(lines) do

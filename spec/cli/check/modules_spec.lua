@@ -32,6 +32,11 @@ describe("cunnekt check, with modules,", function()
     assert.matches("^bot%.lua.*: no mistakes found\n$", out)
   end
 
+  it("reads those behind a byte order mark", function()
+    local out = check("", { ["bot.lua"] = "\xef\xbb\xbfrequire 'texts'\nprint(a)", ["texts.lua"] = "\xef\xbb\xbf\nprint(b)" })
+    assert.equal("bot.lua:2: undefined global 'a'\ntexts.lua:2: undefined global 'b'\n", out)
+  end)
+
   it("names those that it has read", function()
     local out, code = check('require "shop.prices"', { ["shop/prices.lua"] = 'return require "shop.texts"', ["shop/texts.lua"] = "return {}" })
     assert.equal("bot.lua, shop/prices.lua, shop/texts.lua: no mistakes found\n", out)

@@ -2,6 +2,8 @@
 -- Splits Lua 5.4 source into tokens, with their lines. What does not compile is split as well as can be: a string that is not
 -- closed ends with its line. What tokens mean is in cli/check/: parser.lua, walker.lua and blocks.lua.
 
+local code = require "cunnekt.base.source.code"
+
 local lexer = {}
 
 ---@class cunnekt.source.token
@@ -104,7 +106,7 @@ end
 -- The tokens, and the lines of those one-line comments that stand behind all of them.
 local function split(source)
   local tokens, line, last_comments = {}, 1, {}
-  local at = source:sub(1, 1) == "#" and (source:find("\n", 1, true) or #source + 1) or 1
+  local at = code.begin(source)
   while true do
     local blank = select(2, source:find("^%s+", at))
     local is_comment = not blank and source:find("^%-%-", at) ~= nil

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Where a script gives an API key itself, to cunnekt.bot or cunnekt.client.
 
+local code = require "cunnekt.base.source.code"
 local parser = require "cunnekt.cli.check.parser"
 
 local keys = {}
@@ -14,7 +15,7 @@ local keys = {}
 ---@param source string of a script; one that does not compile gives none
 ---@return cunnekt.check.key?
 function keys.find(source)
-  if not load(source, "=script", "t") then
+  if not code.compile(source, "=script", "t") then
     return nil
   end
   for _, call in ipairs(parser.walk(source)[1].calls) do

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Finds the modules that a script requires from beside itself, as the host finds them, and reads them. It runs nothing.
 
+local code = require "cunnekt.base.source.code"
 local script = require "cunnekt.service.script"
 local whole_file = require "cunnekt.base.whole_file"
 
@@ -43,7 +44,7 @@ end
 
 local function add(self, path)
   local source = whole_file.read(path) or ""
-  local chunk, problem = load(source, "@" .. path, "t")
+  local chunk, problem = code.compile(source, "@" .. path, "t")
   if not chunk or not modules.is_readable(source) then
     self.has_unread = true
     self.broken[#self.broken + 1] = not chunk and { path = path, source = source, problem = problem } or nil

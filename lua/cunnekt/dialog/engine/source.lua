@@ -3,6 +3,7 @@
 -- recorded, so that open dialogs can continue with it when the files have changed. code.lua decides which text a dialog needs.
 
 local canonical = require "cunnekt.base.canonical"
+local code = require "cunnekt.base.source.code"
 local core = require "cunnekt.core"
 local journal = require "cunnekt.engine.journal"
 local whole_file = require "cunnekt.base.whole_file"
@@ -23,11 +24,10 @@ local dump = string.dump -- scripts cannot
 -- interpreter loaded.
 local by_world, by_path = setmetatable({}, { __mode = "k" }), {}
 
--- As in loadfile, a first line that begins with # is skipped.
 local function compile(text, path, mode, env)
   -- cunnekt's own chunks begin with "@cunnekt/".
   local name = path:find "^cunnekt/" and "./" .. path or path
-  return load(text:gsub("^#[^\n]*", "", 1), "@" .. name, mode, env)
+  return code.compile(text, "@" .. name, mode, env)
 end
 
 -- The same, compiled once for each text.
