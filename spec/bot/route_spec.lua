@@ -79,6 +79,22 @@ describe("routes", function()
     assert.are.same({ "long", "yes" }, heard)
   end)
 
+  it("take a list of strings, functions, filters and actions, of which an action gives its values", function()
+    local yes, no = cunnekt.action("yes", { "id:integer" }), cunnekt.action("no", { "id:integer" })
+    on("button", { yes, no, "other" }, function(event)
+      heard[#heard + 1] = event.action and event.action.id or event.reply.id
+    end)
+    on("message", { cunnekt.filter.media(), cunnekt.filter.text "photo", function(event) return event.text == "x" end }, function(event)
+      heard[#heard + 1] = event.text or event.type
+    end)
+    for _, event in ipairs {
+      button "yes:7", button "no:8", button "other", button "nothing", text "a photo", text "x", text "y", { kind = "message", type = "image", media = {} },
+    } do
+      routes:dispatch(event)
+    end
+    assert.are.same({ 7, 8, "other", "a photo", "x", "image" }, heard)
+  end)
+
   it("hear unknown kinds, unknown types and new statuses", function()
     on("unknown", nil, note "unknown")
     on("status", nil, note "status")
@@ -122,7 +138,13 @@ describe("routes", function()
     end, "not a Lua pattern")
     assert.error_matches(function()
       on("text", { 1 }, print)
-    end, "list of matchers must hold strings")
+    end, "a list of matchers must hold strings, filters, actions or functions, got number$")
+    assert.error_matches(function()
+      on("text", { "a", cunnekt.filter.media }, print)
+    end, "filter.media makes a filter when it is called; write filter.media%(…%)$")
+    assert.error_matches(function()
+      on("text", { nil, "a" }, print)
+    end, "a list of matchers must hold strings, filters, actions or functions, got nil$")
     assert.error_matches(function()
       on("message", cunnekt.filter.media, print)
     end, "filter.media makes a filter when it is called; write filter.media%(…%)$")

@@ -174,7 +174,10 @@ describe("cunnekt check", function()
   it("finds a filter that is not called", function()
     assert.same({ "1: bot:on: filter.media makes a filter when it is called; write filter.media(…)" },
       problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media, print)'))
+    assert.same({ "1: bot:on: filter.media makes a filter when it is called; write filter.media(…)" },
+      problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", { "a", filter.media }, print)'))
     assert.same({}, problems(HEAD .. 'local filter = cunnekt.filter bot:on("message", filter.media(), print)'))
+    assert.same({}, problems(HEAD .. 'bot:on("text", { "a", cunnekt.filter.media(), cunnekt.action("b"), function() return true end }, print)'))
   end)
 
   it("finds a pattern in place of the word of a command", function()

@@ -69,7 +69,7 @@ end
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
 ---@param what cunnekt.event_name an event type, "message", "status", a status, "error", "unknown" or "any"
----@param matcher string|string[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean words for texts and captions, in whatever case they are typed, or a Lua pattern; the exact id for replies and statuses, a list of either, a filter, an action, or a function; may be left out
+---@param matcher string|(string|cunnekt.filter|cunnekt.action|fun(event: table): boolean)[]|cunnekt.filter|cunnekt.action|fun(event: table): boolean words for texts and captions, in whatever case they are typed, or a Lua pattern; the exact id for replies and statuses, a filter, an action, a function, or a list of these; may be left out
 ---@param handler fun(event: cunnekt.event.any): any "next" forwards the event
 ---@param opts? cunnekt.on_options
 ---@return cunnekt.bot self

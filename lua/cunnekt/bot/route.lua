@@ -119,21 +119,6 @@ local function compile_string(wanted)
   end
 end
 
-local function compile_list(list)
-  local tests = {}
-  for i, wanted in ipairs(list) do
-    tests[i] = compile_string(wanted)
-  end
-  return function(event)
-    for i = 1, #tests do
-      if tests[i](event) then
-        return true
-      end
-    end
-    return false
-  end
-end
-
 -- Matchers that are exact ids need not be valid patterns.
 local function check_pattern(what, pattern, level)
   if what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] then
@@ -149,27 +134,48 @@ end
 ---@type table<function, string> function → "filter.media"
 route.makers = {}
 
--- Converts a script's matcher to a function of the event.
-local function compile_matcher(what, matcher, level)
+-- A function of the event from one matcher; nil: it is a list, or nothing that a matcher can be.
+local function compile_one(what, matcher, level)
   local kind = type(matcher)
   if route.makers[matcher] then
     error(("bot:on: %s makes a filter when it is called; write %s(…)"):format(route.makers[matcher], route.makers[matcher]), level)
-  end
-  if kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
+  elseif kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
     return matcher
   elseif kind == "string" then
     check_pattern(what, matcher, level + 1)
     return compile_string(matcher)
-  elseif kind == "table" and #matcher > 0 then
-    for _, one in ipairs(matcher) do
-      if type(one) ~= "string" then
-        error(("bot:on: a list of matchers must hold strings, got %s"):format(type(one)), level)
-      end
-      check_pattern(what, one, level + 1)
-    end
-    return compile_list(matcher)
   end
-  error(("bot:on: the matcher must be a string, a list of strings, a filter, an action or a function, got %s"):format(kind), level)
+  return nil
+end
+
+local function compile_list(what, list, level)
+  local tests = {}
+  for i = 1, #list do
+    local test = compile_one(what, list[i], level + 1)
+    if not test then
+      error(("bot:on: a list of matchers must hold strings, filters, actions or functions, got %s"):format(type(list[i])), level)
+    end
+    tests[i] = test
+  end
+  return function(event)
+    for i = 1, #tests do
+      if tests[i](event) then
+        return true
+      end
+    end
+    return false
+  end
+end
+
+-- Converts a script's matcher to a function of the event.
+local function compile_matcher(what, matcher, level)
+  local test = compile_one(what, matcher, level + 1)
+  if test then
+    return test
+  elseif type(matcher) == "table" and #matcher > 0 then
+    return compile_list(what, matcher, level + 1)
+  end
+  error(("bot:on: the matcher must be a string, a filter, an action, a function or a list of these, got %s"):format(type(matcher)), level)
 end
 
 local routes_methods = {}

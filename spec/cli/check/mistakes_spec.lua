@@ -305,7 +305,7 @@ local mistakes = {
     "a number as a matcher",
     'bot:on("text", 5, function() end)',
     check = "1: bot:on: matcher must be a string or a list or a filter or an action or a function, got a number",
-    run = "bot.lua:1: bot:on: the matcher must be a string, a list of strings, a filter, an action or a function, got number",
+    run = "bot.lua:1: bot:on: the matcher must be a string, a filter, an action, a function or a list of these, got number",
   },
   {
     "a filter for an event that there is not",

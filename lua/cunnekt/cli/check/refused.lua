@@ -108,6 +108,12 @@ end
 
 -- A function of cunnekt.filter as it is, where what it makes belongs.
 local function check_maker(second)
+  for _, item in ipairs(second and second.kind == "table" and second.items or {}) do
+    local problem = check_maker(item)
+    if problem then
+      return problem
+    end
+  end
   local name = second and second.kind == "object" and second.type.kind == "fun" and second.name:match "^cunnekt%.(filter%.[%w_]+)$"
   return name and ("bot:on: %s makes a filter when it is called; write %s(…)"):format(name, name) or nil
 end
