@@ -208,6 +208,15 @@ describe("a table in place of a name", function()
     end
   end)
 
+  it("that is nil in place of a matcher is told to be left out, and is not taken for every event", function()
+    local expected = "bot.lua:1: bot:on: the matcher is nil, as a misspelt name is; for every 'text' leave it out: bot:on('text', function … end)"
+    assert.equal(expected, said "bot:on('text', nil, f)")
+    assert.equal(expected, said "bot:on('text', ({ greet = 'hello' }).great, f, { debounce = 1 })")
+    assert.is_true(said "bot:on('text', f)")
+    assert.is_true(said "bot:on('text', f, { debounce = 1 })")
+    assert.is_true(said "bot:on('text', f, nil)")
+  end)
+
   it("that is a list of events is told to be several calls", function()
     assert.equal("bot.lua:1: bot:on: it takes one event, not a list; call it for each: bot:on(\"text\", …), or for all messages: bot:on(\"message\", …)",
       said(("bot:%s"):format "on({ 'text', 'image' }, f)"))

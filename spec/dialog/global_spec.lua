@@ -104,6 +104,8 @@ describe("bot:global", function()
       assert.equal(expected .. message, message_of(given, print))
     end
     assert.equal(expected .. "an empty one", message_of({ "a", "" }, print))
+    assert.equal(expected .. "nil", message_of(nil, print))
+    assert.equal(expected .. "nil", message_of({ "a", nil, "b" }, print))
     assert.matches("did you mean 'even_paused'", message_of("a", print, { even_pausd = true }))
     assert.matches("expected a function", message_of("a", "print"))
     local _, message = pcall(function()

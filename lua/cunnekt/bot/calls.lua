@@ -80,6 +80,12 @@ function calls.check_event(what)
   end
 end
 
+---Refuses nil in the place of a matcher: a misspelt field, which every event would fit.
+---@param what string
+function calls.refuse_missing_matcher(what)
+  error(("bot:on: the matcher is nil, as a misspelt name is; for every '%s' leave it out: bot:on('%s', function … end)"):format(what, what), 3)
+end
+
 ---Refuses a table that is no list, in place of the words of bot:global.
 ---@param words any
 ---@param fn any

@@ -79,6 +79,8 @@ function bot_methods:on(what, matcher, handler, opts)
   calls.check_event(what)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
+  elseif matcher == nil and type(handler) == "function" then
+    calls.refuse_missing_matcher(what)
   end
   local entry = parts.routes:add(what, matcher, handler, opts, 3)
   parts.dialogs:register(entry.name, handler, {}, matcher)

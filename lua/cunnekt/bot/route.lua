@@ -259,7 +259,8 @@ end
 -- The words of a global command. Raises for what is none.
 local function words_of_global(given, level)
   local words = type(given) == "table" and given or { given }
-  for _, word in ipairs(words) do
+  for i = 1, given == nil and 1 or #words do
+    local word = words[i]
     if type(word) ~= "string" or typed.plain(word) == "" then
       error(("bot:global: expected a word or a list of words, got %s"):format(type(word) == "string" and "an empty one" or type(word)), level)
     end
