@@ -180,6 +180,20 @@ describe("cunnekt check", function()
     assert.same({}, problems(HEAD .. 'bot:on("text", { "a", cunnekt.filter.media(), cunnekt.action("b"), function() return true end }, print)'))
   end)
 
+  it("takes the options of a reply behind an address without a caption", function()
+    for _, kind in ipairs { "image", "video", "document", "audio" } do
+      local function problems_with(rest)
+        return problems(HEAD .. ('bot:on("text", function(msg) msg:reply_%s("https://a.example/a", %s) end)'):format(kind, rest))
+      end
+      assert.same({}, problems_with "{ track = { id = 7 } }")
+      assert.same({}, problems_with '"A caption", { track = { id = 7 } }')
+      assert.same({}, problems_with "nil, { expires = 60 }")
+      assert.same({ ("1: msg:reply_%s: unknown option 'trakc' (did you mean 'track'?)"):format(kind) }, problems_with "{ trakc = { id = 7 } }")
+      assert.same({ ("1: msg:reply_%s: caption must be a string or a table, got a number"):format(kind) }, problems_with "7")
+    end
+    assert.same({}, problems(HEAD .. 'bot:on("text", function(msg) msg.chat:reply_image("https://a.example/a", { track = { id = 7 } }) end)'))
+  end)
+
   it("finds a pattern in place of the word of a command", function()
     assert.same({ "1: bot:global: '^stop$' is compared as a word, and is no pattern; write 'stop'" }, problems(HEAD .. 'bot:global("^stop$", print)'))
     assert.same({ "1: bot:global: '^Ende' is compared as a word, and is no pattern; write 'Ende'" },

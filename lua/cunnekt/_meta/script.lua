@@ -73,7 +73,7 @@ function chat:reply_form(message) end
 
 ---Replies with an image.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -81,7 +81,7 @@ function chat:reply_image(url, caption, delivery) end
 
 ---Replies with a video.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -89,7 +89,7 @@ function chat:reply_video(url, caption, delivery) end
 
 ---Replies with a document.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -97,7 +97,7 @@ function chat:reply_document(url, caption, delivery) end
 
 ---Replies with audio.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -148,7 +148,7 @@ function message:reply_form(message) end
 
 ---Replies with an image.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -156,7 +156,7 @@ function message:reply_image(url, caption, delivery) end
 
 ---Replies with a video.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -164,7 +164,7 @@ function message:reply_video(url, caption, delivery) end
 
 ---Replies with a document.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled
@@ -172,7 +172,7 @@ function message:reply_document(url, caption, delivery) end
 
 ---Replies with audio.
 ---@param url string of the file itself
----@param caption? string at most 1024 characters
+---@param caption? string|cunnekt.delivery at most 1024 characters; without one, the options of the delivery may stand here
 ---@param delivery? cunnekt.delivery
 ---@return cunnekt.sent? handle
 ---@return cunnekt.error? err kind invalid, window_closed or cancelled

@@ -139,6 +139,19 @@ local function is_written(value)
   return value and not is_computed[value.kind] and not value.is_open and (not value.is_shared or value.is_constant)
 end
 
+-- What a builder gets for an argument. Options alone, in the place of content that may be left out, are taken out before it.
+local function argument(value, param)
+  local is_optional = types.is_optional(param.type)
+  if value == nil then
+    return not is_optional and placeholder(param.type, param.name) or nil
+  end
+  local made = make(value, param.type, param.name)
+  if is_optional and type(made) == "table" and next(made) == nil and value.fields and value.fields[1] then
+    return nil
+  end
+  return made
+end
+
 -- The builder of a call, and how many of its arguments come before the content.
 local function builder_of(call)
   local member = call.member or ""
@@ -165,11 +178,7 @@ local function given(call, params, skipped)
       table.move(value.fields, 1, #value.fields, #root.fields + 1, root.fields)
     end
     table.insert(root.fields, { name = param.name, line = value and value.line, value = value })
-    if value ~= nil then
-      args[n] = make(value, param.type, param.name)
-    elseif not types.is_optional(param.type) then
-      args[n] = placeholder(param.type, param.name)
-    end
+    args[n] = argument(value, param)
   end
   return args, n, root
 end
