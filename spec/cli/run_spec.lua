@@ -2,6 +2,7 @@
 -- What a script's author sees of `cunnekt run` and `cunnekt dev`: mistakes that the check finds, what keeps a bot from starting,
 -- and the log.
 
+local core = require "cunnekt.core"
 local json = require "cunnekt.base.json"
 local process = require "spec.support.process"
 local sql = require "spec.support.sql"
@@ -129,6 +130,19 @@ describe("a script that is run", function()
     it("with two bots on one store", function()
       local result = run(HEAD .. "local other = cunnekt.bot()", { env = { CUNNEKT_API_KEY = "key" } })
       assert.matches("^bot.lua:3: store: .* is open already in this process: give each bot a store of its own", sentence(result))
+    end)
+
+    it("with two bots on one address, and names the bot that has it", function()
+      local holder = assert(core.listen({ host = "127.0.0.1", port = 0 }, function() end))
+      local port = holder:port()
+      holder:close()
+      local bots = 'local cunnekt = require "cunnekt"\nlocal a = cunnekt.bot { store = "memory:" }\nlocal b = cunnekt.bot { store = "memory:"%s }\n'
+      local env = { CUNNEKT_API_KEY = "key", CUNNEKT_LISTEN = ("127.0.0.1:%d"):format(port) }
+      local wanted = ("Address already in use; the bot of bot.lua:2 has it; give each bot a listen of its own, cunnekt.bot{ listen = \"%%s:%d\" }")
+        :format(port + 1)
+      assert.equal(("network: cannot listen on 127.0.0.1:%d: "):format(port) .. wanted:format "127.0.0.1", sentence(run(bots:format "", { env = env })))
+      local everywhere = bots:format((', listen = "0.0.0.0:%d", webhook_secret = "s"'):format(port))
+      assert.equal(("network: cannot listen on 0.0.0.0:%d: "):format(port) .. wanted:format "0.0.0.0", sentence(run(everywhere, { env = env })))
     end)
 
     it("with an option that there is not", function()

@@ -2,6 +2,7 @@
 -- A service: a bot and all the parts that run it. This file assembles them; start.lua and stop.lua start and stop it. The
 -- host runs the services of bots that a script created and did not run itself.
 
+local blame = require "cunnekt.base.blame"
 local bot = require "cunnekt.bot"
 local bot_options = require "cunnekt.service.options"
 local budget = require "cunnekt.engine.budget"
@@ -46,6 +47,7 @@ local service_mt = { __index = service_methods, __name = "cunnekt.service" }
 ---@field hooks cunnekt.hooks
 ---@field taps cunnekt.taps
 ---@field settings table<string, any>
+---@field place string? where the script makes its bot, such as "bot.lua:2"
 ---@field options table<string, any> those of cunnekt.bot
 ---@field started_at number? seconds since 1970; nil before the start
 ---@field is_stopping boolean
@@ -201,6 +203,7 @@ function service.new(opts)
   local chosen = settings.load { script = script, where = "cunnekt.bot" }
   local its_client = client.new(settings.client_options(chosen), 2)
   local self = assemble(own, chosen, its_client)
+  self.place = blame.place(2)
   unserved[#unserved + 1] = self
   service.on_new(self)
   return self.bot

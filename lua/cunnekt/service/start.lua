@@ -81,9 +81,9 @@ local function open_servers(service)
   local waited = service.store.waited
   local opened = waited and waited.server
   if opened then
-    opened:give_to(service.inbox)
+    opened:give_to(service.inbox, service.place)
   else
-    opened, err = webhook_server.open(service.settings, service.inbox)
+    opened, err = webhook_server.open(service.settings, service.inbox, service.place)
   end
   if not opened then
     admin:close()

@@ -152,12 +152,38 @@ local function warn_of_open_address(host, settings)
   end
 end
 
+-- Those of this process.
+local open_servers = {}
+
+-- The server of this process that has an address.
+local function holder_of(host, port)
+  for one in pairs(open_servers) do
+    local its_host = one._listener:address()
+    local is_same = its_host == host or is_everywhere[its_host] or is_everywhere[host]
+    if is_same and one._listener:port() == port then
+      return one
+    end
+  end
+  return nil
+end
+
+-- What to do about an address that is in use.
+local function hint_for(host, port)
+  local holder = holder_of(host, port)
+  if not holder then
+    return "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)"
+  end
+  local text = "; the bot of %s has it; give each bot a listen of its own, cunnekt.bot{ listen = \"%s\" }"
+  return text:format(holder._place or "this script", address.format(host, port < 65535 and port + 1 or port - 1))
+end
+
 ---Opens the webhook server.
 ---@param settings table listen, webhook_path or webhook_secret, app_secret, verify_token
 ---@param inbox table
+---@param place? string where the script makes its bot, such as "bot.lua:2"
 ---@return table? server
 ---@return cunnekt.error? err
-function webhook_server.open(settings, inbox)
+function webhook_server.open(settings, inbox, place)
   local host, port = address.parse(settings.listen)
   if not host then
     return nil, port
@@ -165,6 +191,7 @@ function webhook_server.open(settings, inbox)
   local self = setmetatable({
     _settings = settings,
     _inbox = inbox,
+    _place = place,
     _path = path_of(settings),
     _refused = {},
     -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
@@ -193,18 +220,19 @@ function webhook_server.open(settings, inbox)
     on_request(self, ...)
   end)
   if not listener then
-    local hint = message:find "in use" and "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)" or ""
+    local hint = message:find "in use" and hint_for(host, port) or ""
     return nil, errors.new("network", message .. hint)
   end
-  self._listener = listener
+  self._listener, open_servers[self] = listener, true
   warn_of_open_address(host, settings)
   return self
 end
 
 ---Gives webhooks to another inbox from now on.
 ---@param inbox table
-function server_methods:give_to(inbox)
-  self._inbox = inbox
+---@param place? string as in webhook_server.open
+function server_methods:give_to(inbox, place)
+  self._inbox, self._place = inbox, place
 end
 
 ---Its address, as "host:port".
@@ -214,11 +242,13 @@ end
 
 ---Accepts no new connections; open exchanges are answered.
 function server_methods:pause()
+  open_servers[self] = nil
   self._listener:pause()
 end
 
 ---Idempotent.
 function server_methods:close()
+  open_servers[self] = nil
   self._listener:close()
 end
 
