@@ -12,6 +12,7 @@ local lists = require "cunnekt.store.lists"
 local record_of = require "cunnekt.engine.record"
 local recovery = require "cunnekt.store.recovery"
 local route = require "cunnekt.bot.route"
+local sent = require "cunnekt.bot.sent"
 local stored_messages = require "cunnekt.store.messages"
 
 local contact = "1:919999999999"
@@ -357,8 +358,9 @@ describe("dispatch", function()
     before_each(function()
       row = {
         id = 5, contact = contact, track = { n = 1 }, payload = { mobile = "919999999999", text = "hi" },
-        handle = { message_id = "wamid.1" },
+        handle = sent.new {},
       }
+      row.handle.message_id = "wamid.1"
     end)
 
     it("makes no event that nobody hears", function()

@@ -35,17 +35,22 @@ local dispatch = {}
 
 -- ---- reading an event ----------------------------------------------------------------------------------------------
 
--- Sets a status's `track` to that of its message.
-local function add_track(self, status, contact)
-  local engine = self.engine
-  if not status.id or not (self.routes:has_handler_for(status) or engine.outbox:has_unknown()) then
+-- Sets a status's `track` to that of its message, and moves that on where the store did not as it took the status: it had not heard
+-- by then which message has this id. That response may be still to come, or be lost.
+local function add_track(self, status, record)
+  local store, its_outbox = self.engine.store, self.engine.outbox
+  if not status.id or (record.is_applied and not self.routes:has_handler_for(status)) then
     return
   end
-  local track = messages.track_of(engine.store, status.id)
+  local track, rank = messages.track_of(store, status.id)
   if not track then
-    -- The status may have overtaken the response with the message's id, or that response was lost.
-    engine.outbox:wait_for_answer(contact)
-    track = messages.track_of(engine.store, status.id) or engine.outbox:settle_by_status(contact, status)
+    its_outbox:wait_for_answer(record.contact)
+    track, rank = messages.track_of(store, status.id)
+  end
+  if rank then
+    its_outbox:apply_late(status, rank)
+  else
+    track = its_outbox:settle_by_status(record.contact, status)
   end
   status.track = track and next(track) ~= nil and track or nil
 end
@@ -88,7 +93,7 @@ local function open_event(self, record)
     lines.note(self.engine.lines, line)
   end
   if it.kind == "status" then
-    add_track(self, it, record.contact)
+    add_track(self, it, record)
   end
   if self.taps.is_used then
     self.taps:hear_event(record, it)

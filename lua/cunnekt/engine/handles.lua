@@ -76,6 +76,32 @@ local function error_of(status, payload)
   return errors.new("rejected", personal.error(title, payload), { code = code })
 end
 
+---A status has told the provider's id of a message whose response was lost.
+---@param id integer the message's in the outbox
+---@param status table an event of kind "status"
+function handles_methods:on_found(id, status)
+  local handle = self.by_id[id]
+  if handle then
+    handle.message_id, self.by_message_id[status.id] = status.id, handle
+    self._maker.advance(handle, status.status, error_of(status, handle.payload))
+  end
+end
+
+---Applies a status that the store had before it knew the message by this id, where the message is not as far.
+---@param status table an event of kind "status"
+---@param rank integer how far its message is by now
+function handles_methods:apply_late(status, rank)
+  local its_rank, why = status_names.rank_of(status)
+  if not its_rank or its_rank <= rank then
+    return
+  end
+  self._store:persist("note_status", { message_id = status.id, rank = its_rank, reason = why })
+  local handle = self.by_message_id[status.id]
+  if handle then
+    self._maker.advance(handle, status.status, error_of(status, handle.payload))
+  end
+end
+
 ---Advances the handle of the message that a status is about.
 ---@param status table an event of kind "status"
 ---@param record? cunnekt.inbox.record of the event, if it was just stored

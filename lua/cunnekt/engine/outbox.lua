@@ -2,7 +2,7 @@
 -- The queue of messages between their turn's commit and the provider: in order for each contact. It owns permits, waits and
 -- retries; the client only writes. A message is marked as being sent only with a permit of the rate limits in hand, right
 -- before it is written: what only waits was not sent, and is sent after a crash. Only what was certainly not accepted is
--- retried; a message whose delivery is uncertain is settled by its policy or by a later status. Statuses advance the handles
+-- retried; a message whose delivery is uncertain is settled by its policy or by a status. Statuses advance the handles
 -- that scripts hold.
 
 local backlog = require "cunnekt.engine.backlog"
@@ -391,12 +391,22 @@ function outbox_methods:has_unknown()
   return self._has_unknown
 end
 
----Waits for the response to the message that is being sent to this contact, if any.
+-- The handle of a lane's message, if that is being sent. One that only waits has not been given to the provider, or certainly
+-- was not accepted: no status can be about it.
+local function being_sent(self, lane)
+  local row = self._lanes:head(lane)
+  local handle = row and row.handle
+  return handle and core.sent_now(handle, "state") == "sending" and handle or nil
+end
+
+---Waits for the responses to the messages that are being sent to this contact, if any.
 ---@param contact string
 function outbox_methods:wait_for_answer(contact)
-  local row = self._lanes:head(contact)
-  if row and row.handle then
-    self._handles.wait_until(row.handle, "accepted", max_wait)
+  for _, lane_of in ipairs { itself, bulk_lane } do
+    local handle = being_sent(self, lane_of(contact))
+    if handle then
+      self._handles.wait_until(handle, "accepted", max_wait)
+    end
   end
 end
 
@@ -409,7 +419,18 @@ function outbox_methods:settle_by_status(contact, status)
     return nil
   end
   local at = status.timestamp or clock.now()
-  return messages.settle_unknown(self._store, contact, status, at + clock_slack, at - max_uncertain)
+  local track, id = messages.settle_unknown(self._store, contact, status, at + clock_slack, at - max_uncertain)
+  if id then
+    self._known:on_found(id, status)
+  end
+  return track
+end
+
+---Applies a status that the store had before it knew the message by this id.
+---@param status table
+---@param rank integer how far its message is by now
+function outbox_methods:apply_late(status, rank)
+  self._known:apply_late(status, rank)
 end
 
 ---Advances the handle of the message that a status is about.

@@ -68,13 +68,17 @@ function messages.is_known_as(store, id, message_id)
   return nil, state
 end
 
----The option `track` of an accepted message.
+---The option `track` of an accepted message, and how far that is.
 ---@param store cunnekt.open_store
 ---@param message_id string
 ---@return table? track an empty table without one; nil when the message is unknown
+---@return integer? rank
 function messages.track_of(store, message_id)
   local row = accepted(store, message_id)
-  return row and (row.track and json.decode(row.track) or {})
+  if not row then
+    return nil
+  end
+  return row.track and json.decode(row.track) or {}, row.rank
 end
 
 ---Assigns a status to a contact's message whose delivery is uncertain, if there is exactly one: it was accepted.
@@ -84,6 +88,7 @@ end
 ---@param latest number latest time of its send
 ---@param earliest number earliest time of its send
 ---@return table? track as track_of; nil when there is none, or more than one
+---@return integer? id the message's
 function messages.settle_unknown(store, contact, status, latest, earliest)
   local rows = store:read("unknown_messages", { contact = contact, earliest = earliest, latest = latest })
   if #rows ~= 1 then
@@ -95,7 +100,7 @@ function messages.settle_unknown(store, contact, status, latest, earliest)
   if not ok then
     error(err, 0)
   end
-  return track or {}
+  return track or {}, row.id
 end
 
 return messages
