@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
+local inside = require("cunnekt.service").of
 local json = require "cunnekt.base.json"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local server = require "spec.support.server"
 
 local ASHA = "919999999999"
 
@@ -80,6 +82,31 @@ describe("cunnekt outbox", function()
     local shown = kept:run("outbox", "show", tostring(waiting[1].id)).out
     assert.matches(("\nevent: +%d\n"):format(event), shown)
     assert.matches("\nnext try: +%d%d%d%d%-%d%d%-%d%d ", shown)
+  end)
+
+  it("shows a message that waits while something else answers in the place of the API, and that is sent then", function()
+    local is_back = false
+    local web = server.new(function()
+      if is_back then
+        return 200, '{"messages":[{"id":"wamid.1"}]}'
+      end
+      return 302, "<html>We are back soon</html>", { Location = "/maintenance" }
+    end)
+    finally(web.close)
+    kept:close()
+    kept = kept_bot.new { base_url = web.url }
+    start()
+    kept:say "hello"
+    kept:wait_for("the first try", function()
+      return web.requests[1] and inside(kept.bot).outbox:active() == 0
+    end)
+    local waiting = list()[1]
+    assert.are.same({ "queued", "http: the provider answered with HTTP status 302" }, { waiting.state, waiting.error })
+    is_back = true
+    kept:wait_for_messages("accepted", 1)
+    for _, request in ipairs(web.requests) do
+      assert.are.same({ "POST", web.requests[1].path }, { request.method, request.path }) -- it was not followed
+    end
   end)
 
   it("filters by state, contact and age", function()

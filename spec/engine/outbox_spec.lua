@@ -157,7 +157,7 @@ describe("outbox", function()
   end)
 
   describe("whose message surely was not accepted", function()
-    for _, kind in ipairs { "network", "tls", "timeout", "rate_limited", "auth" } do
+    for _, kind in ipairs { "network", "tls", "timeout", "rate_limited", "auth", "http" } do
       it("sends it again after a pause: " .. kind, function()
         new()
         answers[1] = errors.new(kind, "not now")

@@ -179,8 +179,11 @@ describe("the status decides where there is no code", function()
     { 401, "", "auth", false }, { 403, "{}", "auth", false }, { 429, "", "rate_limited", true },
     { 503, "<html>", "http", true }, { 500, "", "unknown_outcome", false }, { 502, "<html>", "unknown_outcome", false },
     { 504, "", "unknown_outcome", false }, { 500, '{"message":"Server Error"}', "unknown_outcome", false },
-    { 408, "", "unknown_outcome", false }, { 404, "<html>not found</html>", "http", false },
-    { 400, '{"message":"mobile is wrong"}', "rejected", false }, { 302, "", "http", false },
+    { 408, "", "unknown_outcome", false }, { 404, "<html>not found</html>", "http", false }, { 405, "\n<!DOCTYPE html>", "http", false },
+    { 404, '{"message":"no such template"}', "rejected", false }, { 404, "", "rejected", false },
+    { 400, '{"message":"mobile is wrong"}', "rejected", false }, { 400, "<html>", "rejected", false },
+    { 413, "<html>too large</html>", "rejected", false }, { 302, "", "http", false }, { 301, "<html>moved</html>", "http", false },
+    { 307, '{"message":"Temporary Redirect"}', "http", false }, { 303, "", "unknown_outcome", false },
   }
   for _, row in ipairs(rows) do
     local status, body, kind, is_retryable = table.unpack(row)

@@ -278,8 +278,8 @@ describe("a refusal", function()
   for _, row in ipairs {
     { 401, '{"message":"authentication error"}', "auth" }, { 200, "authentication error", "auth" },
     { 400, meta_error(131047), "window_closed" }, { 400, meta_error(131026), "rejected" },
-    { 200, '{"status":"failed","message":"no credits"}', "rejected" }, { 404, "nothing here", "http" },
-    { 302, "", "http" },
+    { 200, '{"status":"failed","message":"no credits"}', "rejected" }, { 404, "nothing here", "rejected" },
+    { 404, "<html>nothing here", "http" }, { 302, "", "http" },
   } do
     it(("is final: %d %s"):format(row[1], row[2]), function()
       local c = client_of(in_turn { { row[1], row[2], { Location = "/elsewhere" } } })

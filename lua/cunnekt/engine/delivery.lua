@@ -22,8 +22,9 @@ local delivery = {}
 -- Policy → what becomes of a message whose delivery is uncertain.
 local unknown_ends = { hold = "unknown", fail = "failed" }
 -- Temporary failures: the message was certainly not accepted, and stays queued. A rejected key or certificate is one of
--- them: an operator will fix it, and the replies must not be lost by then.
-local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true }
+-- them, and so is an address where something else answers than the API: an operator will fix it, and the replies must not be
+-- lost by then. Nothing that is about this message alone: it would hold up its contact's later ones for ever.
+local is_temporary = { network = true, tls = true, timeout = true, rate_limited = true, auth = true, http = true }
 
 local function pause_seconds(row, err)
   return math.max(err.retry_after or 0, retry.message(row.attempts))

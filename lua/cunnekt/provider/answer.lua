@@ -175,7 +175,12 @@ function answer.kind_of_failure(code)
   return code == WINDOW_CODE and "window_closed" or "rejected"
 end
 
-local function by_status(status, is_readable)
+-- What browsers are shown: a maintenance page, or one of a proxy that has not asked the API.
+local function is_page(body)
+  return body:find "^%s*<" ~= nil
+end
+
+local function by_status(status, is_of_page)
   if status == 401 or status == 403 then
     return "auth", false
   elseif status == 429 then
@@ -183,12 +188,16 @@ local function by_status(status, is_readable)
   elseif status == 503 then
     -- "Temporarily unable": the one 5xx that says that the request was not handled.
     return "http", true
-  elseif status >= 500 or status == 408 then
+  elseif status >= 500 or status == 408 or status == 303 then
     -- The request was written completely. The provider may have forwarded the message before it failed, or may still
-    -- forward it after a proxy gave up.
+    -- forward it after a proxy gave up; 303 says where the result of a request is that was handled.
     return "unknown_outcome", false
+  elseif status < 400 or (is_of_page and (status == 404 or status == 405)) then
+    -- Sent elsewhere, or to nobody: it is the address that was refused, and no message. A web server that has only a page
+    -- answers 405 to a POST.
+    return "http", false
   end
-  return is_readable and "rejected" or "http", false
+  return "rejected", false
 end
 
 local function shortened(text, most)
@@ -215,7 +224,7 @@ local function refusal(status, headers, body, raw, code, text)
   elseif is_auth_text(text) then
     kind, is_retryable = "auth", false
   else
-    kind, is_retryable = by_status(status_meant(status, code), text or raw)
+    kind, is_retryable = by_status(status_meant(status, code), not raw and is_page(body))
   end
   return errors.new(kind, ("the provider answered with HTTP status %d"):format(status), {
     status = status,
@@ -261,10 +270,9 @@ end
 
 -- A page, or truncated JSON: a 2xx, but no confirmation that the provider has the message.
 local function is_doubtful(body)
-  local head = body:sub(1, 512):lower()
-  if head:find "^%s*<" then
+  if is_page(body) then
     return "a page"
-  elseif head:find "^%s*[{%[]" and (body:find('"error', 1, true) or body:find('"fail', 1, true)) then
+  elseif body:find "^%s*[{%[]" and (body:find('"error', 1, true) or body:find('"fail', 1, true)) then
     return "truncated JSON"
   end
 end
