@@ -5,6 +5,7 @@ local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local hooks = require "cunnekt.bot.hooks"
 local log = require "cunnekt.base.log"
+local sent = require "cunnekt.bot.sent"
 
 local function text(words)
   return { mobile = "919999999999", type = "text", text = words or "hi" }
@@ -95,6 +96,21 @@ describe("a failure", function()
     assert.same({ "report", 2, 3, 2.2, "bot.lua", 7 }, { line.job, line.attempt, line.attempts, line.next_try, line.file, line.line })
     assert.same({ "sum", "a.lua", 3 }, { final.job, final.file, final.line })
     assert.is_nil(final.next_try)
+  end)
+
+  it("of a message says which one, and to whom, since many may fail in the same words", function()
+    local its_hooks = hooks.new()
+    its_hooks.is_kept = true
+    for i, number in ipairs { "919812345678", "919812345679" } do
+      local handle = sent.new { mobile = number, type = "text", text = "offer" }
+      handle.id = 1000 + i
+      its_hooks:on_failure(errors.new("window_closed", "Re-engagement message", { code = 131047 }), handle)
+    end
+    local words = "cunnekt: error: window_closed: Re-engagement message (code 131047) (message %d to 9198…%d; cunnekt outbox show %d)"
+    assert.are.same({ words:format(1001, 78, 1001), words:format(1002, 79, 1002) }, lines)
+    its_hooks.is_kept = false
+    its_hooks:on_failure(errors.new("rejected", "no"), sent.new { mobile = "919812345678" })
+    assert.equal("cunnekt: error: rejected: no", lines[3]) -- it has no id, for it is in no outbox
   end)
 
   it("goes to everyone who hears, with what it is about, and not to the log", function()

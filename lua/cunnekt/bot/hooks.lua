@@ -7,6 +7,7 @@ local build = require "cunnekt.provider.build"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local personal = require "cunnekt.provider.personal"
+local redact = require "cunnekt.base.redact"
 local task = require "cunnekt.base.task"
 
 local hooks = {}
@@ -87,6 +88,12 @@ local function fate(self, err)
   return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
 end
 
+-- Which message failed, for the log: many may fail in the same words.
+local function message_named(self, handle)
+  local where = self.is_kept and ("; cunnekt outbox show %d"):format(handle.id) or ""
+  return (" (message %d to %s%s)"):format(handle.id, redact.number(handle.payload.mobile), where)
+end
+
 -- The script's file and line: of the failure itself, or of the first line of its traceback.
 local function place_of(err, first, rest)
   local sentence = first:sub(1, #err.kind + 2) == err.kind .. ": " and first:sub(#err.kind + 3) or first
@@ -127,6 +134,7 @@ local function say(self, err, about)
     first = first .. fate(self, err)
   end
   local message = type(about) == "userdata" and about.id or nil
+  first = message and first .. message_named(self, about) or first
   log.failure(first .. rest, "kind", err.kind, "event", event.id, "type", event.type, "job", job.name, "message", message,
     "attempt", of and err.attempts, "attempts", event.attempts or job.attempts, "next_try", next_try and next_try * 10 // 1 / 10,
     "file", file, "line", line)
