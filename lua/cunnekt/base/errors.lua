@@ -2,6 +2,8 @@
 -- Expected failures: a table with a stable `kind`, which prints as a sentence. Functions return it as their second result.
 -- Misuse of a function is not one: that raises a string that names the function.
 
+local redact = require "cunnekt.base.redact"
+
 local errors = {}
 
 ---An expected failure.
@@ -72,6 +74,13 @@ end
 ---@return boolean
 function errors.is(value)
   return getmetatable(value) == error_mt
+end
+
+---What the store keeps of a failure, for operators: with its traceback, and without our own secrets.
+---@param err cunnekt.error
+---@return string
+function errors.kept(err)
+  return redact.own_secrets(tostring(err.traceback or err))
 end
 
 return errors

@@ -4,6 +4,7 @@
 -- and texts of messages.
 
 local core = require "cunnekt.core"
+local redact = require "cunnekt.base.redact"
 
 local log = {}
 
@@ -44,14 +45,18 @@ function log.configure(words)
   return nil
 end
 
+local function hidden(value)
+  return type(value) == "string" and redact.own_secrets(value) or value
+end
+
 -- One object, its keys in this order: names and values in turns.
 local function as_json(level, text, fields)
   local json = require "cunnekt.base.json"
   local at = core.now()
   local time = os.date("!%Y-%m-%dT%H:%M:%S", at // 1 | 0) .. (".%03dZ"):format(at % 1 * 1000 // 1 | 0)
-  local parts = { ('"time":"%s","level":"%s","msg":%s'):format(time, level, json.encode(text)) }
+  local parts = { ('"time":"%s","level":"%s","msg":%s'):format(time, level, json.encode(hidden(text))) }
   for i = 1, fields and #fields or 0, 2 do
-    parts[#parts + 1] = ("%s:%s"):format(json.encode(fields[i]), json.encode(fields[i + 1]))
+    parts[#parts + 1] = ("%s:%s"):format(json.encode(fields[i]), json.encode(hidden(fields[i + 1])))
   end
   return ("{%s}"):format(table.concat(parts, ","))
 end
@@ -66,7 +71,7 @@ local function write(level, text, fields)
   if is_json then
     log.write(as_json(level, text, fields))
   else
-    log.write(("cunnekt: %s%s"):format(level == "info" and "" or level .. ": ", text))
+    log.write(("cunnekt: %s%s"):format(level == "info" and "" or level .. ": ", hidden(text)))
   end
 end
 
@@ -99,7 +104,7 @@ function log.fatal(text)
   if is_json then
     write("error", text)
   else
-    log.write("cunnekt: " .. text)
+    log.write("cunnekt: " .. hidden(text))
   end
 end
 
@@ -134,7 +139,7 @@ function log.debug(what, ...)
   end
   local fields, words = fields_of(...), {}
   for i = 1, #fields, 2 do
-    words[#words + 1] = ("%s=%s"):format(fields[i], tostring(fields[i + 1]):gsub("[%c ]", "_"))
+    words[#words + 1] = ("%s=%s"):format(fields[i], hidden(tostring(fields[i + 1])):gsub("[%c ]", "_"))
   end
   if is_json then
     return log.write(as_json("debug", what, fields))

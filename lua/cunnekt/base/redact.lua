@@ -82,7 +82,7 @@ end
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
--- A secret in the ways in which an answer may hold it, the longest first: one may be within another.
+-- A secret in the ways in which a text may hold it, the longest first: one may be within another.
 local function forms_of(secret)
   local escaped = secret:gsub('["\\%c]', escapes)
   local forms, seen = {}, {}
@@ -129,6 +129,63 @@ function redact.remover(secret, by)
     return value
   end
   return without
+end
+
+-- ---- our own secrets ------------------------------------------------------------------------------------------------
+
+-- Bytes of a secret of our own that is looked for: a shorter one may be any word. And how many are known at most.
+local min_own, max_own = 6, 1000
+
+-- The forms of all of them, the longest first: one may be within another. And which values they are of.
+local own_forms, is_own, own_count = {}, {}, 0
+-- Environment variable → the secret in its value; and the value that was looked at.
+local variables, values = {}, {}
+
+---Notes a secret.
+---@param value string
+---@param name string what it is, for the words in its place
+function redact.know_secret(value, name)
+  if #value < min_own or is_own[value] or own_count == max_own then
+    return
+  end
+  is_own[value], own_count = true, own_count + 1
+  for _, form in ipairs(forms_of(value)) do
+    own_forms[#own_forms + 1] = { text = form, pattern = form:gsub("%W", "%%%0"), by = ("[%s]"):format(name):gsub("%%", "%%%%") }
+  end
+  table.sort(own_forms, function(a, b)
+    return #a.text > #b.text
+  end)
+end
+
+---Notes that an environment variable holds a secret.
+---@param variable string
+---@param secret_in fun(value: string): string what of its value is secret
+function redact.know_variable(variable, secret_in)
+  variables[variable] = secret_in
+end
+
+-- The environment may have secrets that no setting was made of, or other ones in a test.
+local function look_at_environment()
+  for variable, secret_in in pairs(variables) do
+    local value = os.getenv(variable)
+    if value and value ~= values[variable] then
+      values[variable] = value
+      redact.know_secret(secret_in(value), variable)
+    end
+  end
+end
+
+---A text without the secrets that are known.
+---@param text string
+---@return string
+function redact.own_secrets(text)
+  look_at_environment()
+  for _, form in ipairs(own_forms) do
+    if text:find(form.text, 1, true) then
+      text = text:gsub(form.pattern, form.by)
+    end
+  end
+  return text
 end
 
 -- ---- numbers --------------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ end
 ---Called for a task that failed while nothing waited for it. Replace it to log elsewhere.
 ---@param failure any
 function task.on_failure(failure)
-  log.fatal(redact.sentence(blame.text(failure)))
+  log.fatal(redact.sentence(redact.own_secrets(blame.text(failure))))
 end
 
 -- Called when a task's coroutine has yielded values: it becomes a strand, where that is foreseen.

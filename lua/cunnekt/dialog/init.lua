@@ -9,6 +9,7 @@ local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
 local declared = require "cunnekt.dialog.declared"
 local due = require "cunnekt.dialog.engine.due"
+local errors = require "cunnekt.base.errors"
 local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
@@ -407,7 +408,7 @@ end
 ---@param record cunnekt.inbox.record? the event at which it broke; a retry of the event continues the dialog
 function dialogs_methods:break_run(its_run, err, record)
   local its_event = record and record.body and record_of.read_bodies(record_of.bodies_of(record)) or record and record.event
-  local message = tostring(err.traceback or err)
+  local message = errors.kept(err)
   log.error("dialog %d is broken: %s", its_run.id, personal.logged(err.message, its_event))
   self.resident:evict(its_run.id)
   stored_dialogs.break_it(self.store, its_run.id, {

@@ -7,6 +7,7 @@ local address = require "cunnekt.base.address"
 local identity = require "cunnekt.provider.identity"
 local limits = require "cunnekt.provider.limits"
 local options = require "cunnekt.base.options"
+local own_secrets = require "cunnekt.provider.own_secrets"
 local words = require "cunnekt.base.words"
 
 local settings = {}
@@ -193,6 +194,8 @@ settings.known = {
     type = "number", env = "CUNNEKT_TAKE_OVER", default = 15, check = take_over_time, meaning = "seconds, such as 15",
   },
 }
+
+own_secrets.watch(settings.known)
 
 local function types_of(is_wanted)
   local types = {}
@@ -457,6 +460,7 @@ function settings.load(opts)
     values[name], sources[name] = try(opts.on_problem, name, found, name, layers, opts.getenv)
   end
   values.store = located(values.store)
+  own_secrets.note(settings.known, values)
   return values, sources
 end
 

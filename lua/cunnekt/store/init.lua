@@ -195,7 +195,7 @@ function store_methods:bury(record, err)
   for i, other in ipairs(record.joined or {}) do
     events[i + 1] = other.id
   end
-  self:persist("bury", { events = events, error = tostring(err.traceback or err), attempts = record.attempts })
+  self:persist("bury", { events = events, error = errors.kept(err), attempts = record.attempts })
 end
 
 ---Stores the events of timers that are due, unless a timer is gone meanwhile. Waits.
