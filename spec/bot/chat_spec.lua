@@ -237,6 +237,41 @@ describe("a chat", function()
       assert.are.same({ "hi", "tpl" }, it_:texts())
     end)
 
+    it("lets bot:before_send change that fallback, behind its message, or take it away", function()
+      wrote(hour)
+      local seen, verdict = {}, nil
+      scope.hooks.senders[1] = function(payload, of)
+        seen[#seen + 1] = payload.templateid or payload.text
+        assert.equal(its_chat, of)
+        if payload.templateid then
+          payload.templateid = "tpl_hi"
+          return verdict
+        end
+      end
+      local closed = errors.new("window_closed", "closed")
+      it_.answers[1] = closed
+      assert(its_chat:reply_text("hi", { fallback = { template_id = "tpl" } }))
+      it_:settle()
+      time:advance(0)
+      it_:settle()
+      assert.are.same({ { "hi", "tpl" }, { "hi", "tpl_hi" } }, { seen, it_:texts() })
+      verdict, it_.answers[1] = false, closed
+      local handle = assert(its_chat:reply_text("two", { fallback = { template_id = "tpl" } }))
+      it_:settle()
+      assert.are.same({ { "hi", "tpl_hi", "two" }, "rejected" }, { it_:texts(), handle.state })
+    end)
+
+    it("refuses a reply whose fallback bot:before_send has made invalid", function()
+      wrote(hour)
+      scope.hooks.senders[1] = function(payload)
+        if payload.templateid then
+          payload.templateid = ""
+        end
+      end
+      local handle, err = its_chat:reply_text("hi", { fallback = { template_id = "tpl" } })
+      assert.are.same({ nil, "invalid" }, { handle, err.kind })
+    end)
+
     it("refuses a fallback that is no template", function()
       local handle, err = its_chat:reply_text("hi", { fallback = { body = { "a" } } })
       assert.are.same({ nil, "invalid", "fallback.template_id" }, { handle, err.kind, err.field })

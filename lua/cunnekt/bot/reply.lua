@@ -147,6 +147,21 @@ local function readdressed(self, payload)
   return ready
 end
 
+-- A message and its fallback as bot:before_send lets them go. The provider may find the window closed when no script runs any more: so
+-- the fallback passes now.
+local function pass_hooks(self, payload, fallback)
+  local its_hooks = self._scope.hooks
+  local ready, err = its_hooks:before_send(payload, self)
+  if not ready or not fallback then
+    return ready, err
+  end
+  fallback, err = its_hooks:before_send(fallback, self)
+  if not fallback and err.kind ~= "cancelled" then
+    return nil, err
+  end
+  return ready, fallback
+end
+
 -- Adds a message to the running turn, or outside of turns to a new one. `text`: the payload as JSON, if already encoded.
 local function send_now(self, payload, delivery, text, its_turn)
   local scope = self._scope
@@ -163,10 +178,9 @@ local function send_now(self, payload, delivery, text, its_turn)
   end
   local engine, ready = scope.engine, rawget(self, "_name") and readdressed(self, chosen) or chosen
   if scope.hooks.senders[1] then
-    local err
-    ready, err = scope.hooks:before_send(ready, self)
+    ready, fallback = pass_hooks(self, ready, fallback)
     if not ready then
-      return nil, err
+      return nil, fallback
     end
     text = nil
   end
