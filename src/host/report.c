@@ -8,7 +8,7 @@
 
 static void write_escaped(const char *text)
 {
-  char part[512], *at = part;
+  char part[512] = "", *at = part;
   for (; *text; text++) {
     unsigned char byte = (unsigned char)*text;
     if (byte < ' ')
