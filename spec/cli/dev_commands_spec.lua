@@ -178,7 +178,8 @@ bot:on("text", function(msg) msg:reply_text "hello" end)
   end)
 
   it("is explained by /why: middleware that ended it", function()
-    assert_has(play("spam", "/why"), "bot:use, bot.lua:2: did not call next(): the message ended here")
+    assert_has(play("spam", "/why"), "-- nobody; the function of bot:use at bot.lua:2 did not call next(); /why says more",
+      "bot:use, bot.lua:2: did not call next(): the message ended here", "it went to: nobody; the function of bot:use at bot.lua:2")
   end)
 
   it("is said where a person has the conversation, and where a dialog ignores it", function()

@@ -29,6 +29,23 @@ local function answers_nothing(to)
   return to == "no handler matched" or to:find "^nobody;" ~= nil
 end
 
+-- Where the function of bot:use is at which the message ended; nil: none has ended it.
+local function ended_at(last)
+  for _, entry in ipairs(last and last.entries or {}) do
+    local note = last.notes[entry]
+    if entry.kind == "use" and note and note.returned and not note.passed then
+      return entry.place
+    end
+  end
+  return nil
+end
+
+-- Where the log says that it went, or who kept it from going there.
+local function went_to(self, to)
+  local place = to == "no handler matched" and ended_at(self.last)
+  return place and ("nobody; the function of bot:use at %s did not call next()"):format(place) or to
+end
+
 -- A step of the log.
 function why_methods:hear(what, ...)
   local fields = {}
@@ -44,11 +61,12 @@ function why_methods:hear(what, ...)
       self._number = nil -- of another bot, which counts its own
     end
   elseif what == "route" and fields.event == self._number then
+    local to = went_to(self, fields.to)
     if self.last then
-      self.last.to = fields.to
+      self.last.to = to
     end
-    if answers_nothing(fields.to) then
-      self._on_unanswered(fields.to)
+    if answers_nothing(to) then
+      self._on_unanswered(to)
     end
   end
 end
