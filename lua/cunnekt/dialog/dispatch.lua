@@ -15,9 +15,11 @@ local lines = require "cunnekt.bot.lines"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local offer = require "cunnekt.dialog.flow.offer"
+local outbox = require "cunnekt.engine.outbox"
 local personal = require "cunnekt.provider.personal"
 local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
+local status_names = require "cunnekt.provider.status"
 local task = require "cunnekt.base.task"
 local unsent = require "cunnekt.dialog.flow.unsent"
 
@@ -43,7 +45,7 @@ local function add_track(self, status, record)
     return
   end
   local track, rank = messages.track_of(store, status.id)
-  if not track then
+  if not track and not record.apart_since then
     its_outbox:wait_for_answer(record.contact)
     track, rank = messages.track_of(store, status.id)
   end
@@ -53,6 +55,24 @@ local function add_track(self, status, record)
     track = its_outbox:settle_by_status(record.contact, status)
   end
   status.track = track and next(track) ~= nil and track or nil
+end
+
+-- Seconds between looks of a status that waits apart.
+local apart_pause = 0.5
+
+-- Whether a status that nobody hears waits apart for the response to a message that is being sent: the customer's next messages must
+-- not wait for it.
+local function waits_apart(self, record)
+  if not record.rank or record.is_applied then
+    return false
+  end
+  local status = { kind = "status", status = status_names.state_of_rank(record.rank) }
+  if self.routes:has_handler_for(status) then
+    return false
+  end
+  local now = clock.monotonic()
+  record.apart_since = record.apart_since or now
+  return now < record.apart_since + outbox.longest_wait and self.engine.outbox:is_sending_to(record.contact)
 end
 
 -- Seconds for which this event must wait for more texts of its contact; nil when it can be handled.
@@ -323,6 +343,8 @@ function dispatch.new(parts)
       local pause = routes.has_debounce and seconds_to_wait(parts, record)
       if pause then
         return done(pause)
+      elseif record.rank and waits_apart(parts, record) then
+        return parts.engine.inbox:wait_apart(record, apart_pause, done)
       end
       -- With the usual keys preallocated.
       local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil }

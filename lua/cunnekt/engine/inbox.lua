@@ -196,6 +196,15 @@ function inbox_methods:reload(record)
   return body ~= nil
 end
 
+-- Lanes of events that are apart from their contact's.
+local function retry_lane(id)
+  return ("retry %d"):format(id)
+end
+
+local function apart_lane(contact)
+  return "apart " .. contact
+end
+
 ---Schedules a retry of an event. The contact's later events wait for a message, unless `has_to_wait` is false, and overtake
 ---anything else: the customer's next message has nothing to do with a status that a handler failed at.
 ---@param record cunnekt.inbox.record
@@ -208,7 +217,20 @@ function inbox_methods:try_later(record, pause, done)
   end
   -- A lane of its own, so that the retry counts as a waiting event.
   record.is_apart = true
-  self._lanes:push_later(("retry %d"):format(record.id), record, pause)
+  self._lanes:push_later(retry_lane(record.id), record, pause)
+  done()
+end
+
+---Lets an event wait beside its contact's later ones, in one lane with those of the contact that do so as well.
+---@param record cunnekt.inbox.record
+---@param pause number seconds
+---@param done fun(pause?: number) of its turn
+function inbox_methods:wait_apart(record, pause, done)
+  if record.is_apart then
+    return done(pause)
+  end
+  record.is_apart = true
+  self._lanes:push_later(apart_lane(record.contact), record, pause)
   done()
 end
 
@@ -228,7 +250,7 @@ end
 ---@param contact string
 ---@return boolean is_forgotten false when the event is being handled
 function inbox_methods:forget(id, contact)
-  for _, key in ipairs { contact, ("retry %d"):format(id) } do
+  for _, key in ipairs { contact, retry_lane(id), apart_lane(contact) } do
     local record, is_under_way = self._lanes:find(key, function(one)
       return one.id == id
     end)
@@ -245,7 +267,7 @@ end
 ---@param id integer
 ---@param contact string
 function inbox_methods:retry_now(id, contact)
-  self._lanes:retry_now(("retry %d"):format(id))
+  self._lanes:retry_now(retry_lane(id))
   local head = self._lanes:head(contact)
   if head and head.id == id then
     self._lanes:retry_now(contact)

@@ -20,8 +20,8 @@ local outbox = {}
 
 core.read_payloads(json.decode)
 
--- Seconds for which a status waits for the response to a message that is being sent.
-local max_wait = 60
+---Seconds for which a status waits for the response to a message that is being sent.
+outbox.longest_wait = 60
 
 local outbox_methods = {}
 local outbox_mt = { __index = outbox_methods, __name = "cunnekt.outbox" }
@@ -399,13 +399,20 @@ local function being_sent(self, lane)
   return handle and core.sent_now(handle, "state") == "sending" and handle or nil
 end
 
+---Whether a message is being sent to this contact, whose response is missing.
+---@param contact string
+---@return boolean
+function outbox_methods:is_sending_to(contact)
+  return being_sent(self, contact) ~= nil or being_sent(self, bulk_lane(contact)) ~= nil
+end
+
 ---Waits for the responses to the messages that are being sent to this contact, if any.
 ---@param contact string
 function outbox_methods:wait_for_answer(contact)
   for _, lane_of in ipairs { itself, bulk_lane } do
     local handle = being_sent(self, lane_of(contact))
     if handle then
-      self._handles.wait_until(handle, "accepted", max_wait)
+      self._handles.wait_until(handle, "accepted", outbox.longest_wait)
     end
   end
 end

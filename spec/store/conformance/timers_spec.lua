@@ -194,11 +194,11 @@ seam_rig.describe("the timer of a dialog", function(open, backend)
   end)
 
   it("is part of the overview, the earliest one", function()
-    assert.are.same({ is_any = 0, paused = 0 }, seam:row "dialogs_overview")
+    assert.are.same({ is_any = 0, paused = 0, has_kept = 0 }, seam:row "dialogs_overview")
     local dialog = due_at(now + 70)
     due_at(now + 60.5)
     seam:waiting()
-    assert.are.same({ is_any = 1, due = now + 60.5, paused = 0 }, seam:row "dialogs_overview")
+    assert.are.same({ is_any = 1, due = now + 60.5, paused = 0, has_kept = 0 }, seam:row "dialogs_overview")
     seam:break_dialog { id = due_at(now).id, error = "x", now = now }
     assert.equal(now + 60.5, seam:row("dialogs_overview").due)
     assert.equal(now + 70, dialog.due)
