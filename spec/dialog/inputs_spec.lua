@@ -95,10 +95,11 @@ describe("what a dialog gets", function()
 
   it("is the state, whose tables stay the conversation's", function()
     begin(function(its_bot)
+      its_bot:on("text", "^begin", function(msg)
+        msg.chat.state.cart = {}
+      end)
       its_bot:on("text", "^add", function(msg)
-        local state = msg.chat.state
-        state.cart = state.cart or {}
-        local cart = state.cart
+        local cart = msg.chat.state.cart
         cart[#cart + 1] = msg.chat:ask("Which item?").text
         msg:reply_text(#cart .. " in the cart")
       end)
@@ -106,10 +107,28 @@ describe("what a dialog gets", function()
         msg:reply_text(table.concat(msg.chat.state.cart, ", "))
       end)
     end)
-    for _, text in ipairs { "add", "tea", "add", "soup", "cart" } do
+    for _, text in ipairs { "begin", "add", "tea", "add", "soup", "cart" } do
       say(text)
     end
     assert.are.same({ "Which item?", "1 in the cart", "Which item?", "2 in the cart", "tea, soup" }, said())
+  end)
+
+  it("is no table that a script has for all conversations, after a question as before it", function()
+    local new_cart = { items = {} }
+    begin(function(its_bot)
+      its_bot:on("text", "^order", function(msg)
+        local state = msg.chat.state
+        state.cart = new_cart
+        msg.chat:ask "Which item?"
+        table.insert(state.cart.items, "tea")
+        msg:reply_text(("%d in it, %d in a new one"):format(#state.cart.items, #new_cart.items))
+      end)
+    end)
+    for _, text in ipairs { "order", "tea", "order", "tea" } do
+      say(text)
+    end
+    local last = "1 in it, 0 in a new one"
+    assert.are.same({ "Which item?", last, "Which item?", last }, said())
   end)
 
   it("is no table that it has given away: a state is a copy", function()

@@ -63,6 +63,19 @@ local function take_mark(old, new)
   end
 end
 
+-- The tables in states that came from the store. What a script puts in is its own, and may be for all conversations.
+local is_ours = setmetatable({}, { __mode = "k" })
+
+local function own(item)
+  if type(item) == "table" then
+    is_ours[item] = true
+    for _, inner in next, item do
+      own(inner)
+    end
+  end
+  return item
+end
+
 -- Makes the content of a table that the script may hold that of a new one, and so for the tables in it: `local cart = chat.state.cart` is
 -- the conversation's also after a wait. `taken`: those that have new content by now; a script may have put one into two places.
 local function refill(old, new, taken)
@@ -76,8 +89,8 @@ local function refill(old, new, taken)
   taken[old] = true
   for key, item in next, new do
     local held = was[key]
-    local is_held = type(item) == "table" and type(held) == "table" and not taken[held]
-    rawset(old, key, is_held and refill(held, item, taken) or item)
+    local is_held = type(item) == "table" and type(held) == "table" and is_ours[held] and not taken[held]
+    rawset(old, key, is_held and refill(held, item, taken) or own(item))
   end
   take_mark(old, new)
   return old
