@@ -205,6 +205,10 @@ for fate, befall in pairs(talk.fates) do
       bot:global("stop", function(msg)
         msg.chat:cancel()
       end)
+      bot:global("twice", function(msg)
+        msg.chat:cancel()
+        msg.chat:cancel()
+      end)
       bot:global("anew", function(msg)
         msg:start("it", nil, { replace = true })
       end)
@@ -229,6 +233,19 @@ for fate, befall in pairs(talk.fates) do
       begin_keeping(chain)
       say "a"
       assert.are.same({ "First?", "Town?", "handler: image" }, said())
+    end)
+
+    it("goes to them once, however often it is ended", function()
+      begin_keeping(ask_twice)
+      say "twice"
+      assert.are.same({ "First?", "handler: image" }, said())
+    end)
+
+    it("goes to them when it is cancelled outside of handlers", function()
+      begin_keeping(ask_twice)
+      talk.bot:chat(talk.customer):cancel()
+      talk.all:settle()
+      assert.are.same({ "First?", "handler: image" }, said())
     end)
 
     it("goes to them when it is cancelled", function()

@@ -376,30 +376,30 @@ local function drop_run(its_turn, id, mine)
   end
 end
 
----Ends the waiting dialogs of a contact with the running turn, or only those with a name. Waits.
+-- Gives how many there were.
+local function cancel_in(self, its_turn, contact, name)
+  local mine, count = steps.current(), 0
+  for _, stored in ipairs(stored_dialogs.of(self.store, contact)) do
+    local is_meant = (not name or stored.name == name) and not stored.error
+    if is_meant and not (mine and mine.id == stored.id) then
+      count = count + 1
+      self.resident:evict(stored.id)
+      drop_run(its_turn, stored.id, mine)
+      self:end_stored(stored, its_turn)
+    end
+  end
+  return count
+end
+
+---Ends the waiting dialogs of a contact with the running turn or one of its own, or only those with a name. Waits.
 ---@param contact string
 ---@param name? string
 ---@return integer? count
 ---@return cunnekt.error? err kind store
 function dialogs_methods:cancel(contact, name)
-  local its_turn, mine = self.engine.turns:current(), steps.current()
-  local ids = {}
-  for _, stored in ipairs(stored_dialogs.of(self.store, contact)) do
-    local is_meant = (not name or stored.name == name) and not stored.error
-    if is_meant and not (mine and mine.id == stored.id) then
-      ids[#ids + 1] = stored.id
-      self.resident:evict(stored.id)
-      drop_run(its_turn, stored.id, mine)
-      if its_turn then
-        self:end_stored(stored, its_turn)
-      end
-    end
-  end
-  if its_turn then
-    return #ids
-  end
-  local ok, err = stored_dialogs.finish(self.store, ids)
-  return ok and #ids, err
+  return self.engine.turns:within(function(its_turn)
+    return cancel_in(self, its_turn, contact, name)
+  end)
 end
 
 ---Marks a dialog as broken: it cannot continue. `cunnekt dialogs` shows it.
@@ -438,12 +438,13 @@ end
 ---@param ending {id: integer, contact: string}
 ---@param its_turn cunnekt.turn
 function dialogs_methods:end_stored(ending, its_turn)
-  table.insert(its_turn:buffer "ends", ending.id)
-  self:release_kept(ending, its_turn)
+  if not has(its_turn.ends, ending.id) then
+    table.insert(its_turn:buffer "ends", ending.id)
+    self:release_kept(ending, its_turn)
+  end
 end
 
 dialogs_methods.release_kept = offer.release_kept
-
 ---Evicts a dialog from memory, if it is resident; it is rebuilt from its journal.
 ---@param id integer
 function dialogs_methods:evict(id)
