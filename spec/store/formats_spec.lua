@@ -34,7 +34,7 @@ end
 
 -- Calls that take a step; what follows is the step's kind.
 local calls = {
-  "steps%.step%(", "steps%.within%(", "current:step%(", "self:step%(", ":begin_step%(", "journal%.mark%(", "task%.record%(",
+  "steps%.step%(", "steps%.within%(", "current:step%(", "its_run:step%(", "self:step%(", ":begin_step%(", "journal%.mark%(", "task%.record%(",
   "within%(self, ", "put_event%(parts, ",
 }
 -- Where the kind is a parameter, called `kind`: the file's own callers are found by the calls above.

@@ -323,7 +323,7 @@ local function reports_of(self, row, outcome, err)
   end
   if self.routes.handles_own and self.routes:has_handler_for(report) then
     records = records or {}
-    report.id, report.recipient, report.track = row.handle.message_id, row.payload.mobile, row.track
+    report.id, report.recipient, report.track = core.sent_now(row.handle, "message_id"), row.payload.mobile, row.track
     report.payload = row.payload
     report.err = err and errors.new(err.kind, err.message, { code = err.code })
     table.insert(records, record_of.own(row.contact, report))

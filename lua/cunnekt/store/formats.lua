@@ -95,6 +95,7 @@ formats.step_kinds = {
   resume = "chat:resume",
   send = "a reply: a message for the outbox",
   sent = "sent:wait",
+  ["sent field"] = "a field of what a reply returned that changes by itself was read",
   set = "bot.store:set and delete",
   signal = "bot:signal",
   sleep = "cunnekt.sleep",
@@ -123,6 +124,7 @@ formats.step_results = {
   each = { "rows", "next" },
   send = { "id", "err" },
   sent = { "state", "message_id", "err" },
+  ["sent field"] = { "v", "err" },
   wait = { "bodies", "from", "state", "message_id", "unsent", "again", "rules" },
 }
 
