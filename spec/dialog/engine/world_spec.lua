@@ -153,6 +153,10 @@ describe("the environment of a script", function()
       assert.equal("abc", run_in(env, new_run(), drained))
     end)
 
+    it("finds the first key whatever it is", function()
+      assert.is_false(run_in(env, new_run(), "local key = next { a = 1, [false] = 2, [true] = 3, [1] = 4 } return key"))
+    end)
+
     it("sees keys that are new when a loop by next begins", function()
       local text = [[
         local t, seen = { b = 1 }, {}
@@ -198,7 +202,8 @@ describe("the environment of a script", function()
     end)
 
     it("refuses an order that nobody could repeat", function()
-      assert.matches("keys that are tables or functions", run_in(env, new_run(), "for _ in pairs { [{}] = 1, [print] = 2 } do end"))
+      assert.matches("^script:1: .*keys that are tables or functions", run_in(env, new_run(), "for _ in pairs { [{}] = 1, [print] = 2 } do end"))
+      assert.matches("^script:1: .*keys that are tables or functions", run_in(env, new_run(), "local key = next { [{}] = 1, [print] = 2 } return key"))
       assert.equal("fine", run_in(env, new_run(), "for _ in pairs { [{}] = 1 } do end return 'fine'"))
     end)
 

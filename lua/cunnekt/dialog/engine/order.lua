@@ -45,7 +45,7 @@ function order.pairs(t)
   if not steps.outside_step() or type(t) ~= "table" or (type(mt) == "table" and mt.__pairs) then
     return pairs(t)
   end
-  check_keys(t, 3)
+  check_keys(t, 2)
   return iterate, { t = t, keys = canonical.keys(t), place = 1 }, nil
 end
 
@@ -79,7 +79,9 @@ end
 local function first(t)
   local least = next(t)
   for key in next, t do
-    least = canonical.before(key, least) and key or least
+    if canonical.before(key, least) then
+      least = key
+    end
   end
   walks[t] = nil -- there may be new keys
   return least, t[least]
@@ -95,7 +97,7 @@ function order.next(t, key)
     return next(t, key)
   end
   if key == nil then
-    check_keys(t, 3)
+    check_keys(t, 2)
     return first(t)
   end
   local walk = walks[t] or begin_walk(t)
