@@ -303,8 +303,8 @@ function schedule_methods:apply(changes)
       job.version = change.version
       job.due, job.ran, job.last, job.attempts = change.due, change.ran, change.last, 0
       job.retry_at = nil
-      if not job.due and self._jobs[name] == job then
-        self._jobs[name] = nil
+      for _, jobs in ipairs(job.due and {} or { self._jobs, self._orphans }) do
+        jobs[name] = jobs[name] ~= job and jobs[name] or nil
       end
     end
   end
