@@ -8,6 +8,9 @@ local own_secrets = {}
 
 -- The password in an address: before the host, or among the options. A proxy needs no scheme.
 local function password_in(url)
+  if url:find "^sqlite:" then -- a path, which the log has to name
+    return ""
+  end
   local before_host = url:gsub("^%a[%w+.-]*://", ""):match "^(.*)@"
   local password = before_host and before_host:match ":(.*)$" or url:match "[?&]password=([^&]*)"
   return password and password:gsub("%%(%x%x)", function(digits)
