@@ -191,7 +191,7 @@ static int push_keys(struct writer *w, int table)
       return -1;
     }
     if (!lua_checkstack(L, 8)) {
-      w->has_no_memory = true;
+      refuse(w, "", "an object with so many members");
       return -1;
     }
     count++;
@@ -205,9 +205,8 @@ static bool write_members(struct writer *w, int table, struct named_member *keys
 {
   lua_State *L = w->L;
   for (int i = 0; i < count; i++) {
-    int at = table + 1 + i;
-    keys[i] = (struct named_member){.at = at};
-    keys[i].text = lua_tolstring(L, at, &keys[i].size);
+    keys[i].at = table + 1 + i;
+    keys[i].text = lua_tolstring(L, keys[i].at, &keys[i].size);
   }
   qsort(keys, (size_t)count, sizeof *keys, compare_keys);
   int top = table + count;
