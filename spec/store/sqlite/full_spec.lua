@@ -54,7 +54,7 @@ describe("a disk with little room", function()
     end
     assert.is_falsy(write_much())
     assert.is_false(db.db:is_writable())
-    pause(1.5)
+    pause(0.8)
     assert.is_false(db.db:is_writable())
     os.remove(folder.path .. "/filler")
     assert(write_much())
