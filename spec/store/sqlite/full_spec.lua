@@ -33,57 +33,57 @@ local function unmounting(folder)
   })
 end
 
+-- Calls `fn` with a database on such a disk, and its folder.
+local function on_small_disk(fn)
+  local folder = small_disk()
+  if not folder then
+    pending "only root may mount a file system"
+    return
+  end
+  local _ <close> = unmounting(folder)
+  local db = assert(database.open { path = folder.path .. "/full.db" })
+  fn(db, folder)
+  db:close()
+end
+
 describe("a disk with little room", function()
   it("is not said to be writable again and again by what is small", function()
-    local folder = small_disk()
-    if not folder then
-      pending "only root may mount a file system"
-      return
-    end
-    local _ <close> = unmounting(folder)
-    local db = assert(database.open { path = folder.path .. "/full.db" })
-    assert(db:try_turn { values = { { key = "a", value = "1" } } })
-    process.write(folder.path .. "/filler", ("x"):rep(1 << 20))
-    os.execute(("cat /dev/zero >'%s/filler' 2>/dev/null; truncate -s -16K '%s/filler'"):format(folder.path, folder.path))
-    local function write_much()
-      return db:try_turn { values = { { key = "b", value = ("x"):rep(1 << 20) } } }
-    end
-    for _ = 1, 3 do -- each time, one that is small could be written meanwhile
+    on_small_disk(function(db, folder)
+      assert(db:try_turn { values = { { key = "a", value = "1" } } })
+      os.execute(("head -c 4M /dev/zero >'%s/filler' 2>/dev/null; truncate -s -16K '%s/filler'"):format(folder.path, folder.path))
+      local function write_much()
+        return db:try_turn { values = { { key = "b", value = ("x"):rep(1 << 20) } } }
+      end
+      for _ = 1, 3 do -- each time, one that is small could be written meanwhile
+        assert.is_falsy(write_much())
+        pause(0.7)
+      end
       assert.is_falsy(write_much())
-      pause(0.7)
-    end
-    assert.is_falsy(write_much())
-    assert.is_false(db.db:is_writable())
-    pause(0.8)
-    assert.is_false(db.db:is_writable())
-    os.remove(folder.path .. "/filler")
-    assert(write_much())
-    assert.is_true(db.db:is_writable())
-    db:close()
+      assert.is_false(db.db:is_writable())
+      pause(0.8)
+      assert.is_false(db.db:is_writable())
+      os.remove(folder.path .. "/filler")
+      assert(write_much())
+      assert.is_true(db.db:is_writable())
+    end)
   end)
 end)
 
 describe("a disk that the log has filled", function()
   it("has room again without a restart", function()
-    local folder = small_disk()
-    if not folder then
-      pending "only root may mount a file system"
-      return
-    end
-    local _ <close> = unmounting(folder)
-    local db = assert(database.open { path = folder.path .. "/full.db" })
-    -- The same row again and again: the database stays small, the log grows.
-    local body, has_been_full, written_since = ("x"):rep(20000), false, 0
-    local deadline = core.real_monotonic() + 20
-    while written_since < 300 do
-      local ok = db:try_turn { values = { { key = "a", value = body } } }
-      has_been_full = has_been_full or not ok
-      written_since = written_since + (ok and has_been_full and 1 or 0)
-      assert(core.real_monotonic() < deadline, ("%d writes after the disk was full"):format(written_since))
-      if not ok then
-        pause(0.01)
+    on_small_disk(function(db)
+      -- The same row again and again: the database stays small, the log grows.
+      local body, has_been_full, written_since = ("x"):rep(20000), false, 0
+      local deadline = core.real_monotonic() + 20
+      while written_since < 300 do
+        local ok = db:try_turn { values = { { key = "a", value = body } } }
+        has_been_full = has_been_full or not ok
+        written_since = written_since + (ok and has_been_full and 1 or 0)
+        assert(core.real_monotonic() < deadline, ("%d writes after the disk was full"):format(written_since))
+        if not ok then
+          pause(0.01)
+        end
       end
-    end
-    db:close()
+    end)
   end)
 end)
