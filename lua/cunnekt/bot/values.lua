@@ -49,6 +49,10 @@ local function encode(where, key, value)
   return text
 end
 
+local function is_finite(number)
+  return number - number == 0
+end
+
 -- The JSON under a key: as changed by this turn, or from the store.
 local function read(engine, current, key)
   local changed = current.values[key]
@@ -129,6 +133,8 @@ function values_methods:increment(key, amount)
   check_key("increment", self, key)
   if amount ~= nil and type(amount) ~= "number" then
     error(("store:increment: the amount must be a number, got %s"):format(type(amount)), 2)
+  elseif amount and not is_finite(amount) then
+    error(("store:increment('%s'): the amount is %s, which cannot be stored"):format(key, amount), 2)
   end
   return within(self, "increment", key, amount or 1, function(current)
     local text = read(self._engine, current, key)
@@ -137,6 +143,9 @@ function values_methods:increment(key, amount)
       error(("store:increment('%s'): the value is a %s, not a number"):format(key, type(value)), 0)
     end
     value = value + (amount or 1)
+    if not is_finite(value) then
+      error(("store:increment('%s'): the sum is %s, which cannot be stored"):format(key, value), 0)
+    end
     current:buffer("values")[key] = json.encode(value)
     return value
   end)
