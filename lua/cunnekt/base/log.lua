@@ -138,11 +138,11 @@ function log.debug(what, ...)
     return
   end
   local fields, words = fields_of(...), {}
-  for i = 1, #fields, 2 do
-    words[#words + 1] = ("%s=%s"):format(fields[i], hidden(tostring(fields[i + 1])):gsub("[%c ]", "_"))
-  end
   if is_json then
     return log.write(as_json("debug", what, fields))
+  end
+  for i = 1, #fields, 2 do
+    words[#words + 1] = ("%s=%s"):format(fields[i], hidden(tostring(fields[i + 1])):gsub("[%c ]", "_"))
   end
   local at = core.now()
   log.write(("cunnekt: debug: %s.%03d %s %s"):format(os.date("%H:%M:%S", at // 1 | 0), at % 1 * 1000 // 1 | 0, what, table.concat(words, " ")))

@@ -37,7 +37,7 @@ local function read(self, name)
   end
   local kept = its_run:step("sent field", { self.id or 0, name }, function()
     local value = now(self, name)
-    return { v = name ~= "err" and value or nil, err = name == "err" and value ~= nil and journal.pack_error(value) or nil }
+    return name == "err" and value and { err = journal.pack_error(value) } or { v = value }
   end, { is_internal = true })
   return kept.err and journal.unpack_error(kept.err) or kept.v
 end

@@ -61,9 +61,9 @@ end
 local apart_pause = 0.5
 
 -- Whether a status that nobody hears waits apart for the response to a message that is being sent: the customer's next messages must
--- not wait for it.
+-- not wait for it. `record`: one that has a rank.
 local function waits_apart(self, record)
-  if not record.rank or record.is_applied then
+  if record.is_applied then
     return false
   end
   local status = { kind = "status", status = status_names.state_of_rank(record.rank) }
