@@ -250,6 +250,6 @@ bool cnk_postgres_take_turn(struct cnk_worker *worker)
   uv_mutex_lock(&worker->mutex);
   worker->is_stopped = true;
   uv_mutex_unlock(&worker->mutex);
-  uv_async_send(&worker->async);
+  cnk_wake_send(&worker->wake_loop);
   return false;
 }

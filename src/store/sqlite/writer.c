@@ -79,7 +79,7 @@ static void back_up(struct cnk_sqlite *store, struct cnk_backup *backup)
   store->backup = NULL;
   store->backup_finished = backup;
   uv_mutex_unlock(&store->worker.mutex);
-  uv_async_send(&store->worker.async);
+  cnk_wake_send(&store->worker.wake_loop);
 }
 
 /* A failed fsync must not be repeated: Linux marks the pages that it could not write as clean, so a second one reports
@@ -135,7 +135,7 @@ static void stop(struct cnk_sqlite *store, struct cnk_backup *backup)
     store->backup_finished = backup;
   store->worker.is_stopped = true;
   uv_mutex_unlock(&store->worker.mutex);
-  uv_async_send(&store->worker.async);
+  cnk_wake_send(&store->worker.wake_loop);
 }
 
 bool cnk_writer_take_turn(struct cnk_worker *worker)

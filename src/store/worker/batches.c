@@ -34,7 +34,7 @@ void cnk_worker_give_back(struct cnk_worker *worker, struct cnk_store_calls *bat
     worker->stats.max_commit_us = took_us;
   publish(worker);
   uv_mutex_unlock(&worker->mutex);
-  uv_async_send(&worker->async);
+  cnk_wake_send(&worker->wake_loop);
 }
 
 bool cnk_worker_is_closing(struct cnk_worker *worker)

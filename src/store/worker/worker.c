@@ -39,17 +39,26 @@ static void drop_reference(struct cnk_worker *worker)
     worker->kind->free_store(worker);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void drop_handle(struct cnk_worker *worker)
 {
-  struct cnk_worker *worker = handle->data;
   if (--worker->open_handles == 0)
     drop_reference(worker);
 }
 
+static void on_prepare_closed(uv_handle_t *handle)
+{
+  drop_handle(handle->data);
+}
+
+static void on_wake_closed(struct cnk_wake *wake)
+{
+  drop_handle(CNK_OWNER(wake, struct cnk_worker, wake_loop));
+}
+
 static void close_handles(struct cnk_worker *worker)
 {
-  uv_close((uv_handle_t *)&worker->async, on_handle_closed);
-  uv_close((uv_handle_t *)&worker->prepare, on_handle_closed);
+  cnk_wake_close(&worker->wake_loop, on_wake_closed);
+  uv_close((uv_handle_t *)&worker->prepare, on_prepare_closed);
 }
 
 void cnk_worker_abandon(struct cnk_worker *worker)
@@ -64,9 +73,9 @@ void cnk_worker_abandon(struct cnk_worker *worker)
 void cnk_worker_hold_loop(struct cnk_worker *worker)
 {
   if (worker->in_flight || worker->is_ending || (worker->kind->is_busy && worker->kind->is_busy(worker)))
-    uv_ref((uv_handle_t *)&worker->async);
+    uv_ref((uv_handle_t *)&worker->wake_loop.poll);
   else
-    uv_unref((uv_handle_t *)&worker->async);
+    uv_unref((uv_handle_t *)&worker->wake_loop.poll);
 }
 
 /* ---- to the thread and back -------------------------------------------------------------------------------------- */
@@ -112,9 +121,9 @@ static void on_stopped(struct cnk_worker *worker)
   close_handles(worker);
 }
 
-static void on_async(uv_async_t *async)
+static void on_wake(struct cnk_wake *wake)
 {
-  struct cnk_worker *worker = async->data;
+  struct cnk_worker *worker = CNK_OWNER(wake, struct cnk_worker, wake_loop);
   struct cnk_store_calls finished;
   cnk_store_calls_init(&finished);
   uv_mutex_lock(&worker->mutex);
@@ -252,13 +261,13 @@ static void run_thread(void *context)
 
 bool cnk_worker_start(struct cnk_worker *worker, char *message, size_t size)
 {
-  int status = uv_async_init(&worker->loop->uv, &worker->async, on_async);
+  int status = cnk_wake_open(&worker->wake_loop, &worker->loop->uv, on_wake);
   if (status == 0) {
     uv_prepare_init(&worker->loop->uv, &worker->prepare);
-    worker->async.data = worker->prepare.data = worker;
+    worker->prepare.data = worker;
     worker->open_handles = 2;
     cnk_loop_own(worker->loop, &worker->resource);
-    uv_unref((uv_handle_t *)&worker->async);
+    uv_unref((uv_handle_t *)&worker->wake_loop.poll);
     uv_unref((uv_handle_t *)&worker->prepare);
     if (!worker->is_in_place)
       status = uv_thread_create(&worker->thread, run_thread, worker);

@@ -12,6 +12,7 @@
 
 #include "store/backend.h"
 #include "store/calls.h"
+#include "store/worker/wake.h"
 
 struct cnk_worker;
 
@@ -35,8 +36,8 @@ struct cnk_worker {
 
   /* Loop thread. */
   struct cnk_resource resource;
-  uv_async_t async;     /* the thread has finished something */
-  uv_prepare_t prepare; /* forwards what came since the last turn of the loop: one wake-up of the thread for all */
+  struct cnk_wake wake_loop; /* the thread has finished something */
+  uv_prepare_t prepare;      /* forwards what came since the last turn of the loop: one wake-up of the thread for all */
   uv_thread_t thread;
   struct cnk_store_calls fresh;
   struct cnk_list held;  /* by `of_store`: all calls that are not spare */
