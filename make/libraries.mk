@@ -23,12 +23,15 @@ endif
 CJSON_STATIC := $(wildcard $(filter /%,$(shell $(CC) -print-file-name=liblua5.4-cjson.a 2>/dev/null)))
 HOST_CFLAGS  := $(if $(CJSON_STATIC),-DCNK_STATIC_CJSON)
 
+# Those that were installed while make ran are found when it begins anew.
+HOW := $(if $(filter deps deps-%,$(MAKECMDGOALS)),(if it has just been installed: run make again),(or: make deps))
+
 # One message for the first library that is missing, with the name of its package.
 libraries:
-	@command -v $(firstword $(CC)) >/dev/null || { echo "cunnekt: the compiler $(firstword $(CC)) is missing; on Debian: apt-get install gcc libc6-dev (or: make deps)" >&2; exit 2; }
-	@command -v $(firstword $(LUA)) >/dev/null || { echo "cunnekt: $(LUA) is missing; on Debian: apt-get install lua5.4 (or: make deps)" >&2; exit 2; }
-	@command -v $(firstword $(PKG_CONFIG)) >/dev/null || { echo "cunnekt: $(PKG_CONFIG) is missing; on Debian: apt-get install pkg-config (or: make deps)" >&2; exit 2; }
-	@test -n "$(LUA_INCDIR)$(LUA_PC)" || { echo "cunnekt: the headers of Lua 5.4 are missing; on Debian: apt-get install liblua5.4-dev (or: make deps)" >&2; exit 2; }
+	@command -v $(firstword $(CC)) >/dev/null || { echo "cunnekt: the compiler $(firstword $(CC)) is missing; on Debian: apt-get install gcc libc6-dev $(HOW)" >&2; exit 2; }
+	@command -v $(firstword $(LUA)) >/dev/null || { echo "cunnekt: $(LUA) is missing; on Debian: apt-get install lua5.4 $(HOW)" >&2; exit 2; }
+	@command -v $(firstword $(PKG_CONFIG)) >/dev/null || { echo "cunnekt: $(PKG_CONFIG) is missing; on Debian: apt-get install pkg-config $(HOW)" >&2; exit 2; }
+	@test -n "$(LUA_INCDIR)$(LUA_PC)" || { echo "cunnekt: the headers of Lua 5.4 are missing; on Debian: apt-get install liblua5.4-dev $(HOW)" >&2; exit 2; }
 	@for p in $(PACKAGES); do \
-	  $(PKG_CONFIG) --exists $${p%%=*} || { echo "cunnekt: the library $${p%%=*} is missing; on Debian: apt-get install $${p##*=} (or: make deps)" >&2; exit 2; }; done
+	  $(PKG_CONFIG) --exists $${p%%=*} || { echo "cunnekt: the library $${p%%=*} is missing; on Debian: apt-get install $${p##*=} $(HOW)" >&2; exit 2; }; done
 .PHONY: libraries
