@@ -74,6 +74,25 @@ describe("a backup", function()
     copy:close()
   end)
 
+  -- It used to be copied as any other, and what it replaced was the last good copy.
+  it("of a store with a damaged page is refused, and the copy that was there stays", function()
+    local target = folder.path .. "/copy.db"
+    assert.is_true(db:back_up(target)())
+    local yesterday = process.read(target)
+    db:close()
+    local root = tonumber(process.run({ "sqlite3", db.path, "SELECT rootpage FROM sqlite_schema WHERE name = 'job'" }).out)
+    local file <close> = assert(io.open(db.path, "r+b"))
+    file:seek("set", (root - 1) * 4096)
+    file:write(("damage! "):rep(512))
+    file:close()
+    db:reopen()
+    local ok, message, code = db:back_up(target)()
+    assert.same({ nil, "corrupt" }, { ok, code })
+    assert.matches("cannot back up to %S+: the store is damaged: .*[Pp]age", message)
+    assert.is_true(process.read(target) == yesterday)
+    assert.equal("", names "*.part*")
+  end)
+
   it("that finds the disk full removes its part, and keeps the copy that was there", function()
     local small = process.folder()
     if not os.execute(("mount -t tmpfs -o size=4m tmpfs %s 2> /dev/null"):format(small.path)) then

@@ -7,6 +7,9 @@
  * begins with the database's application_id: a later backup into the same folder removes what has this id and no lock.
  * Killed before the id is written, it leaves an empty file, which the next copy of that name removes: without the id it
  * could be another program's.
+ *
+ * SQLite copies a damaged page as any other. So the copy is checked before it takes the place of an older one, by a thread of its
+ * own: that takes seconds for a large one, in which the writer goes on with its batches.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -28,10 +31,19 @@
  * gets a longer one, or the copy would never end. */
 enum { STEP_PAGES = 128, STEP_PAGES_PER_NEW = 2 };
 
+/* A sentence about a damage. */
+enum { DAMAGE_BYTES = 120 };
+
+enum backup_stage { COPYING, CHECKING, CHECKED };
+
 struct cnk_backup {
+  struct cnk_sqlite *store;
   struct cnk_store_task *task;
-  char *path, *part; /* the copy grows under the name `part` */
-  int file;          /* the part, to lock and to sync it */
+  enum backup_stage stage; /* under the worker's mutex */
+  bool has_checker;
+  uv_thread_t checker; /* has all of the rest while it is CHECKING */
+  char *path, *part;   /* the copy grows under the name `part` */
+  int file;            /* the part, to lock and to sync it */
   sqlite3 *target;
   sqlite3_backup *copy;
   int pages; /* of the database, at the last step */
@@ -39,11 +51,12 @@ struct cnk_backup {
   char message[192];
 };
 
-struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task)
+struct cnk_backup *cnk_backup_new(struct cnk_sqlite *store, const char *path, struct cnk_store_task *task)
 {
   struct cnk_backup *backup = calloc(1, sizeof *backup);
   if (!backup)
     return NULL;
+  backup->store = store;
   backup->task = task;
   backup->file = -1;
   backup->path = strdup(path);
@@ -83,12 +96,18 @@ static void close_file(struct cnk_backup *backup)
   backup->file = -1;
 }
 
+/* The first one counts. */
+static void set_failure(struct cnk_backup *backup, int status, const char *reason)
+{
+  if (backup->status)
+    return;
+  backup->status = status;
+  snprintf(backup->message, sizeof backup->message, "cannot back up to %s: %s", backup->path, reason);
+}
+
 static bool fail(struct cnk_backup *backup, int status, const char *reason)
 {
-  if (!backup->status) {
-    backup->status = status;
-    snprintf(backup->message, sizeof backup->message, "cannot back up to %s: %s", backup->path, reason);
-  }
+  set_failure(backup, status, reason);
   sqlite3_backup_finish(backup->copy);
   sqlite3_close(backup->target);
   backup->copy = NULL;
@@ -99,8 +118,18 @@ static bool fail(struct cnk_backup *backup, int status, const char *reason)
   return true;
 }
 
+static void join_checker(struct cnk_backup *backup)
+{
+  if (backup->has_checker)
+    uv_thread_join(&backup->checker);
+  backup->has_checker = false;
+}
+
 void cnk_backup_cancel(struct cnk_backup *backup)
 {
+  if (backup->has_checker)
+    sqlite3_interrupt(backup->target);
+  join_checker(backup);
   fail(backup, CNK_STORE_CLOSED, "the store was closed");
 }
 
@@ -250,17 +279,67 @@ static void sync_folder(const char *path)
   close(descriptor);
 }
 
-static bool finish(struct cnk_backup *backup)
+/* A row of the check: "ok", or the first problem, behind a line with the database's name. */
+static int on_verdict(void *context, int count, char **texts, char **names)
+{
+  char *damage = context;
+  (void)count;
+  (void)names;
+  const char *text = texts[0] ? texts[0] : "ok", *line = strrchr(text, '\n');
+  if (strcmp(text, "ok") != 0)
+    snprintf(damage, DAMAGE_BYTES, "the store is damaged: %s", line ? line + 1 : text);
+  return 0;
+}
+
+/* Sets status and message where the copy is not good, and on the disk. */
+static void check_copy(struct cnk_backup *backup)
+{
+  char damage[DAMAGE_BYTES] = "";
+  int status = sqlite3_exec(backup->target, "PRAGMA quick_check(1)", on_verdict, damage, NULL);
+  if (*damage)
+    set_failure(backup, SQLITE_CORRUPT, damage);
+  else if (status != SQLITE_OK)
+    set_failure(backup, status, sqlite3_errstr(status));
+  else if (fsync(backup->file) != 0)
+    set_failure(backup, SQLITE_IOERR_FSYNC, strerror(errno));
+}
+
+static void set_stage(struct cnk_backup *backup, enum backup_stage stage)
+{
+  struct cnk_worker *worker = &backup->store->worker;
+  uv_mutex_lock(&worker->mutex);
+  backup->stage = stage;
+  uv_cond_signal(&worker->wake);
+  uv_mutex_unlock(&worker->mutex);
+}
+
+static void run_checker(void *context)
+{
+  check_copy(context);
+  set_stage(context, CHECKED);
+}
+
+static bool start_check(struct cnk_backup *backup)
 {
   int status = sqlite3_backup_finish(backup->copy);
   backup->copy = NULL;
-  if (status == SQLITE_OK)
-    status = sqlite3_close(backup->target);
   if (status != SQLITE_OK)
     return fail(backup, status, sqlite3_errstr(status));
+  set_stage(backup, CHECKING);
+  backup->has_checker =
+      !backup->store->worker.is_in_place && uv_thread_create(&backup->checker, run_checker, backup) == 0;
+  if (!backup->has_checker)
+    run_checker(backup);
+  return false;
+}
+
+static bool publish(struct cnk_backup *backup)
+{
+  join_checker(backup);
+  if (backup->status)
+    return fail(backup, backup->status, "");
+  sqlite3_close(backup->target);
   backup->target = NULL;
-  if (fsync(backup->file) != 0)
-    return fail(backup, SQLITE_IOERR_FSYNC, strerror(errno));
   /* The log of a former database of that name would be played into this one. */
   remove_beside(backup->path, "-wal");
   remove_beside(backup->path, "-shm");
@@ -271,8 +350,15 @@ static bool finish(struct cnk_backup *backup)
   return true;
 }
 
+bool cnk_backup_waits(const struct cnk_backup *backup)
+{
+  return backup->stage == CHECKING;
+}
+
 bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup)
 {
+  if (backup->stage == CHECKED)
+    return publish(backup);
   if (!backup->copy && !begin(store, backup))
     return true;
   int before = backup->pages;
@@ -280,7 +366,7 @@ bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup)
   int grown = before && backup->pages > before ? backup->pages - before : 0;
   int status = sqlite3_backup_step(backup->copy, STEP_PAGES + STEP_PAGES_PER_NEW * grown);
   if (status == SQLITE_DONE)
-    return finish(backup);
+    return start_check(backup);
   if (status == SQLITE_OK || status == SQLITE_BUSY || status == SQLITE_LOCKED)
     return false;
   return fail(backup, status, sqlite3_errstr(status));

@@ -150,8 +150,9 @@ void cnk_keys_reset(struct cnk_sqlite *store);
 
 /* backup.c: one step of a backup; true when there is nothing left to do. */
 bool cnk_backup_step(struct cnk_sqlite *store, struct cnk_backup *backup);
-struct cnk_backup *cnk_backup_new(const char *path, struct cnk_store_task *task);
+struct cnk_backup *cnk_backup_new(struct cnk_sqlite *store, const char *path, struct cnk_store_task *task);
 struct cnk_store_task *cnk_backup_free(struct cnk_backup *backup); /* gives the task, its result filled in */
+bool cnk_backup_waits(const struct cnk_backup *backup); /* for its own thread; under the mutex. No step is to be made */
 void cnk_backup_cancel(struct cnk_backup *backup);
 
 /* writer.c: one turn of the thread, for which it waits. False when it was the last. */

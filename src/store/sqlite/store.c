@@ -79,7 +79,7 @@ static bool back_up(struct cnk_store *base, const char *path, struct cnk_store_t
 {
   struct cnk_sqlite *store = sqlite_of(base);
   struct cnk_worker *worker = &store->worker;
-  struct cnk_backup *backup = store->is_backing_up ? NULL : cnk_backup_new(path, task);
+  struct cnk_backup *backup = store->is_backing_up ? NULL : cnk_backup_new(store, path, task);
   if (!backup)
     return false;
   store->is_backing_up = true;

@@ -13,6 +13,12 @@
 
 enum turn { WORK, TICK, WATCH, STOP };
 
+/* Under the mutex: the one that is to make a step, or NULL. */
+static struct cnk_backup *find_backup(const struct cnk_sqlite *store)
+{
+  return store->backup && !cnk_backup_waits(store->backup) ? store->backup : NULL;
+}
+
 /* Under the mutex. A tick is a moment for what is not urgent. */
 static enum turn wait(struct cnk_sqlite *store)
 {
@@ -21,7 +27,7 @@ static enum turn wait(struct cnk_sqlite *store)
       return WORK;
     if (store->worker.is_closing)
       return STOP;
-    if (store->backup || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
+    if (find_backup(store) || store->sync == CNK_SYNC_DONE || store->sync == CNK_SYNC_FAILED)
       return TICK;
     bool is_ill = !atomic_load(&store->worker.is_writable) || store->is_broken || !store->db;
     bool is_urgent = is_ill || cnk_checkpoint_is_wanted_idle(store);
@@ -148,10 +154,10 @@ bool cnk_writer_take_turn(struct cnk_worker *worker)
   struct cnk_store_calls batch;
   if (turn == WORK)
     cnk_worker_take_batch(worker, &batch);
-  struct cnk_backup *backup = store->backup;
+  struct cnk_backup *backup = find_backup(store), *last = store->backup;
   uv_mutex_unlock(&store->worker.mutex);
   if (turn == STOP) {
-    stop(store, backup);
+    stop(store, last);
     return false;
   }
   if (!backup && (store->is_broken || !store->db))
