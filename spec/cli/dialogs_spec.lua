@@ -122,6 +122,40 @@ describe("cunnekt dialogs", function()
     assert.are.same({ ASHA, BALA }, said)
   end)
 
+  -- They used to be deleted with it, and nobody ever heard of them.
+  it("ends a dialog without losing the messages that it had kept, in a running host and in none", function()
+    local function define_keeping(bot)
+      bot:dialog("order", function(chat)
+        chat:wait { click = true }
+      end, { unexpected = "queue" })
+      bot:on("text", "^order", function(msg)
+        msg:start "order"
+      end)
+      bot:on("text", function(msg)
+        msg:reply_text("heard " .. msg.text)
+      end)
+    end
+    kept:start(define_keeping)
+    for _, from in ipairs { ASHA, BALA } do
+      for _, said in ipairs { "order", "are you open?", "hello?" } do
+        kept:say(said, from)
+        kept:settle()
+      end
+    end
+    local first = ids()[1]
+    run("end", first)
+    kept:settle()
+    kept:stop()
+    run("end", "--all")
+    kept:start(define_keeping)
+    kept:settle()
+    local said = {}
+    for _, entry in ipairs(kept.sandbox.state:since(0, nil, 100)) do
+      said[#said + 1] = entry.direction == "out" and ("%s: %s"):format(entry.contact, entry.payload.text) or nil
+    end
+    assert.are.same({ ASHA .. ": heard are you open?", ASHA .. ": heard hello?", BALA .. ": heard are you open?", BALA .. ": heard hello?" }, said)
+  end)
+
   -- A script that breaks after the answer, as its text says.
   local function define_breaking(reply)
     return function(bot)

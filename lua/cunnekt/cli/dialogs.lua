@@ -42,7 +42,8 @@ DESCRIPTION
        show prints one dialog and the steps of its journal; with --reveal also
        what was said, answered and kept.
 
-       end deletes dialogs for good. Their customers are not told.
+       end deletes dialogs for good. Their customers are not told. Messages that
+       a dialog had kept (unexpected = "queue") go to the script's handlers.
 
        pause hands a customer's conversation over to a person: its messages
        reach neither dialogs nor handlers, and its dialogs do not time out. The

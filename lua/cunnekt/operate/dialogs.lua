@@ -151,6 +151,9 @@ local function show(target, args)
   return view
 end
 
+-- Ended in one commit, for which customers wait.
+local most_ends = 100
+
 -- ---- end -----------------------------------------------------------------------------------------------------------
 
 local function find_ids(store, args, state)
@@ -168,17 +171,28 @@ local function find_ids(store, args, state)
   return ids, missing
 end
 
+-- Tells the host of dialogs that have ended, and gives it the messages that they had kept.
+local function forget(service, ids, released)
+  for _, id in ipairs(ids) do
+    service.dialogs:evict(id)
+  end
+  service.inbox:enqueue(released)
+end
+
 local function finish(target, args)
   local ids, missing = find_ids(target.store, args, args.state)
   if not ids then
     return nil, missing
   end
-  local ok, err = stored_dialogs.finish(target.store, ids)
-  if not ok then
-    return nil, err
-  end
-  for _, id in ipairs(target.service and ids or {}) do
-    target.service.dialogs:evict(id)
+  for first = 1, #ids, most_ends do
+    local some = table.move(ids, first, math.min(first + most_ends - 1, #ids), 1, {})
+    local released, err = stored_dialogs.finish(target.store, some)
+    if not released then
+      return nil, err
+    end
+    if target.service then
+      forget(target.service, some, released)
+    end
   end
   return { ended = json.array(ids), missing = missing }
 end

@@ -33,6 +33,7 @@ local operations = {}
 ---@field has_room fun(self, n: integer): boolean whether n more events can be accepted
 ---@field count fun(self): integer waiting and running events
 ---@field active fun(self): integer running events
+---@field enqueue fun(self, records: cunnekt.inbox.record[]) queues events that are stored
 ---@field retry_first fun(self, id: integer, contact: string, seq: integer?) queues an event of the store ahead of all others of its contact
 ---@field retry_now fun(self, seq: integer, contact: string) ends the pause before an event's next attempt
 ---@field forget fun(self, seq: integer, contact: string): boolean drops what memory has of an event; false: it is running

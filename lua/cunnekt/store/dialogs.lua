@@ -128,14 +128,32 @@ function dialogs.script(store, digest)
   return row and row.source
 end
 
----Ends dialogs, however far they are.
+---Adds the events of a message that was kept for a dialog which ends: it is for whoever gets it then.
+---@param events cunnekt.inbox.record[]
+---@param message {bodies: string[]}
+---@param contact string
+function dialogs.release(events, message, contact)
+  for _, body in ipairs(message.bodies) do
+    events[#events + 1] = { contact = contact, body = body, attempts = 0, is_tapped = true }
+  end
+end
+
+---Ends dialogs, however far they are, in one commit. Waits.
 ---@param store cunnekt.open_store
 ---@param ids integer[]
----@return boolean? ok
+---@return cunnekt.inbox.record[]? released the messages that were kept for them, to be queued
 ---@return cunnekt.error? err kind store
 function dialogs.finish(store, ids)
-  local ok, err = store:repair("end_dialog_of", { ids = ids })
-  return ok and true or nil, err
+  local released = {}
+  for _, id in ipairs(ids) do
+    local messages = dialogs.kept(store, id)
+    local dialog = messages[1] and dialogs.find(store, id)
+    for _, message in ipairs(dialog and messages or {}) do
+      dialogs.release(released, message, dialog.contact)
+    end
+  end
+  local ok, err = store:commit_turn { ends = ids, events = released }
+  return ok and released or nil, err
 end
 
 ---Marks a dialog as broken; `cunnekt dialogs` shows it. Retried until it is committed.

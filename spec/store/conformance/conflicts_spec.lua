@@ -273,7 +273,7 @@ seam_rig.describe("a turn", function(open, backend)
 
     it("was ended by an operator", function()
       local dialog = seam:waiting { after = 1 }
-      seam:repair("end_dialog_of", { dialog.id })
+      seam:turn { ends = { dialog.id } }
       expect_conflict { run = seam_rig.continue(dialog, { after = 2 }) }
     end)
   end)

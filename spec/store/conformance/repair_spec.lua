@@ -148,17 +148,8 @@ seam_rig.describe("the repair", function(open)
     assert.are.same({ ids.sending }, seam:ids "outbox_messages")
   end)
 
-  it("end_dialog_of ends a dialog with all that belongs to it, and no other", function()
-    local dialog, other = seam:waiting { after = 2 }, seam:waiting { after = 1 }
-    seam:turn { kept = { { dialog = dialog.id, bodies = "a" }, { dialog = other.id, bodies = "b" } } }
-    assert.are.same({ dialog.id }, seam:repair("end_dialog_of", { dialog.id, 99999 }))
-    assert.are.same({}, seam:repair("end_dialog_of", { dialog.id }))
-    local counts = seam:counts()
-    assert.are.same({ 1, 1, 1 }, { counts.dialogs, counts.steps, counts.kept })
-  end)
-
   it("of nothing changes nothing", function()
-    for _, name in ipairs { "requeue_event", "drop_dead_event", "drop_pending_event", "requeue_message", "drop_message", "end_dialog_of" } do
+    for _, name in ipairs { "requeue_event", "drop_dead_event", "drop_pending_event", "requeue_message", "drop_message" } do
       assert.are.same({}, seam:repair(name, {}, { now = now }), name)
     end
   end)

@@ -33,11 +33,6 @@ DELETE FROM outbox WHERE id = :id AND state <> 1
   AND (state >= 0 OR EXISTS (SELECT 1 FROM sent WHERE outbox = :id AND rank = 9));
 DELETE FROM sent WHERE outbox = :id AND rank = 9;
 
--- name: end_dialog_of
-DELETE FROM step WHERE dialog = :id;
-DELETE FROM kept WHERE dialog = :id;
-DELETE FROM dialog WHERE id = :id;
-
 -- name: mend_dialog
 -- Notes in a broken dialog that it is to go on, and with which script.
 UPDATE dialog SET error = CAST(json_set(CAST(error AS TEXT), '$.mend', CAST(:script AS TEXT)) AS BLOB), changed_at = :now

@@ -255,8 +255,8 @@ end
 ---@param its_turn cunnekt.turn
 function offer.release_kept(dialogs, ending, its_turn)
   for _, message in ipairs(dialogs.has_kept and stored_dialogs.kept(dialogs.store, ending.id) or {}) do
-    for _, body in ipairs(has(its_turn.taken, message.id) and {} or message.bodies) do
-      table.insert(its_turn:buffer "own_events", { contact = ending.contact, body = body, attempts = 0, is_tapped = true })
+    if not has(its_turn.taken, message.id) then
+      stored_dialogs.release(its_turn:buffer "own_events", message, ending.contact)
     end
   end
 end
