@@ -192,6 +192,18 @@ end)
     assert.truthy(done.err:find("bot.lua has no transcript; write what is said at its end, behind all code, as in:\n-- customer: hi", 1, true), done.err)
   end)
 
+  -- One at the end was played, and the first one was passed over without a word.
+  it("says which transcripts of a script it does not play", function()
+    local says = "-- customer: hi\n-- bot: You said hi\n"
+    for code, line in pairs { [says .. echo .. says] = 1, ["--[[\ncustomer: hi\nbot: Hello\n]]\n" .. echo] = 2, [echo .. "--[[\n" .. says .. "]]\n" .. says] = 6 } do
+      write("bot.lua", code)
+      local done = test "."
+      assert.truthy(done.err:find(("bot.lua:%d: not played, for code comes behind it"):format(line), 1, true), code .. done.err)
+    end
+    write("bot.lua", "local text = [[\n" .. says .. "]]\n-- customer: is a word\nprint(text)\n" .. echo .. says)
+    assert.are.equal("", test("bot.lua").err)
+  end)
+
   local slow = [[
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()

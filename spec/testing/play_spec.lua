@@ -383,7 +383,7 @@ bot: failed 1
   end)
 
   it("in a script is comments, between which there may be others", function()
-    local list = parse.text("-- customer data: none\nlocal x\n  -- customer: hi\n-- a note\n-- boot: hi\n", { path = "a", script = "a" })
+    local list = parse.text("-- customer data: none\nlocal x\n  -- customer: hi\n-- a note\n-- Note: none\n-- TODO: more\n-- boot: hi\n", { path = "a", script = "a" })
     assert.are.same({ "customer", "unknown" }, { list[1].steps[1].kind, list[1].steps[2].kind })
     assert.are.equal(3, list[1].line)
   end)

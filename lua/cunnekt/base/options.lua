@@ -46,8 +46,9 @@ function options.suggest(name, candidates)
   local most = #name <= 3 and 1 or #name <= 6 and 2 or 3
   local best, best_distance
   for _, candidate in ipairs(candidates) do
-    local far = distance(name:lower(), candidate:lower(), most)
-    if far <= most and (not best_distance or far < best_distance) then
+    local limit = #candidate <= 3 and 1 or most
+    local far = distance(name:lower(), candidate:lower(), limit)
+    if far <= limit and (not best_distance or far < best_distance) then
       best, best_distance = candidate, far
     end
   end

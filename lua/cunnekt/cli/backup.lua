@@ -25,8 +25,8 @@ DESCRIPTION
        copy itself, page by page between its commits, and keeps serving. FILE
        appears when the copy is complete and on the disk; until then it is
        FILE.part. An older copy is replaced, but no other file, and never a
-       store that is in use or what belongs to one. A copy is checked first: that
-       of a damaged store is not kept.
+       store that is in use or what belongs to one. A copy is checked first:
+       that of a damaged store is not kept.
        A FILE.part that a killed process left is removed by the next backup into
        its folder.
 

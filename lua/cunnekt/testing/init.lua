@@ -55,7 +55,7 @@ end
 local function transcripts_of(path, text)
   if not path:find "%.chat$" then
     local list = parse.text(text, { path = path, script = path })
-    return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}
+    return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}, nil, parse.stray(text)
   end
   local its_script = script_of_chat(path, text)
   if not its_script then
@@ -72,6 +72,7 @@ end
 ---@param path string a script, or a `*.chat` file
 ---@return cunnekt.testing.transcript[]? transcripts
 ---@return string? problem
+---@return integer? stray a line of a script with what looks like a transcript, and is not behind all code
 function testing.read(path)
   local text, problem = whole_file.read(path)
   if not text then

@@ -191,7 +191,7 @@ end
 
 -- The lines that may be steps, with their numbers: in a script the comments behind its code, but for code that is commented out.
 local function candidates(text, is_chat)
-  local list, last_comments = {}, not is_chat and lexer.last_comments(text)
+  local list, last_comments = {}, not is_chat and lexer.comments(text)
   for number, line in lines_of(text) do
     local content = (not last_comments or last_comments[number]) and content_of(line, is_chat)
     if content and (is_chat or not is_code(content)) then
@@ -233,6 +233,23 @@ function parse.text(text, about)
     end
   end
   return list
+end
+
+---Where a script has what looks like a transcript, and is none: in comments before code, or in a long one.
+---@param text string
+---@return integer? line where a customer writes and the bot answers
+function parse.stray(text)
+  local last, all = lexer.comments(text)
+  local before
+  for number, line in lines_of(text) do
+    local is_stray = all[number] and not last[number]
+    local step = is_stray and read_line((line:gsub("^%s*%-*%s*", ""):gsub("%s+$", "")))
+    if step and step.kind == "bot" and before == "customer" then
+      return number - 1
+    end
+    before = step and step.kind
+  end
+  return nil
 end
 
 ---The script that a chat file names in a line `script: PATH`, from its folder.

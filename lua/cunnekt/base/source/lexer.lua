@@ -103,23 +103,27 @@ local function read(source, at)
   return source:sub(at, last), nil, last
 end
 
--- The tokens, and the lines of those one-line comments that stand behind all of them.
+-- The tokens, the lines of those one-line comments that stand behind all of them, and the lines of all comments.
 local function split(source)
-  local tokens, line, last_comments = {}, 1, {}
+  local tokens, line, last_comments, comments = {}, 1, {}, {}
   local at = code.begin(source)
   while true do
     local blank = select(2, source:find("^%s+", at))
     local is_comment = not blank and source:find("^%-%-", at) ~= nil
     local stop = blank or (is_comment and long_bracket(source, at + 2))
     if stop then
+      local first = line
       line = line + count_lines(source:sub(at, stop))
+      for one = first, is_comment and line or 0 do
+        comments[one] = true
+      end
       at = stop + 1
     elseif is_comment then
-      last_comments[line] = true
+      last_comments[line], comments[line] = true, true
       at = line_end(source, at) + 1
     elseif at > #source then
       tokens[#tokens + 1] = { kind = "end of file", line = line, at = at }
-      return tokens, last_comments
+      return tokens, last_comments, comments
     else
       local kind, value, last = read(source, at)
       tokens[#tokens + 1] = { kind = kind, value = value, line = line, at = at }
@@ -135,11 +139,13 @@ function lexer.tokens(source)
   return (split(source))
 end
 
----The comments of one line behind all code.
+---The comments of one line behind all code, and all comments.
 ---@param source string
----@return table<integer, true> lines
-function lexer.last_comments(source)
-  return select(2, split(source))
+---@return table<integer, true> last
+---@return table<integer, true> all lines, also of long ones
+function lexer.comments(source)
+  local _, last, all = split(source)
+  return last, all
 end
 
 return lexer
