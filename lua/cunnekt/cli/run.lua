@@ -4,6 +4,7 @@
 
 local blame = require "cunnekt.base.blame"
 local core = require "cunnekt.core"
+local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
 local once = require "cunnekt.base.once"
 local script = require "cunnekt.service.script"
@@ -306,6 +307,7 @@ function run.apply_unit(command, parsed)
   if not options then
     return nil, code
   end
+  location.set_state_folder(its_unit.state_folder)
   its_unit.script = its_unit.args[options.at]
   local flags = options.parsed
   flags.store, flags.config = parsed.store or flags.store, parsed.config or flags.config

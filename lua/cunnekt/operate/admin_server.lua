@@ -8,11 +8,11 @@ local address = require "cunnekt.base.address"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local local_page = require "cunnekt.base.local_page"
+local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
 local network = require "cunnekt.base.network"
 local operations = require "cunnekt.operate.operations"
-local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
 
 local admin_server = {}
@@ -67,7 +67,7 @@ local function open_socket(service, pages)
   if not service.store.is_kept then
     return nil
   end
-  local path = admin_server.socket_of((store.path(service.settings.store)))
+  local path = admin_server.socket_of((location.path(service.settings.store)))
   local options = { unix = path, max_body = max_body, max_connections = max_connections }
   local listener, message = network.listen(options, function(exchange, method, target, _, body)
     local name = target:match "^/control/([%w_.]+)$"

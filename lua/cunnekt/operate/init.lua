@@ -7,6 +7,7 @@ local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
+local location = require "cunnekt.store.location"
 local operations = require "cunnekt.operate.operations"
 local store = require "cunnekt.store"
 
@@ -90,7 +91,7 @@ local function open_postgres(url, reason, is_read_only)
 end
 
 local function open_store(url, path, reason, is_read_only)
-  if store.is_postgres(url) then
+  if location.is_postgres(url) then
     return open_postgres(url, reason, is_read_only)
   end
   local found, problem = core.stat(path)
@@ -119,7 +120,7 @@ end
 ---@return cunnekt.operate.session? session
 ---@return cunnekt.error? err kind invalid, not_found or store
 function operate.reach(url, is_read_only)
-  local path, err = store.path(url)
+  local path, err = location.path(url)
   if not path then
     return nil, err
   elseif path == ":memory:" then

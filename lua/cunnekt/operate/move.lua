@@ -8,6 +8,7 @@
 
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local location = require "cunnekt.store.location"
 local settings = require "cunnekt.provider.settings"
 local store = require "cunnekt.store"
 local words = require "cunnekt.base.words"
@@ -42,7 +43,7 @@ local function name_of(url, opened)
 end
 
 local function check_url(url)
-  local path, err = store.path(url)
+  local path, err = location.path(url)
   if not path then
     error(err, 0)
   elseif path == ":memory:" then

@@ -5,6 +5,7 @@ local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
+local location = require "cunnekt.store.location"
 local mail = require "cunnekt.store.mail"
 local store = require "cunnekt.store"
 
@@ -44,7 +45,7 @@ end
 ---@return {nodes: cunnekt.operate.node[], webhooks: integer, events: integer, messages: integer}? found
 ---@return cunnekt.error? err kind store, or invalid: the store is a file
 function nodes.list(url)
-  if not store.is_postgres(url) then
+  if not location.is_postgres(url) then
     return nil, errors.new("invalid", "the store is a file, which one host has: cunnekt doctor tells whether it runs. Several hosts need a database of PostgreSQL")
   end
   local opened, err = store.open_read_only(url)

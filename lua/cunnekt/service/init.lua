@@ -15,6 +15,7 @@ local failure = require "cunnekt.engine.failure"
 local flow = require "cunnekt.dialog.flow"
 local hooks = require "cunnekt.bot.hooks"
 local identity = require "cunnekt.provider.identity"
+local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
 local planner = require "cunnekt.jobs.planner"
 local route = require "cunnekt.bot.route"
@@ -25,7 +26,6 @@ local signals = require "cunnekt.service.signals"
 local standby = require "cunnekt.service.standby"
 local start = require "cunnekt.service.start"
 local stop = require "cunnekt.service.stop"
-local store = require "cunnekt.store"
 local tap = require "cunnekt.bot.tap"
 local task = require "cunnekt.base.task"
 local values = require "cunnekt.bot.values"
@@ -110,7 +110,7 @@ end
 local function advice_of(message, url)
   if message:find "open already" then
     return ": give each bot a store of its own, cunnekt.bot{ store = \"sqlite:FILE\" }"
-  elseif store.is_postgres(url) then
+  elseif location.is_postgres(url) then
     return message:find "connection to server" and "; see that the database runs there and lets this user in" or ""
   elseif message:find "is in use" then
     return "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"

@@ -9,6 +9,7 @@
 local admin_server = require "cunnekt.operate.admin_server"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
 local monitor = require "cunnekt.operate.monitor"
 local postbox = require "cunnekt.service.postbox"
@@ -84,7 +85,7 @@ end
 ---@return cunnekt.open_store? opened
 ---@return cunnekt.error? err
 function standby.open(settings)
-  local options = store.is_postgres(settings.store) and { may_stand_by = true, take_over_ms = math.floor(settings.take_over * 1000) } or nil
+  local options = location.is_postgres(settings.store) and { may_stand_by = true, take_over_ms = math.floor(settings.take_over * 1000) } or nil
   local opened, err = store.open(settings.store, options)
   if not opened or not opened:stands_by() then
     return opened, err
@@ -127,7 +128,7 @@ end
 ---@param url string
 ---@return fun() stop
 function standby.watch(its_store, url)
-  if not store.is_postgres(url) then
+  if not location.is_postgres(url) then
     return function() end
   end
   local timer

@@ -10,10 +10,10 @@ local errors = require "cunnekt.base.errors"
 local ids = require "cunnekt.store.ids"
 local incoming = require "cunnekt.store.incoming"
 local limits = require "cunnekt.provider.limits"
+local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
 local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
-local settings = require "cunnekt.provider.settings"
 local task = require "cunnekt.base.task"
 local trouble = require "cunnekt.store.trouble"
 local units = require "cunnekt.time.units"
@@ -405,34 +405,8 @@ end
 
 -- ---- opening ---------------------------------------------------------------------------------------------------------
 
----Whether a store's URL names a database of PostgreSQL.
----@param url string
----@return boolean
-function store.is_postgres(url)
-  return url:find "^postgres://" ~= nil or url:find "^postgresql://" ~= nil
-end
-
--- Beside the script, for a store that has no file there; the admin socket is named by it. Each schema that a URL names has its own.
-local function postgres_name(url)
-  local schema = url:match "search_path%%3[Dd]([%w_%%.-]+)"
-  return "cunnekt-postgres" .. (schema and "-" .. schema or "")
-end
-
----The file of a store's URL, or the name beside the script that stands for one.
----@param url string "sqlite:FILE", "memory:" or "postgres://…"
----@return string? path ":memory:" without a file
----@return cunnekt.error? err kind invalid
-function store.path(url)
-  local path = url == "memory:" and ":memory:" or url:match "^sqlite:(.+)$" or store.is_postgres(url) and settings.beside_script(postgres_name(url))
-  if path then
-    return path
-  end
-  -- The URL of a database can contain a password, so it is not repeated.
-  return nil, errors.new("invalid", "unknown kind of store; use sqlite:FILE, memory: or postgres://USER@HOST/DATABASE")
-end
-
 local function open(url, options)
-  local path, err = store.path(url)
+  local path, err = location.path(url)
   if not path then
     return nil, err
   end
@@ -449,7 +423,7 @@ local function open(url, options)
   end
   local self = setmetatable({
     is_kept = path ~= ":memory:",
-    is_shared = store.is_postgres(url), -- other hosts may take webhooks for it
+    is_shared = location.is_postgres(url), -- other hosts may take webhooks for it
     may_have_watches = path ~= ":memory:",
     _db = db,
     _url = may_stand_by and url or nil,

@@ -7,9 +7,9 @@ local core = require "cunnekt.core"
 local format = require "cunnekt.time.format"
 local formats = require "cunnekt.store.formats"
 local is_open_to_others = require("cunnekt.operate.doctor.settings").is_open_to_others
+local location = require "cunnekt.store.location"
 local operate = require "cunnekt.operate"
 local status = require "cunnekt.provider.status"
-local store = require "cunnekt.store"
 local words = require "cunnekt.base.words"
 
 local doctor_store = {}
@@ -233,11 +233,11 @@ end
 ---@param script? string the path of the script, where it is known
 ---@return {is_running: boolean?, owner: string?, listen: string?, engine: string?} found of the host on it
 function doctor_store.check(add, url, script)
-  local path, err = store.path(url)
+  local path, err = location.path(url)
   if not path or path == ":memory:" then
     add(path and "note" or "wrong", "store", "%s", path and "the store memory: ends with its host" or err.message)
     return {}
-  elseif store.is_postgres(url) then
+  elseif location.is_postgres(url) then
     return check_postgres(add, url, script)
   elseif is_open_to_others(path) then
     add("note", "store", "other users of this machine can read the store, with customers' numbers and texts; chmod 600 it")

@@ -141,6 +141,7 @@ end
 ---@field environment table<string, string>
 ---@field environment_files string[] those that could be read
 ---@field secrets_in_unit table<string, boolean> variables with a secret that are in the unit itself
+---@field state_folder string? where the service may write
 ---@field is_other_user boolean whether the service runs as another user than root
 ---@field problems string[] environment files that cannot be read
 
@@ -161,7 +162,9 @@ function unit.read(name)
     end
     add_file(values, text)
   end
+  local state = (values.StateDirectory or {})[1]
   local self = {
+    state_folder = state and not state:find "%%" and "/var/lib/" .. state:match "^[^%s:]*" or nil,
     path = files[1], environment = {}, environment_files = {}, secrets_in_unit = {}, problems = {},
     is_other_user = values.DynamicUser ~= nil or (values.User ~= nil and values.User[1] ~= "root"),
   }
