@@ -53,6 +53,13 @@ describe("a secret of our own", function()
     end)
   end
 
+  -- PGPASSWORD=postgres took the word out of every line that said where the database is.
+  it("that is a word of our own sentences leaves them as they are", function()
+    set_environment { PGPASSWORD = "postgres", CUNNEKT_VERIFY_TOKEN = "Webhook" }
+    local line = "cannot open the store on PostgreSQL: postgres://db1, Webhook"
+    assert.equal(line, redact.own_secrets(line))
+  end)
+
   it("is in no line of the log, and in no reason of a dead letter, whose handler's error has it", function()
     local kept = kept_bot.new()
     finally(function()

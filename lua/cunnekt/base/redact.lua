@@ -141,11 +141,18 @@ local own_forms, is_own, own_count = {}, {}, 0
 -- Environment variable → the secret in its value; and the value that was looked at.
 local variables, values = {}, {}
 
+-- Words of our own sentences. A password that is one of them protects nothing, and left out of all lines it would make them
+-- unreadable: "cannot open the store on [PGPASSWORD]QL".
+local ordinary = {}
+for word in ("cunnekt database password postgres postgresql sqlite secret server customer message webhook dialog"):gmatch "%a+" do
+  ordinary[word] = true
+end
+
 ---Notes a secret.
 ---@param value string
 ---@param name string what it is, for the words in its place
 function redact.know_secret(value, name)
-  if #value < min_own or is_own[value] or own_count == max_own then
+  if #value < min_own or ordinary[value:lower()] or is_own[value] or own_count == max_own then
     return
   end
   is_own[value], own_count = true, own_count + 1
