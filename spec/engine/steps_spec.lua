@@ -208,4 +208,12 @@ describe("a wait", function()
       end)))
     end))
   end)
+
+  it("is refused in a function that a function of C calls, and says what to do", function()
+    assert.matches("chat:ask: cannot be used in a function that string.gsub, table.sort or the like calls; let that one only collect, and wait in a loop", problem_of(new_run(), function()
+      return (("a b"):gsub("%a", function()
+        steps.waiting_run "chat:ask"
+      end))
+    end))
+  end)
 end)

@@ -110,8 +110,8 @@ function steps.refuse_in_wrapper(where, level)
   end
 end
 
----The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script, in a function of
----bot:use around an answer.
+---The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script, in a function that C
+---calls, in one of bot:use around an answer.
 ---@param where string the method's name, for the message
 ---@return cunnekt.run
 function steps.waiting_run(where)
@@ -121,8 +121,10 @@ function steps.waiting_run(where)
     error(("%s: only works in a handler or a dialog; start a dialog with bot:start"):format(where), 3)
   elseif current.is_in_step then
     error(("%s: cannot be used inside chat:step"):format(where), 3)
-  elseif not task.can_yield() then
-    error(("%s: cannot be used in a coroutine of the script"):format(where), 3)
+  end
+  local hindrance = task.hindrance()
+  if hindrance then
+    error(("%s: cannot be used %s"):format(where, hindrance), 3)
   end
   return current
 end
