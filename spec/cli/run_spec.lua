@@ -248,6 +248,17 @@ describe("a script that is run", function()
     assert.matches("^cunnekt run: %-%-log: 'xml' is none of: debug, info, json, text\n", result.err)
   end)
 
+  -- The watchdog's thread wrote plain lines among the objects.
+  it("logs as JSON that a turn cannot be stopped", function()
+    local code = [[
+      local bot = require("cunnekt").bot { api_key = "key", store = "memory:", listen = "127.0.0.1:0", budget = { seconds = 0.1 } }
+      bot:after(0, "stuck", function() return ("a"):rep(40):find(("a?"):rep(40) .. ("a"):rep(40)) end)]]
+    local result = process.cunnekt({ "run", "--log", "json", "-" }, { cwd = folder.path, stdin = code })
+    local line = json.decode(result.err:match "[^\n]*\n$")
+    assert.same({ 1, "error" }, { result.code, line.level })
+    assert.matches("^a turn cannot be stopped at stdin:2: the program ends", line.msg)
+  end)
+
   -- A collector of logs got lines of a traceback, each for itself.
   it("logs as JSON what ends it at once", function()
     for about, case in pairs {

@@ -125,7 +125,7 @@ int main(int argc, char **argv)
   if (lua_pcall(L, 2, 1, 1) == LUA_OK)
     code = (int)lua_tointeger(L, -1);
   else
-    cnk_report_failure(&report, lua_tostring(L, -1));
+    cnk_report_failure(lua_tostring(L, -1));
   lua_close(L);
   cnk_pool_deinit(&pool);
   return cnk_streams_finish(code);

@@ -8,13 +8,15 @@
 
 struct cnk_report {
   bool is_on, is_within; /* within: the next piece goes on with the line */
-  bool is_json;
 };
 
 /* A lua_WarnFunction. As in the plain interpreter, which keeps its own to itself, "@on" and "@off" switch, and the rest comes in
- * pieces. "@json" and "@text" say how lines are written: base/log.lua sends them. */
+ * pieces. "@json" and "@text" say how all lines are written: base/log.lua sends them. */
 void cnk_report_warning(void *report, const char *message, int is_continued);
 
-void cnk_report_failure(const struct cnk_report *report, const char *message);
+void cnk_report_failure(const char *message);
+
+/* A line of up to some hundred bytes, of a level of the log. On any thread: without the lock of stderr, which another one may hold. */
+void cnk_report_line(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "bind/budget.h"
+#include "host/report.h"
 #include "host/stop.h"
 
 #ifdef __APPLE__
@@ -108,22 +109,20 @@ static void close_on_exec(void)
   }
 }
 
-/* Notes the turn that is charged. On either thread; does not return. It prints without stderr's lock, which the other
- * thread may hold. */
+/* Notes the turn that is charged. On either thread; does not return. */
 static void start_anew(struct cnk_meter *meter)
 {
   const struct cnk_budget *budget = atomic_load(&meter->now.budget);
   if (atomic_load(&meter->now.account) != 0 && budget && budget->notes && !write_note(meter, budget->notes))
-    dprintf(STDERR_FILENO, "cunnekt: warning: the stopped turn could not be noted, and will be tried again\n");
-  dprintf(STDERR_FILENO, "cunnekt: error: a turn cannot be stopped%s%s: the program %s\n",
-          meter->where[0] ? " at " : "", meter->where,
-          watchdog.is_from_input ? "ends, because its script came from standard input" : "starts anew");
+    cnk_report_line("warning", "the stopped turn could not be noted, and will be tried again");
+  cnk_report_line("error", "a turn cannot be stopped%s%s: the program %s", meter->where[0] ? " at " : "", meter->where,
+                  watchdog.is_from_input ? "ends, because its script came from standard input" : "starts anew");
   if (watchdog.is_from_input)
     _exit(1);
   close_on_exec();
   pthread_sigmask(SIG_SETMASK, &watchdog.signals, NULL);
   execve(watchdog.program, watchdog.arguments, environ);
-  dprintf(STDERR_FILENO, "cunnekt: error: the program could not start anew: %s\n", strerror(errno));
+  cnk_report_line("error", "the program could not start anew: %s", strerror(errno));
   _exit(1);
 }
 
@@ -235,7 +234,7 @@ static void begin(void)
   if (has_begun)
     pthread_detach(thread);
   else
-    fprintf(stderr, "cunnekt: warning: there is no thread to watch over budgets: turns are not stopped\n");
+    cnk_report_line("warning", "there is no thread to watch over budgets: turns are not stopped");
 }
 
 void cnk_watchdog_init(struct cnk_meter *meter, int argc, char **argv)
