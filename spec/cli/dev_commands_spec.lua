@@ -192,6 +192,20 @@ bot:on("text", function(msg) msg:reply_text "hello" end)
   it("is explained by /why: a dialog that got it", function()
     assert_has(play("wait", "tea", "/why"), "ordered tea", "bot:use, bot.lua:2: called next()", "it went to: the dialog that waits")
   end)
+
+  it("is explained by /why: a question that refused it", function()
+    local asking = [[
+local bot = require("cunnekt").bot()
+bot:on("text", "^go", function(msg) msg:start "size" end)
+bot:dialog("size", function(chat)
+  chat:reply_text("size " .. chat:ask("Which?", { check = function(it) return it.text == "7", "A number" end }).text)
+  chat:ask_buttons { body = "Sure?", buttons = { { id = "y", title = "Yes" } }, otherwise = "Tap one" }
+end)
+]]
+    assert_has(play_script(asking, "go", "blue", "/why", "7", "/why", "what?", "/why"),
+      "A number", "it went to: the dialog that waits, where the question's check refused it", "size 7",
+      "it went to: the dialog that waits\n", "Tap one", "it went to: the dialog that waits, where the question refused it")
+  end)
 end)
 
 describe("the commands of cunnekt dev", function()

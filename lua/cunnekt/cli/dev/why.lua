@@ -60,6 +60,8 @@ function why_methods:hear(what, ...)
     elseif fields.event == self._number then
       self._number = nil -- of another bot, which counts its own
     end
+  elseif what == "answer" and self.last then
+    self.last.refused_by = fields.refused_by
   elseif what == "route" and fields.event == self._number then
     local to = went_to(self, fields.to)
     if self.last then
@@ -98,7 +100,7 @@ local function begin(self, event)
   elseif not self.last or self.last.id ~= event.id then
     self.last = { id = event.id, event = event, notes = {}, entries = self._entries }
   end
-  self.last.event, self.last.failure = event, nil
+  self.last.event, self.last.failure, self.last.refused_by = event, nil, nil
 end
 
 ---Watches the bots of a script, as they are now.
@@ -163,7 +165,7 @@ local function destination(last)
   if not last.to then
     return last.failure and "nothing, for it failed: " .. last.failure or "nothing yet; it waits, or failed"
   elseif not last.to:find(formats.handler_pattern) then
-    return last.to
+    return last.refused_by and ("%s, where %s refused it"):format(last.to, last.refused_by) or last.to
   end
   local place
   for _, entry in ipairs(last.entries) do

@@ -5,6 +5,7 @@
 local chat_of = require "cunnekt.bot.chat"
 local errors = require "cunnekt.base.errors"
 local journal = require "cunnekt.engine.journal"
+local log = require "cunnekt.base.log"
 local options = require "cunnekt.base.options"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record = require "cunnekt.engine.record"
@@ -144,12 +145,16 @@ local function ask_until(dialogs, chat, question)
     if not it then
       return nil, problem or wait.timed_out(opts.timeout)
     end
-    local is_good, why = question:fits(it)
-    if is_good and opts.check then
+    local was_fit, why = question:fits(it)
+    local is_good = was_fit
+    if was_fit and opts.check then
       is_good, why = opts.check(it)
     end
     if is_good then
       return it
+    end
+    if log.is_debug and not current:is_rebuilding() then
+      log.debug("answer", "dialog", current.id, "type", it.type, "refused_by", opts.check and was_fit and "the question's check" or "the question")
     end
     tries = tries + 1
     if opts.tries and tries >= opts.tries then
