@@ -6,6 +6,7 @@
 -- Sources: Cunnekt's API collection, and https://developers.facebook.com/docs/whatsapp/cloud-api/ (messages, overview,
 -- webhooks) for what Cunnekt leaves to WhatsApp.
 
+local blame = require "cunnekt.base.blame"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
 local units = require "cunnekt.time.units"
@@ -100,10 +101,10 @@ function limits.warn_once(key, message)
   end
   warned[key] = true
   if logger then
-    logger(message)
-  else
-    log.warn("%s", message)
+    return logger(message)
   end
+  local place = blame.place(2)
+  log.warn("%s%s", place and place .. ": " or "", message)
 end
 
 ---Forgets which warnings were logged, so that they are logged again.

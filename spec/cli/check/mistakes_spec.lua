@@ -158,7 +158,7 @@ local mistakes = {
     "an address without https://",
     'bot:on("text", function(msg)\n  msg:reply_image("shop.example/menu.png")\nend)',
     check = "2: msg:reply_image: image does not begin with https://; WhatsApp may refuse it",
-    run = "warning: image does not begin with https://; WhatsApp may refuse it",
+    run = "warning: bot.lua:2: image does not begin with https://; WhatsApp may refuse it",
   },
   {
     "plain strings as buttons",
