@@ -83,6 +83,10 @@ local function open_socket(service, pages)
   return listener
 end
 
+-- The setting is for one bot: a script with two of them that has it in the environment cannot start.
+local in_use = "; stop the program that has it, or choose another one (CUNNEKT_ADMIN=HOST:PORT); bots of one script need one each, "
+  .. 'cunnekt.bot{ admin = "%s" }'
+
 ---Opens the admin address.
 ---@param wanted string? the setting; nil: none
 ---@param pages cunnekt.monitor
@@ -108,7 +112,8 @@ function admin_server.open_address(wanted, pages)
     end
   end)
   if not listener then
-    return nil, errors.new("network", ("cannot listen on the admin address %s: %s"):format(wanted, message))
+    local hint = message:find "in use" and in_use:format(address.format(host, port < 65535 and port + 1 or port - 1)) or ""
+    return nil, errors.new("network", ("cannot listen on the admin address %s: %s%s"):format(wanted, message, hint))
   end
   return listener
 end
