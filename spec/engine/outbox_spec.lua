@@ -122,6 +122,7 @@ describe("outbox", function()
     local handle = send_and_settle "a"
     assert.are.same({ "accepted", nil }, { handle.state, handle.message_id })
     assert.are.same({}, recovery.messages(it_.store))
+    assert.matches("warning: a message was accepted without an id, so nobody will hear what becomes of it %(message %d+ to ", table.concat(it_.lines, "\n"))
   end)
 
   it("stores the events that report an outcome with it, and queues them", function()

@@ -104,7 +104,7 @@ function limits.warn_once(key, message)
     return logger(message)
   end
   local place = blame.place(2)
-  log.warn("%s%s", place and place .. ": " or "", message)
+  log.warn("%s", place and place .. ": " .. message or message)
 end
 
 ---Forgets which warnings were logged, so that they are logged again.
