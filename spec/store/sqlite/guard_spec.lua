@@ -196,6 +196,19 @@ describe("the files of a running bot", function()
     end
   end)
 
+  -- An older copy of the same size took the place of what was acknowledged since, and nothing was said.
+  it("may not be overwritten by a backup", function()
+    local copy = aside .. "/copy.db"
+    assert(kept:call("store.backup", { path = copy }))
+    assert.equal(200, post())
+    sh "cp $aside/copy.db $db"
+    kept.lines = {}
+    expect_refusal "cunnekt%.db was .+ while in use: stop the bot"
+    kept:stop()
+    sh "rm -f $db*"
+    kept:start()
+  end)
+
   it("may lose the lock file, which comes back", function()
     sh "rm $db-lock"
     assert.equal(200, post())

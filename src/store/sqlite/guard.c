@@ -44,7 +44,7 @@ bool cnk_guard_open(struct cnk_guard *guard, const struct cnk_lock *lock, const 
   guard->database.device = lock->device;
   guard->database.inode = lock->inode;
   guard->log_file = open(guard->log.path, O_RDONLY | O_CLOEXEC);
-  cnk_guard_note_size(guard, lock);
+  cnk_guard_note_write(guard, lock, true);
   return true;
 }
 
@@ -62,11 +62,20 @@ void cnk_guard_close(struct cnk_guard *guard)
   *guard = (struct cnk_guard){.log_file = -1};
 }
 
-void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock)
+void cnk_guard_note_write(struct cnk_guard *guard, const struct cnk_lock *lock, bool is_settled)
 {
   struct stat found;
-  if (guard->is_open && fstat(lock->database, &found) == 0)
-    guard->size = found.st_size;
+  guard->is_settled = is_settled && guard->is_open && fstat(lock->database, &found) == 0;
+  if (!guard->is_settled)
+    return;
+  guard->size = found.st_size;
+  guard->written_at = found.st_mtim;
+}
+
+static bool is_written_since(const struct cnk_guard *guard, const struct stat *found)
+{
+  return guard->is_settled &&
+         (found->st_mtim.tv_sec != guard->written_at.tv_sec || found->st_mtim.tv_nsec != guard->written_at.tv_nsec);
 }
 
 /* ---- the check --------------------------------------------------------------------------------------------------- */
@@ -126,6 +135,9 @@ static enum cnk_guard_state look(struct cnk_guard *guard, bool has_commits)
                "put it back, or save its content with cunnekt backup and restart with that");
   if (found.st_size < guard->size)
     return say(guard, CNK_GUARD_NO_CONTENT, &guard->database, "was overwritten", "stop the bot and restore a backup");
+  if (is_written_since(guard, &found))
+    return say(guard, CNK_GUARD_NO_CONTENT, &guard->database, "was written by another program",
+               "stop the bot, and restore a backup if that was a copy");
   guard->size = found.st_size;
   what = find(&guard->log, &found);
   if (what)
