@@ -154,6 +154,17 @@ describe("an operator and a bot of another user", function()
     start()
   end)
 
+  play("learn that the bot may not write its folder", function()
+    assert.equal(0, sh("mkdir lib/private/cunnekt/new && chown root lib/private/cunnekt/new && chmod 755 lib/private/cunnekt/new").code)
+    url = "sqlite:" .. root .. "/lib/cunnekt/new/bot.db"
+    bot = process.start({ "unshare", "-m", "sh", root .. "/unit.sh", root }, {
+      cwd = root, env = { CUNNEKT_API_KEY = "k", CUNNEKT_LISTEN = "127.0.0.1:0", CUNNEKT_STORE = url },
+    })
+    local ended = bot:wait()
+    assert.equal(1, ended.code)
+    assert.matches("Permission denied: the bot's user %(number " .. NOBODY .. "%) must be able to write its folder %(sudo chown " .. NOBODY, ended.err)
+  end)
+
   play("share the files: what root does while the bot is stopped or was killed does not keep it from starting", function()
     local address = start()
     local body = json.encode(samples.build("text", { text = "x", from = "919000000001", id = "wamid.1" }))

@@ -8,6 +8,7 @@ local bot_options = require "cunnekt.service.options"
 local budget = require "cunnekt.engine.budget"
 local chat = require "cunnekt.bot.chat"
 local client = require "cunnekt.provider.client"
+local core = require "cunnekt.core"
 local dialog = require "cunnekt.dialog"
 local dispatch = require "cunnekt.dialog.dispatch"
 local engine = require "cunnekt.engine"
@@ -114,6 +115,8 @@ local function advice_of(message, url)
     return message:find "connection to server" and "; see that the database runs there and lets this user in" or ""
   elseif message:find "is in use" then
     return "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
+  elseif message:find "Permission denied" and not core.stat(location.path(url) --[[@as string]]) then
+    return (": the bot's user (number %d) must be able to write its folder (sudo chown %d FOLDER)"):format(core.user(), core.user())
   elseif message:find "Permission denied" then
     return "; the bot's user must be able to write the store's files and their folder (sudo chown --reference=FOLDER FILE)"
   elseif message:find "No such file or directory" then
