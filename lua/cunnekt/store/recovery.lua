@@ -44,6 +44,11 @@ local function sort(list)
   return list
 end
 
+-- A row that is what is wanted as it is: a table less for each.
+local function itself(row)
+  return row
+end
+
 -- All rows of a question that is asked in pages.
 local function walk(store, what, limit, key, first, shape, parameters)
   local list, after = {}, first
@@ -68,9 +73,7 @@ end
 ---@return cunnekt.inbox.record[]? records
 ---@return cunnekt.error? err kind store
 function recovery.events(store)
-  local list, err = walk(store, "pending", many, "id", 0, function(row)
-    return { id = row.id, seq = row.seq, contact = row.contact, attempts = row.attempts }
-  end)
+  local list, err = walk(store, "pending", many, "id", 0, itself)
   return list and sort(list), err
 end
 
@@ -136,9 +139,7 @@ end
 ---@return table[]? rows name, version, spec, due, catch_up, runs, args, ran, last, attempts
 ---@return cunnekt.error? err kind store
 function recovery.jobs(store)
-  return walk(store, "jobs", some, "name", "", function(row)
-    return row
-  end)
+  return walk(store, "jobs", some, "name", "", itself)
 end
 
 ---One named job. Waits.
