@@ -180,7 +180,7 @@ static void checkpoint(struct cnk_sqlite *store, int mode)
   uint64_t began = uv_hrtime();
   if (sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied) == SQLITE_OK)
     store->copied_pages = copied;
-  cnk_guard_note_write(&store->guard, &store->lock, true);
+  cnk_guard_note_size(&store->guard, &store->lock);
   uint32_t took_us = (uint32_t)((uv_hrtime() - began) / 1000);
   if (took_us > store->max_checkpoint_us)
     store->max_checkpoint_us = took_us;
@@ -222,7 +222,6 @@ static void begin_round(struct cnk_sqlite *store)
   }
   cnk_checkpoint_set_synchronous(store, 0);
   checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
-  cnk_guard_note_write(&store->guard, &store->lock, false);
   cnk_checkpoint_set_synchronous(store, store->options.synchronous);
   store->is_whole = pages_left(store) <= 0;
   store->round_at = store->wal_pages + store->options.wal_pages;
@@ -237,7 +236,6 @@ static void end_round(struct cnk_sqlite *store, bool is_idle)
   if (state == CNK_SYNC_WANTED)
     return;
   store->is_syncing = false;
-  cnk_guard_note_write(&store->guard, &store->lock, true);
   bool is_over = is_longer(store, RESET_LOG) || is_idle;
   if (state == CNK_SYNC_FAILED)
     store->is_broken = true; /* and pinned, until the writer has opened the database again */
@@ -282,7 +280,6 @@ static bool end_sync(struct cnk_sqlite *store)
   if (store->is_syncing) {
     store->is_syncing = false;
     store->is_broken = take_sync(store, true) == CNK_SYNC_FAILED;
-    cnk_guard_note_write(&store->guard, &store->lock, true);
   }
   return !store->is_broken;
 }
@@ -308,10 +305,10 @@ bool cnk_checkpoint_save(struct cnk_sqlite *store)
     return false;
   int in_log = 0, copied = 0;
   unpin(store);
-  int status = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
-  cnk_guard_note_write(&store->guard, &store->lock, true);
-  if (status != SQLITE_OK || in_log != copied)
+  if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK ||
+      in_log != copied)
     return false;
+  cnk_guard_note_size(&store->guard, &store->lock);
   store->wal_pages = store->copied_pages = 0;
   store->round_at = store->options.wal_pages;
   return true;

@@ -44,7 +44,7 @@ bool cnk_guard_open(struct cnk_guard *guard, const struct cnk_lock *lock, const 
   guard->database.device = lock->device;
   guard->database.inode = lock->inode;
   guard->log_file = open(guard->log.path, O_RDONLY | O_CLOEXEC);
-  cnk_guard_note_write(guard, lock, true);
+  cnk_guard_note_size(guard, lock);
   return true;
 }
 
@@ -62,20 +62,21 @@ void cnk_guard_close(struct cnk_guard *guard)
   *guard = (struct cnk_guard){.log_file = -1};
 }
 
-void cnk_guard_note_write(struct cnk_guard *guard, const struct cnk_lock *lock, bool is_settled)
+/* 0: it cannot be read. */
+static uint32_t read_schema(const struct cnk_lock *lock)
 {
-  struct stat found;
-  guard->is_settled = is_settled && guard->is_open && fstat(lock->database, &found) == 0;
-  if (!guard->is_settled)
-    return;
-  guard->size = found.st_size;
-  guard->written_at = found.st_mtim;
+  enum { PLACE = 40 }; /* https://www.sqlite.org/fileformat2.html#database_header */
+  uint32_t number = 0;
+  return pread(lock->database, &number, sizeof number, PLACE) == sizeof number ? ntohl(number) : 0;
 }
 
-static bool is_written_since(const struct cnk_guard *guard, const struct stat *found)
+void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock)
 {
-  return guard->is_settled &&
-         (found->st_mtim.tv_sec != guard->written_at.tv_sec || found->st_mtim.tv_nsec != guard->written_at.tv_nsec);
+  struct stat found;
+  if (!guard->is_open || fstat(lock->database, &found) != 0)
+    return;
+  guard->size = found.st_size;
+  guard->schema = read_schema(lock);
 }
 
 /* ---- the check --------------------------------------------------------------------------------------------------- */
@@ -126,18 +127,15 @@ static void note_log(struct cnk_guard *guard, const struct cnk_lock *lock)
   guard->is_noted = true;
 }
 
-static enum cnk_guard_state look(struct cnk_guard *guard, bool has_commits)
+static enum cnk_guard_state look(struct cnk_guard *guard, const struct cnk_lock *lock, bool has_commits)
 {
   struct stat found;
   const char *what = find(&guard->database, &found);
   if (what)
     return say(guard, CNK_GUARD_NO_FILE, &guard->database, what,
                "put it back, or save its content with cunnekt backup and restart with that");
-  if (found.st_size < guard->size)
+  if (found.st_size < guard->size || read_schema(lock) < guard->schema)
     return say(guard, CNK_GUARD_NO_CONTENT, &guard->database, "was overwritten", "stop the bot and restore a backup");
-  if (is_written_since(guard, &found))
-    return say(guard, CNK_GUARD_NO_CONTENT, &guard->database, "was written by another program",
-               "stop the bot, and restore a backup if that was a copy");
   guard->size = found.st_size;
   what = find(&guard->log, &found);
   if (what)
@@ -166,7 +164,7 @@ enum cnk_guard_state cnk_guard_check(struct cnk_guard *guard, struct cnk_lock *l
 {
   if (!guard->is_open)
     return guard->state;
-  guard->state = look(guard, has_commits);
+  guard->state = look(guard, lock, has_commits);
   if (guard->state != CNK_GUARD_WELL)
     return guard->state;
   struct stat found;

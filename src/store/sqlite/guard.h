@@ -29,9 +29,9 @@ struct cnk_guard_file {
 struct cnk_guard {
   struct cnk_guard_file database, log, index, owner; /* owner: the lock file */
   char *path;                                        /* of the database, without links */
-  off_t size;                 /* the database had so many bytes; it never shrinks, except by a checkpoint of ours */
-  struct timespec written_at; /* and was written then: by a checkpoint of ours, for nothing else writes it */
-  bool is_settled;            /* what we have written is on the disk: its time changes no more */
+  off_t size; /* the database had so many bytes; it never shrinks, except by a checkpoint of ours */
+  uint32_t
+      schema; /* the number of its schema in the header, which only grows; in a copy SQLite begins it anew, see migrate.c */
   int log_file; /* to read its head; -1: none. SQLite locks nothing in it, so it may be opened and closed */
   struct cnk_log_head log_head;
   bool is_open, has_log_head, is_noted; /* is_noted: in the lock file */
@@ -51,8 +51,7 @@ enum cnk_guard_state cnk_guard_check(struct cnk_guard *guard, struct cnk_lock *l
 /* Whether another log is in the place of the one that SQLite has open. */
 bool cnk_guard_has_foreign_log(const struct cnk_guard *guard);
 
-/* After a checkpoint: it has written the database, and may have shortened it. `is_settled`: that is synced. Until then, some file systems
- * may still change the time of what was written, so a foreign write is not noticed. */
-void cnk_guard_note_write(struct cnk_guard *guard, const struct cnk_lock *lock, bool is_settled);
+/* After a checkpoint: it may have shortened the database. */
+void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock);
 
 #endif

@@ -135,6 +135,18 @@ static bool may_be_used(struct cnk_sqlite *store, int version, char *message, si
   return is_allowed;
 }
 
+/* SQLite begins the number of a schema anew in a copy that its backup makes, and raises it with each change of the schema. A copy that
+ * becomes a store gets a higher one, by which the guard tells it from its own copies. */
+static int tell_from_copies(struct cnk_sqlite *store)
+{
+  sqlite3_stmt *statement = NULL;
+  int number = 2, status = sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &statement, NULL);
+  if (status == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+    number = sqlite3_column_int(statement, 0);
+  sqlite3_finalize(statement);
+  return number < 2 ? execute(store, "CREATE TABLE copied (n); DROP TABLE copied") : status;
+}
+
 static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
 {
   int status = execute(store, "BEGIN IMMEDIATE"), last = cnk_sql_version();
@@ -146,6 +158,8 @@ static int bring_up(struct cnk_sqlite *store, const struct cnk_peek *found)
       status = set_number(store, "user_version", version);
   }
   int64_t opening = 0;
+  if (status == SQLITE_OK && !store->is_memory)
+    status = tell_from_copies(store);
   if (status == SQLITE_OK)
     status = read_next(store, "next_opening", &opening);
   if (status == SQLITE_OK)
