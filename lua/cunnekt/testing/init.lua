@@ -54,8 +54,8 @@ end
 -- The transcripts in the text of a file.
 local function transcripts_of(path, text)
   if not path:find "%.chat$" then
-    local list = parse.text(text, { path = path, script = path })
-    return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}, nil, parse.stray(text)
+    local list, stray = parse.text(text, { path = path, script = path })
+    return (parse.has_customer(list) or (list[1] and list[1].name)) and list or {}, nil, stray
   end
   local its_script = script_of_chat(path, text)
   if not its_script then

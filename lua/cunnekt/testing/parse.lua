@@ -189,17 +189,32 @@ local function is_code(content)
   return behind ~= nil and content:find("^ ?[(\"'{]", behind) ~= nil and not content:find("^ %(", behind)
 end
 
--- The lines that may be steps, with their numbers: in a script the comments behind its code, but for code that is commented out.
+-- Whether a line of a comment is a step of this kind.
+local function is_step(line, kind)
+  local content = line:match "^%s*%-*%s*(.*%S)"
+  local step = content and content:find(kind, 1, true) == 1 and read_line(content)
+  return step and step.kind == kind
+end
+
+-- The lines that may be steps, with their numbers: in a script the comments behind its code, but for code that is commented out. And
+-- the first line at which a customer writes and the bot answers in another comment: that is no transcript, and may have been meant as one.
 local function candidates(text, is_chat)
-  local list, last_comments = {}, not is_chat and lexer.comments(text)
+  local list, last, all = {}, nil, nil
+  local before, stray
+  if not is_chat then
+    last, all = lexer.comments(text)
+  end
   for number, line in lines_of(text) do
-    local content = (not last_comments or last_comments[number]) and content_of(line, is_chat)
+    local content = (not last or last[number]) and content_of(line, is_chat)
     if content and (is_chat or not is_code(content)) then
       local is_comment = not is_chat or line:find "^%s*%-%-" ~= nil
       list[#list + 1] = { number = number, content = content, is_comment = is_comment, step = read_line(content) }
+    elseif all and all[number] and not last[number] then
+      stray = stray or before == number - 1 and is_step(line, "bot") and before or nil
+      before = is_step(line, "customer") and number or nil
     end
   end
-  return list
+  return list, stray
 end
 
 -- The step in a line that is none, but was to be one; else nil. In a script, what comes before the first step is about other things,
@@ -217,9 +232,10 @@ end
 ---@param text string
 ---@param about {path: string, script: string, is_chat: boolean?}
 ---@return cunnekt.testing.transcript[] each with steps; one without any has nothing behind its heading
+---@return integer? stray the line of what looks like a transcript, and is in a comment before code or in a long one
 function parse.text(text, about)
   local list = {}
-  local lines = candidates(text, about.is_chat)
+  local lines, stray = candidates(text, about.is_chat)
   for i, one in ipairs(lines) do
     local current = list[#list]
     local step = one.step or missed_step(one, lines[i + 1], about.is_chat or current ~= nil)
@@ -232,24 +248,7 @@ function parse.text(text, about)
       table.insert(current.steps, step)
     end
   end
-  return list
-end
-
----Where a script has what looks like a transcript, and is none: in comments before code, or in a long one.
----@param text string
----@return integer? line where a customer writes and the bot answers
-function parse.stray(text)
-  local last, all = lexer.comments(text)
-  local before
-  for number, line in lines_of(text) do
-    local is_stray = all[number] and not last[number]
-    local step = is_stray and read_line((line:gsub("^%s*%-*%s*", ""):gsub("%s+$", "")))
-    if step and step.kind == "bot" and before == "customer" then
-      return number - 1
-    end
-    before = step and step.kind
-  end
-  return nil
+  return list, stray
 end
 
 ---The script that a chat file names in a line `script: PATH`, from its folder.
