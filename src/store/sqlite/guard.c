@@ -62,12 +62,12 @@ void cnk_guard_close(struct cnk_guard *guard)
   *guard = (struct cnk_guard){.log_file = -1};
 }
 
-/* 0: it cannot be read. */
-static uint32_t read_schema(const struct cnk_lock *lock)
+/* `otherwise`: where it cannot be read. */
+static uint32_t read_schema(const struct cnk_lock *lock, uint32_t otherwise)
 {
   enum { PLACE = 40 }; /* https://www.sqlite.org/fileformat2.html#database_header */
   uint32_t number = 0;
-  return pread(lock->database, &number, sizeof number, PLACE) == sizeof number ? ntohl(number) : 0;
+  return pread(lock->database, &number, sizeof number, PLACE) == sizeof number ? ntohl(number) : otherwise;
 }
 
 void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock)
@@ -76,7 +76,7 @@ void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock)
   if (!guard->is_open || fstat(lock->database, &found) != 0)
     return;
   guard->size = found.st_size;
-  guard->schema = read_schema(lock);
+  guard->schema = read_schema(lock, 0);
 }
 
 /* ---- the check --------------------------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static enum cnk_guard_state look(struct cnk_guard *guard, const struct cnk_lock 
   if (what)
     return say(guard, CNK_GUARD_NO_FILE, &guard->database, what,
                "put it back, or save its content with cunnekt backup and restart with that");
-  if (found.st_size < guard->size || read_schema(lock) < guard->schema)
+  if (found.st_size < guard->size || read_schema(lock, guard->schema) < guard->schema)
     return say(guard, CNK_GUARD_NO_CONTENT, &guard->database, "was overwritten", "stop the bot and restore a backup");
   guard->size = found.st_size;
   what = find(&guard->log, &found);
