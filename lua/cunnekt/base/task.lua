@@ -165,12 +165,9 @@ function task.can_yield()
   return current ~= nil and coroutine.running() == (current.strand or current.co) and coroutine.isyieldable()
 end
 
----Where this code cannot wait.
----@return string? where nil: it can
+---Where this code is, which cannot wait.
+---@return string where
 function task.hindrance()
-  if task.can_yield() then
-    return nil
-  end
   return coroutine.isyieldable() and "in a coroutine of the script"
     or "in a function that string.gsub, table.sort or the like calls; let that one only collect, and wait in a loop behind it"
 end

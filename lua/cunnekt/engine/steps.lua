@@ -121,10 +121,8 @@ function steps.waiting_run(where)
     error(("%s: only works in a handler or a dialog; start a dialog with bot:start"):format(where), 3)
   elseif current.is_in_step then
     error(("%s: cannot be used inside chat:step"):format(where), 3)
-  end
-  local hindrance = task.hindrance()
-  if hindrance then
-    error(("%s: cannot be used %s"):format(where, hindrance), 3)
+  elseif not task.can_yield() then
+    error(("%s: cannot be used %s"):format(where, task.hindrance()), 3)
   end
   return current
 end

@@ -34,10 +34,8 @@ local function pass_on(its_turn, give, over)
     error("bot:use: next() was called after the function had returned", 2)
   elseif over.is_passed then
     error("bot:use: next() was called twice, and the dialog has the message already", 2)
-  end
-  local hindrance = task.hindrance()
-  if hindrance then
-    error("bot:use: next() cannot be called " .. hindrance, 2)
+  elseif not task.can_yield() then
+    error("bot:use: next() cannot be called " .. task.hindrance(), 2)
   end
   over.is_passed = true
   outer.set_aside(its_turn)
