@@ -39,6 +39,16 @@ describe("bot:global", function()
     assert.are.same({ "ended: 0", "?", "ended: 1", "?", "got stop it" }, said())
   end)
 
+  -- "stop" among friends ended the question that the bot had asked in private.
+  it("does not hear what is said in a group", function()
+    begin(asks)
+    say "go"
+    talk.all:act(talk.customer, { type = "text", text = "stop", set = { ["messages.0.group_id"] = "G" } })
+    talk.all:settle()
+    say "tea"
+    assert.are.same({ "?", "handler: stop", "got tea" }, said())
+  end)
+
   it("works for a dialog that is only in the store, too", function()
     begin(asks)
     say "go"

@@ -317,11 +317,12 @@ function routes_methods:add_global(given, fn, opts, level)
   return entry
 end
 
----The handler of a global command, if the event is a text with one.
+---The handler of a global command, if the event is a text with one. What is said in a group is said to others, and must not end
+---or pause what is between the bot and that person.
 ---@param event table
 ---@return table? entry
 function routes_methods:global_of(event)
-  if event.type ~= "text" or event.kind ~= "message" or next(self._globals) == nil then
+  if event.type ~= "text" or event.kind ~= "message" or event.group_id or next(self._globals) == nil then
     return nil
   elseif typed.is_by_first_rules(event) then
     return self._first_globals[typed.ascii(event.text)]
