@@ -322,12 +322,16 @@ end
 ---@param event table
 ---@return table? entry
 function routes_methods:global_of(event)
-  if event.type ~= "text" or event.kind ~= "message" or event.group_id or next(self._globals) == nil then
+  if event.type ~= "text" or event.kind ~= "message" or next(self._globals) == nil then
     return nil
-  elseif typed.is_by_first_rules(event) then
-    return self._first_globals[typed.ascii(event.text)]
   end
-  return self._globals[typed.plain(event.text)]
+  local entry
+  if typed.is_by_first_rules(event) then
+    entry = self._first_globals[typed.ascii(event.text)]
+  else
+    entry = self._globals[typed.plain(event.text)]
+  end
+  return entry and not event.group_id and entry or nil
 end
 
 -- The handlers for the event's type, in registration order; cached by type.
