@@ -151,9 +151,6 @@ local function show(target, args)
   return view
 end
 
--- Ended in one commit, for which customers wait.
-local most_ends = 100
-
 -- ---- end -----------------------------------------------------------------------------------------------------------
 
 local function find_ids(store, args, state)
@@ -171,11 +168,9 @@ local function find_ids(store, args, state)
   return ids, missing
 end
 
--- Tells the host of dialogs that have ended, and gives it the messages that they had kept.
-local function forget(service, ids, released)
-  for _, id in ipairs(ids) do
-    service.dialogs:evict(id)
-  end
+-- Tells the host of a dialog that has ended, and gives it the messages that it had kept.
+local function forget(service, id, released)
+  service.dialogs:evict(id)
   service.inbox:enqueue(released)
 end
 
@@ -184,14 +179,12 @@ local function finish(target, args)
   if not ids then
     return nil, missing
   end
-  for first = 1, #ids, most_ends do
-    local some = table.move(ids, first, math.min(first + most_ends - 1, #ids), 1, {})
-    local released, err = stored_dialogs.finish(target.store, some)
+  for _, id in ipairs(ids) do -- each for itself: what is kept between the look and the commit would go with it
+    local released, err = stored_dialogs.finish(target.store, { id })
     if not released then
       return nil, err
-    end
-    if target.service then
-      forget(target.service, some, released)
+    elseif target.service then
+      forget(target.service, id, released)
     end
   end
   return { ended = json.array(ids), missing = missing }

@@ -146,9 +146,8 @@ end
 function dialogs.finish(store, ids)
   local released = {}
   for _, id in ipairs(ids) do
-    local messages = dialogs.kept(store, id)
-    local dialog = messages[1] and dialogs.find(store, id)
-    for _, message in ipairs(dialog and messages or {}) do
+    local dialog = dialogs.find(store, id)
+    for _, message in ipairs(dialog and dialogs.kept(store, id) or {}) do
       dialogs.release(released, message, dialog.contact)
     end
   end
