@@ -88,6 +88,14 @@ static void remove_beside(const char *path, const char *suffix)
   free(name);
 }
 
+/* With what SQLite has beside it while it is checked. */
+static void remove_part(const char *part)
+{
+  static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+    remove_beside(part, suffixes[i]);
+}
+
 /* Behind SQLite, for closing a descriptor ends SQLite's locks on the file. */
 static void close_file(struct cnk_backup *backup)
 {
@@ -113,8 +121,7 @@ static bool fail(struct cnk_backup *backup, int status, const char *reason)
   backup->copy = NULL;
   backup->target = NULL;
   close_file(backup);
-  remove_beside(backup->part, "");
-  remove_beside(backup->part, "-journal");
+  remove_part(backup->part);
   return true;
 }
 
@@ -130,6 +137,7 @@ void cnk_backup_cancel(struct cnk_backup *backup)
   if (backup->has_checker)
     sqlite3_interrupt(backup->target);
   join_checker(backup);
+  backup->status = 0; /* that of the interrupted check */
   fail(backup, CNK_STORE_CLOSED, "the store was closed");
 }
 
@@ -217,15 +225,18 @@ static bool is_stale(int folder, const char *name, int32_t application_id)
 
 static void remove_stale_parts(const char *path, int32_t application_id)
 {
-  char *copy = strdup(path);
-  DIR *folder = copy && application_id ? opendir(dirname(copy)) : NULL;
+  char *copy = strdup(path), *name = NULL, *part = NULL;
+  if (copy)
+    name = dirname(copy);
+  DIR *folder = name && application_id ? opendir(name) : NULL;
+  for (const struct dirent *entry; folder && (entry = readdir(folder));)
+    if (is_stale(dirfd(folder), entry->d_name, application_id) && asprintf(&part, "%s/%s", name, entry->d_name) >= 0) {
+      remove_part(part);
+      free(part);
+    }
+  if (folder)
+    closedir(folder);
   free(copy);
-  if (!folder)
-    return;
-  for (const struct dirent *entry; (entry = readdir(folder));)
-    if (is_stale(dirfd(folder), entry->d_name, application_id))
-      unlinkat(dirfd(folder), entry->d_name, 0);
-  closedir(folder);
 }
 
 /* ---- a copy ------------------------------------------------------------------------------------------------------ */
@@ -247,9 +258,7 @@ static bool begin(struct cnk_sqlite *store, struct cnk_backup *backup)
     return !fail(backup, SQLITE_BUSY, text);
   int32_t application_id = read_number(store, "PRAGMA application_id");
   remove_stale_parts(backup->path, application_id);
-  remove_beside(backup->part, "");
-  remove_beside(backup->part, "-journal");
-  remove_beside(backup->part, "-wal");
+  remove_part(backup->part);
   backup->file = open(backup->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (backup->file < 0)
     return !fail(backup, SQLITE_CANTOPEN, strerror(errno));

@@ -76,7 +76,8 @@ void cnk_guard_note_size(struct cnk_guard *guard, const struct cnk_lock *lock)
   if (!guard->is_open || fstat(lock->database, &found) != 0)
     return;
   guard->size = found.st_size;
-  guard->schema = read_schema(lock, 0);
+  uint32_t schema = read_schema(lock, 0);
+  guard->schema = schema > guard->schema ? schema : guard->schema;
 }
 
 /* ---- the check --------------------------------------------------------------------------------------------------- */
