@@ -216,9 +216,9 @@ describe("the files of a running bot", function()
 
   it("may be written by a program that copies the log into the database, or sets a time", function()
     assert.equal(200, post())
-    sh "touch $db; sqlite3 $db 'PRAGMA wal_checkpoint' > /dev/null"
+    sh "touch $db; sqlite3 -cmd '.timeout 5000' $db 'PRAGMA wal_checkpoint' > /dev/null"
     assert.equal(200, post())
-    sh "sqlite3 $db 'CREATE TABLE its_own (n); PRAGMA wal_checkpoint' > /dev/null"
+    sh "sqlite3 -cmd '.timeout 5000' $db 'CREATE TABLE its_own (n); PRAGMA wal_checkpoint' > /dev/null"
     assert.equal(200, post())
   end)
 
