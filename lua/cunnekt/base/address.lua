@@ -34,4 +34,12 @@ function address.format(host, port)
   return ("%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, port)
 end
 
+---An address beside one that is taken, to propose it.
+---@param host string
+---@param port integer
+---@return string
+function address.beside(host, port)
+  return address.format(host, port < max_port and port + 1 or port - 1)
+end
+
 return address

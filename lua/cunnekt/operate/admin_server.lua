@@ -112,7 +112,7 @@ function admin_server.open_address(wanted, pages)
     end
   end)
   if not listener then
-    local hint = message:find "in use" and in_use:format(address.format(host, port < 65535 and port + 1 or port - 1)) or ""
+    local hint = message:find "in use" and in_use:format(address.beside(host, port)) or ""
     return nil, errors.new("network", ("cannot listen on the admin address %s: %s%s"):format(wanted, message, hint))
   end
   return listener

@@ -168,12 +168,6 @@ local function find_ids(store, args, state)
   return ids, missing
 end
 
--- Tells the host of a dialog that has ended, and gives it the messages that it had kept.
-local function forget(service, id, released)
-  service.dialogs:evict(id)
-  service.inbox:enqueue(released)
-end
-
 local function finish(target, args)
   local ids, missing = find_ids(target.store, args, args.state)
   if not ids then
@@ -184,7 +178,8 @@ local function finish(target, args)
     if not released then
       return nil, err
     elseif target.service then
-      forget(target.service, id, released)
+      target.service.dialogs:evict(id)
+      target.service.inbox:enqueue(released)
     end
   end
   return { ended = json.array(ids), missing = missing }

@@ -174,7 +174,7 @@ local function hint_for(host, port)
     return "; stop the program that has it, or choose another one (CUNNEKT_LISTEN=HOST:PORT)"
   end
   local text = "; the bot of %s has it; give each bot a listen of its own, cunnekt.bot{ listen = \"%s\" }"
-  return text:format(holder._place or "this script", address.format(host, port < 65535 and port + 1 or port - 1))
+  return text:format(holder._place or "this script", address.beside(host, port))
 end
 
 ---Opens the webhook server.

@@ -31,7 +31,7 @@ struct cnk_guard {
   char *path;                                        /* of the database, without links */
   off_t size; /* the database had so many bytes; it never shrinks, except by a checkpoint of ours */
   uint32_t
-      schema;   /* its schema has this number, in the header, which only grows; a copy has a lower one, see migrate.c */
+      schema; /* its schema has this number, in the header, which only grows; a copy of SQLite's backup has a lower one, see migrate.c */
   int log_file; /* to read its head; -1: none. SQLite locks nothing in it, so it may be opened and closed */
   struct cnk_log_head log_head;
   bool is_open, has_log_head, is_noted; /* is_noted: in the lock file */
