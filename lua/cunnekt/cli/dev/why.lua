@@ -60,7 +60,7 @@ function why_methods:hear(what, ...)
     elseif fields.event == self._number then
       self._number = nil -- of another bot, which counts its own
     end
-  elseif what == "answer" and self.last then
+  elseif what == "answer" and self.last and fields.event == self._number then
     self.last.refused_by = fields.refused_by
   elseif what == "route" and fields.event == self._number then
     local to = went_to(self, fields.to)

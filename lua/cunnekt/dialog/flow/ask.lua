@@ -14,6 +14,7 @@ local reply = require "cunnekt.bot.reply"
 local route = require "cunnekt.bot.route"
 local steps = require "cunnekt.engine.steps"
 local stored_dialogs = require "cunnekt.store.dialogs"
+local task = require "cunnekt.base.task"
 local typed = require "cunnekt.bot.typed"
 local wait = require "cunnekt.dialog.flow.wait"
 local webhook = require "cunnekt.provider.webhook"
@@ -154,7 +155,8 @@ local function ask_until(dialogs, chat, question)
       return it
     end
     if log.is_debug and not current:is_rebuilding() then
-      log.debug("answer", "dialog", current.id, "type", it.type, "refused_by", opts.check and was_fit and "the question's check" or "the question")
+      local its_record = task.running().turn.record
+      log.debug("answer", "event", its_record and its_record.id, "dialog", current.id, "type", it.type, "refused_by", opts.check and was_fit and "the question's check" or "the question")
     end
     tries = tries + 1
     if opts.tries and tries >= opts.tries then
