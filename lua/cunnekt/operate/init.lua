@@ -152,7 +152,7 @@ function session_methods:call(name, args)
   end
   local result, err = operations.run({ store = self._store }, name, args)
   if err and err.code == "read_only" and not self.version then
-    err = errors.new(err.kind, "a host has this store and answers on its own machine only: run this there, beside its script")
+    err = errors.new(err.kind, "a host has this store and answers on its own machine only: run this there, with its --unit or --script")
   end
   return result, err
 end
