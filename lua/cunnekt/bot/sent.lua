@@ -87,9 +87,9 @@ function sent.advance(handle, state, err)
   return true
 end
 
----Sets a handle back to queued after a send that was certainly not accepted. For the outbox.
+---Sets a handle back to queued after a send that was certainly not accepted, or whose fallback is sent. For the outbox.
 ---@param handle cunnekt.sent
----@param err cunnekt.error
+---@param err cunnekt.error?
 function sent.requeue(handle, err)
   handle.state, handle.err = "queued", err
 end

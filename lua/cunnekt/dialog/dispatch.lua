@@ -172,7 +172,9 @@ local function handle(its_turn, ending)
     its_turn.record = nil -- nothing is left to finish
     return
   elseif it.kind == "status" then
-    self.dialogs:on_status(it, its_turn)
+    if not self.engine.outbox:send_fallback(it) then
+      self.dialogs:on_status(it, its_turn)
+    end
   elseif it.kind == "unknown" and not self.routes:has_handler_for(it) then
     return make_dead_letter(self, its_turn)
   elseif it.kind == formats.own_kind and it.status == "dialog_signal" then

@@ -87,6 +87,19 @@ function handles_methods:on_found(id, status)
   end
 end
 
+---A message is sent anew, with other content: what was said of it until now is over.
+---@param id integer
+---@param message_id string that it had
+---@param payload table
+function handles_methods:begin_anew(id, message_id, payload)
+  local handle = self.by_id[id]
+  self.by_message_id[message_id] = nil
+  if handle then
+    handle.payload, handle.message_id = payload, nil
+    self._maker.requeue(handle)
+  end
+end
+
 ---Applies a status that the store had before it knew the message by this id, where the message is not as far.
 ---@param status table an event of kind "status"
 ---@param rank integer how far its message is by now

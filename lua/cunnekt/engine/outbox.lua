@@ -5,6 +5,7 @@
 -- retried; a message whose delivery is uncertain is settled by its policy or by a status. Statuses advance the handles
 -- that scripts hold.
 
+local answer = require "cunnekt.provider.answer"
 local backlog = require "cunnekt.engine.backlog"
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
@@ -12,9 +13,11 @@ local delivery = require "cunnekt.engine.delivery"
 local errors = require "cunnekt.base.errors"
 local handles = require "cunnekt.engine.handles"
 local json = require "cunnekt.base.json"
+local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
 local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
+local status_names = require "cunnekt.provider.status"
 
 local outbox = {}
 
@@ -344,6 +347,26 @@ end
 ---@param row table as the store returns it; queued
 function outbox_methods:retry_first(row)
   push_from_store(self, row, "push_front")
+end
+
+---Sends the fallback of a message that the provider had accepted, and now reports as failed because the window is closed. Waits; raises
+---when the store cannot be asked.
+---@param status table an event of kind "status"
+---@return boolean is_sent whether there was one
+function outbox_methods:send_fallback(status)
+  local _, code = status_names.reason(status)
+  if status.status ~= "failed" or not status.id or answer.kind_of_failure(code) ~= "window_closed" then
+    return false
+  end
+  local id = messages.queue_fallback(self._store, status.id, clock.now())
+  local row = id and lists.queued_message(self._store, id)
+  if not row then
+    return false
+  end
+  log.info("the service window is closed for %s, so the fallback of message %d is sent", personal.contact(row.contact), id)
+  self._known:begin_anew(id, status.id, row.payload)
+  push_from_store(self, row, "push_front")
+  return true
 end
 
 ---Drops a waiting message.

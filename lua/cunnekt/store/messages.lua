@@ -81,6 +81,20 @@ function messages.track_of(store, message_id)
   return row.track and json.decode(row.track) or {}, row.rank
 end
 
+---Queues the fallback of a message that the provider reported as failed, under the message's id.
+---@param store cunnekt.open_store
+---@param message_id string
+---@param now number
+---@return integer? id nil when it has none, or is unknown
+function messages.queue_fallback(store, message_id, now)
+  local id = messages.id_of(store, message_id)
+  local changed, err = store:repair("queue_fallback", { ids = { id }, now = now })
+  if not changed then
+    error(err, 0)
+  end
+  return changed[1]
+end
+
 ---Assigns a status to a contact's message whose delivery is uncertain, if there is exactly one: it was accepted.
 ---@param store cunnekt.open_store
 ---@param contact string

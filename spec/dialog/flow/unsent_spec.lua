@@ -176,6 +176,29 @@ describe("a question that is reported as failed", function()
     assert.are.same({ "Name?", "rejected 131026", "Age?", "window_closed 131047" }, talk.said())
   end)
 
+  -- Whether it waits in memory, or the process ended meanwhile.
+  for name, fate in pairs(talk.fates) do
+    it("since the window is closed is asked by its fallback, " .. name, function()
+      talk.begin(function(bot)
+        bot:dialog("it", function(chat)
+          show(chat, chat:ask("Name?", { fallback = { template_id = "55" } }))
+          show(chat, chat:ask("Age?", { fallback = { template_id = "56" } }))
+        end)
+      end)
+      talk.say "go"
+      fate()
+      fail("wamid.out1", 131047)
+      assert.are.same({ "Name?", "55" }, talk.said())
+      fail("wamid.out1", 131047) -- the same once more
+      fate()
+      talk.say "Asha"
+      assert.are.same({ "Name?", "55", "got Asha", "Age?" }, talk.said())
+      fail("wamid.out4", 131047)
+      fail("wamid.out5", 131047)
+      assert.are.same({ "Name?", "55", "got Asha", "Age?", "56", "window_closed 131047" }, talk.said())
+    end)
+  end
+
   it("and was answered is answered", function()
     begin()
     talk.say "Asha"

@@ -126,6 +126,23 @@ seam_rig.describe("the repair", function(open)
     assert.equal("wamid.2", seam:row("message_details", { id = message.id }).message_id)
   end)
 
+  it("queue_fallback queues the fallback of a message that was reported as failed, once, under its id", function()
+    local message = seam:accepted_message("wamid.1", { payload = "p", track = "t", fallback = "f" })
+    local without = seam:accepted_message("wamid.2", { payload = "p" })
+    local ids = messages()
+    local all = { message.id, without.id, ids.queued, ids.failed, 99999 }
+    assert.are.same({}, seam:repair("queue_fallback", all, { now = now }))
+    for _, id in ipairs { "wamid.1", "wamid.2" } do
+      seam:note_status { message_id = id, rank = 9, reason = "closed", now = now }
+    end
+    assert.are.same({ message.id }, seam:repair("queue_fallback", all, { now = now + 7 }))
+    assert.are.same({}, seam:repair("queue_fallback", all, { now = now + 8 }))
+    local row = seam:row("queued_message", { id = message.id })
+    assert.are.same({ "f", nil, 0, "t", now + 7 }, { row.payload, row.fallback, row.attempts, row.track, row.changed_at })
+    assert.equal(0, seam:row("message_details", { id = message.id }).state)
+    assert.equal(9, seam:row("message_details", { id = without.id }).rank)
+  end)
+
   it("requeue_message leaves alone what was delivered before it was reported as failed", function()
     local message = seam:accepted_message "wamid.1"
     seam:note_status { message_id = "wamid.1", rank = 2, now = now }

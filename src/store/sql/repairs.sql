@@ -22,6 +22,14 @@ DELETE FROM sent WHERE outbox = :id AND rank = 9 AND EXISTS (SELECT 1 FROM outbo
 UPDATE outbox SET state = 0, attempts = 0, error = NULL, due = NULL, expires = NULL, changed_at = :now
   WHERE id = :id AND state > 1;
 
+-- name: queue_fallback
+-- Queues the fallback of a message, under its id, which the provider had accepted and then reported as failed. What has become of its
+-- old message id is nobody's then.
+DELETE FROM sent WHERE outbox = :id AND rank = 9
+  AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = -1 AND fallback IS NOT NULL);
+UPDATE outbox SET payload = fallback, fallback = NULL, state = 0, attempts = 0, error = NULL, due = NULL, changed_at = :now
+  WHERE id = :id AND state = -1 AND fallback IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sent WHERE outbox = :id);
+
 -- name: park_message
 -- Of a process that is gone: it is in nobody's memory, and tried in its turn.
 UPDATE outbox SET parked = 1, due = NULL, contact = coalesce((SELECT alias.contact FROM alias WHERE alias.id = outbox.contact), contact)
