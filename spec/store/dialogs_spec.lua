@@ -123,14 +123,24 @@ describe("dialogs of the store", function()
     assert.are.same({ true, 1700000060, 1, false }, { dialogs.overview(store) })
   end)
 
-  it("are ended in any number at once", function()
-    local ids = {}
-    for i = 1, 300 do
-      ids[i] = waiting({ steps = steps(1) }).id
+  it("are ended, and give what was kept for them, also while it is kept", function()
+    local id = waiting({ steps = steps(1) }).id
+    assert(rig.commit(store, { kept = { records.kept(id, { "a", "b" }) } }))
+    local kept, read = dialogs.kept, 0
+    dialogs.kept = function(...)
+      local found = kept(...)
+      read = read + 1
+      if read == 1 then
+        assert(rig.commit(store, { kept = { records.kept(id, { "c" }) } }))
+      end
+      return found
     end
-    assert.same({}, dialogs.finish(store, {}))
-    assert.same({}, dialogs.finish(store, ids))
-    assert.are.same({ 0, {} }, { dialogs.count(store), dialogs.journal(store, ids[1]) })
+    local ok, released = pcall(dialogs.finish, store, id)
+    dialogs.kept = kept
+    assert(ok, released)
+    assert.are.same({ "a", "b", "c" }, { released[1].body, released[2].body, released[3].body })
+    assert.are.same({ 0, {} }, { dialogs.count(store), dialogs.journal(store, id) })
+    assert.same({}, dialogs.finish(store, id))
   end)
 
   it("raise what cannot be read", function()
@@ -139,6 +149,6 @@ describe("dialogs of the store", function()
       local ok, err = pcall(dialogs[name], store, 1)
       assert.are.same({ false, "store" }, { ok, err.kind }, name)
     end
-    assert.equal("store", select(2, pcall(dialogs.finish, store, { 1 })).kind)
+    assert.equal("store", select(2, pcall(dialogs.finish, store, 1)).kind)
   end)
 end)

@@ -225,8 +225,8 @@ struct cnk_turn {
   CNK_ITEMS(struct cnk_kept) kept;
   CNK_ITEMS(int64_t) taken_events; /* kept for a conversation, by their `seq`. One that is gone conflicts */
   CNK_ITEMS(struct cnk_kept_event) kept_events;
-  CNK_ITEMS(int64_t) ends;      /* dialogs that end, however far they are */
-  struct cnk_dialog_end *ended; /* the one that ends with this turn */
+  CNK_ITEMS(int64_t) ends; /* dialogs that end, however far they are. It conflicts while a message is kept for one */
+  struct cnk_dialog_end *ended; /* the one that ends with this turn; the same */
   CNK_ITEMS(struct cnk_pause) pauses;
   CNK_ITEMS(struct cnk_job_change) jobs;
   CNK_ITEMS(struct cnk_event) events;

@@ -173,8 +173,8 @@ local function finish(target, args)
   if not ids then
     return nil, missing
   end
-  for _, id in ipairs(ids) do -- each for itself: what is kept between the look and the commit would go with it
-    local released, err = stored_dialogs.finish(target.store, { id })
+  for _, id in ipairs(ids) do
+    local released, err = stored_dialogs.finish(target.store, id)
     if not released then
       return nil, err
     elseif target.service then

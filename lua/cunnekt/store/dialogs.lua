@@ -130,28 +130,30 @@ end
 
 ---Adds the events of a message that was kept for a dialog which ends: it is for whoever gets it then.
 ---@param events cunnekt.inbox.record[]
----@param message {bodies: string[]}
+---@param bodies string[]
 ---@param contact string
-function dialogs.release(events, message, contact)
-  for _, body in ipairs(message.bodies) do
+function dialogs.release(events, bodies, contact)
+  for _, body in ipairs(bodies) do
     events[#events + 1] = { contact = contact, body = body, attempts = 0, is_tapped = true }
   end
 end
 
----Ends dialogs, however far they are, in one commit. Waits.
+---Ends a dialog, however far it is. Waits.
 ---@param store cunnekt.open_store
----@param ids integer[]
----@return cunnekt.inbox.record[]? released the messages that were kept for them, to be queued
+---@param id integer
+---@return cunnekt.inbox.record[]? released the messages that were kept for it, to be queued
 ---@return cunnekt.error? err kind store
-function dialogs.finish(store, ids)
-  local released = {}
-  for _, id in ipairs(ids) do
-    local dialog = dialogs.find(store, id)
-    for _, message in ipairs(dialog and dialogs.kept(store, id) or {}) do
-      dialogs.release(released, message, dialog.contact)
+function dialogs.finish(store, id)
+  local ok, err, released
+  repeat
+    local dialog, taken = dialogs.find(store, id), {}
+    released = {}
+    for i, message in ipairs(dialog and dialogs.kept(store, id) or {}) do
+      dialogs.release(released, message.bodies, dialog.contact)
+      taken[i] = message.id
     end
-  end
-  local ok, err = store:commit_turn { ends = ids, events = released }
+    ok, err = store:commit_turn { ends = { id }, taken = taken, events = released }
+  until ok or err.kind ~= "conflict" -- another message was kept for it meanwhile
   return ok and released or nil, err
 end
 

@@ -180,7 +180,8 @@ seam_rig.describe("a dialog", function(open, backend)
       local dialog, other = seam:waiting { after = 2 }, seam:waiting { after = 1 }
       keep(dialog, "a")
       keep(other, "b")
-      seam:turn { ended = { id = dialog.id, steps = 2 } }
+      local taken = { seam:row("kept", { dialog = dialog.id, after = 0 }).id }
+      seam:turn { ended = { id = dialog.id, steps = 2 }, taken = taken }
       assert.is_nil(stored(dialog))
       local counts = seam:counts()
       assert.are.same({ 1, 1, 1 }, { counts.dialogs, counts.steps, counts.kept })
@@ -196,9 +197,23 @@ seam_rig.describe("a dialog", function(open, backend)
         ids[#ids + 1] = list[i].id
       end
       keep(list[2], "a")
-      seam:turn { ends = ids }
+      seam:turn { ends = ids, taken = { seam:row("kept", { dialog = list[2].id, after = 0 }).id } }
       local counts = seam:counts()
       assert.are.same({ 1, 1, 0 }, { counts.dialogs, counts.steps, counts.kept })
+    end)
+
+    it("takes no message with it that was kept for it since the turn has looked", function()
+      for what, list in pairs { ended = seam:waiting { after = 2 }, ends = seam:waiting { after = 2 } } do
+        keep(list, "a")
+        local taken = { seam:row("kept", { dialog = list.id, after = 0 }).id }
+        keep(list, "b")
+        local turn = { taken = taken, [what] = what == "ended" and { id = list.id, steps = 2 } or { list.id } }
+        local _, _, code = seam:try_turn(turn)
+        assert.are.same({ "conflict", { "a", "b" } }, { code, kept(list) })
+        turn.taken = seam:column("kept", "id", { dialog = list.id, after = 0 })
+        seam:turn(turn)
+        assert.is_nil(stored(list))
+      end
     end)
 
     it("may be ended although it is gone", function()

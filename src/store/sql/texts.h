@@ -96,7 +96,7 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(resume_dues)                                                                                                       \
   X(put_kept)                                                                                                          \
   X(delete_kept)                                                                                                       \
-  X(delete_all_kept)                                                                                                   \
+  X(check_none_kept)                                                                                                   \
   X(put_kept_event)                                                                                                    \
   X(count_paused_message)                                                                                              \
   X(trim_kept_events)                                                                                                  \

@@ -236,8 +236,9 @@ INSERT INTO kept (dialog, bodies) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM dial
 -- name: delete_kept
 DELETE FROM kept WHERE id = ?;
 
--- name: delete_all_kept
-DELETE FROM kept WHERE dialog = ?;
+-- name: check_none_kept
+-- A row, if nothing is kept for this dialog.
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kept WHERE dialog = ?);
 
 -- name: put_kept_event
 INSERT INTO kept_event (seq, contact, name, body, kept_at, expires) VALUES (?, ?, ?, ?, ?, ?);

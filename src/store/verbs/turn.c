@@ -86,10 +86,11 @@ static void change_dialog(struct cnk_work *work, struct cnk_dialog_change *run, 
   check_signal(work, run, now);
 }
 
+/* A message that was kept for it since the turn has looked would be lost with it. */
 static void clear_dialog(struct cnk_work *work, int64_t id)
 {
+  cnk_work_expect_row(work, "a message was kept for the dialog meanwhile", CNK_SQL_check_none_kept, "i", id);
   cnk_work_send(work, CNK_SQL_delete_steps, "ii", id, (int64_t)0);
-  cnk_work_send(work, CNK_SQL_delete_all_kept, "i", id);
 }
 
 static void end_dialogs(struct cnk_work *work, const struct cnk_turn *turn)

@@ -6,6 +6,7 @@ local answers = require "cunnekt.dialog.flow.answers"
 local errors = require "cunnekt.base.errors"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
+local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
@@ -136,6 +137,13 @@ local function has(ids, id)
   return false
 end
 
+-- Raises where the dialog that gets a message has ended by now, in the running turn.
+local function refuse_ended(id)
+  if has(task.running().turn.ends, id) then
+    error("bot:use: the dialog that waits for this message was ended before next(): end it without a call of next()", 0)
+  end
+end
+
 -- Continues a run with an event, in the running turn.
 local function deliver(dialogs, id, it, record, found)
   local its_run = dialogs.resident:find(id)
@@ -148,9 +156,8 @@ local function deliver(dialogs, id, it, record, found)
   if not stored or not stored.journal then
     stored = found ~= true and stored_dialogs.find(dialogs.store, id) or nil
   end
-  if has(its_turn.ends, id) then
-    error("bot:use: the dialog that waits for this message was ended before next(): end it without a call of next()", 0)
-  elseif not stored then
+  refuse_ended(id)
+  if not stored then
     its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
     error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
   end
@@ -161,6 +168,7 @@ end
 local acts = { deliver = deliver }
 
 function acts.queue(dialogs, id, _, record)
+  refuse_ended(id)
   dialogs.has_kept = true
   table.insert(task.running().turn:buffer "kept", stored_records.kept(id, record_of.bodies_of(record)))
 end
@@ -256,7 +264,14 @@ end
 function offer.release_kept(dialogs, ending, its_turn)
   for _, message in ipairs(dialogs.has_kept and stored_dialogs.kept(dialogs.store, ending.id) or {}) do
     if not has(its_turn.taken, message.id) then
-      stored_dialogs.release(its_turn:buffer "own_events", message, ending.contact)
+      table.insert(its_turn:buffer "taken", message.id)
+      stored_dialogs.release(its_turn:buffer "own_events", message.bodies, ending.contact)
+    end
+  end
+  for i = #its_turn.kept, 1, -1 do -- the one that the turn is about to keep
+    if its_turn.kept[i].dialog == ending.id then
+      local kept = table.remove(its_turn.kept, i)
+      stored_dialogs.release(its_turn:buffer "own_events", json.decode(kept.bodies), ending.contact)
     end
   end
 end
