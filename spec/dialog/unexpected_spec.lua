@@ -265,6 +265,36 @@ for fate, befall in pairs(talk.fates) do
   end)
 end
 
+describe("a signal", function()
+  after_each(talk.finish)
+
+  local function wait_for_payment(chat)
+    local paid, err = chat:wait { signal = "paid", timeout = 60 }
+    chat:reply_text(paid and "paid " .. paid.value or err.kind)
+  end
+
+  it("is no message that a dialog keeps for its later questions: another one may wait for it, or it itself later", function()
+    begin_dialog(function(chat)
+      chat:reply_text("Thanks, " .. chat:ask("How was it?").text)
+      wait_for_payment(chat)
+    end, { unexpected = "queue" }, function(bot)
+      bot:dialog("pay", wait_for_payment)
+      bot:on("text", "^order", function(msg)
+        msg:start "pay"
+      end)
+    end)
+    say "order"
+    say "go"
+    talk.bot:signal(talk.customer, "paid", 5, { keep = 600 })
+    talk.all:settle()
+    talk.bot:signal(talk.customer, "paid", 6, { keep = 600 })
+    talk.all:settle()
+    talk.all:kill()
+    say "fine"
+    assert.are.same({ "How was it?", "paid 5", "Thanks, fine", "paid 6" }, said())
+  end)
+end)
+
 describe("a message that a dialog has kept", function()
   after_each(talk.finish)
 

@@ -114,7 +114,7 @@ local function find(dialogs, it, record)
       return "deliver", stored.id, stored
     elseif it.kind == "message" and it.stale then
       is_stale = true
-    elseif unexpected == "queue" then
+    elseif unexpected == "queue" and it.kind == "message" then
       return "queue", stored.id
     elseif unexpected == "ignore" and it.kind == "message" then
       return "ignore"
