@@ -34,6 +34,30 @@ for fate, befall in pairs(talk.fates) do
       end)
     end
 
+    it("is never another customer's: who asks in their chat is told so", function()
+      local lines = {}
+      begin(function(bot)
+        bot:on("text", "^ask", function(msg)
+          for _, call in ipairs {
+            function(chat) chat:ask "For you?" end, function(chat) chat:wait { reply = true } end,
+            function(chat) chat:ask_buttons { body = "?", buttons = { { id = "a", title = "A" } } } end,
+          } do
+            local ok, err = pcall(call, bot:chat "918888888888")
+            lines[#lines + 1] = tostring(ok) .. " " .. tostring(err):gsub("^.-:%d+: ", "")
+          end
+          msg:reply_text(bot:chat(msg.from):ask("And you?").text)
+        end)
+      end)
+      say "ask"
+      befall()
+      say "me"
+      assert.are.same({ "And you?", "me" }, said())
+      for _, line in ipairs(lines) do
+        assert.truthy(line:find("^false chat:%a+_?%a*: waits only for the customer of this handler or dialog; bot:start"), line)
+      end
+      assert.equal(0, #lines % 3)
+    end)
+
     for what, happen in pairs(no_answers) do
       it("is no " .. what .. ", and neither is it a try", function()
         begin_with(function(chat)

@@ -111,10 +111,11 @@ function steps.refuse_in_wrapper(where, level)
 end
 
 ---The current run. Raises where it cannot wait: outside of runs, inside chat:step, in a coroutine of the script, in a function that C
----calls, in one of bot:use around an answer.
+---calls, in one of bot:use around an answer; or for what another customer writes.
 ---@param where string the method's name, for the message
+---@param chat? cunnekt.chat whose customer it waits for
 ---@return cunnekt.run
-function steps.waiting_run(where)
+function steps.waiting_run(where, chat)
   local current = steps.current()
   if not current then
     steps.refuse_in_wrapper(where, 3)
@@ -123,6 +124,8 @@ function steps.waiting_run(where)
     error(("%s: cannot be used inside chat:step"):format(where), 3)
   elseif not task.can_yield() then
     error(("%s: cannot be used %s"):format(where, task.hindrance()), 3)
+  elseif chat and chat.contact ~= current.contact and chat.contact ~= current.origin then
+    error(("%s: waits only for the customer of this handler or dialog; bot:start(number, name) starts a dialog with another one"):format(where), 3)
   end
   return current
 end

@@ -130,7 +130,7 @@ end
 -- Asks until an answer is valid, or the tries or the time are used up.
 local function ask_until(dialogs, chat, question)
   local where, opts = question.where, question.opts
-  local current = steps.waiting_run(where)
+  local current = steps.waiting_run(where, chat)
   local from, now = current.n + 1, current.at
   question.run = current
   question.reminders = opts.remind and remind.new(where, opts, 3)

@@ -200,7 +200,7 @@ function wait.wait(dialogs, chat, wanted)
   elseif handle and not handle.id then
     error("chat:wait: option 'sent' must be the handle of a reply", 2)
   end
-  local current = steps.waiting_run "chat:wait"
+  local current = steps.waiting_run("chat:wait", chat)
   local it = wait.for_event(dialogs, chat, {
     types = types,
     signal = wanted.signal,
