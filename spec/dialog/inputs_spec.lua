@@ -40,6 +40,48 @@ describe("what a dialog gets", function()
     assert.equal("fine", both_times(say_it))
   end)
 
+  it("of the clock is so for a handler that took its time before it asked", function()
+    begin(function(its_bot)
+      its_bot:on("text", "^order", function(msg)
+        local before = os.time()
+        cunnekt.sleep(3)
+        msg:reply_text(("began at %d"):format(before))
+        msg:reply_text(("got %s after %d"):format(msg.chat:ask("How many?").text, os.time() - before))
+      end)
+    end)
+    talk.all:act(talk.customer, { type = "text", text = "order" })
+    talk.all:go_round(20)
+    talk.all:pass(3)
+    talk.all:kill()
+    say "2"
+    assert.are.same({ "began at 1700000000", "How many?", "got 2 after 3" }, said())
+  end)
+
+  it("of the clock is now where it goes on after an attempt that failed", function()
+    local runs = 0
+    begin(function(its_bot)
+      its_bot:on("text", "^order", function(msg)
+        msg:reply_text "One moment"
+        msg.chat:flush()
+        runs = runs + 1
+        if runs < 4 then
+          error "x"
+        end
+        local answer, err = msg.chat:ask(("Q %d?"):format(os.time() - 1700000000), { timeout = 15, remind = { after = 5, text = "Well?" } })
+        msg:reply_text(answer and answer.text or err.kind)
+      end)
+    end)
+    say "order"
+    talk.all:pass(1)
+    talk.all:pass(4)
+    talk.all:pass(16)
+    talk.all:pass(4)
+    talk.all:kill()
+    talk.all:pass(1)
+    say "2"
+    assert.are.same({ "One moment", "Q 21?", "Well?", "2" }, said())
+  end)
+
   it("of a message is what it was when it was asked", function()
     assert.equal("queued, delivered, nil", both_times(function(chat)
       local sent = chat:reply_text "Your bill"

@@ -59,6 +59,66 @@ describe("dialogs", function()
     assert.are.same({ "one?", "one?", "two?" }, said())
   end)
 
+  it("give a question that they go back to its whole time, and say the same time at each replay", function()
+    local function define(its_bot)
+      its_bot:dialog("it", function(chat)
+        local one, err = chat:ask("one? " .. os.time(), { timeout = 60 })
+        if not one then
+          return chat:reply_text("one " .. err.kind)
+        end
+        chat:reply_text("at " .. os.time())
+        local two = chat:ask("two?", { timeout = 3600 })
+        if two.text == "back" then
+          chat:back()
+        end
+        chat:reply_text(("%s %s %d"):format(one.text, two.text, os.time()))
+      end)
+      its_bot:global("zurück", function(msg)
+        msg.chat:back()
+      end)
+    end
+    local now = 1700000000
+    assert.are.same({
+      "one? " .. now, "at " .. now + 10, "two?", "one? " .. now + 110, "at " .. now + 169, "two?", "one? " .. now + 569,
+      "at " .. now + 628, "two?", "b 2 " .. now + 628,
+    }, talk.play(define, { "go", 10, "1", 100, "back", 59, "a", 400, "zurück", 59, "b", "2" }))
+    assert.equal("one timeout", talk.play(define, { "go", 10, "1", 100, "back", 61 })[5])
+  end)
+
+  it("give a question that follows a crash its whole time", function()
+    local its_server = server.new(function()
+      return 200, "ok"
+    end)
+    local function define(its_bot)
+      its_bot:dialog("it", function(chat)
+        local before = os.time()
+        cunnekt.http.get(its_server.url)
+        local answer, err = chat:ask(("after %d?"):format(os.time() - before), { timeout = 60 })
+        chat:reply_text(answer and answer.text or err.kind)
+      end)
+    end
+    local crashes = 0
+    for turns = 0, 30 do
+      begin(define)
+      talk.all:act(customer, { type = "text", text = "go" })
+      for _ = 1, turns do
+        talk.all:turn_wheel()
+      end
+      talk.all:kill()
+      local dialog = stored()[1]
+      if dialog and not dialog.waiting then
+        crashes = crashes + 1
+        talk.all:pass(600)
+        talk.all:pass(59)
+        say "42"
+        assert.are.same({ "after 600?", "42" }, said(), turns)
+      end
+      talk.finish()
+    end
+    its_server.close()
+    assert.is_true(crashes > 0)
+  end)
+
   it("go back when somebody else says so", function()
     begin(three_questions)
     say "go"

@@ -93,6 +93,7 @@ formats.step_kinds = {
   pause = "chat:pause",
   person = "chat.number, user_id, name, username",
   resume = "chat:resume",
+  resumed = "no step of the script: it went on here after a crash or chat:back, at the time that this is",
   send = "a reply: a message for the outbox",
   sent = "sent:wait",
   ["sent field"] = "a field of what a reply returned that changes by itself was read",

@@ -79,7 +79,7 @@ function records.dialog_change(its_run)
   if not its_run.is_stored then
     change.is_new, change.name, change.to = true, its_run.name, its_run.to
     change.args = its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil
-    change.code, change.seed, change.started_at = its_run.code, its_run:find_seed(), its_run.at
+    change.code, change.seed, change.started_at = its_run.code, its_run:find_seed(), its_run.started_at or its_run.at
     change.digest, change.source = source and source.digest, source and source.text
   elseif its_run.mender then
     change.code, change.digest, change.source = its_run.code, source and source.digest, source and source.text

@@ -77,7 +77,7 @@ local function go_back(dialogs, current, n)
     is_handler = current.is_handler,
     owner = dialogs,
     replay = stored_dialogs.journal(dialogs.store, current.id),
-    resumes_at = n, -- what the journal says of states is older than what was saved since
+    resumes_at = n - 1, -- what the journal says of states is older than what was saved since
   }
   again.started_at, again.stored_n = current.started_at, current.stored_n
   return again
@@ -101,6 +101,7 @@ local function settle(dialogs, current, ok, failure)
     return current, true
   end
   local again = settle_failure(dialogs, current, failure)
+  again:go_on()
   again.strand = task.new_strand()
   return advance(dialogs, again, xpcall, enter, attempts.with_traceback, dialogs, again)
 end
@@ -184,6 +185,7 @@ end
 ---@return boolean is_over false: it waits
 function execute.begin(dialogs, current)
   current.started_at = current.started_at or current.at
+  current:go_on()
   current.strand = task.new_strand()
   return advance(dialogs, current, xpcall, enter, attempts.with_traceback, dialogs, current)
 end

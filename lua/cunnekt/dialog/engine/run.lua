@@ -4,10 +4,9 @@
 -- journal of a run that never waits is never written.
 
 local attempts = require "cunnekt.engine.attempts"
+local chance = require "cunnekt.dialog.engine.chance"
 local clock = require "cunnekt.time.clock"
-local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
-local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local outer = require "cunnekt.engine.outer"
 local record = require "cunnekt.engine.record"
@@ -99,6 +98,14 @@ local function diverged(self, was, is_now)
   }))
 end
 
+-- The script makes another step than the journal has: raises, or the journal is cut before it.
+local function differ(self, was, is_now)
+  if not (self.mender and self.mender.cut) then
+    diverged(self, was, is_now)
+  end
+  self.mender:cut(self)
+end
+
 ---Whether the run has not yet reached the wait where it was.
 ---@return boolean
 function run_methods:is_rebuilding()
@@ -111,10 +118,7 @@ function run_methods:check_end()
     error(self.fatal, 0)
   elseif self:is_rebuilding() then
     self.n = self.n + 1
-    if self.mender and self.mender.cut then
-      return self.mender:cut(self)
-    end
-    diverged(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
+    differ(self, self.replay and self.replay[self.n].mark or self.expects or "wait", "end")
   end
 end
 
@@ -185,14 +189,6 @@ local function read_outcome(self, text)
   self:fail(errors.new("diverged", message:format(self.name, self.n, outcome.message), { step = self.n }))
 end
 
--- The script makes another step than the journal has: raises, or the journal is cut before it.
-local function differ(self, was, is_now)
-  if not (self.mender and self.mender.cut) then
-    diverged(self, was, is_now)
-  end
-  self.mender:cut(self)
-end
-
 -- The recorded outcome of the step. Where the script makes another one, it raises, or gives nil after a cut.
 local function replay_step(self, mark)
   local old = self.replay[self.n]
@@ -207,16 +203,29 @@ local function replay_step(self, mark)
   return outcome
 end
 
-local cut_kind = "mended "
-
--- Replays what is no step of the script: where the journal was cut for it.
-local function pass_cuts(self)
-  while self.replay and self.replay[self.n + 1].mark:sub(1, #cut_kind) == cut_kind do
+-- Replays the steps of a kind that come next and are none of the script: the journal was cut there.
+local function pass(self, kind, apply)
+  while self.replay and self.replay[self.n + 1].mark:sub(1, #kind) == kind do
     self.n = self.n + 1
     local outcome = replay_step(self, self.replay[self.n].mark)
     if outcome then
-      self:begin_anew(outcome)
+      apply(self, outcome)
     end
+  end
+end
+
+---Where a rebuilt run goes on in the middle of a turn, after a crash or chat:back, it is now from there on, at each replay: a time-out
+---counts from a question that is asked now. Does nothing elsewhere.
+function run_methods:go_on()
+  if self.replay then
+    pass(self, "resumed ", function(_, outcome)
+      self.at = outcome.at
+    end)
+  end
+  if self.resumes_at and self.n >= self.resumes_at and not self.replay then
+    self:skip_saved()
+    self.n, self.at = self.n + 1, clock.now()
+    self:end_step { mark = journal.mark("resumed", self.n), outcome = { at = self.at } }
   end
 end
 
@@ -225,6 +234,9 @@ end
 ---@return any value raises what the step raised
 function run_methods:apply_outcome(outcome)
   self.at = outcome.at or self.at
+  if self.replay or self.resumes_at then
+    self:go_on()
+  end
   if outcome.is_commit then
     begin_epoch(self)
   end
@@ -299,10 +311,9 @@ function run_methods:begin_step(kind, subject, is_json)
     error(self.fatal, 0)
   end
   if self.replay then
-    pass_cuts(self)
+    pass(self, "mended ", self.begin_anew)
   end
   self.n = self.n + 1
-  -- Behind it where the journal ends with that step: one that was a call, or what chat:back has left.
   if self.resumes_at and self.n >= self.resumes_at and not self.replay then
     self:skip_saved()
   end
@@ -400,20 +411,7 @@ function run_methods:find_id()
   return self.id
 end
 
----The seed of the run's random numbers, created on first use; unique by its chance and time, also before there is an id.
----@return string
-function run_methods:find_seed()
-  self.seed = self.seed or formats.seed:format(clock.random(), self.at, self.id or 0)
-  return self.seed
-end
-
----A random number in [0, 1), the same at every replay.
----@return number
-function run_methods:random()
-  self.draws = self.draws + 1
-  local bytes = core.sha256():update(formats.draw:format(self.draws, self:find_seed())):digest()
-  return (string.unpack("<I8", bytes) >> 11) / (1 << 53)
-end
+run_methods.find_seed, run_methods.random = chance.find_seed, chance.random
 
 -- ---- commit --------------------------------------------------------------------------------------------------------
 
