@@ -298,6 +298,32 @@ end)
 describe("a message that a dialog has kept", function()
   after_each(talk.finish)
 
+  it("is no answer to a dialog that begins as the one ends that kept it: it came before that asked", function()
+    begin_dialog(function(chat)
+      chat:ask("Photo?", { accept = { "image" } })
+      chat:start "rate"
+    end, { unexpected = "queue" }, function(bot)
+      bot:dialog("rate", function(chat)
+        chat:reply_text("rated " .. chat:ask("Rate us?").text)
+      end)
+      bot:global("new", function(msg)
+        msg.chat:cancel()
+        msg:start "rate"
+      end)
+    end)
+    say "go"
+    say "one moment"
+    act "image"
+    say "5"
+    assert.are.same({ "Photo?", "Rate us?", "handler: one moment", "rated 5" }, said())
+    say "go"
+    say "another moment"
+    say "new"
+    talk.all:kill()
+    say "4"
+    assert.are.same({ "Photo?", "Rate us?", "handler: another moment", "rated 4" }, { table.unpack(said(), 5) })
+  end)
+
   it("goes to the handlers where the script has lost the option meanwhile", function()
     local opts = { unexpected = "queue" }
     begin(function(bot)

@@ -241,11 +241,11 @@ void cnk_verb_commit_turn(struct cnk_work *work, struct cnk_turn *turn)
   check_reads(work, turn);
   check_only(work, turn->only);
   end_events(work, turn);
+  for (size_t i = 0; i < turn->events.count; i++) /* before what a dialog asks: they are no answer to that */
+    cnk_work_put_event(work, &turn->events.items[i], turn->now);
   change_dialogs(work, turn);
   for (size_t i = 0; i < turn->jobs.count; i++)
     change_job(work, &turn->jobs.items[i]);
   change_states(work, turn);
-  for (size_t i = 0; i < turn->events.count; i++)
-    cnk_work_put_event(work, &turn->events.items[i], turn->now);
   put_messages(work, turn);
 }
