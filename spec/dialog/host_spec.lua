@@ -88,6 +88,20 @@ describe("dialogs in the host", function()
     assert.equal(number, texts[4])
   end)
 
+  it("may load a module of their own while they run", function()
+    process.write(folder.path .. "/bot.lua", (script:gsub("local words = require \"words\"\n", ""):gsub("local number = math.random", "local words = require 'words' %0", 1)))
+    start()
+    say "order"
+    assert.are.same({ "Your name?" }, said(1))
+    process.write(folder.path .. "/words.lua", 'return { name = "Who?", what = "Which?", thanks = "Ta" }')
+    process.write(folder.path .. "/bot.lua", (script:gsub('require "words"', "{}"):gsub("1000000%)", "999999)")))
+    kill()
+    say "Asha"
+    assert.equal("What?", said(2)[2])
+    say "Tea"
+    assert.matches("^Thanks Asha tea", said(4)[3])
+  end)
+
   it("go on with the old script and its modules where these have changed", function()
     start()
     say "order"

@@ -18,8 +18,9 @@ local filter = {}
 ---@operator call(table): boolean
 local filter_mt = { __name = "cunnekt.filter" }
 
-local function new(matches)
-  return setmetatable({ _matches = matches }, filter_mt)
+-- `about`: what it was made of, by which a changed script is told from the one before (dialog/engine/code.lua).
+local function new(matches, about)
+  return setmetatable({ _matches = matches, _about = about }, filter_mt)
 end
 
 -- Checks an operand.
@@ -42,21 +43,21 @@ function filter_mt.__band(a, b)
   local first, second = as_function(a), as_function(b)
   return new(function(event)
     return first(event) and second(event)
-  end)
+  end, { "&", first, second })
 end
 
 function filter_mt.__bor(a, b)
   local first, second = as_function(a), as_function(b)
   return new(function(event)
     return first(event) or second(event)
-  end)
+  end, { "|", first, second })
 end
 
 function filter_mt.__bnot(a)
   local it = as_function(a)
   return new(function(event)
     return not it(event)
-  end)
+  end, { "~", it })
 end
 
 ---Adds the operators &, | and ~ to a class of matchers.
@@ -103,7 +104,7 @@ function filter.text(pattern)
   local is_found = typed.finder(pattern)
   return new(function(event)
     return event.kind ~= "echo" and is_found(event)
-  end)
+  end, { "text", pattern })
 end
 
 local function reply_filter(where, kind, ...)
@@ -111,7 +112,7 @@ local function reply_filter(where, kind, ...)
   return new(function(event)
     local id = event.type == kind and event.reply and event.reply.id
     return id and (not wanted or wanted[id])
-  end)
+  end, { kind, wanted })
 end
 
 ---Matches clicks on reply buttons.
@@ -137,7 +138,7 @@ function filter.quick_reply(...)
   local wanted = select("#", ...) > 0 and set_of(words_of("filter.quick_reply", 3, ...))
   return new(function(event)
     return event.type == "quick_reply" and (not wanted or wanted[event.payload])
-  end)
+  end, { "quick_reply", wanted })
 end
 
 ---Matches events from some numbers, in whichever form they come.
@@ -156,7 +157,7 @@ function filter.from(...)
   return new(function(event)
     local id = event.from or event.user_id
     return id ~= nil and wanted[identity.canonical(id)]
-  end)
+  end, { "from", wanted })
 end
 
 ---Matches messages with a file: image, video, audio, document, sticker.
@@ -164,7 +165,7 @@ end
 function filter.media()
   return new(function(event)
     return event.media ~= nil and event.kind ~= "echo"
-  end)
+  end, { "media" })
 end
 
 ---Matches events of some types or kinds, named as in bot:on.
@@ -180,7 +181,7 @@ function filter.type(...)
   end
   return new(function(event)
     return wanted[route.name_of(event)] or wanted[event.kind] or wanted.any
-  end)
+  end, { "type", wanted })
 end
 
 ---Matches events for which a function returns true.
@@ -190,7 +191,7 @@ function filter.fn(fn)
   if type(fn) ~= "function" then
     error(("filter.fn: expected a function, got %s"):format(type(fn)), 2)
   end
-  return new(fn)
+  return new(fn, { "fn", fn })
 end
 
 -- A function in place of what it makes would be a matcher that every event fits.

@@ -40,6 +40,8 @@ local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 ---@field scope cunnekt.scope
 ---@field script cunnekt.dialog.script the current one
 ---@field old_scripts table<string, cunnekt.dialog.script> digest → a loaded old script
+---@field handlers_code table? one for all handlers: an event may go through several
+---@field find_bot fun(store: string?): cunnekt.bot?
 ---@field resident cunnekt.resident
 ---@field due cunnekt.dialog_due
 ---@field sent_waits table<integer, table> message → the dialog that waits for its delivery
@@ -51,13 +53,16 @@ local dialogs_mt = { __index = dialogs_methods, __name = "cunnekt.dialogs" }
 ---@field known table<string, table> name → name, fn, opts, matcher
 ---@field routes cunnekt.routes
 
----@param parts {engine: cunnekt.engine, scope: cunnekt.scope, routes: cunnekt.routes, resident: integer, resident_seconds: number} `resident`: maximum of runs in memory, each for `resident_seconds`
+local function do_nothing() end
+
+---@param parts {engine: cunnekt.engine, scope: cunnekt.scope, routes: cunnekt.routes, resident: integer, resident_seconds: number, find_bot: (fun(store: string?): cunnekt.bot?)} `resident`: maximum of runs in memory, each for `resident_seconds`; `find_bot`: the script's bot with this option `store`
 ---@return cunnekt.dialogs
 function dialog.new(parts)
   return setmetatable({
     engine = parts.engine,
     store = parts.engine.store,
     scope = parts.scope,
+    find_bot = parts.find_bot or do_nothing,
     script = { known = {}, routes = parts.routes },
     old_scripts = {},
     resident = resident.new(parts.resident, parts.resident_seconds),
@@ -79,32 +84,11 @@ end
 ---@param matcher any
 function dialogs_methods:register(name, fn, opts, matcher)
   declared.add(self.script.known, name, fn, opts, matcher)
-  self._handlers_code = nil
+  self.handlers_code = nil
   self.is_used = self.is_used or opts.is_dialog or false
 end
 
--- One digest for all handlers: an event may go through several.
-local function code_of_handlers(self)
-  if not self._handlers_code then
-    self._handlers_code, self._handlers_source = code.digest_handlers(self.script)
-  end
-  return self._handlers_code, self._handlers_source
-end
-
----The digest of a run's code, and its source.
----@param name string
----@return string? digest nil when the script has no such dialog
----@return cunnekt.source? source
-function dialogs_methods:code_of(name)
-  if name:find(formats.handler_pattern) then
-    return code_of_handlers(self)
-  end
-  local known = self.script.known[name]
-  if known and not known.code then
-    known.code, known.source = code.digest(self.script, known)
-  end
-  return known and known.code, known and known.source
-end
+dialogs_methods.code_of = code.of
 
 ---An event from a journal, with its methods.
 ---@param contact string
@@ -489,7 +473,7 @@ end
 ---Sets the current script.
 ---@param script cunnekt.dialog.script
 function dialogs_methods:use_script(script)
-  self.script, self._handlers_code, self._handlers_source = script, nil, nil
+  self.script, self.handlers_code = script, nil
 end
 
 ---Evicts every dialog from memory.

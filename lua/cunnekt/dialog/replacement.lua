@@ -8,6 +8,7 @@ local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
 local lists = require "cunnekt.store.lists"
 local mend = require "cunnekt.dialog.engine.mend"
+local old_script = require "cunnekt.dialog.engine.old_script"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -59,7 +60,7 @@ end
 
 -- Whether it can go on with the code that it began with.
 local function has_old_code(dialogs, stored)
-  return (code.old_script(dialogs, stored.code)) ~= nil
+  return (old_script.of(dialogs, stored.code)) ~= nil
 end
 
 local function move(dialogs, stored)

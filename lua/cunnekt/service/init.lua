@@ -50,6 +50,7 @@ local service_mt = { __index = service_methods, __name = "cunnekt.service" }
 ---@field settings table<string, any>
 ---@field place string? where the script makes its bot, such as "bot.lua:2"
 ---@field options table<string, any> those of cunnekt.bot
+---@field store_option string? its option `store`
 ---@field started_at number? seconds since 1970; nil before the start
 ---@field is_stopping boolean
 ---@field is_clean boolean? set by `stop`
@@ -151,6 +152,19 @@ local function new_schedule(self)
   }
 end
 
+-- The script's bot with this option `store`.
+local function find_bot(store)
+  for _, list in ipairs { unserved, serving } do
+    for key, one in pairs(list) do
+      one = one == true and key or one
+      if one.store_option == store then
+        return one.bot
+      end
+    end
+  end
+  return nil
+end
+
 -- Creates the parts of a service, from the lowest layer up.
 local function assemble(own, chosen, its_client)
   local its_hooks, routes, parts = hooks.new(), route.new(), {}
@@ -183,6 +197,7 @@ local function assemble(own, chosen, its_client)
     routes = routes,
     resident = math.max(1, own.parked),
     resident_seconds = own.parked_seconds,
+    find_bot = find_bot,
   }
   self.scope.dialogs = self.dialogs
   self.schedule = new_schedule(self)
@@ -206,7 +221,7 @@ function service.new(opts)
   local chosen = settings.load { script = script, where = "cunnekt.bot" }
   local its_client = client.new(settings.client_options(chosen), 2)
   local self = assemble(own, chosen, its_client)
-  self.place = blame.place(2)
+  self.place, self.store_option = blame.place(2), script.store
   unserved[#unserved + 1] = self
   service.on_new(self)
   return self.bot

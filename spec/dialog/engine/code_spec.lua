@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Whether a script does something else than when a run began, by digests of what it would do; and old scripts, loaded to
--- continue with. Whole dialogs of scripts that change are in spec/dialog/replay_spec.lua.
+-- Whether a script does something else than when a run began, by digests of what it would do. Whole dialogs of scripts that change are in
+-- spec/dialog/replay_spec.lua and deployed_spec.lua.
 
+local action = require "cunnekt.bot.action"
 local code = require "cunnekt.dialog.engine.code"
-local journal = require "cunnekt.engine.journal"
+local filter = require "cunnekt.bot.filter"
 local route = require "cunnekt.bot.route"
 
 -- A script as the dialogs know it, of a text that returns what it registers: name → function.
@@ -66,6 +67,31 @@ describe("the digest of a dialog", function()
     assert.are_not.equal(digest(calls:format "a"), digest(calls:format "b"))
   end)
 
+  it("is another where a dialog changed whose name it makes, however short that is", function()
+    local calls = "return { it = function(chat, args) chat:call(args.name) end, a = function(chat) chat:ask '%s' end }"
+    assert.are_not.equal(digest(calls:format "a"), digest(calls:format "b"))
+  end)
+
+  it("is another where a class of the script changed, or what a filter or an action was made of", function()
+    local texts = {
+      [[local class = {} class.__index = class
+        function class:ask(chat) chat:ask "%s" end
+        local form = setmetatable({}, class)
+        return { it = function(chat) form:ask(chat) end }]],
+      [[local text = require("cunnekt").filter.text "%s" return { it = function(chat) return text(chat) end }]],
+      [[local filter = require("cunnekt").filter
+        local both = filter.type "text" & ~(filter.button "%s" | filter.from "919999999999")
+        return { it = function(chat) return both(chat) end }]],
+      [[local own = require("cunnekt").filter.fn(function(event) return event.text == "%s" end) return { it = function(chat) return own(chat) end }]],
+      [[local order = require("cunnekt").action("%s", { "id" }) return { it = function(chat) return order:pack { id = 1 } end }]],
+      [[local order = require("cunnekt").action("order", { "%s" }) return { it = function(chat) return order:pack { id = 1 } end }]],
+    }
+    for _, its_text in ipairs(texts) do
+      assert.equal(digest(its_text:format "a"), digest(its_text:format "a"))
+      assert.are_not.equal(digest(its_text:format "a"), digest(its_text:format "b"), its_text)
+    end
+  end)
+
   it("does not go round in circles, nor without end", function()
     assert.is_string(digest [[
       local a, b = {}, {}
@@ -110,6 +136,9 @@ describe("the digest of a dialog", function()
     assert.equal(of("^a", plain), of("^a", plain))
     assert.are_not.equal(of("^a", plain), of("^b", plain))
     assert.are_not.equal(of("^a", plain), of("^a", other))
+    assert.equal(of(filter.text "a", plain), of(filter.text "a", plain))
+    assert.are_not.equal(of(filter.text "a", plain), of(filter.text "b", plain))
+    assert.are_not.equal(of(action.new("a", {}), plain), of(action.new("b", {}), plain))
   end)
 end)
 
@@ -120,109 +149,5 @@ describe("a script", function()
     assert.is_false(code.is_changed("aa.bb", "cc.bb"))
     assert.is_false(code.is_changed("aa.", "aa."))
     assert.is_true(code.is_changed("aa.", "cc."))
-  end)
-end)
-
--- ---- old scripts -----------------------------------------------------------------------------------------------------------
-
-describe("an old script", function()
-  local did, bot, stored, dialogs
-
-  before_each(function()
-    did = {}
-    local function note(name)
-      return function(_, ...)
-        did[#did + 1] = { name, ... }
-        return name
-      end
-    end
-    bot = {
-      client = "the client", every = note "every", start = note "start",
-      store = { get = note "get", set = note "set", increment = note "increment" },
-    }
-    stored = {}
-    dialogs = {
-      scope = { bot = bot },
-      old_scripts = {},
-      store = {
-        read = function(_, what, parameters)
-          assert.equal("script", what)
-          return { { source = stored[parameters.digest] } }
-        end,
-      },
-    }
-  end)
-
-  local function keep(key, its_text)
-    stored[key] = journal.write { main = "bot.lua", files = { ["bot.lua"] = its_text }, modules = {} }
-  end
-
-  local text = [[
-    local cunnekt = require "cunnekt"
-    local bot = cunnekt.bot { api_key = "x" }
-    bot.store:set("opened", true)
-    local seen = bot.store:get "opened"
-    bot:every(60, "tick", print)
-    bot:use(function(event, next) return next() end)
-    bot:dialog("it", function(chat, args)
-      bot.store:increment "n"
-      bot:start("918888888888", "other")
-      return "old", seen, bot.client
-    end, { unexpected = "queue" }):on("text", "^a", function() return "old handler" end)
-    bot:on("image", function() end)
-    bot:global("stop", function() return "stopped" end)
-    bot:run()
-  ]]
-
-  local function load_old()
-    keep("abc", text)
-    return assert(code.old_script(dialogs, "ff.abc"))
-  end
-
-  it("brings its dialogs and handlers, kept apart from the bot's", function()
-    local old = load_old()
-    assert.are.same({ true, "queue" }, { old.known.it.opts.is_dialog, old.known.it.opts.unexpected })
-    assert.are.same({ 2, 1 }, { old.routes:count(), #old.routes:wrappers() })
-    assert.equal("old handler", old.routes:dispatch { kind = "message", type = "text", text = "abc" })
-    assert.equal("stopped", old.routes:dispatch { kind = "message", type = "text", text = "stop" })
-  end)
-
-  it("does nothing again that stands in its first lines, but reads", function()
-    load_old()
-    assert.are.same({ { "get", "opened" } }, did)
-  end)
-
-  it("does what its dialogs do", function()
-    local old = load_old()
-    did = {}
-    assert.are.same({ "old", "get", "the client" }, { old.known.it.fn() })
-    assert.are.same({ { "increment", "n" }, { "start", "918888888888", "other" } }, did)
-  end)
-
-  it("is loaded once", function()
-    assert.equal(load_old(), code.old_script(dialogs, "00.abc"))
-  end)
-
-  it("that was not kept is nowhere", function()
-    for _, was in ipairs { "ff.abc", "ff.", "", "ff" } do
-      local old, problem = code.old_script(dialogs, was)
-      assert.are.same({ nil, "the store does not have the script that it began with" }, { old, problem })
-    end
-  end)
-
-  it("says what is wrong with it", function()
-    keep("abc", "x =")
-    local old, problem = code.old_script(dialogs, "ff.abc")
-    assert.is_nil(old)
-    assert.matches("bot.lua:1:", problem)
-    keep("def", "error 'no file'")
-    old, problem = code.old_script(dialogs, "ff.def")
-    assert.is_nil(old)
-    assert.matches("no file", problem)
-  end)
-
-  it("that fails after it has registered something is good enough", function()
-    keep("abc", text .. "\nerror 'at its end'")
-    assert.is_table((code.old_script(dialogs, "ff.abc")).known.it)
   end)
 end)

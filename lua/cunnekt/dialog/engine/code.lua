@@ -1,13 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Detects changes of a dialog's code by a digest, and loads old scripts from the store for the runs that began with them.
--- rebuild.lua decides which code a run continues with; source.lua has the text of scripts.
+-- Detects changes of a dialog's code by a digest. rebuild.lua decides which code a run continues with; source.lua has the text of scripts,
+-- old_script.lua loads that of runs that began with another one.
 
 local canonical = require "cunnekt.base.canonical"
 local core = require "cunnekt.core"
 local formats = require "cunnekt.store.formats"
-local route = require "cunnekt.bot.route"
 local source = require "cunnekt.dialog.engine.source"
-local stored_dialogs = require "cunnekt.store.dialogs"
 local world = require "cunnekt.dialog.engine.world"
 
 local code = {}
@@ -28,10 +26,14 @@ local function add(self, text)
   self.out[#self.out + 1] = text
 end
 
--- Dialogs whose names occur in the bytecode belong to it: chat:call may run them.
+-- chat:call may run any dialog: its name need not be in the bytecode.
 local function add_called(self, dump)
+  if not dump:find("call", 1, true) then
+    return
+  end
   for _, name in ipairs(canonical.keys(self.script.known)) do
-    if #name > 1 and dump:find(name, 1, true) then
+    if self.script.known[name].opts.is_dialog then
+      add(self, name)
       add_value(self, self.script.known[name].fn)
     end
   end
@@ -65,12 +67,20 @@ local function add_function(self, fn)
   end
 end
 
+-- Of our own objects those whose content is the script's.
+local is_of_values = { ["cunnekt.filter"] = true, ["cunnekt.action"] = true }
+
 local function add_table(self, t)
-  local mt = getmetatable(t)
-  if self.seen[t] or (type(mt) == "table" and tostring(mt.__name):find "^cunnekt") then
+  local mt = debug.getmetatable(t)
+  local class = mt and tostring(rawget(mt, "__name"))
+  local is_ours = class and class:find "^cunnekt"
+  if self.seen[t] or (is_ours and not is_of_values[class]) then
     return
   end
   self.seen[t] = true
+  if mt and not is_ours then
+    add_table(self, mt) -- a class of the script
+  end
   for _, key in ipairs(canonical.keys(t)) do
     if type(key) == "string" or type(key) == "number" then
       add(self, tostring(key))
@@ -114,21 +124,57 @@ end
 ---@param script cunnekt.dialog.script
 ---@return string digest
 ---@return cunnekt.source? source
+---@return function? fn one of them, which the source is of
 function code.digest_handlers(script)
-  local collector, its_source = new_collector(script), nil
+  local collector, its_source, its_fn = new_collector(script), nil, nil
   for _, name in ipairs(canonical.keys(script.known)) do
     local known = script.known[name]
     if not known.opts.is_dialog then
       add(collector, name)
       add_value(collector, known.matcher)
       add_value(collector, known.fn)
-      its_source = its_source or source.of(known.fn)
+      if not its_source then
+        its_source, its_fn = source.of(known.fn), known.fn
+      end
     end
   end
   for _, wrapper in ipairs(script.routes:wrappers()) do
     add_value(collector, wrapper)
   end
-  return finish(collector, its_source)
+  local digest = finish(collector, its_source)
+  return digest, its_source, its_fn
+end
+
+-- The script may have loaded another module since the digest was made, and so have another text.
+local function renew(known)
+  local now = known.source and source.of(known.source_fn)
+  if now ~= known.source then
+    known.code, known.source = formats.code:format(known.code:match "^%x*", now.digest), now
+  end
+  return known.code, known.source
+end
+
+---The digest of a run's code, and its source. A method of cunnekt.dialogs.
+---@param dialogs cunnekt.dialogs
+---@param name string
+---@return string? digest nil when the script has no such dialog
+---@return cunnekt.source? source
+function code.of(dialogs, name)
+  local script = dialogs.script
+  local known = script.known[name]
+  if name:find(formats.handler_pattern) then
+    known = dialogs.handlers_code or {}
+    if not known.code then
+      known.code, known.source, known.source_fn = code.digest_handlers(script)
+      dialogs.handlers_code = known
+    end
+  elseif not known then
+    return nil
+  elseif not known.code then
+    known.code, known.source = code.digest(script, known)
+    known.source_fn = known.fn
+  end
+  return renew(known)
 end
 
 ---Whether a run's code has changed: neither the digest of the dialog nor that of the script's text is the same.
@@ -139,105 +185,6 @@ function code.is_changed(was, is_now)
   local did, text = was:match "^(%x*)%.(%x*)$"
   local does, text_now = is_now:match "^(%x*)%.(%x*)$"
   return did ~= does and (text ~= text_now or text == "")
-end
-
--- ---- old scripts ---------------------------------------------------------------------------------------------------
-
--- bot.store for an old script: while its top level runs again, it changes nothing.
-local function shadow_store(store, old)
-  local function is_reading(name)
-    return name == "get"
-  end
-  return setmetatable({}, {
-    __index = function(_, name)
-      local method = store[name]
-      return type(method) == "function" and function(_, ...)
-        if old.is_loading and not is_reading(name) then
-          return true
-        end
-        return method(store, ...)
-      end or method
-    end,
-  })
-end
-
--- The bot for an old script: its dialogs and handlers are registered separately, and other calls have an effect only after
--- the top level.
-local function shadow_bot(bot, old)
-  local shadow, own = nil, { client = bot.client, store = shadow_store(bot.store, old) }
-  function own.dialog(_, name, fn, opts)
-    old.known[name] = { name = name, fn = fn, opts = { is_dialog = true, unexpected = opts and opts.unexpected } }
-    return shadow
-  end
-  function own.on(_, what, matcher, handler, opts)
-    if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
-      matcher, handler, opts = nil, matcher, handler
-    end
-    old.routes:add(what, matcher, handler, opts, 3)
-    return shadow
-  end
-  function own.use(_, fn)
-    old.routes:wrap(fn)
-    return shadow
-  end
-  function own.global(_, words, fn, opts)
-    old.routes:add_global(words, fn, opts, 3)
-    return shadow
-  end
-  shadow = setmetatable({}, {
-    __index = function(_, name)
-      local value = own[name]
-      if value ~= nil or type(bot[name]) ~= "function" then
-        return value == nil and bot[name] or value
-      end
-      return function(_, ...)
-        if old.is_loading then
-          return shadow
-        end
-        return bot[name](bot, ...)
-      end
-    end,
-  })
-  return shadow
-end
-
-local function load_old(bot, text)
-  local old = { known = {}, routes = route.new(), is_loading = true, is_old = true }
-  local shadow = shadow_bot(bot, old)
-  local public = setmetatable({
-    bot = function()
-      return shadow
-    end,
-  }, { __index = require "cunnekt" })
-  local chunk, problem = source.load_kept(text, public)
-  if not chunk then
-    return nil, problem
-  end
-  local ok, failure = pcall(chunk)
-  old.is_loading = false
-  if not ok and next(old.known) == nil and old.routes:count() == 0 then
-    return nil, tostring(failure)
-  end
-  return old
-end
-
----The script with which a run began. Waits.
----@param dialogs cunnekt.dialogs
----@param was string digests
----@return cunnekt.dialog.script? script
----@return string? problem
-function code.old_script(dialogs, was)
-  local digest = was:match "%.(%x+)$"
-  local text = digest and stored_dialogs.script(dialogs.store, digest)
-  if not text then
-    return nil, "the store does not have the script that it began with"
-  end
-  local old, problem = dialogs.old_scripts[digest], nil
-  if not old then
-    old, problem = load_old(dialogs.scope.bot, text)
-    dialogs.old_scripts[digest] = old
-  end
-  return old, problem
 end
 
 return code

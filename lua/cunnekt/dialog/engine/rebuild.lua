@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rebuilds a run that is not in memory by a replay: its function runs again from the beginning and gets the results of its
--- steps from the journal. Decides which code it runs when the script has changed (code.lua compares and loads).
+-- steps from the journal. Decides which code it runs when the script has changed (code.lua compares, old_script.lua loads).
 
 local clock = require "cunnekt.time.clock"
 local code = require "cunnekt.dialog.engine.code"
@@ -10,6 +10,7 @@ local formats = require "cunnekt.store.formats"
 local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local mend = require "cunnekt.dialog.engine.mend"
+local old_script = require "cunnekt.dialog.engine.old_script"
 local run = require "cunnekt.dialog.engine.run"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -118,7 +119,7 @@ local function script_for(dialogs, stored, is_mended)
   if choice ~= "old" then
     return choice == "restart" or dialogs.script
   end
-  local old, problem = code.old_script(dialogs, stored.code)
+  local old, problem = old_script.of(dialogs, stored.code)
   if old and (old.known[stored.name] or not stored.name:find(formats.handler_pattern)) then
     problem = not old.known[stored.name] and "it is not in the script that it began with" or nil
   end

@@ -59,6 +59,25 @@ function source.load(path, env, cache)
   return compile_once(cache, text, path, "t", env)
 end
 
+local function copy_of(list)
+  local copy = {}
+  for name, value in pairs(list) do
+    copy[name] = value
+  end
+  return copy
+end
+
+-- Another source in the place of the one without this module: dialogs may have begun with that.
+local function add_module(env, name, path, text)
+  local before = by_world[env]
+  local now = { main = before.main, files = copy_of(before.files), modules = copy_of(before.modules) }
+  now.files[path], now.modules[name] = text, path
+  by_world[env] = now
+  for file in pairs(now.files) do
+    by_path[file] = now
+  end
+end
+
 ---Loads a module of a script into the script's environment, and records its text.
 ---@param name string
 ---@param path string
@@ -71,11 +90,8 @@ function source.load_module(name, path, env, cache)
   if not text then
     return nil, problem
   end
-  local its_source = by_world[env]
-  if its_source then
-    its_source.files[path], its_source.modules[name] = text, path
-    by_path[path] = its_source
-    its_source.digest, its_source.text = nil, nil
+  if by_world[env] then
+    add_module(env, name, path, text)
   end
   return compile_once(cache, text, path, "bt", env)
 end

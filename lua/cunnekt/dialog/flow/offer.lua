@@ -8,6 +8,7 @@ local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local old_script = require "cunnekt.dialog.engine.old_script"
 local rebuild = require "cunnekt.dialog.engine.rebuild"
 local record_of = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
@@ -29,9 +30,13 @@ local function is_alive(stored, record)
   return not stored.error or (record.id ~= nil and stored.error.seq == record.id)
 end
 
--- The option `unexpected` of a dialog.
+-- The option `unexpected` of a dialog, in the script that it goes on with. `stored`: a run as well.
 local function unexpected_of(dialogs, stored)
-  local known = dialogs.script.known[stored.name]
+  local script = stored.script or dialogs.script
+  if not stored.script and stored.code and rebuild.choose(dialogs, stored.name, stored.code) == "old" then
+    script = old_script.of(dialogs, stored.code) or script
+  end
+  local known = script.known[stored.name]
   return known and known.opts.unexpected
 end
 

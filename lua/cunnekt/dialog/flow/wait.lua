@@ -124,7 +124,7 @@ function wait.for_event(dialogs, chat, wanted, where, current)
   local is_replayed = outcome ~= nil
   if not outcome then
     wanted.n = current.n
-    local known = wanted.types and dialogs.script.known[current.name]
+    local known = wanted.types and current.script.known[current.name]
     local expires = known and known.opts.expires
     if expires and not (wanted.due and wanted.due <= began + expires) then
       wanted.due, wanted.expires = began + expires, true -- a dialog that its customer has left ends by itself
