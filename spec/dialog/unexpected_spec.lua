@@ -265,6 +265,25 @@ for fate, befall in pairs(talk.fates) do
   end)
 end
 
+it("goes on to a handler that asks, with a function of bot:use that looks at the state", function()
+  begin_dialog(ask_twice, { unexpected = function() return "next" end, }, function(bot)
+    bot:use(function(it, next)
+      return not it.chat.state.is_out and next()
+    end)
+    bot:on("image", function(msg)
+      msg:reply_text("about " .. msg.chat:ask("What of?").text)
+    end)
+  end)
+  say "go"
+  act "image"
+  talk.all:kill()
+  say "tea"
+  say "a"
+  say "b"
+  assert.are.same({ "First?", "What of?", "about tea", "Second?", "got a b" }, said())
+  talk.finish()
+end)
+
 describe("a signal", function()
   after_each(talk.finish)
 

@@ -402,12 +402,13 @@ local function run_handlers(self, event, running, global)
   end
   local instead = running.instead
   if instead then
+    local before = running.n
     local verdict = instead(event)
     if verdict ~= "next" then
       return verdict
     end
-    -- A replay begins with the handlers, so they may wait where nothing came before.
-    running.instead = running.n > 0 and instead or nil
+    -- A replay does not call it, so what follows may wait where it has made no step.
+    running.instead = running.n > before and instead or nil
   end
   for _, entry in ipairs(candidates(self, event)) do
     if not entry.matcher or entry.matcher(event) then
