@@ -123,6 +123,26 @@ describe("dialogs", function()
 
   -- ---- handlers that wait ------------------------------------------------------------------------------------------
 
+  it("are of one message alone, where texts are joined: a matcher may look at the chat, and one that raises holds up nobody", function()
+    begin(function(its_bot)
+      its_bot:on("text", function(msg)
+        return msg.chat.state.vip or msg.text == "boom" and nil + 1
+      end, function() end)
+      its_bot:on("text", function(msg)
+        msg:reply_text("joined " .. #msg.joined)
+      end, { debounce = 2 })
+    end, { attempts = 1 })
+    say "a"
+    say "b"
+    talk.all:pass(2)
+    say "boom"
+    talk.all:pass(2)
+    say "c"
+    talk.all:pass(2)
+    assert.are.same({ "joined 2", "joined 1" }, said())
+    assert.equal(1, #lists.events(inside(talk.bot).store, "dead", {}))
+  end)
+
   it("are what handlers become that wait, with their wrappers, their joined texts and their track", function()
     begin(function(its_bot)
       its_bot:use(function(event, next)

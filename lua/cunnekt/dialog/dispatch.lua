@@ -75,13 +75,15 @@ local function waits_apart(self, record)
   return now < record.apart_since + outbox.longest_wait and self.engine.outbox:is_sending_to(record.contact)
 end
 
--- Seconds for which this event must wait for more texts of its contact; nil when it can be handled.
+-- Seconds for which this event must wait for more texts of its contact; nil when it can be handled. Waits; raises what matchers do.
 local function seconds_to_wait(self, record)
   local its_budget = self.engine.budget
   if not record.event or its_budget:noted_error(record.id) then
     return nil
   end
-  local seconds = its_budget:call(record.id, self.routes.debounce_of, self.routes, record.event)
+  self.engine.store:conversation(record.contact) -- in memory then: matchers that look at its state do not wait
+  local it = event.bind(self.scope, record.contact, record.event)
+  local seconds = its_budget:call(record.id, self.routes.debounce_of, self.routes, it)
   if not seconds then
     return nil
   end
@@ -102,12 +104,12 @@ local function open_event(self, record)
   elseif not parsed then
     return nil
   end
-  if routes.has_debounce and not self.engine.budget:noted_error(record.id) and routes:debounce_of(parsed) then
-    inbox:join(record, parsed, function(other)
-      return routes:debounce_of(other) ~= nil
+  local it = event.bind(self.scope, record.contact, parsed)
+  if routes.has_debounce and not self.engine.budget:noted_error(record.id) and routes:debounce_of(it) then
+    inbox:join(record, it, function(other)
+      return routes:debounce_of(event.bind(self.scope, record.contact, other)) ~= nil
     end)
   end
-  local it = event.bind(self.scope, record.contact, parsed)
   local line = it.phone_number_id
   if line and not self.engine.lines[line] then
     lines.note(self.engine.lines, line)
@@ -256,6 +258,29 @@ local function dispatch_in_task(self, record, ending)
   end
 end
 
+-- Begins the turn of an event.
+local function begin(self, record, done)
+  if record.rank and waits_apart(self, record) then
+    return self.engine.inbox:wait_apart(record, apart_pause, done)
+  end
+  -- With the usual keys preallocated.
+  local ending = { dispatch = self, record = record, done = done, event = nil, opened = nil }
+  if not self.dialogs.is_used and not record.is_resume then
+    return self.engine.turns:run(record, handle, on_end, nil, ending)
+  end
+  task.spawn(dispatch_in_task, self, record, ending)
+end
+
+-- Begins it when its contact has been quiet for as long as the handler's `debounce` says. Where a matcher raises, it does so again in the
+-- turn, and that fails.
+local function begin_when_quiet(self, record, done)
+  local ok, pause = pcall(seconds_to_wait, self, record)
+  if ok and pause then
+    return done(pause)
+  end
+  begin(self, record, done)
+end
+
 -- ---- bare turns ----------------------------------------------------------------------------------------------------
 
 -- What runs in the coroutine of a bare turn: the handlers for the event, as long as they want nothing but to reply.
@@ -336,24 +361,17 @@ end
 ---@param parts {engine: cunnekt.engine, dialogs: cunnekt.dialogs, routes: cunnekt.routes, scope: cunnekt.scope, taps: cunnekt.taps, failure: cunnekt.failure}
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
-  local turns, dialogs, routes, taps = parts.engine.turns, parts.dialogs, parts.routes, parts.taps
+  local dialogs, routes, taps = parts.dialogs, parts.routes, parts.taps
   return {
     on_join = function(from, to)
       dialogs:on_join(from, to)
     end,
     on_turn = function(record, done)
-      local pause = routes.has_debounce and seconds_to_wait(parts, record)
-      if pause then
-        return done(pause)
-      elseif record.rank and waits_apart(parts, record) then
-        return parts.engine.inbox:wait_apart(record, apart_pause, done)
+      if routes.has_debounce then
+        task.spawn(begin_when_quiet, parts, record, done)
+      else
+        begin(parts, record, done)
       end
-      -- With the usual keys preallocated.
-      local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil }
-      if not dialogs.is_used and not record.is_resume then
-        return turns:run(record, handle, on_end, nil, ending)
-      end
-      task.spawn(dispatch_in_task, parts, record, ending)
     end,
     on_answer = function(row, outcome, err)
       if not err and not routes.handles_own and next(dialogs.sent_waits) == nil then
