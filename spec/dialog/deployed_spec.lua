@@ -61,6 +61,10 @@ for name, line in pairs {
   end, 1)) }
 end
 
+local with_hook = plain:gsub("bot:dialog", "bot:before_send(function(_, chat) chat.state.seen = true end)\nbot:dialog", 1)
+changes["nothing but a bot:before_send"] = { "bot:dialog", "bot:before_send(function(_, chat) chat.state.seen = true end)\nbot:dialog", plain }
+changes["no bot:before_send any more, but"] = { "bot:before_send.-\n", "", with_hook }
+
 describe("a dialog that is open when a script is deployed in which there is another", function()
   local folder, path, all
 

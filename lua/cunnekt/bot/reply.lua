@@ -208,7 +208,11 @@ local function send(self, payload, delivery)
   if not current then
     return send_now(self, payload, delivery, nil, its_turn)
   end
-  if self._scope.hooks.senders[1] then
+  local reads_state = self._scope.hooks.senders[1] ~= nil
+  if current.replay then
+    reads_state = current:comes_next "state" -- as it did then: the script may have had no bot:before_send, or has none by now
+  end
+  if reads_state then
     local _ = self.state -- loaded: bot:before_send may read it, inside the step
   end
   local text = json.encode(payload)

@@ -229,6 +229,13 @@ function run_methods:go_on()
   end
 end
 
+---Whether the next recorded step is of this kind.
+---@param kind string
+---@return boolean
+function run_methods:comes_next(kind)
+  return self.replay ~= nil and self.replay[self.n + 1].mark:sub(1, #kind + 1) == kind .. " "
+end
+
 ---Applies the outcome of a step, recorded or new.
 ---@param outcome cunnekt.dialog.outcome
 ---@return any value raises what the step raised
