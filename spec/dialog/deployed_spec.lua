@@ -126,6 +126,18 @@ bot:on("image", function(msg) msg:reply_text "an image" end)
     assert.are.same({ "How many?", "?" }, { seen[5], seen[6] })
   end)
 
+  it("and begins again gets the signal for which it waits", function()
+    local seen = through('"paid "', '"paid: "', head .. [[
+bot:dialog("d", function(chat)
+  local paid, err = chat:wait { signal = "paid", timeout = 600 }
+  chat:reply_text("paid " .. (paid and paid.value or err.kind))
+end, { on_change = "restart" })
+bot:on("text", "^order", function(msg) msg:start "d" end)
+bot:on("text", "^3", function(msg) bot:signal(msg.from, "paid", 5) end)
+]])
+    assert.are.same({ "paid: 5" }, seen)
+  end)
+
   -- Broken on purpose: the tests above must notice.
   it("is found not to go on when the change is not noticed", function()
     local is_changed = code.is_changed

@@ -11,6 +11,7 @@ local journal = require "cunnekt.engine.journal"
 local json = require "cunnekt.base.json"
 local mend = require "cunnekt.dialog.engine.mend"
 local old_script = require "cunnekt.dialog.engine.old_script"
+local record_of = require "cunnekt.engine.record"
 local run = require "cunnekt.dialog.engine.run"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -77,6 +78,10 @@ end
 local function restart(dialogs, stored, steps, delivery, migrate)
   local its_turn = task.running().turn
   dialogs:end_stored(stored, its_turn)
+  local it = delivery and delivery.event
+  if it and it.kind == "own" and it.status == "dialog_signal" then -- the new run waits for it as well, or will, if it is kept
+    table.insert(its_turn:buffer "own_events", { contact = stored.contact, body = record_of.bodies_of(delivery.record)[1], attempts = 0 })
+  end
   local args = stored.args
   if migrate then
     its_turn.run, task.running().run = nil, nil
