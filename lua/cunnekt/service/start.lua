@@ -20,7 +20,7 @@ local function read_unfinished(service)
     return nil, err
   end
   local rows, parked
-  rows, err = recovery.park(service.store)
+  rows, err = recovery.park(service.store, service.store:first_own_id())
   if not rows then
     return nil, err
   end

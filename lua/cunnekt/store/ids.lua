@@ -16,6 +16,7 @@ local block, few = 1000, 500
 ids.few = few
 
 ---@class cunnekt.store.ids
+---@field first integer? the first id that this process has reserved: all that it gives are at least that
 ---@param reserve fun(count: integer, done: fun(first: integer?, err: cunnekt.error?)) reserves a block
 ---@return cunnekt.store.ids
 function ids.new(reserve)
@@ -76,6 +77,7 @@ function reserve(self, count)
   self._reserve(count, function(first, err)
     is_answered, self._is_reserving = true, false
     if first then
+      self.first = self.first or first
       add_block(self, first, count)
       return serve(self)
     end

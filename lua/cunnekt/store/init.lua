@@ -263,6 +263,11 @@ function store_methods:commit_plain(event, joins, rows, done, subject, part)
   return not is_taken and error_of(message, code) or nil
 end
 
+---@return integer? id all ids of messages and dialogs that this process gives are at least that; nil: it has given none
+function store_methods:first_own_id()
+  return self._ids.first
+end
+
 ---A conversation, from the cache where possible. Waits; raises a cunnekt.error when the store cannot be read.
 ---@param contact string
 ---@return cunnekt.store.conversation

@@ -86,22 +86,26 @@ function recovery.messages(store)
   return list and sort(list), err
 end
 
----The messages that were being sent, in the order of the script's calls. The others that were in memory are parked. Waits.
+---The messages that an earlier process was sending, in the order of the script's calls. The others that it had in memory are parked. Waits.
 ---@param store cunnekt.open_store
+---@param first_own integer? ids from this one on are of messages that this process has sent already: the top of its script may
 ---@return cunnekt.outbox.row[]? rows
 ---@return cunnekt.error? err kind store
-function recovery.park(store)
+function recovery.park(store, first_own)
   local list, err = walk(store, "outgoing", some, "id", 0, records.outgoing, { parked = 0 })
   if not list then
     return nil, err
   end
   local sending, queued = {}, {}
   for _, row in ipairs(list) do
-    if row.state == "sending" then
+    if row.id >= (first_own or math.huge) then
+      goto continue
+    elseif row.state == "sending" then
       sending[#sending + 1] = row
     else
       queued[#queued + 1] = row.id
     end
+    ::continue::
   end
   local parked
   parked, err = store:repair("park_message", { ids = queued })
