@@ -67,6 +67,31 @@ describe("outbox", function()
       assert.are.same({ n = 1 }, messages.track_of(it_.store, "wamid.a"))
     end)
 
+    it("leaves alone what this process has sent before it recovered", function()
+      local id = left("a", "sending", "fail")
+      left("b", "sending", "fail")
+      it_.outbox:recover(assert(recovery.park(it_.store, id + 1)), assert(recovery.count_parked(it_.store)))
+      it_:settle()
+      assert.are.same({ "failed", 1 }, { messages.state(it_.store, id), #it_.heard.failures })
+    end)
+
+    it("lets a message wait until the one before has arrived, which an earlier process had sent", function()
+      local first = left("a", "sending", "hold")
+      it_.store:settle { records.accepted({ id = first, contact = contact, track = nil }, "wamid.early") }
+      it_.store:value "anything"
+      local row = it_:row(contact, "b", { after = "delivered" })
+      it_:send(row)
+      it_:step_until(function()
+        return it_.outbox:active() == 1
+      end)
+      it_.store:value "anything"
+      it_.store:value "anything"
+      assert.are.same({}, it_:texts())
+      it_.outbox:on_status { kind = "status", id = "wamid.early", status = "delivered" }
+      it_:settle()
+      assert.are.same({ "b" }, it_:texts())
+    end)
+
     it("holds what was being sent, with the time at which it was", function()
       local id = left("a", "sending", "hold")
       time:advance(600)

@@ -74,6 +74,18 @@ describe("the times of a message", function()
     assert.are.same({ "x" }, it_:texts())
   end)
 
+  it("make it expire in time where it cannot be sent in its hours by then", function()
+    local hours = { from = "09:00", to = "10:00", tz = "UTC" }
+    local first, second = send(contact, "a", { expires = 60, send_between = hours }), send(contact, "b", { expires = 38900, send_between = hours })
+    it_:settle()
+    time:advance(60)
+    it_:settle()
+    assert.are.same({ "expired", "queued" }, { first.state, second.state })
+    time:advance(38740)
+    it_:settle()
+    assert.are.same({ { "b" }, "accepted" }, { it_:texts(), second.state })
+  end)
+
   it("are refused where they make no sense", function()
     for name, value in pairs {
       expires = -1, not_before = 0 / 0, send_between = { from = "25:00", to = "1:00" },

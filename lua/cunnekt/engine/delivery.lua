@@ -10,6 +10,7 @@ local incoming = require "cunnekt.store.incoming"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
+local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
 local redact = require "cunnekt.base.redact"
 local records = require "cunnekt.store.records"
@@ -201,10 +202,16 @@ end
 -- Seconds for which a message waits for the previous one to arrive; then it is sent anyway.
 local max_wait = 60
 
+-- The handle of the message before, of an earlier process, or of long ago. Nil where that has arrived, as far as is known.
+local function previous_in_store(self, row)
+  local ok, id, payload = pcall(messages.previous_of, self._store, row.contact, row.id)
+  return ok and id and self._known:of(id, payload) or nil
+end
+
 -- A message with `after = "delivered"` waits until the previous one was delivered. That is accepted already, because a lane
 -- sends one at a time. It takes its permit afterwards; false when there is none, and the lane waits for it.
 local function wait_for_previous(self, row, done)
-  local previous = self._core:last_of(row.contact)
+  local previous = self._core:last_of(row.contact) or previous_in_store(self, row)
   if previous and previous ~= row.handle then
     self._handles.wait_until(previous, "delivered", max_wait)
   end
@@ -286,15 +293,14 @@ end
 -- Whether a message may be sent at this time; otherwise it has expired, or waits outside of its lane.
 local function is_time(self, row, done)
   local now = clock.now()
-  if row.expires and now >= row.expires then
+  local earliest = math.max(now, row.due or now) -- later than now, when the clock was set back
+  local at = row.hours and send_times.next_open(row.hours, earliest) or earliest
+  if row.expires and at >= row.expires then -- by then, which is certain now
     delivery.return_permit(self, row)
     -- Done after the commit: a lane that is filled again must not find it as queued.
     give_up(self, row, "expired", errors.new("expired", "the message was not sent before it expired"), done)
     return false
-  end
-  local earliest = math.max(now, row.due or now) -- later than now, when the clock was set back
-  local at = row.hours and send_times.next_open(row.hours, earliest) or earliest
-  if at <= now then
+  elseif at <= now then
     return true
   end
   delivery.return_permit(self, row)

@@ -80,10 +80,10 @@ function send_times.read(opts)
   end
   local earliest = math.max(now, opts.not_before or now)
   local due = hours and send_times.next_open(opts.send_between, earliest) or earliest
-  local given = opts.send_between
+  local given, expires = opts.send_between, opts.expires and now + opts.expires or nil
   return {
-    due = due > now and due or nil,
-    expires = opts.expires and now + opts.expires,
+    due = due > now and math.min(due, expires or due) or nil, -- one that expires before is looked at then
+    expires = expires,
     hours = given and { from = given.from, to = given.to, tz = given.tz } or nil,
   }
 end

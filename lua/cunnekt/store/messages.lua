@@ -21,6 +21,23 @@ function messages.state(store, id)
   return records.state_of(row), row.message_id
 end
 
+-- Among so many ids before it the message is looked for that came before another one.
+local near = 10000
+
+---The newest message to a contact before another one, which was accepted and has not arrived.
+---@param store cunnekt.open_store
+---@param contact string
+---@param id integer
+---@return integer? id
+---@return table? payload
+function messages.previous_of(store, contact, id)
+  local row = store:read("previous_message", { contact = contact, after = id - near, before = id })[1]
+  if not row then
+    return nil
+  end
+  return row.id, json.decode(row.payload)
+end
+
 ---Whether there are messages whose delivery is uncertain.
 ---@param store cunnekt.open_store
 ---@return boolean

@@ -37,6 +37,7 @@ local questions = {
   count_parked = { {}, "replies bulk timed" },
   queued_message = { { id = "queued" }, "id contact payload state unknown track attempts follows fallback changed_at seq is_bulk due expires hours" },
   message = { { id = "accepted" }, "id contact rank message_id track" },
+  previous_message = { { contact = "1:2", after = 0, before = 1 << 40 }, "id payload" },
   accepted_message = { { message_id = "wamid.1" }, "id contact rank message_id track" },
   has_unknown = { {}, "is_any" },
   unknown_messages = { { contact = "1:2", earliest = 0, latest = now }, "id track" },

@@ -107,6 +107,11 @@ UNION ALL
 SELECT outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact), NULL, rank, message_id, track
   FROM sent WHERE outbox = :id;
 
+-- name: previous_message
+-- types: after=i before=i
+-- The newest message to a contact, by ids between these two, that was accepted and has not arrived.
+SELECT id, payload FROM outbox WHERE id > :after AND id < :before AND state = -1 AND contact = :contact ORDER BY id DESC LIMIT 1;
+
 -- name: accepted_message
 -- One message, by the id that the provider gave it.
 SELECT outbox AS id, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.contact), sent.contact) AS contact,
