@@ -82,6 +82,34 @@ describe("what a dialog gets", function()
     assert.are.same({ "One moment", "Q 21?", "Well?", "2" }, said())
   end)
 
+  it("of a state is what a step of it has made of it, or has read first", function()
+    local function define(its_bot)
+      its_bot:before_send(function(_, chat)
+        chat.state.sent = (chat.state.sent or 0) + 1
+        local _ = its_bot:chat("917777777777").state.off
+      end)
+      local function talk_to(chat)
+        local admin = its_bot:chat "918888888888"
+        local count = chat:step("count", function()
+          chat.state.n = (chat.state.n or 0) + 1
+          admin.state.seen = "seen"
+          return admin.state.n or 0
+        end)
+        admin.state.n = count + 1
+        chat:reply_text(("%d %s %s"):format(chat.state.n, admin.state.seen, chat.state.sent))
+        chat:reply_text(("sent %d, off %s"):format(chat.state.sent, its_bot:chat("917777777777").state.off))
+        local name = chat:ask("Name?").text
+        chat:reply_text(("%s %d %d %d"):format(name, chat.state.n, admin.state.n, chat.state.sent))
+      end
+      its_bot:dialog("it", talk_to)
+      its_bot:on("text", "^handler", function(msg)
+        talk_to(msg.chat)
+      end)
+    end
+    assert.are.same({ "1 seen nil", "sent 1, off nil", "Name?", "a 1 1 3" }, talk.play(define, { "go", "a" }))
+    assert.are.same({ "1 seen nil", "sent 1, off nil", "Name?", "a 1 1 3" }, talk.play(define, { "handler", "a" }))
+  end)
+
   it("of a message is what it was when it was asked", function()
     assert.equal("queued, delivered, nil", both_times(function(chat)
       local sent = chat:reply_text "Your bill"

@@ -199,6 +199,8 @@ local function send_now(self, payload, delivery, text, its_turn)
 end
 
 local send_step, send_step_as_json = { is_internal = true }, { is_internal = true, is_json = true }
+-- Of one in which bot:before_send may change states.
+local watched_step, watched_step_as_json = { is_internal = true, changes_states = true }, { is_internal = true, changes_states = true, is_json = true }
 
 -- Adds a payload to the outbox of this contact, as a step of the run.
 local function send(self, payload, delivery)
@@ -216,11 +218,13 @@ local function send(self, payload, delivery)
     local _ = self.state -- loaded: bot:before_send may read it, inside the step
   end
   local text = json.encode(payload)
+  local in_parts = reads_state and watched_step or send_step
+  local as_json = reads_state and watched_step_as_json or send_step_as_json
   local result, is_replayed = current:step("send", delivery and { payload, delivery } or text, function()
     local err
     handle, err = send_now(self, payload, delivery, text, its_turn)
     return { id = handle and handle.id, err = err and journal.pack_error(err) }
-  end, delivery and send_step or send_step_as_json)
+  end, delivery and in_parts or as_json)
   if result.err then
     return nil, journal.unpack_error(result.err)
   elseif is_replayed then

@@ -122,6 +122,9 @@ function state_methods:load()
     self:take_over(holder) -- what a function of bot:use has changed, around the run
   end
   local reading = its_run and its_run.epoch or current or {}
+  if its_run and its_run.is_in_step and self._reading ~= reading then
+    reading = reading + 0.5 -- a replay skips the step: what reads it outside of that does so by a step of its own
+  end
   if not self.value or self._reading ~= reading then
     self._reading = reading
     -- A dialog that starts in a handler's turn gets the handler's changes, which are not saved yet.
@@ -143,6 +146,12 @@ function state_methods:load()
     its_run:hold(self)
   end
   return self.value
+end
+
+---Reads the state once more, by a step of its own, as it is by now in this turn.
+function state_methods:read_again()
+  self._reading = nil
+  self:load()
 end
 
 ---Loads the state as it is now, and puts into it what the script has changed since it was loaded: key by key.

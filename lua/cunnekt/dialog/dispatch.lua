@@ -258,27 +258,14 @@ local function dispatch_in_task(self, record, ending)
   end
 end
 
--- Begins the turn of an event.
-local function begin(self, record, done)
-  if record.rank and waits_apart(self, record) then
-    return self.engine.inbox:wait_apart(record, apart_pause, done)
-  end
-  -- With the usual keys preallocated.
-  local ending = { dispatch = self, record = record, done = done, event = nil, opened = nil }
-  if not self.dialogs.is_used and not record.is_resume then
-    return self.engine.turns:run(record, handle, on_end, nil, ending)
-  end
-  task.spawn(dispatch_in_task, self, record, ending)
-end
-
--- Begins it when its contact has been quiet for as long as the handler's `debounce` says. Where a matcher raises, it does so again in the
--- turn, and that fails.
-local function begin_when_quiet(self, record, done)
+-- Begins the turn of an event when its contact has been quiet for as long as the handler's `debounce` says. Where a matcher raises, it does
+-- so again in the turn, and that fails.
+local function begin_when_quiet(self, record, done, begin)
   local ok, pause = pcall(seconds_to_wait, self, record)
   if ok and pause then
     return done(pause)
   end
-  begin(self, record, done)
+  begin(record, done, true)
 end
 
 -- ---- bare turns ----------------------------------------------------------------------------------------------------
@@ -362,17 +349,24 @@ end
 ---@return cunnekt.dispatch
 function dispatch.new(parts)
   local dialogs, routes, taps = parts.dialogs, parts.routes, parts.taps
+  local function begin(record, done, is_quiet)
+    if routes.has_debounce and not is_quiet then
+      return task.spawn(begin_when_quiet, parts, record, done, begin)
+    elseif record.rank and waits_apart(parts, record) then
+      return parts.engine.inbox:wait_apart(record, apart_pause, done)
+    end
+    -- With the usual keys preallocated.
+    local ending = { dispatch = parts, record = record, done = done, event = nil, opened = nil }
+    if not dialogs.is_used and not record.is_resume then
+      return parts.engine.turns:run(record, handle, on_end, nil, ending)
+    end
+    task.spawn(dispatch_in_task, parts, record, ending)
+  end
   return {
     on_join = function(from, to)
       dialogs:on_join(from, to)
     end,
-    on_turn = function(record, done)
-      if routes.has_debounce then
-        task.spawn(begin_when_quiet, parts, record, done)
-      else
-        begin(parts, record, done)
-      end
-    end,
+    on_turn = begin,
     on_answer = function(row, outcome, err)
       if not err and not routes.handles_own and next(dialogs.sent_waits) == nil then
         return nil

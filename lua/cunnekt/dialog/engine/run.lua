@@ -7,6 +7,7 @@ local attempts = require "cunnekt.engine.attempts"
 local chance = require "cunnekt.dialog.engine.chance"
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
+local held = require "cunnekt.dialog.engine.held"
 local journal = require "cunnekt.engine.journal"
 local outer = require "cunnekt.engine.outer"
 local record = require "cunnekt.engine.record"
@@ -122,18 +123,7 @@ function run_methods:check_end()
   end
 end
 
----Registers a state that the script may hold: it is loaded again after each commit, in this order at every replay.
----@param state cunnekt.state
-function run_methods:hold(state)
-  local states = self.states or {}
-  self.states = states
-  for _, held in ipairs(states) do
-    if held == state then
-      return
-    end
-  end
-  states[#states + 1] = state
-end
+run_methods.hold = held.add
 
 -- ---- steps ---------------------------------------------------------------------------------------------------------
 
@@ -167,9 +157,7 @@ end
 ---written again, over what other turns have changed since.
 function run_methods:skip_saved()
   self.resumes_at = nil
-  for _, state in ipairs(self.states or {}) do
-    state:mark_saved((state:encode()), state.version)
-  end
+  held.mark_saved(self)
   task.running().turn:charge()
   task.running().turn:clear_reads()
 end
@@ -229,11 +217,13 @@ function run_methods:go_on()
   end
 end
 
----Whether the next recorded step is of this kind.
+---Whether the next recorded step is of this kind, and has this subject.
 ---@param kind string
+---@param subject any? nil: whatever it has
 ---@return boolean
-function run_methods:comes_next(kind)
-  return self.replay ~= nil and self.replay[self.n + 1].mark:sub(1, #kind + 1) == kind .. " "
+function run_methods:comes_next(kind, subject)
+  local mark = self.replay and self.replay[self.n + 1].mark
+  return mark ~= nil and (subject and mark == journal.mark(kind, subject) or not subject and mark:sub(1, #kind + 1) == kind .. " ")
 end
 
 ---Applies the outcome of a step, recorded or new.
@@ -246,6 +236,8 @@ function run_methods:apply_outcome(outcome)
   end
   if outcome.is_commit then
     begin_epoch(self)
+  elseif self.replay and self.states then
+    held.replay_changed(self)
   end
   if outcome.raised then
     error(journal.unpack_error(outcome.raised), 0)
@@ -353,7 +345,7 @@ end
 ---@param kind string
 ---@param subject any as in begin_step
 ---@param fn fun(): any, boolean? the result, a JSON value; and whether the turn was committed in it
----@param opts? table is_json: of the subject; is_internal: the result never reaches the script; takes_time: the run's time advances; commits: the turn is committed right after it, if the run is stored
+---@param opts? table changes_states: the script's code in it may; is_json: of the subject; is_internal: the result never reaches the script; takes_time: the run's time advances; commits: the turn is committed right after it, if the run is stored
 ---@return any result raises what `fn` raised, each time
 ---@return boolean is_replayed
 function run_methods:step(kind, subject, fn, opts)
@@ -370,6 +362,7 @@ function run_methods:step(kind, subject, fn, opts)
     -- A conflict must be found before the step, not after it.
     task.running().turn:commit_more()
   end
+  local before = self.states and opts and opts.changes_states and held.texts(self)
   outcome = do_step(self, fn, opts)
   outcome.is_commit = outcome.is_commit or commits or nil
   local result = nil
@@ -379,6 +372,8 @@ function run_methods:step(kind, subject, fn, opts)
   self:end_step { n = nil, mark = mark, kind = kind, json = is_json and subject or nil, outcome = outcome, result = result }
   if commits then
     task.running().turn:commit_more()
+  elseif before then
+    held.read_changed(self, before)
   end
   return self:apply_outcome(outcome), false
 end

@@ -333,7 +333,7 @@ function ask.step(chat, name, fn)
   local _ = chat.state -- loaded before the step, because a replay skips the step
   return journal.unpack_results((current:step("step", name, function()
     return journal.pack_results(fn())
-  end, { takes_time = true, commits = true })))
+  end, { takes_time = true, commits = true, changes_states = true })))
 end
 
 local flush_opts = { is_internal = true, takes_time = true }
