@@ -18,6 +18,14 @@ describe("update.apply", function()
     assert.are.equal("--customer: a\n--bot: b", update.apply("--customer: a\n", { { after = 1, text = "b" } }):sub(1, -2))
     assert.are.equal(text, update.apply(text, {}))
   end)
+
+  -- The mark went with the first line, and hid the form of that one from the next.
+  it("keeps a byte order mark before the first line, whatever becomes of that", function()
+    local mark = "\xef\xbb\xbf"
+    assert.are.equal(mark .. "-- bot: b\n-- customer: c\n", update.apply(mark .. "-- bot: a\n-- customer: c\n", { { line = 1, text = "b" } }))
+    assert.are.equal(mark .. "-- customer: c\n", update.apply(mark .. "-- bot: a\n-- customer: c\n", { { line = 1 } }))
+    assert.are.equal(mark .. "-- customer: c\n-- bot: d", update.apply(mark .. "-- customer: c", { { after = 1, text = "d" } }))
+  end)
 end)
 
 describe("align", function()

@@ -33,7 +33,8 @@ end
 ---@param changes {line: integer?, after: integer?, text: string?, who: string?}[] `line`: of the file, to be replaced, or dropped without a text; `after`: a line goes behind this one
 ---@return string
 function update.apply(text, changes)
-  local lines, behind = split(text), {}
+  local mark = text:match "^\xef\xbb\xbf" or "" -- of the byte order: no part of the first line
+  local lines, behind = split(text:sub(#mark + 1)), {}
   local default_end = (lines[1] or ""):match "\r?\n$" or "\n"
   local original = table.move(lines, 1, #lines, 1, {})
   for _, change in ipairs(changes) do
@@ -54,7 +55,7 @@ function update.apply(text, changes)
     end
     lines[after] = line
   end
-  return table.concat(lines)
+  return mark .. table.concat(lines)
 end
 
 local function read(path)
