@@ -101,4 +101,14 @@ describe("an event", function()
     assert.is_false(ok)
     assert.matches("event_spec.lua:%d+: msg:download: a message of type 'text' has no media", message)
   end)
+
+  -- What copies the options raised an error about a 'for iterator'.
+  it("takes no path in place of the options, and says what to write", function()
+    local ok, message = pcall(function()
+      local result = bind({ kind = "message", type = "image", media = {} }):download "x.jpg"
+      return result
+    end)
+    assert.is_false(ok)
+    assert.matches("event_spec.lua:%d+: msg:download: options must be a table, got string; write msg:download { path = \"photo.jpg\" }$", message)
+  end)
 end)

@@ -97,6 +97,11 @@ describe("http.request", function()
     -- It was sent as a header "a" with another value; what is behind the colon may be a key.
     assert.matches("http_spec.lua:%d+: http.get: header 'a' has a colon in its name; write headers = { %[\"a\"%] = value }$",
       message(function() http.get("http://x", { headers = { ["a: s3cr3t"] = "" } }) end))
+    -- What copies the options raised an error about a 'for iterator'.
+    assert.matches("http_spec.lua:%d+: http.get: options must be a table, got string; write http.get%(url, { timeout = 5 }%)$",
+      message(function() http.get("http://x", "x") end))
+    assert.matches("http_spec.lua:%d+: http.post: options must be a table, got number; write http.post%(url, body, { timeout = 5 }%)$",
+      message(function() http.post("http://x", "", 5) end))
     assert.matches("http_spec.lua:%d+: http.request: option 'url' is missing",
       message(function() http.request {} end))
     assert.matches("http_spec.lua:%d+: http.stream: options 'json' and 'body' exclude each other",

@@ -102,6 +102,8 @@ function message_methods:download(opts)
     receiver.refuse("msg", "download", self)
   elseif not self.media then
     error(("msg:download: a message of type '%s' has no media"):format(tostring(self.type)), 2)
+  elseif type(opts or {}) ~= "table" then
+    error(("msg:download: options must be a table, got %s; write msg:download { path = \"photo.jpg\" }"):format(type(opts)), 2)
   end
   local filled = { sha256 = self.media.sha256 }
   for key, value in pairs(opts or {}) do

@@ -194,7 +194,11 @@ local function send(where, opts)
   end)
 end
 
-local function with(opts, method, url, body)
+-- The options of a call whose form is `form`, with what it has besides.
+local function with(form, opts, method, url, body)
+  if type(opts or {}) ~= "table" then
+    error(("%s: options must be a table, got %s; write %s"):format(form:match "^[^(]*", type(opts), form), 3)
+  end
   local merged = {}
   for name, value in pairs(opts or {}) do
     merged[name] = value
@@ -290,7 +294,7 @@ end
 ---@return cunnekt.http.answer? answer
 ---@return cunnekt.error? err as of http.request
 function http.get(url, opts)
-  return send("http.get", with(opts, "GET", url))
+  return send("http.get", with("http.get(url, { timeout = 5 })", opts, "GET", url))
 end
 
 ---Sends a POST request. It is written at most once, even when its connection fails.
@@ -300,7 +304,7 @@ end
 ---@return cunnekt.http.answer? answer
 ---@return cunnekt.error? err as of http.request
 function http.post(url, body, opts)
-  return send("http.post", with(opts, "POST", url, body))
+  return send("http.post", with("http.post(url, body, { timeout = 5 })", opts, "POST", url, body))
 end
 
 ---An answer whose body is read in pieces. What is not read is not received: the server has to wait.
