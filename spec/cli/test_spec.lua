@@ -55,6 +55,20 @@ bot:on("image", function(msg) msg:reply_text "Nice!" end)
     end
   end)
 
+  -- It said "deadlock", with a line of ours.
+  it("says what to do where a script waits in a function that C calls, or in a coroutine", function()
+    local sort = "in a function that string.gsub, table.sort or the like calls; let that one only collect, and wait in a loop behind it"
+    for code, where in pairs {
+      ["table.sort({ 2, 1 }, function(a, b)\ncunnekt.sleep(1) return a < b end)"] = sort,
+      ["msg.text:gsub('.', function()\ncunnekt.sleep(1) end)"] = sort,
+      ["coroutine.wrap(function()\ncunnekt.sleep(1) end)()"] = "in a coroutine of the script; wait in the function that resumes it",
+    } do
+      write("bot.lua", ('local cunnekt = require "cunnekt" cunnekt.bot():on("text", function(msg) %s end)\n-- customer: hi\n'):format(code))
+      local said = test("bot.lua").out
+      assert.truthy(said:find(("bot.lua:2: nothing can be waited for %s (event 1"):format(where), 1, true), said)
+    end
+  end)
+
   it("says which dialogs, global commands and jobs no transcript reached", function()
     write("bot.lua", [[
 local cunnekt = require "cunnekt"

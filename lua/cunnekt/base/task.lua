@@ -165,10 +165,10 @@ function task.can_yield()
   return current ~= nil and coroutine.running() == (current.strand or current.co) and coroutine.isyieldable()
 end
 
----Where this code is, which cannot wait.
+---Where this code is, which cannot wait, and what to do.
 ---@return string where
 function task.hindrance()
-  return coroutine.isyieldable() and "in a coroutine of the script"
+  return coroutine.isyieldable() and "in a coroutine of the script; wait in the function that resumes it"
     or "in a function that string.gsub, table.sort or the like calls; let that one only collect, and wait in a loop behind it"
 end
 
@@ -296,6 +296,15 @@ local function cancel_operation(cancel)
   end
 end
 
+-- Raises for a wait that nothing can end. A task that cannot yield gets here where time only passes between its turns, as in a transcript.
+local function refuse_wait()
+  if not running() then
+    error("deadlock: waiting for something that no running operation can cause", 4)
+  end
+  local place = blame.place(2)
+  error(("%snothing can be waited for %s"):format(place and place .. ": " or "", task.hindrance()), 0)
+end
+
 -- Outside a task: step the loop until the operation has called back.
 local function await_stepping(begin)
   if core.in_finalizer() then
@@ -314,7 +323,7 @@ local function await_stepping(begin)
       error(is_any, 0)
     elseif not is_any and not results then
       cancel_operation(cancel)
-      error("deadlock: waiting for something that no running operation can cause", 3)
+      refuse_wait()
     end
   end
   return table.unpack(results, 1, results.n)
