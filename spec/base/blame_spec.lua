@@ -2,15 +2,19 @@
 local blame = require "cunnekt.base.blame"
 local options = require "cunnekt.base.options"
 
+-- The host puts a function of its own between what has failed and a handler of a script.
+local begins_at = 2
+xpcall(error, function()
+  begins_at = debug.getinfo(2, "f").func == error and 2 or 3
+end)
+
 -- What a script has raised, described.
 local function describe_failure(code, ...)
   local chunk = assert(load(code, "@bot.lua"))
   local found
   -- In a coroutine, where nothing of this file is below the script.
   coroutine.wrap(xpcall)(chunk, function(failure)
-    -- The host puts a function of its own between what has failed and a handler of a script.
-    local above = debug.getinfo(2, "Sf")
-    found = { blame.describe(failure, above.what == "C" and above.func ~= error and 3 or 2) }
+    found = { blame.describe(failure, begins_at) }
   end, ...)
   return table.unpack(found)
 end
@@ -33,6 +37,24 @@ describe("blame", function()
     assert.is_true(is_enough)
     _, _, is_enough = describe_failure "error 'mine'"
     assert.is_falsy(is_enough)
+  end)
+
+  -- Each coroutine.wrap that an error passes through puts the place of its caller before it.
+  it("says once where an error was raised that has passed through coroutine.wrap", function()
+    for code, said in pairs {
+      ["coroutine.wrap(function()\nerror 'oops'\nend)()"] = "bot.lua:2: oops",
+      ["coroutine.wrap(function()\ncoroutine.wrap(function()\nlocal x = nil + 1\nend)()\nend)()"] = "bot.lua:3: attempt to perform arithmetic on a nil value",
+      ["for _ in coroutine.wrap(function()\nerror '10:30: late'\nend) do end"] = "bot.lua:2: 10:30: late",
+      ["coroutine.wrap(function()\nerror('10:30: late', 0)\nend)()"] = "bot.lua:1: 10:30: late",
+      ["local f = coroutine.wrap(print)\nf()\nf()"] = "bot.lua:3: cannot resume dead coroutine",
+      ["error 'bot.lua:1: mine'"] = "bot.lua:1: bot.lua:1: mine",
+    } do
+      local text, traceback = describe_failure(code)
+      assert.equal(said, text)
+      assert.equal(text, traceback:match "^[^\n]*")
+    end
+    local co = coroutine.create(load("coroutine.wrap(function()\nerror 'oops'\nend)()", "@bot.lua"))
+    assert.matches("^bot.lua:2: oops\nstack traceback:\n\tbot.lua:1: in [^\n]*$", blame.traceback(co, select(2, coroutine.resume(co))))
   end)
 
   it("keeps all of a fault of ours", function()

@@ -125,6 +125,26 @@ local function replaced(text, frames, place)
   return text
 end
 
+-- Whether a text begins with a place: in a Lua file, or in this one.
+local function has_place(text, file)
+  local found = text:match "^([^\n:]+):%d+: "
+  return found ~= nil and (found == file or found:find "%.lua$" ~= nil)
+end
+
+-- A text without the places that coroutine.wrap puts before that of an error which passes through it. `raiser` and `caller` are the
+-- innermost frames.
+local function at_origin(text, raiser, caller)
+  local passed = raiser and caller and raiser.what == "C" and raiser.func ~= error and place_of(caller) .. ": "
+  if not passed or text:sub(1, #passed) ~= passed then
+    return text
+  end
+  local file, rest = caller.short_src, text:sub(#passed + 1)
+  while has_place(rest, file) do
+    text, rest = rest, rest:match "^[^\n:]+:%d+: (.*)$"
+  end
+  return text
+end
+
 -- ---- what was raised -----------------------------------------------------------------------------------------------
 
 -- A text that is no longer than this, in whole characters.
@@ -188,8 +208,8 @@ end
 ---@return boolean is_enough the text alone says as much: a function of ours refused what one line of a script asks
 function blame.describe(failure, level)
   level = (level or 1) + 1
-  local text = blame.text(failure)
   local all, own = frames_from(level)
+  local text = at_origin(blame.text(failure), all[1], all[2])
   local is_raised = all[1] and all[1].func == error
   local begins_at = is_raised and not own[1] and blame.function_place(level)
   if begins_at then
@@ -213,10 +233,8 @@ function blame.describe(failure, level)
   return text, text .. "\nstack traceback:" .. table.concat(lines), is_refusal and not own[2]
 end
 
----A traceback that Lua has made, without the lines that are not the script's; all of it where no other is left.
----@param traceback string
----@return string
-function blame.without_ours(traceback)
+-- A traceback that Lua has made, without the lines that are not the script's; all of it where no other is left.
+local function without_ours(traceback)
   local head, frames = traceback:match "^(.-\nstack traceback:)(\n.*)$"
   local kept = {}
   for line in (frames or ""):gmatch "\n(\t[^\n]+)" do
@@ -228,6 +246,15 @@ function blame.without_ours(traceback)
     end
   end
   return kept[1] and head .. table.concat(kept) or traceback
+end
+
+---The failure of a coroutine and its traceback, as text, with the script's lines only.
+---@param co thread
+---@param failure string
+---@return string
+function blame.traceback(co, failure)
+  failure = at_origin(failure, debug.getinfo(co, 0, "Sf"), debug.getinfo(co, 1, "Sl"))
+  return without_ours(debug.traceback(co, failure))
 end
 
 return blame

@@ -102,7 +102,7 @@ local function fail(t, failure)
     end
     core.out_of_memory()
   end
-  t.failure = type(failure) == "string" and blame.without_ours(debug.traceback(t.co, failure)) or failure
+  t.failure = type(failure) == "string" and blame.traceback(t.co, failure) or failure
   t.has_failed = true
   close_as(t, t.co)
   if not t.waiters then
