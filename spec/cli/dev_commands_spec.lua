@@ -89,6 +89,8 @@ describe("choices in cunnekt dev", function()
 
   it("refuse a number that is none of them, and /text says it all the same", function()
     assert_has(play("menu", "3", "/text 3"), "-- there is no choice 3, only 1 to 2; to say the number itself: /text 3", "> 3", "number 3")
+    assert_has(play("menu", "/text /button good"), "> /button good")
+    assert_has(play("/text"), "-- say what the text is: /text TEXT")
     assert_has(play("menu", "0"), "there is no choice 0")
   end)
 

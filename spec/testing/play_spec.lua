@@ -234,6 +234,20 @@ bot: … bytes
     ]], "customer: /reply a\nbot: tapped a\ncustomer: hi\nbot: template 55\ncustomer: /reply Stop\nbot: tapped Stop\n")
   end)
 
+  it("has any text behind /text, and says what to write for a command that is none of a customer's", function()
+    local code = head .. [[bot:on("text", function(msg) msg:reply_text("Text: " .. msg.text) end)]]
+    assert.are.same({}, problems(code, "customer: /text /start\nbot: Text: /start\ncustomer: /text 2\nbot: Text: 2\n"))
+    for line, problem in pairs {
+      ["/text"] = "say what the text is: /text TEXT",
+      ["/Text 2"] = "/Text is nothing that a customer can send; did you mean '/text'?",
+      ["/clock +2h"] = "time passes in a line of its own, as in: 2 hours later",
+      ["/start"] = "/start is nothing that a customer can send; as a text it is '/text /start'",
+      ["/help"] = "/help is nothing that a customer can send; as a text it is '/text /help'",
+    } do
+      assert.are.same({ "1: " .. problem }, problems(code, "customer: " .. line .. "\n"))
+    end
+  end)
+
   it("has statuses, time, the log and staff", function()
     passes([[
       bot:on("text", function(msg)

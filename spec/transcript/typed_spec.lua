@@ -52,6 +52,15 @@ describe("a line that is typed in `cunnekt dev`", function()
     assert.matches("/edit TEXT", problem)
   end)
 
+  it("is a text whatever it looks like, behind /text", function()
+    assert.same({ type = "text", text = "/button 2 ", is_literal = true }, typed.read "/text  /button 2 ")
+    for _, line in ipairs { "/text", "/text  " } do
+      local message, problem = typed.read(line)
+      assert.is_nil(message)
+      assert.equal("say what the text is: /text TEXT", problem)
+    end
+  end)
+
   it("is refused when there is no such command", function()
     local message, problem = typed.read "/dance"
     assert.is_nil(message)

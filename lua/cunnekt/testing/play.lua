@@ -8,6 +8,7 @@ local core = require "cunnekt.core"
 local coverage = require "cunnekt.testing.coverage"
 local cunnekt = require "cunnekt"
 local http_answers = require "cunnekt.testing.http_answers"
+local options = require "cunnekt.base.options"
 local people = require "cunnekt.testing.people"
 local script = require "cunnekt.service.script"
 local stage = require "cunnekt.testing.stage"
@@ -66,11 +67,32 @@ end
 
 local run_action = {}
 
+-- What to write in place of a command that is none of a customer's.
+local function no_message(name, text)
+  if name == "clock" then
+    return "time passes in a line of its own, as in: 2 hours later"
+  end
+  local near = options.suggest(name, typed.names)
+  local advice = near and near ~= name and ("did you mean '/%s'?"):format(near) or ("as a text it is '/text %s'"):format(text)
+  return ("/%s is nothing that a customer can send; %s"):format(name, advice)
+end
+
+-- The message of a customer's line.
+local function message_of(text)
+  local fields, problem = typed.read(text)
+  if type(fields) ~= "table" then
+    local is_unknown = not problem or problem:find "^there is no /"
+    return nil, is_unknown and no_message(text:match "^/(%a+)", text) or problem
+  end
+  fields.is_literal = nil
+  return fields
+end
+
 function run_action.customer(self, step)
   local person = self.people:find(step.who)
-  local fields, problem = typed.read(step.text)
-  if type(fields) ~= "table" then
-    return problem or "this is nothing that a customer can send"
+  local fields, problem = message_of(step.text)
+  if not fields then
+    return problem
   end
   self.stage.target = step.bot or 1
   if self.stage.target > #self.stage.services then

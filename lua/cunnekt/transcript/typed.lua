@@ -20,7 +20,8 @@ Without ID it is the first choice; without FILE a sample is sent.
 
 ---The commands, without their slash.
 typed.names = {
-  "button", "list", "reply", "form", "image", "document", "audio", "video", "sticker", "location", "react", "edit", "delete", "help", "quit",
+  "button", "list", "reply", "form", "image", "document", "audio", "video", "sticker", "location", "react", "edit", "delete", "text", "help",
+  "quit",
 }
 
 ---The commands that tap something → the type of the message.
@@ -51,9 +52,18 @@ local function form_message(text)
   return { type = "form", form = answers }
 end
 
+-- A text that is one whatever it looks like.
+local function literal_text(line)
+  local text = line:match "^/text%s(.*%S.*)$"
+  if not text then
+    return nil, "say what the text is: /text TEXT"
+  end
+  return { type = "text", text = text:match "^%s*(.*)$", is_literal = true }
+end
+
 ---Reads a line.
 ---@param line string
----@return table|"help"|"quit"|nil message fields for sandbox:say; nil for an empty line or a mistake
+---@return table|"help"|"quit"|nil message fields for sandbox:say, and `is_literal` for a text that is no choice; nil for an empty line or a mistake
 ---@return string|nil problem
 function typed.read(line)
   local name, rest = line:match "^/(%a+)%s*(.-)%s*$"
@@ -65,6 +75,8 @@ function typed.read(line)
     return { type = typed.choices[name], id = rest ~= "" and rest or nil }
   elseif FILES[name] then
     return file_message(name, rest)
+  elseif name == "text" then
+    return literal_text(line)
   elseif name == "form" then
     return form_message(rest)
   elseif name == "location" then

@@ -154,7 +154,7 @@ end
 ---All commands, those of typed.lua too, without their slash.
 ---@return string[]
 function commands.names()
-  local names = table.move(typed.names, 1, #typed.names, 1, { "text" })
+  local names = table.move(typed.names, 1, #typed.names, 1, {})
   for name in pairs(known) do
     names[#names + 1] = name
   end

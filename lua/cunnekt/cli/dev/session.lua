@@ -321,11 +321,6 @@ function session_methods:take_line(line)
   if run then
     return self:run_command(run)
   end
-  local text = line:match "^/text%s+(.*)$"
-  if text then
-    local err = self:say { type = "text", text = text, is_literal = true }
-    return report(self, nil, err)
-  end
   local message, problem = typed.read(line)
   if message == "quit" then
     return self:quit()
