@@ -94,6 +94,13 @@ bot:on("button", "[", function() end)
     end
   end)
 
+  -- It raised an error of ours.
+  it("about optional content that is one of two tables", function()
+    local list = {}
+    alarms("bot.lua", HEAD .. 'bot:on("text", function(msg) msg:reply_template("55", msg.text == "a" and { body = { "b" } } or {}) end)', list)
+    assert.same({}, list)
+  end)
+
   it("about the manual, but for what it shows to be refused", function()
     local list = {}
     for _, page in ipairs(pages.all()) do

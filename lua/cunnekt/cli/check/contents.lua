@@ -146,7 +146,7 @@ local function argument(value, param)
     return not is_optional and placeholder(param.type, param.name) or nil
   end
   local made = make(value, param.type, param.name)
-  if is_optional and type(made) == "table" and next(made) == nil and value.fields and value.fields[1] then
+  if is_optional and type(made) == "table" and next(made) == nil and value and value.fields and value.fields[1] then
     return nil
   end
   return made
