@@ -117,6 +117,34 @@ bot:on("quick_reply", function(msg) msg:reply_text("tapped " .. msg.payload) end
     assert_has(text, "-- the bot has offered no quick replies\n", "no quick replies; this is one of a template that somebody else has sent",
       "tapped no", "> hi", "-- no quick reply has the id 'no'; possible: yes", "tapped yes")
   end)
+
+  -- It was a quick reply of a template that nobody had sent.
+  it("say how an id is tapped that is of another kind", function()
+    assert_has(play("menu", "/reply good", "/list good"), "-- no quick reply has the id 'good'; it is a button: /button good\n",
+      "-- no row has the id 'good'; it is a button: /button good\n")
+    assert_has(play("list", "/reply tea", "/button tea", "/button Tea"), "-- no quick reply has the id 'tea'; it is a row: /list tea\n",
+      "-- no button has the id 'tea'; it is a row: /list tea\n", "-- no button has the id 'Tea'; it is a row: /list tea\n")
+    assert_has(play("menu", "/reply Good"), "-- it is taken as a quick reply of a template; there is also a button: /button good\n", "> (Good)")
+    local text = play_script([[
+local bot = require("cunnekt").bot()
+bot:on("text", function(msg)
+  msg:reply_template("55", msg.text == "named" and { buttons = { { index = 0, type = "quick_reply", payload = "yes" } } } or {})
+  msg:reply_buttons { body = "Or", buttons = { { id = "no", title = "No" } } }
+end)
+bot:on("message", function(msg) msg:reply_text("tapped " .. tostring(msg.payload)) end)
+]], "named", "/button yes", "/reply no", "unnamed", "/reply no")
+    assert_has(text, "-- no button has the id 'yes'; it is a quick reply: /reply yes\n", "-- no quick reply has the id 'no'; it is a button: /button no\n",
+      "> unnamed", "-- it is taken as a quick reply of a template; there is also a button: /button no\n", "tapped no")
+  end)
+
+  it("need the text of a quick reply of which the bot's template says nothing", function()
+    local text = play_script([[
+local bot = require("cunnekt").bot()
+bot:on("text", function(msg) msg:reply_template "55" end)
+bot:on("quick_reply", function(msg) msg:reply_text("tapped " .. msg.payload) end)
+]], "hi", "/reply", "/reply Stop")
+    assert_has(text, "-- the template names no quick reply; write the text of one: /reply TEXT\n", "tapped Stop")
+  end)
 end)
 
 describe("what happens to a message, in cunnekt dev,", function()

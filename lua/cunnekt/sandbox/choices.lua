@@ -115,6 +115,50 @@ end
 
 local nouns = { button = "button", list = "row", quick_reply = "quick reply" }
 local plurals = { button = "buttons", list = "rows", quick_reply = "quick replies" }
+local commands = { button = "/button", list = "/list", quick_reply = "/reply" }
+
+-- The tap of another kind that was meant: on what has this id, or this title.
+local function meant(state, contact, kind, id)
+  for _, entry in ipairs(choices.recent(state, contact)) do
+    for _, one in ipairs(choices.of(entry)) do
+      if one.kind ~= kind and (one.id == id or one.title == id) then
+        return { kind = one.kind, id = one.id, is_title = one.id ~= id }
+      end
+    end
+    local is_payload
+    each_id(entry, "quick_reply", function(payload)
+      is_payload = is_payload or payload == id
+    end)
+    if is_payload and kind ~= "quick_reply" then
+      return { kind = "quick_reply", id = id }
+    end
+  end
+  return nil
+end
+
+local function none_offered(kind, has_others)
+  if has_others and kind == "quick_reply" then
+    return "the template names no quick reply; write the text of one: /reply TEXT"
+  end
+  return ("the bot has offered no %s"):format(plurals[kind])
+end
+
+-- What is said of a tap on an id that the bot has not offered.
+local function check_unknown(message, ids, has_others, other)
+  local kind, id = message.type, message.id
+  local is_possible = kind == "quick_reply" and (has_others or #ids == 0)
+  local form = other and ("%s: %s %s"):format(nouns[other.kind], commands[other.kind], other.id)
+  if other and not (is_possible and (has_others or other.is_title)) then
+    return ("no %s has the id '%s'; it is a %s"):format(nouns[kind], id, form)
+  elseif is_possible and other then
+    return nil, ("it is taken as a quick reply of a template; there is also a %s"):format(form)
+  elseif is_possible then
+    return nil, not has_others and "the bot has offered no quick replies; this is one of a template that somebody else has sent" or nil
+  elseif #ids == 0 then
+    return none_offered(kind, has_others)
+  end
+  return ("no %s has the id '%s'; possible: %s"):format(nouns[kind], id, words.list(ids))
+end
 
 ---Checks a tap as a person would make it, who can only tap what is there. Without an id it becomes one on the first choice. Quick replies
 ---are on templates, which other programs send too: one with an id may be of such a template, where the bot has sent none that names ids.
@@ -129,10 +173,8 @@ function choices.check(state, contact, message)
     return nil
   end
   local ids, has_others = choices.ids(state, contact, kind)
-  if kind == "quick_reply" and message.id and (has_others or #ids == 0) then
-    return nil, not has_others and "the bot has offered no quick replies; this is one of a template that somebody else has sent" or nil
-  elseif #ids == 0 then
-    return ("the bot has offered no %s"):format(plurals[kind])
+  if not message.id and #ids == 0 then
+    return none_offered(kind, has_others)
   end
   message.id = message.id or ids[1]
   for _, id in ipairs(ids) do
@@ -140,7 +182,7 @@ function choices.check(state, contact, message)
       return nil
     end
   end
-  return ("no %s has the id '%s'; possible: %s"):format(nouns[kind], message.id, words.list(ids))
+  return check_unknown(message, ids, has_others, meant(state, contact, kind, message.id))
 end
 
 return choices
