@@ -6,7 +6,7 @@
 local code = require "cunnekt.base.source.code"
 local http_answer = require "cunnekt.testing.http_answers"
 local lexer = require "cunnekt.base.source.lexer"
-local options = require "cunnekt.base.options"
+local near = require "cunnekt.testing.near"
 local units = require "cunnekt.time.units"
 
 local parse = {}
@@ -28,8 +28,6 @@ local parse = {}
 ---@field steps cunnekt.testing.step[]
 
 local second_of = { second = 1, minute = units.minute, hour = units.hour, day = units.day, week = 7 * units.day }
-
-local names = { "customer", "bot", "staff", "status", "log", "http", "transcript", "script" }
 
 -- A name begins with a capital or a sign of another script, a number with a digit or +: "-- customer data: …" is a comment, or
 -- in a transcript a mistake.
@@ -95,60 +93,6 @@ local function read_line(line)
   local name, rest = line:match "^(%l+)(.*)$"
   local reader = name and read[name]
   return reader and reader(rest) or read_later(line)
-end
-
-local persons = { "customer", "bot", "staff" }
-local name_form = "a name is one word that begins with a capital, or a number"
-
--- The name of who is meant is none, or the word before it is misspelt.
-local function near_person(line)
-  local word, about = line:match "^(%a+)%s+([^%s:][^:]-)%s*:"
-  local kind = word and options.suggest(word, persons)
-  if not kind then
-    return nil
-  end
-  local count, is_exact = select(2, about:gsub("%S+", "")), word:lower() == kind
-  if kind == "customer" and (count == 1 or (count == 2 and is_exact) or about:find "%f[%a]to bot %S+$") then
-    return "write 'customer Ravi: TEXT' or 'customer to bot 2: TEXT'; " .. name_form
-  elseif kind ~= "customer" and (about:find "^to%s+%S+$" or (is_exact and (count == 1 or about:find "^to%s"))) then
-    return ("write '%s to Ravi: TEXT'; %s"):format(kind, name_form)
-  end
-  return nil
-end
-
-local unit_words = { s = true, sec = true, secs = true, min = true, mins = true, h = true, hr = true, hrs = true, d = true }
-for unit in pairs(second_of) do
-  unit_words[unit], unit_words[unit .. "s"] = true, true
-end
-
--- Time passes: a number and whatever, or a few words of which the last is a unit.
-local function near_later(line)
-  local span = line:lower():match "^(.*%S)%s+later[.:]?$"
-  local words, unit = select(2, (span or ""):gsub("%S+", "")), span and span:match "%a+$"
-  if span and (span:find "^%d" or (words <= 3 and unit_words[unit])) then
-    return "write a number and seconds, minutes, hours, days or weeks, as in '2 hours later'"
-  end
-  return nil
-end
-
-local http_form = "write 'http GET URL -> 200 BODY'"
-
-local function near_http(line)
-  return line:lower():find "^http%s+%a*%s*%S*/" and http_form or nil
-end
-
-local function near_name(line)
-  local name = line:match "^(%a+)%s*:%f[^:/]" or line:match "^(%a+)%s+%u+%s+%S+%s+%->"
-  if name and read[name] then
-    return name == "http" and http_form or ("write '%s: TEXT'"):format(name)
-  end
-  local near = name and options.suggest(name, names)
-  return near and ("did you mean '%s'?"):format(near) or nil
-end
-
--- What to write in place of a line that looks like a step.
-local function near_miss(line)
-  return near_person(line) or near_later(line) or near_http(line) or near_name(line)
 end
 
 local function unknown_step(number, content, hint)
@@ -220,7 +164,7 @@ end
 -- The step in a line that is none, but was to be one; else nil. In a script, what comes before the first step is about other things,
 -- but for a line right above what the bot says.
 local function missed_step(one, next_one, is_begun)
-  local hint = near_miss(one.content)
+  local hint = near.hint(one.content)
   local is_answered = next_one and next_one.number == one.number + 1 and next_one.step and next_one.step.kind == "bot"
   if not one.is_comment or (hint and (is_begun or is_answered)) then
     return unknown_step(one.number, one.content, hint)
