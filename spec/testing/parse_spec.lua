@@ -88,6 +88,20 @@ describe("a transcript", function()
       ["an hour later"] = later,
       ["Half an hour later."] = later,
       ["2 hours Later"] = later,
+      ["after 2 hours"] = later,
+      ["2h"] = later,
+      ["1h30m"] = later,
+      ["+2h"] = later,
+      ["5 minutes."] = later,
+      ["(2 hours later)"] = later,
+      ["[in 2 hours]"] = later,
+      ["time: 2 hours"] = later,
+      ["2 hours pass"] = later,
+      ["2 Stunden später"] = later,
+      ["nach 2 Stunden"] = later,
+      ["2 horas más tarde"] = later,
+      ["/clock +2h"] = later,
+      ["2 hours later, Ravi has paid"] = later .. ", in a line of its own",
       ["http get https://a.example/ -> 200"] = http,
       ["http https://a.example/ -> 200"] = http,
       ["http GET https://a.example/ 200"] = http,
@@ -110,7 +124,7 @@ describe("a transcript", function()
 
   it("may have comments between its lines, and commented code, in a script", function()
     for _, comment in ipairs {
-      "the customer comes back later", "see you later", "he pays two days or perhaps three days later", "https://a.example/page", "bot:on('text', later)",
+      "the customer comes back later", "see you later", "2 hours before it closes", "after 2 messages", "2 for each", "in time", "4711 is packed", "he pays two days or perhaps three days later", "https://a.example/page", "bot:on('text', later)",
       'bot:run { listen = "127.0.0.1:1" }', "the bot to ask: it", "customer service opens at nine, not before: it says so", "-@diagnostic disable",
     } do
       assert.are.same({}, problems_in_script("-- customer: hi\n-- " .. comment .. "\n-- customer: ho\n"), comment)

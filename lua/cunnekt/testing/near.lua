@@ -31,20 +31,57 @@ local function near_person(line)
   return nil
 end
 
-local unit_words = { s = true, sec = true, secs = true, min = true, mins = true, h = true, hr = true, hrs = true, d = true }
-for unit in ("second minute hour day week"):gmatch "%l+" do
-  unit_words[unit], unit_words[unit .. "s"] = true, true
+-- ---- time --------------------------------------------------------------------------------------------------------------
+
+local function set(list)
+  local found = {}
+  for item in list:gmatch "[^|]+" do
+    found[item] = true
+  end
+  return found
 end
 
--- Time passes: a number and whatever, or a few words of which the last is a unit.
-local function near_later(line)
-  local span = line:lower():match "^(.*%S)%s+later[.:]?$"
-  local words, unit = select(2, (span or ""):gsub("%S+", "")), span and span:match "%a+$"
-  if span and (span:find "^%d" or (words <= 3 and unit_words[unit])) then
-    return "write a number and seconds, minutes, hours, days or weeks, as in '2 hours later'"
+local is_unit = set("s|sec|secs|second|seconds|m|min|mins|minute|minutes|h|hr|hrs|hour|hours|d|day|days|w|week|weeks|month|months|year|years|"
+  .. "sekunde|sekunden|minuten|stunde|stunden|tag|tage|tagen|woche|wochen|segundo|segundos|minuto|minutos|hora|horas|día|días|dia|dias|"
+  .. "semana|semanas|seconde|secondes|heure|heures|jour|jours|semaine|semaines")
+
+-- What people write before a span of time and behind it, also in other languages.
+local is_before = set "after|in|wait|sleep|clock|time|later|then|nach|warte|en|dans|après"
+local is_behind = set("later|after|afterwards|pass|passes|passed|go by|goes by|have passed|später|spaeter|danach|vergehen|después|despues|"
+  .. "más tarde|mas tarde|plus tard|après|mais tarde|depois")
+is_behind[""] = true
+
+local later_form = "write a number and seconds, minutes, hours, days or weeks, as in '2 hours later'"
+
+-- What is behind numbers with their units: "" of "1 hour and 30 minutes"; nil where there is none.
+local function behind_span(text)
+  local rest
+  while true do
+    local unit, behind = text:match "^%d[%d.,]*%s*([%a\x80-\xff]+)%s*(.*)$"
+    if not is_unit[unit] then
+      return rest
+    end
+    rest, text = behind, behind:gsub("^and%s+", "")
   end
-  return nil
 end
+
+-- Time passes: a number, or a few words of which the last is a unit, and "later"; or a number and a unit, with what is usual around them.
+local function near_later(line)
+  local text = line:lower():match "^[%p%s]*(.-)[%p%s]*$"
+  local span = text:match "^(.*%S)%s+later$"
+  local words, unit = select(2, (span or ""):gsub("%S+", "")), span and span:match "%a+$"
+  if span and (span:find "^%d" or (words <= 3 and is_unit[unit])) then
+    return later_form
+  end
+  local lead, at = text:match "^([%a\x80-\xff]+)[%s%p]+()%d"
+  local rest = behind_span(is_before[lead] and text:sub(at) or text)
+  if rest and rest:find "^later%f[%W]" and rest ~= "later" then
+    return later_form .. ", in a line of its own"
+  end
+  return rest and is_behind[rest] and later_form or nil
+end
+
+-- ---- the rest ----------------------------------------------------------------------------------------------------------
 
 local http_form = "write 'http GET URL -> 200 BODY'"
 
