@@ -107,6 +107,8 @@ describe("a transcript", function()
       ["http GET https://a.example/ 200"] = http,
       ["bot:"] = "write 'bot: TEXT'",
       ["bot : Hello"] = "write 'bot: TEXT'",
+      ["status: Failed"] = "write 'status: failed'; possible: sent, delivered, read, played, failed",
+      ["status: gone"] = "write 'status: failed'; possible: sent, delivered, read, played, failed",
       ["Staff: hi"] = "did you mean 'staff'?",
       ["Bot: hi"] = "did you mean 'bot'?",
     } do

@@ -3,6 +3,7 @@
 -- parse.lua's.
 
 local options = require "cunnekt.base.options"
+local status = require "cunnekt.provider.status"
 
 local near = {}
 
@@ -89,10 +90,13 @@ local function near_http(line)
   return line:lower():find "^http%s+%a*%s*%S*/" and http_form or nil
 end
 
+-- What is behind the name of a line, where that is not any text.
+local forms = { http = http_form, status = ("write 'status: failed'; possible: %s"):format(table.concat(status.reported, ", ")) }
+
 local function near_name(line)
   local name = line:match "^(%a+)%s*:%f[^:/]" or line:match "^(%a+)%s+%u+%s+%S+%s+%->"
   if name and is_name[name] then
-    return name == "http" and http_form or ("write '%s: TEXT'"):format(name)
+    return forms[name] or ("write '%s: TEXT'"):format(name)
   end
   local nearest = name and options.suggest(name, names)
   return nearest and ("did you mean '%s'?"):format(nearest) or nil

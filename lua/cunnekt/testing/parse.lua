@@ -7,6 +7,7 @@ local code = require "cunnekt.base.source.code"
 local http_answer = require "cunnekt.testing.http_answers"
 local lexer = require "cunnekt.base.source.lexer"
 local near = require "cunnekt.testing.near"
+local status = require "cunnekt.provider.status"
 local units = require "cunnekt.time.units"
 
 local parse = {}
@@ -72,8 +73,15 @@ local function plain(kind)
   end
 end
 
-for _, name in ipairs { "status", "log", "transcript", "script" } do
+for _, name in ipairs { "log", "transcript", "script" } do
   read[name] = plain(name)
+end
+
+local is_status = status.set(status.reported)
+
+function read.status(rest)
+  local text = rest:match "^:%s*(.*)$"
+  return is_status[text] and with_text("status", text) or nil
 end
 
 function read.http(rest)
