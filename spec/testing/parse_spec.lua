@@ -78,6 +78,7 @@ describe("a transcript", function()
       ["costumer Ravi: hi"] = customer,
       ["customer Ravi Kumar: hi"] = customer,
       ["customer ravi to bot 2: hi"] = customer,
+      ["customer +49 151 12345678 Ravi: hi"] = customer,
       ["customer to bot two: hi"] = customer,
       ["customer Ravi:"] = customer,
       ["bot to ravi: Goodbye"] = "write 'bot to Ravi: TEXT'; " .. person,

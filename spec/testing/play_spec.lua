@@ -284,7 +284,8 @@ bot: staff said I am here
         msg.chat.state.n = (msg.chat.state.n or 0) + 1
         msg:reply_text(("%s %d"):format(msg.name, msg.chat.state.n))
         if msg.text == "tell" then bot:chat("919999999999"):reply_text "told" end
-      end)]]
+      end)
+      bot:on("echo", function(event) event.chat:reply_text("staff said " .. event.text) end)]]
     assert.are.same({}, problems(code, [[
 customer: hi
 bot: Asha 1
@@ -297,6 +298,12 @@ bot: Ravi 2
 bot to Asha: told
 customer 4915112345678: hi
 bot to 4915112345678: Asha 1
+customer +49 151 1234-5678: ho
+bot: Asha 2
+customer Ravi: hi
+bot: Ravi 3
+staff to +49 (151) 12345678: hello
+bot to +49 151 1234-5678: staff said hello
 ]]))
     -- A message to another customer is no message to this one.
     local found = problems(code, "customer: hi\nbot: …\ncustomer Ravi: tell\nbot: Ravi 1\nbot: told\n")

@@ -24,7 +24,7 @@ local function near_person(line)
     return nil
   end
   local count, is_exact = select(2, about:gsub("%S+", "")), word:lower() == kind
-  if kind == "customer" and (count == 1 or (count == 2 and is_exact) or about:find "%f[%a]to bot %S+$") then
+  if kind == "customer" and (count == 1 or (count == 2 and is_exact) or about:find "^%+%d" or about:find "%f[%a]to bot %S+$") then
     return "write 'customer Ravi: TEXT' or 'customer to bot 2: TEXT'; " .. name_form
   elseif kind ~= "customer" and (about:find "^to%s+%S+$" or (is_exact and (count == 1 or about:find "^to%s"))) then
     return ("write '%s to Ravi: TEXT'; %s"):format(kind, name_form)

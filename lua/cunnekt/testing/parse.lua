@@ -32,7 +32,20 @@ local second_of = { second = 1, minute = units.minute, hour = units.hour, day = 
 
 -- A name begins with a capital or a sign of another script, a number with a digit or +: "-- customer data: …" is a comment, or
 -- in a transcript a mistake.
-local who_pattern = "[%u%d+\x80-\xff][^%s:]*"
+local name_pattern = "^[%u%d+\x80-\xff][^%s:]*$"
+
+-- A number as people write it, with blanks, dashes and brackets, has so many digits at least.
+local min_digits = 7
+
+-- The name or the number of a person, if a text is one.
+local function person_of(text)
+  local number = text:match "^%+?%d[%d%s()./-]*%d$"
+  local digits = number and number:gsub("[^%d+]", "")
+  if digits and #digits >= min_digits then
+    return digits
+  end
+  return text:match(name_pattern)
+end
 
 local function with_text(kind, text, fields)
   fields = fields or {}
@@ -50,17 +63,19 @@ function read.customer(rest)
   end
   local who, bot = about:match "^%s*(.-)%s+to bot (%d+)%s*$"
   who = who or (" " .. about):match "^%s+(.-)%s*$"
-  if (who ~= "" and not who:find("^" .. who_pattern .. "$")) or text == "" then
+  local person = person_of(who)
+  if (who ~= "" and not person) or text == "" then
     return nil
   end
-  return with_text("customer", text, { who = who ~= "" and who or nil, bot = math.tointeger(tonumber(bot)) })
+  return with_text("customer", text, { who = person, bot = math.tointeger(tonumber(bot)) })
 end
 
 local function to_somebody(kind)
   return function(rest)
-    local who, text = rest:match("^%s+to%s+(" .. who_pattern .. "):%s*(.*)$")
-    text = text or rest:match "^:%s*(.*)$"
-    return text and text ~= "" and with_text(kind, text, { who = who }) or nil
+    local who, text = rest:match "^%s+to%s+([^:]*):%s*(.*)$"
+    local person = who and person_of(who)
+    text = person and text or rest:match "^:%s*(.*)$"
+    return text and text ~= "" and with_text(kind, text, { who = person }) or nil
   end
 end
 
