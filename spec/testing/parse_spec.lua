@@ -110,6 +110,11 @@ describe("a transcript", function()
       ["bot : Hello"] = "write 'bot: TEXT'",
       ["status: Failed"] = "write 'status: failed'; possible: sent, delivered, read, played, failed",
       ["status: gone"] = "write 'status: failed'; possible: sent, delivered, read, played, failed",
+      ["customer - hi"] = "write 'customer: TEXT'",
+      ["Customer – hi"] = "write 'customer: TEXT'",
+      ["customer Ravi > hi"] = "write 'customer: TEXT'",
+      ["bot to Ravi -> hi"] = "write 'bot: TEXT'",
+      ["transcript - one"] = "write 'transcript: NAME'",
       ["Staff: hi"] = "did you mean 'staff'?",
       ["Bot: hi"] = "did you mean 'bot'?",
     } do
@@ -117,6 +122,25 @@ describe("a transcript", function()
       assert.are.same({ "3: '" .. problem }, problems_in_script("-- customer: hi\n-- " .. line .. "\n"))
       assert.are.same({ "2: '" .. problem }, problems(head, "customer: hi\n" .. line .. "\n"))
     end
+  end)
+
+  -- The lines behind it went on with the transcript before.
+  it("says that a transcript's name needs a colon, in a script where a customer's line is the next", function()
+    local function problem(line, name)
+      return ("%d: '%s' is no line of a transcript; write 'transcript: NAME'"):format(line, name)
+    end
+    local says = "-- customer: hi\n"
+    assert.are.same({ problem(2, "transcript one") }, problems_in_script("-- transcript one\n" .. says))
+    assert.are.same({ problem(3, "Transcript two") }, problems_in_script(says .. "-- Transcript two\n-- of them\n" .. says))
+    for _, lines in ipairs { "-- Transcript of a talk\n" .. says, "-- transcript one\n-- of them\n" .. says, says .. "-- transcript of one ends here\n", says .. "-- transcripts\n" .. says } do
+      assert.are.same({}, problems_in_script(lines), lines)
+    end
+  end)
+
+  it("says in a chat file, where there is nothing else, that a line needs a colon", function()
+    assert.are.same({ "2: 'customer hi' is no line of a transcript; write 'customer: TEXT'", "3: 'transcript' is no line of a transcript; write 'transcript: NAME'" },
+      problems(head, "customer: hi\ncustomer hi\ntranscript\n"))
+    assert.are.same({}, problems(head, "customer: hi\n-- customer hi\n"))
   end)
 
   it("says that the first line is nearly one where the bot answers it", function()
@@ -127,7 +151,7 @@ describe("a transcript", function()
 
   it("may have comments between its lines, and commented code, in a script", function()
     for _, comment in ipairs {
-      "the customer comes back later", "see you later", "2 hours before it closes", "after 2 messages", "2 for each", "in time", "4711 is packed", "he pays two days or perhaps three days later", "https://a.example/page", "bot:on('text', later)",
+      "the customer comes back later", "see you later", "2 hours before it closes", "after 2 messages", "2 for each", "in time", "4711 is packed", "customer-facing - as agreed", "he pays two days or perhaps three days later", "https://a.example/page", "bot:on('text', later)",
       'bot:run { listen = "127.0.0.1:1" }', "the bot to ask: it", "customer service opens at nine, not before: it says so", "-@diagnostic disable",
     } do
       assert.are.same({}, problems_in_script("-- customer: hi\n-- " .. comment .. "\n-- customer: ho\n"), comment)

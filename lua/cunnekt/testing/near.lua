@@ -93,20 +93,45 @@ end
 -- What is behind the name of a line, where that is not any text.
 local forms = { http = http_form, status = ("write 'status: failed'; possible: %s"):format(table.concat(status.reported, ", ")) }
 
+local function form_of(name)
+  return forms[name] or ("write '%s: %s'"):format(name, name == "transcript" and "NAME" or "TEXT")
+end
+
 local function near_name(line)
   local name = line:match "^(%a+)%s*:%f[^:/]" or line:match "^(%a+)%s+%u+%s+%S+%s+%->"
   if name and is_name[name] then
-    return forms[name] or ("write '%s: TEXT'"):format(name)
+    return form_of(name)
   end
   local nearest = name and options.suggest(name, names)
   return nearest and ("did you mean '%s'?"):format(nearest) or nil
+end
+
+local is_dash = set "-|--|–|—|>|->|=>|→|="
+
+-- A dash or the like in place of the colon, with blanks around it: not "customer-facing".
+local function near_colon(line)
+  local word, rest = line:match "^(%a+)%s+(.*)$"
+  local name = word and word:lower()
+  if not is_name[name] then
+    return nil
+  end
+  local sign = rest:gsub("^to%s+", ""):gsub("^%u%S*%s+", ""):match "^(%S+)%s+%S"
+  return is_dash[sign] and form_of(name) or nil
 end
 
 ---What to write in place of a line that is no step and looks like one.
 ---@param line string without its `--`
 ---@return string? hint
 function near.hint(line)
-  return near_person(line) or near_later(line) or near_http(line) or near_name(line)
+  return near_person(line) or near_later(line) or near_http(line) or near_name(line) or near_colon(line)
+end
+
+---What to write in place of a line that begins with the name of a step, and goes on without a colon, as a sentence may.
+---@param line string
+---@return string? hint
+function near.without_colon(line)
+  local name = line:match "^%a+%f[%s%z]"
+  return name and is_name[name:lower()] and form_of(name:lower()) or nil
 end
 
 return near

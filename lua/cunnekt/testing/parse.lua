@@ -184,13 +184,29 @@ local function candidates(text, is_chat)
   return list, stray
 end
 
+-- Whether a comment names the transcript that a customer begins behind it: "transcript x".
+local function is_heading(lines, i, is_begun)
+  local word, at = lines[i].content:match "^([Tt]ranscript)%s", i + 1
+  while word and is_begun and lines[at] and not lines[at].step do
+    at = at + 1
+  end
+  local next_one = lines[at]
+  if not word or not next_one or not next_one.step or next_one.step.kind ~= "customer" then
+    return false
+  end
+  return is_begun or (word == "transcript" and next_one.number == lines[i].number + 1)
+end
+
 -- The step in a line that is none, but was to be one; else nil. In a script, what comes before the first step is about other things,
 -- but for a line right above what the bot says.
-local function missed_step(one, next_one, is_begun)
+local function missed_step(lines, i, is_begun)
+  local one, next_one = lines[i], lines[i + 1]
   local hint = near.hint(one.content)
   local is_answered = next_one and next_one.number == one.number + 1 and next_one.step and next_one.step.kind == "bot"
-  if not one.is_comment or (hint and (is_begun or is_answered)) then
+  if hint and (is_begun or is_answered) then
     return unknown_step(one.number, one.content, hint)
+  elseif not one.is_comment or is_heading(lines, i, is_begun) then
+    return unknown_step(one.number, one.content, hint or near.without_colon(one.content))
   end
   return nil
 end
@@ -205,7 +221,7 @@ function parse.text(text, about)
   local lines, stray = candidates(text, about.is_chat)
   for i, one in ipairs(lines) do
     local current = list[#list]
-    local step = one.step or missed_step(one, lines[i + 1], about.is_chat or current ~= nil)
+    local step = one.step or missed_step(lines, i, about.is_chat or current ~= nil)
     if step and step.kind == "transcript" then
       list[#list + 1] = new_transcript(about, one.number, step.text)
     elseif step and step.kind ~= "script" then
