@@ -143,6 +143,16 @@ describe("a transcript", function()
     assert.are.same({}, problems(head, "customer: hi\n-- customer hi\n"))
   end)
 
+  it("says that a script is named once, and only in a chat file", function()
+    local one = "customer: hi\n"
+    assert.are.same({ "3: 'script: b.lua' is no line of a transcript; line 1 names the script; write those of another one into another file" },
+      problems(head, "script: a.lua\n" .. one .. "script: b.lua\n"))
+    local in_script = "'script: b.lua' is no line of a transcript; only a *.chat file names a script; these are of the one that they are in"
+    assert.are.same({ "3: " .. in_script }, problems_in_script("-- customer: hi\n-- script: b.lua\n"))
+    assert.are.same({ "2: " .. in_script }, problems_in_script("-- script: b.lua\n-- customer: hi\n"))
+    assert.are.same({}, problems_in_script("-- script: the one of the shop\n-- by me\n-- customer: hi\n"))
+  end)
+
   it("says that the first line is nearly one where the bot answers it", function()
     local found = problems_in_script "-- costumer: hi\n-- bot: Hello\n-- customer: ho\n"
     assert.are.same({ "2: 'costumer: hi' is no line of a transcript; did you mean 'customer'?" }, found)

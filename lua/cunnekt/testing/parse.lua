@@ -211,6 +211,30 @@ local function missed_step(lines, i, is_begun)
   return nil
 end
 
+-- A line `script:` that names none: a chat file has one, and a script none. In a script it is about other things, as above.
+local function misplaced_script(lines, i, is_chat, is_begun)
+  local one, next_one = lines[i], lines[i + 1]
+  if not is_chat then
+    local is_meant = is_begun or (next_one and next_one.number == one.number + 1 and next_one.step)
+    return is_meant and unknown_step(one.number, one.content, "only a *.chat file names a script; these are of the one that they are in")
+  end
+  for j = 1, i - 1 do
+    if lines[j].step and lines[j].step.kind == "script" then
+      return unknown_step(one.number, one.content, ("line %d names the script; write those of another one into another file"):format(lines[j].number))
+    end
+  end
+  return nil
+end
+
+-- The step in a line, or the one that it was to be; nil where it is none.
+local function step_in(lines, i, is_chat, is_begun)
+  local step = lines[i].step
+  if not step then
+    return missed_step(lines, i, is_chat or is_begun)
+  end
+  return step.kind ~= "script" and step or misplaced_script(lines, i, is_chat, is_begun) or nil
+end
+
 ---The transcripts of a text: in a script, of the comments behind its code.
 ---@param text string
 ---@param about {path: string, script: string, is_chat: boolean?}
@@ -221,10 +245,10 @@ function parse.text(text, about)
   local lines, stray = candidates(text, about.is_chat)
   for i, one in ipairs(lines) do
     local current = list[#list]
-    local step = one.step or missed_step(lines, i, about.is_chat or current ~= nil)
+    local step = step_in(lines, i, about.is_chat, current ~= nil)
     if step and step.kind == "transcript" then
       list[#list + 1] = new_transcript(about, one.number, step.text)
-    elseif step and step.kind ~= "script" then
+    elseif step then
       current = current or new_transcript(about, one.number)
       list[1] = list[1] or current
       step.line = one.number
