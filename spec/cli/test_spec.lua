@@ -209,13 +209,28 @@ end)
   -- One at the end was played, and the first one was passed over without a word.
   it("says which transcripts of a script it does not play", function()
     local says = "-- customer: hi\n-- bot: You said hi\n"
-    for code, line in pairs { [says .. echo .. says] = 1, ["--[[\ncustomer: hi\nbot: Hello\n]]\n" .. echo] = 2, [echo .. "--[[\n" .. says .. "]]\n" .. says] = 6 } do
+    local stray = {
+      ["-- customer: hi\n\n-- bot: Hello\n" .. echo .. says] = 1,
+      ["-- customer: hi\n-- a note\n-- and this\n-- bot: Hello\n" .. echo] = 1,
+      ["local x\n-- > hi\n--\n-- < Hello\n" .. echo .. says] = 2,
+      ["-- Customer: hi\n-- Bot: Hello\n" .. echo .. says] = 1,
+      ["--[[ customer: hi\n\nand then\n\nbot: Hello ]]\n" .. echo] = 1,
+    }
+    stray[says .. echo .. says], stray["--[[\ncustomer: hi\nbot: Hello\n]]\n" .. echo], stray[echo .. "--[[\n" .. says .. "]]\n" .. says] = 1, 2, 6
+    for code, line in pairs(stray) do
       write("bot.lua", code)
       local done = test "."
       assert.truthy(done.err:find(("bot.lua:%d: not played, for code comes behind it"):format(line), 1, true), code .. done.err)
     end
-    write("bot.lua", "local text = [[\n" .. says .. "]]\n-- customer: is a word\nprint(text)\n" .. echo .. says)
-    assert.are.equal("", test("bot.lua").err)
+    for _, code in ipairs {
+      "local text = [[\n" .. says .. "]]\n-- customer: is a word\nprint(text)\n",
+      "-- customer: is a word\nlocal x\n-- bot: is one, too\n",
+      "-- > a quotation\n-- bot:on('text', print)\n",
+      "-- bot: the bot\n-- customer: who writes\n",
+    } do
+      write("bot.lua", code .. echo .. says)
+      assert.are.equal("", test("bot.lua").err, code)
+    end
   end)
 
   local slow = [[

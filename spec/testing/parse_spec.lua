@@ -159,6 +159,22 @@ describe("a transcript", function()
     assert.are.same({}, problems_in_script "-- customer data: none\n-- customer: hi\n")
   end)
 
+  it("is refused where all of it is written in another way", function()
+    local says = "' is no line of a transcript; "
+    for lines, found in pairs {
+      ["-- Customer: hi\n-- Bot: Hello\n"] = { "2: 'Customer: hi" .. says .. "did you mean 'customer'?", "3: 'Bot: Hello" .. says .. "did you mean 'bot'?" },
+      ["-- Customer: hi\n\n-- a note\n-- Customer: ho\n"] = { "2: 'Customer: hi" .. says .. "did you mean 'customer'?", "5: 'Customer: ho" .. says .. "did you mean 'customer'?" },
+      ["-- > hi\n-- < Hello\n"] = { "2: '> hi" .. says .. "write 'customer: TEXT'", "3: '< Hello" .. says .. "write 'bot: TEXT'" },
+      ["-- costumer: hi\n-- bot: Hello\n"] = { "2: 'costumer: hi" .. says .. "did you mean 'customer'?" },
+      ["-- Customer: a shop\n-- Note: closed\n"] = {},
+      ["-- log: a file\n-- Statuses: none\n"] = {},
+      ["-- > a quotation\n-- by me\n"] = {},
+      ["--> printed\n--> too\n-- customer: hi\n--> this\n"] = {},
+    } do
+      assert.are.same(found, problems_in_script(lines), lines)
+    end
+  end)
+
   it("may have comments between its lines, and commented code, in a script", function()
     for _, comment in ipairs {
       "the customer comes back later", "see you later", "2 hours before it closes", "after 2 messages", "2 for each", "in time", "4711 is packed", "customer-facing - as agreed", "he pays two days or perhaps three days later", "https://a.example/page", "bot:on('text', later)",

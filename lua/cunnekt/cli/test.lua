@@ -102,7 +102,7 @@ local function read_all(args)
   for _, file in ipairs(testing.find(args)) do
     local list, problem, stray = testing.read(file.path)
     if stray then
-      io.stderr:write(("cunnekt test: %s:%d: not played, for code comes behind it or it is in a long comment: move it to the end, each line behind --\n"):format(file.path, stray))
+      io.stderr:write(("cunnekt test: %s:%d: not played, for code comes behind it or it is in a long comment: move it to the end, each line as in -- customer: hi\n"):format(file.path, stray))
     end
     if not list then
       return nil, usage.mistake("test", problem)

@@ -119,11 +119,31 @@ local function near_colon(line)
   return is_dash[sign] and form_of(name) or nil
 end
 
+local signs = { [">"] = "customer", ["<"] = "bot" }
+
+---Who speaks in a line, also where it is written in another way: "Customer: hi", "> hi".
+---@param line string without its `--`
+---@return "customer"|"bot"|nil
+function near.speaker(line)
+  if not line:find "^[CcBb<>]" then
+    return nil -- as most comments of a script
+  end
+  local word, about = line:match "^(%a+)([^:]*):%s*%S"
+  local is_person = word and (about == "" or about:find "^%s+[%u%d+\x80-\xff]%S*$" or about:find "^%s+to%s+%S+$")
+  word = is_person and word:lower() or signs[line:match "^([<>])%s+%S"]
+  return (word == "customer" or word == "bot") and word or nil
+end
+
+local function near_sign(line)
+  local kind = signs[line:match "^([<>])%s+%S"]
+  return kind and form_of(kind) or nil
+end
+
 ---What to write in place of a line that is no step and looks like one.
 ---@param line string without its `--`
 ---@return string? hint
 function near.hint(line)
-  return near_person(line) or near_later(line) or near_http(line) or near_name(line) or near_colon(line)
+  return near_person(line) or near_later(line) or near_http(line) or near_name(line) or near_colon(line) or near_sign(line)
 end
 
 ---What to write in place of a line that begins with the name of a step, and goes on without a colon, as a sentence may.

@@ -20,6 +20,7 @@ local parse = {}
 ---@field bot? integer of several, with customer
 ---@field seconds? number with later
 ---@field answer? table with http
+---@field is_said? boolean with unknown: somebody answers it, so that it was to be a customer's line
 
 ---@class cunnekt.testing.transcript
 ---@field path string the file that it is in
@@ -118,8 +119,9 @@ local function read_line(line)
   return reader and reader(rest) or read_later(line)
 end
 
-local function unknown_step(number, content, hint)
-  return { kind = "unknown", line = number, text = ("'%s' is no line of a transcript%s"):format(content, hint and "; " .. hint or "") }
+local function unknown_step(number, content, hint, is_said)
+  local text = ("'%s' is no line of a transcript%s"):format(content, hint and "; " .. hint or "")
+  return { kind = "unknown", line = number, text = text, is_said = is_said }
 end
 
 local function new_transcript(about, line, name)
@@ -140,8 +142,14 @@ local function lines_of(text)
   end
 end
 
+-- What code prints is shown behind "-->".
+local output = "^%s*%-%-+>"
+
 -- The step in a line of a script, or of a chat file.
 local function content_of(line, is_chat)
+  if line:find(output) then
+    return nil
+  end
   local comment_at = line:match "^%s*%-%-+%s*()"
   if comment_at or not is_chat then
     return comment_at and line:match("^.*%S", comment_at)
@@ -156,18 +164,34 @@ local function is_code(content)
   return behind ~= nil and content:find("^ ?[(\"'{]", behind) ~= nil and not content:find("^ %(", behind)
 end
 
--- Whether a line of a comment is a step of this kind.
-local function is_step(line, kind)
-  local content = line:match "^%s*%-*%s*(.*%S)"
-  local step = content and content:find(kind, 1, true) == 1 and read_line(content)
-  return step and step.kind == kind
+-- Who speaks in a line of a comment.
+local function speaker_in(line)
+  local content = line:match "^%s*%-*%[?=*%[?%s*(.*%S)"
+  return content and not line:find(output) and not is_code(content) and near.speaker(content) or nil
+end
+
+-- A function that is called for each line that is no step, with its number, and gives the first one at which a customer writes and the bot
+-- answers in the same comment: that is no transcript, and may have been meant as one.
+local function stray_finder()
+  local asked, stray
+  return function(number, line, is_comment)
+    local speaker = is_comment and speaker_in(line)
+    if speaker == "bot" then
+      stray = stray or asked
+    elseif speaker then
+      asked = asked or number
+    elseif not is_comment and line:find "%S" then
+      asked = nil
+    end
+    return stray
+  end
 end
 
 -- The lines that may be steps, with their numbers: in a script the comments behind its code, but for code that is commented out. And
--- the first line at which a customer writes and the bot answers in another comment: that is no transcript, and may have been meant as one.
+-- the first line of what looks like a transcript and is none of these.
 local function candidates(text, is_chat)
   local list, last, all = {}, nil, nil
-  local before, stray
+  local find_stray, stray = stray_finder(), nil
   if not is_chat then
     last, all = lexer.comments(text)
   end
@@ -176,9 +200,8 @@ local function candidates(text, is_chat)
     if content and (is_chat or not is_code(content)) then
       local is_comment = not is_chat or line:find "^%s*%-%-" ~= nil
       list[#list + 1] = { number = number, content = content, is_comment = is_comment, step = read_line(content) }
-    elseif all and all[number] and not last[number] then
-      stray = stray or before == number - 1 and is_step(line, "bot") and before or nil
-      before = is_step(line, "customer") and number or nil
+    elseif all and not last[number] then
+      stray = find_stray(number, line, all[number])
     end
   end
   return list, stray
@@ -197,14 +220,27 @@ local function is_heading(lines, i, is_begun)
   return is_begun or (word == "transcript" and next_one.number == lines[i].number + 1)
 end
 
+-- Whether a customer speaks in a line, and somebody in a later one; or the bot in the next line, whatever this one is.
+local function is_answered(lines, i)
+  local next_one, at = lines[i + 1], i + 1
+  if next_one and next_one.number == lines[i].number + 1 and next_one.step and next_one.step.kind == "bot" then
+    return true
+  elseif near.speaker(lines[i].content) ~= "customer" then
+    return false
+  end
+  while lines[at] and not lines[at].step and not near.speaker(lines[at].content) do
+    at = at + 1
+  end
+  return lines[at] ~= nil
+end
+
 -- The step in a line that is none, but was to be one; else nil. In a script, what comes before the first step is about other things,
--- but for a line right above what the bot says.
+-- but for a line that is answered.
 local function missed_step(lines, i, is_begun)
-  local one, next_one = lines[i], lines[i + 1]
-  local hint = near.hint(one.content)
-  local is_answered = next_one and next_one.number == one.number + 1 and next_one.step and next_one.step.kind == "bot"
-  if hint and (is_begun or is_answered) then
-    return unknown_step(one.number, one.content, hint)
+  local one, hint = lines[i], near.hint(lines[i].content)
+  local is_said = hint and is_answered(lines, i)
+  if is_said or (hint and is_begun) then
+    return unknown_step(one.number, one.content, hint, is_said)
   elseif not one.is_comment or is_heading(lines, i, is_begun) then
     return unknown_step(one.number, one.content, hint or near.without_colon(one.content))
   end
@@ -272,13 +308,13 @@ function parse.script_of(text)
   return nil
 end
 
----Whether transcripts have anything that a customer does, so that a script with a comment like `-- log: …` is not one.
+---Whether transcripts have anything that a customer does, or was to do, so that a script with a comment like `-- log: …` is not one.
 ---@param list cunnekt.testing.transcript[]
 ---@return boolean
 function parse.has_customer(list)
   for _, one in ipairs(list) do
     for _, step in ipairs(one.steps) do
-      if step.kind == "customer" then
+      if step.kind == "customer" or step.is_said then
         return true
       end
     end
