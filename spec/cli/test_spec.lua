@@ -136,6 +136,20 @@ no transcript reached 5 of 14 handlers, dialogs and jobs:
     assert.truthy(done.err:find("there is no script for it; write its path", 1, true))
   end)
 
+  it("looks into the folders of a folder, but for links, hidden ones and those of others", function()
+    process.run({ "mkdir", "-p", "chats/more", ".git", "lua_modules/a" }, { cwd = folder.path })
+    write("bot.lua", echo .. "-- customer: hi\n-- bot: You said hi\n")
+    write("chats/yes.chat", "script: ../bot.lua\ncustomer: yes\nbot: You said yes\n")
+    write("chats/more/no.chat", "script: ../../bot.lua\ncustomer: no\nbot: wrong\n")
+    write(".git/bot.lua", echo .. "-- customer: hi\n")
+    write("lua_modules/a/bot.lua", echo .. "-- customer: hi\n")
+    process.run({ "ln", "-s", "..", "chats/up" }, { cwd = folder.path })
+    local done = test()
+    assert.truthy(done.out:find("chats/more/no.chat:3: the bot said something else", 1, true), done.out .. done.err)
+    assert.truthy(done.out:find("3 transcripts, 1 failed", 1, true), done.out)
+    assert.truthy(test("chats").out:find("2 transcripts, 1 failed", 1, true))
+  end)
+
   it("says what to write where there is no transcript, or an empty one", function()
     write("bot.lua", echo)
     local done = test "bot.lua"

@@ -26,7 +26,9 @@ DESCRIPTION
 
        FILE is a script, with the *.chat files beside it that begin with its
        name (bot.chat and bot.refund.chat are of bot.lua); a *.chat file; or a
-       folder, for all of these in it. Without FILE it is the working folder.
+       folder, for all of these in it and in the folders below, but for links,
+       hidden folders, lua_modules and node_modules. Without FILE it is the
+       working folder.
 
        In a script the lines are the comments at its end, behind all code:
 
@@ -99,7 +101,11 @@ local function read_all(args)
       return nil, usage.mistake("test", problem)
     end
   end
-  for _, file in ipairs(testing.find(args)) do
+  local files, problems = testing.find(args)
+  for _, problem in ipairs(problems) do
+    io.stderr:write(("cunnekt test: %s; what is in it is not played\n"):format(problem))
+  end
+  for _, file in ipairs(files) do
     local list, problem, stray = testing.read(file.path)
     if stray then
       io.stderr:write(("cunnekt test: %s:%d: not played, for code comes behind it or it is in a long comment: move it to the end, each line as in -- customer: hi\n"):format(file.path, stray))

@@ -81,15 +81,11 @@ function testing.read(path)
   return transcripts_of(path, text)
 end
 
--- The names of a folder's files with one of these endings, sorted.
-local function names_in(folder, ...)
-  local names = {}
-  for _, name in ipairs(assert(core.names(folder or "."))) do
-    for _, ending in ipairs { ... } do
-      if name:sub(-#ending) == ending then
-        names[#names + 1] = name
-      end
-    end
+-- The names in a folder, sorted.
+local function names_in(folder)
+  local names, problem = core.names(folder)
+  if not names then
+    return nil, ("cannot read %s: %s"):format(folder, problem)
   end
   table.sort(names)
   return names
@@ -99,19 +95,50 @@ end
 local function chats_of(path)
   local folder, base = script.folder_of(path), path:match("[^/]*$"):gsub("%.lua$", "")
   local list = {}
-  for _, name in ipairs(names_in(folder, ".chat")) do
-    if name:sub(1, #base + 1) == base .. "." then
+  for _, name in ipairs(names_in(folder or ".") or {}) do
+    if name:sub(1, #base + 1) == base .. "." and name:find "%.chat$" then
       list[#list + 1] = join(folder, name)
     end
   end
   return list
 end
 
+-- Folders in which others keep what is theirs.
+local is_foreign = { lua_modules = true, node_modules = true }
+
+-- Whether a path is a folder's own folder: not a link, which may lead back.
+local function is_folder_in(folder, path)
+  local found, above = core.stat(path), core.inode(path .. "/..") -- nil of one that cannot be read
+  return found ~= nil and found.kind == "folder" and (above == nil or above == core.inode(folder))
+end
+
+-- Calls `add` for the files in a folder that may have transcripts, and then for those in its folders; and notes what cannot be read.
+local function add_folder(folder, add, problems)
+  local names, problem = names_in(folder)
+  local others = {}
+  problems[#problems + 1] = problem
+  for _, name in ipairs(names or {}) do
+    local path = join(folder, name)
+    local is_file = exists(path)
+    if is_file and (name:find "%.lua$" or name:find "%.chat$") then
+      add(path, false)
+    elseif not is_file and not name:find "^%." and not is_foreign[name] then
+      others[#others + 1] = path
+    end
+  end
+  for _, path in ipairs(others) do
+    if is_folder_in(folder, path) then
+      add_folder(path, add, problems)
+    end
+  end
+end
+
 ---The files with transcripts that are meant by the arguments of `cunnekt test`.
 ---@param args string[] scripts with the chat files beside them, chat files, folders
 ---@return {path: string, is_asked_for: boolean}[] files each once; those of folders may have no transcript
+---@return string[] problems folders that cannot be read
 function testing.find(args)
-  local files, seen = {}, {}
+  local files, seen, problems = {}, {}, {}
   local function add(path, is_asked_for)
     if not seen[path] then
       seen[path] = true
@@ -121,9 +148,7 @@ function testing.find(args)
   for _, path in ipairs(args) do
     local found = core.stat(path)
     if found and found.kind == "folder" then
-      for _, name in ipairs(names_in(path, ".lua", ".chat")) do
-        add(join(path, name), false)
-      end
+      add_folder(path, add, problems)
     else
       local chats = path:find "%.chat$" and {} or chats_of(path)
       add(path, #chats == 0)
@@ -132,7 +157,7 @@ function testing.find(args)
       end
     end
   end
-  return files
+  return files, problems
 end
 
 -- ---- playing ---------------------------------------------------------------------------------------------------------------
@@ -184,7 +209,11 @@ function testing.describe(paths, opts)
   opts = options.check("testing.describe", opts, check_options)
   local busted_it = require("busted").it
   local count = 0
-  for _, file in ipairs(testing.find(type(paths) == "table" and paths or { paths })) do
+  local files, problems = testing.find(type(paths) == "table" and paths or { paths })
+  if problems[1] then
+    error(problems[1], 2)
+  end
+  for _, file in ipairs(files) do
     local list, problem = testing.read(file.path)
     if not list then
       error(problem, 2)
