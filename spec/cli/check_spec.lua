@@ -43,6 +43,19 @@ describe("cunnekt check", function()
     assert.is_true(#found[1] < 150)
   end)
 
+  -- Lua runs it; all behind the first comment was none of the check's.
+  it("names a script, or a module, in which CR alone ends a line", function()
+    local folder = process.folder()
+    process.write(folder.path .. "/cr.lua", "-- a\rprnt()\r")
+    local says = "%s:1: the line ends with CR alone; save the file with LF or CRLF at the ends of its lines\n"
+    for name, script in pairs { ["cr.lua"] = 'require "cr"\nlocal x\n', ["bot.lua"] = 'require "cr"\rlocal x\n' } do
+      local path = process.write(folder.path .. "/bot.lua", script)
+      local result = process.cunnekt({ "check", path }, { cwd = folder.path })
+      assert.equal(1, result.code)
+      assert.equal(says:format(name == "bot.lua" and path or "./cr.lua"), result.out)
+    end
+  end)
+
   it("notes a key in a script, which is no mistake", function()
     local folder = process.folder()
     local path = process.write(folder.path .. "/bot.lua", 'local cunnekt = require "cunnekt"\nlocal bot = cunnekt.bot { api_key = "hush" }\nbot:run()\n')

@@ -213,6 +213,19 @@ end)
     assert.are.equal("\xef\xbb\xbf" .. echo .. "require 'texts'\n-- customer: hi\n-- bot: You said hi\n", read "bot.lua")
   end)
 
+  -- All behind its first comment was a comment, and a chat file one line.
+  it("names a file in which CR alone ends a line", function()
+    local text = echo .. "-- customer: hi\n-- bot: You said hi\n"
+    for name, code in pairs { ["bot.lua"] = text:gsub("\n", "\r"), ["bot.chat"] = "\ncustomer: hi\rbot: You said hi\r" } do
+      write("bot.lua", echo)
+      write(name, code)
+      local done = test(name)
+      assert.are.equal(2, done.code, done.out .. done.err)
+      local says = ("cunnekt test: %s:%d: the line ends with CR alone; save the file with LF or CRLF"):format(name, name == "bot.lua" and 1 or 2)
+      assert.truthy(done.err:find(says, 1, true), done.err)
+    end
+  end)
+
   it("has no transcript in a script whose code follows it", function()
     write("bot.lua", "-- customer: hi\n-- bot: You said hi\n" .. echo)
     local done = test "bot.lua"

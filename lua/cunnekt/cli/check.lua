@@ -2,7 +2,7 @@
 -- `cunnekt check`: compiles a script without running it, and reports what would fail only at run time. The rules are in
 -- check/.
 
-local compile = require("cunnekt.base.source.code").compile
+local source_code = require "cunnekt.base.source.code"
 local keys = require "cunnekt.cli.check.keys"
 local modules = require "cunnekt.cli.check.modules"
 local rules = require "cunnekt.cli.check.rules"
@@ -71,7 +71,11 @@ end
 ---@return string[] paths of the files that were checked
 function check.lines(path)
   local source = assert(whole_file.read(path))
-  local chunk, problem = compile(source, "@" .. path, "t")
+  local line_ends = source_code.line_end_problem(source, path)
+  if line_ends then
+    return { line_ends }, false, { path }
+  end
+  local chunk, problem = source_code.compile(source, "@" .. path, "t")
   if not chunk then
     return explain(problem, source), true, { path }
   elseif not modules.is_readable(source) then

@@ -4,6 +4,7 @@
 
 require "cunnekt" -- first: it refuses another Lua
 
+local code = require "cunnekt.base.source.code"
 local core = require "cunnekt.core"
 local coverage = require "cunnekt.testing.coverage"
 local options = require "cunnekt.base.options"
@@ -75,7 +76,8 @@ end
 ---@return integer? stray a line of a script with what looks like a transcript, and is not behind all code
 function testing.read(path)
   local text, problem = whole_file.read(path)
-  if not text then
+  problem = problem or code.line_end_problem(text --[[@as string]], path)
+  if problem then
     return nil, problem
   end
   return transcripts_of(path, text)

@@ -12,6 +12,19 @@ function code.begin(text)
   return text:match("^#[^\n]*()", at) or at
 end
 
+---What is wrong with a text in which a carriage return alone ends a line: Lua takes it for an end, and nobody who reads scripts here does.
+---@param text string
+---@param path string
+---@return string? problem with its place
+function code.line_end_problem(text, path)
+  local at = text:find "\r[^\r\n]"
+  if not at then
+    return nil
+  end
+  local line = select(2, text:sub(1, at):gsub("\n", "")) + 1
+  return ("%s:%d: the line ends with CR alone; save the file with LF or CRLF at the ends of its lines"):format(path, line)
+end
+
 ---Compiles the text of a file.
 ---@param text string
 ---@param name string of the chunk, as for load

@@ -13,7 +13,7 @@ local max_bytes = 512 << 10
 ---@class cunnekt.check.file
 ---@field path string
 ---@field source string
----@field problem string? why it does not compile
+---@field problem string? why it does not compile, or is not read
 
 local modules_methods = {}
 local modules_mt = { __index = modules_methods }
@@ -44,7 +44,10 @@ end
 
 local function add(self, path)
   local source = whole_file.read(path) or ""
-  local chunk, problem = code.compile(source, "@" .. path, "t")
+  local chunk, problem = nil, code.line_end_problem(source, path)
+  if not problem then
+    chunk, problem = code.compile(source, "@" .. path, "t")
+  end
   if not chunk or not modules.is_readable(source) then
     self.has_unread = true
     self.broken[#self.broken + 1] = not chunk and { path = path, source = source, problem = problem } or nil
