@@ -152,7 +152,10 @@ bot:on("button", "[", function() end)
     end
     assert.same({
       "spec/bot/bot_spec.lua: cunnekt.bot: unknown option 'concurency' (did you mean 'concurrency'?)",
-      "spec/dialog/engine/code_spec.lua: bot:start: there is no dialog 'other'",
+      "spec/dialog/engine/old_script_spec.lua: bot:start: name is missing: it must be a string",
+      "spec/dialog/engine/old_script_spec.lua: bot:start: there is no dialog 'other'",
+      "spec/dialog/engine/old_script_spec.lua: client has no field 'name'",
+      "spec/dialog/engine/old_script_spec.lua: client:send_text: text is missing: it must be a string",
       "spec/dialog/flow/step_spec.lua: cunnekt.build.send_text: text is empty; leave the reply out, or write something",
       "spec/dialog/flow/template_spec.lua: ask_template: body[1] has a line break; WhatsApp allows none in a template's parameter; write it in one line",
       "spec/dialog/mend_spec.lua: msg:start: there is no dialog 'it' (bot:dialog registers one)", -- the spec adds it
