@@ -106,6 +106,19 @@ describe("a dialog that is open when a script is deployed in which there is anot
     end)
   end
 
+  it("may have named dialogs and jobs that have other names by now", function()
+    local seen = through("bye", "goodbye", head .. [[
+bot:dialog("bye", function(chat) chat:reply_text "Bye" end)
+bot:job("bye job", function() end)
+bot:on("text", "^order", function(msg)
+  msg:start "bye"
+  bot:after(600, "a name", "bye job")
+  msg:reply_text("got " .. msg.chat:ask("How many?").text)
+end)
+]] .. tail)
+    assert.are.same({ "How many?", "got 3", "Bye" }, seen)
+  end)
+
   it("keeps its options, where another one or none has its name by now", function()
     local seen = through('"d"', '"other"', head .. [[
 bot:dialog("d", function(chat)

@@ -40,6 +40,25 @@ describe("what a dialog gets", function()
     assert.equal("fine", both_times(say_it))
   end)
 
+  it("with its start is what that was, whatever it makes of it", function()
+    local function define(its_bot)
+      its_bot:dialog("order", function(chat, args)
+        table.insert(args.items, "delivery")
+        local first = chat:ask(("%d items?"):format(#args.items))
+        table.insert(args.items, first.text)
+        local second = chat:ask(("And %d?"):format(#args.items))
+        if second.text == "back" then
+          chat:back()
+        end
+        chat:reply_text(table.concat(args.items, ",") .. " " .. second.text)
+      end)
+      its_bot:on("text", "^order", function(msg)
+        msg:start("order", { items = { "tea" } })
+      end)
+    end
+    assert.are.same({ "2 items?", "And 3?", "2 items?", "And 3?", "tea,delivery,milk yes" }, talk.play(define, { "order", "cake", "back", "milk", "yes" }))
+  end)
+
   it("of the clock is so for a handler that took its time before it asked", function()
     begin(function(its_bot)
       its_bot:on("text", "^order", function(msg)

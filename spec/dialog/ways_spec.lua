@@ -59,6 +59,21 @@ describe("dialogs", function()
     assert.are.same({ "one?", "one?", "two?" }, said())
   end)
 
+  it("go back to the question before one that nobody has answered", function()
+    local function define(its_bot)
+      its_bot:dialog("it", function(chat)
+        local one = chat:ask("one?", { timeout = 600 })
+        local two = one and chat:ask "two?"
+        local three = two and chat:ask("three?", { timeout = 60 })
+        if not three then
+          chat:back()
+        end
+        chat:reply_text(one.text .. two.text .. three.text)
+      end)
+    end
+    assert.are.same({ "one?", "one?", "two?", "three?", "two?", "three?", "acd" }, talk.play(define, { "go", 600, "a", "b", 60, "c", "d" }))
+  end)
+
   it("give a question that they go back to its whole time, and say the same time at each replay", function()
     local function define(its_bot)
       its_bot:dialog("it", function(chat)

@@ -10,6 +10,7 @@ local event = require "cunnekt.bot.event"
 local execute = require "cunnekt.dialog.engine.execute"
 local formats = require "cunnekt.store.formats"
 local incoming = require "cunnekt.store.incoming"
+local journal = require "cunnekt.engine.journal"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
 local lines = require "cunnekt.bot.lines"
 local log = require "cunnekt.base.log"
@@ -134,7 +135,7 @@ local function new_run(self, record, it, ending)
     name = formats.handler_run,
     contact = record.contact,
     record = record, -- with `track` and `is_stale` the source of its `args`, if it is stored
-    track = it.kind == "status" and it.track or nil,
+    track = it.kind == "status" and it.track and journal.snapshot(it.track) or nil, -- as it is now: the handler may change it
     is_stale = ending.is_stale,
     instead = ending.instead,
     event = it,

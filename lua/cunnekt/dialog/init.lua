@@ -250,18 +250,21 @@ end
 ---@param plan {name: string, contact: string, to: string?, args: any, is_remark: boolean?} `is_remark`: a waiting dialog asks nothing again
 ---@param opts? cunnekt.start_options
 function dialogs_methods:plan(where, plan, opts)
-  local problem = problem_of(self, where, plan.name)
+  local current = steps.current()
+  local problem = not (current and current.replay) and problem_of(self, where, plan.name) -- a replay is of the script that it began with
   if problem then
     error(problem, 3)
   end
   plan.args = storable.copy(where, "the dialog's args", plan.args, 3) -- now: when the dialog begins, the script's line is no longer known
   plan.replace = options.check(where, opts, { replace = "boolean" }, 4).replace
-  local current = steps.current()
   if steps.is_wrapping() then
     -- The turn may have another dialog's run already.
     return table.insert(task.running().turn:buffer "own_events", start_record(plan))
   elseif not current then
     error(("%s: only works in a handler or a dialog; elsewhere use bot:start"):format(where), 3)
+  end
+  if not self.script.known[plan.name] then
+    plan.script, plan.code = current.script, current.code -- of an old script, which goes on
   end
   current.planned = current.planned or {}
   table.insert(current.planned, plan)
@@ -302,7 +305,8 @@ local function new_run(self, plan)
     args = plan.args,
     at = clock.now(),
     is_dialog = true,
-    script = self.script,
+    script = plan.script or self.script,
+    code = plan.code,
     owner = self,
     claim = before and before.claim,
   }

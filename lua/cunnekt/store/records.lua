@@ -78,7 +78,7 @@ function records.dialog_change(its_run)
   end
   if not its_run.is_stored then
     change.is_new, change.name, change.to = true, its_run.name, its_run.to
-    change.args = its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil
+    change.args = its_run.args_text or its_run.args ~= nil and json.encode(json.array { its_run.args }) or nil
     change.code, change.seed, change.started_at = its_run.code, its_run:find_seed(), its_run.started_at or its_run.at
     change.digest, change.source = source and source.digest, source and source.text
   elseif its_run.mender then

@@ -5,6 +5,8 @@
 
 local attempts = require "cunnekt.engine.attempts"
 local chat = require "cunnekt.bot.chat"
+local journal = require "cunnekt.engine.journal"
+local json = require "cunnekt.base.json"
 local run = require "cunnekt.dialog.engine.run"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -23,7 +25,7 @@ local function enter(dialogs, current)
   current.event = nil
   if not it then
     it = dialogs:read_event(current.contact, args, current.origin)
-    it.track, it.stale = args.track, args.stale
+    it.track, it.stale = journal.snapshot(args.track), args.stale
   end
   return current.script.routes:dispatch(it, current)
 end
@@ -68,7 +70,7 @@ local function go_back(dialogs, current, n)
     contact = current.contact,
     origin = current.origin,
     to = current.to,
-    args = current.args,
+    args = current.args_text and json.decode(current.args_text)[1] or current.args,
     code = current.code,
     script = current.script,
     seed = current.seed,
@@ -185,6 +187,9 @@ end
 ---@return boolean is_over false: it waits
 function execute.begin(dialogs, current)
   current.started_at = current.started_at or current.at
+  if type(current.args) == "table" then -- the script may change the table that it gets
+    current.args_text = json.encode(json.array { current.args })
+  end
   current:go_on()
   current.strand = task.new_strand()
   return advance(dialogs, current, xpcall, enter, attempts.with_traceback, dialogs, current)

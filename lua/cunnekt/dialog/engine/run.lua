@@ -30,6 +30,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field origin string? the contact that it began with, if that has become part of another one since
 ---@field to string? the customer's number
 ---@field args any what the dialog was started with
+---@field args_text string? the same as JSON, in a list, before the script had it; of a table
 ---@field code string? digest of the code that it runs
 ---@field n integer steps so far
 ---@field at number the time of this turn; constant but for steps that take time
@@ -47,6 +48,7 @@ local is_fatal = { store = true, conflict = true, diverged = true, back = true, 
 ---@field resumes_at integer? the step in which the turn was committed before a crash; a rebuilt run without a delivery
 ---@field epoch integer changes with each commit: what was read before it may have changed since
 ---@field asks integer[]? the first steps of the questions that were answered
+---@field asked_last integer? that of the last question, answered or not
 ---@field states cunnekt.state[]? that the script may hold
 ---@field instead function? what gets the message of a handler's run in the place of the handlers
 ---@field fatal cunnekt.error? why it cannot continue

@@ -404,9 +404,10 @@ end
 ---@return boolean is_back
 function ask.back(dialogs, chat)
   local current = steps.waiting_run "chat:back"
-  local asks = current.asks or {}
-  if #asks > 0 and current.contact == chat.contact then
-    current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = asks[#asks - 1] or asks[1] }))
+  local asks, last = current.asks or {}, current.asked_last
+  if last and current.contact == chat.contact then
+    local before = asks[#asks] ~= last and asks[#asks] or asks[#asks - 1] -- the last one may have had no answer
+    current:fail(errors.new("back", "the dialog goes back to an earlier question", { n = before or last }))
   end
   return steps.within("back", chat_of.began_as(chat), function()
     return send_back(dialogs, chat.contact)

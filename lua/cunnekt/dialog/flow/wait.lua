@@ -143,7 +143,7 @@ function wait.for_event(dialogs, chat, wanted, where, current)
     dialogs.sent_waits[wanted.sent] = nil
   end
   local asks = current.asks or {}
-  current.asks = asks
+  current.asks, current.asked_last = asks, wanted.from or current.asked_last
   if result.from and result.bodies and asks[#asks] ~= result.from then
     asks[#asks + 1] = result.from
   end
