@@ -86,6 +86,14 @@ describe("the digest of a dialog", function()
       [[local order = require("cunnekt").action("%s", { "id" }) return { it = function(chat) return order:pack { id = 1 } end }]],
       [[local order = require("cunnekt").action("order", { "%s" }) return { it = function(chat) return order:pack { id = 1 } end }]],
     }
+    texts[#texts + 1] = [[local style = { a = string.upper, b = string.lower }
+      local is = style.%s
+      return { it = function(chat) chat:ask(is "x") end }]]
+    texts[#texts + 1] = [[local function one() end
+      local function two() return 1 end
+      local helpers, order = { one, two }, { a = { one, two }, b = { two, one } }
+      local is = order.%s
+      return { it = function() return helpers, is end }]]
     for _, its_text in ipairs(texts) do
       assert.equal(digest(its_text:format "a"), digest(its_text:format "a"))
       assert.are_not.equal(digest(its_text:format "a"), digest(its_text:format "b"), its_text)

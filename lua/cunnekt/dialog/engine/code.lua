@@ -46,11 +46,31 @@ local function add_globals(self, env)
   end
 end
 
+-- Whether a function or table is in the digest already, or a library: then only which one it is.
+local function is_seen(self, value)
+  local place = self.seen[value]
+  if place then
+    add(self, tostring(place))
+    return true
+  end
+  self.seen[value] = #self.out
+  return false
+end
+
+-- The names of the functions of Lua's libraries.
+local name_of = {}
+for library, functions in pairs { string = string, table = table, math = math, utf8 = utf8, os = os, _G = _G } do
+  for name, fn in pairs(functions) do
+    name_of[fn] = library .. "." .. name
+  end
+end
+
 local function add_function(self, fn)
-  if self.seen[fn] or not world.is_of_script(fn) then
+  if not world.is_of_script(fn) then
+    return add(self, name_of[fn] or "function")
+  elseif is_seen(self, fn) then
     return
   end
-  self.seen[fn] = true
   local dump = string.dump(fn, true)
   add(self, dump)
   add_called(self, dump)
@@ -74,10 +94,9 @@ local function add_table(self, t)
   local mt = debug.getmetatable(t)
   local class = mt and tostring(rawget(mt, "__name"))
   local is_ours = class and class:find "^cunnekt"
-  if self.seen[t] or (is_ours and not is_of_values[class]) then
+  if (is_ours and not is_of_values[class]) or is_seen(self, t) then
     return
   end
-  self.seen[t] = true
   if mt and not is_ours then
     add_table(self, mt) -- a class of the script
   end
