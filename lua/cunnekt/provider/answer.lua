@@ -60,6 +60,13 @@ local function message_id(raw)
     or as_id(at(raw, "id"))
 end
 
+---Whether an id of a message is WhatsApp's, as webhooks have it. It is not documented that the one in an answer is.
+---@param id string
+---@return boolean
+function answer.is_wamid(id)
+  return id:sub(1, 6) == "wamid."
+end
+
 -- Whether an error field reports one: `"error": false`, `""`, `0`, `null` and `[]` mean none.
 local function holds_error(value)
   if type(value) == "table" then

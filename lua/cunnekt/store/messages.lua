@@ -2,6 +2,7 @@
 -- What the engine asks of messages that have left a turn: how far one is, and which one a status is about. Everything here
 -- waits, and raises a cunnekt.error of kind store when the store cannot be read.
 
+local answer = require "cunnekt.provider.answer"
 local json = require "cunnekt.base.json"
 local records = require "cunnekt.store.records"
 
@@ -61,10 +62,10 @@ end
 -- States of messages that their recipient has never got.
 local never_left = { queued = true, rejected = true, expired = true }
 
----Whether the provider calls a message by this id.
+---Whether a message has this id in webhooks. An id that the provider made up itself says nothing of the one that WhatsApp gave.
 ---@param store cunnekt.open_store
 ---@param id integer
----@param message_id string the provider's
+---@param message_id string of a webhook
 ---@return boolean? is_it nil when that is not known
 ---@return string? state nil when nothing is known of the message
 function messages.is_known_as(store, id, message_id)
@@ -79,7 +80,8 @@ function messages.is_known_as(store, id, message_id)
     end
   end
   local state = records.state_of(last)
-  if last.message_id or never_left[state] then
+  local has_such_id = last.message_id and answer.is_wamid(last.message_id) == answer.is_wamid(message_id)
+  if has_such_id or never_left[state] then
     return false, state
   end
   return nil, state
