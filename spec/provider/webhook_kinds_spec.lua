@@ -223,6 +223,14 @@ describe("what the app on the phone knew", function()
     assert.are.same({ event }, webhook.parse(webhook.wrap(event)))
   end)
 
+  -- A file that staff had sent came as a new echo: the documented handover paused the bot for that customer.
+  it("is history also where staff wrote it", function()
+    local echo = webhooks.message("image", { id = "1", caption = "our old photo" }, { to = "919999999999", id = "wamid.E" })
+    local event = parse_one(samples.envelope(webhooks.value { message_echoes = { echo } }, "history"))
+    assert.are.same({ "history", echo, "wamid.E", nil }, { event.kind, event.message, event.id, event.recipient })
+    assert.are.same({ event }, webhook.parse(webhook.wrap(event)))
+  end)
+
   it("and its address book", function()
     local item = { type = "contact", action = "add", contact = { full_name = "Asha Rao", phone_number = 919999999999 }, metadata = { timestamp = "1704803711" } }
     assert.are.same({

@@ -225,8 +225,13 @@ static void read_unknown_parts(const struct finder *f, const struct cnk_node *va
 
 /* ---- values and envelopes -------------------------------------------------------------------------------------------------- */
 
-/* Meta's `value`, which Cunnekt sends as the whole body. Messages of the field "history" are old ones. A part that is no list is an
- * item itself. */
+/* Whether items of the field "history" are old messages: files of it come in the lists of messages and of echoes. */
+static bool is_old_message(enum cnk_webhook_kind kind)
+{
+  return kind == CNK_WEBHOOK_MESSAGE || kind == CNK_WEBHOOK_ECHO;
+}
+
+/* Meta's `value`, which Cunnekt sends as the whole body. A part that is no list is an item itself. */
 static void read_value(const struct finder *f, const struct cnk_node *value, const struct contents *found,
                        bool is_history)
 {
@@ -234,7 +239,7 @@ static void read_value(const struct finder *f, const struct cnk_node *value, con
   const struct cnk_webhook_scope *scope = NULL;
   for (int i = 0; i < PARTS && !is_over(f); i++) {
     const struct cnk_node *part = found->parts[i] ? cnk_node_value(found->parts[i]) : NULL;
-    bool is_old = i == 0 && is_history;
+    bool is_old = is_history && is_old_message(parts[i].kind);
     if (part && !is_list(part)) {
       add_unknown_part(f, found->parts[i], part, cnk_webhook_new_scope(f->it, value, false));
     } else if (part && part->count > 0) {

@@ -100,7 +100,7 @@ struct cnk_webhook_facts {
 
 struct cnk_webhook_item {
   struct cnk_webhook_facts facts;
-  bool is_old;                 /* CNK_WEBHOOK_HISTORY: in the form of a message */
+  bool is_old;                 /* CNK_WEBHOOK_HISTORY: in the form of a message or an echo */
   const struct cnk_node *node; /* an object, unless it is unknown; of an account the whole change */
   const struct cnk_node
       *part; /* unknown: the name of the member of the value that it is, or that is a list with it; or NULL */
