@@ -110,6 +110,16 @@ describe("a webhook that comes again", function()
     assert.equal(1, accept(line))
   end)
 
+  -- Their id is that of the message: the second was lost.
+  it("is another one where one message gives a lead and a purchase in one second", function()
+    local lead = { id = "wamid.1", event_name = "LeadSubmitted", timestamp = 1700000000 }
+    local purchase = { id = "wamid.1", event_name = "Purchase", timestamp = 1700000000, custom_data = { value = 5 } }
+    local body = webhooks.value { automatic_events = { lead, purchase } }
+    assert.are.same({ 2, 0 }, { accept(body), accept(body) })
+    purchase.custom_data.value = 6
+    assert.equal(1, accept(body))
+  end)
+
   it("is each part of a history once", function()
     local function chunk(order, id)
       local thread = { id = "919999999999", messages = { { id = id }, { id = "wamid.last" } } }

@@ -24,6 +24,7 @@ bool cnk_webhook_is_known_by_content(enum cnk_webhook_kind kind)
   switch (kind) {
   case CNK_WEBHOOK_USER_ID_UPDATE:
   case CNK_WEBHOOK_GROUP:
+  case CNK_WEBHOOK_AUTOMATIC_EVENT: /* its id is of the message in which it was found, as others may be */
   case CNK_WEBHOOK_HISTORY:
   case CNK_WEBHOOK_STATE_SYNC:
   case CNK_WEBHOOK_ACCOUNT:
@@ -107,7 +108,6 @@ static void set_parts(struct parts *parts, const struct cnk_webhook_facts *facts
     break;
   case CNK_WEBHOOK_PAYMENT:
   case CNK_WEBHOOK_CALL:
-  case CNK_WEBHOOK_AUTOMATIC_EVENT:
     if (has_id)
       set_parts_of_step(parts, facts);
     break;

@@ -146,7 +146,7 @@ bool cnk_webhook_is_inbound(const struct cnk_webhook_facts *facts);
 size_t cnk_webhook_key_size(const struct cnk_webhook_facts *facts);
 void cnk_webhook_write_key(const struct cnk_webhook_facts *facts, char *out);
 
-/* Whether events of a kind are known by their content, because most of them have no id. */
+/* Whether events of a kind are known by their content, because most of them have no id of their own. */
 bool cnk_webhook_is_known_by_content(enum cnk_webhook_kind kind);
 
 /* Who wrote, by number or user id, or who a status is about: the customer of the event's conversation. */

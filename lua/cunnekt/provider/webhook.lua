@@ -343,7 +343,7 @@ local function outline_of(history)
   return table.concat(outline, " ")
 end
 
--- Of events that mostly have no id. What is in them, with the time, tells a repetition from another event.
+-- Of events that mostly have no id of their own. What is in them, with the time, tells a repetition from another event.
 local function key_by_content(event)
   local content
   if event.kind == "history" then
@@ -355,9 +355,11 @@ local function key_by_content(event)
   return table.concat(parts, ":")
 end
 
----Kinds of events that are recognised by their content, because most of them have no id.
+---Kinds of events that are recognised by their content, because most of them have no id, or not one of their own.
 ---@type table<string, true>
-webhook.known_by_content = { account = true, error = true, group = true, history = true, state_sync = true, user_id_update = true }
+webhook.known_by_content = {
+  account = true, automatic_event = true, error = true, group = true, history = true, state_sync = true, user_id_update = true,
+}
 
 ---The key of deduplication: equal for an event and its repetition. That of an event without id and time is equal for each that
 ---says the same, however much later.
