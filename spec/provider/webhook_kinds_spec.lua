@@ -194,6 +194,27 @@ describe("a message", function()
   end)
 end)
 
+-- Their `recipient_id` is the group for all: one participant's status was taken for another's repetition, and had no name.
+describe("the statuses of a message to a group", function()
+  it("are each participant's", function()
+    local contacts = { { wa_id = "919111111111", profile = { name = "A" } }, { user_id = "IN.2", profile = { name = "B" } } }
+    local function status(of)
+      of.id, of.status, of.recipient_id, of.recipient_type = "wamid.G", "delivered", "Y2Fw", "group"
+      return of
+    end
+    local first = status { recipient_participant_id = "919111111111" }
+    local second = status { recipient_participant_user_id = "IN.2" }
+    local events = webhook.parse(json.encode(webhooks.value { contacts = contacts, statuses = { first, second, status {} } }))
+    for i, expected in ipairs { { "919111111111", nil, "A" }, { "IN.2", "IN.2", "B" }, {} } do
+      local event = events[i]
+      assert.are.same(expected, { event.recipient, event.recipient_user_id, event.name })
+      assert.equal("Y2Fw", event.group_id)
+      assert.equal("s:wamid.G:delivered:" .. (expected[1] or ""), webhook.dedupe_key(event))
+      assert.are.same({ event }, webhook.parse(webhook.wrap(event)))
+    end
+  end)
+end)
+
 describe("the account", function()
   it("has changes by WhatsApp's names, with the account's id and the time", function()
     for _, name in ipairs(webhook.account_types) do

@@ -67,6 +67,17 @@ static const struct field status_fields[] = {
     END,
 };
 
+/* In a group each participant is a receiver, and `recipient_id` is the group. */
+static const struct field group_status_fields[] = {
+    ID("id", id),
+    WORD("status", status),
+    ID("recipient_id", group_id),
+    ID("recipient_participant_user_id", recipient),
+    ID("recipient_participant_id", recipient),
+    ID("recipient_participant_user_id", recipient_user_id),
+    END,
+};
+
 static const struct field call_fields[] = {ID("id", id), WORD("event", event), WORD("status", status), END};
 static const struct field caller_fields[] = {
     ID("from", from),
@@ -187,10 +198,12 @@ static void read_update(struct cnk_webhook *it, const struct cnk_node *item, str
   facts->parent_user_id = read_changed_id(it, cnk_node_field(item, "parent_user_id"), &facts->previous_parent_user_id);
 }
 
+/* Of a message, or of its payment. */
 static void read_status(struct cnk_webhook *it, const struct cnk_node *item, struct cnk_webhook_facts *facts)
 {
-  read_fields(it, item, status_fields, facts);
-  if (!facts->status.data)
+  bool is_of_group = cnk_node_says(cnk_node_field(item, "recipient_type"), "group");
+  read_fields(it, item, is_of_group ? group_status_fields : status_fields, facts);
+  if (facts->kind == CNK_WEBHOOK_STATUS && !facts->status.data)
     facts->status = (struct cnk_text){"unknown", sizeof "unknown" - 1};
 }
 
@@ -203,8 +216,8 @@ static void read_by_kind(struct cnk_webhook *it, const struct cnk_webhook_item *
     read_fields(it, node, facts->kind == CNK_WEBHOOK_ECHO ? echo_fields : message_fields, facts);
     read_type(it, node, facts);
     break;
-  case CNK_WEBHOOK_STATUS: read_status(it, node, facts); break;
-  case CNK_WEBHOOK_PAYMENT: read_fields(it, node, status_fields, facts); break;
+  case CNK_WEBHOOK_STATUS:
+  case CNK_WEBHOOK_PAYMENT: read_status(it, node, facts); break;
   case CNK_WEBHOOK_CALL: read_call(it, item, facts); break;
   case CNK_WEBHOOK_USER_PREFERENCES: read_fields(it, node, preference_fields, facts); break;
   case CNK_WEBHOOK_USER_ID_UPDATE: read_update(it, node, facts); break;

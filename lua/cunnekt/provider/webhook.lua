@@ -93,6 +93,7 @@ local webhook = {}
 ---@field status "sent"|"delivered"|"read"|"played"|"failed"|"unknown"|string one may come later; "unknown" when it is missing
 ---@field recipient? string the receiver's number, or their user id
 ---@field recipient_user_id? string
+---@field group_id? string the group that got the message; `recipient` is one of its participants then
 ---@field conversation? table
 ---@field pricing? table
 ---@field errors? table[] {code?, title?, message?, error_data?}; never an empty list, and always there in "failed"
@@ -104,6 +105,7 @@ local webhook = {}
 ---@field status? "pending"|"captured"|"failed"|string
 ---@field recipient? string who pays
 ---@field recipient_user_id? string
+---@field group_id? string the group of that message
 ---@field payment? table {reference_id, amount = {value, offset}, currency, transaction}
 ---@field errors? table[]
 
