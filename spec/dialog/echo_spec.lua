@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What staff write in WhatsApp's own app, and remarks on messages (reactions, edits, deletions), in a bot: which handlers run, and
--- that they neither open the service window nor answer a question.
+-- that they neither open the service window nor answer a question. What a call of the customer opens.
 
 local talk = require "spec.support.rigs.talk"
 
@@ -104,5 +104,23 @@ describe("an echo", function()
     act "echo"
     act "edit"
     assert.is_true(windows.text < 83000 and windows.edit < 83000)
+  end)
+end)
+
+-- WhatsApp opens the window for calls as well: the answer to a missed one was refused.
+describe("a customer's call", function()
+  after_each(talk.finish)
+
+  it("opens the window again, and can be answered", function()
+    begin(function(bot)
+      bot:on("call", function(call)
+        assert(call.chat:reply_text(("Sorry, %s. %d s"):format(call.chat.name, call.chat:window())))
+      end)
+    end)
+    say "hello"
+    talk.all:pass(3 * 86400)
+    talk.all:act(customer, { type = "call", name = "Asha" })
+    talk.all:settle()
+    assert.are.same({ "handler: hello", "Sorry, Asha. 86400 s" }, said())
   end)
 end)

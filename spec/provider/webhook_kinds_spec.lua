@@ -146,6 +146,15 @@ describe("calls", function()
     end
   end)
 
+  it("open the service window where the customer called", function()
+    local item = { id = "wacid.1", from_user_id = "IN.5", event = "connect", timestamp = "1704803711", direction = "USER_INITIATED" }
+    assert.equal(1704803711, webhook.inbound_at(of_item("calls", item)))
+    item.direction, item.from_user_id, item.to_user_id = "BUSINESS_INITIATED", nil, "IN.5"
+    assert.is_nil(webhook.inbound_at(of_item("calls", item)))
+    item = { id = "wacid.1", type = "call", status = "RINGING", recipient_id = "919999999999", timestamp = "1704803711" }
+    assert.is_nil(webhook.inbound_at(of_item("statuses", item)))
+  end)
+
   it("and their statuses have a kind of their own, among the statuses", function()
     local event = of_item("statuses", { id = "wacid.1", type = "call", status = "RINGING", recipient_id = "919999999999", timestamp = "1704803711" })
     assert.are.same({ kind = "call", id = "wacid.1", status = "RINGING", recipient = "919999999999", timestamp = 1704803711 }, event)

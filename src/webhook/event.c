@@ -144,7 +144,7 @@ static bool may_say_more(const struct cnk_webhook_facts *facts)
 static bool fill_person(const struct cnk_webhook_facts *facts, struct cnk_arena *arena, struct cnk_event *event)
 {
   struct gathering all = {.count = 0};
-  event->is_from_contact = facts->kind == CNK_WEBHOOK_MESSAGE;
+  event->is_from_contact = facts->kind == CNK_WEBHOOK_MESSAGE || cnk_webhook_is_inbound(facts);
   event->user_id = facts->user_id;
   if (may_say_more(facts)) {
     const struct cnk_webhook_contact *contact = facts->is_contact_sure ? facts->contact : NULL;

@@ -16,7 +16,11 @@ struct cnk_text cnk_webhook_customer(const struct cnk_webhook_facts *facts)
 
 bool cnk_webhook_is_inbound(const struct cnk_webhook_facts *facts)
 {
-  return facts->kind == CNK_WEBHOOK_MESSAGE && facts->has_timestamp && !facts->is_remark && !facts->group_id.data;
+  if (!facts->has_timestamp || facts->group_id.data)
+    return false;
+  if (facts->kind == CNK_WEBHOOK_CALL) /* whose receiver is no `from` */
+    return facts->from.data || facts->user_id.data;
+  return facts->kind == CNK_WEBHOOK_MESSAGE && !facts->is_remark;
 }
 
 bool cnk_webhook_is_known_by_content(enum cnk_webhook_kind kind)

@@ -137,8 +137,8 @@ void *cnk_webhook_take(struct cnk_webhook *it, size_t size);
 
 /* ---- what an item says ---------------------------------------------------------------------------------------------- */
 
-/* When a customer wrote to the business alone, which opens the service window: not with a remark on another message, nor
- * with what is written in a group. */
+/* When a customer wrote to the business alone, or called it, which opens the service window: not with a remark on another message,
+ * nor with what is written in a group. */
 bool cnk_webhook_is_inbound(const struct cnk_webhook_facts *facts);
 
 /* The bytes of the key by which an event is known when it comes again, of a kind that has ids; and the key itself, written to

@@ -383,15 +383,15 @@ end
 
 local is_remark = webhook.remark_types
 
----Whether a customer says something new to the business alone. Only that opens the service window and answers questions: not a
----remark on another message, and nothing that is written in a group.
+---Whether a customer says something new to the business alone. Only that answers questions, and only that and a call open the
+---service window: not a remark on another message, and nothing that is written in a group.
 ---@param event cunnekt.webhook.event
 ---@return boolean
 function webhook.is_addressed(event)
   return event.kind == "message" and not is_remark[event.type] and not event.group_id
 end
 
----When a customer wrote to the business alone.
+---When a customer wrote to the business alone, or called it.
 ---@param event cunnekt.webhook.event
 ---@return integer? timestamp nil for events that do not open the service window
 function webhook.inbound_at(event)

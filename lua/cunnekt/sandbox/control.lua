@@ -262,7 +262,11 @@ function control_methods:post_event(exchange, request)
   o.from = o.from and customer("events.from", o.from)
   local body, about = samples.build(kind, o)
   local entry = { id = about.id, contact = about.from, statuses = {} }
-  self._webhooks:message(entry, json.encode(body), waits and outcome_answer(exchange, about.id) or nil)
+  local text = json.encode(body)
+  if webhook.inbound_at(webhook.parse(text)[1]) then
+    self._state:hear(about.from, o.name)
+  end
+  self._webhooks:message(entry, text, waits and outcome_answer(exchange, about.id) or nil)
   if not waits then
     answer(exchange, 200, { id = about.id })
   end

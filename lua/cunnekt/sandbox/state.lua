@@ -101,7 +101,7 @@ function state_methods:contact(number)
   return contact
 end
 
----Notes that the customer wrote: the service window opens.
+---Notes that the customer wrote or called: the service window opens.
 ---@param number string digits
 ---@param name string|nil
 ---@param id string|nil of the message

@@ -54,7 +54,7 @@ static int webhook_key(lua_State *L)
   return 1;
 }
 
-/* core.webhook_is_inbound(event) -> boolean: whether a customer wrote to the business alone, at a time that is known. */
+/* core.webhook_is_inbound(event) -> boolean: whether a customer wrote to the business alone, or called, at a time that is known. */
 static int webhook_is_inbound(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
