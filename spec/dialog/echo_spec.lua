@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- What staff write in WhatsApp's own app, and remarks on messages (reactions, edits, deletions), in a bot: which handlers run, and
--- that they neither open the service window nor answer a question. What a call of the customer opens.
+-- What staff write in WhatsApp's own app, remarks on messages (reactions, edits, deletions), calls and statuses, in a bot: which handlers
+-- run, in whose conversation, and that only a call opens the service window.
 
 local talk = require "spec.support.rigs.talk"
+local webhooks = require "spec.support.webhooks"
 
 local begin, said, say = talk.begin, talk.said, talk.say
 local customer = talk.customer
@@ -105,6 +106,36 @@ describe("an echo", function()
     act "edit"
     assert.is_true(windows.text < 83000 and windows.edit < 83000)
   end)
+end)
+
+-- It was put into a conversation of nobody, or into a new one of the user id.
+describe("a status without the number", function()
+  after_each(talk.finish)
+
+  for name, more in pairs { ["with a user id"] = { recipient_user_id = "IN.77" }, ["without any id"] = {} } do
+    it(name .. " is of its message's conversation", function()
+      local seen = {}
+      begin(function(bot)
+        bot:on("text", "^order$", function(msg)
+          msg.chat.state.n = 7
+          msg:reply_text("It is packed", { track = { order = 4711 } })
+        end)
+        bot:on("read", function(status)
+          seen[#seen + 1] = { status.track.order, status.chat.to, status.chat.state.n }
+          status.chat:reply_text "You have seen it."
+        end)
+      end)
+      say "order"
+      local status = { id = talk.all:id_of(customer, "It is packed"), status = "read", timestamp = "1704803711" }
+      for key, value in pairs(more) do
+        status[key] = value
+      end
+      talk.all:post(webhooks.value { statuses = { status }, contacts = more.recipient_user_id and { { user_id = "IN.77" } } })
+      talk.all:settle()
+      assert.are.same({ { 4711, customer, 7 } }, seen)
+      assert.are.same({ "It is packed", "You have seen it." }, said())
+    end)
+  end
 end)
 
 -- WhatsApp opens the window for calls as well: the answer to a missed one was refused.

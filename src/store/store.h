@@ -64,6 +64,9 @@ struct cnk_event {
   double inbound_at;         /* when the customer wrote, for the service window */
   struct cnk_text status_of; /* a status: the id of its message, which is raised to `rank` with the reason `error` */
   struct cnk_text error;
+  struct cnk_text
+      message_id; /* of the message that it is about, where it names no number: that tells whose it is, and its
+                               * `contact` is the message's then, out */
   int64_t rank;
   bool is_unheard; /* a status that nobody hears: where it raises its message, nothing else is stored; its id is 0 */
   /* out */

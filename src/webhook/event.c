@@ -172,6 +172,16 @@ static bool fill_key(const struct cnk_webhook_facts *facts, struct cnk_arena *ar
   return true;
 }
 
+/* The message that tells whose an event is which names nobody by number. */
+static struct cnk_text message_of(const struct cnk_webhook_facts *facts)
+{
+  bool has_message = facts->kind == CNK_WEBHOOK_STATUS || facts->kind == CNK_WEBHOOK_PAYMENT;
+  bool is_number = facts->recipient.data &&
+                   !(facts->recipient_user_id.data && cnk_text_is_equal(facts->recipient, facts->recipient_user_id));
+  bool has_number = is_number || (facts->is_contact_sure && facts->contact->wa_id.data);
+  return has_message && !has_number && !facts->group_id.data ? facts->id : (struct cnk_text){0};
+}
+
 bool cnk_webhook_fill_event(const struct cnk_webhook_facts *facts, struct cnk_arena *arena, struct cnk_event *event)
 {
   event->inbound_at = cnk_webhook_is_inbound(facts) ? (double)facts->timestamp : NAN;
@@ -179,7 +189,9 @@ bool cnk_webhook_fill_event(const struct cnk_webhook_facts *facts, struct cnk_ar
     return false;
   if (facts->kind == CNK_WEBHOOK_STATUS && cnk_status_rank(facts->status, &event->rank))
     event->status_of = facts->id;
+  event->message_id = message_of(facts);
   return cnk_arena_copy(arena, event->user_id, &event->user_id) && cnk_arena_copy(arena, facts->name, &event->name) &&
          cnk_arena_copy(arena, facts->username, &event->username) &&
-         cnk_arena_copy(arena, event->status_of, &event->status_of);
+         cnk_arena_copy(arena, event->status_of, &event->status_of) &&
+         cnk_arena_copy(arena, event->message_id, &event->message_id);
 }

@@ -17,8 +17,9 @@ void cnk_webhook_settle_contact(struct cnk_webhook_facts *facts,
 
 /*
  * Sets in a zeroed event, with memory of the arena: who its person is, by all ids that the item tells of; when a customer
- * wrote; which message a status is of, and how far that is, but not why it failed; and the key of its repetition, unless it
- * is known by its content. The body is the caller's to set. False when memory is out.
+ * wrote; which message a status is of, and how far that is, but not why it failed; the message whose conversation it belongs to,
+ * where it names no number; and the key of its repetition, unless it is known by its content. The body is the caller's to set.
+ * False when memory is out.
  */
 bool cnk_webhook_fill_event(const struct cnk_webhook_facts *facts, struct cnk_arena *arena, struct cnk_event *event);
 

@@ -82,6 +82,35 @@ seam_rig.describe("a person", function(open, backend)
     end)
   end)
 
+  describe("of whom an event about a message tells no number", function()
+    it("is the message's receiver", function()
+      seam:accepted_message("wamid.1", { contact = number })
+      local event = hear("1:", nil, { message_id = "wamid.1" })
+      assert.are.same({ number, nil, {} }, { event.contact, event.conversation, event.others })
+      assert.equal("1:", hear("1:", nil, { message_id = "wamid.2" }).contact)
+    end)
+
+    it("gets the ids that it tells, with what they had", function()
+      seam:accepted_message("wamid.1", { contact = number })
+      seam:turn { states = { { contact = user_id, state = '{"a":1}' } } }
+      local event = hear(user_id, { "1:US.ENT.1" }, { message_id = "wamid.1" })
+      assert.are.same({ number, user_id }, { where(event), event.others[1].joined })
+      assert.equal('{"a":1}', conversation(number).state)
+      for _, id in ipairs { user_id, "1:US.ENT.1" } do
+        assert.equal(number, where(write(id)), id)
+      end
+      assert.equal(number, where(hear(user_id, nil, { message_id = "wamid.1" })))
+    end)
+
+    it("is known by the id that the message went to, and by one that they have changed to", function()
+      seam:accepted_message("wamid.1", { contact = user_id })
+      assert.equal(user_id, where(hear(user_id, nil, { message_id = "wamid.1" })))
+      seam:accepted_message("wamid.2", { contact = number })
+      hear(other, { { key = number, is_left = true } })
+      assert.equal(other, where(hear("1:", nil, { message_id = "wamid.2" })))
+    end)
+  end)
+
   describe("with a new number", function()
     it("keeps the old one until somebody else writes from it", function()
       write(number)

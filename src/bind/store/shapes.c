@@ -43,16 +43,17 @@ static struct cnk_field person_id_fields[] = {
 SHAPE(person_id, "an id", cnk_person_id, person_id_fields, true);
 
 static struct cnk_field event_fields[] = {
-    IN(cnk_event, INTEGER, id),         NEEDED(cnk_event, TEXT, contact),
-    LIST(cnk_event, others, person_id), IN(cnk_event, BOOLEAN, is_from_contact),
-    IN(cnk_event, TEXT, number),        IN(cnk_event, TEXT, user_id),
-    IN(cnk_event, TEXT, name),          IN(cnk_event, TEXT, username),
-    NEEDED(cnk_event, TEXT, body),      IN(cnk_event, TEXT, key),
-    IN(cnk_event, REAL, inbound_at),    IN(cnk_event, TEXT, status_of),
-    IN(cnk_event, TEXT, error),         IN(cnk_event, INTEGER, rank),
-    IN(cnk_event, BOOLEAN, is_unheard), OUT(cnk_event, INTEGER, id),
-    OUT(cnk_event, TEXT, conversation), OUT(cnk_event, INTEGER, seq),
-    OUT(cnk_event, BOOLEAN, is_fresh),  OUT(cnk_event, BOOLEAN, is_applied),
+    IN(cnk_event, INTEGER, id),          NEEDED(cnk_event, TEXT, contact),
+    LIST(cnk_event, others, person_id),  IN(cnk_event, BOOLEAN, is_from_contact),
+    IN(cnk_event, TEXT, number),         IN(cnk_event, TEXT, user_id),
+    IN(cnk_event, TEXT, name),           IN(cnk_event, TEXT, username),
+    NEEDED(cnk_event, TEXT, body),       IN(cnk_event, TEXT, key),
+    IN(cnk_event, REAL, inbound_at),     IN(cnk_event, TEXT, status_of),
+    IN(cnk_event, TEXT, error),          IN(cnk_event, TEXT, message_id),
+    IN(cnk_event, INTEGER, rank),        IN(cnk_event, BOOLEAN, is_unheard),
+    OUT(cnk_event, INTEGER, id),         OUT(cnk_event, TEXT, conversation),
+    OUT(cnk_event, INTEGER, seq),        OUT(cnk_event, BOOLEAN, is_fresh),
+    OUT(cnk_event, BOOLEAN, is_applied), OUT(cnk_event, TEXT, contact),
 };
 SHAPE(event, "an event", cnk_event, event_fields, true);
 

@@ -122,6 +122,7 @@ int cnk_sql_find_asked(bool is_repair, const char *name, const char *const **par
   X(delete_accepted)                                                                                                   \
   X(delete_outbox)                                                                                                     \
   X(put_sent)                                                                                                          \
+  X(get_sent_contact)                                                                                                  \
   X(raise_sent)                                                                                                        \
   X(get_folded_seen)                                                                                                   \
   X(get_folded_sent)                                                                                                   \

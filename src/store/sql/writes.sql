@@ -340,6 +340,11 @@ INSERT INTO sent (hash, message_id, contact, track, rank, error, changed_at, day
   ON CONFLICT (hash) DO UPDATE SET message_id = excluded.message_id, contact = excluded.contact, track = excluded.track,
     rank = excluded.rank, error = excluded.error, changed_at = excluded.changed_at, day = excluded.day, outbox = excluded.outbox;
 
+-- name: get_sent_contact
+SELECT contact FROM sent WHERE id = ? AND message_id = ?;
+-- postgres:
+SELECT contact FROM sent WHERE hash = ? AND message_id = ?;
+
 -- name: raise_sent
 -- Statuses arrive in any order; a message's state only moves forward.
 UPDATE sent SET rank = ?, error = ?, changed_at = ? WHERE id = ? AND message_id = ? AND rank < ?;

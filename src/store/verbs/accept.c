@@ -10,11 +10,6 @@ bool cnk_work_has_arrived(int64_t rank)
   return rank >= CNK_STATUS_DELIVERED && rank < CNK_STATUS_FAILED;
 }
 
-static int64_t find_sent(struct cnk_work *work, struct cnk_text message_id)
-{
-  return cnk_work_find_key(work, CNK_KEYED_SENT, cnk_work_halves(work, message_id).hash);
-}
-
 static void note_raised(struct cnk_work *work, int64_t key, struct cnk_text message_id, int64_t rank)
 {
   if (cnk_work_has_arrived(rank))
@@ -24,7 +19,7 @@ static void note_raised(struct cnk_work *work, int64_t key, struct cnk_text mess
 bool cnk_work_raise_sent(struct cnk_work *work, struct cnk_text message_id, int64_t rank, struct cnk_text reason,
                          double now)
 {
-  int64_t key = find_sent(work, message_id);
+  int64_t key = cnk_work_find_sent(work, message_id);
   bool is_raised = cnk_work_run(work, CNK_SQL_raise_sent, "itriti", rank, reason, now, key, message_id, rank) > 0;
   if (is_raised)
     note_raised(work, key, message_id, rank);
@@ -36,7 +31,7 @@ static bool raise_message(struct cnk_work *work, const struct cnk_event *event, 
 {
   if (!event->is_raise_ahead || event->raised == 0)
     return cnk_work_raise_sent(work, event->status_of, event->rank, event->error, now);
-  note_raised(work, find_sent(work, event->status_of), event->status_of, event->rank);
+  note_raised(work, cnk_work_find_sent(work, event->status_of), event->status_of, event->rank);
   return true;
 }
 
@@ -89,7 +84,7 @@ bool cnk_verb_raise_ahead(struct cnk_work *work, struct cnk_accept *request)
       continue;
     any = true;
     cnk_work_send_ahead(work, CNK_SQL_raise_sent, &event->raised, "itriti", event->rank, event->error, request->now,
-                        find_sent(work, event->status_of), event->status_of, event->rank);
+                        cnk_work_find_sent(work, event->status_of), event->status_of, event->rank);
   }
   return any;
 }

@@ -7,6 +7,7 @@
  * parked, and an accepted message. Whoever reads it asks for the alias of its contact.
  */
 #include "store/verbs/verbs.h"
+#include "whatsapp/identity.h"
 #include "json/merge.h"
 
 /* Most stores know no alias, and are not asked for one. */
@@ -108,8 +109,34 @@ static void take_left_id(struct cnk_work *work, struct cnk_text id)
   cnk_work_send(work, CNK_SQL_rename_left, "tt", id, before);
 }
 
+/* Whoever got the message is known best by the id that it went to; what the event calls them is one more. */
+static void follow_message(struct cnk_work *work, struct cnk_event *event)
+{
+  int64_t key = cnk_work_find_sent(work, event->message_id);
+  struct cnk_text receiver = cnk_work_read_text(work, CNK_SQL_get_sent_contact, "it", key, event->message_id);
+  struct cnk_contact before;
+  if (!receiver.data || cnk_text_is_equal(receiver, event->contact))
+    return;
+  if (cnk_contact_read_key(event->contact, &before) && before.customer.size > 0) {
+    size_t count = event->others.count + 1;
+    struct cnk_person_id *ids = cnk_arena_take(&work->call->arena, count * sizeof *ids);
+    if (!ids) {
+      cnk_work_fail(work, CNK_STORE_NO_MEMORY, "not enough memory for the ids of a person");
+      return;
+    }
+    ids[0] = (struct cnk_person_id){.key = event->contact};
+    if (count > 1)
+      memcpy(ids + 1, event->others.items, (count - 1) * sizeof *ids);
+    event->others.items = ids;
+    event->others.count = count;
+  }
+  event->contact = receiver;
+}
+
 void cnk_work_find_conversation(struct cnk_work *work, struct cnk_event *event)
 {
+  if (event->message_id.data)
+    follow_message(work, event);
   if (event->others.count == 0 && !cnk_work_has_aliases(work))
     return;
   if ((event->is_from_contact || is_change(event)) && cnk_work_has_aliases(work))

@@ -61,6 +61,7 @@ struct cnk_halves cnk_work_halves(struct cnk_work *work, struct cnk_text name);
 /* What a row of the table is found by: where the database has an index of the digests, the digest itself; otherwise the row's id, or 0.
  * An id for a new row. */
 int64_t cnk_work_find_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash);
+int64_t cnk_work_find_sent(struct cnk_work *work, struct cnk_text message_id); /* that of an accepted message */
 int64_t cnk_work_add_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash);
 
 /* person.c: whether anybody has several ids; finds the conversation of an event, and joins those that turn out to be of one

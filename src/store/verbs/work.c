@@ -60,6 +60,11 @@ int64_t cnk_work_find_key(struct cnk_work *work, enum cnk_keyed table, int64_t h
   return id;
 }
 
+int64_t cnk_work_find_sent(struct cnk_work *work, struct cnk_text message_id)
+{
+  return cnk_work_find_key(work, CNK_KEYED_SENT, cnk_work_halves(work, message_id).hash);
+}
+
 int64_t cnk_work_add_key(struct cnk_work *work, enum cnk_keyed table, int64_t hash)
 {
   const struct cnk_sql_driver *driver = work->session->driver;
