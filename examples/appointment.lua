@@ -65,7 +65,7 @@ bot:global("cancel", function(msg)
   msg.chat:cancel "appointment"
   if booked then
     bot.store:delete("slot " .. booked.day .. " " .. booked.time)
-    bot:cancel_job("remind " .. msg.from)
+    bot:cancel_job("remind " .. msg.chat.to)
     msg.chat.state.appointment = nil
   end
   msg:reply_text(booked and "Your appointment is cancelled." or "All right.")

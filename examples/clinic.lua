@@ -46,15 +46,15 @@ bot:daily("19:00", zone, "ask for tomorrow", function()
 end)
 
 bot:global({ "cancel", "रद्द" }, function(msg)
-  local is_booked = bot.store:get("visit " .. msg.from) ~= nil
-  bot.store:delete("visit " .. msg.from)
+  local is_booked = bot.store:get("visit " .. msg.chat.to) ~= nil
+  bot.store:delete("visit " .. msg.chat.to)
   msg.chat:cancel "confirm"
-  bot:cancel_job("soon " .. msg.from)
+  bot:cancel_job("soon " .. msg.chat.to)
   msg:reply_text(is_booked and "Your appointment is cancelled." or "You have no appointment.")
 end)
 
 bot:on("message", function(msg)
-  local visit = bot.store:get("visit " .. msg.from)
+  local visit = bot.store:get("visit " .. msg.chat.to)
   msg:reply_text(visit and ("We expect you at %s. Write cancel if you cannot come."):format(visit.time)
     or "Please call us for an appointment.")
 end)

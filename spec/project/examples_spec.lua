@@ -135,3 +135,14 @@ describe("the example", function()
     pipe:close()
   end)
 end)
+
+-- Customers who show only a user name have no `msg.from`: an example that put it into a key raised for each of them.
+describe("scripts that are shown", function()
+  it("take the customer of a message from its chat", function()
+    local pipe = assert(io.popen "grep -nE 'msg\\.from([^_[:alnum:]]|$)' examples/*.lua docs/*.md docs/howto/*.md docs/reference/*.md README.md")
+    for line in pipe:lines() do
+      assert.is_nil(line:match "%.%. *msg%.from" or line:match "[=(] *msg%.from[ ,})]", line)
+    end
+    pipe:close()
+  end)
+end)
