@@ -192,6 +192,13 @@ describe("outbox", function()
       assert.are.same({ "failed", "rejected: gone (code 131026)" }, { handle.state, tostring(handle.err) })
     end)
 
+    it("says of a message that failed outside of the window what errors say of that", function()
+      local handle, failed = send_and_settle "a", status "failed"
+      failed.errors = { { title = "Re-engagement message", code = 131047 } }
+      it_.outbox:on_status(failed, { is_applied = true })
+      assert.are.same({ "failed", "window_closed", 131047 }, { handle.state, handle.err.kind, handle.err.code })
+    end)
+
     it("sends the fallback of a message that was accepted and then found outside of the window, before what waits", function()
       local row = it_:row(contact, "free")
       row.fallback = { mobile = "919999999999", templateid = "tpl", text = "tpl" }

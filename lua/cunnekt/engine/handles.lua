@@ -3,6 +3,7 @@
 -- handles as they arrive; some overtake the response that tells the message's id, and wait for it here. What the store does
 -- with a status, it does as the event is accepted.
 
+local answer = require "cunnekt.provider.answer"
 local errors = require "cunnekt.base.errors"
 local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
@@ -73,7 +74,7 @@ local function error_of(status, payload)
     return nil
   end
   local title, code = status_names.reason(status)
-  return errors.new("rejected", personal.error(title, payload), { code = code })
+  return errors.new(answer.kind_of_failure(code), personal.error(title, payload), { code = code })
 end
 
 ---A status has told the provider's id of a message whose response was lost.
