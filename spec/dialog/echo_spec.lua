@@ -2,7 +2,9 @@
 -- What staff write in WhatsApp's own app, remarks on messages (reactions, edits, deletions), calls and statuses, in a bot: which handlers
 -- run, in whose conversation, and that only a call opens the service window.
 
+local fake_client = require "spec.support.fake_client"
 local talk = require "spec.support.rigs.talk"
+local task = require "cunnekt.base.task"
 local webhooks = require "spec.support.webhooks"
 
 local begin, said, say = talk.begin, talk.said, talk.say
@@ -54,6 +56,33 @@ describe("an echo", function()
     assert.are.same({}, said())
     say "stop"
     assert.are.same({ "echo: stop", "global: stop" }, heard)
+  end)
+
+  -- The documented handover paused the bot after its first answer.
+  it("of the bot's own message runs nothing, also where it overtakes the response", function()
+    local function echo(id, text)
+      talk.all:post(webhooks.value { message_echoes = { { to = customer, id = id, type = "text", text = { body = text } } } })
+    end
+    local release
+    begin_noting(function(bot)
+      fake_client.wrap(bot.client, function(transmit)
+        local result = transmit()
+        if not release then
+          echo(result.message_id, "early")
+          task.await(function(done) release = done end)
+        end
+        return result
+      end)
+    end)
+    talk.all:act(customer, { type = "text", text = "hello" })
+    talk.all:go_round(100)
+    release()
+    talk.all:settle()
+    say "again"
+    echo(talk.all:id_of(customer, "handler: again"), "late")
+    talk.all:settle()
+    act("echo", { text = "theirs" })
+    assert.are.same({ "text: hello", "message: hello", "text: again", "message: again", "echo: theirs" }, heard)
   end)
 
   it("answers no question", function()

@@ -165,6 +165,15 @@ local function log_route(ending, to)
   log.debug("route", "event", ending.record.id, "to", to)
 end
 
+-- Whether an echo is of a message that this bot has sent, and not of one that staff wrote. Its response may be still to come.
+local function is_of_bot(self, it, record)
+  local its_outbox = self.engine.outbox
+  if it.id and not its_outbox:id_of(it.id) then
+    its_outbox:wait_for_answer(record.contact)
+  end
+  return it.id ~= nil and its_outbox:id_of(it.id) ~= nil
+end
+
 -- Runs an event through its handlers, in a turn.
 local function handle(its_turn, ending)
   local self, record = ending.dispatch, ending.record
@@ -182,6 +191,11 @@ local function handle(its_turn, ending)
     return make_dead_letter(self, its_turn)
   elseif it.kind == formats.own_kind and it.status == "dialog_signal" then
     return keep_signal(it, record, its_turn, ending)
+  elseif it.kind == "echo" and is_of_bot(self, it, record) then
+    if log.is_debug then
+      log_route(ending, "nobody; it is what the bot wrote itself")
+    end
+    return
   end
   it.stale = ending.is_stale
   local its_run = new_run(self, record, it, ending)
