@@ -83,6 +83,28 @@ describe("filter", function()
     assert.are.same({ "text" }, got)
   end)
 
+  -- WhatsApp names a person by number, user id or both, by turns: colleagues were greeted as customers.
+  it("knows a person by each id, and by those that their conversation knows", function()
+    local number, user_id = "919999999999", "IN.1"
+    local known, asked = { number = number, user_id = user_id }, 0
+    local function event(from, id)
+      return setmetatable({ kind = "message", type = "text", from = from, user_id = id }, { __index = function(_, name)
+        asked = asked + (name == "chat" and 1 or 0)
+        return name == "chat" and known or nil
+      end })
+    end
+    for _, wanted in ipairs { number, user_id } do
+      local it = filter.from(wanted)
+      assert.is_true(it(event(number, user_id)) and it(event(number)) and it(event(nil, user_id)))
+    end
+    assert.equal(2, asked)
+    known = { number = "918888888888" }
+    assert.is_false(filter.from(user_id)(event "918888888888") or filter.from(number)(event(nil, "IN.2")))
+    asked = 0
+    assert.is_false(filter.from(number)(event "918888888888") or filter.from(number)(event()))
+    assert.equal(0, asked)
+  end)
+
   it("blames the script's line for a mistake", function()
     local function problem(fn, ...)
       local arguments = table.pack(...)

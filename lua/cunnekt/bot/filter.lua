@@ -141,11 +141,11 @@ function filter.quick_reply(...)
   end, { "quick_reply", wanted })
 end
 
----Matches events from some numbers, in whichever form they come.
+---Matches events from some people, with whichever of their ids and in whichever form they come.
 ---@param ... string|string[] numbers with their country code, however they are written; user ids
 ---@return cunnekt.filter
 function filter.from(...)
-  local words, wanted = words_of("filter.from", 3, ...), {}
+  local words, wanted, has_number, has_user_id = words_of("filter.from", 3, ...), {}, false, false
   for i, word in ipairs(words) do
     local number, err = identity.normalise(word, nil, ("number %d"):format(i))
     if not number then
@@ -153,10 +153,20 @@ function filter.from(...)
       error(("filter.from: %s"):format((err.message:gsub(", or set default_country$", ""))), 2)
     end
     wanted[identity.canonical(number)] = true
+    has_number, has_user_id = has_number or number:find "^%d" ~= nil, has_user_id or number:find "^%a" ~= nil
+  end
+  local function is_wanted(id)
+    return id ~= nil and wanted[identity.canonical(id)] ~= nil
   end
   return new(function(event)
-    local id = event.from or event.user_id
-    return id ~= nil and wanted[identity.canonical(id)]
+    local from, user_id = event.from, event.user_id
+    if is_wanted(from) or is_wanted(user_id) then
+      return true
+    end
+    -- WhatsApp leaves out either by turns: then what is known of the person decides.
+    local is_other_known = not from and user_id and has_number or not user_id and from and has_user_id
+    local chat = is_other_known and event.chat
+    return chat and (is_wanted(chat.number) or is_wanted(chat.user_id))
   end, { "from", wanted })
 end
 
