@@ -49,6 +49,22 @@ describe("chat:ask_template", function()
     assert.are.same({ "55", "quick_reply yes Yes, please" }, said)
   end)
 
+  -- The template stood for the question, and nobody heard the tap on it.
+  it("stands for a question of buttons or of a list as its fallback, and a tap on it is the choice", function()
+    local choices = { { id = "yes", title = "Yes" }, { id = "no", title = "No" } }
+    local said = talk.play(function(bot)
+      bot:dialog("it", function(chat)
+        local fallback = { template_id = "55", buttons = { { index = 0, type = "quick_reply", payload = "yes" } } }
+        chat:sleep(90000)
+        local a = chat:ask_buttons { body = "Did it come?", buttons = choices, fallback = fallback }
+        chat:sleep(90000)
+        local b = chat:ask_list { body = "Again?", list_title = "All", list = choices, fallback = fallback }
+        chat:reply_text(("%s %s"):format(a.reply.id, b.reply.id))
+      end)
+    end, { "go", 90000, yes, 90000, { type = "quick_reply", id = "x", title = "NO" } })
+    assert.are.same({ "55", "55", "yes no" }, said)
+  end)
+
   it("takes the options of a question and of a template", function()
     local said = talk.play(define({ talk.customer }, function(chat)
       show(chat, chat:ask_template("55", { accept = { "image" }, timeout = 100, remind = { after = 50, text = "Hello?", fallback = { template_id = "56" } } }))

@@ -218,12 +218,14 @@ function ask.ask(dialogs, chat, text, opts)
   return ask_until(dialogs, chat, question)
 end
 
--- Whether an answer is a choice, clicked or typed; sets `reply` for a typed one.
+-- Whether an answer is a choice, clicked, typed, or tapped on the template that went out as the question's fallback; sets `reply`
+-- where it has none.
 local function choice_of(it, choices, kind)
   for _, choice in ipairs(choices) do
     if it.type == kind and it.reply and it.reply.id == choice.id then
       return true
-    elseif it.type == "text" and typed.is_same(it, choice.title) then
+    elseif (it.type == "quick_reply" and it.payload == choice.id)
+      or ((it.type == "text" or it.type == "quick_reply") and it.text and typed.is_same(it, choice.title)) then
       it.reply = { id = choice.id, title = choice.title }
       return true
     end
@@ -233,7 +235,7 @@ end
 
 local function ask_choice(dialogs, chat, where, given, kinds)
   local content, opts = split(where, given)
-  local types = { [kinds.answer] = true, text = true }
+  local types = { [kinds.answer] = true, text = true, quick_reply = content.fallback ~= nil or nil }
   local more = opts.accept and add_accepted(where, opts.accept, types)
   return ask_until(dialogs, chat, {
     where = where,
