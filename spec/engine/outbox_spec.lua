@@ -146,6 +146,19 @@ describe("outbox", function()
     assert.equal(3, #recovery.events(it_.store))
   end)
 
+  -- The handle got the id only after the usual answer was reported: a script heard of an acceptance without an id.
+  it("reports an acceptance when its handle has the id, whether the answer is the usual one or not", function()
+    local told = {}
+    new {
+      on_answer = function(row)
+        told[#told + 1] = row.handle.message_id or "none"
+      end,
+    }
+    it_:send(it_:row(contact, "usual"), it_:row(contact, "tracked", { track = { n = 1 } }))
+    it_:settle()
+    assert.are.same({ "wamid.usual", "wamid.tracked" }, told)
+  end)
+
   it("keeps a message that was rejected, and tells the script", function()
     new()
     local refused = errors.new("rejected", "no such number", { code = 100 })

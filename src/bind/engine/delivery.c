@@ -126,6 +126,7 @@ static void settle(lua_State *L, int outbox, int row, int message_id)
   bool is_usual = lua_type(L, message_id) == LUA_TSTRING && !has_more(L, row, "track") && !has_early(L, outbox) &&
                   !cnk_outbox_is_set(L, outbox, CNK_OUTBOX_LOG, "is_debug");
   if (is_usual) {
+    note_id(L, outbox, row, message_id); /* first: an event that reports the acceptance has it */
     lua_pushliteral(L, "accepted");
     cnk_outbox_ask(L, outbox, CNK_OUTBOX_ANSWER, row, 1, 1);
     is_usual = lua_isnil(L, -1);
@@ -134,7 +135,6 @@ static void settle(lua_State *L, int outbox, int row, int message_id)
   }
   if (is_usual) {
     cnk_bind_add_count(L, outbox, CNK_OUTBOX_COUNTS, "messages_accepted", 1);
-    note_id(L, outbox, row, message_id);
     store_accepted(L, outbox, row, message_id);
     advance(L, outbox, row, CNK_SENT_ACCEPTED, "accepted");
   } else {
