@@ -161,6 +161,25 @@ describe("outbox", function()
     assert.equal("accepted", state_in_store(handle))
   end)
 
+  -- Its handle stayed "failed" with the old id: an event of the second send told that id, and statuses of the first one went on.
+  it("begins the handle of a failed message anew that is sent again", function()
+    local handle = send_and_settle "a"
+    local failed = { kind = "status", id = "wamid.a", status = "failed", errors = { { title = "gone", code = 131026 } } }
+    it_.store:persist("note_status", { message_id = "wamid.a", rank = 9, reason = "gone" })
+    it_.outbox:on_status(failed, { is_applied = true })
+    it_.store:repair("requeue_message", { ids = { handle.id }, now = 0 })
+    answers[1] = "hold"
+    it_.outbox:retry_first((lists.queued_message(it_.store, handle.id)))
+    assert.are.same({ "sending" }, { handle.state, handle.message_id, handle.err })
+    it_.outbox:on_status(failed, { is_applied = true })
+    it_:step_until(function()
+      return it_.held[1]
+    end, "the second send")
+    it_.held[1] { message_id = "wamid.b", status = 200 }
+    it_:settle()
+    assert.are.same({ "accepted", "wamid.b" }, { handle.state, handle.message_id })
+  end)
+
   -- ---- statuses ----------------------------------------------------------------------------------------------------------
 
   describe("hearing of statuses", function()

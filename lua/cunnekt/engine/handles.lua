@@ -4,6 +4,7 @@
 -- with a status, it does as the event is accepted.
 
 local answer = require "cunnekt.provider.answer"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
@@ -88,17 +89,20 @@ function handles_methods:on_found(id, status)
   end
 end
 
----A message is sent anew, with other content: what was said of it until now is over.
+---A message that was given up is sent anew, maybe with other content: what was said of it until now is over.
 ---@param id integer
----@param message_id string that it had
 ---@param payload table
-function handles_methods:begin_anew(id, message_id, payload)
+function handles_methods:begin_anew(id, payload)
   local handle = self.by_id[id]
-  self.by_message_id[message_id] = nil
-  if handle then
-    handle.payload, handle.message_id = payload, nil
-    self._maker.requeue(handle)
+  if not handle then
+    return -- no id of the provider leads to one either
   end
+  local message_id = core.sent_now(handle, "message_id")
+  if message_id then
+    self.by_message_id[message_id] = nil
+  end
+  handle.payload, handle.message_id = payload, nil
+  self._maker.requeue(handle)
 end
 
 ---Applies a status that the store had before it knew the message by this id, where the message is not as far.

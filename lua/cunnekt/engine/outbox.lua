@@ -346,6 +346,7 @@ end
 ---Sends a failed message again, ahead of all others to its contact.
 ---@param row table as the store returns it; queued
 function outbox_methods:retry_first(row)
+  self._known:begin_anew(row.id, row.payload)
   push_from_store(self, row, "push_front")
 end
 
@@ -364,8 +365,7 @@ function outbox_methods:send_fallback(status)
     return false
   end
   log.info("the service window is closed for %s, so the fallback of message %d is sent", personal.contact(row.contact), id)
-  self._known:begin_anew(id, status.id, row.payload)
-  push_from_store(self, row, "push_front")
+  self:retry_first(row)
   return true
 end
 
