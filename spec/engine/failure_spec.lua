@@ -116,6 +116,19 @@ describe("a failed turn", function()
     assert.matches("a turn could not be committed: disk is full", lines[1])
   end)
 
+  -- A disk that was full for a day filled the log as well, which is often on it: each turn said it each second.
+  it("that the store cannot keep is in the log once a minute for each reason", function()
+    local full = errors.new("store", "disk is full", { code = "full" })
+    for _ = 1, 100 do
+      fail(full)
+    end
+    fail(errors.new("store", "disk I/O error", { code = "io" }))
+    assert.equal(2, #lines)
+    time:advance(60)
+    fail(full)
+    assert.equal(3, #lines)
+  end)
+
   it("is repeated at once where another turn was quicker, and then has to run alone", function()
     assert.equal(0, fail(errors.new("conflict", "another turn")))
     assert.are.same({ {}, 0, true }, { heard, record.attempts, record.had_conflict })

@@ -9,6 +9,7 @@
 local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
 local task = require "cunnekt.base.task"
@@ -56,6 +57,7 @@ function backlog.new(parts)
     _lanes = parts.lanes,
     _prepare = parts.prepare,
     _next_due = math.huge,
+    _log_pace = log_pace.new(),
     _openings = 0,
     _is_stopped = false,
   }, backlog_mt)
@@ -207,6 +209,12 @@ function backlog_methods:_take_page(its_class, its_source, rows)
   its_source.has_more = #rows == page
 end
 
+local function warn_of(self, err)
+  if self._log_pace:note(err.code or "store") then
+    log.warn("messages that wait cannot be read (%s); trying again", err.message)
+  end
+end
+
 -- Asks for the next page of a source. False when it cannot be read now.
 function backlog_methods:_read_page(its_class, its_source)
   local rows, err = recovery.page(self._store, its_source.what, {
@@ -216,7 +224,7 @@ function backlog_methods:_read_page(its_class, its_source)
   if self._is_stopped then
     return false
   elseif not rows then
-    log.warn("messages that wait cannot be read (%s); trying again", err.message)
+    warn_of(self, err)
     return false
   end
   self:_take_page(its_class, its_source, rows)
@@ -337,7 +345,7 @@ function backlog_methods:_fill_lane(lane)
     if self._is_stopped then
       return
     elseif not rows then
-      log.warn("messages that wait cannot be read (%s); trying again", err.message)
+      warn_of(self, err)
       return self:_later(function()
         self:_fill_lane(lane)
       end)

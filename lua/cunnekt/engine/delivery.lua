@@ -64,21 +64,9 @@ local function give_up_uncertain(self, row, message)
   give_up(self, row, unknown_ends[row.unknown], errors.new("unknown_outcome", message, { sent = true }))
 end
 
--- Seconds between log lines about the same kind of failure.
-local warn_pace = 60
-
-local function is_time_to_warn(self, kind)
-  local now = clock.monotonic()
-  if now < (self._warned[kind] or -math.huge) + warn_pace then
-    return false
-  end
-  self._warned[kind] = now
-  return true
-end
-
--- Logs why messages wait, and what becomes of this one: once a minute for any number of them.
+-- Logs why messages wait, and what becomes of this one.
 local function warn_of(self, row, err, pause)
-  if is_time_to_warn(self, err.kind) then
+  if self._log_pace:note(err.kind) then
     local what = row.payload.type or "template"
     local cause = row.event and ("event %d"):format(row.event) or "no event"
     log.warn("messages wait and will be retried: %s (message %d to %s, %s, for %s, attempt %d; next try in %.0f s)", tostring(err), row.id,
@@ -194,7 +182,7 @@ local function settle_accepted(self, row, message_id, events)
     if known.early_count > 0 then
       known:apply_early(message_id, self._lanes:active() <= 1)
     end
-  elseif is_time_to_warn(self, "no_id") then
+  elseif self._log_pace:note "no_id" then
     log.warn("a message was accepted without an id, so nobody will hear what becomes of it (message %d to %s)", row.id, personal.contact(row.contact))
   end
 end

@@ -5,6 +5,7 @@
 -- in provider/retry.lua; the queue is the inbox's.
 
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local retry = require "cunnekt.provider.retry"
 
 local failure = {}
@@ -24,6 +25,7 @@ function failure.new(parts)
     _budget = parts.budget,
     _on_failure = parts.on_failure,
     _break_run = parts.break_run,
+    _log_pace = log_pace.new(),
   }, failure_mt)
 end
 
@@ -35,7 +37,9 @@ end
 function failure_methods:on_turn(record, err, what, done)
   if err.kind == "store" and not what.is_finished then
     -- Not the handler's fault: it runs again when the store can write.
-    log.warn("a turn could not be committed: %s", err.message)
+    if self._log_pace:note(err.code or "store") then
+      log.warn("a turn could not be committed: %s", err.message)
+    end
     return done(retry.store)
   elseif err.kind == "conflict" and not what.is_finished then
     record.had_conflict = true

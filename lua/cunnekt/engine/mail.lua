@@ -9,6 +9,7 @@
 local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local stored = require "cunnekt.store.mail"
 local task = require "cunnekt.base.task"
 local webhook = require "cunnekt.provider.webhook"
@@ -20,8 +21,8 @@ local mail_mt = { __index = mail_methods, __name = "cunnekt.mail" }
 
 -- Seconds for which more is expected after there was some; seconds between looks, and then.
 local expected, pace, quick_pace = 1, 0.1, 0.005
--- Seconds until the next look where something has failed, and between log lines about it.
-local failure_pause, warn_pace = 1, 60
+-- Seconds until the next look where something has failed.
+local failure_pause = 1
 -- Bytes of webhooks that are held; more of them are refused.
 local most_held = 64 << 20
 
@@ -34,7 +35,7 @@ function mail.new(parts)
     _accept = parts.accept,
     _is_stopped = true,
     _busy_until = -math.huge,
-    _warned_at = -math.huge,
+    _log_pace = log_pace.new(),
     _held = {}, -- webhooks of this host, in order
     _held_bytes = 0,
   }, mail_mt)
@@ -176,9 +177,7 @@ end
 -- ---- looks -----------------------------------------------------------------------------------------------------------
 
 local function warn_of(self, err)
-  local now = clock.monotonic()
-  if now >= self._warned_at + warn_pace and not self._is_stopped then
-    self._warned_at = now
+  if not self._is_stopped and self._log_pace:note "mail" then
     log.warn("webhooks that other hosts have taken cannot be stored now: %s", err.message)
   end
 end

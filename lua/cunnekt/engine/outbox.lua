@@ -15,6 +15,7 @@ local handles = require "cunnekt.engine.handles"
 local json = require "cunnekt.base.json"
 local lists = require "cunnekt.store.lists"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local messages = require "cunnekt.store.messages"
 local personal = require "cunnekt.provider.personal"
 local status_names = require "cunnekt.provider.status"
@@ -98,7 +99,7 @@ function outbox.new(options)
     _handles = options.handles,
     _has_unknown = options.has_unknown or false,
     _counts = options.counts,
-    _warned = {},
+    _log_pace = log_pace.new(),
     _is_stopped = false,
   }, outbox_mt)
   self._lanes = core.lanes(options.concurrency)

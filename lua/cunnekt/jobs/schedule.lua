@@ -9,6 +9,7 @@ local heap = require "cunnekt.base.heap"
 local job_change = require "cunnekt.jobs.job_change"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local merge = require "cunnekt.jobs.merge"
 local recovery = require "cunnekt.store.recovery"
 local retry = require "cunnekt.provider.retry"
@@ -52,6 +53,7 @@ function schedule.new(options)
     _jobs = {}, -- scheduled, by name
     _orphans = {}, -- rows without a function in this script, by name
     _queue = heap.new(),
+    _log_pace = log_pace.new(),
     _running = 0,
     _seen = clock.now(),
   }, schedule_mt)
@@ -168,7 +170,9 @@ end
 -- Retries a run that committed nothing, unless the next one is due before that.
 local function after_failure(self, job, change, err)
   if err.kind == "store" then
-    log.warn("a run of the job '%s' could not be committed: %s", job_change.redacted(job.name), err.message)
+    if self._log_pace:note(err.code or "store") then
+      log.warn("a run of the job '%s' could not be committed: %s", job_change.redacted(job.name), err.message)
+    end
     job.retry_at = clock.now() + retry.store
     return queue(self, job)
   end

@@ -3,12 +3,12 @@
 -- handlers. The HTTP protocol is src/http/in's, the format of webhooks provider/webhook.lua's.
 
 local address = require "cunnekt.base.address"
-local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local http = require "cunnekt.provider.http"
 local limits = require "cunnekt.provider.limits"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local local_page = require "cunnekt.base.local_page"
 local network = require "cunnekt.base.network"
 local retry = require "cunnekt.provider.retry"
@@ -29,9 +29,6 @@ local signature_field = "X-Hub-Signature-256"
 local server_methods = {}
 local server_mt = { __index = server_methods, __name = "cunnekt.webhook_server" }
 
--- Seconds between log lines about requests that are refused for one reason.
-local warn_pace = 60
-
 -- What to look at, where the request says no more. Others are a browser's or a scanner's.
 local reasons = {
   [400] = "the request or its body is malformed",
@@ -44,19 +41,11 @@ local wrong_token = "its verify token is another one: compare CUNNEKT_VERIFY_TOK
 local no_token = "it asks for a handshake: set CUNNEKT_VERIFY_TOKEN to the token at the provider"
 local foreign_page = "a page of another site asked, in a browser: set CUNNEKT_WEBHOOK_SECRET if it is a tool of yours"
 
--- Logs that requests are refused: once a minute for any number of them with one reason.
+-- Logs that requests are refused.
 local function note_refusal(self, status, reason, count)
-  if not reason then
-    return
-  end
-  local refused = self._refused[reason] or { count = 0, at = -math.huge }
-  self._refused[reason] = refused
-  refused.count = refused.count + (count or 1)
-  local now = clock.monotonic()
-  if now >= refused.at + warn_pace then
-    local times = refused.count > 1 and (" (%d times)"):format(refused.count) or ""
-    log.warn("refused with %d%s: %s", status, times, reason)
-    refused.count, refused.at = 0, now
+  local times = reason and self._log_pace:note(reason, count)
+  if times then
+    log.warn("refused with %d%s: %s", status, times > 1 and (" (%d times)"):format(times) or "", reason)
   end
 end
 
@@ -193,7 +182,7 @@ function webhook_server.open(settings, inbox, place)
     _inbox = inbox,
     _place = place,
     _path = path_of(settings),
-    _refused = {},
+    _log_pace = log_pace.new(),
     -- Without a secret nothing but this keeps pages, shown by a browser on the same machine, from writing as customers.
     _is_open = not (settings.webhook_secret or settings.app_secret),
   }, server_mt)

@@ -12,6 +12,7 @@ local incoming = require "cunnekt.store.incoming"
 local limits = require "cunnekt.provider.limits"
 local location = require "cunnekt.store.location"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local persons = require "cunnekt.store.persons"
 local retry = require "cunnekt.provider.retry"
 local task = require "cunnekt.base.task"
@@ -70,7 +71,9 @@ function store_methods:persist(verb, request, done)
     if is_ok or err.kind == "conflict" then
       return done and done(err)
     elseif not self._is_closed then
-      log.warn("the store cannot write (%s); retrying", err.message)
+      if self._log_pace:note(err.code or "store") then
+        log.warn("the store cannot write (%s); retrying", err.message)
+      end
       clock.after(retry.store, function()
         self:start(verb, request, on_done)
       end)
@@ -432,6 +435,7 @@ local function open(url, options)
     may_have_watches = path ~= ":memory:",
     _db = db,
     _url = may_stand_by and url or nil,
+    _log_pace = log_pace.new(),
     conversations = conversations.new(),
     joins = 0, -- of conversations, that the store has told of
   }, store_mt)

@@ -5,6 +5,7 @@
 local clock = require "cunnekt.time.clock"
 local json = require "cunnekt.base.json"
 local log = require "cunnekt.base.log"
+local log_pace = require "cunnekt.time.log_pace"
 local record = require "cunnekt.engine.record"
 local stored_dialogs = require "cunnekt.store.dialogs"
 local task = require "cunnekt.base.task"
@@ -18,7 +19,7 @@ local due_mt = { __index = due_methods, __name = "cunnekt.dialog_due" }
 ---@param engine cunnekt.engine
 ---@return cunnekt.dialog_due
 function due.new(engine)
-  return setmetatable({ _engine = engine }, due_mt)
+  return setmetatable({ _engine = engine, _log_pace = log_pace.new() }, due_mt)
 end
 
 -- The timer of a wait that is due. While a person has taken over the conversation it is only cleared; chat:resume sets it
@@ -43,7 +44,9 @@ local function fire(self)
     self:check_at(at)
   end)
   if not ok and not self._is_stopped then
-    log.warn("the timers of dialogs could not be checked: %s", tostring(problem))
+    if self._log_pace:note "timers" then
+      log.warn("the timers of dialogs could not be checked: %s", tostring(problem))
+    end
     self:check_at(clock.now() + 1)
   end
 end
