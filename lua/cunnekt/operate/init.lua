@@ -26,6 +26,7 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 ---@field path string the store's file, or the name that stands for one
 ---@field unready? string why the host accepts no events now
 ---@field version? integer of a store that is only read; 0: there is nothing in it yet
+---@field silence? string what is wrong with a host here that does not answer, while the store can be read all the same
 
 -- ---- with a host ---------------------------------------------------------------------------------------------------
 
@@ -50,7 +51,8 @@ local function call_host(socket, name, args)
   return nil, errors.new(problem.kind, problem.message)
 end
 
--- Whether a host answers at a socket: true, and why it accepts no events; or nil and why not, if there is a socket.
+-- Whether a host answers at a socket: true, and why it accepts no events; or nil and why not, if there is a socket, and whether a host
+-- is there and silent.
 local function find_host(socket)
   if not core.stat(socket) then
     return nil, nil
@@ -61,7 +63,7 @@ local function find_host(socket)
   elseif answer then
     return nil, "something else answers at its socket"
   elseif err.kind == "timeout" then
-    return nil, ("it has not answered for %d seconds"):format(patience)
+    return nil, ("it has not answered for %d seconds"):format(patience), true
   end
   return nil, "its socket cannot be reached"
 end
@@ -128,7 +130,7 @@ function operate.reach(url, is_read_only)
   end
   local self = setmetatable({ path = path, is_running = false }, session_mt)
   local socket = admin_server.socket_of(path)
-  local is_there, reason = find_host(socket)
+  local is_there, reason, is_silent = find_host(socket)
   if is_there then
     self.is_running, self._socket, self.unready = true, socket, reason
     return self
@@ -138,7 +140,16 @@ function operate.reach(url, is_read_only)
     return nil, err
   end
   self.version = is_read_only and self._store.version or nil
+  self.silence = is_silent and reason or nil
   return self
+end
+
+-- Why nothing can be changed in a database that a host has which was not asked.
+local function why_read_only(self)
+  if self.silence then
+    return ("the store is in use by %s, and of a host here: %s"):format(self:owner() or "a host", self.silence)
+  end
+  return "a host has this store and answers on its own machine only: run this there, with its --unit or --script"
 end
 
 ---Runs an operation. Waits.
@@ -152,7 +163,7 @@ function session_methods:call(name, args)
   end
   local result, err = operations.run({ store = self._store }, name, args)
   if err and err.code == "read_only" and not self.version then
-    err = errors.new(err.kind, "a host has this store and answers on its own machine only: run this there, with its --unit or --script")
+    err = errors.new(err.kind, why_read_only(self))
   end
   return result, err
 end

@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What operators see of a store on PostgreSQL. `make test-postgres` runs it.
 
+local admin_server = require "cunnekt.operate.admin_server"
 local doctor_store = require "cunnekt.operate.doctor.store"
 local operate = require "cunnekt.operate"
+local location = require "cunnekt.store.location"
+local network = require "cunnekt.base.network"
 local store = require "cunnekt.store"
 local task = require "cunnekt.base.task"
 local wire = require "spec.support.wire"
@@ -97,6 +100,30 @@ describe("an operator's view of a store on PostgreSQL", function()
     assert.matches("wrong the store's database: fsync is off", lines)
     assert.matches("ok it is on PostgreSQL %d+%.%d+", lines)
     assert.matches("ok waiting: 1 event to be handled, 0 messages to be sent", lines)
+  end)
+
+  -- The doctor was content, and the commands said that the host is on another machine.
+  it("says that the host is here and hangs", function()
+    local path = admin_server.socket_of((location.path(url)))
+    os.remove(path)
+    local unanswered = {}
+    local silent = assert(network.listen({ unix = path, max_body = 0, max_connections = 32 }, function(exchange)
+      unanswered[#unanswered + 1] = exchange
+    end))
+    local host, err = assert(store.open(url)), nil
+    local lines = diagnose(url)
+    run(function()
+      assert(host:call("accept", { events = { { id = 7, contact = "1:2", body = "b" } }, now = 1 }))
+      local session = assert(operate.reach(url))
+      err = select(2, session:call("events.drop", { seqs = { 7 } }))
+      session:close()
+      host:close()
+    end)
+    silent:close()
+    os.remove(path)
+    local sentence = "the store is in use by cunnekt on .+, process %d+, and of a host here: it has not answered for 15 seconds"
+    assert.matches("wrong " .. sentence, lines)
+    assert.matches(sentence, err.message)
   end)
 
   it("shows lists and changes nothing, while a host on another machine has it", function()

@@ -70,7 +70,9 @@ end
 -- ---- what is in it -------------------------------------------------------------------------------------------------
 
 local function add_host(add, about)
-  if about.owner then
+  if about.silence then
+    return add("wrong", "host", "the store is in use by %s, and of a host here: %s", about.owner or "no host", about.silence)
+  elseif about.owner then
     return add("ok", "host", "%s has the database; one that is started here stands by", about.owner)
   elseif not about.is_running then
     return add("note", "host", "no host runs on the store")
@@ -182,7 +184,7 @@ end
 local function inspect(add, session, script)
   local about, found, scripts = ask(session, script)
   if about then
-    about.owner = session:owner()
+    about.owner, about.silence = session:owner(), session.silence
   end
   session:close()
   if not about then
