@@ -45,7 +45,7 @@ describe("cunnekt contacts", function()
   end)
 
   -- Asha writes with both of her ids.
-  local function write(text)
+  local function post(text)
     kept.sandbox.state:hear(ASHA)
     local body = cunnekt.json.encode {
       metadata = { phone_number_id = "1", display_phone_number = "15550000000" },
@@ -55,6 +55,10 @@ describe("cunnekt contacts", function()
     }
     local answer = assert(cunnekt.http.request { method = "POST", url = "http://" .. kept.bot:address() .. "/webhook", body = body })
     assert.equal(200, answer.status)
+  end
+
+  local function write(text)
+    post(text)
     kept:settle()
   end
 
@@ -105,6 +109,35 @@ describe("cunnekt contacts", function()
     assert.equal(2, #texts)
     assert.equal("order", export[1].dialogs[1].name)
     assert.not_matches("not hers", json.encode(export))
+  end)
+
+  -- The message was found under no id any more once it was answered, and stayed with its number and text.
+  for name, fault in pairs { ["is lost"] = { kind = "drop", seconds = 1, accept = false }, comes = { kind = "slow", seconds = 1 } } do
+    it("forgets the rest of a person as it told to, when the answer to a message " .. name, function()
+      write "hello"
+      kept:fault(fault)
+      post "again"
+      kept:wait_for_messages("sending", 1)
+      local first = run("forget", USER_ID, "--yes")
+      assert.equal(1, first.code)
+      assert.matches("run this again when it is answered", first.err)
+      kept:settle()
+      assert.matches("stored: +1 message", run("show", USER_ID).out)
+      local second = run("forget", USER_ID, "--yes")
+      assert.same({ 0, "", "forgot 9199…99: 1 message, 0 events, 0 dialogs\n" }, { second.code, second.err, second.out })
+      assert.equal(1, run("show", ASHA).code)
+      kept:stop()
+      assert.not_matches("9999999", everything(kept.path))
+    end)
+  end
+
+  it("exports and forgets somebody to whom only the bot wrote", function()
+    kept.bot:chat(BIPIN, { phone_number_id = "1" }):reply_template "offer"
+    kept:wait_for_messages("read", 1)
+    assert.equal("read", json.decode(run("export", BIPIN).out).contacts[1].messages[1].state)
+    assert.matches("^forgot 9188…88: 1 message,", run("forget", BIPIN, "--yes").out)
+    kept:stop()
+    assert.not_matches("8888888", everything(kept.path))
   end)
 
   for _, is_running in ipairs { true, false } do

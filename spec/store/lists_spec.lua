@@ -235,6 +235,17 @@ describe("lists of the store", function()
     assert.are.same({}, lists.contacts_of(store, "7"))
   end)
 
+  -- Somebody to whom only the bot wrote could neither be exported nor forgotten.
+  it("find conversations in which only the bot wrote, where they are asked for", function()
+    message("1:2", "waits")
+    settle(message("2:2", "accepted"), "accepted", "wamid.1")
+    assert(rig.commit(store, { states = { { contact = "3:2", state = "{}" } } }))
+    assert.are.same({ "3:2" }, lists.contacts_of(store, "2"))
+    assert.are.same({ "1:2", "2:2", "3:2" }, lists.contacts_of(store, "2", true))
+    assert.are.same({ "2:2" }, lists.contacts_of(store, "2:2", true))
+    assert.are.same({}, lists.contacts_of(store, "7", true))
+  end)
+
   it("have counts of dead letters, and of what waits", function()
     bury("1:2", "x")
     accept("1:2", "x")

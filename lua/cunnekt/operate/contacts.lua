@@ -50,9 +50,9 @@ local function list(target, args)
   return { contacts = views, has_more = has_more }
 end
 
--- The keys of a person's conversations.
+-- The keys of a person's conversations. They may never have written, or be forgotten but for a message that was being sent.
 local function find(target, args)
-  local keys, err = lists.contacts_of(target.store, filters.of(args).contact)
+  local keys, err = lists.contacts_of(target.store, filters.of(args).contact, true)
   if not keys then
     return nil, err
   elseif #keys == 0 then
@@ -64,7 +64,7 @@ end
 -- What is stored of one conversation.
 local function describe(target, key, has_to_reveal)
   local store = target.store
-  local row = store:read("conversation", { contact = key })[1]
+  local row = store:read("conversation", { contact = key })[1] or {}
   row.contact = key
   local view = shown(row, has_to_reveal)
   local aliases = store:read("aliases_of", { contact = key })

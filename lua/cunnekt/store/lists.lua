@@ -309,11 +309,15 @@ function lists.contacts(store, filter)
   return ok and list or nil, err
 end
 
--- The first of these ids, in the form of keys, that leads to a conversation; nil when none does.
-local function first_conversation(store, keys)
+-- The questions that find who has written; and whomever there is anything of, which scan all messages.
+local who_wrote = { has = "has_conversation", next = "next_contact" }
+local who_is_known = { has = "has_contact", next = "next_known_contact" }
+
+-- The first of these ids, in the form of keys, that leads to somebody; nil when none does.
+local function first_of(store, keys, questions)
   for _, key in ipairs(keys) do
     local contact = store.persons:conversation_of(key)
-    local rows, err = store:query("has_conversation", { contact = contact })
+    local rows, err = store:query(questions.has, { contact = contact })
     if not rows then
       return nil, err
     elseif rows[1] then
@@ -326,24 +330,26 @@ end
 ---A customer's conversations: one for each business number that they wrote to, or the one that is named. Waits.
 ---@param store cunnekt.open_store
 ---@param who string a number in any of its forms or a user id, or the key of a conversation
+---@param with_silent? boolean also those in which only the bot wrote; slow, for all messages are looked at
 ---@return string[]? contacts
 ---@return cunnekt.error? err kind store
-function lists.contacts_of(store, who)
+function lists.contacts_of(store, who, with_silent)
+  local questions = with_silent and who_is_known or who_wrote
   local common, _, customer = common_form(who), core.contact_parts(who)
   if customer then
-    local contact, problem = first_conversation(store, { who, common })
+    local contact, problem = first_of(store, { who, common }, questions)
     return not problem and { contact } or nil, problem
   end
   local contacts, after = {}, ""
   while true do
-    local rows, err = store:query("next_contact", { after = after })
+    local rows, err = store:query(questions.next, { after = after })
     local first = rows and rows[1] and rows[1].contact
     if not first then
       return rows and contacts or nil, err
     end
     local line = identity.parts(first)
     local contact
-    contact, err = first_conversation(store, { identity.key(line, who), identity.key(line, common) })
+    contact, err = first_of(store, { identity.key(line, who), identity.key(line, common) }, questions)
     if err then
       return nil, err
     end

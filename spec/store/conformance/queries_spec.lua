@@ -78,6 +78,8 @@ local questions = {
   count_of_contact = { { contact = "1:2" }, "events dialogs kept messages sending conversations aliases" },
   has_conversation = { { contact = "1:2" }, "is_any" },
   next_contact = { { after = "" }, "contact" },
+  has_contact = { { contact = "1:2" }, "is_any" },
+  next_known_contact = { { after = "" }, "contact" },
   count_dead_letters = { {}, "dead unknown rejected failed" },
   scan_dead_letters = { {}, "dead unknown rejected failed" },
   nodes = { {}, nil },

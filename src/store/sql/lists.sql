@@ -156,6 +156,23 @@ SELECT 1 AS is_any FROM conversation WHERE contact = :contact;
 -- types: after=t
 SELECT (SELECT contact FROM conversation WHERE contact > :after ORDER BY contact LIMIT 1) AS contact;
 
+-- name: has_contact
+-- Whether there is anything of a person, who may never have written. Messages are found by scanning all.
+WITH mine (contact) AS (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact)
+SELECT 1 AS is_any WHERE EXISTS (SELECT 1 FROM conversation WHERE contact = :contact)
+  OR EXISTS (SELECT 1 FROM dialog WHERE contact = :contact) OR EXISTS (SELECT 1 FROM kept_event WHERE contact = :contact)
+  OR EXISTS (SELECT 1 FROM event WHERE contact = :contact) OR EXISTS (SELECT 1 FROM dead WHERE contact = :contact)
+  OR EXISTS (SELECT 1 FROM outbox WHERE contact IN (SELECT contact FROM mine))
+  OR EXISTS (SELECT 1 FROM sent WHERE contact IN (SELECT contact FROM mine));
+
+-- name: next_known_contact
+-- types: after=t
+-- As next_contact, with those who never wrote.
+SELECT (SELECT contact FROM (SELECT contact FROM conversation WHERE contact > :after
+    UNION ALL SELECT contact FROM dialog WHERE contact > :after UNION ALL SELECT contact FROM kept_event WHERE contact > :after
+    UNION ALL SELECT contact FROM outbox WHERE contact > :after UNION ALL SELECT contact FROM sent WHERE contact > :after) AS known
+  ORDER BY contact LIMIT 1) AS contact;
+
 -- name: count_dead_letters
 -- Cheap, because there are few.
 SELECT (SELECT count(*) FROM dead) AS dead,

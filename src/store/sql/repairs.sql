@@ -88,7 +88,8 @@ DELETE FROM mail WHERE id = :id;
 DELETE FROM kept_event WHERE seq = :id;
 
 -- name: forget_contact
--- Deletes all of a person, with those of their messages that are not being sent now. :id is of no use.
+-- Deletes all of a person, with those of their messages that are not being sent now: where there is one, their ids stay as well, by
+-- which they are found once more when it is answered. :id is of no use.
 DELETE FROM step WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM kept WHERE dialog IN (SELECT id FROM dialog WHERE contact = :contact);
 DELETE FROM dialog WHERE contact = :contact;
@@ -98,4 +99,5 @@ DELETE FROM dead WHERE contact = :contact;
 DELETE FROM outbox WHERE state <> 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
 DELETE FROM sent WHERE contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact);
 DELETE FROM conversation WHERE contact = :contact;
-DELETE FROM alias WHERE contact = :contact AND NOT EXISTS (SELECT 1 FROM outbox WHERE state = 1 AND contact = alias.id);
+DELETE FROM alias WHERE contact = :contact AND NOT EXISTS
+  (SELECT 1 FROM outbox WHERE state = 1 AND contact IN (SELECT :contact UNION ALL SELECT id FROM alias WHERE contact = :contact));
