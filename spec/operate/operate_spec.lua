@@ -4,6 +4,7 @@
 local core = require "cunnekt.core"
 local http = require "cunnekt.provider.http"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local network = require "cunnekt.base.network"
 local operate = require "cunnekt.operate"
 local process = require "spec.support.process"
 local store = require "cunnekt.store"
@@ -47,6 +48,25 @@ describe("an operator's session", function()
     session:close()
     kept:start()
     assert.is_true(assert(kept:call "host.about").is_running)
+  end)
+
+  -- After an upgrade, before the restart: "there is no operation 'contacts.list'", and a traceback of `dialogs list`.
+  it("says that a host is of an older version, and reads what it gives", function()
+    local host = assert(network.listen({ unix = kept.path .. ".ctl", max_body = 4096, max_connections = 4 }, function(exchange, _, target)
+      if target == "/readyz" then
+        exchange:answer(200, "ready\n")
+      elseif target == "/control/dialogs.list" then
+        exchange:answer(200, [[{"dialogs":[],"has_more":false}]], { "Content-Type: application/json" })
+      else
+        exchange:answer(400, [[{"error":{"kind":"invalid","message":"there is no operation 'contacts.list'"}}]], { "Content-Type: application/json" })
+      end
+    end))
+    local old = process.cunnekt({ "contacts", "list" }, { cwd = kept.folder.path })
+    local list = process.cunnekt({ "dialogs", "list" }, { cwd = kept.folder.path })
+    host:close()
+    assert.same({ 1, "cunnekt contacts: the running host is of an older version, which does not know 'contacts.list': restart it\n" },
+      { old.code, old.err })
+    assert.same({ 0, "none\n", "" }, { list.code, list.out, list.err })
   end)
 
   it("names the process that has the store and no socket", function()

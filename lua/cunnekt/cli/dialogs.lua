@@ -139,7 +139,7 @@ local function print_paused(result)
 end
 
 local function print_list(result)
-  local has_dialogs, has_paused = #result.dialogs > 0, #result.paused > 0
+  local has_dialogs, has_paused = #result.dialogs > 0, result.paused ~= nil and #result.paused > 0 -- a host of an older version lists none
   if has_dialogs then
     print_dialogs(result)
   end

@@ -48,6 +48,9 @@ local function call_host(socket, name, args)
     return result
   end
   local problem = type(result) == "table" and result.error or { kind = "failed", message = "the host's answer is not JSON" }
+  if problem.message:find("^" .. operations.no_operation) then
+    problem.message = ("the running host is of an older version, which does not know '%s': restart it"):format(name)
+  end
   return nil, errors.new(problem.kind, problem.message)
 end
 

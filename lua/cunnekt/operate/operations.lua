@@ -9,6 +9,9 @@ local options = require "cunnekt.base.options"
 
 local operations = {}
 
+---How the error begins for a name that a host does not know, of whatever version it is.
+operations.no_operation = "there is no operation "
+
 ---A store, and the service that runs on it in this process, if any.
 ---@class cunnekt.operate.target
 ---@field store table
@@ -82,7 +85,7 @@ end
 function operations.run(target, name, args)
   local operation = known[name]
   if not operation then
-    return nil, errors.new("invalid", ("there is no operation '%s'"):format(name))
+    return nil, errors.new("invalid", ("%s'%s'"):format(operations.no_operation, name))
   end
   local ok, problem = pcall(options.check, name, args or {}, operation.types, 0)
   if not ok then
