@@ -94,6 +94,17 @@ describe("cunnekt doctor, asked about addresses,", function()
     end
   end)
 
+  -- All was well, and every send of the bot failed.
+  it("finds that something else answers than the API", function()
+    local function wrong(...)
+      return ask({ "--online" }, { CUNNEKT_BASE_URL = serve(...).url .. "/v1" }).wrong
+    end
+    assert.matches("online: http://127.0.0.1:%d+/v1 redirects to https://www.example.com, and messages do not follow that: correct base_url",
+      wrong(302, "", { Location = "https://www.example.com/v1/getmediafile?messageId=x" }))
+    assert.matches("answers 200 with what is not the API's, a page of a proxy for example: correct base_url", wrong(200, "<html>It works!</html>"))
+    assert.equal("", wrong(200, '{"success":true}'))
+  end)
+
   it("says why the API is not reached, and what to do", function()
     local function wrong(base_url)
       return ask({ "--online" }, { CUNNEKT_BASE_URL = base_url }).wrong

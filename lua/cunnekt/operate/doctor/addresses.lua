@@ -95,6 +95,8 @@ end
 
 -- ---- the API -------------------------------------------------------------------------------------------------------
 
+local usual = "the usual one is https://app2.cunnekt.com/v1"
+
 -- The only request of the API that sends and changes nothing: for the media of a message that does not exist.
 local question = "/getmediafile?messageId=wamid.cunnekt-doctor"
 
@@ -125,8 +127,22 @@ local function check_key(add, values, without)
   elseif is_refused(without) then
     return add("ok", "key", "the API takes the key")
   end
-  local hint = with.status == 404 and "; base_url may be wrong, the usual one is https://app2.cunnekt.com/v1" or ""
+  local hint = with.status == 404 and "; base_url may be wrong, " .. usual or ""
   add("note", "key", "whether the key is right is not known: the API answers %d, with and without it%s", with.status, hint)
+end
+
+-- What answers in the place of the API, and takes no message; nil where it may be the API.
+local function stranger(response)
+  local status, location = response.status, response.headers.location
+  if status >= 300 and status < 400 then
+    local target = location and http.origin(location) or "another address"
+    return ("redirects to %s, and messages do not follow that: correct base_url; %s"):format(target, usual)
+  end
+  local _, err = answer.read(status, response.headers, response.body)
+  if status < 300 and err and err.kind == "unknown_outcome" then
+    return ("answers %d with what is not the API's, a page of a proxy for example: correct base_url; %s"):format(status, usual)
+  end
+  return nil
 end
 
 ---Asks the API. Waits.
@@ -137,6 +153,10 @@ function addresses.check_api(add, values)
   local without, err = ask(values, nil)
   if not without then
     return add_unreachable(add, shown, err)
+  end
+  local problem = stranger(without)
+  if problem then
+    return add("wrong", "online", "%s %s", shown, problem)
   end
   add("ok", "online", "%s can be reached (it answered %d to a request without a key)", shown, without.status)
   check_clock(add, without.headers)
