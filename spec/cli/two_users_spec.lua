@@ -165,6 +165,20 @@ describe("an operator and a bot of another user", function()
     assert.matches("Permission denied: the bot's user %(number " .. NOBODY .. "%) must be able to write its folder %(sudo chown " .. NOBODY, ended.err)
   end)
 
+  -- Root restores a backup: SQLite calls the database read-only, which it is not.
+  play("learn that the bot may not write the folder that it could write before", function()
+    start()
+    stop()
+    assert.equal(0, sh("chown root lib/private/cunnekt && chmod 755 lib/private/cunnekt").code)
+    bot = process.start({ "unshare", "-m", "sh", root .. "/unit.sh", root }, {
+      cwd = root, env = { CUNNEKT_API_KEY = "k", CUNNEKT_LISTEN = "127.0.0.1:0", CUNNEKT_STORE = url },
+    })
+    local ended = bot:wait()
+    assert.equal(1, ended.code)
+    assert.matches("cannot open the store [^\n]*: no file can be made in its folder: Permission denied: the bot's user %(number " .. NOBODY
+      .. "%) must be able to write its folder %(sudo chown " .. NOBODY .. " FOLDER%)", ended.err)
+  end)
+
   play("share the files: what root does while the bot is stopped or was killed does not keep it from starting", function()
     local address = start()
     local body = json.encode(samples.build("text", { text = "x", from = "919000000001", id = "wamid.1" }))

@@ -116,7 +116,7 @@ local function advice_of(message, url)
     return message:find "connection to server" and "; see that the database runs there and lets this user in" or ""
   elseif message:find "is in use" then
     return "; stop that one first, or give this bot a store of its own (CUNNEKT_STORE=sqlite:FILE)"
-  elseif message:find "Permission denied" and not core.stat(location.path(url) --[[@as string]]) then
+  elseif message:find "Permission denied" and (message:find "in its folder" or not core.stat(location.path(url) --[[@as string]])) then
     return (": the bot's user (number %d) must be able to write its folder (sudo chown %d FOLDER)"):format(core.user(), core.user())
   elseif message:find "Permission denied" then
     return "; the bot's user must be able to write the store's files and their folder (sudo chown --reference=FOLDER FILE)"

@@ -237,16 +237,27 @@ static const char *find_foreign(const char *path)
   return NULL;
 }
 
+/* The log and its index are made beside the database. */
+static bool is_folder_foreign(const char *path)
+{
+  char *name = strdup(path);
+  bool is_foreign = name && access(dirname(name), W_OK | X_OK) != 0;
+  free(name);
+  return is_foreign;
+}
+
 const char *cnk_connection_problem(struct cnk_sqlite *store)
 {
   int code = sqlite3_errcode(store->db) & 0xff;
   const char *words = sqlite3_errmsg(store->db), *suffix = NULL;
+  bool is_refused = (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !store->is_memory;
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
     snprintf(store->problem, sizeof store->problem,
              "the database is damaged (%s); stop the bot and restore a backup of %s", words, store->path);
-  else if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !store->is_memory &&
-           (suffix = find_foreign(store->path)))
+  else if (is_refused && (suffix = find_foreign(store->path)))
     snprintf(store->problem, sizeof store->problem, "%s%s: Permission denied", store->path, suffix);
+  else if (is_refused && is_folder_foreign(store->path))
+    snprintf(store->problem, sizeof store->problem, "no file can be made in its folder: Permission denied");
   else
     return words;
   return store->problem;
