@@ -104,6 +104,14 @@ describe("an operator and a bot of another user", function()
     end
   end)
 
+  play("make a backup beside the store that is the bot's, also while the bot does not run", function()
+    start()
+    stop()
+    local result = run("backup", root .. "/lib/cunnekt/copy.db")
+    assert.equal(0, result.code, result.err)
+    assert.equal("", sh(("find lib/private/cunnekt -not -user %s"):format(NOBODY)).out)
+  end)
+
   play("make a backup beside the store, or say that the bot can write nowhere else", function()
     start()
     local result = run("backup", root .. "/lib/cunnekt/copy.db")

@@ -262,6 +262,7 @@ static bool begin(struct cnk_sqlite *store, struct cnk_backup *backup)
   backup->file = open(backup->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (backup->file < 0)
     return !fail(backup, SQLITE_CANTOPEN, strerror(errno));
+  cnk_connection_give_to_folder(backup->file, backup->path);
   cnk_lock_file(backup->file, false);
   int status =
       sqlite3_open_v2(backup->part, &backup->target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store->options.vfs);

@@ -265,9 +265,7 @@ const char *cnk_connection_problem(struct cnk_sqlite *store)
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------- */
 
-/* A database that root makes, with a move or a first start, must not keep the bot's own user out. What comes beside it gets its
- * owner. */
-static void give_to_folder(int descriptor, const char *path)
+void cnk_connection_give_to_folder(int descriptor, const char *path)
 {
   struct stat folder;
   char *name = geteuid() == 0 ? strdup(path) : NULL;
@@ -285,7 +283,7 @@ static bool create_private(const struct cnk_sqlite *store)
   int descriptor = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0)
     return errno == EEXIST;
-  give_to_folder(descriptor, store->path);
+  cnk_connection_give_to_folder(descriptor, store->path);
   close(descriptor);
   return true;
 }

@@ -98,6 +98,9 @@ struct cnk_sqlite {
 /* connection.c: opens store->db and sets it up; false with a sentence. Opened again it must be the same file. */
 bool cnk_connection_open(struct cnk_sqlite *store, char *message, size_t size);
 void cnk_connection_close(struct cnk_sqlite *store);
+/* A database or a copy that root makes, with a move, a backup or a first start, must not keep the bot's own user out: it gets the owner
+ * of its folder. What comes beside a database gets that one's. */
+void cnk_connection_give_to_folder(int descriptor, const char *path);
 /* Why the last statement failed; until the next call. */
 const char *cnk_connection_problem(struct cnk_sqlite *store);
 
