@@ -203,6 +203,24 @@ describe("cunnekt dialogs", function()
     assert.are.same({}, json.decode(kept:run("events", "list", "--json").out).events)
   end)
 
+  -- It never went on, and the answer at which it broke was lost.
+  it("retries no dialog while a person has the conversation", function()
+    kept:start(define_breaking "")
+    kept:say "order"
+    kept:settle()
+    kept:say "three"
+    kept:wait_for_events("dead", 1)
+    kept:settle()
+    local id = ids()[1]
+    run("pause", ASHA)
+    local result = kept:run("dialogs", "retry", id)
+    assert.are.same({ 1, "", ("cunnekt dialogs: a person has the conversation, so resume it first (cunnekt dialogs resume): %s\n"):format(id) },
+      { result.code, result.out, result.err })
+    kept:wait_for_events("dead", 1)
+    run("resume", ASHA)
+    assert.matches("^1 dialog will go on now: " .. id, run("retry", id))
+  end)
+
   it("retries no dialog that is not broken", function()
     fill()
     local result = kept:run("dialogs", "retry", ids()[1], "4711")

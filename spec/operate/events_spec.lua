@@ -59,6 +59,19 @@ describe("the operations on events", function()
       end
     end
 
+    -- Retried it was kept among the messages of the pause, and deleted with those at its end.
+    it("retries no dead letter while a person has the conversation" .. how, function()
+      fill "later"
+      local seq = kept:call("events.list").events[1].seq
+      assert(kept:call("dialogs.pause", { contact = ASHA }))
+      local result = kept:run("events", "retry", "--all")
+      assert.same({ 1, "", ("cunnekt events: a person has the conversation, so resume it first (cunnekt dialogs resume): %d\n"):format(seq) },
+        { result.code, result.out, result.err })
+      assert.same({ seq }, seqs(kept:call("events.list").events))
+      assert(kept:call("dialogs.resume", { contact = ASHA }))
+      assert.same({ retried = { seq }, waiting = {}, paused = {}, missing = {}, mended = {} }, kept:call("events.retry", { seqs = { seq } }))
+    end)
+
     it("lists dead letters, without numbers and texts unless asked" .. how, function()
       fill "my secret wish"
       local result = assert(kept:call "events.list")

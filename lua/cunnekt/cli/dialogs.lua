@@ -64,7 +64,8 @@ DESCRIPTION
        script still does the same. At the first step that differs the journal is
        cut: what was answered after it is discarded, and what the script does
        from there is new, so that a message may be sent a second time. If
-       nothing fits, the dialog begins anew with its args.
+       nothing fits, the dialog begins anew with its args. While a person has
+       the conversation it stays broken: resume that first.
 
        A NUMBER is a customer's, however it is written, or their user id. With
        several business numbers it means all conversations; LINE:NUMBER, with
@@ -229,16 +230,21 @@ end
 
 -- ---- retry -------------------------------------------------------------------------------------------------------
 
+local function code_of_retry(result)
+  return #result.missing + #result.not_broken + #(result.paused or {}) > 0 and 1 or 0
+end
+
 local function print_retried(result, session)
   if #result.retried > 0 then
     local when = session.is_running and "go on now" or "go on when a host runs"
     print(("%s will %s: %s"):format(words.count(#result.retried, "dialog"), when, words.list(result.retried)))
-  elseif #result.missing + #result.not_broken == 0 then
+  elseif code_of_retry(result) == 0 then
     print "none"
   end
   store_command.complain("dialogs", "not broken: %s", result.not_broken)
+  store_command.complain_of_paused("dialogs", result.paused)
   store_command.complain("dialogs", "there is no dialog %s", result.missing)
-  return #result.missing + #result.not_broken > 0 and 1 or 0
+  return code_of_retry(result)
 end
 
 local function retry(parsed)
@@ -251,9 +257,7 @@ local function retry(parsed)
     ids = #parsed.id > 0 and parsed.id or nil, all = parsed.all, new_script = parsed.new_script, contact = parsed.contact,
     older = parsed.older, newer = parsed.newer,
   }
-  return store_command.run("dialogs", parsed, "dialogs.retry", args, print_retried, function(result)
-    return #result.missing + #result.not_broken > 0 and 1 or 0
-  end)
+  return store_command.run("dialogs", parsed, "dialogs.retry", args, print_retried, code_of_retry)
 end
 
 -- ---- pause, resume -------------------------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ DESCRIPTION
        pending event that waits for its next attempt is handled at once. An
        event at which a dialog, or a handler that waits, broke continues it with
        the script that it has; with --new-script with the current one, as
-       cunnekt dialogs retry --new-script does.
+       cunnekt dialogs retry --new-script does. While a person has their
+       conversation they stay dead letters: resume it first.
 
        drop deletes events for good. It prints what it deletes, but does not
        ask.
@@ -156,7 +157,7 @@ local function choose(parsed)
 end
 
 local function code_of(result)
-  return #result.missing + #(result.busy or {}) > 0 and 1 or 0
+  return #result.missing + #(result.busy or result.paused or {}) > 0 and 1 or 0
 end
 
 local function print_retried(result, session)
@@ -166,13 +167,14 @@ local function print_retried(result, session)
       session.is_running and " now" or " when a host runs",
       words.list(result.retried)
     ))
-  elseif #result.missing == 0 and #result.waiting == 0 then
+  elseif code_of(result) == 0 and #result.waiting == 0 then
     print "none"
   end
   if #result.mended > 0 then
     print("dialogs that broke at these go on with the current script: " .. words.list(result.mended))
   end
   store_command.complain("events", "already waiting: %s", result.waiting)
+  store_command.complain_of_paused("events", result.paused)
   store_command.complain("events", "there is no event %s", result.missing)
   return code_of(result)
 end

@@ -271,4 +271,11 @@ function store_command.complain(command, sentence, numbers)
   end
 end
 
+---Says which ones were not retried because a person has their conversation.
+---@param command string
+---@param numbers integer[]? nil: of a host of an older version
+function store_command.complain_of_paused(command, numbers)
+  store_command.complain(command, "a person has the conversation, so resume it first (cunnekt dialogs resume): %s", numbers or {})
+end
+
 return store_command

@@ -219,6 +219,8 @@ local function retry(target, args)
     return nil, missing
   end
   local broken, others = broken_of(target.store, ids)
+  local paused
+  broken, paused = kept.without_paused(target.store, broken)
   local retried, script = json.array {}, args.new_script and "new" or "own"
   for i, dialog in ipairs(broken) do
     local noted, err = target.store:repair("mend_dialog", { ids = { dialog.id }, script = script, now = clock.now() })
@@ -228,7 +230,7 @@ local function retry(target, args)
     end
     retried[i] = dialog.id
   end
-  return { retried = retried, not_broken = others, missing = missing }
+  return { retried = retried, not_broken = others, paused = paused, missing = missing }
 end
 
 -- ---- pause, resume -------------------------------------------------------------------------------------------------

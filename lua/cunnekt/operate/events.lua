@@ -6,6 +6,7 @@ local clock = require "cunnekt.time.clock"
 local errors = require "cunnekt.base.errors"
 local filters = require "cunnekt.operate.filters"
 local json = require "cunnekt.base.json"
+local kept = require "cunnekt.operate.kept"
 local lists = require "cunnekt.store.lists"
 local record = require "cunnekt.engine.record"
 local route = require "cunnekt.bot.route"
@@ -160,7 +161,10 @@ end
 
 local function retry(target, args)
   local found, err = find_all(target.store, args)
-  local mended = json.array {}
+  local mended, paused = json.array {}, nil
+  if found then
+    found.dead, paused = kept.without_paused(target.store, found.dead)
+  end
   if found and args.new_script then
     mended, err = mend_dialogs(target.store, found.dead)
   end
@@ -174,7 +178,10 @@ local function retry(target, args)
   if target.service then
     retry_now(target.service, found.pending)
   end
-  return { retried = json.array(requeued), waiting = json.array(ids_of(found.pending)), missing = found.missing, mended = json.array(mended) }
+  return {
+    retried = json.array(requeued), waiting = json.array(ids_of(found.pending)), paused = paused, missing = found.missing,
+    mended = json.array(mended),
+  }
 end
 
 -- Splits waiting events into those that can still be dropped and those that are being handled now.

@@ -42,6 +42,24 @@ function kept.pause_of(store, contact, has_to_reveal)
   return nil, err
 end
 
+---Leaves out what is of a conversation that a person has: given to the bot now it would be kept, and deleted when that is resumed.
+---Waits; raises when the store cannot be read.
+---@param store cunnekt.open_store
+---@param items table[] with `id` and `contact`
+---@return table[] others
+---@return integer[] paused a JSON array of the ids of those left out
+function kept.without_paused(store, items)
+  local others, paused = {}, json.array {}
+  for _, item in ipairs(items) do
+    if store:conversation(item.contact).is_paused then
+      paused[#paused + 1] = item.id
+    else
+      others[#others + 1] = item
+    end
+  end
+  return others, paused
+end
+
 local function read(row)
   local ok, event = pcall(record.read_body, row.body)
   return ok and event or {}
