@@ -238,6 +238,12 @@ describe("a script that is run", function()
     assert.is_true(line.next_try > 0)
   end)
 
+  it("says what is wrong with the command line in JSON, where the log has it", function()
+    local result = process.cunnekt({ "run", "--log", "json", "nope.lua" }, { cwd = folder.path })
+    local line = json.decode(result.err)
+    assert.are.same({ 2, "error", "cunnekt run: cannot read nope.lua: No such file or directory" }, { result.code, line.level, line.msg })
+  end)
+
   it("logs JSON with --log json and by CUNNEKT_LOG, and refuses other words", function()
     local result = run("if false then prnt() end", { "--log", "json" })
     local line = assert(json.decode(result.err))

@@ -15,7 +15,8 @@ log.is_shown = false
 ---Whether a failure is logged although bot:on_error hears of it: in `cunnekt dev` and `cunnekt test`, where one looks for mistakes.
 log.shows_heard_failures = false
 
-local is_json = false
+---Whether lines are objects.
+log.is_json = false
 
 -- Who hears of each step; and whether it is written as well.
 local listener, is_written = nil, true
@@ -34,14 +35,14 @@ function log.configure(words)
     if word == "debug" then
       log.is_debug = true
     elseif word == "json" then
-      is_json = true
+      log.is_json = true
     elseif word == "text" or word == "info" then
-      is_json, log.is_debug = is_json and word ~= "text", log.is_debug and word ~= "info"
+      log.is_json, log.is_debug = log.is_json and word ~= "text", log.is_debug and word ~= "info"
     else
       return ("'%s' is none of: debug, info, json, text"):format(word)
     end
   end
-  warn(is_json and "@json" or "@text") -- to the host, which writes the warnings of Lua
+  warn(log.is_json and "@json" or "@text") -- to the host, which writes the warnings of Lua
   return nil
 end
 
@@ -68,7 +69,7 @@ function log.listen(fn)
 end
 
 local function write(level, text, fields)
-  if is_json then
+  if log.is_json then
     log.write(as_json(level, text, fields))
   else
     log.write(("cunnekt: %s%s"):format(level == "info" and "" or level .. ": ", hidden(text)))
@@ -101,7 +102,7 @@ end
 ---Why the program or a task of it has failed. A plain line has no level: the sentence is that of a command that fails.
 ---@param text string
 function log.fatal(text)
-  if is_json then
+  if log.is_json then
     write("error", text)
   else
     log.write("cunnekt: " .. hidden(text))
@@ -124,7 +125,7 @@ end
 ---@param text string says all of it
 ---@param ... any names and values in turns; those that are nil are left out
 function log.failure(text, ...)
-  write("error", text, is_json and fields_of(...) or nil)
+  write("error", text, log.is_json and fields_of(...) or nil)
 end
 
 ---One step of what happens to an event or a message. Only where `log.is_debug`.
@@ -138,7 +139,7 @@ function log.debug(what, ...)
     return
   end
   local fields, words = fields_of(...), {}
-  if is_json then
+  if log.is_json then
     return log.write(as_json("debug", what, fields))
   end
   for i = 1, #fields, 2 do

@@ -9,13 +9,17 @@ local settings = require "cunnekt.provider.settings"
 
 local usage = {}
 
----Prints what is wrong with the command line, and how to get help.
+---Prints what is wrong with the command line, and how to get help. Where the log has objects it is one, for a program reads them.
 ---@param command string? the command's name; nil: before any command
 ---@param message string
 ---@return integer code 2
 function usage.mistake(command, message)
   local program = command and ("cunnekt " .. command) or "cunnekt"
-  io.stderr:write(("%s: %s\nTry '%s -h'.\n"):format(program, message, program))
+  if log.is_json then
+    log.fatal(("%s: %s"):format(program, message))
+  else
+    io.stderr:write(("%s: %s\nTry '%s -h'.\n"):format(program, message, program))
+  end
   return 2
 end
 
