@@ -198,4 +198,35 @@ describe("cunnekt backup", function()
     assert.equal(2, kept:run("backup").code)
     assert.equal(2, kept:run("backup", "a", "b").code)
   end)
+
+  -- A disk of its own, which is full; $1 is a folder with a store.
+  local full_disk = [[
+set -e
+cd "$1"
+mkdir small
+mount -t tmpfs -o size=2m none small
+mv cunnekt.db small
+export CUNNEKT_STORE=sqlite:small/cunnekt.db
+dd if=/dev/zero of=small/ballast bs=4k 2>/dev/null || true
+"$2" values get seats
+"$2" backup copy.db
+"$2" values set seats 10 || true
+]]
+
+  -- No command but doctor could read the store, and to copy it is the way out.
+  it("copies to another disk where the store's is full, and no host runs", function()
+    if process.run({ "sh", "-c", "test $(id -u) = 0 && unshare -m true" }).code ~= 0 then
+      return
+    end
+    kept:start(function() end)
+    assert.equal(0, kept:run("values", "set", "seats", "9").code)
+    kept:stop()
+    process.write(kept.folder.path .. "/full.sh", full_disk)
+    local result = process.run { "unshare", "-m", "sh", kept.folder.path .. "/full.sh", kept.folder.path, process.host }
+    assert.matches("^9\ncopy.db: %d+ bytes\n$", result.out)
+    assert.equal("cunnekt values: the store's disk is full, so nothing can be changed: free space on it\n", result.err)
+    local copy = sql.open(kept.folder.path .. "/copy.db")
+    assert.equal("9", copy:value "SELECT CAST(value AS TEXT) FROM value")
+    copy:close()
+  end)
 end)

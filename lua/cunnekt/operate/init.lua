@@ -5,6 +5,7 @@
 local admin_server = require "cunnekt.operate.admin_server"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
+local formats = require "cunnekt.store.formats"
 local http = require "cunnekt.provider.http"
 local json = require "cunnekt.base.json"
 local location = require "cunnekt.store.location"
@@ -18,6 +19,9 @@ local patience = 15
 -- Enough for lists with all their texts.
 local max_bytes = 256 * 1024 * 1024
 
+---Bytes: a disk with less free is full.
+operate.full_below = 1024 * 1024
+
 local session_methods = {}
 local session_mt = { __index = session_methods, __name = "cunnekt.operate.session" }
 
@@ -26,6 +30,7 @@ local session_mt = { __index = session_methods, __name = "cunnekt.operate.sessio
 ---@field path string the store's file, or the name that stands for one
 ---@field unready? string why the host accepts no events now
 ---@field version? integer of a store that is only read; 0: there is nothing in it yet
+---@field hindrance? string why nothing can be changed although no host has the store
 ---@field silence? string what is wrong with a host here that does not answer, while the store can be read all the same
 
 -- ---- with a host ---------------------------------------------------------------------------------------------------
@@ -95,6 +100,23 @@ local function open_postgres(url, reason, is_read_only)
   return opened, err
 end
 
+local function is_on_full_disk(path, err)
+  local free = core.disk_free(location.folder(path))
+  return err.message:find("disk is full", 1, true) or (free and free < operate.full_below)
+end
+
+-- A store can be read, and copied to another disk, when its own is full. One of another version could not be asked.
+local function open_on_full_disk(url, err)
+  local opened = store.open_read_only(url)
+  if opened and opened.version == formats.schema_version then
+    return opened, nil, "the store's disk is full, so nothing can be changed: free space on it"
+  elseif opened then
+    opened:close()
+  end
+  return nil, err
+end
+
+-- Gives the store; or why there is none; and, with a store that is only read for that, why nothing can be changed.
 local function open_store(url, path, reason, is_read_only)
   if location.is_postgres(url) then
     return open_postgres(url, reason, is_read_only)
@@ -107,12 +129,12 @@ local function open_store(url, path, reason, is_read_only)
     return nil, errors.new("store", sentence:format(path, problem))
   end
   local opened, err = (is_read_only and store.open_read_only or store.open)(url)
-  if not opened then
-    local message = err.message
-    if message:find("in use", 1, true) then
-      message = ("%s, and %s"):format(message, reason or "that process has no admin socket")
-    end
-    return nil, errors.new(err.kind, message)
+  if not opened and err.message:find("in use", 1, true) then
+    return nil, errors.new(err.kind, ("%s, and %s"):format(err.message, reason or "that process has no admin socket"))
+  elseif not opened and not is_read_only and is_on_full_disk(path, err) then
+    return open_on_full_disk(url, err)
+  elseif not opened then
+    return nil, err
   end
   return opened
 end
@@ -138,7 +160,7 @@ function operate.reach(url, is_read_only)
     self.is_running, self._socket, self.unready = true, socket, reason
     return self
   end
-  self._store, err = open_store(url, path, reason, is_read_only)
+  self._store, err, self.hindrance = open_store(url, path, reason, is_read_only)
   if not self._store then
     return nil, err
   end
@@ -147,9 +169,11 @@ function operate.reach(url, is_read_only)
   return self
 end
 
--- Why nothing can be changed in a database that a host has which was not asked.
+-- Why nothing can be changed in a store that is only read.
 local function why_read_only(self)
-  if self.silence then
+  if self.hindrance then
+    return self.hindrance
+  elseif self.silence then
     return ("the store is in use by %s, and of a host here: %s"):format(self:owner() or "a host", self.silence)
   end
   return "a host has this store and answers on its own machine only: run this there, with its --unit or --script"

@@ -43,4 +43,12 @@ function location.path(url)
   return nil, errors.new("invalid", "unknown kind of store; use sqlite:FILE, memory: or postgres://USER@HOST/DATABASE")
 end
 
+---The folder of a store's file.
+---@param path string
+---@return string
+function location.folder(path)
+  local folder = path:match "^(.*)/[^/]*$" or "."
+  return folder == "" and "/" or folder
+end
+
 return location

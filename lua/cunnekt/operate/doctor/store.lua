@@ -15,16 +15,11 @@ local words = require "cunnekt.base.words"
 local doctor_store = {}
 
 -- Bytes: a disk with less free is about to be full, or is; a longer write-ahead log is not being checkpointed.
-local min_free, full_below, max_log = 100 * 1024 * 1024, 1024 * 1024, 256 * 1024 * 1024
+local min_free, max_log = 100 * 1024 * 1024, 256 * 1024 * 1024
 -- Seconds: a clock that is off by more closes service windows that are still open.
 local max_skew = 60
 
 -- ---- files and disk ------------------------------------------------------------------------------------------------
-
-local function folder_of(path)
-  local folder = path:match "^(.*)/[^/]*$" or "."
-  return folder == "" and "/" or folder
-end
 
 local root = 0
 
@@ -56,7 +51,7 @@ local function add_disk(add, folder, bytes)
   local free, message = core.disk_free(folder)
   if not free then
     add("wrong", "disk", "the folder of the store, %s, cannot be used: %s; make it, or set CUNNEKT_STORE", folder, message)
-  elseif free < full_below then
+  elseif free < operate.full_below then
     add("wrong", "disk", "the store's disk is full: webhooks are refused until you free space on it (df %s)", folder)
   elseif free < min_free then
     add("wrong", "disk", "only %s are free on the store's disk; when it is full, webhooks are refused", words.size(free))
@@ -255,7 +250,7 @@ function doctor_store.check(add, url, script)
   else
     found = inspect(add, session, script) or {}
   end
-  local folder = folder_of(path)
+  local folder = location.folder(path)
   check_writable(add, path, folder)
   add_disk(add, folder, found.bytes or (core.stat(path) or {}).size or 0)
   return found
