@@ -3,6 +3,7 @@
 
 local doctor = require "spec.support.rigs.doctor"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local network = require "cunnekt.base.network"
 local process = require "spec.support.process"
 
 local NOBODY = "65534"
@@ -37,6 +38,20 @@ describe("cunnekt doctor, asked about the store,", function()
   it("finds nothing where it can be written", function()
     make_store()
     assert.equal("", ask().wrong)
+  end)
+
+  -- It said that another program has the addresses, and to stop that: it was the bot, which waited for its database.
+  it("knows the host also where that cannot read the store", function()
+    local busy = assert(network.listen({ host = "127.0.0.1", port = 0 }, function() end))
+    local host = assert(network.listen({ unix = kept.path .. ".ctl", max_body = 4096, max_connections = 4 }, function(exchange, _, target)
+      local body = target == "/readyz" and "the store is away\n" or [[{"error":{"kind":"store","message":"the store is away"}}]]
+      exchange:answer(503, body, { "Content-Type: application/json" })
+    end))
+    local result = ask { env = { CUNNEKT_LISTEN = "127.0.0.1:" .. busy:port() } }
+    host:close()
+    busy:close()
+    assert.equal("store: the store cannot be read: the store is away", result.wrong:match "^store: the store cannot[^\n]*")
+    assert.not_matches("cannot listen", result.wrong)
   end)
 
   it("finds a store that its user cannot write", function()

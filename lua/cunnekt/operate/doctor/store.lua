@@ -184,7 +184,7 @@ local function inspect(add, session, script)
   session:close()
   if not about then
     add("wrong", "store", "the store cannot be read: %s", found.message)
-    return nil
+    return { is_running = session.is_running }
   end
   add_host(add, about)
   add_check(add, found)
@@ -221,7 +221,7 @@ local function check_postgres(add, url, script)
   for _, note in ipairs(session:notes()) do
     add("wrong", "store", "the store's database: %s", note)
   end
-  return inspect(add, session, script) or {}
+  return inspect(add, session, script)
 end
 
 ---Checks the store. Waits.
@@ -248,7 +248,7 @@ function doctor_store.check(add, url, script)
     add("note", "store", "there is nothing in the store %s yet; the first run fills it", path)
     session:close()
   else
-    found = inspect(add, session, script) or {}
+    found = inspect(add, session, script)
   end
   local folder = location.folder(path)
   check_writable(add, path, folder)
