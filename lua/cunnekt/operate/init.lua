@@ -85,15 +85,27 @@ end
 
 -- ---- without a host ------------------------------------------------------------------------------------------------
 
--- A host on another machine may have the database: then it can be looked into, and nothing be changed.
+-- Opened to write, a store would be made under a name that is mistyped. A host on another machine may have the database: then it can be
+-- looked into, and nothing be changed.
+local function open_found(url, is_read_only)
+  local looked, err = store.open_read_only(url)
+  if not looked or is_read_only then
+    return looked, err
+  elseif looked.version == 0 then
+    looked:close()
+    return nil, errors.new("not_found", "there is no store on PostgreSQL by this name: nothing is in that schema; the first run of a bot fills it")
+  end
+  local opened
+  opened, err = store.open(url)
+  if err and err.message:find("in use", 1, true) then
+    return looked
+  end
+  looked:close()
+  return opened, err
+end
+
 local function open_postgres(url, reason, is_read_only)
-  local opened, err
-  if not is_read_only then
-    opened, err = store.open(url)
-  end
-  if is_read_only or (err and err.message:find("in use", 1, true)) then
-    opened, err = store.open_read_only(url)
-  end
+  local opened, err = open_found(url, is_read_only)
   if err and reason then
     err = errors.new(err.kind, ("%s; and of a host here: %s"):format(err.message, reason))
   end

@@ -55,6 +55,17 @@ describe("an operator's view of a store on PostgreSQL", function()
     end
   end)
 
+  -- A command made the tables of a store whose name was mistyped, and said that nothing waits there.
+  it("is that there is no store by a name, and makes none", function()
+    run(function()
+      local session, err = operate.reach(url)
+      assert.is_nil(session)
+      assert.are.same({ "not_found", "there is no store on PostgreSQL by this name: nothing is in that schema; the first run of a bot fills it" },
+        { err.kind, err.message })
+    end)
+    assert.equal("note there is nothing in the store on PostgreSQL yet; the first run fills it", diagnose(url))
+  end)
+
   it("is what to do where its user may not begin", function()
     local pipe <close> = assert(io.popen [[spec/support/postgres.sh --sql postgres "CREATE ROLE \"a poor one\" LOGIN"]])
     pipe:read "a"
