@@ -103,6 +103,35 @@ describe("cunnekt backup", function()
     assert.equal(21, store_rig.counts(inside(kept.bot).store).seen)
   end)
 
+  -- The copy before an upgrade, made with the new program, was nothing that the old one could go back to.
+  it("leaves the version of a store as it is, in the copy as well, with what a killed host left in its log", function()
+    local script = process.write(kept.folder.path .. "/bot.lua", [[
+      local bot = require("cunnekt").bot { listen = "127.0.0.1:0" }
+      bot:after(0, "x", function() bot.store:set("seats", 9) print "set" end)
+    ]])
+    local host = process.start({ process.host, "run", script }, { cwd = kept.folder.path, env = { CUNNEKT_API_KEY = "k" } })
+    host:expect("set", "out")
+    kept:wait_for("the commit", function()
+      return kept:run("values", "get", "seats").code == 0
+    end)
+    host:signal "KILL"
+    host:wait()
+    assert.is_true(core.stat(kept.path .. "-wal").size > 0)
+    assert.equal(0, process.run({ "sh", "-c", "cp cunnekt.db-wal before.wal; cp cunnekt.db before.db" }, { cwd = kept.folder.path }).code)
+    assert.equal(0, kept:run("backup", "copy.db").code)
+    assert.equal(0, process.run({ "sh", "-c", "cmp cunnekt.db-wal before.wal && cmp cunnekt.db before.db" }, { cwd = kept.folder.path }).code)
+    local copy = sql.open(kept.folder.path .. "/copy.db")
+    assert.equal("9", copy:value "SELECT CAST(value AS TEXT) FROM value")
+    copy:run "PRAGMA user_version = 7"
+    copy:close()
+    assert.equal(0, kept:run("backup", "second.db", "--store", "sqlite:copy.db").code)
+    for _, name in ipairs { "copy.db", "second.db" } do
+      local db = sql.open(kept.folder.path .. "/" .. name)
+      assert.equal(7, db:value "PRAGMA user_version")
+      db:close()
+    end
+  end)
+
   it("replaces an older copy, and leaves no part behind", function()
     kept:start(counting)
     local copy = process.write(kept.folder.path .. "/copy.db", "")

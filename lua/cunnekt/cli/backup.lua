@@ -101,9 +101,12 @@ function backup.run(args)
     path = ("%s/%s"):format(core.folder(), path)
   end
   local session
-  session, code = store_command.open("backup", parsed)
+  session, code = store_command.open("backup", parsed, true) -- before an upgrade the copy is for the older program, too
   if not session then
     return code or 1
+  elseif session.version == 0 then
+    session:close()
+    return store_command.fail("backup", errors.new("not_found", "there is nothing in the store yet; the first run fills it"))
   end
   local unwatch = session.is_running and function() end or close_on_signal(session)
   local result, err = session:call("store.backup", { path = path })

@@ -177,14 +177,15 @@ end
 ---Opens a session on that store; prints why it cannot.
 ---@param command string
 ---@param parsed table
+---@param is_read_only? boolean a store that no host has is left as it is, also in its version
 ---@return cunnekt.operate.session? session
 ---@return integer? code
-function store_command.open(command, parsed)
+function store_command.open(command, parsed, is_read_only)
   local url, code = store_command.find_store(command, parsed)
   if not url then
     return nil, code
   end
-  local session, err = operate.reach(url)
+  local session, err = operate.reach(url, is_read_only)
   if not session then
     if err.kind == "invalid" then
       return nil, usage.mistake(command, err.message)

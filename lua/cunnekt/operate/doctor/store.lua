@@ -113,7 +113,7 @@ end
 local function add_check(add, found)
   add("ok", "store", "the store is of version %d and has %s", found.version, words.size(found.bytes))
   if found.version < formats.schema_version then
-    add("note", "store", "the store is of version %d; the next start brings it to %d", found.version, formats.schema_version)
+    add("note", "store", "the store is of version %d; the next start, or a command that does more than to check and copy it, brings it to %d", found.version, formats.schema_version)
   end
   local is_file = not (found.engine and found.engine:find "^PostgreSQL")
   if not is_file then
