@@ -5,6 +5,7 @@ local doctor = require "spec.support.rigs.doctor"
 local kept_bot = require "spec.support.rigs.kept_bot"
 local network = require "cunnekt.base.network"
 local process = require "spec.support.process"
+local store = require "cunnekt.store"
 
 local NOBODY = "65534"
 
@@ -52,6 +53,27 @@ describe("cunnekt doctor, asked about the store,", function()
     busy:close()
     assert.equal("store: the store cannot be read: the store is away", result.wrong:match "^store: the store cannot[^\n]*")
     assert.not_matches("cannot listen", result.wrong)
+  end)
+
+  it("takes the process that has the store for the host, also where that has no admin socket", function()
+    local busy = assert(network.listen({ host = "127.0.0.1", port = 0 }, function() end))
+    local opened = assert(store.open(kept.url))
+    local result = ask { env = { CUNNEKT_LISTEN = "127.0.0.1:" .. busy:port() } }
+    busy:close()
+    opened:close()
+    assert.matches("in use by process %d+, and that process has no admin socket", result.wrong)
+    assert.not_matches("cannot listen", result.wrong)
+  end)
+
+  it("says what a file system is that was mounted read-only", function()
+    if not can_mount then
+      return pending "needs a namespace of its own"
+    end
+    make_store()
+    local mount = [[mount --bind . . && mount -o remount,bind,ro . && cd "$PWD"; exec "$@"]]
+    local result = ask { as = { "unshare", "-rm", "sh", "-c", mount, "sh" } }
+    assert.matches("cunnekt.db cannot be written: read%-only file system; after an error of the disk the system mounts it so: see dmesg", result.wrong)
+    assert.not_matches("bot's user", result.wrong)
   end)
 
   it("finds a store that its user cannot write", function()

@@ -32,11 +32,18 @@ local function check_owner(add, path, folder)
   end
 end
 
+local function remedy_of(problem)
+  if problem:find("read-only", 1, true) then
+    return "after an error of the disk the system mounts it so: see dmesg, and mount it anew"
+  end
+  return "run this as the bot's user, or give it that owner"
+end
+
 local function check_writable(add, path, folder)
   for _, suffix in ipairs { "", "-wal", "-shm", "-lock" } do
     local ok, problem = core.may_write(path .. suffix)
     if core.stat(path .. suffix) and not ok then
-      add("wrong", "store", "%s cannot be written: %s; run this as the bot's user, or give it that owner", path .. suffix, problem)
+      add("wrong", "store", "%s cannot be written: %s; %s", path .. suffix, problem, remedy_of(problem))
     elseif core.user() == root then
       check_owner(add, path .. suffix, folder)
     end
@@ -195,6 +202,7 @@ local function inspect(add, session, script)
   return { is_running = about.is_running, owner = about.owner, listen = about.listen, bytes = found.bytes, engine = engine }
 end
 
+-- Gives whether a host has the store that could not be asked.
 local function add_unreachable(add, path, err)
   if err.kind == "not_found" then
     add("note", "store", "there is no store %s yet; the first run makes it", path)
@@ -203,6 +211,7 @@ local function add_unreachable(add, path, err)
   else
     add("wrong", "store", "the store cannot be opened: %s", err.message)
   end
+  return err.message:find("in use by process", 1, true) ~= nil
 end
 
 -- A database on a server: its disk and its files are its own.
@@ -243,7 +252,7 @@ function doctor_store.check(add, url, script)
   local session
   session, err = operate.reach(url, true)
   if not session then
-    add_unreachable(add, path, err)
+    found.is_running = add_unreachable(add, path, err)
   elseif session.version == 0 then
     add("note", "store", "there is nothing in the store %s yet; the first run fills it", path)
     session:close()
