@@ -3,6 +3,7 @@
 -- may be operands. They only test events; route.lua calls them.
 
 local identity = require "cunnekt.provider.identity"
+local pattern = require "cunnekt.bot.pattern"
 local route = require "cunnekt.bot.route"
 local typed = require "cunnekt.bot.typed"
 
@@ -91,17 +92,17 @@ local function set_of(words)
 end
 
 ---Matches what customers wrote, texts, captions and titles that they tapped, where it contains a match of a pattern.
----@param pattern string words, in whatever case they are typed, or a Lua pattern
+---@param words string words, in whatever case they are typed, or a Lua pattern
 ---@return cunnekt.filter
-function filter.text(pattern)
-  if type(pattern) ~= "string" then
-    error(("filter.text: expected a string, got %s"):format(type(pattern)), 2)
+function filter.text(words)
+  if type(words) ~= "string" then
+    error(("filter.text: expected a string, got %s"):format(type(words)), 2)
   end
-  local ok, problem = pcall(string.find, "", pattern)
-  if not ok then
-    error(("filter.text: '%s' is not a Lua pattern: %s"):format(tostring(pattern), problem), 2)
+  local problem = pattern.problem(words)
+  if problem then
+    error("filter.text: " .. problem, 2)
   end
-  local is_found = typed.finder(pattern)
+  local is_found = typed.finder(words)
   return new(function(event)
     return event.kind ~= "echo" and is_found(event)
   end, { "text", pattern })

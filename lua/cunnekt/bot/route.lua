@@ -4,6 +4,7 @@
 
 local formats = require "cunnekt.store.formats"
 local options = require "cunnekt.base.options"
+local pattern = require "cunnekt.bot.pattern"
 local status_names = require "cunnekt.provider.status"
 local typed = require "cunnekt.bot.typed"
 local webhook = require "cunnekt.provider.webhook"
@@ -120,13 +121,13 @@ local function compile_string(wanted)
 end
 
 -- Matchers that are exact ids need not be valid patterns.
-local function check_pattern(what, pattern, level)
+local function check_pattern(what, wanted, level)
   if what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] then
     return
   end
-  local ok, problem = pcall(string.find, "", pattern)
-  if not ok then
-    error(("bot:on: '%s' is not a Lua pattern: %s"):format(pattern, problem), level)
+  local problem = pattern.problem(wanted)
+  if problem then
+    error("bot:on: " .. problem, level)
   end
 end
 

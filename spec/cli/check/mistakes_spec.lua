@@ -298,8 +298,8 @@ local mistakes = {
   {
     "a malformed pattern",
     'bot:on("text", "[a", function() end)',
-    check = "1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']')",
-    run = "bot.lua:1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']')",
+    check = "1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']'); for these words write '%[a'",
+    run = "bot.lua:1: bot:on: '[a' is not a Lua pattern: malformed pattern (missing ']'); for these words write '%[a'",
   },
   {
     "a number as a matcher",
