@@ -120,12 +120,15 @@ local function compile_string(wanted)
   end
 end
 
--- Matchers that are exact ids need not be valid patterns.
+---Whether strings that match the events of a name are exact ids, which need not be valid patterns.
+---@param what string
+---@return boolean
+function route.has_ids(what)
+  return what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] or false
+end
+
 local function check_pattern(what, wanted, level)
-  if what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] then
-    return
-  end
-  local problem = pattern.problem(wanted)
+  local problem = not route.has_ids(what) and pattern.problem(wanted)
   if problem then
     error("bot:on: " .. problem, level)
   end

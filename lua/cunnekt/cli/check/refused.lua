@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about literal arguments that our functions refuse as soon as they are called: times, time zones, patterns, names of
--- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids and words.
+-- events, fields of actions. The functions themselves say what is wrong. And patterns in the place of ids and words, and the other way.
 
 local action = require "cunnekt.bot.action"
 local cron = require "cunnekt.time.cron"
 local filter = require "cunnekt.bot.filter"
 local identity = require "cunnekt.provider.identity"
+local pattern = require "cunnekt.bot.pattern"
+local patterns = require "cunnekt.cli.check.patterns"
 local route = require "cunnekt.bot.route"
 local zone = require "cunnekt.time.zone"
 
@@ -106,6 +108,17 @@ local function check_id(what, matcher)
   end
 end
 
+-- A text, or a caption, is compared with a pattern. With "message" a string may be meant for the ids of buttons.
+local function check_pattern(what, matcher)
+  local is_written = what ~= "message" and what ~= "any" and not route.has_ids(what)
+  for _, text in ipairs(is_written and (type(matcher) == "table" and matcher or { matcher }) or {}) do
+    local doubt = patterns.doubt(text)
+    if doubt then
+      return "bot:on: " .. doubt
+    end
+  end
+end
+
 -- A function of cunnekt.filter as it is, where what it makes belongs.
 local function check_maker(second)
   for _, item in ipairs(second and second.kind == "table" and second.items or {}) do
@@ -123,7 +136,7 @@ local function check_matcher(call)
   local is_matcher = (type(matcher) == "string" or (type(matcher) == "table" and matcher[1])) and #call.args >= 3
   if type(what) == "string" and route.is_name(what) and is_matcher then
     local routes = route.new()
-    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1) or check_id(what, matcher)
+    return raised_by(routes.add, routes, what, matcher, nothing, nil, 1) or check_id(what, matcher) or check_pattern(what, matcher)
   end
   return check_maker(call.args[2])
 end
@@ -166,7 +179,15 @@ local function check_all(owner, name)
   end
 end
 
-checks["cunnekt.filters"] = { type = check_all(filter, "type"), text = check_all(filter, "text"), from = check_all(filter, "from") }
+local check_filter_text = check_all(filter, "text")
+
+local function check_text(call)
+  local text = value_of(call.args[1])
+  local doubt = type(text) == "string" and not pattern.problem(text) and patterns.doubt(text)
+  return check_filter_text(call) or (doubt and "filter.text: " .. doubt) or nil
+end
+
+checks["cunnekt.filters"] = { type = check_all(filter, "type"), text = check_text, from = check_all(filter, "from") }
 checks.cunnekt = { action = check_all(action, "new") }
 
 ---@param notes cunnekt.check.notes
