@@ -25,6 +25,13 @@ local forms = {
   stop = "bot:stop(10), with seconds, or bot:stop()",
 }
 
+---What is said of a function that registers something and is called in a handler, a dialog or a job. For `cunnekt check`, too.
+calls.late = "bot:%s: it is for all customers, so it belongs at the top of the script, not into a handler, a dialog or a job; "
+  .. "for this customer's next message use chat:ask or chat:wait"
+
+---The functions that register something.
+calls.registers = { on = true, use = true, tap = true, before_send = true, on_error = true, on_restart = true, dialog = true, global = true, job = true }
+
 -- `level`: of the function that calls the public one that calls this.
 local function refuse(name, what, value, level)
   error(("bot:%s: expected %s, got %s; write %s"):format(name, what, type(value), forms[name]), level + 1)

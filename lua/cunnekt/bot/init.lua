@@ -65,6 +65,14 @@ function bot.parts(of)
   return parts_of[of]
 end
 
+-- Refuses to register something in a turn: it would be there once more after each such event, for all customers, and gone after a
+-- restart.
+local function refuse_late(name, parts)
+  if parts.engine and parts.engine.turns:current() then
+    error(calls.late:format(name), 3)
+  end
+end
+
 -- ---- what a script registers -------------------------------------------------------------------------------------
 
 ---Adds a handler: the first that matches an event runs; one that returns "next" forwards it to the next match.
@@ -76,6 +84,7 @@ end
 ---@overload fun(self, what: cunnekt.event_name, handler: fun(event: cunnekt.event.any): any, opts?: cunnekt.on_options): cunnekt.bot
 function bot_methods:on(what, matcher, handler, opts)
   local parts = parts_of[self]
+  refuse_late("on", parts)
   calls.check_event(what)
   if type(handler) ~= "function" and type(matcher) == "function" and opts == nil then
     matcher, handler, opts = nil, matcher, handler
@@ -93,6 +102,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:use(fn)
   local parts = parts_of[self]
+  refuse_late("use", parts)
   calls.check_function("use", fn)
   parts.routes:wrap(fn)
   return self
@@ -104,6 +114,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:tap(fn)
   local parts = parts_of[self]
+  refuse_late("tap", parts)
   calls.check_function("tap", fn)
   parts.taps:add(fn)
   return self
@@ -115,6 +126,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:before_send(fn)
   local parts = parts_of[self]
+  refuse_late("before_send", parts)
   calls.check_function("before_send", fn)
   table.insert(parts.hooks.senders, fn)
   return self
@@ -125,6 +137,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:on_error(fn)
   local parts = parts_of[self]
+  refuse_late("on_error", parts)
   calls.check_function("on_error", fn)
   table.insert(parts.hooks.failure_listeners, fn)
   return self
@@ -135,6 +148,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:on_restart(fn)
   local parts = parts_of[self]
+  refuse_late("on_restart", parts)
   calls.check_function("on_restart", fn)
   table.insert(parts.hooks.restart_listeners, fn)
   return self
@@ -156,6 +170,7 @@ local dialog_spec = {
 ---@return cunnekt.bot self
 function bot_methods:dialog(name, fn, opts)
   local parts = parts_of[self]
+  refuse_late("dialog", parts)
   calls.refuse_table("dialog", "a name", name)
   if type(name) ~= "string" or name == "" or name:find(formats.handler_pattern) then
     error("bot:dialog: the name must be a non-empty string without a prefix such as 'on:'", 2)
@@ -184,6 +199,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:global(words, fn, opts)
   local parts = parts_of[self]
+  refuse_late("global", parts)
   calls.check_words(words, fn)
   calls.check_function("global", fn)
   local entry = parts.routes:add_global(words, fn, opts, 3)
@@ -311,6 +327,7 @@ end
 ---@return cunnekt.bot self
 function bot_methods:job(name, fn)
   local its_planner = parts_of[self].planner
+  refuse_late("job", parts_of[self])
   calls.refuse_table("job", "a name", name)
   return its_planner:job(name, fn)
 end

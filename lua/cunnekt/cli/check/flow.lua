@@ -182,6 +182,9 @@ function flow_methods:read(id, is_called)
   self._uses[value.id] = (self._uses[value.id] or 0) + 1
   if value.kind == "function" then
     local its_value = { kind = "function", id = value.id, may_pass = value.may_pass, by_name = true }
+    if file == self.file then
+      its_value.first_call, its_value.last_call = value.first_call, value.last_call
+    end
     if is_called then
       self:explain(its_value)
     end

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Rules about the order of a script: handlers behind one that takes all of their events, and what follows bot:run. Only what
--- surely runs, once and in this order, is compared: statements at the script's top level, for its only bot.
+-- Rules about the order of a script: handlers behind one that takes all of their events, what follows bot:run, and what is
+-- registered in a handler. Only what surely runs, once and in this order, is compared: statements at the script's top level, for its
+-- only bot.
 
+local bot_calls = require "cunnekt.bot.calls"
 local route = require "cunnekt.bot.route"
 
 local order = {}
@@ -117,13 +119,32 @@ local function check_handlers(calls, report)
   end
 end
 
-local registers = { on = true, dialog = true, global = true, use = true, tap = true, before_send = true, job = true }
+local takes_function = {}
+for name in ("on use dialog global job after every daily cron"):gmatch "%S+" do
+  takes_function[name] = true
+end
+
+-- What is registered in the function of a call, which runs for an event or a job.
+local function check_late(call, calls, report)
+  for _, arg in ipairs(takes_function[call.member] and call.args or {}) do
+    local fn = arg and arg.kind == "function" and arg
+    for at = fn and fn.first_call or 1, fn and fn.last_call or 0 do
+      local inner = calls[at]
+      if inner.class == "cunnekt.bot" and bot_calls.registers[inner.member] then
+        report(inner.line, bot_calls.late:format(inner.member))
+      end
+    end
+  end
+end
 
 ---@param notes cunnekt.check.notes
 ---@param report fun(line: integer, message: string)
 function order.check(notes, report)
   local bots, handlers, run_line = 0, {}, nil
   for _, call in ipairs(notes.calls) do
+    if call.class == "cunnekt.bot" then
+      check_late(call, notes.calls, report)
+    end
     if call.name == "cunnekt.bot" then
       bots = bots + 1
     elseif call.class == "cunnekt.bot" and call.level == 0 then
@@ -132,7 +153,7 @@ function order.check(notes, report)
       end
       if call.member == "run" then
         run_line = run_line or call.line
-      elseif run_line and registers[call.member] then
+      elseif run_line and bot_calls.registers[call.member] then
         report(call.line, ("bot:%s comes after bot:run() in line %d, which returns when the bot has stopped; move it above"):format(call.member, run_line))
       end
     end

@@ -133,11 +133,13 @@ function walker:body(has_self, id)
   end
   local names = self:parameters(id)
   local is_true = is_just_true(self.tokens, self.at)
+  local first_call = #self.notes.calls + 1
   self:block()
   self:next()
   self:close_scope()
   self.level = self.level - 1
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
+  value.first_call, value.last_call = first_call, #self.notes.calls -- those of its body, in the notes
   value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
   self.returns, self.doubt = outer, doubt
   return value
