@@ -184,6 +184,7 @@ function flow_methods:read(id, is_called)
     local its_value = { kind = "function", id = value.id, may_pass = value.may_pass, by_name = true }
     if file == self.file then
       its_value.first_call, its_value.last_call = value.first_call, value.last_call
+      its_value.first_change, its_value.last_change = value.first_change, value.last_change
     end
     if is_called then
       self:explain(its_value)
@@ -197,7 +198,7 @@ function flow_methods:read(id, is_called)
   return {
     is_constant = before and is_plain(before, its_table) and is_sure(before, value.id, {}) or nil,
     kind = "table", id = value.id, fields = value.fields, items = value.items, lines = value.lines, line = value.line, is_shared = true,
-    is_open = value.is_open, by_name = true,
+    is_open = value.is_open, by_name = true, of_file = value.of_file,
   }
 end
 

@@ -45,9 +45,28 @@ walker.__index = walker
 ---@field comparisons {type: cunnekt.check.type, name: string, word: string, line: integer}[]
 ---@field methods table<string, boolean> names in tables of the script's own
 ---@field fields table<string, boolean> names that the script assigns to something
+---@field changes {name: string, line: integer, is_global: boolean?}[] what functions do to variables of the file
 ---@field is_dynamic boolean it does something with _G or _ENV that hides what is global
 
+local is_literal = { table = true, number = true, string = true }
+
+-- Notes what a function does to a variable of the file: it sets it anew, or appends to its table.
+function walker:note_change(target, value)
+  local list = target.appended
+  if list and list.kind == "table" and list.of_file then
+    table.insert(self.notes.changes, { name = list.variable, line = target.line })
+  elseif target.kind == "variable" and value and is_literal[value.kind] and not value.is_shared then
+    local is_of_file = not target.id or self.of_file[target.id]
+    if is_of_file then
+      table.insert(self.notes.changes, { name = target.name, line = target.line, is_global = not target.id })
+    end
+  end
+end
+
 function walker:assign(target, value)
+  if self.returns then
+    self:note_change(target, value)
+  end
   if target.kind == "field" then
     self.flow:assign(target.id, value, target.owner)
     self.flow:change(target.owner)
@@ -133,13 +152,14 @@ function walker:body(has_self, id)
   end
   local names = self:parameters(id)
   local is_true = is_just_true(self.tokens, self.at)
-  local first_call = #self.notes.calls + 1
+  local first_call, first_change = #self.notes.calls + 1, #self.notes.changes + 1
   self:block()
   self:next()
   self:close_scope()
   self.level = self.level - 1
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
   value.first_call, value.last_call = first_call, #self.notes.calls -- those of its body, in the notes
+  value.first_change, value.last_change = first_change, #self.notes.changes
   value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
   self.returns, self.doubt = outer, doubt
   return value
@@ -314,9 +334,11 @@ end
 
 local function walk_once(tokens, its_flow, find)
   local notes = {
-    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {},
+    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {}, changes = {},
   }
-  local self = setmetatable({ tokens = tokens, at = 1, scope = {}, notes = notes, flow = its_flow, find = find, level = 0, doubt = 0 }, walker)
+  local self = setmetatable({
+    tokens = tokens, at = 1, scope = {}, of_file = {}, notes = notes, flow = its_flow, find = find, level = 0, doubt = 0,
+  }, walker)
   self:block()
   return notes
 end

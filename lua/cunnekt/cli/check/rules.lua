@@ -11,6 +11,7 @@ local names = require "cunnekt.cli.check.names"
 local order = require "cunnekt.cli.check.order"
 local parser = require "cunnekt.cli.check.parser"
 local refused = require "cunnekt.cli.check.refused"
+local shared = require "cunnekt.cli.check.shared"
 local words = require "cunnekt.cli.check.words"
 
 local rules = {}
@@ -104,6 +105,7 @@ local function check_file(notes, all, writes, report)
   order.check(notes, report)
   refused.check(notes, report)
   echoes.check(notes, report)
+  shared.check(notes, report)
 end
 
 ---Reads a source that compiles, and the modules beside it that it requires.

@@ -49,6 +49,7 @@ function walker:declare(name, value)
   local id = #self.flow.declared + 1
   self.flow.declared[id] = name
   self.scope[name] = id
+  self.of_file[id] = self.returns == nil
   if value ~= false then
     self.flow:assign(id, value)
   end
@@ -172,7 +173,7 @@ function walker:table_field(value)
 end
 
 function walker:table()
-  local value = { kind = "table", id = self.flow:new_table(), fields = {}, items = {}, lines = {}, line = self:line() }
+  local value = { kind = "table", id = self.flow:new_table(), fields = {}, items = {}, lines = {}, line = self:line(), of_file = self.returns == nil }
   self:next()
   while not self:accept "}" do
     self:table_field(value)
@@ -204,6 +205,9 @@ function walker:rvalue(target, is_called)
       self:read_global(target.name, target.line)
     end
     local value = self.flow:read(target.id or target.name, is_called)
+    if value and value.kind == "table" then
+      value.variable = target.name
+    end
     return value or { kind = "other", global = not target.id and target.name or nil }
   elseif target.kind == "field" then
     local value = self.flow:read(target.id, is_called and not target.has_self)
@@ -383,9 +387,11 @@ function walker:suffixed()
     elseif kind == "[" then
       self:next()
       local value = self:rvalue(target)
+      local is_behind = self:peek() == "#" -- as in list[#list + 1]
       local key = self:expression()
       self:next()
-      target = key and key.kind == "string" and self:field_of(value, key.value, line, ".") or { kind = "other" }
+      target = key and key.kind == "string" and self:field_of(value, key.value, line, ".") or
+        { kind = "other", line = line, appended = is_behind and value or nil }
     elseif kind == ":" then
       self:next()
       local method = self:next()
