@@ -10,6 +10,7 @@ local by_field = {
     { "is missing", "it is nil: give a string" },
     { "is empty", "leave the reply out, or write something" },
     { "must be a string, got number", "write tostring(value), or (\"%d\"):format(value)" },
+    { "must be a string, got a message", "write its text, as in answer.text" },
     { "must be a string, got table", "a table is for reply_buttons, reply_list, …" },
     { "characters long", "split it into several replies" },
   },

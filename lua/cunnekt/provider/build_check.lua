@@ -134,7 +134,8 @@ function check.optional_text(field, value, limit)
     return nil
   end
   if type(value) ~= "string" then
-    return check.fail(field, ("%s must be a string, got %s"):format(field, type(value)))
+    local is_message = type(value) == "table" and (getmetatable(value) or {}).__name == "cunnekt.message"
+    return check.fail(field, ("%s must be a string, got %s"):format(field, is_message and "a message" or type(value)))
   end
   local rule = limits.characters[limit]
   if rule and (utf8.len(value) or rule.max) < (rule.warn or rule.max) then

@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about what is accessed of our objects: methods and fields that there are not, a dot in place of a colon and the other way
--- round, and comparisons with words that a field never has.
+-- round.
 
 local arguments = require "cunnekt.cli.check.arguments"
-local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
 local walker = require "cunnekt.cli.check.walker"
 local words = require "cunnekt.cli.check.words"
@@ -135,28 +134,6 @@ local function check_sign(access, report)
   end
 end
 
--- Where more words may come than are known, only one that is nearly right is reported.
-local function check_comparison(one, report)
-  local literals, is_open = {}, false
-  for _, member in ipairs(types.alternatives(one.type)) do
-    if member.kind == "literal" then
-      literals[#literals + 1] = member.value
-      if member.value == one.word then
-        return
-      end
-    elseif member.name == "string" then
-      is_open = true
-    elseif member.name ~= "nil" then
-      return
-    end
-  end
-  if literals[1] and (not is_open or words.hint(one.word, literals) ~= "") then
-    local near = one.name:find "%.type$" and route.nearest(one.word)
-    local hint = near and (" (did you mean '%s'?)"):format(near) or words.choice(one.word, literals)
-    report(one.line, ("%s is never '%s'%s"):format(one.name, one.word, hint))
-  end
-end
-
 ---@param notes cunnekt.check.notes
 ---@param report fun(line: integer, message: string)
 function members.check(notes, report)
@@ -182,9 +159,6 @@ function members.check(notes, report)
     elseif access.class == "cunnekt.chat" and access.name ~= "state" then
       report(access.line, ("a chat keeps nothing in its fields: write chat.state.%s = value"):format(access.name))
     end
-  end
-  for _, one in ipairs(notes.comparisons) do
-    check_comparison(one, report)
   end
 end
 

@@ -42,7 +42,7 @@ walker.__index = walker
 ---@field writes table<string, boolean> globals that are assigned
 ---@field accesses cunnekt.check.access[]
 ---@field calls cunnekt.check.call[]
----@field comparisons {type: cunnekt.check.type, name: string, word: string, line: integer}[]
+---@field comparisons {type: cunnekt.check.type, name: string, word: string|number, line: integer}[]
 ---@field methods table<string, boolean> names in tables of the script's own
 ---@field fields table<string, boolean> names that the script assigns to something
 ---@field changes {name: string, line: integer, is_global: boolean?}[] what functions do to variables of the file

@@ -3,6 +3,7 @@
 -- nothing: a false alarm costs more trust than a missed mistake.
 
 local arguments = require "cunnekt.cli.check.arguments"
+local compared = require "cunnekt.cli.check.compared"
 local contents = require "cunnekt.cli.check.contents"
 local echoes = require "cunnekt.cli.check.echoes"
 local members = require "cunnekt.cli.check.members"
@@ -99,6 +100,7 @@ end
 local function check_file(notes, all, writes, report)
   find_undefined(notes, writes, report)
   members.check(notes, report)
+  compared.check(notes, report)
   arguments.check(notes, report)
   contents.check(notes, report)
   names.check(notes, all, report)

@@ -78,13 +78,13 @@ local is_unary = { ["not"] = true, ["-"] = true, ["#"] = true, ["~"] = true }
 local is_comparison = { ["=="] = true, ["~="] = true }
 local ends_operand = { ["and"] = true, ["or"] = true }
 
--- Notes `event.kind == "mesage"`: an operand whose type has certain words only, beside a string.
+-- Notes `event.kind == "mesage"`: an operand whose type is known, beside a string or a number.
 function walker:note_comparison(value, before, line)
   local operator, word = self:peek(), self.tokens[self.at + 1]
   local is_whole = not is_binary[self.tokens[self.at + 2] and self.tokens[self.at + 2].kind] or
     ends_operand[self.tokens[self.at + 2].kind]
-  if is_comparison[operator] and (not before or ends_operand[before]) and word.kind == "string" and is_whole and value
-    and value.kind == "object" then
+  local is_literal = word and (word.kind == "string" or word.kind == "number")
+  if is_comparison[operator] and (not before or ends_operand[before]) and is_literal and is_whole and value and value.kind == "object" then
     table.insert(self.notes.comparisons, { type = value.type, name = value.name, word = word.value, line = line })
   end
 end
