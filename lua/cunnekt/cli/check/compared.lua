@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rules about what is compared, and what is taken for a text or a number: words that a field never has, numbers in the place of
--- strings, and an answer as a whole, which is a message, in the place of its text.
+-- strings, and an answer as a whole, which is a message, in the place of its text. And filters that are combined as if they were true or false.
 
 local route = require "cunnekt.bot.route"
 local types = require "cunnekt.cli.check.types"
@@ -79,11 +79,20 @@ local function check_call(call, report)
   end
 end
 
+local choices = {
+  ["and"] = "filters are combined with &: Lua's 'and' takes only the last one",
+  ["or"] = "filters are combined with |: Lua's 'or' takes only the first one",
+  ["not"] = "a filter is turned round with ~: Lua's 'not' gives false, and no filter",
+}
+
 ---@param notes cunnekt.check.notes
 ---@param report fun(line: integer, message: string)
 function compared.check(notes, report)
   for _, one in ipairs(notes.comparisons) do
     check_comparison(one, report)
+  end
+  for _, choice in ipairs(notes.choices) do
+    report(choice.line, choices[choice.sign])
   end
   for _, call in ipairs(notes.calls) do
     check_call(call, report)

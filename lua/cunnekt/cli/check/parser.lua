@@ -46,6 +46,8 @@ walker.__index = walker
 ---@field methods table<string, boolean> names in tables of the script's own
 ---@field fields table<string, boolean> names that the script assigns to something
 ---@field changes {name: string, line: integer, is_global: boolean?}[] what functions do to variables of the file
+---@field choices {sign: string, line: integer}[] filters beside and, or, not
+---@field answers table<integer, {name: string, index_line: integer?, is_tested: boolean?}> what may be nil after its time; in a variable: at its negative id
 ---@field is_dynamic boolean it does something with _G or _ENV that hides what is global
 
 local is_literal = { table = true, number = true, string = true }
@@ -72,6 +74,10 @@ function walker:assign(target, value)
     self.flow:change(target.owner)
   end
   if target.kind == "variable" then
+    local answer = self.notes.answers[-(target.id or 0)]
+    if answer then
+      answer.is_tested = true -- another value may be in it
+    end
     if not target.id then
       self.notes.writes[target.name] = true
     end
@@ -145,7 +151,7 @@ function walker:body(has_self, id)
   end
   local outer, doubt = self.returns, self.doubt
   self.level, self.doubt = self.level + 1, 0
-  self.returns = { may_pass = false, level = self.level, sure_calls = {} }
+  self.returns = { may_pass = false, level = self.level, sure_calls = {}, sure_texts = {} }
   self:open_scope()
   if has_self then
     self:declare("self", nil)
@@ -161,6 +167,7 @@ function walker:body(has_self, id)
   value.first_call, value.last_call = first_call, #self.notes.calls -- those of its body, in the notes
   value.first_change, value.last_change = first_change, #self.notes.changes
   value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
+  value.sure_texts = self.returns.sure_texts
   self.returns, self.doubt = outer, doubt
   return value
 end
@@ -203,6 +210,9 @@ function walker:local_statement()
       value = false
     end
     self:declare(name, value or (has_values and nil))
+    if value and value.may_be_nil then
+      self.notes.answers[-self.scope[name]] = { name = value.may_be_nil }
+    end
   end
 end
 
@@ -334,7 +344,7 @@ end
 
 local function walk_once(tokens, its_flow, find)
   local notes = {
-    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {}, changes = {},
+    reads = {}, writes = {}, accesses = {}, assigned = {}, calls = {}, comparisons = {}, methods = {}, fields = {}, changes = {}, choices = {}, answers = {},
   }
   local self = setmetatable({
     tokens = tokens, at = 1, scope = {}, of_file = {}, notes = notes, flow = its_flow, find = find, level = 0, doubt = 0,

@@ -2,6 +2,7 @@
 -- The rules of `cunnekt check`, applied to what the parser recorded; this file has those about globals. In doubt a rule reports
 -- nothing: a false alarm costs more trust than a missed mistake.
 
+local absent = require "cunnekt.cli.check.absent"
 local arguments = require "cunnekt.cli.check.arguments"
 local compared = require "cunnekt.cli.check.compared"
 local contents = require "cunnekt.cli.check.contents"
@@ -101,6 +102,7 @@ local function check_file(notes, all, writes, report)
   find_undefined(notes, writes, report)
   members.check(notes, report)
   compared.check(notes, report)
+  absent.check(notes, report)
   arguments.check(notes, report)
   contents.check(notes, report)
   names.check(notes, all, report)

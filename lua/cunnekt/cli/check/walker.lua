@@ -89,17 +89,45 @@ function walker:note_comparison(value, before, line)
   end
 end
 
+-- An operand that is the text of any message, which a photo or a voice note may not have, where that fails. Only what surely runs
+-- counts.
+function walker:note_text(value, line)
+  local access, returns = value and value.access, self.returns
+  local is_text = access and access.name == "text" and (access.class == "cunnekt.event.message" or access.class == "cunnekt.event.any")
+  if is_text and returns and returns.level == self.level and self.doubt == 0 then
+    table.insert(returns.sure_texts, line)
+  end
+end
+
+local is_matcher = { ["cunnekt.filter"] = true, ["cunnekt.action"] = true }
+
+-- Notes a filter beside `and`, `or` or `not`: each of these gives one of the filters, or no filter. `a and b or c` is a choice.
+function walker:note_choice(value, before, is_negated, line)
+  local sign = self:peek()
+  if value and value.kind == "object" and is_matcher[types.class(value.type) or ""] then
+    local is_first = not before or before == "or" or (before == "and" and sign == "and")
+    if is_negated or (ends_operand[sign] and is_first) then
+      table.insert(self.notes.choices, { sign = is_negated and "not" or sign, line = line })
+    end
+  end
+end
+
 function walker:expression()
   local is_plain, is_text, is_signed, is_choice = true, true, false, false
   local value, operator
   while true do
+    local unary
     while is_unary[self:peek()] do
-      self:next()
+      unary = self:next().kind
       is_plain, is_signed = false, true
     end
     local line = self:line()
     value = self:simple()
     self:note_comparison(value, operator, line)
+    self:note_choice(value, operator, unary == "not", line)
+    if operator == ".." or self:peek() == ".." then
+      self:note_text(value, line)
+    end
     if not is_binary[self:peek()] then
       break
     end
@@ -192,12 +220,25 @@ function walker:primary()
     return value and value.kind == "string" and value or { kind = "other" }
   end
   local token = self:next()
-  return { kind = "variable", name = token.value, line = token.line, id = self.scope[token.value] }
+  return { kind = "variable", name = token.value, line = token.line, id = self.scope[token.value], at = self.at }
+end
+
+local is_index = { ["."] = true, [":"] = true, ["["] = true }
+
+-- Notes whether a variable with an answer that may be nil is ever looked at as a whole, and where a field of it is used.
+function walker:note_use(target)
+  local answer = self.notes.answers[-(target.id or 0)]
+  if answer and is_index[self.tokens[target.at].kind] then
+    answer.index_line = answer.index_line or target.line
+  elseif answer then
+    answer.is_tested = true
+  end
 end
 
 -- The value of an expression that could be assigned to, when it is read.
 function walker:rvalue(target, is_called)
   if target.kind == "variable" then
+    self:note_use(target)
     if not target.id then
       if target.name == "_G" and self:peek() == "." then
         return { kind = "globals" }
@@ -331,6 +372,21 @@ function walker:result_of(call)
   return { kind = "other", results = {} }
 end
 
+local ends_wait = { timeout = true, tries = true }
+
+-- Whether a call asks a question that may end without an answer.
+local function may_give_nil(call)
+  local is_wait = call.class == "cunnekt.chat" and (call.member:find "^ask" or call.member == "collect" or call.member == "wait")
+  for _, arg in ipairs(is_wait and call.args or {}) do
+    for _, field in ipairs(arg and arg.fields or {}) do
+      if ends_wait[field.name] then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 -- What is behind a call of these may not run.
 local may_end = { error = true, assert = true }
 
@@ -338,6 +394,7 @@ function walker:call(value, method, line)
   local args = self:arguments()
   local callee = value
   if method then
+    self:note_text(value, line)
     callee = self:rvalue(self:field_of(value, method, line, ":"), true)
   end
   local access = callee and callee.access
@@ -373,13 +430,18 @@ function walker:call(value, method, line)
   if self.returns and may_end[call.global] then
     self.returns.level = nil
   end
-  return self:result_of(call)
+  local result = self:result_of(call)
+  result.may_be_nil = may_give_nil(call) and call.name or nil
+  return result
 end
 
 function walker:suffixed()
   local target = self:primary()
   while true do
     local kind, line = self:peek(), self:line()
+    if target.may_be_nil and is_index[kind] then
+      table.insert(self.notes.answers, { name = target.may_be_nil, index_line = line })
+    end
     if kind == "." then
       self:next()
       local name = self:next().value
