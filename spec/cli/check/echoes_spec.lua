@@ -30,7 +30,7 @@ describe("cunnekt check, of handlers that answer a status,", function()
       'bot:on("read", function(status) if not status.track then return end status.chat:reply_text "x" end)',
       'bot:on("read", cunnekt.filter.from "919999999999", function(status) status.chat:reply_text "x" end)',
       'bot:on("failed", function(status) bot:chat("919999999999"):reply_text("failed: " .. status.id) end)',
-      'bot:on("read", function(status) bot:after(60, "x", function() status.chat:reply_text "x" end) end)',
+      'bot:on("read", function(status) bot:after(60, "x " .. status.id, function() status.chat:reply_text "x" end) end)',
       'bot:on("message", function(msg) msg:reply_text "x" end)',
       'bot:on("read", function(status) while status.track do status.chat:reply_text "x" break end end)',
       'bot:on("read", function(status) print(status.id) end)',

@@ -110,6 +110,47 @@ local function check_twins(notes, report)
   end
 end
 
+local is_customers = {
+  ["cunnekt.message"] = true, ["cunnekt.event.message"] = true, ["cunnekt.event.any"] = true, ["cunnekt.chat"] = true,
+}
+
+-- Whether a call does something for the customer of a handler around the job, and not for somebody who is named.
+local function is_for_customer(call)
+  return is_customers[call.class] and call.subject and call.subject ~= "bot:chat" and call.subject ~= "job"
+end
+
+-- Whether a job is about one customer: by what its function does, or by its args.
+local function has_customer(call, notes)
+  local fn, opts = call.args[#call.args], call.args[2]
+  for at = fn and fn.first_call or 1, fn and fn.last_call or 0 do
+    if is_for_customer(notes.calls[at]) then
+      return true
+    end
+  end
+  for _, field in ipairs(opts and opts.kind == "table" and opts.fields or {}) do
+    local value = field.name == "args" and field.value
+    for _, one in ipairs(value and value.kind == "table" and value.fields or { { value = value } }) do
+      local name = one.value and one.value.kind == "object" and one.value.name or ""
+      if name:find "^msg%." or name:find "^chat%." or name:find "^event%." then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- Jobs that handlers schedule for their customers, all by one name.
+local function check_customers_jobs(notes, report)
+  local text = "%s: '%s' is one job for all customers, and the next customer's replaces it; put the customer into the name, as in \"%s \" .. msg.chat.to"
+  for _, call in ipairs(notes.calls) do
+    local is_plan = call.class == "cunnekt.bot" and plans[call.member] and call.level > 0 and #call.args >= 3
+    local name = is_plan and text_of(call.args[job_place(call)])
+    if name and has_customer(call, notes) then
+      report(call.line, text:format(call.name, name, name))
+    end
+  end
+end
+
 -- The signals that some file waits for.
 local function signals_of(all)
   local wanted = {}
@@ -145,6 +186,7 @@ function names.check(notes, all, report)
   check_dialogs(notes, all, report)
   check_jobs(notes, all, report)
   check_twins(notes, report)
+  check_customers_jobs(notes, report)
   check_signals(notes, all, report)
 end
 

@@ -22,6 +22,7 @@ walker.__index = walker
 ---@field access? cunnekt.check.access
 ---@field method? string the name after the colon
 ---@field shift integer 1: the object is the first argument
+---@field subject? string what the object is called in messages: "msg.chat", "bot:chat"
 ---@field is_typed boolean the object is known
 ---@field global? string the name of a global function
 ---@field args table[] what is known of each argument; false where nothing is

@@ -406,6 +406,7 @@ function walker:call(value, method, line)
     access = access,
     global = not method and value and value.global or nil,
     method = method,
+    subject = value and value.kind == "object" and value.name or nil,
     is_typed = class_of(value) ~= nil,
     line = line,
     args = args,
