@@ -4,8 +4,9 @@ local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
 local HOUR, DAY = 3600, 24 * 3600
+local PATIENCE = 23 * HOUR -- what is said after it still arrives: WhatsApp takes texts for 24 hours after the customer's last message
 local function yes_no(body)
-  return { body = body, timeout = DAY, buttons = { { id = "yes", title = "Yes" }, { id = "no", title = "No" } } }
+  return { body = body, timeout = PATIENCE, buttons = { { id = "yes", title = "Yes" }, { id = "no", title = "No" } } }
 end
 
 -- What arrives while the dialog waits for something else.
@@ -19,7 +20,7 @@ end
 
 bot:dialog("cake", function(chat)
   local cake = chat:ask_buttons {
-    body = "Which cake would you like?", timeout = DAY,
+    body = "Which cake would you like?", timeout = PATIENCE,
     remind = { after = HOUR, text = "The oven is warm: which cake shall it be?" },
     buttons = { { id = "apple", title = "Apple" }, { id = "cherry", title = "Cherry" } },
   }
@@ -29,11 +30,11 @@ bot:dialog("cake", function(chat)
   local order = { cake = cake.reply.title, files = {}, words = {} }
   if chat:ask_buttons(yes_no "Do you have pictures of how it shall look?").reply.id == "yes" then
     chat:reply_text "Please send them all, with a few words if you like."
-    for _, msg in ipairs(chat:collect { media = true, text = true, quiet = 20, max = 10, timeout = DAY } or {}) do
+    for _, msg in ipairs(chat:collect { media = true, text = true, quiet = 20, max = 10, timeout = PATIENCE } or {}) do
       table.insert(msg.media and order.files or order.words, msg.media and msg.id or msg.text)
     end
   end
-  local note = chat:ask("Anything that we should know? Write it or say it.", { accept = { "text", "audio" }, timeout = DAY })
+  local note = chat:ask("Anything that we should know? Write it or say it.", { accept = { "text", "audio" }, timeout = PATIENCE })
   order.note = note and (note.media and "a voice note" or note.text) or "nothing"
   local sure = chat:ask_buttons(yes_no(("%s cake, %d pictures, and %s to know. Shall we bake it?"):format(
     order.cake, #order.files, order.note)))
@@ -66,3 +67,10 @@ end)
 -- bot: Cherry cake, 2 pictures, and a voice note to know. Shall we bake it? [Yes] [No]
 -- customer: /button yes
 -- bot: It is order 1. …
+-- transcript: who leaves
+-- customer: hello
+-- bot: Which cake …
+-- 1 hour later
+-- bot: The oven is warm: …
+-- 23 hours later
+-- bot: Another time, then. …

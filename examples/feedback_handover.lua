@@ -4,11 +4,11 @@ local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
 local STAFF = os.getenv "STAFF_NUMBER" or "918888888888"
-local DAY = 24 * 3600
+local PATIENCE = 23 * 3600 -- what is said after it still arrives: WhatsApp takes texts for 24 hours after the customer's last message
 
 bot:dialog("feedback", function(chat, args)
   local rating = chat:ask_buttons {
-    body = ("Hello %s! How was it?"):format(args.name), timeout = DAY,
+    body = ("Hello %s! How was it?"):format(args.name), timeout = PATIENCE,
     otherwise = "Please tap one of the buttons.", tries = 3,
     buttons = { { id = "good", title = "Good" }, { id = "so so", title = "So so" }, { id = "bad", title = "Bad" } },
   }
@@ -18,7 +18,7 @@ bot:dialog("feedback", function(chat, args)
     bot.store:increment "happy customers"
     return chat:reply_text "We are glad. See you soon!"
   end
-  local story = chat:ask("I am sorry. What went wrong?", { timeout = DAY })
+  local story = chat:ask("I am sorry. What went wrong?", { timeout = PATIENCE })
   local words = story and story.text or "(no words)"
   if rating.reply.id == "so so" then
     return chat:reply_text "Thank you, we will do better."
@@ -56,3 +56,8 @@ end)
 -- bot: Somebody will write to you here, right away.
 -- bot: template unhappy_customer Asha 919999999999
 -- customer: hello?
+-- transcript: who does not answer
+-- customer: hi
+-- bot: Hello Asha! …
+-- 1 day later
+-- bot: Another time, then.

@@ -48,7 +48,7 @@ bot:dialog("reservation", function(chat, args)
     check = function(msg)
       return math.tointeger(tonumber(msg.text)) ~= nil, "A number, please."
     end,
-    tries = 3, timeout = DAY,
+    tries = 3, timeout = 23 * 3600, -- what is said then still arrives
   })
   if not many then
     return chat:reply_text "Tell us another time."
