@@ -28,7 +28,8 @@ bot:dialog("cake", function(chat)
     return chat:reply_text "Another time, then. Write to me whenever you like."
   end
   local order = { cake = cake.reply.title, files = {}, words = {} }
-  if chat:ask_buttons(yes_no "Do you have pictures of how it shall look?").reply.id == "yes" then
+  local has_pictures = chat:ask_buttons(yes_no "Do you have pictures of how it shall look?")
+  if has_pictures and has_pictures.reply.id == "yes" then
     chat:reply_text "Please send them all, with a few words if you like."
     for _, msg in ipairs(chat:collect { media = true, text = true, quiet = 20, max = 10, timeout = PATIENCE } or {}) do
       table.insert(msg.media and order.files or order.words, msg.media and msg.id or msg.text)
@@ -74,3 +75,10 @@ end)
 -- bot: The oven is warm: …
 -- 23 hours later
 -- bot: Another time, then. …
+-- transcript: who leaves later
+-- customer: hello
+-- bot: Which cake …
+-- customer: /button cherry
+-- bot: Do you have pictures …
+-- 23 hours later
+-- bot: Anything that we should know? …
