@@ -11,20 +11,30 @@ local function visits()
   return bot.store:each "visit "
 end
 
+local yes_or_no = { yes = "yes", y = "yes", no = "no", n = "no" }
+
+-- A tap, or a word that stands alone: neither "Nice, thank you" nor "no problem" is a no.
+local function answer_of(msg)
+  return msg.payload or yes_or_no[(msg.text:lower() .. "."):match "^%s*(%a+)%s*[%.,!]" or ""]
+end
+
 bot:dialog("confirm", function(chat, visit)
   -- The patient may not have written for days, so the question is a template. It has two buttons, or they write.
   local answer = chat:ask_template("visit_tomorrow", {
     body = { visit.name, visit.time },
     buttons = { { index = 0, type = "quick_reply", payload = "yes" }, { index = 1, type = "quick_reply", payload = "no" } },
     check = function(msg)
-      return msg.payload ~= nil or msg.text:lower():find "^%s*[yn]" ~= nil, "Please answer yes or no."
+      return answer_of(msg) ~= nil, "Please answer yes or no."
     end,
-    remind = { after = 2 * HOUR, text = "Do you come tomorrow? Please answer yes or no." },
+    remind = {
+      after = 2 * HOUR, text = "Do you come tomorrow? Please answer yes or no.",
+      fallback = { template_id = "visit_reminder", body = { visit.time } }, -- who has not answered may not have written for days
+    },
     timeout = 12 * HOUR,
   })
   if not answer then
     bot.store:set("unsure " .. chat.to, visit)
-  elseif (answer.payload or answer.text):lower():find "^%s*n" then
+  elseif answer_of(answer) == "no" then
     bot.store:delete("visit " .. chat.to)
     chat:reply_text "We have cancelled it. Write to us when you need another appointment."
   else

@@ -83,7 +83,8 @@ scenario.steps = {
   },
   ["clinic.lua"] = {
     text "hello", set("visit " .. asha, { name = "Asha", time = "11:00" }), set("visit " .. ravi, { name = "Ravi", time = "12:00" }),
-    pass(15 * HOUR + 1200), tap("quick_reply", "yes", "Yes"), text("perhaps", ravi), pass(2 * HOUR + 60), text("No, sorry", ravi),
+    pass(15 * HOUR + 1200), tap("quick_reply", "yes", "Yes"), text("perhaps", ravi), text("Nice, I come", ravi), pass(2 * HOUR + 60),
+    text("No, sorry", ravi),
     pass(10 * HOUR), text "hello", text "CANCEL", text("रद्द", ravi), pass(DAY),
   },
   ["opt_out.lua"] = {
