@@ -93,4 +93,4 @@ say { type = "form", form = { rating = "2", comment = "Green, not black" } }
 expect("text", "Thank you for your 2 of 5.")
 local bill = say { type = "document", filename = "bill 4711.pdf", text = "here it is" }
 expect("template", "refund_on_its_way")
-expect_file("inbox/" .. "bill 4711.pdf", bill)
+expect_file(("inbox/%s bill 4711.pdf"):format(bill.id:gsub("%W", "")), bill)

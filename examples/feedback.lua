@@ -32,7 +32,7 @@ bot:on("form", function(msg)
 end)
 
 bot:on("document", function(msg)
-  local file, err = msg:download { path = "inbox/" .. msg.media.safe_filename, sha256 = msg.media.sha256 }
+  local file, err = msg:download { path = ("inbox/%s %s"):format(msg.id:gsub("%W", ""), msg.media.safe_filename), sha256 = msg.media.sha256 }
   if not file then
     return msg:reply_text("That did not arrive: " .. err.message)
   end

@@ -21,7 +21,8 @@ end
 local function keep_document(chat, msg, folder)
   while msg do
     if msg.media then
-      local file, err = msg:download { path = ("%s/%s"):format(folder, msg.media.safe_filename), max_bytes = 10 << 20 }
+      local name = ("%s %s"):format(msg.id:gsub("%W", ""), msg.media.safe_filename) -- two files may have one name
+      local file, err = msg:download { path = ("%s/%s"):format(folder, name), max_bytes = 10 << 20 }
       if file then
         return file
       end

@@ -4,7 +4,8 @@ local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
 local function keep(msg)
-  local path = ("files/%s/%s"):format(msg.chat.to, msg.media.safe_filename)
+  -- Many files are called scan.pdf: the message's id tells them apart.
+  local path = ("files/%s/%s %s"):format(msg.chat.to, msg.id:gsub("%W", ""), msg.media.safe_filename)
   local file, err = msg:download { path = path, sha256 = msg.media.sha256, max_bytes = 100 * 1024 * 1024 }
   if not file then
     print("not kept:", path, err)

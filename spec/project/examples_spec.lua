@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Every example does what its first line says.
 
+local lfs = require "lfs"
 local process = require "spec.support.process"
 local sandbox = require "cunnekt.sandbox"
 local server = require "spec.support.server"
@@ -18,6 +19,23 @@ describe("the example", function()
   before_each(function()
     folder = process.folder()
   end)
+
+  -- What a bot has saved in a folder: the files' own names, sorted, behind the ids of messages, and their paths.
+  local function files_in(its_folder)
+    local names, paths = {}, {}
+    for name in lfs.dir(folder.path .. "/" .. its_folder) do
+      local own = name:match "^%w+ (.+)$"
+      names[#names + 1], paths[#paths + 1] = own, own and { own = own, path = ("%s/%s/%s"):format(folder.path, its_folder, name) }
+    end
+    table.sort(names)
+    table.sort(paths, function(a, b)
+      return a.own < b.own
+    end)
+    for i, one in ipairs(paths) do
+      paths[i] = one.path
+    end
+    return { names = names, paths = paths }
+  end
 
   -- What a person sees who types these lines to the script.
   local function talk(name, lines, env)
@@ -44,10 +62,12 @@ describe("the example", function()
 
   it("media.lua keeps what is sent, in the customer's folder", function()
     process.write(folder.path .. "/list.txt", "tea, milk")
-    local out = talk("media.lua", "/document list.txt\n/document\n")
+    local out = talk("media.lua", "/document list.txt\n/document\n/document list.txt\n")
     assert.matches("We have it!", out)
-    assert.equal("tea, milk", process.read(folder.path .. "/files/919999999999/list.txt"))
-    assert.matches("^%%PDF", process.read(folder.path .. "/files/919999999999/order.pdf"))
+    local kept = files_in "files/919999999999"
+    assert.same({ "list.txt", "list.txt", "order.pdf" }, kept.names)
+    assert.equal("tea, milk", process.read(kept.paths[1]))
+    assert.matches("^%%PDF", process.read(kept.paths[3]))
   end)
 
   it("crm.lua asks a CRM over HTTP", function()
@@ -118,7 +138,7 @@ describe("the example", function()
     local out = talk("intake.lua", 'hi\n/form {"name":"Asha"}\nwhich?\n/document\n')
     assert.matches("birth certificate", out)
     assert.matches("All done: %d+ bytes", out)
-    assert.matches("^%%PDF", process.read(folder.path .. "/intake/919999999999/order.pdf"))
+    assert.matches("^%%PDF", process.read(files_in("intake/919999999999").paths[1]))
   end)
 
   it("two_languages.lua speaks both, and goes back", function()
