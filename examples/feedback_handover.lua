@@ -35,7 +35,11 @@ end)
 -- A text from the staff returns the conversation to the bot; from a shell, `cunnekt dialogs resume NUMBER` does.
 bot:on("text", cunnekt.filter.from(STAFF) & cunnekt.filter.text "^[Dd]one %d+$", function(msg)
   local customer = msg.text:match "%d+"
-  bot:chat(customer):resume()
+  local chat, err = bot:chat(customer)
+  if not chat then
+    return msg:reply_text(("That is no number: %s"):format(err.message))
+  end
+  chat:resume()
   bot:signal(customer, "done")
   msg:reply_text "Thank you. The machine has them again."
 end)
