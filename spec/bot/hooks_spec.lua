@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a script hears of beside its handlers: messages before they leave, failures, restarts.
 
+local bot_rig = require "spec.support.rigs.bot_rig"
 local errors = require "cunnekt.base.errors"
 local json = require "cunnekt.base.json"
 local hooks = require "cunnekt.bot.hooks"
@@ -150,5 +151,39 @@ describe("a failure", function()
     its_hooks:on_failure(errors.new("handler", "no luck"))
     assert.is_true(has_heard)
     assert.matches("bot:on_error failed: .*worse luck", lines[1])
+  end)
+end)
+
+-- Telling the owner is what everybody does in bot:on_error. The owner had not written for a day, so that message failed, which called
+-- bot:on_error, which sent the next one: one in six seconds for ever, and after a restart, too.
+describe("on_error", function()
+  it("is not called for a message that it has sent itself", function()
+    local rig, calls = bot_rig.new(), 0
+    local bot = rig:new_bot()
+    bot:on_error(function(err)
+      calls = calls + 1
+      bot:chat("918888888888"):reply_text("Something failed: " .. err.kind)
+    end)
+    bot:on("text", function()
+      bot:chat("917777777777"):reply_text "not for who never wrote"
+    end)
+    rig:start()
+    rig:say "hi"
+    local function lines_with(words)
+      local found = {}
+      for _, line in ipairs(rig.lines) do
+        found[#found + 1] = line:find(words, 1, true) and line or nil
+      end
+      return found
+    end
+    bot_rig.wait_for(function()
+      return lines_with "bot:on_error sent it, and is not called for it" [1]
+    end, "the log")
+    rig:say "again"
+    bot_rig.wait_for(function()
+      return lines_with "bot:on_error sent it" [2]
+    end, "the log of the second")
+    assert.equal(2, calls)
+    rig:close()
   end)
 end)

@@ -28,7 +28,7 @@ local hooks_mt = { __index = hooks_methods, __name = "cunnekt.hooks" }
 
 ---@return cunnekt.hooks
 function hooks.new()
-  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _told = {}, _count = 0 }, hooks_mt)
+  return setmetatable({ senders = {}, failure_listeners = {}, restart_listeners = {}, _told = {}, _count = 0, _sent = {}, _sent_count = 0 }, hooks_mt)
 end
 
 ---Takes over the functions of another one, in the place of its own. A failure that was told is told again.
@@ -59,6 +59,7 @@ local function traceback(failure)
 end
 
 local function call_listener(self, fn, err, about)
+  task.running().is_listener = true
   if self.budget then
     self.budget:charge(self.budget.listener)
   end
@@ -88,9 +89,20 @@ local function fate(self, err)
   return (" (%s, attempt %d of %d; %s)"):format(what, err.attempts, of.attempts, next_try)
 end
 
+---Notes a message that a function of bot:on_error has sent. When it fails, that function is not called: it would send another one, which
+---fails for the same reason, without end.
+---@param handle userdata
+function hooks_methods:note_sent(handle)
+  if self._sent_count == max_told then
+    self._sent, self._sent_count = {}, 0
+  end
+  self._sent[handle.id], self._sent_count = true, self._sent_count + 1
+end
+
 -- Which message failed, for the log: many may fail in the same words.
 local function message_named(self, handle)
   local where = self.is_kept and ("; cunnekt outbox show %d"):format(handle.id) or ""
+  where = where .. (self._sent[handle.id] and "; bot:on_error sent it, and is not called for it" or "")
   return (" (message %d to %s%s)"):format(handle.id, redact.number(handle.payload.mobile), where)
 end
 
@@ -152,10 +164,11 @@ function hooks_methods:on_failure(err, about)
   if stop then
     log.error("bot:on_error is not called until the next start: %s", stop.message)
   end
-  if #self.failure_listeners == 0 or stop or log.shows_heard_failures then
+  local is_listeners = type(about) == "userdata" and self._sent[about.id]
+  if #self.failure_listeners == 0 or stop or is_listeners or log.shows_heard_failures then
     say(self, err, about)
   end
-  if stop then
+  if stop or is_listeners then
     return
   end
   for _, fn in ipairs(self.failure_listeners) do

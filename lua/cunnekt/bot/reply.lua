@@ -208,7 +208,12 @@ local function send(self, payload, delivery)
   local current, its_turn = running and running.run, running and running.turn
   its_turn = its_turn and its_turn.turns == self._scope.engine.turns and its_turn or nil
   if not current then
-    return send_now(self, payload, delivery, nil, its_turn)
+    local err
+    handle, err = send_now(self, payload, delivery, nil, its_turn)
+    if handle and running and running.is_listener then
+      self._scope.hooks:note_sent(handle)
+    end
+    return handle, err
   end
   local reads_state = self._scope.hooks.senders[1] ~= nil
   if current.replay then

@@ -50,7 +50,7 @@ describe("cunnekt check, of what may be nil,", function()
 
   it("names the text of any message", function()
     for _, what in ipairs { "message", "any" } do
-      for _, body in ipairs { "print(msg.text:lower())", "msg.chat:reply_text('You said ' .. msg.text)", "local t = msg.text print(1) print(msg.text .. '!')" } do
+      for _, body in ipairs { "print(msg.text:lower())", "local said = 'You said ' .. msg.text print(said)", "local t = msg.text print(1) print(msg.text .. '!')" } do
         assert.same({ '3: msg.text is nil for a photo or a voice note: write bot:on("text", …), or (msg.text or "")' },
           of_handler(what, body), body)
       end

@@ -13,7 +13,9 @@ end
 
 describe("cunnekt check, of handlers that answer a status,", function()
   it("says where that would never end", function()
-    for _, name in ipairs { "accepted", "status", "sent", "delivered", "read" } do
+    for _, name in ipairs {
+      "accepted", "status", "sent", "delivered", "read", "any", "failed", "rejected", "unknown_outcome", "expired",
+    } do
       for _, answer in ipairs {
         'status.chat:reply_text "Thanks"', 'local chat = status.chat print "x" return chat:reply_text "Thanks"',
         'status.chat:reply { text = "Thanks" } if x then return end', 'local answer = status.chat:ask "Did you?"',
