@@ -105,7 +105,7 @@ function filter.text(words)
   local is_found = typed.finder(words)
   return new(function(event)
     return event.kind ~= "echo" and is_found(event)
-  end, { "text", pattern })
+  end, { "text", words })
 end
 
 local function reply_filter(where, kind, ...)
