@@ -192,4 +192,27 @@ describe("a message", function()
     talk.all:settle()
     assert.are.same({ "First name?", "old, handled" }, said())
   end)
+
+  it("is none of two that are tried again side by side", function()
+    local fails = 0
+    talk.begin(function(bot)
+      bot:dialog("it", function(chat)
+        local a = chat:ask "A?"
+        fails = fails + 1
+        if fails < 3 then
+          error "boom"
+        end
+        chat:reply_text("got " .. a.text .. chat:ask(("B %s?"):format(a.text)).text)
+      end)
+    end, { on_failure = "pass" })
+    talk.say "go"
+    talk.say "1"
+    talk.say "2"
+    for _ = 1, 30 do
+      talk.all:pass(1)
+    end
+    local said = talk.said()
+    local first = said[2]:match "^B (%d)%?$"
+    assert.are.same({ "A?", ("B %s?"):format(first), "handler: " .. 3 - first }, said)
+  end)
 end)

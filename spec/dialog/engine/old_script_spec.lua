@@ -132,6 +132,18 @@ describe("an old script", function()
     assert.are.same({ "send_text", "x" }, did[2])
   end)
 
+  it("gets what the program was given for it", function()
+    keep("abc", [[
+      local shop = ...
+      require("cunnekt").bot():dialog("it", function() return "Welcome to " .. shop end)
+    ]])
+    local before = arg
+    _G.arg = { "the tea shop" }
+    local old, problem = old_script.of(dialogs, "ff.abc")
+    _G.arg = before
+    assert.equal("Welcome to the tea shop", assert(old, problem).known.it.fn())
+  end)
+
   it("of a run that is rebuilt is no part of it", function()
     keep("abc", [[
       local cunnekt = require "cunnekt"

@@ -139,7 +139,7 @@ local function run_apart(chunk)
   if its_run then
     running.run = nil
   end
-  local ok, failure = pcall(chunk)
+  local ok, failure = pcall(chunk, table.unpack(arg or {})) -- what the program has been given for its script
   if its_run then
     running.run = its_run
   end

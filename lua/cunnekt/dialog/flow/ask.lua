@@ -121,7 +121,7 @@ local function begin_asking(question, sent, from, now)
   local opts = question.opts
   local types = (opts.otherwise or opts.tries) and { any = true } or question.types -- with these every message is an answer
   return {
-    messages = { sent.id }, last = sent, from = from, types = types, due = opts.timeout and now + opts.timeout or nil,
+    messages = { sent.id }, last = sent, from = from, types = types, due = opts.timeout and opts.timeout < math.huge and now + opts.timeout or nil,
     has_taps = types.any or types.button or types.list or types.form or types.quick_reply,
     reminders = question.reminders,
   }

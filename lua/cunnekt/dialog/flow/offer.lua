@@ -166,6 +166,7 @@ local function deliver(dialogs, id, it, record, found)
     its_turn.is_continued = true -- the event is dispatched again: this turn would not find it either
     error(errors.new("conflict", "the dialog has ended in the meantime"), 0)
   end
+  its_turn.is_continued = true -- after a conflict the dialog may have gone on, and wait for something else
   rebuild.rebuild(dialogs, stored, not is_continuing[it.status] and { event = it, record = record } or nil)
 end
 

@@ -24,12 +24,11 @@ local wait = {}
 wait.media_types = { image = true, video = true, audio = true, document = true, sticker = true }
 
 ---The time at which a wait ends.
----@param timeout number? seconds
 ---@param current cunnekt.run
----@param timeout number?
+---@param timeout number? seconds; math.huge as none
 ---@return number?
 function wait.deadline(current, timeout)
-  return timeout and current.at + timeout or nil
+  return timeout and timeout < math.huge and current.at + timeout or nil
 end
 
 ---The error of a wait that timed out.
@@ -126,7 +125,7 @@ function wait.for_event(dialogs, chat, wanted, where, current)
     wanted.n = current.n
     local known = wanted.types and current.script.known[current.name]
     local expires = known and known.opts.expires
-    if expires and not (wanted.due and wanted.due <= began + expires) then
+    if expires and expires < math.huge and not (wanted.due and wanted.due <= began + expires) then
       wanted.due, wanted.expires = began + expires, true -- a dialog that its customer has left ends by itself
     end
     local delivery, is_commit = current:guard(find_delivery, dialogs, current, wanted, handle)
