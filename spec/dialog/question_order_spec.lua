@@ -211,8 +211,7 @@ describe("a message", function()
     for _ = 1, 30 do
       talk.all:pass(1)
     end
-    local said = talk.said()
-    local first = said[2]:match "^B (%d)%?$"
-    assert.are.same({ "A?", ("B %s?"):format(first), "handler: " .. 3 - first }, said)
+    local first = said()[2]:match "^B (%d)%?$"
+    assert.are.same({ "A?", ("B %s?"):format(first), "handler: " .. 3 - first }, said())
   end)
 end)
