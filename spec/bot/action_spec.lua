@@ -42,6 +42,13 @@ describe("action", function()
     end
   end)
 
+  -- WhatsApp takes no id that ends with a blank.
+  it("packs a blank at its end so that WhatsApp takes the id", function()
+    assert.equal("order:7 :yes %20", order:pack { id = "7 ", choice = "yes  " })
+    assert.are.same({ id = "7 ", choice = "yes  " }, order:unpack "order:7 :yes %20")
+    assert.are.same({ id = "7 ", choice = "yes  " }, order:unpack "order:7 :yes  ") -- of an earlier version
+  end)
+
   it("does not take foreign or broken ids for its own", function()
     for _, id in ipairs {
       "order", "order:", "order:7", "order:7:yes:more", "orders:7:yes", "ord:7:yes", "Order:7:yes", "", ":7:yes", "good",

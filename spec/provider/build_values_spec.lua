@@ -134,6 +134,18 @@ describe("a title, a label and a header", function()
   end)
 end)
 
+describe("the id of a choice", function()
+  it("is refused with a blank around it", function()
+    for _, bad in ipairs { " a", "a ", "a\n", "\ta" } do
+      assert_refused("buttons[1].id", "blank", build.send_buttons(NUMBER, { body = "b", buttons = { { id = bad, title = "t" } } }))
+      assert_refused("list[1].id", "blank", build.send_list(NUMBER, { body = "b", list_title = "l", list = { { id = bad, title = "t" } } }))
+      local raw = { mobile = NUMBER, type = "button", body = "b", buttons = { { type = "reply", reply = { id = bad, title = "t" } } } }
+      assert_refused("buttons[1].reply.id", "blank", build.send(raw))
+    end
+    assert(build.send_buttons(NUMBER, { body = "b", buttons = { { id = "a b", title = "t" } } }))
+  end)
+end)
+
 describe("an address", function()
   it("is refused when it is a path of this machine, and may be without its scheme", function()
     for _, place in ipairs(urls) do

@@ -71,6 +71,11 @@ local function write(value)
   return text
 end
 
+-- An id must not end with a blank, which a value may. In front of each id is the action's name.
+local function without_last_blank(text)
+  return (text:gsub(" $", escape))
+end
+
 -- nil for a token that `write` does not produce.
 local function read(token)
   local value = read_plain(token)
@@ -79,7 +84,8 @@ local function read(token)
       return string.char(tonumber(digits, 16))
     end)
   end
-  if write(value) ~= token then
+  local its = write(value)
+  if its ~= token and without_last_blank(its) ~= token then
     return nil
   end
   return value
@@ -156,7 +162,7 @@ function action_methods:pack(values)
     end
     tokens[i + 1] = write(value)
   end
-  local id = table.concat(tokens, ":")
+  local id = without_last_blank(table.concat(tokens, ":"))
   if #id > max_id_bytes then
     error(("action '%s': the id would be %d bytes long; at most %d fit"):format(self.name, #id, max_id_bytes), 2)
   end

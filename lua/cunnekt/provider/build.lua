@@ -59,7 +59,7 @@ local function buttons(value, is_raw)
     item = is_raw and opened_button(i, item) or item
     local prefix = path:format(i)
     check.keys(prefix, item, { "id", "title" })
-    local id = check.text(prefix .. "id", item.id, "button_id")
+    local id = check.id(prefix .. "id", item.id, "button_id")
     local title = check.line(prefix .. "title", item.title, "button_title")
     unique(ids, i, path .. "id", id)
     unique(titles, i, path .. "title", title)
@@ -74,7 +74,7 @@ local function rows(value)
     local prefix = ("list[%d]."):format(i)
     check.keys(prefix, item, { "id", "title", "description" })
     made[i] = {
-      id = check.text(prefix .. "id", item.id, "row_id"),
+      id = check.id(prefix .. "id", item.id, "row_id"),
       title = check.line(prefix .. "title", item.title, "row_title"),
       description = check.optional_text(prefix .. "description", item.description, "row_description"),
     }

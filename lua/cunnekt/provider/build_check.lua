@@ -163,6 +163,19 @@ function check.text(field, value, limit)
   return text
 end
 
+---The id of a choice: a string that is not blank, and neither begins nor ends so.
+---@param field string
+---@param value any
+---@param limit string name of a limit of `limits.characters`
+---@return string
+function check.id(field, value, limit)
+  local text = check.text(field, value, limit)
+  if text and text:find "%S" and (text:find "^%s" or text:find "%s$") then
+    check.fail(field, field .. " begins or ends with a blank, which WhatsApp does not allow")
+  end
+  return text
+end
+
 -- Line breaks: of ASCII, and NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR.
 local breaks = { "[\n\v\f\r]", "\u{85}", "\u{2028}", "\u{2029}" }
 
