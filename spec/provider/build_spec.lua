@@ -277,6 +277,8 @@ describe("a refusal names the field and says what is wrong", function()
     assert_refused("buttons[1].index", "integer from 0", template { buttons = { { type = "url", text = "a", index = 10 } } })
     assert_refused("cards", "1 item; WhatsApp allows 2 to 10", template { cards = { card } })
     assert_refused("cards[2].image", "needs image or video", template { cards = { card, {} } })
+    local far = { image = "https://e.com/a.jpg", buttons = { { type = "url", payload = "p", index = 2 } } }
+    assert_refused("cards[2].buttons[1].index", "from 0 to 1", template { cards = { card, far } })
     assert_refused("override_bot", "true or false", template { override_bot = "yes" })
     assert_refused("components", "body does not go with it", template { components = {}, body = { "a" } })
     assert_refused("components[1].text", "byte 1 is 0xFF", template { components = { { text = "\xff" } } })

@@ -111,6 +111,34 @@ describe("a template's parameter", function()
     assert_refused("template.components[1].parameters[1].text", "line break", build.send(raw))
   end)
 
+  -- The commonest mistake in what is pasted from the dashboard: a variable of the script that is nil.
+  it("is refused where it is missing or no text, in components as they are", function()
+    local function of(parameter)
+      return build.send_template(NUMBER, "t", { components = { { type = "body", parameters = { parameter } } } })
+    end
+    assert_refused("components[1].parameters[1].text", "missing", of { type = "text" })
+    assert_refused("components[1].parameters[1].text", "missing", of { type = "TEXT", text = json.null })
+    assert_refused("components[1].parameters[1].text", "number", of { type = "text", text = 5 })
+  end)
+
+  it("is no data of a form, which may hold any text", function()
+    local data = { items = { { type = "text", text = "a\nb" }, { type = "text", link = "./x" } } }
+    local flow = { type = "button", sub_type = "flow", index = "0", parameters = { { type = "action", action = { flow_token = "t", flow_action_data = data } } } }
+    assert.are.same({ flow }, assert(build.send_template(NUMBER, "t", { components = { flow } })).template.components)
+  end)
+
+  it("has 1024 characters in a body, and 32768 where that is all", function()
+    local function body(length, more)
+      more = more or {}
+      more.body = { ("ü"):rep(length) }
+      return build.send_template(NUMBER, "t", more)
+    end
+    assert(body(32768) and body(1024, { header = "h" }))
+    for _, payload in ipairs { { body(32769) }, { body(1025, { header = "h" }) }, { body(1025, { buttons = { { type = "url", text = "x" } } }) } } do
+      assert_refused("body[1]", "WhatsApp allows", table.unpack(payload, 1, 2))
+    end
+  end)
+
   it("may be a payload of any form, which comes back as it is", function()
     assert(build.send_template(NUMBER, "t", { buttons = { { type = "quick_reply", payload = "a\nb\t     c" } } }))
   end)

@@ -38,7 +38,7 @@ local template = {}
 ---@field components? table[] the provider's own form, sent as it is; excludes header, body, buttons and cards
 
 -- Indexes count from 0.
-local LAST_INDEX = limits.items.template_buttons.max - 1
+local LAST_INDEX, LAST_CARD_INDEX = limits.items.template_buttons.max - 1, limits.items.card_buttons.max - 1
 -- Levels of components given as they are; decoded JSON has about as many.
 local DEEPEST = 100
 
@@ -120,24 +120,24 @@ local function header_parameter(value)
   return { type = kind, [kind] = { link = check.url(field, value[kind]), filename = filename } }
 end
 
-local function text_parameters(field, values, kind)
+local function text_parameters(field, values, kind, limit)
   if is_named(values) then
-    return named_parameters(field, values, kind)
+    return named_parameters(field, values, kind, limit)
   end
   local parameters = {}
   for i = 1, check.sequence(field, values) do
-    parameters[i] = { type = kind, text = check.parameter(("%s[%d]"):format(field, i), values[i]) }
+    parameters[i] = { type = kind, text = check.parameter(("%s[%d]"):format(field, i), values[i], limit) }
   end
   return parameters
 end
 
-local function button_index(prefix, value, default)
+local function button_index(prefix, value, default, last)
   if value == nil then
     return default
   end
   local index = math.tointeger(tonumber(value))
-  if not index or index < 0 or index > LAST_INDEX then
-    check.fail(prefix .. "index", ("%sindex must be an integer from 0 to %d"):format(prefix, LAST_INDEX))
+  if not index or index < 0 or index > last then
+    check.fail(prefix .. "index", ("%sindex must be an integer from 0 to %d"):format(prefix, last))
   end
   return index
 end
@@ -175,7 +175,7 @@ local function add_buttons(components, buttons)
     local prefix = ("buttons[%d]."):format(i)
     check.keys(prefix, button, { "index", "type", "text", "payload" })
     local kind = button_type(prefix, button.type)
-    local index = once(seen, prefix, button_index(prefix, button.index, i - 1))
+    local index = once(seen, prefix, button_index(prefix, button.index, i - 1, LAST_INDEX))
     seen[index] = i
     components[#components + 1] = {
       type = "button",
@@ -205,7 +205,7 @@ local function add_card_buttons(components, path, buttons)
     local prefix = ("%s.buttons[%d]."):format(path, i)
     check.keys(prefix, button, { "index", "type", "payload" })
     local kind = button_type(prefix, button.type)
-    local index = once(seen, prefix, button_index(prefix, button.index, i - 1))
+    local index = once(seen, prefix, button_index(prefix, button.index, i - 1, LAST_CARD_INDEX))
     seen[index] = i
     local checked = kind == "url" and check.parameter or check.text
     components[#components + 1] = {
@@ -248,17 +248,20 @@ end
 -- lists.
 local copied
 
--- The value of a variable, and a link, are refused where they stand by WhatsApp itself.
-local function check_value(path, value)
-  local kind = type(value.type) == "string" and value.type:lower()
-  if kind == "text" and type(value.text) == "string" then
+-- The value of a variable, and the link of a file: WhatsApp refuses the message where either is missing or bad. What else a parameter
+-- holds is the template's own, such as the data of a form.
+local function check_parameter(path, value)
+  local kind = type(value) == "table" and type(value.type) == "string" and value.type:lower()
+  local file = kind and value[kind]
+  if kind == "text" then
     check.parameter(path .. ".text", value.text)
-  elseif type(value.link) == "string" then
-    check.url(path .. ".link", value.link)
+  elseif type(file) == "table" and type(file.link) == "string" then
+    check.url(("%s.%s.link"):format(path, kind), file.link)
   end
 end
 
-function copied(path, value, depth)
+-- `is_list`: of parameters.
+function copied(path, value, depth, is_list)
   if type(value) == "string" then
     check.pass(limits.length(path, value))
   end
@@ -271,11 +274,13 @@ function copied(path, value, depth)
   if depth > DEEPEST then
     check.fail(path, path .. " is nested too deeply")
   end
-  check_value(path, value)
   local copy = setmetatable({}, getmetatable(value))
   for key, item in pairs(value) do
-    local step = type(key) == "number" and "[%s]" or ".%s"
-    copy[key] = copied(path .. step:format(tostring(key)), item, depth + 1)
+    local inner = path .. (type(key) == "number" and "[%s]" or ".%s"):format(tostring(key))
+    if is_list then
+      check_parameter(inner, item)
+    end
+    copy[key] = copied(inner, item, depth + 1, key == "parameters")
   end
   return copy
 end
@@ -297,7 +302,8 @@ local function built(message)
   if message.body ~= nil then
     -- Without values the provider wants no body component. The body of a carousel is in upper case, like the rest of it.
     local is_carousel = message.cards ~= nil
-    local parameters = text_parameters("body", message.body, is_carousel and "TEXT" or "text")
+    local is_alone = not (message.header or message.cards or message.buttons)
+    local parameters = text_parameters("body", message.body, is_carousel and "TEXT" or "text", is_alone and "template_body" or "body_value")
     if #parameters > 0 then
       components[#components + 1] = { type = is_carousel and "BODY" or "body", parameters = parameters }
     end

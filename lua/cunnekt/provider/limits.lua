@@ -27,6 +27,9 @@ limits.characters = {
   body = { max = 1024, by = "Cunnekt" },
   -- Cunnekt says nothing about the body of a link button; WhatsApp treats it as any other interactive body.
   cta_body = { max = 1024, by = "WhatsApp" },
+  -- A value in the body of a template, which is all of it, or has other values beside it.
+  template_body = { max = 32768, by = "WhatsApp" },
+  body_value = { max = 1024, by = "WhatsApp" },
   caption = { max = 1024, by = "WhatsApp" },
   button_title = { max = 24, by = "Cunnekt", warn = 20 },
   button_id = { max = 256, by = "WhatsApp" },
