@@ -137,6 +137,23 @@ describe("an echo", function()
   end)
 end)
 
+-- It was nobody's, and its state was that of all such messages.
+describe("a message without any id of its sender", function()
+  after_each(talk.finish)
+
+  it("is of its only contact", function()
+    begin(function(bot)
+      bot:on("text", "^who", function(msg)
+        msg:reply_text(("%s %s %s"):format(msg.from, msg.chat.to, msg.chat.name))
+      end)
+    end)
+    local message = { id = "wamid.q", type = "text", timestamp = "1704803711", text = { body = "who am I" } }
+    talk.all:post(webhooks.value { messages = { message }, contacts = { { wa_id = customer, profile = { name = "Six" } } } })
+    talk.all:settle()
+    assert.are.same({ ("nil %s Six"):format(customer) }, said())
+  end)
+end)
+
 -- It was put into a conversation of nobody, or into a new one of the user id.
 describe("a status without the number", function()
   after_each(talk.finish)

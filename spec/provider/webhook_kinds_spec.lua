@@ -317,6 +317,26 @@ describe("an event's contact", function()
     end
   end)
 
+  -- The one who wrote beside them was named Asha, from then on.
+  it("is not the only one where several items are, and an id contradicts", function()
+    local function names(contact, lists)
+      lists.contacts = { contact }
+      local found = {}
+      for i, event in ipairs(webhook.parse(json.encode(webhooks.value(lists)))) do
+        found[i] = event.name or "-"
+        assert.are.same({ event }, webhook.parse(webhook.wrap(event)))
+      end
+      return table.concat(found, " ")
+    end
+    local number = asha.wa_id
+    assert.equal("Asha -", names(asha, { messages = { { from = number, id = "1" }, { from = "917777777777", id = "2" } } }))
+    assert.equal("Asha -", names(asha, { messages = { { from = number } }, statuses = { { recipient_id = "918888888888", status = "failed" } } }))
+    assert.equal("- Ravi", names(ravi, { messages = { { from_user_id = "IN.6" }, { from_user_id = "IN.2" } } }))
+    assert.equal("- Ravi", names(ravi, { statuses = { { recipient_user_id = "IN.6", status = "read" }, { recipient_id = "1", status = "read" } } }))
+    local brazil = { wa_id = "553187654321", profile = { name = "Ana" } }
+    assert.equal("Ana Ana", names(brazil, { messages = { { from = "5531987654321" }, { from = "553187654321" } } }))
+  end)
+
   it("has the documented types, and no null", function()
     local bad = { wa_id = 919999999999, user_id = {}, name = "not here", profile = { name = 5, username = json.null }, note = json.null }
     local event = of_item("messages", { from = "919999999999" }, { bad })

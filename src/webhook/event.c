@@ -49,9 +49,9 @@ static bool is_sure(const struct cnk_webhook_facts *facts,
   if (contact->parent_user_id.data && facts->parent_user_id.data &&
       !cnk_text_is_equal(contact->parent_user_id, facts->parent_user_id))
     return false;
-  if (!number.data || !contact->wa_id.data)
-    return false;
   bool is_pair = facts->kind == CNK_WEBHOOK_MESSAGE && contact->senders == 1;
+  if (!contact->wa_id.data || (!number.data && (!is_pair || user_id.data)))
+    return false;
   return is_pair || cnk_text_is_equal(number, contact->wa_id) || is_same(context, number, contact->wa_id);
 }
 
@@ -135,7 +135,7 @@ static bool may_say_more(const struct cnk_webhook_facts *facts)
   if (facts->kind != CNK_WEBHOOK_MESSAGE || facts->is_system || facts->user_id.data || facts->parent_user_id.data)
     return true;
   if (!facts->from.data)
-    return false;
+    return facts->contact && facts->contact->wa_id.data;
   bool is_contact =
       !facts->contact || (facts->contact->wa_id.data && cnk_text_is_equal(facts->contact->wa_id, facts->from));
   return !is_contact || cnk_identity_canonical(facts->from, room).data != facts->from.data;

@@ -231,19 +231,29 @@ static bool is_old_message(enum cnk_webhook_kind kind)
   return kind == CNK_WEBHOOK_MESSAGE || kind == CNK_WEBHOOK_ECHO;
 }
 
+static struct cnk_webhook_scope *new_scope(const struct finder *f, const struct cnk_node *value,
+                                           const struct contents *found)
+{
+  struct cnk_webhook_scope *scope = cnk_webhook_new_scope(f->it, value, true);
+  for (int i = 0; i < PARTS && scope; i++)
+    if (found->parts[i] && is_list(cnk_node_value(found->parts[i])))
+      scope->items += cnk_node_value(found->parts[i])->count;
+  return scope;
+}
+
 /* Meta's `value`, which Cunnekt sends as the whole body. A part that is no list is an item itself. */
 static void read_value(const struct finder *f, const struct cnk_node *value, const struct contents *found,
                        bool is_history)
 {
   size_t before = f->it->count;
-  const struct cnk_webhook_scope *scope = NULL;
+  struct cnk_webhook_scope *scope = NULL;
   for (int i = 0; i < PARTS && !is_over(f); i++) {
     const struct cnk_node *part = found->parts[i] ? cnk_node_value(found->parts[i]) : NULL;
     bool is_old = is_history && is_old_message(parts[i].kind);
     if (part && !is_list(part)) {
       add_unknown_part(f, found->parts[i], part, cnk_webhook_new_scope(f->it, value, false));
     } else if (part && part->count > 0) {
-      scope = scope ? scope : cnk_webhook_new_scope(f->it, value, true);
+      scope = scope ? scope : new_scope(f, value, found);
       read_part(f, part, is_old ? CNK_WEBHOOK_HISTORY : parts[i].kind, is_old, scope);
     }
   }

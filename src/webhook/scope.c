@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the items of a value share: the business number and the contacts; and which contact is an event's. See webhook.h. */
 #include "webhook/webhook.h"
+#include "whatsapp/identity.h"
 
 static void read_contact(struct cnk_webhook *it, const struct cnk_node *node, struct cnk_webhook_contact *contact)
 {
@@ -56,12 +57,34 @@ struct cnk_webhook_scope *cnk_webhook_new_scope(struct cnk_webhook *it, const st
   return scope;
 }
 
+static bool is_other_number(struct cnk_text number, struct cnk_text wa_id)
+{
+  char a[CNK_NUMBER_MAX], b[CNK_NUMBER_MAX];
+  if (!number.data || !wa_id.data || cnk_text_is_equal(number, wa_id))
+    return false;
+  return !cnk_text_is_equal(cnk_identity_canonical(number, a), cnk_identity_canonical(wa_id, b));
+}
+
+/* Whether an event is of somebody else than the only contact of its value. The sender of a message that is alone may have two
+ * numbers. */
+static bool is_anothers(const struct cnk_webhook_scope *scope, const struct cnk_webhook_facts *facts)
+{
+  const struct cnk_webhook_contact *contact = scope->contacts;
+  struct cnk_text user_id = facts->user_id.data ? facts->user_id : facts->recipient_user_id;
+  struct cnk_text number = facts->from.data ? facts->from : facts->recipient;
+  if (scope->items <= 1)
+    return false;
+  if (user_id.data && contact->user_id.data)
+    return !cnk_text_is_equal(user_id, contact->user_id);
+  return !(user_id.data && cnk_text_is_equal(user_id, number)) && is_other_number(number, contact->wa_id);
+}
+
 struct cnk_webhook_contact *cnk_webhook_contact_of(const struct cnk_webhook_scope *scope,
                                                    const struct cnk_webhook_facts *facts)
 {
   const struct cnk_text ids[] = {facts->from, facts->user_id, facts->recipient, facts->recipient_user_id};
   if (scope->has_only_contact)
-    return scope->contacts;
+    return is_anothers(scope, facts) ? NULL : scope->contacts;
   for (size_t i = 0; scope->ids && i < sizeof ids / sizeof *ids; i++) {
     size_t number =
         ids[i].data ? cnk_webhook_first_of(scope->ids, ids[i], scope->contacts_count) : scope->contacts_count;

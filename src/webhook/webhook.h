@@ -67,7 +67,8 @@ struct cnk_webhook_scope {
   struct cnk_text phone_number_id, display_phone_number;
   struct cnk_webhook_contact *contacts;
   size_t contacts_count;
-  bool has_only_contact;       /* it is everybody's */
+  bool has_only_contact;       /* it is everybody's whose ids do not contradict */
+  size_t items;                /* of the value */
   struct cnk_webhook_ids *ids; /* of several contacts */
 };
 

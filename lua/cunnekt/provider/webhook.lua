@@ -19,7 +19,7 @@ local webhook = {}
 
 ---What all events of a person have.
 ---@class cunnekt.webhook.about
----@field contact? cunnekt.webhook.contact the webhook's contact with the ids of this event, or its only contact
+---@field contact? cunnekt.webhook.contact the webhook's contact with the ids of this event, or its only contact, where in a value with several items no id contradicts
 ---@field name? string that contact's own name for themselves
 ---@field username? string that contact's
 ---@field phone_number_id? string id of the business number
