@@ -334,6 +334,7 @@ end
 -- The media that an answer in JSON leads to. Nil without an error when the JSON is the media itself.
 local function from_envelope(client, stream, url, body, wanted)
   local raw = json.decode(body)
+  raw = type(raw) == "string" and { data = raw } or raw
   if type(raw) ~= "table" then
     return nil
   end
@@ -377,17 +378,50 @@ local function read_first(stream)
   until false
 end
 
+-- Whether a text begins as an envelope does: an object; or a string, where the type says that it is JSON.
+local function is_envelope(headers, text)
+  local first = text:match "^[\xEF\xBB\xBF%s]*(.)"
+  return first == "{" or (first == '"' and (headers["content-type"] or ""):lower():find("json", 1, true) ~= nil)
+end
+
+-- Bytes of the longest text that may say that the key is refused.
+local MOST_REFUSAL = 200
+
+-- A text that says that the key is refused, which comes with a 200 and as plain text as well: the error, unless the customer has sent
+-- just that. Otherwise the media.
+local function from_short_text(client, stream, first, wanted)
+  local second, err
+  if #first <= MOST_REFUSAL then
+    second, err = stream:read()
+  end
+  if err then
+    stream:close()
+    return nil, err
+  elseif second or #first > MOST_REFUSAL or (wanted.digest and core.equal(core.sha256():update(first):digest(), wanted.digest)) then
+    return from_stream(stream, first .. (second or ""))
+  end
+  local _, refused = answer.read(stream.status, stream.headers, first, client._transport.cleaner)
+  if refused and refused.kind == "auth" then
+    stream:close()
+    return nil, refused
+  end
+  return from_stream(stream, first)
+end
+
 -- Decides by its type and first bytes what a 2xx is.
 local function opened(client, stream, url, wanted)
-  if not may_be_envelope(stream.headers) then
+  local is_plain = (stream.headers["content-type"] or ""):lower():find "^%s*text/plain" ~= nil
+  if not is_plain and not may_be_envelope(stream.headers) then
     return from_stream(stream)
   end
   local first, err = read_first(stream)
   if err then
     stream:close()
     return nil, err
-  elseif not first or not first:find "^[\xEF\xBB\xBF%s]*{" then
-    return from_stream(stream, first)
+  elseif not first then
+    return from_stream(stream)
+  elseif is_plain or not is_envelope(stream.headers, first) then
+    return from_short_text(client, stream, first, wanted)
   end
   local rest, problem = read_all(stream, wanted.max_bytes // 3 * 4 + ENVELOPE_ROOM)
   stream:close()
