@@ -69,6 +69,21 @@ describe("a refused reply", function()
     }, warnings())
   end)
 
+  it("is logged for each reason of one place and field, whatever its numbers are", function()
+    define [[
+      bot:on("text", function(msg)
+        for _, text in ipairs { 5, "", "\xff", "a\xfe", ("x"):rep(5000), ("x"):rep(5001) } do
+          msg:reply_text(text)
+        end
+      end)]]
+    say "hi"
+    local found = warnings()
+    assert.equal(4, #found)
+    for i, words in ipairs { "got number", "is empty", "byte 1 is 0xFF", "5000 characters" } do
+      assert.matches(words, found[i])
+    end
+  end)
+
   it("is shown each time to who looks on", function()
     log.is_shown = true
     define 'bot:on("text", function(msg) for _ = 1, 3 do msg:reply_text "" end end)'

@@ -59,8 +59,13 @@ local function place_of_function(current, begins_at)
   return begins_at .. ": in the function that begins there"
 end
 
+-- What is wrong, whatever the lengths and bytes are: those differ from message to message.
+local function reason_of(err)
+  return (err.message:gsub("0x%x+", "#"):gsub("%d+", "#"))
+end
+
 local function report(place, where, err)
-  local key = table.concat({ place, where, err.kind, err.field or "", err.limit or "" }, " ")
+  local key = table.concat({ place, where, err.kind, err.field or "", err.limit or "", reason_of(err) }, " ")
   local count = count_of(key)
   if log.is_shown or is_due(count) then
     local times = count > 1 and not log.is_shown and (" (%d times)"):format(count) or ""
