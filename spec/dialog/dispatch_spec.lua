@@ -378,9 +378,11 @@ describe("dispatch", function()
 
     it("says why it was rejected, without the provider's answer", function()
       hear "rejected"
-      local err = errors.new("rejected", "no", { code = 100, body = "secret", raw = { print } })
+      local fields = { code = 100, status = 400, retryable = false, retry_after = 86400, body = "secret", raw = { print } }
+      local err = errors.new("rejected", "no", fields)
       local told = record_of.read_body(its_dispatch.on_answer(row, "rejected", err)[1].body)
-      assert.are.same({ "rejected: no (code 100)", nil }, { tostring(told.err), told.err.body })
+      assert.are.same({ "rejected: no (code 100)", nil, nil }, { tostring(told.err), told.err.body, told.err.raw })
+      assert.are.same({ 400, false, 86400 }, { told.err.status, told.err.retryable, told.err.retry_after })
     end)
 
     it("wakes a dialog that waits for it, which needs no handler", function()

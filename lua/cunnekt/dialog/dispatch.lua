@@ -339,6 +339,11 @@ end
 
 -- ---- messages ------------------------------------------------------------------------------------------------------
 
+-- What a handler of a failed message hears of its error. What the provider said in full is not kept with the event.
+local function of_report(err)
+  return { code = err.code, status = err.status, retryable = err.retryable, retry_after = err.retry_after }
+end
+
 -- The events that report the outcome of a message: for a handler, and for a dialog that waits for the delivery.
 local function reports_of(self, row, outcome, err)
   local dialogs, report, records = self.dialogs, { kind = "own", status = outcome }, nil
@@ -354,7 +359,7 @@ local function reports_of(self, row, outcome, err)
     records = records or {}
     report.id, report.recipient, report.track = core.sent_now(row.handle, "message_id"), row.payload.mobile, row.track
     report.payload = row.payload
-    report.err = err and errors.new(err.kind, err.message, { code = err.code })
+    report.err = err and errors.new(err.kind, err.message, of_report(err))
     table.insert(records, record_of.own(row.contact, report))
   end
   return records
