@@ -129,6 +129,25 @@ describe("routes", function()
     assert.are.same({ "b" }, heard)
   end)
 
+  -- It was taken, and never fitted: an opt-out written so was lost.
+  it("takes no string for events that have nothing to compare it with", function()
+    local others = route.new()
+    for _, what in ipairs {
+      "reaction", "location", "form", "system", "user_preferences", "automatic_event", "account", "message_template_status_update",
+      "error", "accepted", "window_closing",
+    } do
+      for _, matcher in ipairs { "stop", { "stop" } } do
+        assert.error_matches(function()
+          others:add(what, matcher, print, nil, 1)
+        end, "'" .. what .. "' has neither text nor an id")
+      end
+      others:add(what, function() return true end, print, nil, 1)
+    end
+    for _, what in ipairs { "image", "edit", "echo", "any", "unknown", "failed", "status", "call", "payment", "group" } do
+      others:add(what, "stop", print, nil, 1)
+    end
+  end)
+
   it("refuse what is not known, naming what may be meant", function()
     assert.error_matches(function()
       on("txt", nil, print)

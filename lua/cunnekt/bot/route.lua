@@ -127,6 +127,15 @@ function route.has_ids(what)
   return what == "button" or what == "list" or what == "quick_reply" or kind_has_ids[what] or names_of.status[what] or false
 end
 
+-- Names of events in which something is written.
+local has_text = status_names.set { "any", "message", "echo", "unknown", "text", "image", "video", "document", "edit" }
+
+local function check_has_text(what, level)
+  if not (has_text[what] or route.has_ids(what)) then
+    error(("bot:on: '%s' has neither text nor an id that a string would be compared with; the matcher must be a function"):format(what), level)
+  end
+end
+
 local function check_pattern(what, wanted, level)
   local problem = not route.has_ids(what) and pattern.problem(wanted)
   if problem then
@@ -146,6 +155,7 @@ local function compile_one(what, matcher, level)
   elseif kind == "function" or (kind == "table" and (getmetatable(matcher) or {}).__call) then
     return matcher
   elseif kind == "string" then
+    check_has_text(what, level + 1)
     check_pattern(what, matcher, level + 1)
     return compile_string(matcher)
   end
