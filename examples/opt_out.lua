@@ -3,11 +3,14 @@
 local cunnekt = require "cunnekt"
 local bot = cunnekt.bot()
 
-bot:global({ "stop", "стоп", "رکو" }, function(msg)
+local function stop(msg)
   msg.chat:cancel()
   msg:reply_text "You will hear nothing more from us. Write start to come back."
   msg.chat.state.is_out = true -- after the reply, which still goes out
-end, { even_paused = true })
+end
+
+bot:global({ "stop", "стоп", "رکو" }, stop, { even_paused = true })
+bot:on("quick_reply", cunnekt.filter.text "stop", stop) -- the button of a template, which is no command
 
 bot:global("start", function(msg)
   msg.chat.state.is_out = nil
@@ -43,7 +46,10 @@ bot:dialog("tea", function(chat)
 end)
 
 bot:on("text", "offer", function(msg)
-  msg:reply_template("offer", { body = { msg.chat.state.tea or "tea" } })
+  msg:reply_template("offer", {
+    body = { msg.chat.state.tea or "tea" },
+    buttons = { { type = "quick_reply", payload = "stop" } },
+  })
 end)
 
 bot:on("message", function(msg)
@@ -62,3 +68,8 @@ end)
 -- bot: Which tea do you like best?
 -- customer: green
 -- bot: We tell you when green is cheap. …
+-- customer: offer
+-- bot: template offer …
+-- customer: /reply stop
+-- bot: You will hear nothing more from us. …
+-- customer: hi
