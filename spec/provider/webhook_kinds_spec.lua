@@ -241,6 +241,18 @@ describe("the account", function()
   end)
 end)
 
+describe("a change of one of the account's numbers", function()
+  it("says which one it is, and when, where its value does", function()
+    for _, name in ipairs { "display_phone_number", "phone_number" } do
+      local change = { field = "phone_number_quality_update", value = { [name] = "919873617805", event = "FLAGGED", timestamp = "1704803711" } }
+      local event = parse_one { entry = { { id = "7", changes = { change } } } }
+      assert.are.same({ "919873617805", 1704803711, "7" }, { event.display_phone_number, event.timestamp, event.account_id })
+      assert.are.same({ event }, webhook.parse(webhook.wrap(event)))
+      assert.equal(1704803712, parse_one({ entry = { { id = "7", time = 1704803712, changes = { change } } } }).timestamp)
+    end
+  end)
+end)
+
 describe("what the app on the phone knew", function()
   it("is history and no new message", function()
     local item = { metadata = { phase = 0, chunk_order = "1", progress = 55 }, threads = { { id = "9199", messages = { { id = "wamid.1" } } } } }

@@ -105,7 +105,12 @@ static const struct field update_fields[] = {ID("wa_id", from), END};
 static const struct field group_fields[] = {ID("group_id", id), END};
 static const struct field id_fields[] = {ID("id", id), END};
 static const struct field no_fields[] = {END};
-static const struct field account_fields[] = {WORD("event", event), END};
+static const struct field account_fields[] = {
+    WORD("event", event),
+    ID("phone_number", display_phone_number),
+    ID("display_phone_number", display_phone_number),
+    END,
+};
 
 static void read_fields(struct cnk_webhook *it, const struct cnk_node *node, const struct field *fields,
                         struct cnk_webhook_facts *facts)
@@ -239,6 +244,7 @@ static const struct cnk_node *time_of(const struct cnk_webhook_item *item)
   switch (item->facts.kind) {
   case CNK_WEBHOOK_UNKNOWN: return NULL;
   case CNK_WEBHOOK_ACCOUNT:
+    return item->entry.time ? item->entry.time : cnk_node_field(cnk_node_field(node, "value"), "timestamp");
   case CNK_WEBHOOK_ERROR: return item->entry.time;
   case CNK_WEBHOOK_STATE_SYNC: return cnk_node_field(cnk_node_field(node, "metadata"), "timestamp");
   default: return cnk_node_field(node, "timestamp");
@@ -275,7 +281,8 @@ static void complete_ids(struct cnk_webhook_facts *facts)
 static void read_scope(const struct cnk_webhook_scope *scope, struct cnk_webhook_facts *facts)
 {
   facts->phone_number_id = scope->phone_number_id;
-  facts->display_phone_number = scope->display_phone_number;
+  if (scope->display_phone_number.data)
+    facts->display_phone_number = scope->display_phone_number;
   if (facts->kind == CNK_WEBHOOK_STATE_SYNC) /* whose contact is of the phone's address book */
     return;
   struct cnk_webhook_contact *contact = cnk_webhook_contact_of(scope, facts);
