@@ -99,17 +99,19 @@ local function open_found(url, is_read_only)
   opened, err = store.open(url)
   if err and err.message:find("in use", 1, true) then
     return looked
+  elseif err and err.message:find("permission denied", 1, true) and looked.version == formats.schema_version then
+    return looked, nil, err.message -- a user that may only read
   end
   looked:close()
   return opened, err
 end
 
 local function open_postgres(url, reason, is_read_only)
-  local opened, err = open_found(url, is_read_only)
+  local opened, err, hindrance = open_found(url, is_read_only)
   if err and reason then
     err = errors.new(err.kind, ("%s; and of a host here: %s"):format(err.message, reason))
   end
-  return opened, err
+  return opened, err, hindrance
 end
 
 local function is_on_full_disk(path, err)
