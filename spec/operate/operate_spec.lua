@@ -8,6 +8,7 @@ local network = require "cunnekt.base.network"
 local operate = require "cunnekt.operate"
 local process = require "spec.support.process"
 local store = require "cunnekt.store"
+local task = require "cunnekt.base.task"
 
 describe("an operator's session", function()
   local kept
@@ -75,6 +76,16 @@ describe("an operator's session", function()
     assert.equal(1, result.code)
     assert.matches("in use by process " .. core.pid() .. ", and that process has no admin socket", result.err)
     opened:close()
+  end)
+
+  -- A backup of a stopped bot failed because somebody looked at its events.
+  it("waits for another command that has the store", function()
+    local opened = assert(store.open(kept.url))
+    local command = process.start({ process.host, "events", "list" }, { cwd = kept.folder.path })
+    task.sleep(0.3)
+    opened:close()
+    local result = command:wait()
+    assert.same({ 0, "none\n", "" }, { result.code, result.out, result.err })
   end)
 
   it("makes no store where there is none", function()

@@ -3,6 +3,7 @@
 -- the file. The operations are the same either way; a session hides the difference.
 
 local admin_server = require "cunnekt.operate.admin_server"
+local clock = require "cunnekt.time.clock"
 local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local formats = require "cunnekt.store.formats"
@@ -11,6 +12,7 @@ local json = require "cunnekt.base.json"
 local location = require "cunnekt.store.location"
 local operations = require "cunnekt.operate.operations"
 local store = require "cunnekt.store"
+local task = require "cunnekt.base.task"
 
 local operate = {}
 
@@ -18,6 +20,9 @@ local operate = {}
 local patience = 15
 -- Enough for lists with all their texts.
 local max_bytes = 256 * 1024 * 1024
+
+-- Seconds for another command to be done with a store.
+local command_patience = 2
 
 ---Bytes: a disk with less free is full.
 operate.full_below = 1024 * 1024
@@ -130,6 +135,18 @@ local function open_on_full_disk(url, err)
   return nil, err
 end
 
+-- Another command has a store for milliseconds. `has_host`: it is a host, and has it for long.
+local function open_file(url, has_host, is_read_only)
+  local opening, deadline = is_read_only and store.open_read_only or store.open, clock.monotonic() + command_patience
+  while true do
+    local opened, err = opening(url)
+    if opened or has_host or not err.message:find("in use", 1, true) or clock.monotonic() >= deadline then
+      return opened, err
+    end
+    task.sleep(0.05)
+  end
+end
+
 -- Gives the store; or why there is none; and, with a store that is only read for that, why nothing can be changed.
 local function open_store(url, path, reason, is_read_only)
   if location.is_postgres(url) then
@@ -142,7 +159,7 @@ local function open_store(url, path, reason, is_read_only)
     local sentence = "the store %s cannot be reached: %s; run this as the bot's user, or with sudo"
     return nil, errors.new("store", sentence:format(path, problem))
   end
-  local opened, err = (is_read_only and store.open_read_only or store.open)(url)
+  local opened, err = open_file(url, reason ~= nil, is_read_only)
   if not opened and err.message:find("in use", 1, true) then
     return nil, errors.new(err.kind, ("%s, and %s"):format(err.message, reason or "that process has no admin socket"))
   elseif not opened and not is_read_only and is_on_full_disk(path, err) then
