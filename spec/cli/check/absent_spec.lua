@@ -86,3 +86,23 @@ describe("cunnekt check, of filters,", function()
     end
   end)
 end)
+
+-- A check that forgets its `return true` asks the same question for ever, and nothing is in the log.
+describe("cunnekt check, of checks of answers,", function()
+  local function of_check(body)
+    return check("local function fits(msg) %s end bot:dialog('d', function(chat)\nchat:ask('?', { check = fits })\nend)", body)
+  end
+
+  it("names those that are never true", function()
+    assert.same({ "3: chat:ask: check: the function returns nothing, so no answer is valid; write return …" }, of_check "tonumber(msg.text)")
+    for _, body in ipairs { "if not tonumber(msg.text) then return false, 'no' end", "if msg.text then return nil end return false" } do
+      assert.same({ "3: chat:ask: check: the function never returns true, so no answer is valid; end it with return true" }, of_check(body))
+    end
+  end)
+
+  it("leaves alone those that may be", function()
+    for _, body in ipairs { "return tonumber(msg.text)", "if not msg.text then return false end return true", "return msg.text ~= '' and msg.text" } do
+      assert.same({}, of_check(body))
+    end
+  end)
+end)

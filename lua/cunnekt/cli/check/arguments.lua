@@ -104,8 +104,10 @@ local function check_fields(value, fields, where, problems)
       problems[#problems + 1] = { field.line, text:format(where, field.name, words.choice(field.name, words.names(fields))) }
     else
       check(field.value, its_type, ("%s: %s"):format(where, field.name), field.line, problems)
-      if field.name == "check" and field.value and field.value.gives_nothing then
-        problems[#problems + 1] = { field.line, ("%s: check: the function returns nothing, so no answer is valid; write return …"):format(where) }
+      local fn = field.name == "check" and field.value
+      if fn and fn.is_never_true then
+        local what = fn.gives_nothing and "returns nothing, so no answer is valid; write return …" or "never returns true, so no answer is valid; end it with return true"
+        problems[#problems + 1] = { field.line, ("%s: check: the function %s"):format(where, what) }
       end
     end
   end

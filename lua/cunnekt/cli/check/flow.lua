@@ -182,6 +182,7 @@ function flow_methods:read(id, is_called)
   self._uses[value.id] = (self._uses[value.id] or 0) + 1
   if value.kind == "function" then
     local its_value = { kind = "function", id = value.id, may_pass = value.may_pass, by_name = true }
+    its_value.gives_nothing, its_value.is_never_true = value.gives_nothing, value.is_never_true
     if file == self.file then
       its_value.first_call, its_value.last_call = value.first_call, value.last_call
       its_value.first_change, its_value.last_change = value.first_change, value.last_change

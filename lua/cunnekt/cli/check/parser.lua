@@ -167,7 +167,8 @@ function walker:body(has_self, id)
   local value = { kind = "function", id = id, may_pass = self.returns.may_pass, names = names, is_true = is_true }
   value.first_call, value.last_call = first_call, #self.notes.calls -- those of its body, in the notes
   value.first_change, value.last_change = first_change, #self.notes.changes
-  value.gives_nothing, value.sure_calls = not self.returns.has_values, self.returns.sure_calls
+  value.gives_nothing, value.is_never_true = not self.returns.has_values, not self.returns.may_be_true
+  value.sure_calls = self.returns.sure_calls
   value.sure_texts = self.returns.sure_texts
   self.returns, self.doubt = outer, doubt
   return value
@@ -325,6 +326,8 @@ function walker:return_statement()
     self.flow:assign(flow.exported(self.flow.file), self.level == 0 and value or nil)
   elseif has_values then
     self.returns.has_values = true
+    local is_false = value and (value.kind == "nil" or (value.kind == "boolean" and value.is_false))
+    self.returns.may_be_true = self.returns.may_be_true or not is_false
     self.returns.may_pass = self.returns.may_pass or may_be_next(value)
   end
 end
