@@ -185,6 +185,12 @@ describe("zone", function()
     assert.truthy(message("Asia/Kolkatta"):find("did you mean 'Asia/Kolkata'?", 1, true))
     assert.truthy(message("Berlin"):find("did you mean 'Europe/Berlin'?", 1, true))
     assert.truthy(message("America/New York"):find("did you mean 'America/New_York'?", 1, true))
+    -- 'IST' was answered with 'EST', ten hours and a half away, and 'GMT+1' with 'Etc/GMT+1', which is behind UTC.
+    assert.truthy(message("IST"):find("'IST' (write the place, such as 'Asia/Kolkata')", 1, true))
+    for _, name in ipairs { "GMT+1", "UTC-5", "utc+05:30" } do
+      local said = message(name)
+      assert.truthy(said:find("(write the place, such as 'Asia/Kolkata', and not the difference: Etc/GMT+1 is an hour behind UTC)", 1, true), said)
+    end
     assert.equal("no time zone is called 'Middle-earth/Shire'", message "Middle-earth/Shire")
     for _, name in ipairs { "", "Asia", "..", "../../etc/passwd", "/etc/localtime", "zone.tab", "Asia/Kolkata\0" } do
       message(name)

@@ -127,14 +127,28 @@ local function suggest(dir, name)
   return options.suggest(wanted, names)
 end
 
+-- What to write in place of a name that is none. What is near an abbreviation is another country's zone, as EST to IST, and the
+-- signs of Etc/GMT+1 and its like are turned round.
+local function advise(dir, name)
+  local is_exact = false
+  for _, known in ipairs(all_names(dir)) do
+    is_exact = is_exact or known:lower() == name:lower()
+  end
+  if name:find "^%a+[+-]%d" then
+    return " (write the place, such as 'Asia/Kolkata', and not the difference: Etc/GMT+1 is an hour behind UTC)"
+  elseif not is_exact and name:find "^%u%u+$" then
+    return " (write the place, such as 'Asia/Kolkata')"
+  end
+  local near = suggest(dir, name)
+  return near and (" (did you mean '%s'?)"):format(near) or ""
+end
+
 local function not_known(dir, name)
   if not (whole_file.read(dir .. "/Etc/UTC") or whole_file.read(dir .. "/UTC")) then
     local message = "there is no zone data in %s: install the package tzdata, or set TZDIR"
     return errors.new("invalid", message:format(dir))
   end
-  local near = suggest(dir, name)
-  local hint = near and (" (did you mean '%s'?)"):format(near) or ""
-  return errors.new("invalid", ("no time zone is called '%s'%s"):format(name, hint))
+  return errors.new("invalid", ("no time zone is called '%s'%s"):format(name, advise(dir, name)))
 end
 
 local function load_file(path, name)
