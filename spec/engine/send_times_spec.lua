@@ -103,6 +103,14 @@ describe("the times of a message", function()
     assert.matches("unknown field 'form'", select(2, send_times.read { send_between = { form = "1:00", to = "2:00" } }).message)
     assert.matches("Nowhere", select(2, send_times.read { send_between = { from = "1:00", to = "2:00", tz = "Nowhere/Here" } }).message)
   end)
+
+  -- Such a message was taken, and expired without a word.
+  it("must leave time between not_before and expires", function()
+    local _, err = send_times.read { not_before = 1700003600, expires = 10 }
+    assert.equal("expires: it ends before not_before, so the message would never be sent", err.message)
+    assert.is_table(send_times.read { not_before = 1700003600, expires = 3601 })
+    assert.is_table(send_times.read { not_before = 1600000000, expires = 10 })
+  end)
 end)
 
 describe("bulk messages", function()

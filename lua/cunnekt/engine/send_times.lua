@@ -77,6 +77,8 @@ function send_times.read(opts)
     return nil, invalid("not_before", "it must be a time in seconds since 1970, as os.time gives")
   elseif opts.not_before and opts.not_before > 0 and opts.not_before < clock.first_time and now >= clock.first_time then
     return nil, invalid("not_before", "it is a time in seconds since 1970; for seconds from now write os.time() + seconds")
+  elseif opts.not_before and opts.expires and opts.not_before >= now + opts.expires then
+    return nil, invalid("expires", "it ends before not_before, so the message would never be sent")
   end
   local earliest = math.max(now, opts.not_before or now)
   local due = hours and send_times.next_open(opts.send_between, earliest) or earliest
