@@ -38,3 +38,27 @@ describe("cunnekt check, of jobs that handlers schedule,", function()
     end
   end)
 end)
+
+describe("cunnekt check, of what is written twice or cannot be,", function()
+  local function found_in(code)
+    local found = {}
+    for i, problem in ipairs(rules.check(HEAD .. code, "")) do
+      found[i] = ("%d: %s"):format(problem.line, problem.message)
+    end
+    return found
+  end
+
+  it("names the command and the function of jobs that take another one's place", function()
+    local said = "%d: bot:%s: there is one for '%s' in line %d already, which this one replaces"
+    assert.same({ said:format(4, "global", "MENÚ", 3) }, found_in(("bot:global({ 'start', 'menú' }, print)\nbot:global(%q, print)"):format "MENÚ"))
+    assert.same({ said:format(4, "job", "j", 3) }, found_in(("bot:job('j', print)\nbot:job(%q, print)"):format "j"))
+    assert.same({}, found_in "bot:global('a', print)\nbot:global('b', print)\nbot:job('a', print)\nif A then bot:job('a', print) end A = 1")
+  end)
+
+  it("names hours of a message that cannot be read", function()
+    local code = "bot:on('text', function(msg) msg:reply_text('x', { send_between = { from = '%s', to = '20:00', tz = '%s' } }) end)"
+    assert.matches('^3: msg:reply_text: send_between: from and to must be two times of the day', found_in(code:format("9", "Asia/Kolkata"))[1])
+    assert.matches("^3: msg:reply_text: send_between: no time zone is called 'PST'", found_in(code:format("09:00", "PST"))[1])
+    assert.same({}, found_in(code:format("09:00", "Asia/Kolkata")))
+  end)
+end)

@@ -3,6 +3,7 @@
 -- a name is computed, or files that are not read may register some, only what is nearly right is reported.
 
 local options = require "cunnekt.base.options"
+local typed = require "cunnekt.bot.typed"
 local words = require "cunnekt.cli.check.words"
 
 local names = {}
@@ -90,6 +91,31 @@ local function check_jobs(notes, all, report)
     local cancelled = call.class == "cunnekt.bot" and call.member == "cancel_job" and text_of(call.args[1])
     if cancelled and not planned[cancelled] and options.suggest(cancelled, list) then
       report(call.line, ("bot:cancel_job: no job is called '%s'%s"):format(cancelled, words.hint(cancelled, list)))
+    end
+  end
+end
+
+-- The words of a bot:global.
+local function words_of(value)
+  local found = {}
+  for _, one in ipairs(value and value.kind == "table" and value.items or { value }) do
+    found[#found + 1] = text_of(one)
+  end
+  return found
+end
+
+-- A command, or a function of jobs, that another one of the same name replaces, where both surely run.
+local function check_replaced(notes, report)
+  local before = { global = {}, job = {} }
+  for _, call in ipairs(notes.calls) do
+    local known = call.class == "cunnekt.bot" and call.level == 0 and before[call.member]
+    for _, word in ipairs(known and words_of(call.args[1]) or {}) do
+      local name = call.member == "global" and typed.plain(word) or word
+      if known[name] and known[name] ~= call.line then
+        local text = "bot:%s: there is one for '%s' in line %d already, which this one replaces"
+        report(call.line, text:format(call.member, word, known[name]))
+      end
+      known[name] = call.line
     end
   end
 end
@@ -186,6 +212,7 @@ function names.check(notes, all, report)
   check_dialogs(notes, all, report)
   check_jobs(notes, all, report)
   check_twins(notes, report)
+  check_replaced(notes, report)
   check_customers_jobs(notes, report)
   check_signals(notes, all, report)
 end

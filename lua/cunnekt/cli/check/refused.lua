@@ -9,6 +9,7 @@ local identity = require "cunnekt.provider.identity"
 local pattern = require "cunnekt.bot.pattern"
 local patterns = require "cunnekt.cli.check.patterns"
 local route = require "cunnekt.bot.route"
+local send_times = require "cunnekt.engine.send_times"
 local zone = require "cunnekt.time.zone"
 
 local refused = {}
@@ -190,10 +191,30 @@ end
 checks["cunnekt.filters"] = { type = check_all(filter, "type"), text = check_text, from = check_all(filter, "from") }
 checks.cunnekt = { action = check_all(action, "new") }
 
+-- The hours of a message, in whatever table of options they are written out.
+local function check_hours(call, report)
+  for _, arg in ipairs(call.fun and call.is_typed and call.args or {}) do
+    for _, field in ipairs(arg and arg.kind == "table" and arg.fields or {}) do
+      local given, hours = field.name == "send_between" and field.value, {}
+      for _, one in ipairs(given and given.kind == "table" and not given.is_open and given.fields or {}) do
+        hours[one.name] = value_of(one.value)
+      end
+      local _, err = nil, nil
+      if hours.from and hours.to and zone.load "Etc/UTC" then
+        _, err = send_times.read { send_between = hours }
+      end
+      if err then
+        report(field.line, ("%s: %s"):format(call.name, err.message))
+      end
+    end
+  end
+end
+
 ---@param notes cunnekt.check.notes
 ---@param report fun(line: integer, message: string)
 function refused.check(notes, report)
   for _, call in ipairs(notes.calls) do
+    check_hours(call, report)
     local check = checks[call.class] and checks[call.class][call.member]
     if check and not call.has_problem and call.shift == 0 then
       local problem, line = check(call)
