@@ -47,6 +47,21 @@ describe("typed words", function()
     assert.is_true(typed.is_same({ text = " MENU", _rules = 1 }, "menu"))
   end)
 
+  -- Phones add the full stop by themselves: "Stop." unsubscribed nobody.
+  it("are bare without the signs around them", function()
+    for text, bare in pairs {
+      ["Stop."] = "stop", ["STOP!!"] = "stop", ["stop 🙏"] = "stop", ["*Stop*"] = "stop", ["\"stop\""] = "stop", ["रद्द।"] = "रद्द", ["stop ！"] = "stop",
+      ["opt-out."] = "opt-out",
+    } do
+      assert.equal(typed.plain(bare), typed.bare { text = text }, text)
+    end
+    for _, text in ipairs { "stop", "?", "...", "🙏", "/start", ("x"):rep(64) .. "." } do
+      assert.is_nil(typed.bare { text = text }, text)
+    end
+    assert.is_nil(typed.bare {})
+    assert.is_nil(typed.bare { text = "Stop.", _rules = 2 })
+  end)
+
   -- The pattern that cut the space off took a step for each pair of spaces: a text with 200,000 of them, which anybody may
   -- post to a webhook without a secret, held the bot up for minutes.
   for name, text in pairs {

@@ -57,6 +57,9 @@ describe("words", function()
     say "go"
     say " ОТМЕНА\u{a0}"
     assert.are.same({ "Еще?", "ended: 1" }, said())
+    say "go"
+    say "Отмена!"
+    assert.are.same({ "Еще?", "ended: 1", "Еще?", "ended: 1" }, said())
   end)
 
   it("are found in texts by bot:on and by filters, and patterns are not changed", function()
@@ -84,7 +87,7 @@ describe("words", function()
       self.start = start
       for _, column in ipairs(is_forgetting and { "dialog args", "step result" } or {}) do
         local of, name = column:match "(%a+) (%a+)"
-        local set = [[UPDATE %s SET %s = CAST(replace(replace(%s, ',"rules":2', ''), '"rules":2,', '') AS BLOB)]]
+        local set = [[UPDATE %s SET %s = CAST(replace(replace(%s, ',"rules":3', ''), '"rules":3,', '') AS BLOB)]]
         sql.run(self.folder.path .. "/dialogs.db", set:format(of, name, name))
       end
       start(self)

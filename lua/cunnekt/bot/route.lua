@@ -344,6 +344,8 @@ function routes_methods:global_of(event)
     entry = self._first_globals[typed.ascii(event.text)]
   else
     entry = self._globals[typed.plain(event.text)]
+    local bare = not entry and typed.bare(event)
+    entry = entry or (bare and self._globals[bare]) or nil
   end
   return entry and not event.group_id and entry or nil
 end

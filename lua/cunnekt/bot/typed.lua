@@ -38,6 +38,23 @@ function typed.is_same(event, title)
   return form(event.text) == form(title)
 end
 
+local longest_word = 64
+
+---The form of a word without the signs that keyboards and people add to it: "Stop.", "*stop*", "stop 🙏". Nil where there are none, in a long text,
+---and for an event that was handled before they were left out.
+---@param event table
+---@return string? plain
+function typed.bare(event)
+  local text = event.text or ""
+  if #text > longest_word or (rawget(event, "_rules") or formats.rules) < formats.sign_rules then
+    return nil
+  end
+  local plain = typed.plain(text)
+  local bare = plain:gsub("[\xF0-\xF4][\x80-\xBF][\x80-\xBF][\x80-\xBF]", ""):gsub("।", "."):gsub("。", ".") -- emoji; full stops
+  bare = bare:gsub("^[\"'*_~%s]+", ""):gsub("[%p%s]+$", "")
+  return bare ~= "" and bare ~= plain and bare or nil
+end
+
 -- The text that was folded last: several words are looked for in an event's.
 local last, last_folded
 

@@ -131,7 +131,8 @@ formats.step_results = {
 
 ---The rules by which the script first handled the event of a handler's args, or of a wait's value: a replay handles it alike.
 ---Without a number they are the first ones: words are compared in small letters of ASCII alone, and bot:use wraps no bot:global.
-formats.rules, formats.first_rules = 2, 1
+---Since 3 a command may have signs around it, as "Stop!".
+formats.rules, formats.first_rules, formats.sign_rules = 3, 1, 3
 
 ---The value of a step that asked something outside (client, download, http, sleep); and an error in a journal, which is a
 ---failure of a known kind, or any other value.
