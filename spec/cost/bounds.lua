@@ -47,10 +47,11 @@
 -- A status that comes before the answer with its message's id looks for its message in a turn of its own, as all of a transcript do: 550,000
 -- instructions more for a transcript. JSON in the order of its names, messages that are encoded when they are said, and the bot's own secrets, of
 -- which each transcript's settings have some: 3 % more for a transcript, 1 % for a step.
+-- A transcript is read for lines that were to be others, its script for patterns that are none: 1 % more for a transcript.
 -- The instructions are those of Debian 12 on x86-64 with -O2; see spec/cost/cost.lua for what else they depend on.
 
 return {
-  cost = { event = 204500, beside = 206500, step = 566000, transcript = 13500000, message = 68500 },
+  cost = { event = 204500, beside = 206500, step = 566000, transcript = 13730000, message = 68500 },
   flow = {
     event = { calls = 20, files = 9, moves = 13 },
     step = { calls = 117, files = 28, moves = 84 },
