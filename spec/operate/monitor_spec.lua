@@ -4,6 +4,7 @@
 local inside = require("cunnekt.service").of
 local http = require "cunnekt.provider.http"
 local kept_bot = require "spec.support.rigs.kept_bot"
+local process = require "spec.support.process"
 local task = require "cunnekt.base.task"
 
 local ASHA = "919999999999"
@@ -88,6 +89,14 @@ describe("the pages for monitoring", function()
     for line in answer.body:gmatch "[^\n]+" do
       local is_sample = line:find '^cunnekt_[%l_]+{?[%l="]*}? [%d.e+-]+$' ~= nil
       assert(is_sample or line:find "^# HELP cunnekt_" or line:find "^# TYPE cunnekt_[%l_]+ %l+$", line)
+    end
+  end)
+
+  it("have no metric that the manual lacks", function()
+    kept:start()
+    local page = process.read "docs/operations.md"
+    for name in get("/metrics").body:gmatch "# TYPE cunnekt_(%S+)" do
+      assert.is_truthy(page:find("`" .. name, 1, true), name)
     end
   end)
 
