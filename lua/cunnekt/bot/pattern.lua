@@ -59,13 +59,13 @@ local steps = {
 
 local function problem_of(text)
   local walk = { text = text, at = 1, count = 0, open = {}, closed = {} }
-  while walk.at <= #text do
-    local step, problem = steps[text:sub(walk.at, walk.at)], nil
-    if step then
-      problem = step(walk)
-    else
-      walk.at = walk.at + 1
+  while true do
+    local at = text:find("[%%%[%(%)]", walk.at) -- other signs fit anywhere
+    if not at then
+      break
     end
+    walk.at = at
+    local problem = steps[text:sub(at, at)](walk)
     if problem then
       return problem
     end
