@@ -46,7 +46,9 @@ local longest_word = 64
 ---@return string? plain
 function typed.bare(event)
   local text = event.text or ""
-  if #text > longest_word or (rawget(event, "_rules") or formats.rules) < formats.sign_rules then
+  if text:find "^%w" and text:find("^%w", -1) then
+    return nil -- most texts
+  elseif #text > longest_word or (rawget(event, "_rules") or formats.rules) < formats.sign_rules then
     return nil
   end
   local plain = typed.plain(text)
