@@ -106,3 +106,18 @@ describe("cunnekt check, of checks of answers,", function()
     end
   end)
 end)
+
+-- Without quotes it is Lua's own function, and the event counts as handled.
+describe("cunnekt check, of handlers that forward an event,", function()
+  it("names a next that is none", function()
+    local said = { '3: bot:on: only return "next", in quotes and small letters, forwards the event' }
+    assert.same(said, of_handler("text", "print(msg) return next"))
+    assert.same(said, of_handler("text", "if msg.text then return 'Next' end"))
+  end)
+
+  it("leaves alone one that is", function()
+    for _, body in ipairs { "return 'next'", "local next = 'next' return next", "print(next {})", "return next(msg.chat.state) and 'next'" } do
+      assert.same({}, of_handler("text", body), body)
+    end
+  end)
+end)

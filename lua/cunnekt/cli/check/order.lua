@@ -113,6 +113,9 @@ local function check_handlers(calls, report)
         break
       end
     end
+    if handler and handler.fn.odd_next then
+      report(handler.fn.odd_next, 'bot:on: only return "next", in quotes and small letters, forwards the event')
+    end
     if handler and not handler.fn.may_pass then
       before[#before + 1] = handler
     end

@@ -168,7 +168,7 @@ function walker:body(has_self, id)
   value.first_call, value.last_call = first_call, #self.notes.calls -- those of its body, in the notes
   value.first_change, value.last_change = first_change, #self.notes.changes
   value.gives_nothing, value.is_never_true = not self.returns.has_values, not self.returns.may_be_true
-  value.sure_calls = self.returns.sure_calls
+  value.sure_calls, value.odd_next = self.returns.sure_calls, self.returns.odd_next
   value.sure_texts = self.returns.sure_texts
   self.returns, self.doubt = outer, doubt
   return value
@@ -318,6 +318,7 @@ end
 -- Of a function, or of the file: then it is what a module gives to those who require it.
 function walker:return_statement()
   local has_values = not ends_block[self:peek()] and self:peek() ~= ";"
+  local line = self:line()
   local value = has_values and self:list()[1] or nil
   if self.returns then
     self.returns.level = nil -- what follows does not surely run
@@ -327,6 +328,9 @@ function walker:return_statement()
   elseif has_values then
     self.returns.has_values = true
     local is_false = value and (value.kind == "nil" or (value.kind == "boolean" and value.is_false))
+    local is_word = value and value.kind == "string" and value.value ~= "next" and value.value:lower() == "next"
+    local is_function = value and value.kind == "other" and value.global == "next"
+    self.returns.odd_next = self.returns.odd_next or ((is_word or is_function) and line or nil)
     self.returns.may_be_true = self.returns.may_be_true or not is_false
     self.returns.may_pass = self.returns.may_pass or may_be_next(value)
   end
