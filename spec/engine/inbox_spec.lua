@@ -193,7 +193,7 @@ describe("inbox", function()
       return err.kind
     end
     assert.equal("invalid", kind_of "{")
-    assert.equal("too_large", kind_of("[" .. ("0,"):rep(100000) .. "0]"))
+    assert.equal("too_large", kind_of("[" .. ("0,"):rep(200000) .. "0]"))
     assert.equal("busy", kind_of(body_of({ id = "a" }, { id = "b" })))
     assert.equal(0, its_inbox:count())
   end)

@@ -87,15 +87,28 @@ describe("a webhook's body", function()
   it("may have as many values, counted alike", function()
     local values_in = { ["1,"] = 1, ["{},"] = 1, ['{"a":1},'] = 2, ['"\\ud83d\\ude00",'] = 2, ['"\\ud83d",'] = 2, ['"\xff",'] = 2 }
     for text, values in pairs(values_in) do
-      local most = (100000 - 2) // values -- beside the list, and its last item
+      local most = (200000 - 2) // values -- beside the list, and its last item
       for count = most, most + 1 do
         local body = "[" .. text:rep(count) .. "1]"
         local events, err = webhook.parse_bounded(body)
-        local _, problem = json.decode_bounded(body, 100000)
+        local _, problem = json.decode_bounded(body, 200000)
         assert.equal(tostring(problem), tostring(err))
         assert.equal(count == most, events ~= nil, text)
       end
     end
+  end)
+
+  -- It was refused with 413, each time that WhatsApp repeated it.
+  it("may be a history of 3 MB, of short messages", function()
+    local message = '{"from":"16505551234","to":"15550783881","id":"wamid.%052d","timestamp":"1738796547","type":"text","text":{"body":"ok"},'
+      .. '"history_context":{"status":"READ"}}'
+    local messages = {}
+    for i = 1, 15200 do
+      messages[i] = message:format(i)
+    end
+    local body = '{"field":"history","value":{"history":[{"threads":[{"id":"1","messages":[' .. table.concat(messages, ",") .. "]}]}]}}"
+    assert.is_true(#body > 3000000 and #body <= 3 * 1024 * 1024)
+    assert.equal(15200, #assert(webhook.parse_bounded(body))[1].threads[1].messages)
   end)
 
   it("has the fields that its names stand for, and of equal names the last", function()

@@ -20,9 +20,10 @@
 #include "store/arena.h"
 #include "json/tree.h"
 
-/* What a body from outside may hold, several times what the provider sends: 1,000 events of some 25 values each. 3 MB can
- * hold 1.4 million values or a million events, which took half a gigabyte and two seconds. */
-#define CNK_WEBHOOK_MOST_VALUES ((size_t)100000) /* in the body, and again in the answers of all its forms */
+/* What a body from outside may hold, more than the provider sends: 1,000 events of some 25 values each, or a history of thousands of
+ * short messages, of which 3 MB have 160,000 values. 3 MB can hold 1.4 million values or a million events as well, which took half a
+ * gigabyte and two seconds. */
+#define CNK_WEBHOOK_MOST_VALUES ((size_t)200000) /* in the body, and again in the answers of all its forms */
 #define CNK_WEBHOOK_MOST_EVENTS ((size_t)5000)
 /* What the events of a body have in common, the business number and the contact, is stored with each of them. */
 #define CNK_WEBHOOK_MOST_SHARED ((size_t)32 << 20) /* half of what a call of the store may hold */
