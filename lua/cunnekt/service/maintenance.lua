@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Periodic maintenance of a running bot: window_closing events, and removal of old rows. What is old, and which windows end,
--- is the store's to find; timers of dialogs and jobs are elsewhere.
+-- Periodic maintenance of a running bot: window_closing events, removal of old rows, and a look whether its disk answers. What is old, and
+-- which windows end, is the store's to find; timers of dialogs and jobs are elsewhere.
 
 local clock = require "cunnekt.time.clock"
+local core = require "cunnekt.core"
 local errors = require "cunnekt.base.errors"
 local identity = require "cunnekt.provider.identity"
 local kept_events = require "cunnekt.dialog.flow.kept_events"
@@ -91,6 +92,17 @@ local function start_windows(self)
   end
 end
 
+-- Seconds between looks at the store. A disk that hangs lets no call fail, so nobody else would say it.
+local look_pace = 1
+
+-- By the real time: a virtual clock moves no disk. A store of several hosts has a watch of its own.
+local function look_repeatedly(self)
+  self._look = core.real_timer(look_pace, function()
+    self._service.store:look()
+    look_repeatedly(self)
+  end)
+end
+
 ---Starts the maintenance of a service.
 ---@param service cunnekt.service
 ---@return table maintenance
@@ -98,13 +110,16 @@ function maintenance.start(service)
   local self = setmetatable({ _service = service }, maintenance_mt)
   start_windows(self)
   repeat_every(self, "_sweep", sweep_pace, sweep)
+  if service.store.is_kept and not service.store.is_shared then
+    look_repeatedly(self)
+  end
   return self
 end
 
 ---Stops for good.
 function maintenance_methods:stop()
   self._is_stopped = true
-  for _, name in ipairs { "_windows", "_sweep" } do
+  for _, name in ipairs { "_windows", "_sweep", "_look" } do
     if self[name] then
       self[name]:close()
     end

@@ -57,6 +57,9 @@ struct cnk_sqlite {
   /* Loop thread. */
   bool is_backing_up;
 
+  /* Both: when the present turn of the thread began; 0: it waits. A disk that hangs ends none. */
+  atomic_uint_least64_t busy_since;
+
   /* Both, under the worker's mutex. */
   struct cnk_backup *backup;          /* under way */
   struct cnk_backup *backup_finished; /* to be delivered */

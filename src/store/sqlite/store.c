@@ -158,6 +158,29 @@ static struct cnk_store_stats read_stats(struct cnk_store *base)
   return stats;
 }
 
+/* As long as webhooks wait for their 200. */
+#define PATIENCE_NS UINT64_C(5000000000)
+
+/* Nothing fails where a disk hangs. */
+static bool hangs(const struct cnk_store *base)
+{
+  uint64_t since = atomic_load(&sqlite_of((struct cnk_store *)base)->busy_since);
+  uint64_t now = uv_hrtime();
+  return since != 0 && now > since && now - since > PATIENCE_NS;
+}
+
+static bool is_writable(const struct cnk_store *base)
+{
+  return cnk_worker_is_writable(base) && !hangs(base);
+}
+
+static void read_trouble(struct cnk_store *base, char *message, size_t size)
+{
+  cnk_worker_read_trouble(base, message, size);
+  if (!*message && hangs(base))
+    snprintf(message, size, "the disk has not answered for more than %d seconds", (int)(PATIENCE_NS / 1000000000));
+}
+
 static const char *code_name(int status)
 {
   switch (status & 0xff) {
@@ -191,8 +214,8 @@ static const struct cnk_store_backend backend = {
     .run = cnk_worker_run,
     .backup = back_up,
     .close = cnk_worker_close,
-    .is_writable = cnk_worker_is_writable,
-    .read_trouble = cnk_worker_read_trouble,
+    .is_writable = is_writable,
+    .read_trouble = read_trouble,
     .read_stats = read_stats,
     .on_shut = cnk_worker_set_on_shut,
     .find = cnk_sql_find_asked,

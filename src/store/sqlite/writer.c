@@ -160,6 +160,7 @@ bool cnk_writer_take_turn(struct cnk_worker *worker)
     stop(store, last);
     return false;
   }
+  atomic_store(&store->busy_since, uv_hrtime());
   if (!backup && (store->is_broken || !store->db))
     open_again(store);
   else if (!backup && store->guard.state == CNK_GUARD_NO_LOG)
@@ -172,5 +173,6 @@ bool cnk_writer_take_turn(struct cnk_worker *worker)
     tick(store);
   if (backup)
     back_up(store, backup);
+  atomic_store(&store->busy_since, 0);
   return true;
 }
