@@ -68,6 +68,9 @@ end
 
 -- Time passes: a number, or a few words of which the last is a unit, and "later"; or a number and a unit, with what is usual around them.
 local function near_later(line)
+  if line:find "^[\"'>]" then
+    return nil -- a quotation
+  end
   local text = line:lower():match "^[%p%s]*(.-)[%p%s]*$"
   local span = text:match "^(.*%S)%s+later$"
   local words, unit = select(2, (span or ""):gsub("%S+", "")), span and span:match "%a+$"

@@ -38,6 +38,7 @@ describe("cunnekt check, of what may be nil,", function()
 
   it("leaves alone answers that are looked at, or always come", function()
     for _, body in ipairs {
+      "local a, err = chat:ask('?', { timeout = 60 }) if err then return end print(a.text)", "local a = chat:ask('?', { timeout = math.huge }) print(a.text)",
       "print(chat:ask('?').text)", "local a = chat:ask('?', { timeout = 60 }) if a then print(a.text) end",
       "local a = chat:ask('?', { timeout = 60 }) print(a and a.text)", "local a = chat:ask('?', { timeout = 60 }) a = a or {} print(a.text)",
       "local a = chat:ask('?', { timeout = 60 }) a = chat:ask('!') print(a.text)", "print((chat:ask('?', { timeout = 60 }) or chat:ask('!')).text)",
@@ -60,6 +61,12 @@ describe("cunnekt check, of what may be nil,", function()
   it("leaves alone a text that is surely there, or looked at", function()
     assert.same({}, of_handler("text", "print(msg.text:lower())"))
     assert.same({}, check("bot:on('message', f.text '^a', function(msg) %s end)", "print(msg.text:lower())"))
+    for _, before in ipairs {
+      "bot:use(function(m, next) if m.text then return next() end end)", "bot:on('message', function(m) return m.text and 'next' end)",
+    } do
+      assert.same({}, check(before .. " bot:on('message', function(msg) %s end)", "print(msg.text:lower())"))
+    end
+    assert.same({}, of_handler("message", "msg.text = msg.text or '' print(msg.text:lower())"))
     for _, body in ipairs {
       "if msg.text then print(msg.text:lower()) end", "if msg.type ~= 'text' then return end print(msg.text:lower())",
       "print((msg.text or ''):lower())", "print(msg.text and msg.text:lower())", "print(msg.text)",

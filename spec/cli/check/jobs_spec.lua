@@ -32,6 +32,7 @@ describe("cunnekt check, of jobs that handlers schedule,", function()
       'bot:after(60, "reminder " .. msg.from, function() msg:reply_text "?" end)',
       'bot:after(60, "report", function() bot:chat(OWNER):reply_text "New orders" end)',
       'bot:after(60, "report", function() local owner = bot:chat(OWNER) owner:reply_text "New orders" end)',
+      'bot:after(60, { args = { last = msg.text, id = msg.id } }, "report", function() bot:chat(OWNER):reply_text "New" end)',
       'bot:after(60, { args = 5 }, "report", tell)', 'bot:after(60, ("reminder %s"):format(msg.from), "tell")',
     } do
       assert.same({}, check(body), body)

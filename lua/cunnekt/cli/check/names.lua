@@ -145,6 +145,9 @@ local function is_for_customer(call)
   return is_customers[call.class] and call.subject and call.subject ~= "bot:chat" and call.subject ~= "job"
 end
 
+-- The fields that say which customer it is.
+local says_who = { from = true, to = true, user_id = true, number = true, recipient = true, chat = true }
+
 -- Whether a job is about one customer: by what its function does, or by its args.
 local function has_customer(call, notes)
   local fn, opts = call.args[#call.args], call.args[2]
@@ -157,7 +160,8 @@ local function has_customer(call, notes)
     local value = field.name == "args" and field.value
     for _, one in ipairs(value and value.kind == "table" and value.fields or { { value = value } }) do
       local name = one.value and one.value.kind == "object" and one.value.name or ""
-      if name:find "^msg%." or name:find "^chat%." or name:find "^event%." then
+      local owner, last = name:match "^(%a+)%..-([%a_]+)$"
+      if (owner == "msg" or owner == "chat" or owner == "event") and says_who[last] then
         return true
       end
     end

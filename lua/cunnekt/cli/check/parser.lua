@@ -59,9 +59,8 @@ function walker:note_change(target, value)
   if list and list.kind == "table" and list.of_file then
     table.insert(self.notes.changes, { name = list.variable, line = target.line })
   elseif target.kind == "variable" and value and is_literal[value.kind] and not value.is_shared then
-    local is_of_file = not target.id or self.of_file[target.id]
-    if is_of_file then
-      table.insert(self.notes.changes, { name = target.name, line = target.line, is_global = not target.id })
+    if not target.id then -- a variable of the file that is set anew may be a cache
+      table.insert(self.notes.changes, { name = target.name, line = target.line, is_global = true })
     end
   end
 end
@@ -212,7 +211,7 @@ function walker:local_statement()
       value = false
     end
     self:declare(name, value or (has_values and nil))
-    if value and value.may_be_nil then
+    if value and value.may_be_nil and not names[2] then -- with a second name the script may look at the error
       self.notes.answers[-self.scope[name]] = { name = value.may_be_nil }
     end
   end

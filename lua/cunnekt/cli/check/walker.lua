@@ -379,7 +379,7 @@ local function may_give_nil(call)
   local is_wait = call.class == "cunnekt.chat" and (call.member:find "^ask" or call.member == "collect" or call.member == "wait")
   for _, arg in ipairs(is_wait and call.args or {}) do
     for _, field in ipairs(arg and arg.fields or {}) do
-      if ends_wait[field.name] then
+      if ends_wait[field.name] and field.value and field.value.kind == "number" then -- what is computed may be none
         return true
       end
     end
