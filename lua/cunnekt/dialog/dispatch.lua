@@ -79,7 +79,7 @@ end
 -- Seconds for which this event must wait for more texts of its contact; nil when it can be handled. Waits; raises what matchers do.
 local function seconds_to_wait(self, record)
   local its_budget = self.engine.budget
-  if not record.event or its_budget:noted_error(record.id) then
+  if its_budget:noted_error(record.id) then
     return nil
   end
   self.engine.store:conversation(record.contact) -- in memory then: matchers that look at its state do not wait
@@ -370,7 +370,7 @@ end
 function dispatch.new(parts)
   local dialogs, routes, taps = parts.dialogs, parts.routes, parts.taps
   local function begin(record, done, is_quiet)
-    if routes.has_debounce and not is_quiet then
+    if routes.has_debounce and not is_quiet and record.event and record.event.kind == "message" then
       return task.spawn(begin_when_quiet, parts, record, done, begin)
     elseif record.rank and waits_apart(parts, record) then
       return parts.engine.inbox:wait_apart(record, apart_pause, done)

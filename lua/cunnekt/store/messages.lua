@@ -25,7 +25,7 @@ end
 -- Among so many ids before it the message is looked for that came before another one.
 local near = 10000
 
----The newest message to a contact before another one, which was accepted and has not arrived.
+---The message to a contact before another one, where that was accepted and has not arrived.
 ---@param store cunnekt.open_store
 ---@param contact string
 ---@param id integer
@@ -33,7 +33,7 @@ local near = 10000
 ---@return table? payload
 function messages.previous_of(store, contact, id)
   local row = store:read("previous_message", { contact = contact, after = id - near, before = id })[1]
-  if not row then
+  if not (row and row.payload) then
     return nil
   end
   return row.id, json.decode(row.payload)

@@ -30,7 +30,7 @@ describe("a disk that does not answer", function()
       return not db.db:is_writable()
     end)
     assert.is_true(core.real_monotonic() - began > 4.9)
-    assert.are.same({ false, "the disk has not answered for more than 5 seconds" }, { db.db:is_writable() })
+    assert.are.same({ false, "the disk has confirmed nothing for more than 5 seconds" }, { db.db:is_writable() })
     assert.is_nil(result)
     other:run "ROLLBACK"
     wait_until(function()

@@ -109,8 +109,9 @@ SELECT outbox, coalesce((SELECT alias.contact FROM alias WHERE alias.id = sent.c
 
 -- name: previous_message
 -- types: after=i before=i
--- The newest message to a contact, by ids between these two, that was accepted and has not arrived.
-SELECT id, payload FROM outbox WHERE id > :after AND id < :before AND state = -1 AND contact = :contact ORDER BY id DESC LIMIT 1;
+-- The newest message to a contact, by ids between these two, that was accepted; without its payload where it has arrived.
+SELECT outbox AS id, (SELECT payload FROM outbox WHERE id = sent.outbox AND state = -1) AS payload FROM sent
+  WHERE outbox > :after AND outbox < :before AND contact = :contact ORDER BY outbox DESC LIMIT 1;
 
 -- name: accepted_message
 -- One message, by the id that the provider gave it.

@@ -178,7 +178,7 @@ static void read_trouble(struct cnk_store *base, char *message, size_t size)
 {
   cnk_worker_read_trouble(base, message, size);
   if (!*message && hangs(base))
-    snprintf(message, size, "the disk has not answered for more than %d seconds", (int)(PATIENCE_NS / 1000000000));
+    snprintf(message, size, "the disk has confirmed nothing for more than %d seconds", (int)(PATIENCE_NS / 1000000000));
 }
 
 static const char *code_name(int status)

@@ -26,9 +26,12 @@ local function add(self, text)
   self.out[#self.out + 1] = text
 end
 
+-- The constant "call" in bytecode, with its size before it.
+local call_constant = string.dump(function(chat) chat:call() end, true):match ".call"
+
 -- chat:call may run any dialog: its name need not be in the bytecode.
 local function add_called(self, dump)
-  if not dump:find("call", 1, true) then
+  if not dump:find(call_constant, 1, true) then
     return
   end
   for _, name in ipairs(canonical.keys(self.script.known)) do

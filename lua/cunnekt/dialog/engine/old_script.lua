@@ -101,6 +101,20 @@ local function public_for(dialogs, loading, list)
     local its_client = cunnekt.client(...)
     return guarded(loading, function() return its_client end, {}, sends_nothing)
   end
+  public.http = setmetatable({}, {
+    __index = function(_, name)
+      local fn = cunnekt.http[name]
+      if type(fn) ~= "function" or name == "get" then
+        return fn
+      end
+      return function(...)
+        if loading.is_on then
+          return sends_nothing()
+        end
+        return fn(...)
+      end
+    end,
+  })
   for _, name in ipairs { "spawn", "sleep" } do
     public[name] = function(...)
       if not loading.is_on then
@@ -119,6 +133,7 @@ local nobody = setmetatable({}, {
     end
   end,
 })
+nobody.client, nobody.store = nobody, nobody
 
 -- Of the bots that the old script made, the one that is this bot now: the only one, also where it has another store by now.
 local function choose(dialogs, list)
@@ -168,16 +183,17 @@ end
 ---@return string? problem
 function old_script.of(dialogs, was)
   local digest = was:match "%.(%x+)$"
-  local text = digest and stored_dialogs.script(dialogs.store, digest)
-  if not text then
-    return nil, "the store does not have the script that it began with"
+  local known = digest and dialogs.old_scripts[digest]
+  if not known then
+    local text = digest and stored_dialogs.script(dialogs.store, digest)
+    if not text then
+      return nil, "the store does not have the script that it began with"
+    end
+    local old, problem = load_old(dialogs, text)
+    known = old or { problem = problem }
+    dialogs.old_scripts[digest] = known
   end
-  local old, problem = dialogs.old_scripts[digest], nil
-  if not old then
-    old, problem = load_old(dialogs, text)
-    dialogs.old_scripts[digest] = old
-  end
-  return old, problem
+  return not known.problem and known or nil, known.problem
 end
 
 return old_script
